@@ -1,0 +1,58 @@
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Timestamp;
+
+/// Identifies an agent for ever, also after a change of name.
+pub type AgentId = Uuid;
+
+/// What an agent may do beyond answering customers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Answers customers.
+    Agent,
+    /// Answers customers and manages the other agents.
+    Admin,
+}
+
+impl Role {
+    /// The word used on the wire, in the database and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl std::str::FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "agent" => Ok(Self::Agent),
+            "admin" => Ok(Self::Admin),
+            other => Err(format!("'{other}' is no role; use 'agent' or 'admin'")),
+        }
+    }
+}
+
+/// A person of the shop who answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Agent {
+    /// Stays when the names change.
+    #[schema(value_type = Uuid)]
+    pub id: AgentId,
+    /// The name to sign in with; customers never see it.
+    pub username: String,
+    /// The name that customers see.
+    pub display_name: String,
+    /// What the agent may do.
+    pub role: Role,
+    /// A disabled agent has no sessions and cannot sign in.
+    pub disabled: bool,
+    /// When the account was made.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,105 @@
+use serde::{Deserialize, Serialize};
+
+/// Which of a customer's details came from a signed identity. Unsigned input
+/// never overwrites those.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SignedFields {
+    /// The name is signed.
+    pub name: bool,
+    /// The e-mail address is signed.
+    pub email: bool,
+    /// The phone number is signed.
+    pub phone: bool,
+}
+
+/// What is known of a customer. Absent means not given.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Details {
+    /// At most [`limits::NAME_CHARS`](super::limits::NAME_CHARS) characters.
+    pub name: Option<String>,
+    /// At most [`limits::EMAIL_CHARS`](super::limits::EMAIL_CHARS) characters.
+    pub email: Option<String>,
+    /// At most [`limits::PHONE_CHARS`](super::limits::PHONE_CHARS) characters.
+    pub phone: Option<String>,
+    /// The page that the chat was opened on.
+    pub page_url: Option<String>,
+}
+
+/// A wish to change a room's details. The outer `Option` says whether the field
+/// is to be changed at all, the inner one what it becomes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DetailsPatch {
+    /// New name.
+    pub name: Option<Option<String>>,
+    /// New e-mail address.
+    pub email: Option<Option<String>>,
+    /// New phone number.
+    pub phone: Option<Option<String>>,
+    /// New page.
+    pub page_url: Option<Option<String>>,
+    /// Who asks, which decides whether signed details may be overwritten.
+    pub authority: Authority,
+}
+
+/// On whose word details are changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Authority {
+    /// The visitor typed it: it fills and changes unsigned details only.
+    #[default]
+    Visitor,
+    /// The shop's back end signed it: it wins, and is remembered as signed.
+    Identity,
+    /// An agent corrected it: it wins, and counts as unsigned from then on.
+    Agent,
+}
+
+impl DetailsPatch {
+    /// A patch from what a visitor typed: only given fields are set, since an
+    /// empty form field does not mean «forget it».
+    pub fn from_visitor(details: Details) -> Self {
+        Self::given(details, Authority::Visitor)
+    }
+
+    /// A patch from signed claims; claims that are absent change nothing.
+    pub fn from_identity(details: Details) -> Self {
+        Self::given(details, Authority::Identity)
+    }
+
+    fn given(details: Details, authority: Authority) -> Self {
+        Self {
+            name: details.name.map(Some),
+            email: details.email.map(Some),
+            phone: details.phone.map(Some),
+            page_url: details.page_url.map(Some),
+            authority,
+        }
+    }
+
+    /// Whether the patch asks for nothing.
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none()
+            && self.email.is_none()
+            && self.phone.is_none()
+            && self.page_url.is_none()
+    }
+}
+
+/// Applies one field of a patch. Returns whether the value or its signature changed.
+pub(super) fn apply_field(
+    value: &mut Option<String>,
+    signed: &mut bool,
+    wish: Option<Option<String>>,
+    authority: Authority,
+) -> bool {
+    let Some(wish) = wish else { return false };
+    if *signed && authority == Authority::Visitor {
+        return false;
+    }
+    let becomes_signed = authority == Authority::Identity;
+    let changed = *value != wish || (becomes_signed && !*signed);
+    if *value != wish || becomes_signed {
+        *signed = becomes_signed;
+    }
+    *value = wish;
+    changed
+}

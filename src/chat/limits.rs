@@ -1,0 +1,152 @@
+//! Limits on what people may type, and the checks that hold input against them.
+
+use super::MessageId;
+
+/// Characters of a name.
+pub const NAME_CHARS: usize = 100;
+/// Characters of an e-mail address.
+pub const EMAIL_CHARS: usize = 254;
+/// Characters of a phone number.
+pub const PHONE_CHARS: usize = 40;
+/// Characters of the address of a page.
+pub const PAGE_URL_CHARS: usize = 2_000;
+/// Characters (Unicode scalar values) of a message.
+pub const CONTENT_CHARS: usize = 8_000;
+/// Characters of a signed identity's `sub`.
+pub const USER_CHARS: usize = 255;
+/// Bytes of a request body or of a frame, in either direction.
+pub const FRAME_BYTES: usize = 128 * 1024;
+/// Bytes of messages or summaries in one page or frame.
+pub const PAGE_BYTES: usize = FRAME_BYTES;
+/// Entries of one page.
+pub const PAGE_ITEMS: usize = 200;
+/// Entries of a page when the caller does not say.
+pub const PAGE_ITEMS_DEFAULT: usize = 50;
+/// Bytes of a password: at least.
+pub const PASSWORD_BYTES_MIN: usize = 8;
+/// Bytes of a password: at most.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;
+
+/// One thing that is wrong with the input, in words for the person who sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The field as the caller named it.
+    pub field: &'static str,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl Violation {
+    /// A violation of `field`.
+    pub fn new(field: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            field,
+            message: message.into(),
+        }
+    }
+}
+
+/// Why a message's content is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BadContent {
+    /// More than [`CONTENT_CHARS`].
+    TooLarge,
+    /// Blank, or with a character that cannot be stored.
+    Invalid(Violation),
+}
+
+/// Checks a message's content. It is stored as sent, so there is nothing to
+/// clean; it is accepted or refused.
+pub fn check_content(content: &str) -> Result<(), BadContent> {
+    if content.len() > CONTENT_CHARS && content.chars().count() > CONTENT_CHARS {
+        return Err(BadContent::TooLarge);
+    }
+    if content.contains('\0') {
+        return Err(BadContent::Invalid(Violation::new(
+            "content",
+            "must not contain NUL characters",
+        )));
+    }
+    if content.trim().is_empty() {
+        return Err(BadContent::Invalid(Violation::new(
+            "content",
+            "must not be blank",
+        )));
+    }
+    Ok(())
+}
+
+/// Checks an optional line of text: surrounding blanks are cut off, and what is
+/// empty then is absent. Control characters and more than `max_chars` are refused.
+pub fn check_line(
+    field: &'static str,
+    value: Option<&str>,
+    max_chars: usize,
+) -> Result<Option<String>, Violation> {
+    let Some(value) = value else { return Ok(None) };
+    if value.chars().any(char::is_control) {
+        return Err(Violation::new(field, "must not contain control characters"));
+    }
+    let value = value.trim();
+    if value.chars().count() > max_chars {
+        return Err(Violation::new(
+            field,
+            format!("must have at most {max_chars} characters"),
+        ));
+    }
+    Ok((!value.is_empty()).then(|| value.to_owned()))
+}
+
+/// Checks the length of a password. What it consists of is its owner's business.
+pub fn check_password(field: &'static str, password: &str) -> Result<(), Violation> {
+    if (PASSWORD_BYTES_MIN..=PASSWORD_BYTES_MAX).contains(&password.len()) {
+        return Ok(());
+    }
+    Err(Violation::new(
+        field,
+        format!("must have {PASSWORD_BYTES_MIN} to {PASSWORD_BYTES_MAX} bytes"),
+    ))
+}
+
+/// Reads a message's id.
+pub fn check_message_id(text: &str) -> Result<MessageId, Violation> {
+    super::parse_uuid(text).ok_or_else(|| Violation::new("id", "must be a hyphenated UUID"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_counted_in_characters_not_bytes() {
+        assert_eq!(check_content(&"ä".repeat(CONTENT_CHARS)), Ok(()));
+        assert_eq!(
+            check_content(&"a".repeat(CONTENT_CHARS + 1)),
+            Err(BadContent::TooLarge)
+        );
+    }
+
+    #[test]
+    fn blank_content_and_nul_are_refused() {
+        for content in ["", "  \n\t", "a\0b"] {
+            assert!(
+                matches!(check_content(content), Err(BadContent::Invalid(_))),
+                "{content:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn lines_are_trimmed_bounded_and_free_of_controls() {
+        assert_eq!(
+            check_line("name", Some("  Ann "), 10),
+            Ok(Some("Ann".to_owned()))
+        );
+        assert_eq!(check_line("name", Some("   "), 10), Ok(None));
+        assert_eq!(check_line("name", None, 10), Ok(None));
+        for wrong in ["a\nb", "a\n", "\u{7f}", "a\0"] {
+            assert!(check_line("name", Some(wrong), 10).is_err(), "{wrong:?}");
+        }
+        assert!(check_line("name", Some("12345678901"), 10).is_err());
+    }
+}

@@ -1,0 +1,119 @@
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{RoomId, Side, Timestamp};
+
+/// The id that the sender chose for a message; unique in its room for ever.
+pub type MessageId = Uuid;
+
+/// Who wrote a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SenderType {
+    /// The visitor.
+    Customer,
+    /// Any of the shop's agents.
+    Admin,
+    /// Shoptalk itself, noting a change of status.
+    System,
+}
+
+impl SenderType {
+    /// The word used on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Admin => "admin",
+            Self::System => "system",
+        }
+    }
+}
+
+impl From<Side> for SenderType {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Customer => Self::Customer,
+            Side::Admin => Self::Admin,
+        }
+    }
+}
+
+/// What a `system` message notes. The faces translate it; `content` holds the
+/// English words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SystemEvent {
+    /// The conversation was ended.
+    Closed,
+    /// The conversation was opened again by an agent.
+    Reopened,
+}
+
+impl SystemEvent {
+    /// The English words stored as the message's content.
+    pub fn content(self) -> &'static str {
+        match self {
+            Self::Closed => "Conversation closed",
+            Self::Reopened => "Conversation reopened",
+        }
+    }
+}
+
+/// One entry of a room's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Message {
+    /// The id it was posted with.
+    #[schema(value_type = Uuid)]
+    pub id: MessageId,
+    /// The room whose log it stands in.
+    #[schema(value_type = Uuid)]
+    pub room_id: RoomId,
+    /// Its place in the room: 1, 2, 3, … without a gap.
+    pub seq: u64,
+    /// Which side wrote it.
+    pub sender_type: SenderType,
+    /// The name to show beside it.
+    pub sender_name: String,
+    /// The text, as sent. Text only, never markup.
+    pub content: String,
+    /// Set on `system` messages alone.
+    pub event: Option<SystemEvent>,
+    /// Whether the other side's read mark has reached it (for a `system`
+    /// message, the customer's).
+    pub is_read: bool,
+    /// When it was committed.
+    pub created_at: Timestamp,
+}
+
+/// The newest message of a room as a summary shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LastMessage {
+    /// Its place in the room.
+    pub seq: u64,
+    /// Which side wrote it.
+    pub sender_type: SenderType,
+    /// The name to show beside it.
+    pub sender_name: String,
+    /// The first 200 characters.
+    pub content: String,
+    /// When it was committed.
+    pub created_at: Timestamp,
+}
+
+impl LastMessage {
+    /// Characters of the content that a summary keeps.
+    pub const CONTENT_CHARS: usize = 200;
+}
+
+impl From<&Message> for LastMessage {
+    fn from(message: &Message) -> Self {
+        Self {
+            seq: message.seq,
+            sender_type: message.sender_type,
+            sender_name: message.sender_name.clone(),
+            content: message.content.chars().take(Self::CONTENT_CHARS).collect(),
+            created_at: message.created_at,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The domain: rooms, messages, agents and the rules between them.
+//!
+//! Everything here is a plain value or a pure function. There is no clock, no
+//! database and no runtime: callers pass the time in, the store persists what
+//! comes out, and the tests need neither.
+
+mod agent;
+mod details;
+mod message;
+mod record;
+mod room;
+mod time;
+
+pub mod limits;
+
+pub use agent::{Agent, AgentId, Role};
+pub use details::{Authority, Details, DetailsPatch, SignedFields};
+pub use message::{LastMessage, Message, MessageId, SenderType, SystemEvent};
+pub use record::{Draft, PastHead, RoomRecord, Sender};
+pub use room::{Counts, Room, RoomId, Side, Status, Summary, VisitorId};
+pub use time::Timestamp;
+
+/// Parses the one form of a UUID that the contract knows: 36 characters with
+/// hyphens, in any case.
+///
+/// Returns `None` for everything else, the braced, URN and bare forms included.
+pub fn parse_uuid(text: &str) -> Option<uuid::Uuid> {
+    text.parse::<uuid::fmt::Hyphenated>()
+        .ok()
+        .map(uuid::fmt::Hyphenated::into_uuid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_uuid;
+
+    #[test]
+    fn only_hyphenated_uuids_are_ids() {
+        let id = "0190d5a8-7c3e-7c56-8f6b-0a1b2c3d4e5f";
+        assert!(parse_uuid(id).is_some());
+        assert_eq!(parse_uuid(&id.to_uppercase()), parse_uuid(id));
+        for wrong in [
+            "",
+            "42",
+            "0190d5a87c3e7c568f6b0a1b2c3d4e5f",
+            &format!("{{{id}}}"),
+            &format!("urn:uuid:{id}"),
+            &format!("{id} "),
+        ] {
+            assert_eq!(parse_uuid(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{LastMessage, Timestamp};
+
+/// Identifies one conversation.
+pub type RoomId = Uuid;
+
+/// Identifies one visitor, anonymous or signed in, inside the store. It is never
+/// told to anybody.
+pub type VisitorId = Uuid;
+
+/// Where a conversation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// The customer waits for the shop's answer.
+    Waiting,
+    /// The shop has answered, or nobody has written yet.
+    Active,
+    /// Ended. A new message of the customer opens it again.
+    Closed,
+}
+
+impl Status {
+    /// Every status, in the order in which the store counts them.
+    pub const ALL: [Self; 3] = [Self::Waiting, Self::Active, Self::Closed];
+
+    /// The word used on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Active => "active",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl std::str::FromStr for Status {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| format!("'{text}' is no status; use waiting, active or closed"))
+    }
+}
+
+/// The two sides of a conversation. All agents together are one side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The visitor.
+    Customer,
+    /// The shop.
+    Admin,
+}
+
+impl Side {
+    /// The word used on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A conversation as both sides may see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Room {
+    /// The room's id.
+    #[schema(value_type = Uuid)]
+    pub id: RoomId,
+    /// Where the conversation stands.
+    pub status: Status,
+    /// The customer's name, when known.
+    pub customer_name: Option<String>,
+    /// The customer's e-mail address, when known.
+    pub customer_email: Option<String>,
+    /// The customer's phone number, when known.
+    pub customer_phone: Option<String>,
+    /// The signed identity's `sub`; null for an anonymous visitor.
+    pub user: Option<String>,
+    /// The page that the chat was opened on.
+    pub page_url: Option<String>,
+    /// When the room was made.
+    pub created_at: Timestamp,
+    /// When the room last changed in any way.
+    pub updated_at: Timestamp,
+    /// When the newest message was committed.
+    pub last_message_at: Option<Timestamp>,
+    /// The newest message's seq; 0 while there is none.
+    pub last_seq: u64,
+    /// How far the customer has read.
+    pub customer_read_seq: u64,
+    /// How far the agents have read.
+    pub admin_read_seq: u64,
+}
+
+impl Room {
+    /// The mark of one side.
+    pub fn read_seq(&self, side: Side) -> u64 {
+        match side {
+            Side::Customer => self.customer_read_seq,
+            Side::Admin => self.admin_read_seq,
+        }
+    }
+
+    /// The customer's name as agents and messages show it.
+    pub fn display_name(&self) -> &str {
+        self.customer_name.as_deref().unwrap_or("Visitor")
+    }
+}
+
+/// A room as the console lists it: state, not a delta. The higher `version` wins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Summary {
+    /// The room itself.
+    #[serde(flatten)]
+    pub room: Room,
+    /// The newest message.
+    pub last_message: Option<LastMessage>,
+    /// Customer messages past the agents' read mark.
+    pub unread_count: u64,
+    /// Since when the customer has waited for an answer.
+    pub waiting_since: Option<Timestamp>,
+    /// Whether the visitor has the chat open.
+    pub customer_online: bool,
+    /// Whether the visitor is kept from posting.
+    pub blocked: bool,
+    /// How often the room has changed.
+    pub version: u64,
+}
+
+/// How many listed rooms have each status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+pub struct Counts {
+    /// Rooms waiting for the shop.
+    pub waiting: u64,
+    /// Rooms answered or newly opened.
+    pub active: u64,
+    /// Rooms ended.
+    pub closed: u64,
+}
+
+impl Counts {
+    /// The count of one status.
+    pub fn of(&self, status: Status) -> u64 {
+        match status {
+            Status::Waiting => self.waiting,
+            Status::Active => self.active,
+            Status::Closed => self.closed,
+        }
+    }
+
+    /// The place where one status is counted.
+    pub fn of_mut(&mut self, status: Status) -> &mut u64 {
+        match status {
+            Status::Waiting => &mut self.waiting,
+            Status::Active => &mut self.active,
+            Status::Closed => &mut self.closed,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What the operator may set, and where it comes from.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Every setting. `config/default.toml` explains each key.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct Config {
+    pub server: ServerConfig,
+    pub storage: StorageConfig,
+    pub identity: IdentityConfig,
+    pub metrics: MetricsConfig,
+    pub limits: LimitsConfig,
+    pub rooms: RoomsConfig,
+    pub socket: SocketConfig,
+    pub log: LogConfig,
+}
+
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct ServerConfig {
+    pub listen: SocketAddr,
+    /// Validated: scheme http(s), no path; e.g. https://chat.example.com
+    pub public_url: Option<url::Url>,
+    /// Exact origins, as a browser writes them.
+    pub allowed_origins: Vec<String>,
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    pub drain_timeout_ms: u64,
+}
+
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct StorageConfig {
+    pub data_dir: PathBuf,
+    pub synchronous: crate::persistence::Synchronous,
+    pub queue_items: usize,
+    pub batch_items: usize,
+    pub readers: u32,
+}
+
+/// A value that Debug, logs and `check` never show.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+    /// The secret itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("(secret)")
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)]
+pub struct IdentityConfig {
+    pub secrets: Vec<Secret>,
+}
+
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)]
+pub struct MetricsConfig {
+    pub token: Option<Secret>,
+}
+
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct LimitsConfig {
+    pub enabled: bool,
+    pub posts_per_second: u32,
+    pub posts_burst: u32,
+    pub logins_per_15_min: u32,
+    pub rooms_per_minute: u32,
+    pub rooms_burst: u32,
+    pub hellos_per_second: u32,
+    pub hellos_burst: u32,
+    pub sockets_per_address: usize,
+    pub sockets_per_visitor: usize,
+    pub sockets_per_agent: usize,
+    pub frames_per_second: u32,
+    pub frames_burst: u32,
+    /// Frames refused over the budget before the socket is closed with 4013.
+    pub flood_warnings: u32,
+}
+
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct RoomsConfig {
+    pub idle_timeout_ms: u64,
+    pub presence_grace_ms: u64,
+}
+
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct SocketConfig {
+    pub hello_timeout_ms: u64,
+    pub ping_interval_ms: u64,
+    pub pong_timeout_ms: u64,
+    pub post_timeout_ms: u64,
+    pub reconnect_window_ms: u64,
+    pub outbox_items: usize,
+    pub outbox_bytes: usize,
+}
+
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct LogConfig {
+    /// A tracing filter: `info`, `shoptalk=debug`, …
+    pub filter: String,
+    /// `text` or `json`
+    pub format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}

@@ -1,0 +1,7 @@
+//! Shoptalk: live chat for a shop, in one process with one SQLite file.
+
+pub mod actors;
+pub mod chat;
+pub mod config;
+pub mod persistence;
+pub mod protocol;

@@ -1,0 +1,85 @@
+use crate::chat::PastHead;
+
+/// Why the store could not do what it was asked, whatever was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Too much is queued already; nothing was tried.
+    #[error("too much is waiting to be written; try again")]
+    Busy,
+    /// The disk refuses: full, read-only, failing. Nothing was stored.
+    #[error("the storage is unavailable: {0}")]
+    Unavailable(String),
+    /// SQLite found the file damaged. It takes a restored backup to go on.
+    #[error("the database is damaged: {0}")]
+    Corrupt(String),
+    /// The store was closed, or its writer died.
+    #[error("the storage is closed")]
+    Closed,
+    /// A bug of ours.
+    #[error("internal storage error: {0}")]
+    Internal(String),
+}
+
+/// A rule that keeps a write from happening. It changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such room, agent or token.
+    #[error("there is no such thing")]
+    NotFound,
+    /// The token is unknown or has ended.
+    #[error("the token is wrong or has ended")]
+    BadToken,
+    /// The visitor is blocked.
+    #[error("the shop does not take messages from you here")]
+    Blocked,
+    /// The id was used for another message of the room.
+    #[error("this id belongs to another message")]
+    Conflict,
+    /// The read mark would pass the newest message.
+    #[error(transparent)]
+    PastHead(#[from] PastHead),
+    /// Another agent has the user name.
+    #[error("this user name is taken")]
+    UsernameTaken,
+    /// Nobody could manage the agents any more.
+    #[error("the last admin has to stay")]
+    LastAdmin,
+    /// There are agents already.
+    #[error("there are agents already")]
+    SetupNotNeeded,
+}
+
+/// Why a write did not happen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// It may not.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It could not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a store did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory or a file in it cannot be used.
+    #[error("cannot use {path}: {cause}")]
+    Io {
+        /// Which file or directory.
+        path: std::path::PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// Another server has the directory.
+    #[error("another shoptalk serves {0}; stop it first or choose another data directory")]
+    Locked(std::path::PathBuf),
+    /// The database cannot be opened or migrated.
+    #[error("cannot open the database {path}: {cause}")]
+    Database {
+        /// The database's file.
+        path: std::path::PathBuf,
+        /// What SQLite said.
+        cause: String,
+    },
+}

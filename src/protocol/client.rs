@@ -1,0 +1,433 @@
+use serde_json::{Map, Value};
+
+use super::ErrorCode;
+use crate::chat::limits::{self, BadContent, Violation};
+use crate::chat::{MessageId, RoomId, Status, parse_uuid};
+
+/// A frame that cannot be acted on, and what to answer to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrameError {
+    /// `bad_frame`, `too_large`, `invalid` or `not_found`.
+    pub code: ErrorCode,
+    /// What is wrong and what would be right.
+    pub message: String,
+    /// The frame's `id`, as it was sent.
+    pub id: Option<String>,
+    /// The frame's `room_id`, as it was sent.
+    pub room_id: Option<String>,
+}
+
+/// From where a reader wants a room's log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Resume {
+    /// The epoch that `after` belongs to; absent means the present one.
+    pub epoch: Option<String>,
+    /// Everything past this seq.
+    pub after: Option<u64>,
+    /// Without `after`: that many of the newest messages.
+    pub tail: Option<usize>,
+}
+
+/// A visitor's first frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisitorHello {
+    /// A visitor's token or a signed identity.
+    pub token: Option<String>,
+    /// Where to go on.
+    pub resume: Resume,
+}
+
+/// An agent's first frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentHello {
+    /// A session's token; absent when the console's cookie speaks.
+    pub token: Option<String>,
+    /// The epoch that `cursor` belongs to.
+    pub epoch: Option<String>,
+    /// How far the console has seen the lobby.
+    pub cursor: Option<String>,
+}
+
+/// What a visitor may send after the hello.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VisitorFrame {
+    /// A message to append.
+    Post { id: MessageId, content: String },
+    /// The visitor has read up to here.
+    Read { seq: u64 },
+    /// The visitor is typing.
+    Typing,
+    /// An older page of the log.
+    History { before: u64, limit: usize },
+    /// The visitor ends the conversation.
+    Close,
+    /// The answer to a ping.
+    Pong,
+}
+
+/// What an agent may send after the hello. Every verb but `Pong` names a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentFrame {
+    /// Deliver this room's log and events here.
+    Join { room_id: RoomId, resume: Resume },
+    /// Stop delivering this room.
+    Leave { room_id: RoomId },
+    /// A message to append.
+    Post {
+        room_id: RoomId,
+        id: MessageId,
+        content: String,
+    },
+    /// The agents have read up to here.
+    Read { room_id: RoomId, seq: u64 },
+    /// The agent is typing.
+    Typing { room_id: RoomId },
+    /// An older page of the log.
+    History {
+        room_id: RoomId,
+        before: u64,
+        limit: usize,
+    },
+    /// Close or reopen the conversation.
+    Status { room_id: RoomId, status: Status },
+    /// The answer to a ping.
+    Pong,
+}
+
+/// Reads a visitor's first frame.
+pub fn decode_visitor_hello(text: &str) -> Result<VisitorHello, FrameError> {
+    let fields = Fields::hello(text)?;
+    Ok(VisitorHello {
+        token: fields.string("token")?,
+        resume: fields.resume()?,
+    })
+}
+
+/// Reads an agent's first frame.
+pub fn decode_agent_hello(text: &str) -> Result<AgentHello, FrameError> {
+    let fields = Fields::hello(text)?;
+    Ok(AgentHello {
+        token: fields.string("token")?,
+        epoch: fields.string("epoch")?,
+        cursor: fields.string("cursor")?,
+    })
+}
+
+/// Reads a visitor's frame.
+pub fn decode_visitor_frame(text: &str) -> Result<VisitorFrame, FrameError> {
+    let mut fields = Fields::parse(text)?;
+    Ok(match fields.kind.as_str() {
+        "post" => {
+            let (id, content) = fields.post()?;
+            VisitorFrame::Post { id, content }
+        }
+        "read" => VisitorFrame::Read {
+            seq: fields.seq("seq")?,
+        },
+        "typing" => VisitorFrame::Typing,
+        "history" => VisitorFrame::History {
+            before: fields.seq("before")?,
+            limit: fields.limit()?,
+        },
+        "close" => VisitorFrame::Close,
+        "pong" => VisitorFrame::Pong,
+        _ => return Err(fields.unknown_type()),
+    })
+}
+
+/// Reads an agent's frame.
+pub fn decode_agent_frame(text: &str) -> Result<AgentFrame, FrameError> {
+    let mut fields = Fields::parse(text)?;
+    Ok(match fields.kind.as_str() {
+        "join" => AgentFrame::Join {
+            room_id: fields.room_id()?,
+            resume: fields.resume()?,
+        },
+        "leave" => AgentFrame::Leave {
+            room_id: fields.room_id()?,
+        },
+        "post" => {
+            let room_id = fields.room_id()?;
+            let (id, content) = fields.post()?;
+            AgentFrame::Post {
+                room_id,
+                id,
+                content,
+            }
+        }
+        "read" => AgentFrame::Read {
+            room_id: fields.room_id()?,
+            seq: fields.seq("seq")?,
+        },
+        "typing" => AgentFrame::Typing {
+            room_id: fields.room_id()?,
+        },
+        "history" => AgentFrame::History {
+            room_id: fields.room_id()?,
+            before: fields.seq("before")?,
+            limit: fields.limit()?,
+        },
+        "status" => AgentFrame::Status {
+            room_id: fields.room_id()?,
+            status: fields.status()?,
+        },
+        "pong" => AgentFrame::Pong,
+        _ => return Err(fields.unknown_type()),
+    })
+}
+
+/// The fields of one frame, read one by one so that each mistake is named.
+struct Fields {
+    kind: String,
+    object: Map<String, Value>,
+}
+
+impl Fields {
+    fn parse(text: &str) -> Result<Self, FrameError> {
+        let bad = |message: &str| FrameError {
+            code: ErrorCode::BadFrame,
+            message: message.to_owned(),
+            id: None,
+            room_id: None,
+        };
+        let value: Value = serde_json::from_str(text).map_err(|_| bad("the frame is not JSON"))?;
+        let Value::Object(object) = value else {
+            return Err(bad("a frame is a JSON object"));
+        };
+        let kind = object
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or("")
+            .to_owned();
+        Ok(Self { kind, object })
+    }
+
+    fn hello(text: &str) -> Result<Self, FrameError> {
+        let fields = Self::parse(text)?;
+        if fields.kind == "hello" {
+            Ok(fields)
+        } else {
+            Err(fields.error(ErrorCode::BadFrame, "the first frame is a hello"))
+        }
+    }
+
+    fn error(&self, code: ErrorCode, message: impl Into<String>) -> FrameError {
+        let echo = |field| {
+            self.object
+                .get(field)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        FrameError {
+            code,
+            message: message.into(),
+            id: echo("id"),
+            room_id: echo("room_id"),
+        }
+    }
+
+    fn unknown_type(&self) -> FrameError {
+        let message = match self.kind.as_str() {
+            "" => "the frame has no type".to_owned(),
+            "hello" => "hello is the first frame only".to_owned(),
+            _ => "this type of frame is not known here".to_owned(),
+        };
+        self.error(ErrorCode::BadFrame, message)
+    }
+
+    fn invalid(&self, violation: &Violation) -> FrameError {
+        self.error(
+            ErrorCode::Invalid,
+            format!("{} {}", violation.field, violation.message),
+        )
+    }
+
+    fn get(&self, field: &str) -> Option<&Value> {
+        self.object.get(field).filter(|value| !value.is_null())
+    }
+
+    fn string(&self, field: &'static str) -> Result<Option<String>, FrameError> {
+        match self.get(field) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(self.invalid(&Violation::new(field, "must be a string"))),
+        }
+    }
+
+    fn number(&self, field: &'static str) -> Result<Option<u64>, FrameError> {
+        match self.get(field) {
+            None => Ok(None),
+            Some(value) => value
+                .as_u64()
+                .filter(|number| i64::try_from(*number).is_ok())
+                .map(Some)
+                .ok_or_else(|| {
+                    self.invalid(&Violation::new(
+                        field,
+                        "must be a whole number from 0 to 9223372036854775807",
+                    ))
+                }),
+        }
+    }
+
+    fn seq(&self, field: &'static str) -> Result<u64, FrameError> {
+        self.number(field)?
+            .ok_or_else(|| self.invalid(&Violation::new(field, "is missing")))
+    }
+
+    fn bounded(
+        &self,
+        field: &'static str,
+        range: std::ops::RangeInclusive<usize>,
+    ) -> Result<Option<usize>, FrameError> {
+        let Some(number) = self.number(field)? else {
+            return Ok(None);
+        };
+        usize::try_from(number)
+            .ok()
+            .filter(|number| range.contains(number))
+            .map(Some)
+            .ok_or_else(|| {
+                self.invalid(&Violation::new(
+                    field,
+                    format!("must be {} to {}", range.start(), range.end()),
+                ))
+            })
+    }
+
+    fn limit(&self) -> Result<usize, FrameError> {
+        Ok(self
+            .bounded("limit", 1..=limits::PAGE_ITEMS)?
+            .unwrap_or(limits::PAGE_ITEMS_DEFAULT))
+    }
+
+    fn resume(&self) -> Result<Resume, FrameError> {
+        Ok(Resume {
+            epoch: self.string("epoch")?,
+            after: self.number("after")?,
+            tail: self.bounded("tail", 0..=limits::PAGE_ITEMS)?,
+        })
+    }
+
+    /// A `room_id` that is no UUID names no room, so it is `not_found` like one
+    /// that does not exist.
+    fn room_id(&self) -> Result<RoomId, FrameError> {
+        let text = self
+            .string("room_id")?
+            .ok_or_else(|| self.invalid(&Violation::new("room_id", "is missing")))?;
+        parse_uuid(&text).ok_or_else(|| self.error(ErrorCode::NotFound, "there is no such room"))
+    }
+
+    fn post(&mut self) -> Result<(MessageId, String), FrameError> {
+        let id = self
+            .string("id")?
+            .ok_or_else(|| self.invalid(&Violation::new("id", "is missing")))?;
+        let id = limits::check_message_id(&id).map_err(|violation| self.invalid(&violation))?;
+        let content = match self.object.get_mut("content") {
+            Some(Value::String(content)) => std::mem::take(content),
+            Some(Value::Null) | None => {
+                return Err(self.invalid(&Violation::new("content", "is missing")));
+            }
+            Some(_) => return Err(self.invalid(&Violation::new("content", "must be a string"))),
+        };
+        match limits::check_content(&content) {
+            Ok(()) => Ok((id, content)),
+            Err(BadContent::Invalid(violation)) => Err(self.invalid(&violation)),
+            Err(BadContent::TooLarge) => Err(self.error(
+                ErrorCode::TooLarge,
+                format!(
+                    "content must have at most {} characters",
+                    limits::CONTENT_CHARS
+                ),
+            )),
+        }
+    }
+
+    fn status(&self) -> Result<Status, FrameError> {
+        match self.string("status")?.as_deref() {
+            Some("active") => Ok(Status::Active),
+            Some("closed") => Ok(Status::Closed),
+            _ => Err(self.invalid(&Violation::new("status", "must be active or closed"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0190d5a8-7c3e-7c56-8f6b-0a1b2c3d4e5f";
+
+    fn code(text: &str) -> ErrorCode {
+        decode_visitor_frame(text).expect_err(text).code
+    }
+
+    #[test]
+    fn a_post_is_read() {
+        let frame = decode_visitor_frame(&format!(
+            r#"{{"type":"post","id":"{ID}","content":" hi ","new":1}}"#
+        ));
+        let id = parse_uuid(ID).expect("a uuid");
+        assert_eq!(
+            frame,
+            Ok(VisitorFrame::Post {
+                id,
+                content: " hi ".into()
+            }),
+            "as sent, unknown fields ignored"
+        );
+    }
+
+    #[test]
+    fn mistakes_are_told_apart() {
+        assert_eq!(code("{"), ErrorCode::BadFrame);
+        assert_eq!(code("[]"), ErrorCode::BadFrame);
+        assert_eq!(code(r#"{"type":7}"#), ErrorCode::BadFrame);
+        assert_eq!(code(r#"{"type":"dance"}"#), ErrorCode::BadFrame);
+        assert_eq!(code(r#"{"type":"hello"}"#), ErrorCode::BadFrame);
+        assert_eq!(code(r#"{"type":"post"}"#), ErrorCode::Invalid);
+        assert_eq!(code(r#"{"type":"read","seq":-1}"#), ErrorCode::Invalid);
+        assert_eq!(code(r#"{"type":"read","seq":1.5}"#), ErrorCode::Invalid);
+        assert_eq!(
+            code(r#"{"type":"read","seq":18446744073709551615}"#),
+            ErrorCode::Invalid
+        );
+        assert_eq!(
+            code(r#"{"type":"history","before":5,"limit":201}"#),
+            ErrorCode::Invalid
+        );
+        let long = "a".repeat(limits::CONTENT_CHARS + 1);
+        assert_eq!(
+            code(&format!(
+                r#"{{"type":"post","id":"{ID}","content":"{long}"}}"#
+            )),
+            ErrorCode::TooLarge
+        );
+    }
+
+    #[test]
+    fn an_error_names_the_frame_that_it_answers() {
+        let error = decode_agent_frame(&format!(
+            r#"{{"type":"post","id":"x","room_id":"{ID}","content":"hi"}}"#
+        ))
+        .expect_err("the id is no uuid");
+        assert_eq!(
+            (error.id.as_deref(), error.room_id.as_deref()),
+            (Some("x"), Some(ID))
+        );
+    }
+
+    #[test]
+    fn agents_set_active_or_closed_only() {
+        let status = |word: &str| {
+            decode_agent_frame(&format!(
+                r#"{{"type":"status","room_id":"{ID}","status":"{word}"}}"#
+            ))
+        };
+        assert!(status("closed").is_ok());
+        assert_eq!(
+            status("waiting").expect_err("not by hand").code,
+            ErrorCode::Invalid
+        );
+    }
+}

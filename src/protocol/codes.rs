@@ -1,0 +1,198 @@
+/// Why a request or a frame was refused. The same words serve HTTP and sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// Text that is no JSON or, on a socket, has no known `type`.
+    BadFrame,
+    /// A rule on a field is broken.
+    Invalid,
+    /// No credentials, or none that count.
+    Unauthorized,
+    /// A wrong user name or password.
+    BadCredentials,
+    /// Known, but not allowed.
+    Forbidden,
+    /// No such thing, or not yours.
+    NotFound,
+    /// The route knows other methods.
+    MethodNotAllowed,
+    /// It contradicts what is stored.
+    Conflict,
+    /// It was there once.
+    Gone,
+    /// The body or the content is past its limit.
+    TooLarge,
+    /// The body is not JSON by its media type.
+    UnsupportedMediaType,
+    /// Too many; wait.
+    RateLimited,
+    /// A bug of the server.
+    Internal,
+    /// A queue is full; try again.
+    Busy,
+    /// The disk refuses or does not answer.
+    StorageUnavailable,
+    /// The server is shutting down.
+    Draining,
+}
+
+impl ErrorCode {
+    /// Every code, for tables in the docs and in tests.
+    pub const ALL: [Self; 16] = [
+        Self::BadFrame,
+        Self::Invalid,
+        Self::Unauthorized,
+        Self::BadCredentials,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Conflict,
+        Self::Gone,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::RateLimited,
+        Self::Internal,
+        Self::Busy,
+        Self::StorageUnavailable,
+        Self::Draining,
+    ];
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadFrame => "bad_frame",
+            Self::Invalid => "invalid",
+            Self::Unauthorized => "unauthorized",
+            Self::BadCredentials => "bad_credentials",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Conflict => "conflict",
+            Self::Gone => "gone",
+            Self::TooLarge => "too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::RateLimited => "rate_limited",
+            Self::Internal => "internal",
+            Self::Busy => "busy",
+            Self::StorageUnavailable => "storage_unavailable",
+            Self::Draining => "draining",
+        }
+    }
+
+    /// The HTTP status that carries the code.
+    pub fn http_status(self) -> u16 {
+        match self {
+            Self::BadFrame | Self::Invalid => 400,
+            Self::Unauthorized | Self::BadCredentials => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::Conflict => 409,
+            Self::Gone => 410,
+            Self::TooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::RateLimited => 429,
+            Self::Internal => 500,
+            Self::Busy | Self::StorageUnavailable | Self::Draining => 503,
+        }
+    }
+
+    /// Whether the same frame may be sent again as it is.
+    pub fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited
+                | Self::Internal
+                | Self::Busy
+                | Self::StorageUnavailable
+                | Self::Draining
+        )
+    }
+}
+
+/// Why the server closes a socket. Up to 4499 a client may reconnect, from 4500
+/// on it must not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CloseCode {
+    /// The server is shutting down.
+    Draining,
+    /// The reader did not keep up.
+    OutboxFull,
+    /// The peer answered no ping.
+    NoPong,
+    /// The server lost track of what this socket has seen.
+    ResyncWanted,
+    /// Too many frames, in spite of warnings.
+    Flood,
+    /// The token is wrong, or was ended while the socket was open.
+    TokenRefused,
+    /// What came is not this protocol.
+    NotThisProtocol,
+    /// No hello in time.
+    NoHello,
+    /// This visitor or agent has too many sockets.
+    TooManySockets,
+    /// The agent was disabled or has too low a role.
+    NotAllowed,
+    /// The token opens no such room, or no room was named.
+    NoSuchRoom,
+    /// A frame past 128 KiB.
+    FrameTooLarge,
+}
+
+impl CloseCode {
+    /// The number in the close frame.
+    pub fn as_u16(self) -> u16 {
+        match self {
+            Self::Draining => 4001,
+            Self::OutboxFull => 4008,
+            Self::NoPong => 4009,
+            Self::ResyncWanted => 4010,
+            Self::Flood => 4013,
+            Self::TokenRefused => 4500,
+            Self::NotThisProtocol => 4501,
+            Self::NoHello => 4502,
+            Self::TooManySockets => 4504,
+            Self::NotAllowed => 4505,
+            Self::NoSuchRoom => 4506,
+            Self::FrameTooLarge => 1009,
+        }
+    }
+
+    /// The words in the close frame, for a person who reads a trace.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Draining => "the server is restarting; reconnect",
+            Self::OutboxFull => "you read too slowly; reconnect and resume",
+            Self::NoPong => "no answer to a ping; reconnect",
+            Self::ResyncWanted => "reconnect and resume",
+            Self::Flood => "too many frames; slow down and reconnect later",
+            Self::TokenRefused => "the token is wrong or has ended",
+            Self::NotThisProtocol => "this is not the shoptalk.v1 protocol",
+            Self::NoHello => "no hello in time",
+            Self::TooManySockets => "too many sockets; close one first",
+            Self::NotAllowed => "not allowed",
+            Self::NoSuchRoom => "this token opens no such room",
+            Self::FrameTooLarge => "a frame may have 128 KiB at most",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ErrorCode;
+
+    #[test]
+    fn every_code_has_its_own_word() {
+        let words: std::collections::HashSet<_> =
+            ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), ErrorCode::ALL.len());
+    }
+
+    #[test]
+    fn only_passing_troubles_are_retryable() {
+        for code in ErrorCode::ALL {
+            let passing = code.http_status() >= 500 || code.http_status() == 429;
+            assert_eq!(code.is_retryable(), passing, "{}", code.as_str());
+        }
+    }
+}

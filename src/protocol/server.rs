@@ -1,0 +1,260 @@
+use serde::Serialize;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use uuid::Uuid;
+
+use super::{ErrorCode, FrameError};
+use crate::chat::{
+    Agent, Counts, Message, MessageId, Room, RoomId, SenderType, Side, Summary, Timestamp,
+};
+
+/// What the server says on a socket.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerFrame<'a> {
+    /// A new message. The sender gets it too.
+    Message {
+        room_id: RoomId,
+        message: &'a Message,
+    },
+    /// The rest of a long resume, until `more` is false.
+    Messages {
+        room_id: RoomId,
+        messages: &'a [Message],
+        more: bool,
+    },
+    /// The post is on disk.
+    Ack {
+        room_id: RoomId,
+        id: MessageId,
+        seq: u64,
+        created_at: Timestamp,
+        duplicate: bool,
+    },
+    /// A read mark moved.
+    Read {
+        room_id: RoomId,
+        reader: Side,
+        seq: u64,
+    },
+    /// Somebody types.
+    Typing {
+        room_id: RoomId,
+        sender_type: SenderType,
+        sender_name: &'a str,
+        expires_in_ms: u64,
+    },
+    /// Whether any agent is there.
+    Presence { agents_online: bool },
+    /// The room's status or details changed.
+    Room { room_id: RoomId, room: &'a Room },
+    /// An older page that was asked for.
+    History {
+        room_id: RoomId,
+        messages: &'a [Message],
+        more: bool,
+    },
+    /// A room as the console lists it.
+    Summary {
+        cursor: &'a str,
+        summary: &'a Summary,
+    },
+    /// The rest of a long lobby resume, until `more` is false.
+    Summaries {
+        cursor: &'a str,
+        summaries: &'a [Summary],
+        more: bool,
+    },
+    /// How many rooms have each status.
+    Counts { counts: Counts },
+    /// A visitor came or went.
+    Online {
+        room_id: RoomId,
+        customer_online: bool,
+    },
+    /// The server will close; come back within this time.
+    GoingAway { reconnect_within_ms: u64 },
+}
+
+/// Answers a visitor's hello.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "welcome")]
+pub struct VisitorWelcome<'a> {
+    /// [`PROTOCOL_VERSION`](super::PROTOCOL_VERSION).
+    pub protocol: u32,
+    /// The database's epoch.
+    pub epoch: &'a str,
+    /// The room of this socket.
+    pub room_id: RoomId,
+    /// Its state.
+    pub room: &'a Room,
+    /// The first page.
+    pub messages: &'a [Message],
+    /// Whether the log goes on exactly where the client asked.
+    pub recovered: bool,
+    /// Whether `messages` frames follow.
+    pub more: bool,
+    /// Whether any agent is there.
+    pub agents_online: bool,
+    /// How often pings come, on average.
+    pub ping_interval_ms: u64,
+    /// Characters of a message's content.
+    pub max_content: usize,
+    /// Spread the first reconnect over this time.
+    pub reconnect_window_ms: u64,
+}
+
+/// Answers an agent's hello.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "welcome")]
+pub struct AgentWelcome<'a> {
+    /// [`PROTOCOL_VERSION`](super::PROTOCOL_VERSION).
+    pub protocol: u32,
+    /// Who signed in.
+    pub agent: &'a Agent,
+    /// The database's epoch.
+    pub epoch: &'a str,
+    /// How far this frame brings the console.
+    pub cursor: &'a str,
+    /// Whether the summaries are only what changed since the client's cursor.
+    pub recovered: bool,
+    /// The first rooms.
+    pub summaries: &'a [Summary],
+    /// Whether `summaries` frames follow.
+    pub more: bool,
+    /// How many rooms have each status.
+    pub counts: Counts,
+    /// The rooms whose visitor is there.
+    pub online: &'a [Uuid],
+    /// How often pings come, on average.
+    pub ping_interval_ms: u64,
+    /// Characters of a message's content.
+    pub max_content: usize,
+    /// Spread the first reconnect over this time.
+    pub reconnect_window_ms: u64,
+}
+
+/// Answers an agent's join.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "joined")]
+pub struct Joined<'a> {
+    /// The room that was joined.
+    pub room_id: RoomId,
+    /// Its state.
+    pub room: &'a Room,
+    /// The first page.
+    pub messages: &'a [Message],
+    /// Whether the log goes on exactly where the client asked.
+    pub recovered: bool,
+    /// Whether `messages` frames follow.
+    pub more: bool,
+}
+
+/// Asks for a sign of life.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "ping")]
+pub struct Ping {
+    /// A visitor's room's newest seq; an agent's ping has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seq: Option<u64>,
+}
+
+/// Refuses a frame.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "error")]
+pub struct ErrorFrame {
+    /// The `id` of the refused frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The room that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room_id: Option<String>,
+    /// The stable word.
+    pub code: &'static str,
+    /// What is wrong and what to do, for people.
+    pub message: String,
+    /// Whether the same frame may be sent again.
+    pub retryable: bool,
+    /// How long to wait before that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+impl ErrorFrame {
+    /// An error with `code`.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            id: None,
+            room_id: None,
+            code: code.as_str(),
+            message: message.into(),
+            retryable: code.is_retryable(),
+            retry_after_ms: None,
+        }
+    }
+
+    /// Names the message that was refused.
+    #[must_use]
+    pub fn about_message(mut self, id: MessageId) -> Self {
+        self.id = Some(id.to_string());
+        self
+    }
+
+    /// Names the room that it is about.
+    #[must_use]
+    pub fn about_room(mut self, room_id: RoomId) -> Self {
+        self.room_id = Some(room_id.to_string());
+        self
+    }
+
+    /// Says how long to wait.
+    #[must_use]
+    pub fn retry_after(mut self, retry_after_ms: Option<u64>) -> Self {
+        self.retry_after_ms = retry_after_ms;
+        self
+    }
+}
+
+impl From<FrameError> for ErrorFrame {
+    fn from(error: FrameError) -> Self {
+        Self {
+            id: error.id,
+            room_id: error.room_id,
+            ..Self::new(error.code, error.message)
+        }
+    }
+}
+
+/// Encodes a frame once; the bytes are shared by everybody who gets them.
+///
+/// # Panics
+///
+/// Never: the frames hold nothing that JSON cannot say.
+pub fn encode(frame: &impl Serialize) -> Utf8Bytes {
+    serde_json::to_string(frame)
+        .expect("frames are plain JSON")
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_tagged_with_their_type() {
+        let text = encode(&ServerFrame::GoingAway {
+            reconnect_within_ms: 5_000,
+        });
+        assert_eq!(
+            text.as_str(),
+            r#"{"type":"going_away","reconnect_within_ms":5000}"#
+        );
+        assert_eq!(
+            encode(&Ping { last_seq: None }).as_str(),
+            r#"{"type":"ping"}"#
+        );
+        assert_eq!(
+            encode(&ErrorFrame::new(ErrorCode::Busy, "later").retry_after(Some(5))).as_str(),
+            r#"{"type":"error","code":"busy","message":"later","retryable":true,"retry_after_ms":5}"#
+        );
+    }
+}
