@@ -5,3 +5,6 @@ pub mod chat;
 pub mod config;
 pub mod persistence;
 pub mod protocol;
+mod server;
+
+pub use server::{Server, StartError, StopReason};
