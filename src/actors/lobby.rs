@@ -33,7 +33,7 @@ pub(super) struct Lobby;
 
 pub(super) enum LobbyMsg {
     /// A room has changed.
-    Report(Report),
+    Report(Box<Report>),
     /// A listed room's visitor has come or gone.
     Online {
         room_id: RoomId,
@@ -154,7 +154,7 @@ impl Actor for Lobby {
 }
 
 impl LobbyState {
-    fn report(&mut self, myself: &ActorRef<LobbyMsg>, report: Report) {
+    fn report(&mut self, myself: &ActorRef<LobbyMsg>, report: Box<Report>) {
         self.shared
             .hooks
             .reach(HookPoint::LobbyReport, Some(report.summary.room.id));

@@ -521,7 +521,7 @@ impl RoomState {
             room: myself.clone(),
         };
         self.lobby_ready = false;
-        self.tell_lobby(LobbyMsg::Report(report));
+        self.tell_lobby(LobbyMsg::Report(Box::new(report)));
     }
 
     fn tell_lobby(&self, message: LobbyMsg) {
