@@ -137,6 +137,10 @@ pub enum CloseCode {
     NoSuchRoom,
     /// A frame past 128 KiB.
     FrameTooLarge,
+    /// The peer breaks the rules of WebSocket itself.
+    BadFraming,
+    /// A text frame that is not UTF-8.
+    BadUtf8,
 }
 
 impl CloseCode {
@@ -155,6 +159,8 @@ impl CloseCode {
             Self::NotAllowed => 4505,
             Self::NoSuchRoom => 4506,
             Self::FrameTooLarge => 1009,
+            Self::BadFraming => 1002,
+            Self::BadUtf8 => 1007,
         }
     }
 
@@ -173,6 +179,8 @@ impl CloseCode {
             Self::NotAllowed => "not allowed",
             Self::NoSuchRoom => "this token opens no such room",
             Self::FrameTooLarge => "a frame may have 128 KiB at most",
+            Self::BadFraming => "this is not WebSocket as RFC 6455 has it",
+            Self::BadUtf8 => "a text frame has to be UTF-8",
         }
     }
 }
