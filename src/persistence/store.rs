@@ -99,6 +99,7 @@ impl Store {
             metrics: options.metrics,
             // The tools leave the index to the server.
             behind: options.exclusive && state.indexed_change < state.change,
+            backlog: true,
             indexed_at: Instant::now(),
             index_failed: Arc::default(),
             failing: false,

@@ -22,6 +22,11 @@ pub(super) fn options(directory: &TempDir) -> StoreOptions {
     }
 }
 
+/// Holds the writer up until it is dropped.
+pub(super) struct Hold {
+    _release: std::sync::mpsc::Sender<()>,
+}
+
 /// A store in a directory of its own.
 pub(super) struct Bench {
     pub(super) store: Store,
@@ -38,9 +43,31 @@ impl std::ops::Deref for Bench {
 
 impl Bench {
     pub(super) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(super) fn with(change: impl FnOnce(&mut StoreOptions)) -> Self {
         let directory = TempDir::new().expect("a directory");
-        let store = Store::open(options(&directory)).expect("the store opens");
+        let mut options = options(&directory);
+        change(&mut options);
+        let store = Store::open(options).expect("the store opens");
         Self { store, directory }
+    }
+
+    /// Makes the writer wait inside a transaction.
+    pub(super) async fn hold(&self) -> Hold {
+        let (release, released) = std::sync::mpsc::channel();
+        let (begun, begins) = oneshot::channel();
+        self.submit(
+            move |_| {
+                let _ = begun.send(());
+                let _ = released.recv();
+                Ok(())
+            },
+            Box::new(|_| {}),
+        );
+        begins.await.expect("the writer takes it");
+        Hold { _release: release }
     }
 
     /// Ends the store without a farewell and opens the directory again.
