@@ -90,6 +90,8 @@ pub(super) struct LobbyState {
     throttle_armed: bool,
     told_counts: Counts,
     counts_told_at: Option<Instant>,
+    /// Since when there has been no console, while agents still count as online.
+    agents_gone_at: Option<Instant>,
     agents_armed: bool,
 }
 
@@ -114,6 +116,7 @@ impl Actor for Lobby {
             throttle_armed: false,
             told_counts: head.counts,
             counts_told_at: None,
+            agents_gone_at: None,
             agents_armed: false,
         };
         // The agents of an earlier lobby get the grace to come back.
@@ -140,13 +143,7 @@ impl Actor for Lobby {
             LobbyMsg::Resync => state.resync().await,
             LobbyMsg::ThrottleDue => state.release(&myself),
             LobbyMsg::Heartbeat => state.heartbeat().await,
-            LobbyMsg::AgentsDue => {
-                state.agents_armed = false;
-                state
-                    .shared
-                    .presence
-                    .set_agents_online(!state.consoles.is_empty());
-            }
+            LobbyMsg::AgentsDue => state.agents_due(),
         }
         state.arm_agents(&myself);
         Ok(())
@@ -254,11 +251,26 @@ impl LobbyState {
         }
     }
 
+    /// The agents count as gone when no console came back within the grace.
     fn arm_agents(&mut self, myself: &ActorRef<LobbyMsg>) {
         let online = *self.shared.presence.agents_online().borrow();
-        if online && self.consoles.is_empty() && !self.agents_armed {
+        if !online || !self.consoles.is_empty() {
+            self.agents_gone_at = None;
+            return;
+        }
+        let gone_for = self.agents_gone_at.get_or_insert_with(Instant::now).elapsed();
+        if !self.agents_armed {
             self.agents_armed = true;
-            myself.send_after(self.shared.presence_grace, || LobbyMsg::AgentsDue);
+            let left = self.shared.presence_grace.saturating_sub(gone_for);
+            myself.send_after(left, || LobbyMsg::AgentsDue);
+        }
+    }
+
+    fn agents_due(&mut self) {
+        self.agents_armed = false;
+        let grace = self.shared.presence_grace;
+        if self.agents_gone_at.is_some_and(|at| at.elapsed() >= grace) {
+            self.shared.presence.set_agents_online(false);
         }
     }
 

@@ -100,6 +100,8 @@ pub(super) struct RoomState {
     in_store: usize,
     /// What consoles were last told about the visitor.
     customer_online: bool,
+    /// Since when the visitor has had no socket, while still counted as online.
+    customer_gone_at: Option<Instant>,
     presence_armed: bool,
     /// The lobby takes one report at a time from each room, so its mailbox is
     /// bounded by the number of rooms.
@@ -131,6 +133,7 @@ impl Actor for Room {
             subscribers: HashMap::new(),
             in_store: 0,
             customer_online: false,
+            customer_gone_at: None,
             presence_armed: false,
             lobby_ready: true,
             unreported: Vec::new(),
@@ -206,7 +209,8 @@ impl RoomState {
             }
             RoomMsg::PresenceDue => {
                 self.presence_armed = false;
-                if self.customer_online && !self.customer_is_here() {
+                let grace = self.shared.presence_grace;
+                if self.customer_gone_at.is_some_and(|at| at.elapsed() >= grace) {
                     self.set_online(false);
                 }
             }
@@ -501,9 +505,15 @@ impl RoomState {
 
     /// The visitor counts as gone when no socket came back within the grace.
     fn arm_presence(&mut self, myself: &ActorRef<RoomMsg>) {
-        if self.customer_online && !self.presence_armed && !self.customer_is_here() {
+        if !self.customer_online || self.customer_is_here() {
+            self.customer_gone_at = None;
+            return;
+        }
+        let gone_for = self.customer_gone_at.get_or_insert_with(Instant::now).elapsed();
+        if !self.presence_armed {
             self.presence_armed = true;
-            myself.send_after(self.shared.presence_grace, || RoomMsg::PresenceDue);
+            let left = self.shared.presence_grace.saturating_sub(gone_for);
+            myself.send_after(left, || RoomMsg::PresenceDue);
         }
     }
 
