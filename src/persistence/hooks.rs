@@ -10,6 +10,7 @@ pub(super) struct Hooks {
     fail_commit: AtomicBool,
     blur_commit: AtomicBool,
     pause_index: AtomicBool,
+    kill_writer: AtomicBool,
     commits: AtomicU64,
 }
 
@@ -33,6 +34,11 @@ impl Hooks {
         self.pause_index.load(Ordering::SeqCst)
     }
 
+    /// The writer's thread panics at its next batch, outside of any item.
+    pub(super) fn kill_writer(&self) {
+        self.kill_writer.store(true, Ordering::SeqCst);
+    }
+
     /// How many batches were tried.
     pub(super) fn commits(&self) -> u64 {
         self.commits.load(Ordering::SeqCst)
@@ -40,6 +46,7 @@ impl Hooks {
 
     /// The error that the writer is to see instead of its COMMIT.
     pub(super) fn commit_error(&self, conn: &Connection) -> Option<rusqlite::Error> {
+        assert!(!self.kill_writer.load(Ordering::SeqCst), "a test says so");
         self.commits.fetch_add(1, Ordering::SeqCst);
         let blurred = self.blur_commit.swap(false, Ordering::SeqCst);
         if blurred {

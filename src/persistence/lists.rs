@@ -188,3 +188,183 @@ fn list_by_waiting(conn: &Connection, query: &RoomQuery) -> Result<RoomPage, Tro
         next,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::*;
+    use crate::chat::{Details, RoomId, Sender, Status};
+
+    fn query(order: RoomOrder, status: Option<Status>) -> RoomQuery {
+        RoomQuery {
+            status,
+            order,
+            cursor: None,
+            limit: 2,
+        }
+    }
+
+    /// All pages of a list, by the rooms' places in `rooms`.
+    async fn walk(bench: &Bench, rooms: &[RoomId], mut query: RoomQuery) -> Vec<usize> {
+        let mut found = Vec::new();
+        loop {
+            let page = bench.list_rooms(query.clone()).await.expect("it lists");
+            assert!(page.records.len() <= query.limit);
+            found.extend(page.records.iter().map(|record| {
+                rooms
+                    .iter()
+                    .position(|room| *room == record.room.id)
+                    .expect("it is listed")
+            }));
+            let Some(next) = page.next else { return found };
+            assert_eq!(
+                page.records.len(),
+                query.limit,
+                "a page in the middle is full"
+            );
+            query.cursor = Some(next);
+        }
+    }
+
+    /// Seven rooms: 0, 2 and 4 wait (2 the longest), 1 and 5 are active, 3 is
+    /// closed, 6 has no message.
+    async fn shop(bench: &Bench) -> Vec<RoomId> {
+        let mut rooms = Vec::new();
+        for name in ["a", "b", "c", "d", "e", "f", "g"] {
+            rooms.push(bench.new_room(name).await);
+        }
+        for room in [2, 0, 1, 3, 4, 5, 2] {
+            bench.ask(rooms[room], "hello").await;
+        }
+        for room in [5, 1] {
+            bench.answer(rooms[room], "hi").await;
+        }
+        let close = RoomOp::SetStatus {
+            status: Status::Closed,
+            by: Sender::Customer,
+        };
+        bench.apply(rooms[3], close).await.expect("it closes");
+        rooms
+    }
+
+    #[tokio::test]
+    async fn lists_come_in_their_orders_page_by_page() {
+        use RoomOrder::{Activity, Waiting};
+        use Status as S;
+        let bench = Bench::new();
+        let rooms = shop(&bench).await;
+        for (order, status, expected) in [
+            (Activity, None, vec![3, 1, 5, 2, 4, 0]),
+            (Activity, Some(S::Waiting), vec![2, 4, 0]),
+            (Activity, Some(S::Active), vec![1, 5]),
+            (Waiting, None, vec![2, 0, 4, 3, 1, 5]),
+            (Waiting, Some(S::Waiting), vec![2, 0, 4]),
+            (Waiting, Some(S::Closed), vec![3]),
+        ] {
+            let found = walk(&bench, &rooms, query(order, status)).await;
+            assert_eq!(found, expected, "{order:?} {status:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_foreign_cursor_is_refused() {
+        let bench = Bench::new();
+        shop(&bench).await;
+        let page = bench
+            .list_rooms(query(RoomOrder::Activity, None))
+            .await
+            .expect("it lists");
+        for cursor in [page.next.expect("there are more"), "x".into()] {
+            let wrong = RoomQuery {
+                cursor: Some(cursor),
+                ..query(RoomOrder::Waiting, None)
+            };
+            assert_eq!(
+                bench.list_rooms(wrong).await.err(),
+                Some(Refusal::BadCursor.into())
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn the_lobby_sees_who_waits_and_then_what_changed() {
+        let bench = Bench::new();
+        let rooms = shop(&bench).await;
+        let names = |records: &[crate::chat::RoomRecord]| -> String {
+            records
+                .iter()
+                .filter_map(|record| record.room.customer_name.clone())
+                .collect()
+        };
+        let snapshot = bench.lobby_snapshot(1_000).await.expect("it reads");
+        assert_eq!(names(&snapshot.records), "caebf");
+        assert_eq!(snapshot.change, bench.head().change);
+        let small = bench.lobby_snapshot(2).await.expect("it reads");
+        assert_eq!(names(&small.records), "ca");
+
+        bench.ask(rooms[6], "me too").await;
+        bench.ask(rooms[0], "still here").await;
+        bench.ask(rooms[6], "hello?").await;
+        let first = bench
+            .changed_since(snapshot.change, 1)
+            .await
+            .expect("it reads");
+        assert_eq!((names(&first.records).as_str(), first.more), ("a", true));
+        let rest = bench
+            .changed_since(first.change, 5)
+            .await
+            .expect("it reads");
+        assert_eq!((names(&rest.records).as_str(), rest.more), ("g", false));
+        assert_eq!(rest.change, bench.head().change);
+        let none = bench.changed_since(rest.change, 5).await.expect("it reads");
+        assert!(none.records.is_empty() && !none.more);
+        assert_eq!(none.change, rest.change);
+    }
+
+    #[tokio::test]
+    async fn summaries_fit_a_frame() {
+        let bench = Bench::new();
+        for _ in 0..60 {
+            let details = Details {
+                page_url: Some("\"".repeat(2_000)),
+                ..Details::default()
+            };
+            let opened = bench.open_room(anonymous(details)).await.expect("it opens");
+            bench.ask(opened.record.room.id, "hello").await;
+        }
+        let mut change = 0;
+        let mut seen = 0;
+        loop {
+            let page = bench.changed_since(change, 200).await.expect("it reads");
+            let summaries: Vec<_> = page.records.iter().map(|r| r.summary(true)).collect();
+            let bytes = serde_json::to_vec(&summaries).expect("json").len();
+            assert!(bytes < crate::chat::limits::FRAME_BYTES);
+            (change, seen) = (page.change, seen + summaries.len());
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(seen, 60);
+    }
+
+    #[tokio::test]
+    async fn lists_walk_an_index_and_never_sort() {
+        let bench = Bench::new();
+        for rest in [
+            "WHERE r.last_n < 1 ORDER BY r.last_n DESC LIMIT 2",
+            "WHERE r.status = 1 AND r.last_n < 9 ORDER BY r.last_n DESC LIMIT 2",
+            "WHERE r.last_n < 9 AND r.waiting_n IS NULL ORDER BY r.last_n DESC LIMIT 2",
+            "WHERE r.waiting_n > 1 ORDER BY r.waiting_n LIMIT 2",
+            "WHERE r.change > 1 ORDER BY r.change LIMIT 2",
+            "WHERE r.visitor = x'00' AND r.pk < 9 ORDER BY r.pk DESC LIMIT 2",
+        ] {
+            let plan = bench
+                .readers()
+                .read(|conn| super::room_rows::plan(conn, rest))
+                .await
+                .expect("it plans");
+            assert!(plan[0].contains("SEARCH r USING INDEX"), "{rest}: {plan:?}");
+            assert!(!plan.concat().contains("TEMP B-TREE"), "{rest}: {plan:?}");
+        }
+    }
+}

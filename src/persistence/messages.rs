@@ -218,3 +218,92 @@ impl Store {
             .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::*;
+    use crate::chat::limits;
+
+    fn seqs(page: &MessagePage) -> Vec<u64> {
+        page.messages.iter().map(|message| message.seq).collect()
+    }
+
+    #[tokio::test]
+    async fn pages_go_both_ways_and_say_what_is_left() {
+        let bench = Bench::new();
+        let room = bench.new_room("Ann").await;
+        for _ in 0..7 {
+            bench.ask(room, "hello").await;
+        }
+        for (after, limit, expected, more) in [
+            (0, 3, vec![1, 2, 3], true),
+            (4, 3, vec![5, 6, 7], false),
+            (7, 3, vec![], false),
+            (u64::MAX, 3, vec![], false),
+        ] {
+            let page = bench
+                .messages_after(room, after, limit)
+                .await
+                .expect("read");
+            assert_eq!((seqs(&page), page.more, page.head), (expected, more, 7));
+        }
+        for (before, limit, expected, more) in [
+            (None, 3, vec![5, 6, 7], true),
+            (Some(5), 9, vec![1, 2, 3, 4], false),
+            (Some(1), 3, vec![], false),
+            (None, 0, vec![], true),
+            (Some(u64::MAX), 7, vec![1, 2, 3, 4, 5, 6, 7], false),
+        ] {
+            let page = bench
+                .messages_before(room, before, limit)
+                .await
+                .expect("read");
+            assert_eq!((seqs(&page), page.more, page.head), (expected, more, 7));
+        }
+        let nowhere = uuid::Uuid::now_v7();
+        let page = bench.messages_after(nowhere, 0, 5).await.expect("read");
+        assert_eq!((seqs(&page), page.more, page.head), (vec![], false, 0));
+        assert_eq!(bench.room_head(nowhere).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_page_fits_a_frame_and_the_pages_are_the_log() {
+        let bench = Bench::new();
+        let room = bench.new_room("Ann").await;
+        for content in ["\u{1}", "\"", "ä", "😀"] {
+            for _ in 0..4 {
+                bench
+                    .ask(room, &content.repeat(limits::CONTENT_CHARS))
+                    .await;
+            }
+        }
+        let mut forward = Vec::new();
+        loop {
+            let after = forward.last().copied().unwrap_or(0);
+            let page = bench.messages_after(room, after, 200).await.expect("read");
+            let bytes = serde_json::to_vec(&page.messages).expect("json").len();
+            assert!(bytes < limits::FRAME_BYTES, "{bytes}");
+            assert!(!page.messages.is_empty());
+            forward.extend(seqs(&page));
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(forward, (1..=16).collect::<Vec<_>>());
+        let mut before = None;
+        let mut backward = Vec::new();
+        loop {
+            let page = bench
+                .messages_before(room, before, 200)
+                .await
+                .expect("read");
+            before = page.messages.first().map(|message| message.seq);
+            backward.splice(0..0, seqs(&page));
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(backward, forward);
+    }
+}

@@ -38,6 +38,7 @@ mod rooms;
 mod search;
 mod sessions;
 mod visitors;
+mod words;
 
 #[cfg(test)]
 mod testing;

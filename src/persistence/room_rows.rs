@@ -212,3 +212,11 @@ pub(super) fn update_visitor(tx: &Tx<'_>, row: &RoomRow) -> rusqlite::Result<()>
     )?;
     Ok(())
 }
+
+/// How SQLite goes about a query of rooms.
+#[cfg(test)]
+pub(super) fn plan(conn: &Connection, rest: &str) -> rusqlite::Result<Vec<String>> {
+    conn.prepare(&["EXPLAIN QUERY PLAN ", SELECT, rest].concat())?
+        .query_map([], |row| row.get(3))?
+        .collect()
+}

@@ -177,3 +177,173 @@ pub(super) fn set_blocked(
     )?;
     Ok(changed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::*;
+    use crate::chat::{Counts, Sender, Side, Status};
+    use uuid::Uuid;
+
+    fn refusal<T: std::fmt::Debug>(result: Result<T, WriteError>) -> Refusal {
+        match result {
+            Err(WriteError::Refused(refusal)) => refusal,
+            other => panic!("it was refused, not {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn seqs_changes_and_counts_have_no_gap() {
+        let bench = Bench::new();
+        let (one, two) = (bench.new_room("Ann").await, bench.new_room("Bob").await);
+        assert_eq!(bench.head(), Head::default(), "an empty room is not listed");
+        for (seq, room) in [(1, one), (2, one), (1, two), (3, one)] {
+            assert_eq!(bench.ask(room, "hello").await.seq, seq);
+        }
+        assert_eq!(bench.head().change, 4);
+        assert_eq!(bench.head().counts.waiting, 2);
+        bench.answer(one, "hi").await;
+        let closed = bench
+            .apply(
+                two,
+                RoomOp::SetStatus {
+                    status: Status::Closed,
+                    by: Sender::Customer,
+                },
+            )
+            .await
+            .expect("it closes");
+        assert!(matches!(closed.effect, Effect::StatusChanged(_)));
+        let counts = Counts {
+            waiting: 0,
+            active: 1,
+            closed: 1,
+        };
+        assert_eq!((bench.head().change, bench.head().counts), (6, counts));
+        let bench = bench.reopened();
+        assert_eq!((bench.head().change, bench.head().counts), (6, counts));
+        let record = record(&bench, one).await;
+        assert_eq!((record.room.last_seq, record.version), (4, 4));
+        assert_eq!(record.unread_count, 3);
+        assert_eq!(
+            record
+                .last_message
+                .as_ref()
+                .map(|last| last.content.as_str()),
+            Some("hi")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_retry_is_a_duplicate_and_a_reused_id_a_conflict() {
+        let bench = Bench::new();
+        let room = bench.new_room("Ann").await;
+        let id = Uuid::now_v7();
+        let post = |sender, content| RoomOp::Post(draft(id, sender, content));
+        let first = posted(bench.apply(room, post(Sender::Customer, "one")).await);
+        let again = bench
+            .apply(room, post(Sender::Customer, "one"))
+            .await
+            .expect("it is there");
+        assert_eq!(again.effect, Effect::Duplicate(first.clone()));
+        let other = bench.apply(room, post(Sender::Customer, "two")).await;
+        assert_eq!(refusal(other), Refusal::Conflict);
+        let side = Sender::Admin {
+            display_name: "Mia".into(),
+        };
+        assert_eq!(
+            refusal(bench.apply(room, post(side, "one")).await),
+            Refusal::Conflict
+        );
+        assert_eq!(bench.head().change, 1, "none of these changed anything");
+
+        bench
+            .apply(room, RoomOp::SetBlocked(true))
+            .await
+            .expect("blocked");
+        let retried = bench.apply(room, post(Sender::Customer, "one")).await;
+        assert_eq!(
+            retried.expect("what is stored stays").effect,
+            Effect::Duplicate(first)
+        );
+        let new = bench.apply(room, RoomOp::Post(question("more"))).await;
+        assert_eq!(refusal(new), Refusal::Blocked);
+        assert_eq!(bench.answer(room, "no").await.seq, 2);
+    }
+
+    #[tokio::test]
+    async fn a_block_reaches_all_rooms_of_the_visitor() {
+        let bench = Bench::new();
+        let mut request = anonymous(Default::default());
+        let one = bench.open_room(request.clone()).await.expect("it opens");
+        let one = one.record.room.id;
+        bench.ask(one, "hello").await;
+        let close = RoomOp::SetStatus {
+            status: Status::Closed,
+            by: Sender::Customer,
+        };
+        bench.apply(one, close).await.expect("it closes");
+        request.token = Some(request.fresh_token);
+        request.fresh_token = token();
+        let two = bench.open_room(request.clone()).await.expect("it opens");
+        assert!(two.created && two.token_issued);
+        let two = two.record.room.id;
+        let blocked = bench
+            .apply(two, RoomOp::SetBlocked(true))
+            .await
+            .expect("blocked");
+        assert_eq!(blocked.also_changed, [one]);
+        assert!(blocked.record.blocked);
+        assert_eq!(bench.head().change, 3, "the listed room alone has a change");
+        assert!(record(&bench, one).await.blocked);
+        let again = bench.apply(one, RoomOp::SetBlocked(true)).await;
+        assert_eq!(again.expect("fine").effect, Effect::Unchanged);
+    }
+
+    #[tokio::test]
+    async fn reading_counts_the_unread_anew() {
+        let bench = Bench::new();
+        let room = bench.new_room("Ann").await;
+        for _ in 0..5 {
+            bench.ask(room, "?").await;
+            bench.answer(room, "!").await;
+        }
+        let read = |seq| RoomOp::MarkRead {
+            side: Side::Admin,
+            seq,
+        };
+        for (seq, unread) in [(1, 4), (2, 4), (3, 3), (9, 0), (10, 0)] {
+            let commit = bench.apply(room, read(seq)).await.expect("it moves");
+            assert_eq!(commit.record.unread_count, unread, "after {seq}");
+            assert_eq!(
+                commit.effect,
+                Effect::ReadMoved {
+                    side: Side::Admin,
+                    seq
+                }
+            );
+        }
+        let back = bench.apply(room, read(4)).await.expect("fine");
+        assert_eq!(back.effect, Effect::Unchanged);
+        assert!(matches!(
+            refusal(bench.apply(room, read(11)).await),
+            Refusal::PastHead(_)
+        ));
+        let page = bench.messages_after(room, 0, 50).await.expect("it reads");
+        assert!(
+            page.messages
+                .iter()
+                .all(|message| message.is_read == (message.sender_name == "Ann"))
+        );
+    }
+
+    #[tokio::test]
+    async fn an_unknown_room_is_not_found() {
+        let bench = Bench::new();
+        let post = RoomOp::Post(question("hello"));
+        assert_eq!(
+            refusal(bench.apply(Uuid::now_v7(), post).await),
+            Refusal::NotFound
+        );
+    }
+}

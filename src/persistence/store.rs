@@ -99,6 +99,7 @@ impl Store {
             metrics: options.metrics,
             // The tools leave the index to the server.
             behind: options.exclusive && state.indexed_change < state.change,
+            backlog: true,
             indexed_at: Instant::now(),
             index_failed: Arc::default(),
             failing: false,
@@ -245,5 +246,58 @@ fn lock(directory: &Path) -> Result<std::fs::File, OpenError> {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::Locked(directory.to_owned())),
         Err(std::fs::TryLockError::Error(cause)) => Err(failed(cause)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::*;
+    use super::{DATABASE_FILE, LOCK_FILE};
+
+    #[tokio::test]
+    async fn files_are_private_and_the_directory_is_taken_once() {
+        use std::os::unix::fs::PermissionsExt;
+        let bench = Bench::new();
+        for file in [DATABASE_FILE, LOCK_FILE, "shoptalk.db-wal"] {
+            let path = bench.directory.path().join(file);
+            let mode = std::fs::metadata(path).expect("it exists").permissions();
+            assert_eq!(mode.mode() & 0o777, 0o600, "{file}");
+        }
+        assert!(matches!(
+            Store::open(options(&bench.directory)),
+            Err(OpenError::Locked(_))
+        ));
+        let epoch = bench.epoch().to_owned();
+        bench.close().await;
+        bench.close().await;
+        assert_eq!(bench.canary().await, Err(StoreError::Closed));
+        let again = Store::open(options(&bench.directory)).expect("the lock is free");
+        assert_eq!(again.epoch(), epoch);
+    }
+
+    #[tokio::test]
+    async fn a_tool_beside_the_server_is_noticed() {
+        let bench = Bench::new();
+        let tool = Store::open(StoreOptions {
+            exclusive: false,
+            ..options(&bench.directory)
+        })
+        .expect("it opens beside");
+        let mut head = bench.watch_head();
+        let new = NewAgent {
+            username: "mia".into(),
+            display_name: "Mia".into(),
+            role: crate::chat::Role::Admin,
+            password_hash: "x".into(),
+        };
+        tool.add_agent(new, Actor::CommandLine)
+            .await
+            .expect("it is added");
+        let noticed = head.wait_for(|head| head.auth_version == 1);
+        tokio::time::timeout(std::time::Duration::from_secs(5), noticed)
+            .await
+            .expect("in time")
+            .expect("the store lives");
     }
 }
