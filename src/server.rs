@@ -77,7 +77,11 @@ impl Server {
     /// # Errors
     ///
     /// When the listener or the store cannot be used, or the actors not started.
-    pub async fn start(config: Config, listener: TcpListener, store: Store) -> Result<Self, StartError> {
+    pub async fn start(
+        config: Config,
+        listener: TcpListener,
+        store: Store,
+    ) -> Result<Self, StartError> {
         let local_addr = listener.local_addr()?;
         let metrics = Metrics::new();
         store.use_metrics(metrics.store());
@@ -111,7 +115,12 @@ impl Server {
         });
         let setup_link = state.setup_link();
         tokio::spawn(keep_house(state.clone(), actors.rooms(), drain.clone()));
-        tokio::spawn(http::serve(listener, state, stop_listening.clone(), connections.clone()));
+        tokio::spawn(http::serve(
+            listener,
+            state,
+            stop_listening.clone(),
+            connections.clone(),
+        ));
         let server = Self {
             local_addr,
             setup_link,
@@ -162,7 +171,10 @@ impl Server {
         self.drain.cancel();
         self.sockets.close();
         if timeout_at(deadline, self.sockets.wait()).await.is_err() {
-            tracing::warn!(left = self.sockets.len(), "some sockets did not close in time");
+            tracing::warn!(
+                left = self.sockets.len(),
+                "some sockets did not close in time"
+            );
         }
         self.stop_listening.cancel();
         self.connections.close();
