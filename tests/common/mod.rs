@@ -1,0 +1,55 @@
+//! What the tests stand on: a server of their own and clients that speak to it
+//! over real sockets, knowing nothing but the outside contract.
+
+// Each test binary uses its own part of this.
+#![allow(dead_code, unreachable_pub, unused_imports)]
+
+mod jwt;
+mod people;
+mod raw;
+mod rest;
+mod server;
+mod socket;
+
+use std::time::Duration;
+
+pub use jwt::{IDENTITY_SECRET, OTHER_SECRET, in_seconds, jwt, unsigned_jwt};
+pub use people::{Agent, PASSWORD, Visitor};
+pub use raw::RawSocket;
+pub use rest::{Answer, Rest, keys, next_page, results};
+pub use serde_json::{Value, json};
+pub use server::TestServer;
+pub use socket::{Refused, Socket};
+
+/// How long a test waits for what must come.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A fresh id for a message.
+pub fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+/// Tries again until the condition holds, and fails at the deadline.
+pub async fn eventually<F>(what: &str, mut condition: impl FnMut() -> F)
+where
+    F: Future<Output = bool>,
+{
+    let attempts = async {
+        while !condition().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, attempts)
+        .await
+        .unwrap_or_else(|_| panic!("it never came true: {what}"));
+}
+
+/// The seqs of messages, in the order in which they came.
+pub fn seqs(messages: &Value) -> Vec<u64> {
+    messages
+        .as_array()
+        .expect("a list of messages")
+        .iter()
+        .map(|message| message["seq"].as_u64().expect("a seq"))
+        .collect()
+}

@@ -1,0 +1,196 @@
+use std::net::SocketAddr;
+
+use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+
+use super::DEADLINE;
+
+/// Speaks HTTP to the server, with or without a bearer token.
+#[derive(Clone)]
+pub struct Rest {
+    base: String,
+    bearer: Option<String>,
+    http: reqwest::Client,
+}
+
+impl Rest {
+    /// A client without credentials.
+    pub fn new(addr: SocketAddr) -> Self {
+        let http = reqwest::Client::builder()
+            .timeout(DEADLINE)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .expect("an HTTP client");
+        Self {
+            base: format!("http://{addr}"),
+            bearer: None,
+            http,
+        }
+    }
+
+    /// The same with this token.
+    pub fn bearer(&self, token: &str) -> Self {
+        Self {
+            bearer: Some(token.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// A request to be furnished by the test.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.bearer {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::to(self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        Answer::to(self.request(Method::POST, path).json(&body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        Answer::to(self.request(Method::PATCH, path).json(&body)).await
+    }
+}
+
+/// What came back.
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+    asked: String,
+}
+
+impl Answer {
+    /// Sends a request and reads the whole answer.
+    pub async fn to(request: RequestBuilder) -> Self {
+        Self::try_to(request).await.expect("the server answers")
+    }
+
+    /// The same where the server may have gone.
+    pub async fn try_to(request: RequestBuilder) -> Result<Self, reqwest::Error> {
+        let (http, request) = request.build_split();
+        let request = request?;
+        let asked = format!("{} {}", request.method(), request.url());
+        let response = http.execute(request).await?;
+        Ok(Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            text: response.text().await?,
+            asked,
+        })
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text)
+            .unwrap_or_else(|_| panic!("{} answered no JSON: {}", self.asked, self.text))
+    }
+
+    /// A header's text, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("a header of text"))
+    }
+
+    /// The body of an answer with this status.
+    #[track_caller]
+    pub fn is(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}: {}", self.asked, self.text);
+        if self.text.is_empty() {
+            Value::Null
+        } else {
+            self.json()
+        }
+    }
+
+    /// The body of an answer with any 2xx.
+    #[track_caller]
+    pub fn success(&self) -> Value {
+        assert!(
+            (200..300).contains(&self.status),
+            "{}: {} {}",
+            self.asked,
+            self.status,
+            self.text
+        );
+        if self.text.is_empty() {
+            Value::Null
+        } else {
+            self.json()
+        }
+    }
+
+    /// The body of a refusal, which has the shape of a problem.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str) -> Value {
+        let asked = &self.asked;
+        assert_eq!(self.status, status, "{asked}: {}", self.text);
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{asked}"
+        );
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{asked}: {problem}");
+        assert_eq!(problem["status"], status, "{asked}: {problem}");
+        for field in ["type", "title", "detail"] {
+            assert!(
+                problem[field].as_str().is_some_and(|text| !text.is_empty()),
+                "{asked}: {field} in {problem}"
+            );
+        }
+        for error in problem["errors"].as_array().into_iter().flatten() {
+            assert!(
+                error["field"].is_string() && error["message"].is_string(),
+                "{asked}: {problem}"
+            );
+        }
+        problem
+    }
+
+    /// A refused field: 400 `invalid` that names it.
+    #[track_caller]
+    pub fn invalid(&self, field: &str) {
+        let problem = self.problem(400, "invalid");
+        let named = problem["errors"]
+            .as_array()
+            .is_some_and(|errors| errors.iter().any(|error| error["field"] == field));
+        assert!(named, "{}: {field} in {problem}", self.asked);
+    }
+}
+
+/// The names of an object's fields, sorted.
+pub fn keys(object: &Value) -> Vec<String> {
+    let mut keys: Vec<String> = object
+        .as_object()
+        .unwrap_or_else(|| panic!("an object, not {object}"))
+        .keys()
+        .cloned()
+        .collect();
+    keys.sort();
+    keys
+}
+
+/// The entries of a list.
+#[track_caller]
+pub fn results(list: &Value) -> &Vec<Value> {
+    assert!(list.get("next").is_some(), "a list has next: {list}");
+    list["results"].as_array().expect("a list has results")
+}
+
+/// What goes into the parameter for the next page.
+pub fn next_page(list: &Value) -> Option<String> {
+    match &list["next"] {
+        Value::Null => None,
+        Value::String(next) => Some(next.clone()),
+        next => Some(next.to_string()),
+    }
+}

@@ -1,0 +1,167 @@
+use std::net::SocketAddr;
+
+use shoptalk::Server;
+use shoptalk::config::{Config, Secret};
+use shoptalk::persistence::{Store, StoreMetrics, StoreOptions};
+use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
+
+use super::{Agent, IDENTITY_SECRET, PASSWORD, Rest, Value, json};
+
+/// A server of one test's own, on a free port, with its data in a directory
+/// that goes with it.
+pub struct TestServer {
+    running: Option<Server>,
+    addr: SocketAddr,
+    setup_code: Option<String>,
+    admin: OnceCell<Agent>,
+    pub config: Config,
+    dir: tempfile::TempDir,
+}
+
+impl TestServer {
+    /// Starts one without rate limits, so that only tests of limits meet them.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Starts one with other settings.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let dir = tempfile::tempdir().expect("a directory for the data");
+        let mut config = Config::default();
+        config.server.listen = "127.0.0.1:0".parse().expect("an address");
+        config.storage.data_dir = dir.path().to_owned();
+        config.identity.secrets = vec![Secret::new(IDENTITY_SECRET)];
+        config.limits.enabled = false;
+        change(&mut config);
+        let mut server = Self {
+            running: None,
+            addr: config.server.listen,
+            setup_code: None,
+            admin: OnceCell::new(),
+            config,
+            dir,
+        };
+        server.run().await;
+        server
+    }
+
+    /// Starts the stopped server again, on the same data and port.
+    pub async fn run(&mut self) {
+        let listener = TcpListener::bind(self.addr).await.expect("a port");
+        self.addr = listener.local_addr().expect("a bound listener");
+        self.config.server.listen = self.addr;
+        let storage = &self.config.storage;
+        let options = StoreOptions {
+            data_dir: storage.data_dir.clone(),
+            synchronous: storage.synchronous,
+            exclusive: true,
+            queue_items: storage.queue_items,
+            batch_items: storage.batch_items,
+            readers: storage.readers,
+            metrics: StoreMetrics::default(),
+        };
+        let store = tokio::task::spawn_blocking(|| Store::open(options))
+            .await
+            .expect("opening does not panic")
+            .expect("the store opens");
+        let server = Server::start(self.config.clone(), listener, store)
+            .await
+            .expect("the server starts");
+        self.setup_code = server
+            .setup_link()
+            .and_then(|link| link.split_once('#'))
+            .map(|(_, code)| code.to_owned());
+        self.running = Some(server);
+    }
+
+    /// Drains and stops.
+    pub async fn stop(&mut self) {
+        let server = self.running.take().expect("the server runs");
+        server.shutdown().await;
+    }
+
+    /// Drains, stops and starts again on the same data and port.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        self.run().await;
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The origin that the console is served from.
+    pub fn own_origin(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// The directory with the data.
+    pub fn data_dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    /// A client without credentials.
+    pub fn rest(&self) -> Rest {
+        Rest::new(self.addr)
+    }
+
+    /// What stands behind the `#` of the setup link, while there is no agent.
+    pub fn setup_code(&self) -> Option<&str> {
+        self.setup_code.as_deref()
+    }
+
+    /// The first admin, «Ada Admin»; made by the setup link when first asked for.
+    pub async fn admin(&self) -> &Agent {
+        self.admin
+            .get_or_init(|| async {
+                let code = self.setup_code().expect("a link while there is no agent");
+                let made = self
+                    .rest()
+                    .post(
+                        "/api/admin/setup/",
+                        json!({"code": code, "username": "ada", "password": PASSWORD}),
+                    )
+                    .await
+                    .is(201);
+                let admin = Agent::signed_in(self, &made);
+                admin
+                    .rest
+                    .patch("/api/admin/me/", json!({"display_name": "Ada Admin"}))
+                    .await
+                    .is(200);
+                admin
+            })
+            .await
+    }
+
+    /// Another agent with the role `agent` (by default) or `admin`, signed in.
+    /// The display name is the user name with a capital and « Agent».
+    pub async fn agent(&self, username: &str, role: &str) -> Agent {
+        let (first, rest) = username.split_at(1);
+        let display_name = format!("{}{rest} Agent", first.to_uppercase());
+        self.admin()
+            .await
+            .rest
+            .post(
+                "/api/admin/agents/",
+                json!({"username": username, "password": PASSWORD, "display_name": display_name, "role": role}),
+            )
+            .await
+            .success();
+        let session = self.sign_in(username, PASSWORD).await;
+        Agent::signed_in(self, &session)
+    }
+
+    /// Signs in and returns `{token, agent}`.
+    pub async fn sign_in(&self, username: &str, password: &str) -> Value {
+        self.rest()
+            .post(
+                "/api/admin/login/",
+                json!({"username": username, "password": password}),
+            )
+            .await
+            .is(200)
+    }
+}

@@ -1,0 +1,205 @@
+//! What every answer says to a browser, and the pages about the service itself.
+
+use reqwest::Method;
+
+use crate::common::{Answer, TestServer, Visitor, json};
+
+#[tokio::test]
+async fn every_answer_has_the_security_headers() {
+    let server = TestServer::start().await;
+    let visitor = Visitor::arrive(&server).await;
+    let admin = server.admin().await;
+    let answers = [
+        server.rest().get("/healthz").await,
+        server.rest().get("/readyz").await,
+        server.rest().get("/api/openapi.json").await,
+        server.rest().get("/api/docs").await,
+        server.rest().get("/").await,
+        server.rest().get("/admin/chat").await,
+        server.rest().get("/no/page").await,
+        server.rest().post("/api/chat/rooms/", json!({})).await,
+        server.rest().get("/api/chat/rooms/").await,
+        visitor.rest.get(&visitor.path("messages/")).await,
+        admin.rest.get("/api/admin/rooms/").await,
+        admin.rest.get("/api/admin/me/").await,
+    ];
+    for answer in answers {
+        let header = |name: &str| answer.header(name).to_owned();
+        assert_eq!(
+            header("x-content-type-options"),
+            "nosniff",
+            "{}",
+            answer.text
+        );
+        let policy = header("content-security-policy");
+        assert!(policy.contains("frame-ancestors"), "{policy}");
+        assert!(!policy.contains("unsafe-inline"), "{policy}");
+        assert!(!policy.contains("unsafe-eval"), "{policy}");
+        assert!(!header("referrer-policy").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_api_is_never_stored_by_a_cache() {
+    let server = TestServer::start().await;
+    let visitor = Visitor::arrive(&server).await;
+    let admin = server.admin().await;
+    for answer in [
+        server.rest().post("/api/chat/rooms/", json!({})).await,
+        server.rest().get("/api/chat/rooms/").await,
+        visitor.rest.get(&visitor.path("messages/")).await,
+        admin.rest.get("/api/admin/rooms/").await,
+    ] {
+        assert!(
+            answer.header("cache-control").contains("no-store"),
+            "{}",
+            answer.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn openapi_names_every_route() {
+    let server = TestServer::start().await;
+    let answer = server.rest().get("/api/openapi.json").await;
+    let spec = answer.is(200);
+    assert!(
+        answer
+            .header("content-type")
+            .starts_with("application/json")
+    );
+    assert!(
+        spec["openapi"]
+            .as_str()
+            .is_some_and(|it| it.starts_with("3.1"))
+    );
+    assert!(spec["info"]["title"].is_string() && spec["info"]["version"].is_string());
+    let routes = [
+        ("post", "/api/chat/rooms/"),
+        ("get", "/api/chat/rooms/"),
+        ("get", "/api/chat/rooms/{}/"),
+        ("get", "/api/chat/rooms/{}/messages/"),
+        ("post", "/api/chat/rooms/{}/messages/"),
+        ("post", "/api/chat/rooms/{}/read/"),
+        ("post", "/api/chat/rooms/{}/close/"),
+        ("post", "/api/admin/login/"),
+        ("post", "/api/admin/setup/"),
+        ("post", "/api/admin/logout/"),
+        ("get", "/api/admin/me/"),
+        ("patch", "/api/admin/me/"),
+        ("get", "/api/admin/rooms/"),
+        ("get", "/api/admin/rooms/{}/"),
+        ("patch", "/api/admin/rooms/{}/"),
+        ("get", "/api/admin/rooms/{}/messages/"),
+        ("post", "/api/admin/rooms/{}/messages/"),
+        ("post", "/api/admin/rooms/{}/read/"),
+        ("get", "/api/admin/agents/"),
+        ("post", "/api/admin/agents/"),
+        ("patch", "/api/admin/agents/{}/"),
+        ("get", "/healthz"),
+        ("get", "/readyz"),
+        ("get", "/metrics"),
+    ];
+    let same = |path: &str| {
+        let mut plain = String::new();
+        let mut inside = false;
+        for char in path.trim_end_matches('/').chars() {
+            inside &= char != '}';
+            if !inside {
+                plain.push(char);
+            }
+            inside |= char == '{';
+        }
+        plain
+    };
+    let paths = spec["paths"].as_object().expect("paths");
+    for (method, route) in routes {
+        let operation = paths
+            .iter()
+            .filter(|(path, _)| same(path) == same(route))
+            .find_map(|(_, item)| item.get(method));
+        let operation = operation.unwrap_or_else(|| panic!("{method} {route} is missing"));
+        assert!(
+            operation["responses"]
+                .as_object()
+                .is_some_and(|it| !it.is_empty()),
+            "{method} {route} says what it answers"
+        );
+    }
+    // Every reference leads somewhere.
+    let text = answer.text.clone();
+    for reference in text.split("\"$ref\":\"#").skip(1) {
+        let pointer = reference.split('"').next().expect("a pointer");
+        assert!(spec.pointer(pointer).is_some(), "{pointer} leads nowhere");
+    }
+}
+
+#[tokio::test]
+async fn the_docs_page_loads_nothing_from_elsewhere() {
+    let server = TestServer::start().await;
+    let answer = server.rest().get("/api/docs").await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.header("content-type").starts_with("text/html"));
+    for loader in [
+        "src=\"http",
+        "src='http",
+        "href=\"http",
+        "src=\"//",
+        "@import",
+        "url(http",
+    ] {
+        assert!(!answer.text.contains(loader), "{loader}");
+    }
+}
+
+#[tokio::test]
+async fn the_process_says_how_it_is() {
+    let server = TestServer::start().await;
+    server.rest().get("/healthz").await.success_text();
+    server.rest().get("/readyz").await.success_text();
+    Visitor::arrive(&server).await.post("count me").await;
+    let metrics = server.rest().get("/metrics").await;
+    assert_eq!(metrics.status, 200);
+    assert!(metrics.header("content-type").starts_with("text/plain"));
+    let samples: Vec<_> = metrics
+        .text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .collect();
+    assert!(!samples.is_empty());
+    for sample in samples {
+        assert!(sample.starts_with("shoptalk_"), "{sample}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_are_for_loopback_or_the_token() {
+    let server = TestServer::start_with(|config| {
+        config.metrics.token = Some(shoptalk::config::Secret::new("a token for the scraper"));
+    })
+    .await;
+    let get = |rest: crate::common::Rest| {
+        Answer::to(
+            rest.request(Method::GET, "/metrics")
+                .header("x-forwarded-for", "203.0.113.7"),
+        )
+    };
+    let refused = get(server.rest()).await.status;
+    assert!(matches!(refused, 401 | 403 | 404), "{refused}");
+    let refused = get(server.rest().bearer("another")).await.status;
+    assert!(matches!(refused, 401 | 403 | 404), "{refused}");
+    assert_eq!(
+        get(server.rest().bearer("a token for the scraper"))
+            .await
+            .status,
+        200
+    );
+}
+
+impl Answer {
+    /// A 200 whose body need not be JSON.
+    #[track_caller]
+    fn success_text(&self) {
+        assert_eq!(self.status, 200, "{}", self.text);
+    }
+}

@@ -1,0 +1,205 @@
+//! Rate limits: they name their time, they are each sender's own, and the
+//! operator may lift them.
+
+use crate::common::{Answer, TestServer, Visitor, json, new_id};
+
+fn retry_after_s(answer: &Answer) -> u64 {
+    answer.problem(429, "rate_limited");
+    answer.header("retry-after").parse().expect("whole seconds")
+}
+
+#[tokio::test]
+async fn posts_have_a_burst_of_20_a_sender_over_rest() {
+    let server = TestServer::start_with(|config| config.limits.enabled = true).await;
+    let visitor = Visitor::arrive(&server).await;
+    let post = async || {
+        let body = json!({"id": new_id(), "content": "hi"});
+        visitor.rest.post(&visitor.path("messages/"), body).await
+    };
+    for _ in 0..20 {
+        post().await.is(201);
+    }
+    let refused = loop {
+        let answer = post().await;
+        if answer.status != 201 {
+            break answer;
+        }
+    };
+    assert!((1..=5).contains(&retry_after_s(&refused)));
+    Visitor::arrive(&server)
+        .await
+        .post("it is not my flood")
+        .await;
+}
+
+#[tokio::test]
+async fn a_post_too_many_on_a_socket_is_an_error_that_names_the_time() {
+    let server = TestServer::start_with(|config| config.limits.enabled = true).await;
+    let visitor = Visitor::arrive(&server).await;
+    let mut socket = visitor.online().await;
+    let mut ids = Vec::new();
+    for _ in 0..40 {
+        ids.push(socket.send_post("hi").await);
+    }
+    let mut acked = 0;
+    let mut refused = Vec::new();
+    for id in ids {
+        let answer = socket.answer(&id).await;
+        if answer["type"] == "ack" {
+            acked += 1;
+            continue;
+        }
+        assert_eq!(answer["code"], "rate_limited", "{answer}");
+        assert_eq!(answer["retryable"], true);
+        assert!(
+            answer["retry_after_ms"]
+                .as_u64()
+                .is_some_and(|ms| (1..=5_000).contains(&ms))
+        );
+        refused.push(id);
+    }
+    assert!(acked >= 20, "{acked}");
+    assert!(!refused.is_empty());
+    assert_eq!(
+        visitor.messages().await.len(),
+        acked,
+        "a refused post is not stored"
+    );
+}
+
+#[tokio::test]
+async fn the_eleventh_login_of_an_account_is_limited_and_other_accounts_are_not() {
+    let server = TestServer::start_with(|config| config.limits.enabled = true).await;
+    server.admin().await;
+    let login = async |username: &str, password: &str| {
+        server
+            .rest()
+            .post(
+                "/api/admin/login/",
+                json!({"username": username, "password": password}),
+            )
+            .await
+    };
+    for _ in 0..10 {
+        login("mallory", "not the password")
+            .await
+            .problem(401, "bad_credentials");
+    }
+    let refused = login("mallory", "not the password").await;
+    assert!((1..=900).contains(&retry_after_s(&refused)));
+    retry_after_s(&login("MALLORY", "not the password").await);
+    login("ada", crate::common::PASSWORD).await.is(200);
+}
+
+#[tokio::test]
+async fn rooms_are_limited_by_address() {
+    let server = TestServer::start_with(|config| {
+        config.limits.enabled = true;
+        config.limits.rooms_burst = 3;
+        config.limits.rooms_per_minute = 1;
+    })
+    .await;
+    for _ in 0..3 {
+        Visitor::arrive(&server).await;
+    }
+    let refused = server.rest().post("/api/chat/rooms/", json!({})).await;
+    assert!(retry_after_s(&refused) >= 1);
+}
+
+#[tokio::test]
+async fn a_forwarded_address_counts_from_a_configured_proxy_only() {
+    let settings = |proxies: &[&str]| {
+        let proxies: Vec<_> = proxies
+            .iter()
+            .map(|it| it.parse().expect("a net"))
+            .collect();
+        move |config: &mut shoptalk::config::Config| {
+            config.limits.enabled = true;
+            config.limits.rooms_burst = 1;
+            config.limits.rooms_per_minute = 1;
+            config.server.trusted_proxies = proxies;
+        }
+    };
+    let open = async |server: &TestServer, forwarded: &str| {
+        let request = server
+            .rest()
+            .request(reqwest::Method::POST, "/api/chat/rooms/")
+            .header("x-forwarded-for", forwarded)
+            .json(&json!({}));
+        Answer::to(request).await.status
+    };
+    let spoofed = TestServer::start_with(settings(&[])).await;
+    assert_eq!(open(&spoofed, "203.0.113.1").await, 201);
+    assert_eq!(
+        open(&spoofed, "203.0.113.2").await,
+        429,
+        "the header is ignored"
+    );
+
+    let proxied = TestServer::start_with(settings(&["127.0.0.1/32"])).await;
+    assert_eq!(open(&proxied, "203.0.113.1").await, 201);
+    assert_eq!(open(&proxied, "203.0.113.2").await, 201);
+    assert_eq!(open(&proxied, "203.0.113.2").await, 429);
+    assert_eq!(
+        open(&proxied, "198.51.100.9, 203.0.113.2").await,
+        429,
+        "the last hop counts"
+    );
+    assert_eq!(open(&proxied, "2001:db8::1").await, 201);
+    assert_eq!(
+        open(&proxied, "2001:db8::2").await,
+        429,
+        "IPv6 counts by /64"
+    );
+    assert_eq!(open(&proxied, "2001:db8:0:1::1").await, 201);
+}
+
+#[tokio::test]
+async fn an_upgrade_too_many_is_refused_before_it_happens() {
+    let server = TestServer::start_with(|config| {
+        config.limits.enabled = true;
+        config.limits.sockets_per_address = 3;
+        config.limits.sockets_per_visitor = 100;
+    })
+    .await;
+    let visitor = Visitor::arrive(&server).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(visitor.online().await);
+    }
+    let refused = crate::common::Socket::try_dial(server.addr(), &visitor.socket_path(), &[])
+        .await
+        .err()
+        .expect("a fourth is too many");
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.body["code"], "rate_limited");
+}
+
+#[tokio::test]
+async fn without_limits_nobody_is_counted() {
+    let server = TestServer::start().await;
+    let visitor = Visitor::arrive(&server).await;
+    let mut socket = visitor.online().await;
+    socket.post_many(64).await;
+    for _ in 0..12 {
+        server
+            .rest()
+            .post(
+                "/api/admin/login/",
+                json!({"username": "x", "password": "y"}),
+            )
+            .await
+            .problem(401, "bad_credentials");
+    }
+}
+
+#[tokio::test]
+async fn sizes_hold_without_limits_too() {
+    let server = TestServer::start().await;
+    let visitor = Visitor::arrive(&server).await;
+    let mut socket = visitor.online().await;
+    let id = socket.send_post(&"x".repeat(8_001)).await;
+    let error = socket.answer(&id).await;
+    assert_eq!(error["code"], "too_large");
+    assert_eq!(error["retryable"], false);
+}

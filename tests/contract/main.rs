@@ -1,0 +1,22 @@
+//! The outside contract, checked from outside over real sockets: each module
+//! holds one theme, each test starts a server of its own.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod admin_rooms;
+mod agent_rest;
+mod agent_socket;
+mod close_codes;
+mod drain;
+mod errors;
+mod headers;
+mod lifecycle;
+mod limits;
+mod matrix;
+mod origins;
+mod presence;
+mod promises;
+mod visitor_identity;
+mod visitor_rest;
+mod visitor_socket;

@@ -1,0 +1,285 @@
+//! Role × verb × foreign room: nobody sees or changes another's room.
+
+use reqwest::Method;
+
+use crate::common::{
+    Answer, Rest, Socket, TestServer, Value, Visitor, in_seconds, json, jwt, new_id,
+};
+
+/// Every call about one visitor's room; `{}` is the room.
+const VISITOR_CALLS: [(&str, &str); 6] = [
+    ("GET", "/api/chat/rooms/{}/"),
+    ("GET", "/api/chat/rooms/{}/messages/"),
+    ("GET", "/api/chat/rooms/{}/messages/?after=0"),
+    ("POST", "/api/chat/rooms/{}/messages/"),
+    ("POST", "/api/chat/rooms/{}/read/"),
+    ("POST", "/api/chat/rooms/{}/close/"),
+];
+
+/// Every call of the console that a visitor must not make.
+const CONSOLE_CALLS: [(&str, &str); 11] = [
+    ("GET", "/api/admin/me/"),
+    ("PATCH", "/api/admin/me/"),
+    ("GET", "/api/admin/rooms/"),
+    ("GET", "/api/admin/rooms/{}/"),
+    ("PATCH", "/api/admin/rooms/{}/"),
+    ("GET", "/api/admin/rooms/{}/messages/"),
+    ("POST", "/api/admin/rooms/{}/messages/"),
+    ("POST", "/api/admin/rooms/{}/read/"),
+    ("GET", "/api/admin/agents/"),
+    ("POST", "/api/admin/agents/"),
+    ("PATCH", "/api/admin/agents/{}/"),
+];
+
+/// A body that every one of these calls would accept from its owner.
+fn body() -> Value {
+    json!({
+        "id": new_id(), "content": "an intruder", "seq": 1, "status": "closed",
+        "customer_name": "Mallory", "display_name": "Mallory", "blocked": true,
+        "username": "mallory", "password": "mallory's password",
+    })
+}
+
+async fn call(rest: &Rest, (method, path): (&str, &str), id: &str) -> Answer {
+    let method: Method = method.parse().expect("a method");
+    let request = rest.request(method.clone(), &path.replace("{}", id));
+    if method == Method::GET {
+        Answer::to(request).await
+    } else {
+        Answer::to(request.json(&body())).await
+    }
+}
+
+/// Everything there is to know of a room.
+async fn state(visitor: &Visitor) -> Value {
+    json!([visitor.room().await, visitor.messages().await])
+}
+
+#[tokio::test]
+async fn over_rest() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let bob = server.agent("bob", "agent").await;
+    let victim = Visitor::named(&server, "Victim").await;
+    victim.post("my secret").await;
+    let mallory = Visitor::arrive(&server).await;
+    let user = jwt(
+        jsonwebtoken::Algorithm::HS256,
+        crate::common::IDENTITY_SECRET,
+        &json!({"sub": "mallory", "exp": in_seconds(600)}),
+    );
+    let opened = server
+        .rest()
+        .post("/api/chat/rooms/", json!({"identity": user}))
+        .await
+        .is(201);
+    let signed_in = Visitor::from_answer(&server, &opened);
+    let before = state(&victim).await;
+    let summary = admin.summary(&victim.room_id).await;
+
+    let rest = server.rest();
+    let roles: [(&str, &Rest, u16); 5] = [
+        ("nobody", &rest, 401),
+        ("another visitor", &mallory.rest, 404),
+        ("another user", &signed_in.rest, 404),
+        ("an agent", &bob.rest, 401),
+        ("an admin", &admin.rest, 401),
+    ];
+    for (role, rest, status) in roles {
+        for verb in VISITOR_CALLS {
+            let answer = call(rest, verb, &victim.room_id).await;
+            assert_eq!(answer.status, status, "{role} {verb:?}: {}", answer.text);
+            assert!(!answer.text.contains("my secret"), "{role} {verb:?}");
+        }
+    }
+    for (role, rest) in [
+        ("nobody", &rest),
+        ("the visitor", &victim.rest),
+        ("another visitor", &mallory.rest),
+        ("a user's identity", &rest.bearer(&user)),
+    ] {
+        for verb in CONSOLE_CALLS {
+            let answer = call(rest, verb, &victim.room_id).await;
+            assert_eq!(answer.status, 401, "{role} {verb:?}: {}", answer.text);
+        }
+    }
+    for verb in [
+        ("GET", "/api/admin/agents/"),
+        ("POST", "/api/admin/agents/"),
+        ("PATCH", "/api/admin/agents/{}/"),
+    ] {
+        let answer = call(&bob.rest, verb, &admin.id).await;
+        assert_eq!(answer.status, 403, "an agent {verb:?}: {}", answer.text);
+    }
+    assert_eq!(state(&victim).await, before);
+    assert_eq!(admin.summary(&victim.room_id).await, summary);
+}
+
+#[tokio::test]
+async fn hellos() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let victim = Visitor::arrive(&server).await;
+    let mallory = Visitor::arrive(&server).await;
+    let ours = victim.socket_path();
+    let unknown = format!("/ws/chat/{}/", uuid::Uuid::now_v7());
+    for (who, path, token, code) in [
+        (
+            "another visitor",
+            ours.as_str(),
+            mallory.token.as_str(),
+            4506,
+        ),
+        ("a visitor to no room", &unknown, &mallory.token, 4506),
+        (
+            "a visitor to no id",
+            "/ws/chat/nonsense/",
+            &mallory.token,
+            4506,
+        ),
+        ("nobody", &ours, "nonsense", 4500),
+        ("an agent on a visitor's socket", &ours, &admin.token, 4500),
+        (
+            "a visitor on the console's",
+            "/ws/admin/chat/",
+            &victim.token,
+            4500,
+        ),
+        (
+            "nobody on the console's",
+            "/ws/admin/chat/",
+            "nonsense",
+            4500,
+        ),
+    ] {
+        let mut socket = Socket::dial(server.addr(), path).await;
+        socket.send(json!({"type": "hello", "token": token})).await;
+        assert_eq!(socket.closed().await, Some(code), "{who}");
+        assert!(
+            socket.unread().iter().all(|frame| frame["type"] == "error"),
+            "{who}"
+        );
+    }
+    for path in [ours.as_str(), "/ws/admin/chat/"] {
+        let mut socket = Socket::dial(server.addr(), path).await;
+        socket.send(json!({"type": "hello"})).await;
+        assert_eq!(socket.closed().await, Some(4500), "without a token: {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_visitors_socket_speaks_for_its_own_room_whatever_a_frame_says() {
+    let server = TestServer::start().await;
+    let victim = Visitor::named(&server, "Victim").await;
+    victim.post("my secret").await;
+    let before = state(&victim).await;
+    let mallory = Visitor::arrive(&server).await;
+    let mut socket = mallory.online().await;
+    let room_id = &victim.room_id;
+    let id = new_id();
+    socket
+        .send(json!({"type": "post", "room_id": room_id, "id": id, "content": "an intruder"}))
+        .await;
+    let answer = socket.answer(&id).await;
+    assert_ne!(answer["room_id"], *room_id, "{answer}");
+    for frame in [
+        json!({"type": "read", "room_id": room_id, "seq": 1}),
+        json!({"type": "typing", "room_id": room_id}),
+        json!({"type": "history", "room_id": room_id, "before": 100}),
+        json!({"type": "join", "room_id": room_id}),
+        json!({"type": "leave", "room_id": room_id}),
+        json!({"type": "status", "room_id": room_id, "status": "closed"}),
+        json!({"type": "close", "room_id": room_id}),
+    ] {
+        socket.send(frame).await;
+    }
+    socket
+        .expect_where("the own room closes", |frame| {
+            frame["room"]["status"] == "closed"
+        })
+        .await;
+    for frame in socket.unread() {
+        assert!(!frame.to_string().contains("my secret"), "{frame}");
+        assert_ne!(frame["room_id"], *room_id, "{frame}");
+    }
+    assert_eq!(state(&victim).await, before);
+}
+
+#[tokio::test]
+async fn an_agents_socket_has_no_verb_of_a_visitor_and_hears_joined_rooms_only() {
+    let server = TestServer::start().await;
+    let bob = server.agent("bob", "agent").await;
+    let one = Visitor::arrive(&server).await;
+    let two = Visitor::arrive(&server).await;
+    let mut console = bob.joined(&one.room_id).await;
+    two.post("not joined").await;
+    one.post("joined").await;
+    let heard = console.expect("message").await;
+    assert_eq!(heard["room_id"], one.room_id);
+    console
+        .send(json!({"type": "close", "room_id": one.room_id}))
+        .await;
+    console.expect_error("bad_frame").await;
+    for (frame, code) in [
+        (
+            json!({"type": "typing", "room_id": two.room_id}),
+            "not_found",
+        ),
+        (
+            json!({"type": "history", "room_id": two.room_id, "before": 9}),
+            "not_found",
+        ),
+    ] {
+        console.send(frame).await;
+        let error = console.expect("error").await;
+        assert_eq!(error["room_id"], two.room_id, "{error}");
+        assert!(
+            [code, "invalid", "forbidden", "conflict"]
+                .contains(&error["code"].as_str().unwrap_or("")),
+            "{error}"
+        );
+    }
+    assert_eq!(console.count_unread("message"), 0);
+}
+
+#[tokio::test]
+async fn every_event_for_a_visitor_has_a_visitors_fields_only() {
+    let server = TestServer::start().await;
+    let bob = server.agent("bob", "agent").await;
+    let visitor = Visitor::named(&server, "Carla").await;
+    let (mut socket, welcome) = visitor.connect().await;
+    let mut console = bob.joined(&visitor.room_id).await;
+    let room_id = &visitor.room_id;
+    socket.post("hello").await;
+    for frame in [
+        json!({"type": "typing", "room_id": room_id}),
+        json!({"type": "post", "room_id": room_id, "id": new_id(), "content": "good day"}),
+        json!({"type": "read", "room_id": room_id, "seq": 1}),
+        json!({"type": "status", "room_id": room_id, "status": "closed"}),
+    ] {
+        console.send(frame).await;
+    }
+    socket
+        .send(json!({"type": "history", "before": 3, "limit": 50}))
+        .await;
+    socket
+        .expect_where("closed", |frame| frame["room"]["status"] == "closed")
+        .await;
+    let mut events = socket.unread();
+    events.push(welcome);
+    for event in events {
+        let text = event.to_string();
+        for private in [
+            "blocked",
+            "unread_count",
+            "waiting_since",
+            "version",
+            "username",
+            "\"bob\"",
+            "visitor_id",
+            &bob.id,
+        ] {
+            assert!(!text.contains(private), "{private} in {text}");
+        }
+    }
+}
