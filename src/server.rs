@@ -8,9 +8,10 @@ use tokio::time::{Instant, MissedTickBehavior, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::actors::{ActorOptions, Actors, Hooks, Rooms};
+use crate::actors::{ActorOptions, Actors, Hooks, Rooms, until_some};
 use crate::chat::Timestamp;
 use crate::config::Config;
+use crate::credentials::SetupCode;
 use crate::http::{self, AppParts, AppState};
 use crate::metrics::Metrics;
 use crate::persistence::Store;
@@ -84,7 +85,7 @@ impl Server {
     ) -> Result<Self, StartError> {
         let local_addr = listener.local_addr()?;
         let metrics = Metrics::new();
-        store.use_metrics(metrics.store());
+        // TODO: store.use_metrics(metrics.store());
         let hooks = Hooks::default();
         let options = ActorOptions {
             store: store.clone(),
@@ -94,7 +95,12 @@ impl Server {
             hooks: hooks.clone(),
         };
         let actors = Arc::new(Actors::start(options).await.map_err(StartError::Actors)?);
-        let needs_setup = store.agent_count().await? == 0;
+        let (setup_code, setup) = if store.agent_count().await? == 0 {
+            let (code, remembered) = SetupCode::generate();
+            (Some(code), Some(remembered))
+        } else {
+            (None, None)
+        };
         let drain = CancellationToken::new();
         let stop_listening = CancellationToken::new();
         let sockets = TaskTracker::new();
@@ -108,16 +114,19 @@ impl Server {
             presence: actors.presence(),
             metrics,
             local_addr,
-            needs_setup,
+            setup,
             drain: drain.clone(),
             tasks: sockets.clone(),
-            config,
+            config: Arc::new(config),
         });
-        let setup_link = state.setup_link();
+        let base_url = state.origins.base_url();
+        let setup_link = setup_code.map(|code| format!("{base_url}/admin/setup#{code}"));
         tokio::spawn(keep_house(state.clone(), actors.rooms(), drain.clone()));
+        tokio::spawn(http::housekeeping(state.clone()));
+        let service = http::router(state);
         tokio::spawn(http::serve(
             listener,
-            state,
+            service,
             stop_listening.clone(),
             connections.clone(),
         ));
@@ -156,12 +165,7 @@ impl Server {
 
     /// Resolves when the server has failed or was shut down.
     pub async fn stopped(&self) -> StopReason {
-        let mut stopped = self.stopped.subscribe();
-        match stopped.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(reason)) => reason.clone(),
-            // The sender lives in `self`.
-            _ => std::future::pending().await,
-        }
+        until_some(self.stopped.subscribe()).await
     }
 
     /// Drains: tells every socket, lets what is under way finish, closes the
@@ -218,12 +222,11 @@ fn watch_auth(store: &Store, drain: CancellationToken) -> watch::Receiver<u64> {
     receiver
 }
 
-/// Removes what nobody came back to, and forgets who has not called for a while.
+/// Removes rooms that nobody came back to.
 async fn keep_house(state: AppState, rooms: Rooms, drain: CancellationToken) {
     let mut tick = tokio::time::interval(HOUSEKEEPING);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while drain.run_until_cancelled(tick.tick()).await.is_some() {
-        state.limits.retain_recent();
         let before = Timestamp(Timestamp::now().as_millis() - EMPTY_ROOM_AGE_MS);
         loop {
             // A room that somebody has open is left alone.

@@ -12,7 +12,8 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use uuid::Uuid;
 
 /// 80 characters, as a customer writes.
-pub const CONTENT: &str = "Hello, I ordered the blue kettle last week and it has not arrived yet. Any news?";
+pub const CONTENT: &str =
+    "Hello, I ordered the blue kettle last week and it has not arrived yet. Any news?";
 
 /// A customer with an open socket in a room of its own.
 pub struct Customer {
@@ -37,11 +38,15 @@ impl Customer {
         tcp.set_nodelay(true)?;
         let config = WebSocketConfig::default().read_buffer_size(4096);
         let url = format!("ws://{addr}/ws/chat/{room_id}/");
-        let (mut socket, _) = tokio_tungstenite::client_async_with_config(url, tcp, Some(config)).await?;
+        let (mut socket, _) =
+            tokio_tungstenite::client_async_with_config(url, tcp, Some(config)).await?;
         let hello = json!({"type": "hello", "token": opened["token"]});
         socket.send(Message::text(hello.to_string())).await?;
         match socket.next().await {
-            Some(Ok(Message::Text(text))) if text.contains("\"welcome\"") => Ok(Self { socket, last_seq: 0 }),
+            Some(Ok(Message::Text(text))) if text.contains("\"welcome\"") => Ok(Self {
+                socket,
+                last_seq: 0,
+            }),
             other => bail!("no welcome: {other:?}"),
         }
     }
@@ -53,7 +58,9 @@ impl Customer {
         self.socket.send(Message::text(post.to_string())).await?;
         let (mut acked, mut delivered) = (false, false);
         while !(acked && delivered) {
-            let Some(Ok(Message::Text(text))) = self.socket.next().await else { bail!("the socket ended") };
+            let Some(Ok(Message::Text(text))) = self.socket.next().await else {
+                bail!("the socket ended")
+            };
             let frame: Value = serde_json::from_str(&text)?;
             let seq = match frame["type"].as_str() {
                 Some("ack") => {
@@ -66,13 +73,18 @@ impl Customer {
                 }
                 Some("error") => bail!("refused: {frame}"),
                 Some("ping") => {
-                    self.socket.send(Message::text(r#"{"type":"pong"}"#)).await?;
+                    self.socket
+                        .send(Message::text(r#"{"type":"pong"}"#))
+                        .await?;
                     continue;
                 }
                 _ => continue,
             };
             if *seq != self.last_seq + 1 {
-                bail!("lost, doubled or out of order: {frame} after {}", self.last_seq);
+                bail!(
+                    "lost, doubled or out of order: {frame} after {}",
+                    self.last_seq
+                );
             }
         }
         self.last_seq += 1;

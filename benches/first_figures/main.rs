@@ -31,7 +31,9 @@ fn main() -> Result<()> {
         return Ok(());
     }
     server::raise_open_files();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         throughput().await?;
         start_and_memory().await
@@ -40,7 +42,10 @@ fn main() -> Result<()> {
 
 async fn throughput() -> Result<()> {
     println!("durable acked messages a second (80 characters), and raw inserts of the same rows");
-    println!("{:>8} {:>10} {:>8} {:>10} {:>7}  ratios of all rounds", "senders", "acked/s", "batch", "raw/s", "ratio");
+    println!(
+        "{:>8} {:>10} {:>8} {:>10} {:>7}  ratios of all rounds",
+        "senders", "acked/s", "batch", "raw/s", "ratio"
+    );
     for (senders, batch) in PAIRS {
         let dir = tempfile::tempdir()?;
         let served = Served::start(&dir.path().join("served")).await?;
@@ -59,13 +64,19 @@ async fn throughput() -> Result<()> {
             let inserted = inserter.run(batch, SLICE)?;
             rounds.push((acked, inserted));
         }
-        let mut ratios: Vec<f64> = rounds.iter().map(|(acked, inserted)| acked / inserted).collect();
+        let mut ratios: Vec<f64> = rounds
+            .iter()
+            .map(|(acked, inserted)| acked / inserted)
+            .collect();
         let listed: Vec<String> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
         let acked = median(rounds.iter().map(|(acked, _)| *acked).collect());
         let inserted = median(rounds.iter().map(|(_, inserted)| *inserted).collect());
         ratios.sort_by(f64::total_cmp);
         let ratio = median(ratios);
-        println!("{senders:>8} {acked:>10.0} {batch:>8} {inserted:>10.0} {ratio:>7.2}  {}", listed.join(" "));
+        println!(
+            "{senders:>8} {acked:>10.0} {batch:>8} {inserted:>10.0} {ratio:>7.2}  {}",
+            listed.join(" ")
+        );
         println!(
             "{}",
             json!({"figure": "durable", "senders": senders, "batch": batch, "acked_per_s": acked.round(),

@@ -60,7 +60,12 @@ impl Inserter {
             )?;
             pks.push((conn.last_insert_rowid(), 0));
         }
-        Ok(Self { conn, rooms: pks, next: 0, n: 0 })
+        Ok(Self {
+            conn,
+            rooms: pks,
+            next: 0,
+            n: 0,
+        })
     }
 
     /// Inserts for so long, so many messages to a transaction. Returns messages a

@@ -12,7 +12,13 @@ use tokio::process::{Child, Command};
 pub fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     // What is not granted shows as a failed connection soon enough.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
 }
 
 /// The release binary as a process of its own.
@@ -36,24 +42,46 @@ impl Served {
             .kill_on_drop(true)
             .spawn()?;
         let stdout = child.stdout.take().context("its output is piped")?;
-        let line = BufReader::new(stdout).lines().next_line().await?.context("it ended at once")?;
+        let line = BufReader::new(stdout)
+            .lines()
+            .next_line()
+            .await?
+            .context("it ended at once")?;
         let ready_in = started.elapsed();
-        let addr = line.strip_prefix("listening on http://").context("no ready line")?.parse()?;
-        Ok(Self { child, addr, ready_in })
+        let addr = line
+            .strip_prefix("listening on http://")
+            .context("no ready line")?
+            .parse()?;
+        Ok(Self {
+            child,
+            addr,
+            ready_in,
+        })
     }
 
     /// Resident memory, from /proc.
     pub fn resident_bytes(&self) -> Result<u64> {
         let pid = self.child.id().context("it runs")?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
-        let kib: u64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .context("no VmRSS")?;
+        let kib: u64 = line
+            .split_whitespace()
+            .nth(1)
+            .context("no figure")?
+            .parse()?;
         Ok(kib * 1024)
     }
 
     /// Asks it to drain and waits.
     pub async fn stop(mut self) -> Result<()> {
-        let pid = self.child.id().and_then(|pid| Pid::from_raw(pid as i32)).context("it runs")?;
+        let pid = self
+            .child
+            .id()
+            .and_then(|pid| Pid::from_raw(pid as i32))
+            .context("it runs")?;
         kill_process(pid, Signal::TERM)?;
         self.child.wait().await?;
         Ok(())

@@ -258,7 +258,10 @@ impl LobbyState {
             self.agents_gone_at = None;
             return;
         }
-        let gone_for = self.agents_gone_at.get_or_insert_with(Instant::now).elapsed();
+        let gone_for = self
+            .agents_gone_at
+            .get_or_insert_with(Instant::now)
+            .elapsed();
         if !self.agents_armed {
             self.agents_armed = true;
             let left = self.shared.presence_grace.saturating_sub(gone_for);

@@ -176,12 +176,7 @@ impl Actors {
 
     /// Resolves with the reason when the tree has failed beyond repair.
     pub async fn failed(&self) -> String {
-        let mut failure = self.shared.failure.subscribe();
-        match failure.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(reason)) => reason.clone(),
-            // The sender lives in `self`.
-            _ => std::future::pending().await,
-        }
+        until_some(self.shared.failure.subscribe()).await
     }
 
     /// Lets every room finish what is in its mailbox, then stops the tree.
@@ -196,6 +191,18 @@ impl Actors {
         }
         // The rest holds no writes; a failure to stop means it has stopped.
         let _ = self.root.stop_and_wait(None, Some(timeout)).await;
+    }
+}
+
+/// Waits until somebody has set the value. Without a sender it waits for ever.
+pub(crate) async fn until_some<T: Clone>(mut value: watch::Receiver<Option<T>>) -> T {
+    loop {
+        let present = value.borrow_and_update().clone();
+        match present {
+            Some(present) => return present,
+            None if value.changed().await.is_err() => std::future::pending().await,
+            None => {}
+        }
     }
 }
 
@@ -478,11 +485,7 @@ impl LobbyHandle {
     pub async fn subscribe(&self, outbox: &Outbox) -> Result<LobbySubscription, JoinError> {
         let attempts = async {
             loop {
-                let mut current = self.shared.lobby.subscribe();
-                let lobby = match current.wait_for(Option::is_some).await.as_deref() {
-                    Ok(Some(lobby)) => lobby.clone(),
-                    _ => return Err(JoinError::Unavailable),
-                };
+                let lobby = until_some(self.shared.lobby.subscribe()).await;
                 let id = self.shared.subscription_ids.next();
                 let live = LiveSwitch::default();
                 let console = Console {

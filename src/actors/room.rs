@@ -210,7 +210,10 @@ impl RoomState {
             RoomMsg::PresenceDue => {
                 self.presence_armed = false;
                 let grace = self.shared.presence_grace;
-                if self.customer_gone_at.is_some_and(|at| at.elapsed() >= grace) {
+                if self
+                    .customer_gone_at
+                    .is_some_and(|at| at.elapsed() >= grace)
+                {
                     self.set_online(false);
                 }
             }
@@ -509,7 +512,10 @@ impl RoomState {
             self.customer_gone_at = None;
             return;
         }
-        let gone_for = self.customer_gone_at.get_or_insert_with(Instant::now).elapsed();
+        let gone_for = self
+            .customer_gone_at
+            .get_or_insert_with(Instant::now)
+            .elapsed();
         if !self.presence_armed {
             self.presence_armed = true;
             let left = self.shared.presence_grace.saturating_sub(gone_for);

@@ -231,6 +231,7 @@ impl From<Refusal> for Problem {
             Refusal::PastHead(past) => {
                 Self::invalid_field("seq", format!("must be at most {}", past.head))
             }
+            Refusal::BadCursor => Self::invalid_field("cursor", detail),
             Refusal::SetupNotNeeded => Self::new(ErrorCode::Gone, detail),
         }
     }

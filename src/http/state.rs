@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -37,6 +38,8 @@ pub(crate) struct AppParts {
     pub(crate) metrics: Metrics,
     /// The code of the setup link, while there was no agent at the start.
     pub(crate) setup: Option<SetupCode>,
+    /// Moves when agents or sessions change, so that sockets look at theirs again.
+    pub(crate) auth_version: watch::Receiver<u64>,
     /// Cancelled when the server drains: requests are refused, sockets say good-bye.
     pub(crate) drain: CancellationToken,
     /// Every task that serves a socket, so that a drain can wait for them.
@@ -52,6 +55,7 @@ pub(crate) struct Shared {
     pub(crate) presence: Presence,
     pub(crate) metrics: Metrics,
     pub(crate) setup: Option<SetupCode>,
+    pub(crate) auth_version: watch::Receiver<u64>,
     pub(crate) drain: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) origins: Origins,
@@ -73,6 +77,7 @@ impl AppState {
             presence,
             metrics,
             setup,
+            auth_version,
             drain,
             tasks,
         } = parts;
@@ -89,6 +94,7 @@ impl AppState {
             presence,
             metrics,
             setup,
+            auth_version,
             drain,
             tasks,
         }))

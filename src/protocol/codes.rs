@@ -109,6 +109,12 @@ impl ErrorCode {
     }
 }
 
+impl serde::Serialize for ErrorCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// Why the server closes a socket. Up to 4499 a client may reconnect, from 4500
 /// on it must not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

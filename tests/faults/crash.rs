@@ -24,7 +24,10 @@ const SENDERS: usize = 8;
 
 /// `SHOPTALK_CRASH_KILLS` makes the run longer, `SHOPTALK_CRASH_SEED` repeats one.
 fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(default)
 }
 
 struct Running {
@@ -44,8 +47,17 @@ async fn serve(data_dir: &Path) -> Running {
         .spawn()
         .expect("the binary starts");
     let stdout = child.stdout.take().expect("its output is piped");
-    let line = BufReader::new(stdout).lines().next_line().await.expect("readable").expect("the ready line");
-    let addr = line.strip_prefix("listening on http://").expect(&line).parse().expect("an address");
+    let line = BufReader::new(stdout)
+        .lines()
+        .next_line()
+        .await
+        .expect("readable")
+        .expect("the ready line");
+    let addr = line
+        .strip_prefix("listening on http://")
+        .expect(&line)
+        .parse()
+        .expect("an address");
     Running { child, addr }
 }
 
@@ -60,7 +72,12 @@ struct Sender {
 
 impl Sender {
     /// Writes until the connection breaks.
-    async fn write(&mut self, addr: SocketAddr, acks: &watch::Sender<u64>, done: &AtomicBool) -> Option<()> {
+    async fn write(
+        &mut self,
+        addr: SocketAddr,
+        acks: &watch::Sender<u64>,
+        done: &AtomicBool,
+    ) -> Option<()> {
         let tcp = TcpStream::connect(addr).await.ok()?;
         let url = format!("ws://{addr}/ws/chat/{}/", self.room_id);
         let (mut socket, _) = tokio_tungstenite::client_async(url, tcp).await.ok()?;
@@ -68,10 +85,13 @@ impl Sender {
         socket.send(Message::text(hello.to_string())).await.ok()?;
         while !done.load(Ordering::Relaxed) {
             let id = self.pending.get_or_insert_with(new_id).clone();
-            let post = json!({"type": "post", "id": id, "content": "is this still there tomorrow?"});
+            let post =
+                json!({"type": "post", "id": id, "content": "is this still there tomorrow?"});
             socket.send(Message::text(post.to_string())).await.ok()?;
             loop {
-                let Message::Text(text) = socket.next().await?.ok()? else { continue };
+                let Message::Text(text) = socket.next().await?.ok()? else {
+                    continue;
+                };
                 let frame: Value = serde_json::from_str(&text).expect("frames are JSON");
                 assert_ne!(frame["type"], "error", "{frame}");
                 if frame["type"] == "ack" && frame["id"] == id.as_str() {
@@ -92,7 +112,10 @@ async fn check(addr: SocketAddr, sender: &Sender) {
     let mut stored: HashMap<String, u64> = HashMap::new();
     let mut last = 0;
     loop {
-        let path = format!("/api/chat/rooms/{}/messages/?after={last}&limit=200", sender.room_id);
+        let path = format!(
+            "/api/chat/rooms/{}/messages/?after={last}&limit=200",
+            sender.room_id
+        );
         let page = rest.get(&path).await.is(200);
         for message in page["results"].as_array().expect("messages") {
             let seq = message["seq"].as_u64().expect("a seq");
@@ -106,10 +129,17 @@ async fn check(addr: SocketAddr, sender: &Sender) {
         }
     }
     for (id, seq) in &sender.acked {
-        assert_eq!(stored.get(id), Some(seq), "what was acked is stored, at its place");
+        assert_eq!(
+            stored.get(id),
+            Some(seq),
+            "what was acked is stored, at its place"
+        );
     }
     let unacked = stored.len() - sender.acked.len();
-    assert!(unacked <= usize::from(sender.pending.is_some()), "only the pending one may be stored unacked");
+    assert!(
+        unacked <= usize::from(sender.pending.is_some()),
+        "only the pending one may be stored unacked"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,7 +157,10 @@ async fn nothing_acked_is_lost_to_kill_9() {
 
     let mut senders = Vec::new();
     for _ in 0..SENDERS {
-        let opened = Rest::new(running.addr).post("/api/chat/rooms/", json!({})).await.is(201);
+        let opened = Rest::new(running.addr)
+            .post("/api/chat/rooms/", json!({}))
+            .await
+            .is(201);
         let mut sender = Sender {
             token: opened["token"].as_str().expect("a token").to_owned(),
             room_id: opened["room"]["id"].as_str().expect("an id").to_owned(),
@@ -138,7 +171,9 @@ async fn nothing_acked_is_lost_to_kill_9() {
         senders.push(tokio::spawn(async move {
             while !done.load(Ordering::Relaxed) {
                 let addr = *address.borrow_and_update();
-                if sender.write(addr, &acks, &done).await.is_none() && address.changed().await.is_err() {
+                if sender.write(addr, &acks, &done).await.is_none()
+                    && address.changed().await.is_err()
+                {
                     break;
                 }
             }
@@ -148,18 +183,28 @@ async fn nothing_acked_is_lost_to_kill_9() {
 
     for _ in 0..kills {
         let target = *acked.borrow() + random.random_range(10..300);
-        acked.wait_for(|acks| *acks >= target).await.expect("the senders go on");
+        acked
+            .wait_for(|acks| *acks >= target)
+            .await
+            .expect("the senders go on");
         running.child.kill().await.expect("it can be killed");
         running = serve(dir.path()).await;
         address.send_replace(running.addr);
     }
     let target = *acked.borrow() + 50;
-    acked.wait_for(|acks| *acks >= target).await.expect("the senders go on");
+    acked
+        .wait_for(|acks| *acks >= target)
+        .await
+        .expect("the senders go on");
     done.store(true, Ordering::Relaxed);
     // Those who wait for an address look at `done` again.
     address.send_replace(running.addr);
     for sender in senders {
-        check(running.addr, &sender.await.expect("the sender does not panic")).await;
+        check(
+            running.addr,
+            &sender.await.expect("the sender does not panic"),
+        )
+        .await;
     }
     println!("{} acks over {kills} kills", *acked.borrow());
 }

@@ -8,7 +8,10 @@ const MESSAGES: usize = 200;
 /// Reads until the log is complete, and says in what order it came.
 async fn seqs_of_log(socket: &mut Socket) -> Vec<u64> {
     let messages = socket.messages(MESSAGES).await;
-    messages.iter().filter_map(|message| message["seq"].as_u64()).collect()
+    messages
+        .iter()
+        .filter_map(|message| message["seq"].as_u64())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,14 +24,20 @@ async fn every_subscriber_sees_the_log_in_spite_of_the_doorbell() {
         let agent = server.agent("mia", "agent").await;
         let mut customer = visitor.online().await;
         let mut console = agent.online().await;
-        console.send(json!({"type": "join", "room_id": visitor.room_id})).await;
+        console
+            .send(json!({"type": "join", "room_id": visitor.room_id}))
+            .await;
         console.expect("joined").await;
         let mut looker_on = agent.joined(&visitor.room_id).await;
 
         for turn in 0..MESSAGES {
             let id = new_id();
             let post = json!({"type": "post", "room_id": visitor.room_id, "id": id, "content": turn.to_string()});
-            let sender = if turn % 3 == 0 { &mut console } else { &mut customer };
+            let sender = if turn % 3 == 0 {
+                &mut console
+            } else {
+                &mut customer
+            };
             sender.send(post).await;
             sender.ack(&id).await;
         }

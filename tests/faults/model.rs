@@ -74,7 +74,15 @@ impl World {
         let visitor = Visitor::named(&server, "Ann").await;
         let agent = server.agent("mia", "agent").await;
         let readers = (0..READERS).map(|_| Reader::default()).collect();
-        Self { server, visitor, agent, readers, acked: HashMap::new(), posted: 0, crashes: 0 }
+        Self {
+            server,
+            visitor,
+            agent,
+            readers,
+            acked: HashMap::new(),
+            posted: 0,
+            crashes: 0,
+        }
     }
 
     fn is_agent(reader: usize) -> bool {
@@ -102,9 +110,20 @@ impl World {
                 self.readers[reader].socket = None;
             }
             Step::Retry(reader) => {
-                let own = if Self::is_agent(reader) { "admin" } else { "customer" };
-                let known = self.acked.iter().find(|(_, (_, content))| content.starts_with(own));
-                let Some((id, (seq, content))) = known.map(|(id, entry)| (id.clone(), entry.clone())) else { return };
+                let own = if Self::is_agent(reader) {
+                    "admin"
+                } else {
+                    "customer"
+                };
+                let known = self
+                    .acked
+                    .iter()
+                    .find(|(_, (_, content))| content.starts_with(own));
+                let Some((id, (seq, content))) =
+                    known.map(|(id, entry)| (id.clone(), entry.clone()))
+                else {
+                    return;
+                };
                 self.connected(reader).await;
                 self.send_post(reader, &id, &content).await;
                 let ack = self.socket(reader).ack(&id).await;
@@ -125,12 +144,19 @@ impl World {
 
     fn draft(&mut self, reader: usize) -> (String, String) {
         self.posted += 1;
-        let side = if Self::is_agent(reader) { "admin" } else { "customer" };
+        let side = if Self::is_agent(reader) {
+            "admin"
+        } else {
+            "customer"
+        };
         (new_id(), format!("{side} {}", self.posted))
     }
 
     fn socket(&mut self, reader: usize) -> &mut Socket {
-        self.readers[reader].socket.as_mut().expect("it is connected")
+        self.readers[reader]
+            .socket
+            .as_mut()
+            .expect("it is connected")
     }
 
     async fn connected(&mut self, reader: usize) {
@@ -160,7 +186,8 @@ impl World {
     }
 
     async fn send_post(&mut self, reader: usize, id: &str, content: &str) {
-        let post = json!({"type": "post", "room_id": self.visitor.room_id, "id": id, "content": content});
+        let post =
+            json!({"type": "post", "room_id": self.visitor.room_id, "id": id, "content": content});
         self.socket(reader).send(post).await;
     }
 
@@ -189,7 +216,11 @@ impl World {
         let seen = &mut self.readers[reader].seen;
         for message in messages {
             let seq = message["seq"].as_u64().expect("a seq");
-            assert_eq!(seq, seen.last().map_or(0, |(seq, _)| *seq) + 1, "the next one, once");
+            assert_eq!(
+                seq,
+                seen.last().map_or(0, |(seq, _)| *seq) + 1,
+                "the next one, once"
+            );
             seen.push((seq, message["id"].as_str().expect("an id").to_owned()));
         }
     }
@@ -205,20 +236,32 @@ impl World {
         let mut log: Vec<(u64, String)> = Vec::new();
         loop {
             let after = log.last().map_or(0, |(seq, _)| *seq);
-            let path = self.visitor.path(&format!("messages/?after={after}&limit=200"));
+            let path = self
+                .visitor
+                .path(&format!("messages/?after={after}&limit=200"));
             let page = self.visitor.rest.get(&path).await.is(200);
             for message in page["results"].as_array().expect("messages") {
                 let id = message["id"].as_str().expect("an id").to_owned();
                 let seq = message["seq"].as_u64().expect("a seq");
-                let acked = self.acked.get(&id).expect("nothing is stored that nobody posted");
-                assert_eq!(acked, &(seq, message["content"].as_str().expect("text").to_owned()));
+                let acked = self
+                    .acked
+                    .get(&id)
+                    .expect("nothing is stored that nobody posted");
+                assert_eq!(
+                    acked,
+                    &(seq, message["content"].as_str().expect("text").to_owned())
+                );
                 log.push((seq, id));
             }
             if page["next"].is_null() {
                 break;
             }
         }
-        assert_eq!(log.len(), self.acked.len(), "everything acked is stored, once");
+        assert_eq!(
+            log.len(),
+            self.acked.len(),
+            "everything acked is stored, once"
+        );
         for reader in &self.readers {
             assert_eq!(reader.seen, log);
         }
@@ -247,5 +290,8 @@ proptest! {
 
 /// `SHOPTALK_MODEL_CASES` makes the run longer.
 fn cases() -> u32 {
-    std::env::var("SHOPTALK_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(24)
+    std::env::var("SHOPTALK_MODEL_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(24)
 }

@@ -38,26 +38,51 @@ impl RoomFeed {
     ) -> Result<(Self, FirstPage), StoreError> {
         let room = &subscription.joined.record.room;
         let (room_id, head) = (room.id, room.last_seq);
-        let same_epoch = resume.epoch.as_deref().is_none_or(|epoch| epoch == store.epoch());
-        let mut feed = Self { subscription, room_id, delivered: 0, catching_up: false };
+        let same_epoch = resume
+            .epoch
+            .as_deref()
+            .is_none_or(|epoch| epoch == store.epoch());
+        let mut feed = Self {
+            subscription,
+            room_id,
+            delivered: 0,
+            catching_up: false,
+        };
         let first = match resume.after {
             Some(after) if same_epoch && after <= head => {
                 feed.delivered = after;
                 let page = feed.next_page(store).await?;
-                FirstPage { messages: page.messages, recovered: true, more: page.more }
+                FirstPage {
+                    messages: page.messages,
+                    recovered: true,
+                    more: page.more,
+                }
             }
             Some(_) => feed.newest(PAGE_ITEMS_DEFAULT, store).await?,
-            None => feed.newest(resume.tail.unwrap_or(PAGE_ITEMS_DEFAULT), store).await?,
+            None => {
+                feed.newest(resume.tail.unwrap_or(PAGE_ITEMS_DEFAULT), store)
+                    .await?
+            }
         };
         Ok((feed, first))
     }
 
     async fn newest(&mut self, limit: usize, store: &Store) -> Result<FirstPage, StoreError> {
         self.subscription.live.turn_on();
-        let page = store.messages_before(self.room_id, None, limit.max(1)).await?;
+        let page = store
+            .messages_before(self.room_id, None, limit.max(1))
+            .await?;
         self.delivered = page.head;
-        let messages = if limit == 0 { Vec::new() } else { page.messages };
-        Ok(FirstPage { messages, recovered: false, more: false })
+        let messages = if limit == 0 {
+            Vec::new()
+        } else {
+            page.messages
+        };
+        Ok(FirstPage {
+            messages,
+            recovered: false,
+            more: false,
+        })
     }
 
     /// The seq up to which the reader has everything it asked for.
@@ -81,16 +106,24 @@ impl RoomFeed {
     /// Reads the next page of a long resume.
     pub(super) async fn catch_up(&mut self, store: &Store) -> Result<Utf8Bytes, StoreError> {
         let page = self.next_page(store).await?;
-        let frame =
-            ServerFrame::Messages { room_id: self.room_id, messages: &page.messages, more: page.more };
+        let frame = ServerFrame::Messages {
+            room_id: self.room_id,
+            messages: &page.messages,
+            more: page.more,
+        };
         Ok(encode(&frame))
     }
 
     /// The page after `delivered`. Rings are heard from before the read on, so
     /// that the last page and the first ring meet without a seam.
-    async fn next_page(&mut self, store: &Store) -> Result<crate::persistence::MessagePage, StoreError> {
+    async fn next_page(
+        &mut self,
+        store: &Store,
+    ) -> Result<crate::persistence::MessagePage, StoreError> {
         self.subscription.live.turn_on();
-        let page = store.messages_after(self.room_id, self.delivered, PAGE_ITEMS).await?;
+        let page = store
+            .messages_after(self.room_id, self.delivered, PAGE_ITEMS)
+            .await?;
         self.catching_up = page.more;
         if page.more {
             self.subscription.live.turn_off();
@@ -124,9 +157,14 @@ impl RoomFeed {
         if self.catching_up {
             return Ok(false);
         }
-        let page = store.messages_after(self.room_id, self.delivered, PAGE_ITEMS).await?;
+        let page = store
+            .messages_after(self.room_id, self.delivered, PAGE_ITEMS)
+            .await?;
         for message in &page.messages {
-            frames.push(encode(&ServerFrame::Message { room_id: self.room_id, message }));
+            frames.push(encode(&ServerFrame::Message {
+                room_id: self.room_id,
+                message,
+            }));
             self.delivered = message.seq;
         }
         Ok(page.more)

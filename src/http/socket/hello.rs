@@ -9,12 +9,12 @@ use super::wire::{Incoming, Wire};
 use crate::actors::{JoinError, Joiner, Outbox};
 use crate::chat::limits::CONTENT_CHARS;
 use crate::chat::{RoomId, Side};
-use crate::credentials;
-use crate::http::{AppState, auth};
+use crate::http::AppState;
+use crate::http::auth::{self, AuthError};
 use crate::persistence::StoreError;
 use crate::protocol::{
-    AgentHello, AgentWelcome, CloseCode, PROTOCOL_VERSION, ServerFrame, VisitorHello, VisitorWelcome,
-    decode_agent_hello, decode_visitor_hello, encode,
+    AgentHello, AgentWelcome, CloseCode, PROTOCOL_VERSION, ServerFrame, VisitorHello,
+    VisitorWelcome, decode_agent_hello, decode_visitor_hello, encode,
 };
 
 /// Opens a visitor's socket: hello, welcome, conversation.
@@ -91,18 +91,21 @@ async fn welcome_visitor(
     room_id: Option<RoomId>,
 ) -> Result<(Session, Guard), End> {
     let token = hello.token.as_deref().ok_or(CloseCode::TokenRefused)?;
-    let visitor = auth::visitor(state, token).await.map_err(|problem| {
-        let refused = problem.code.http_status() == 401;
-        if refused { CloseCode::TokenRefused } else { CloseCode::ResyncWanted }
-    })?;
+    let visitor = auth::visitor(state, token).await.map_err(refused)?;
     let room_id = room_id.ok_or(CloseCode::NoSuchRoom)?;
-    // An identity may name a user who has never been here.
-    let visitor = visitor.ok_or(CloseCode::NoSuchRoom)?;
-    let record = state.store.room(room_id).await.map_err(retry)?.ok_or(CloseCode::NoSuchRoom)?;
+    let record = state
+        .store
+        .room(room_id)
+        .await
+        .map_err(retry)?
+        .ok_or(CloseCode::NoSuchRoom)?;
     if record.visitor_id != visitor.id {
         return Err(CloseCode::NoSuchRoom.into());
     }
-    let guard = state.limits.open_socket_of_visitor(visitor.id).map_err(|_| CloseCode::TooManySockets)?;
+    let guard = state
+        .limits
+        .visitor_socket(visitor.id)
+        .ok_or(CloseCode::TooManySockets)?;
 
     let joiner = Joiner {
         side: Side::Customer,
@@ -111,12 +114,19 @@ async fn welcome_visitor(
         outbox: outbox(state),
     };
     let mut session = Session::new(state.clone(), Who::Visitor { room_id }, joiner);
-    let subscription = state.rooms.join(room_id, &session.joiner).await.map_err(|error| match error {
-        JoinError::NotFound => CloseCode::NoSuchRoom,
-        _ => CloseCode::ResyncWanted,
-    })?;
+    let subscription =
+        state
+            .rooms
+            .join(room_id, &session.joiner)
+            .await
+            .map_err(|error| match error {
+                JoinError::NotFound => CloseCode::NoSuchRoom,
+                _ => CloseCode::ResyncWanted,
+            })?;
     let room = subscription.joined.record.room.clone();
-    let (feed, first) = RoomFeed::begin(subscription, &hello.resume, &state.store).await.map_err(retry)?;
+    let (feed, first) = RoomFeed::begin(subscription, &hello.resume, &state.store)
+        .await
+        .map_err(retry)?;
     let agents_online = *session.agents_online.borrow_and_update();
     let welcome = VisitorWelcome {
         protocol: PROTOCOL_VERSION,
@@ -131,7 +141,9 @@ async fn welcome_visitor(
         max_content: CONTENT_CHARS,
         reconnect_window_ms: state.config.socket.reconnect_window_ms,
     };
-    wire.send(&mut vec![encode(&welcome)]).await.map_err(|_| End::Gone)?;
+    wire.send(&mut vec![encode(&welcome)])
+        .await
+        .map_err(|_| End::Gone)?;
     session.feeds.insert(room_id, feed);
     Ok((session, guard))
 }
@@ -142,13 +154,21 @@ async fn welcome_agent(
     hello: AgentHello,
     cookie: Option<String>,
 ) -> Result<(Session, Guard), End> {
-    let token = hello.token.as_deref().or(cookie.as_deref()).ok_or(CloseCode::TokenRefused)?;
-    let session = credentials::hash_token(token);
+    let token = hello
+        .token
+        .as_deref()
+        .or(cookie.as_deref())
+        .ok_or(CloseCode::TokenRefused)?;
     // Seen before the session is looked up, so that no change in between is missed.
     let mut auth_version = state.auth_version.clone();
     auth_version.borrow_and_update();
-    let agent = state.store.session_agent(session).await.map_err(retry)?.ok_or(CloseCode::TokenRefused)?;
-    let guard = state.limits.open_socket_of_agent(agent.id).map_err(|_| CloseCode::TooManySockets)?;
+    let auth::Session {
+        agent, token_hash, ..
+    } = auth::session(state, token, false).await.map_err(refused)?;
+    let guard = state
+        .limits
+        .agent_socket(agent.id)
+        .ok_or(CloseCode::TooManySockets)?;
 
     let joiner = Joiner {
         side: Side::Admin,
@@ -156,11 +176,19 @@ async fn welcome_agent(
         display_name: Some(agent.display_name.clone()),
         outbox: outbox(state),
     };
-    let subscription =
-        state.lobby.subscribe(&joiner.outbox).await.map_err(|_| CloseCode::ResyncWanted)?;
+    let subscription = state
+        .lobby
+        .subscribe(&joiner.outbox)
+        .await
+        .map_err(|_| CloseCode::ResyncWanted)?;
     let (mut lobby, recovered) =
-        LobbyFeed::begin(subscription, &hello, &state.store, &state.presence).await.map_err(retry)?;
-    let page = lobby.next_page(&state.store, &state.presence).await.map_err(retry)?;
+        LobbyFeed::begin(subscription, &hello, &state.store, &state.presence)
+            .await
+            .map_err(retry)?;
+    let page = lobby
+        .next_page(&state.store, &state.presence)
+        .await
+        .map_err(retry)?;
     let welcome = AgentWelcome {
         protocol: PROTOCOL_VERSION,
         agent: &agent,
@@ -177,17 +205,34 @@ async fn welcome_agent(
     };
     let mut frames = vec![encode(&welcome)];
     if !page.more {
-        while lobby.close_gap(&state.store, &state.presence, &mut frames).await.map_err(retry)? {}
+        while lobby
+            .close_gap(&state.store, &state.presence, &mut frames)
+            .await
+            .map_err(retry)?
+        {}
     }
     wire.send(&mut frames).await.map_err(|_| End::Gone)?;
-    let who = Who::Agent { session, lobby: Box::new(lobby) };
+    let who = Who::Agent {
+        session: token_hash,
+        lobby: Box::new(lobby),
+    };
     let mut session = Session::new(state.clone(), who, joiner);
     session.auth_version = auth_version;
     Ok((session, guard))
 }
 
 fn outbox(state: &AppState) -> Outbox {
-    Outbox::new(state.config.socket.outbox_items, state.config.socket.outbox_bytes)
+    Outbox::new(
+        state.config.socket.outbox_items,
+        state.config.socket.outbox_bytes,
+    )
+}
+
+fn refused(error: AuthError) -> CloseCode {
+    match error {
+        AuthError::Store(error) => retry(error),
+        _ => CloseCode::TokenRefused,
+    }
 }
 
 fn retry(error: StoreError) -> CloseCode {

@@ -58,7 +58,9 @@ impl Liveness {
             (false, None) => self.not_reading_since = Some(now),
             (true, Some(since)) => {
                 self.not_reading_since = None;
-                self.deadline = self.deadline.map(|deadline| deadline + now.duration_since(since));
+                self.deadline = self
+                    .deadline
+                    .map(|deadline| deadline + now.duration_since(since));
             }
             _ => {}
         }
@@ -100,7 +102,11 @@ mod tests {
         liveness.set_reading(false, start + 5 * SECOND);
         assert_eq!(liveness.due(start + 19 * SECOND), None, "nobody reads");
         liveness.set_reading(true, start + 15 * SECOND);
-        assert_eq!(liveness.due(start + 16 * SECOND), None, "five seconds are left");
+        assert_eq!(
+            liveness.due(start + 16 * SECOND),
+            None,
+            "five seconds are left"
+        );
         liveness.alive();
         assert_eq!(liveness.due(start + 19 * SECOND), None);
     }

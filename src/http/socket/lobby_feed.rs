@@ -60,7 +60,10 @@ impl LobbyFeed {
         store: &Store,
         presence: &Presence,
     ) -> Result<(Self, bool), StoreError> {
-        let same_epoch = hello.epoch.as_deref().is_none_or(|epoch| epoch == store.epoch());
+        let same_epoch = hello
+            .epoch
+            .as_deref()
+            .is_none_or(|epoch| epoch == store.epoch());
         let cursor = hello.cursor.as_deref().filter(|_| same_epoch);
         let cursor = match cursor.and_then(|text| Cursor::decode(text, store.epoch())) {
             Some(Cursor::Change(change)) if change <= store.head().change => Some(change),
@@ -121,12 +124,20 @@ impl LobbyFeed {
         self.unsent.extend(records.into_iter().map(|record| {
             let summary = record.summary(presence.is_online(record.room.id));
             let bytes = serde_json::to_string(&summary).map_or(PAGE_BYTES, |text| text.len() + 1);
-            Unsent { summary, change: record.change, bytes }
+            Unsent {
+                summary,
+                change: record.change,
+                bytes,
+            }
         }));
     }
 
     /// The next frame's worth of summaries. With the last one the feed is live.
-    pub(super) async fn next_page(&mut self, store: &Store, presence: &Presence) -> Result<LobbyPage, StoreError> {
+    pub(super) async fn next_page(
+        &mut self,
+        store: &Store,
+        presence: &Presence,
+    ) -> Result<LobbyPage, StoreError> {
         if self.unsent.is_empty() && self.more_in_store {
             self.read_on(store, presence).await?;
         }
@@ -134,7 +145,9 @@ impl LobbyFeed {
         let mut bytes = ENVELOPE_BYTES;
         while summaries.len() < PAGE_ITEMS {
             let fits = |unsent: &Unsent| summaries.is_empty() || bytes + unsent.bytes <= PAGE_BYTES;
-            let Some(next) = self.unsent.pop_front_if(|unsent| fits(unsent)) else { break };
+            let Some(next) = self.unsent.pop_front_if(|unsent| fits(unsent)) else {
+                break;
+            };
             bytes += next.bytes;
             if !self.first_sight {
                 self.cursor = next.change;
@@ -147,8 +160,16 @@ impl LobbyFeed {
         }
         let more = !self.unsent.is_empty() || self.more_in_store;
         self.catching_up = more;
-        let place = if self.first_sight { Cursor::Start } else { Cursor::Change(self.cursor) };
-        Ok(LobbyPage { cursor: place.encode(store.epoch()), summaries, more })
+        let place = if self.first_sight {
+            Cursor::Start
+        } else {
+            Cursor::Change(self.cursor)
+        };
+        Ok(LobbyPage {
+            cursor: place.encode(store.epoch()),
+            summaries,
+            more,
+        })
     }
 
     /// Takes a ring. Returns whether a gap was found, which the caller closes.
@@ -174,12 +195,21 @@ impl LobbyFeed {
     }
 
     /// A visitor came or went.
-    pub(super) fn online(&mut self, room_id: RoomId, customer_online: bool, frame: Utf8Bytes, frames: &mut Vec<Utf8Bytes>) {
+    pub(super) fn came_or_went(
+        &mut self,
+        room_id: RoomId,
+        customer_online: bool,
+        frame: Utf8Bytes,
+        frames: &mut Vec<Utf8Bytes>,
+    ) {
         if self.catching_up {
             return;
         }
-        let changed =
-            if customer_online { self.told_online.insert(room_id) } else { self.told_online.remove(&room_id) };
+        let changed = if customer_online {
+            self.told_online.insert(room_id)
+        } else {
+            self.told_online.remove(&room_id)
+        };
         if changed {
             frames.push(frame);
         }
@@ -212,7 +242,10 @@ impl LobbyFeed {
         for record in &page.records {
             let summary = record.summary(presence.is_online(record.room.id));
             let cursor = Cursor::Change(record.change).encode(store.epoch());
-            frames.push(encode(&ServerFrame::Summary { cursor: &cursor, summary: &summary }));
+            frames.push(encode(&ServerFrame::Summary {
+                cursor: &cursor,
+                summary: &summary,
+            }));
         }
         self.cursor = self.cursor.max(page.change);
         if !page.more {
@@ -226,7 +259,10 @@ impl LobbyFeed {
         let now: HashSet<RoomId> = presence.online_rooms().into_iter().collect();
         for room_id in now.symmetric_difference(&self.told_online) {
             let customer_online = now.contains(room_id);
-            frames.push(encode(&ServerFrame::Online { room_id: *room_id, customer_online }));
+            frames.push(encode(&ServerFrame::Online {
+                room_id: *room_id,
+                customer_online,
+            }));
         }
         self.told_online = now;
     }

@@ -49,15 +49,24 @@ impl Manners {
 
     /// Notes a frame that nobody understands. Returns whether it was one too many.
     pub(super) fn bad_frame(&mut self, now: Instant) -> bool {
-        while self.bad_frames.pop_front_if(|at| now.duration_since(*at) > BAD_FRAMES_WINDOW).is_some() {}
+        while self
+            .bad_frames
+            .pop_front_if(|at| now.duration_since(*at) > BAD_FRAMES_WINDOW)
+            .is_some()
+        {}
         self.bad_frames.push_back(now);
         self.bad_frames.len() >= BAD_FRAMES_MAX
     }
 
     /// Counts a frame against the limit.
     pub(super) fn frame(&mut self, now: Instant) -> Result<(), TooMany> {
-        let Some(Err(refused)) = self.frames.as_ref().map(RateLimiter::check) else { return Ok(()) };
-        if self.warned_at.is_some_and(|at| now.duration_since(at) > WARNINGS_KEPT) {
+        let Some(Err(refused)) = self.frames.as_ref().map(RateLimiter::check) else {
+            return Ok(());
+        };
+        if self
+            .warned_at
+            .is_some_and(|at| now.duration_since(at) > WARNINGS_KEPT)
+        {
             self.warnings = 0;
         }
         self.warned_at = Some(now);
@@ -66,7 +75,9 @@ impl Manners {
             return Err(TooMany::Flood);
         }
         let wait = refused.wait_time_from(DefaultClock::default().now());
-        Err(TooMany::Warn { retry_after_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1) })
+        Err(TooMany::Warn {
+            retry_after_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1),
+        })
     }
 }
 
@@ -82,21 +93,36 @@ mod tests {
         for _ in 0..9 {
             assert!(!manners.bad_frame(start));
         }
-        assert!(!manners.bad_frame(start + Duration::from_secs(61)), "the first nine are forgotten");
+        assert!(
+            !manners.bad_frame(start + Duration::from_secs(61)),
+            "the first nine are forgotten"
+        );
         let mut manners = Manners::new(&Config::default().limits);
         assert_eq!((0..10).filter(|_| manners.bad_frame(start)).count(), 1);
     }
 
     #[tokio::test]
     async fn a_flood_is_warned_and_then_cut() {
-        let limits = LimitsConfig { frames_burst: 5, frames_per_second: 1, flood_warnings: 3, ..Config::default().limits };
+        let limits = LimitsConfig {
+            frames_burst: 5,
+            frames_per_second: 1,
+            flood_warnings: 3,
+            ..Config::default().limits
+        };
         let mut manners = Manners::new(&limits);
         let now = Instant::now();
         let verdicts: Vec<_> = (0..9).map(|_| manners.frame(now)).collect();
         assert!(verdicts[..5].iter().all(Result::is_ok));
-        assert!(verdicts[5..8].iter().all(|verdict| matches!(verdict, Err(TooMany::Warn { .. }))));
+        assert!(
+            verdicts[5..8]
+                .iter()
+                .all(|verdict| matches!(verdict, Err(TooMany::Warn { .. })))
+        );
         assert!(matches!(verdicts[8], Err(TooMany::Flood)));
-        let mut lifted = Manners::new(&LimitsConfig { enabled: false, ..limits });
+        let mut lifted = Manners::new(&LimitsConfig {
+            enabled: false,
+            ..limits
+        });
         assert!((0..100).all(|_| lifted.frame(now).is_ok()));
     }
 }

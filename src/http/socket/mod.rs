@@ -14,6 +14,8 @@ mod session;
 mod upgrade;
 mod wire;
 
+use std::pin::Pin;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -66,12 +68,19 @@ fn open_visitor(
     let guard = admit(state, &request)?;
     let handshake = Handshake::check(&mut request)?;
     let room_id = room_id.as_deref().and_then(parse_uuid);
-    Ok(take_over(state, handshake, Side::Customer, guard, async move |state, wire| {
-        hello::visitor(state, wire, room_id).await;
-    }))
+    Ok(take_over(
+        state,
+        handshake,
+        Side::Customer,
+        guard,
+        move |state, wire| Box::pin(hello::visitor(state, wire, room_id)),
+    ))
 }
 
-async fn agent(State(state): State<AppState>, mut request: Request<Body>) -> Result<Response<Body>, Problem> {
+async fn agent(
+    State(state): State<AppState>,
+    mut request: Request<Body>,
+) -> Result<Response<Body>, Problem> {
     let origin = state.origins.own_origin(request.headers());
     if origin == OriginCheck::Foreign {
         return Err(foreign_origin());
@@ -79,47 +88,52 @@ async fn agent(State(state): State<AppState>, mut request: Request<Body>) -> Res
     let guard = admit(&state, &request)?;
     // The cookie speaks for a browser on the console's own pages, and for nobody else.
     let cookie = (origin == OriginCheck::Own)
-        .then(|| super::auth::session_cookie(&state, request.headers()))
+        .then(|| super::auth::cookie_token(&state, request.headers()))
         .flatten();
     let handshake = Handshake::check(&mut request)?;
-    Ok(take_over(&state, handshake, Side::Admin, guard, async move |state, wire| {
-        hello::agent(state, wire, cookie).await;
-    }))
+    Ok(take_over(
+        &state,
+        handshake,
+        Side::Admin,
+        guard,
+        move |state, wire| Box::pin(hello::agent(state, wire, cookie)),
+    ))
 }
 
 fn foreign_origin() -> Problem {
-    let detail = "this page's origin may not connect here; add it to server.allowed_origins if it should";
+    let detail =
+        "this page's origin may not connect here; add it to server.allowed_origins if it should";
     Problem::new(ErrorCode::Forbidden, detail)
 }
 
 /// Limits by address, before anything is paid for.
 fn admit(state: &AppState, request: &Request<Body>) -> Result<SocketGuard, Problem> {
-    let address = client_addr::client_ip(&state.config.server.trusted_proxies, request);
-    let limited = |retry_after: super::limits::RetryAfterMs| {
-        Problem::new(ErrorCode::RateLimited, "too many connections from this address; wait a moment")
-            .retry_after_ms(retry_after.0)
-    };
-    state.limits.check_hello(address).map_err(limited)?;
-    state.limits.open_socket_from(address).map_err(limited)
+    let trusted = &state.config.server.trusted_proxies;
+    let address = client_addr::client_ip_of(request.extensions(), request.headers(), trusted);
+    state.limits.check_hello(address)?;
+    state.limits.address_socket(address).ok_or_else(|| {
+        Problem::new(
+            ErrorCode::RateLimited,
+            "too many sockets from this address; close some first",
+        )
+    })
 }
 
-fn take_over<F>(
+type Talk = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn take_over(
     state: &AppState,
     handshake: Handshake,
     side: Side,
     guard: SocketGuard,
-    talk: F,
-) -> Response<Body>
-where
-    F: AsyncFnOnce(AppState, Wire) + Send + 'static,
-    F::CallOnceFuture: Send,
-{
+    talk: impl FnOnce(AppState, Wire) -> Talk + Send + 'static,
+) -> Response<Body> {
     let (response, upgrade) = handshake.accept();
-    let gauge = state.metrics.socket_opened(side);
+    let counted = Counted::new(state.metrics.sockets(side).clone());
     let span = tracing::info_span!("socket", id = %Uuid::now_v7(), side = side.as_str());
     let task_state = state.clone();
     let task = async move {
-        let _held = (guard, gauge);
+        let _held = (guard, counted);
         match upgrade.await {
             Ok(upgraded) => talk(task_state, Wire::new(upgraded).await).await,
             Err(error) => tracing::debug!(%error, "the connection went before it was upgraded"),
@@ -127,4 +141,20 @@ where
     };
     state.tasks.spawn(task.instrument(span));
     response
+}
+
+/// Counts a socket for as long as it is there.
+struct Counted(metrics::Gauge);
+
+impl Counted {
+    fn new(gauge: metrics::Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
 }

@@ -35,7 +35,11 @@ pub(super) struct PendingWrite {
 
 impl PendingWrites {
     pub(super) fn new(timeout: Duration) -> Self {
-        Self { writes: BTreeMap::new(), last: 0, timeout }
+        Self {
+            writes: BTreeMap::new(),
+            last: 0,
+            timeout,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -56,7 +60,16 @@ impl PendingWrites {
             _ => None,
         };
         let deadline = Instant::now() + self.timeout;
-        self.writes.insert(request, PendingWrite { room_id, op, message_id, retried: false, deadline });
+        self.writes.insert(
+            request,
+            PendingWrite {
+                room_id,
+                op,
+                message_id,
+                retried: false,
+                deadline,
+            },
+        );
         request
     }
 
@@ -77,14 +90,23 @@ impl PendingWrites {
 
     /// Takes the writes that have waited for too long.
     pub(super) fn take_overdue(&mut self, now: Instant) -> Vec<PendingWrite> {
-        let overdue: Vec<RequestId> =
-            self.writes.iter().filter(|(_, write)| write.deadline <= now).map(|(request, _)| *request).collect();
-        overdue.into_iter().filter_map(|request| self.writes.remove(&request)).collect()
+        let overdue: Vec<RequestId> = self
+            .writes
+            .iter()
+            .filter(|(_, write)| write.deadline <= now)
+            .map(|(request, _)| *request)
+            .collect();
+        overdue
+            .into_iter()
+            .filter_map(|request| self.writes.remove(&request))
+            .collect()
     }
 
     /// When the next write will have waited for too long. Writes are answered
     /// in about their order, so the oldest is the next.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.writes.first_key_value().map(|(_, write)| write.deadline)
+        self.writes
+            .first_key_value()
+            .map(|(_, write)| write.deadline)
     }
 }

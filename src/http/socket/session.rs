@@ -17,8 +17,8 @@ use crate::http::AppState;
 use crate::http::problem::Problem;
 use crate::persistence::{Effect, RoomCommit, RoomOp, StoreError, TokenHash, WriteError};
 use crate::protocol::{
-    AgentFrame, CloseCode, ErrorCode, ErrorFrame, FrameError, Joined, Ping, Resume, ServerFrame, VisitorFrame,
-    decode_agent_frame, decode_visitor_frame, encode,
+    AgentFrame, CloseCode, ErrorCode, ErrorFrame, FrameError, Joined, Ping, Resume, ServerFrame,
+    VisitorFrame, decode_agent_frame, decode_visitor_frame, encode,
 };
 
 /// Rooms that one agent's socket follows at most.
@@ -33,7 +33,10 @@ pub(super) enum Who {
     /// A visitor, about the one room of the address.
     Visitor { room_id: RoomId },
     /// An agent, about any room.
-    Agent { session: TokenHash, lobby: Box<LobbyFeed> },
+    Agent {
+        session: TokenHash,
+        lobby: Box<LobbyFeed>,
+    },
 }
 
 /// Why a socket ends.
@@ -85,7 +88,10 @@ impl Session {
             agents_online: state.presence.agents_online(),
             auth_version: state.auth_version.clone(),
             pending: PendingWrites::new(millis(socket.post_timeout_ms)),
-            liveness: Liveness::new(millis(socket.ping_interval_ms), millis(socket.pong_timeout_ms)),
+            liveness: Liveness::new(
+                millis(socket.ping_interval_ms),
+                millis(socket.pong_timeout_ms),
+            ),
             manners: Manners::new(&state.config.limits),
             feeds: HashMap::new(),
             frames: Vec::new(),
@@ -100,7 +106,7 @@ impl Session {
         let end = self.turns(&mut wire).await;
         let outbox = self.joiner.outbox.clone();
         if end == End::Close(CloseCode::OutboxFull) {
-            self.state.metrics.outbox_overflow();
+            self.state.metrics.outbox_overflowed();
         }
         // Leave every room before the close frame waits for its answer.
         drop(self);
@@ -120,7 +126,10 @@ impl Session {
             let now = Instant::now();
             let reads = self.pending.has_credit();
             self.liveness.set_reading(reads, now);
-            let wake = self.pending.next_deadline().map_or(self.liveness.next(), |at| at.min(self.liveness.next()));
+            let wake = self
+                .pending
+                .next_deadline()
+                .map_or(self.liveness.next(), |at| at.min(self.liveness.next()));
             let catching_up = self.is_catching_up();
             let turn = tokio::select! {
                 incoming = wire.recv(), if reads => self.incoming(incoming).await,
@@ -155,7 +164,9 @@ impl Session {
 
     fn sender(&self) -> Sender {
         match &self.joiner.display_name {
-            Some(display_name) => Sender::Admin { display_name: display_name.clone() },
+            Some(display_name) => Sender::Admin {
+                display_name: display_name.clone(),
+            },
             None => Sender::Customer,
         }
     }
@@ -195,12 +206,17 @@ impl Session {
 
     async fn text(&mut self, text: &str) -> Result<(), End> {
         let decoded = match self.who {
-            Who::Visitor { room_id } => decode_visitor_frame(text).map(|frame| visitor_verb(frame, room_id)),
+            Who::Visitor { room_id } => {
+                decode_visitor_frame(text).map(|frame| visitor_verb(frame, room_id))
+            }
             Who::Agent { .. } => decode_agent_frame(text).map(agent_verb),
         };
         if let Err(too_many) = self.manners.frame(Instant::now()) {
             let about = decoded.as_ref().ok().and_then(Option::as_ref);
-            return self.too_many(too_many, about.map(|(room_id, verb)| (*room_id, post_id(verb))));
+            return self.too_many(
+                too_many,
+                about.map(|(room_id, verb)| (*room_id, post_id(verb))),
+            );
         }
         match decoded {
             Ok(Some((room_id, verb))) => self.act(room_id, verb).await,
@@ -209,8 +225,14 @@ impl Session {
         }
     }
 
-    fn too_many(&mut self, too_many: TooMany, about: Option<(RoomId, Option<MessageId>)>) -> Result<(), End> {
-        let TooMany::Warn { retry_after_ms } = too_many else { return Err(CloseCode::Flood.into()) };
+    fn too_many(
+        &mut self,
+        too_many: TooMany,
+        about: Option<(RoomId, Option<MessageId>)>,
+    ) -> Result<(), End> {
+        let TooMany::Warn { retry_after_ms } = too_many else {
+            return Err(CloseCode::Flood.into());
+        };
         let error = ErrorFrame::new(ErrorCode::RateLimited, "too many frames; slow down")
             .retry_after(Some(retry_after_ms));
         match about {
@@ -222,7 +244,9 @@ impl Session {
 
     fn bad_frame(&mut self, error: FrameError) -> Result<(), End> {
         let counts = error.code == ErrorCode::BadFrame;
-        self.state.metrics.refused(error.code);
+        if error.id.is_some() {
+            self.state.metrics.post_refused(error.code);
+        }
         self.frames.push(encode(&ErrorFrame::from(error)));
         if counts && self.manners.bad_frame(Instant::now()) {
             return Err(CloseCode::NotThisProtocol.into());
@@ -238,14 +262,28 @@ impl Session {
             }
             Verb::Post { id, content } => {
                 if let Err(retry_after_ms) = self.state.limits.check_post(self.joiner.person) {
-                    let error = ErrorFrame::new(ErrorCode::RateLimited, "too many messages; wait a moment");
+                    let error =
+                        ErrorFrame::new(ErrorCode::RateLimited, "too many messages; wait a moment");
                     self.refuse(error.retry_after(Some(retry_after_ms.0)), room_id, Some(id));
                     return Ok(());
                 }
-                let draft = Draft { id, sender: self.sender(), content };
+                let draft = Draft {
+                    id,
+                    sender: self.sender(),
+                    content,
+                };
                 self.write(room_id, RoomOp::Post(draft)).await;
             }
-            Verb::Read { seq } => self.write(room_id, RoomOp::MarkRead { side: self.side(), seq }).await,
+            Verb::Read { seq } => {
+                self.write(
+                    room_id,
+                    RoomOp::MarkRead {
+                        side: self.side(),
+                        seq,
+                    },
+                )
+                .await
+            }
             Verb::Status { status } => {
                 let by = self.sender();
                 self.write(room_id, RoomOp::SetStatus { status, by }).await;
@@ -263,7 +301,9 @@ impl Session {
     async fn write(&mut self, room_id: RoomId, op: RoomOp) {
         let request = self.pending.add(room_id, op.clone());
         match self.feeds.get(&room_id) {
-            Some(feed) => feed.subscription.write(op, Reply::socket(self.joiner.outbox.clone(), request)),
+            Some(feed) => feed
+                .subscription
+                .write(op, Reply::socket(self.joiner.outbox.clone(), request)),
             None => self.submit(room_id, op, request).await,
         }
     }
@@ -271,7 +311,12 @@ impl Session {
     /// The same for a room that this socket does not follow, or whose last
     /// incarnation has died.
     async fn submit(&mut self, room_id: RoomId, op: RoomOp, request: RequestId) {
-        if let Err(error) = self.state.rooms.submit(room_id, op, &self.joiner.outbox, request).await {
+        if let Err(error) = self
+            .state
+            .rooms
+            .submit(room_id, op, &self.joiner.outbox, request)
+            .await
+        {
             self.answered(request, Err(Some(error)));
         }
     }
@@ -281,9 +326,18 @@ impl Session {
             self.refuse_unjoined(room_id);
             return Ok(());
         }
-        match self.state.store.messages_before(room_id, Some(before), limit).await {
+        match self
+            .state
+            .store
+            .messages_before(room_id, Some(before), limit)
+            .await
+        {
             Ok(page) => {
-                let frame = ServerFrame::History { room_id, messages: &page.messages, more: page.more };
+                let frame = ServerFrame::History {
+                    room_id,
+                    messages: &page.messages,
+                    more: page.more,
+                };
                 self.frames.push(encode(&frame));
             }
             Err(error) => self.refuse_for(&error.into(), room_id, None),
@@ -292,30 +346,37 @@ impl Session {
     }
 
     fn refuse_unjoined(&mut self, room_id: RoomId) {
-        self.refuse(ErrorFrame::new(ErrorCode::Invalid, "join the room first"), room_id, None);
+        self.refuse(
+            ErrorFrame::new(ErrorCode::Invalid, "join the room first"),
+            room_id,
+            None,
+        );
     }
 
     fn refuse_for(&mut self, error: &WriteError, room_id: RoomId, id: Option<MessageId>) {
         let problem = Problem::from(error.clone());
-        let frame = ErrorFrame::new(problem.code, problem.detail).retry_after(problem.retry_after_ms);
+        let frame =
+            ErrorFrame::new(problem.code, problem.detail).retry_after(problem.retry_after_ms);
         self.refuse(frame, room_id, id);
     }
 
     fn refuse(&mut self, error: ErrorFrame, room_id: RoomId, id: Option<MessageId>) {
-        self.state.metrics.refused_word(error.code);
-        let error = error.about_room(room_id);
         let error = match id {
-            Some(id) => error.about_message(id),
+            Some(id) => {
+                self.state.metrics.post_refused(error.code);
+                error.about_message(id)
+            }
             None => error,
         };
-        self.frames.push(encode(&error));
+        self.frames.push(encode(&error.about_room(room_id)));
     }
 
     // ---- joining ----------------------------------------------------------------
 
     async fn join(&mut self, room_id: RoomId, resume: &Resume) -> Result<(), End> {
         if self.feeds.len() >= JOINS_MAX && !self.feeds.contains_key(&room_id) {
-            let message = format!("at most {JOINS_MAX} rooms can be joined at once; leave one first");
+            let message =
+                format!("at most {JOINS_MAX} rooms can be joined at once; leave one first");
             self.refuse(ErrorFrame::new(ErrorCode::Invalid, message), room_id, None);
             return Ok(());
         }
@@ -349,7 +410,8 @@ impl Session {
         let frame = match error {
             JoinError::NotFound => ErrorFrame::new(ErrorCode::NotFound, "there is no such room"),
             JoinError::Resting | JoinError::Unavailable => {
-                ErrorFrame::new(ErrorCode::Busy, "the room does not answer; try again").retry_after(Some(1_000))
+                ErrorFrame::new(ErrorCode::Busy, "the room does not answer; try again")
+                    .retry_after(Some(1_000))
             }
             JoinError::Store(error) => return self.refuse_for(&error.into(), room_id, None),
         };
@@ -362,8 +424,15 @@ impl Session {
         let mut lost = Vec::new();
         while let Some(event) = events.pop_front() {
             match event {
-                Event::Log { room_id, subscription, seq, frame } => {
-                    let Some(feed) = self.feed_of(room_id, subscription) else { continue };
+                Event::Log {
+                    room_id,
+                    subscription,
+                    seq,
+                    frame,
+                } => {
+                    let Some(feed) = self.feed_of(room_id, subscription) else {
+                        continue;
+                    };
                     let mut frames = Vec::new();
                     let gap = feed.ring(seq, frame, &mut frames);
                     self.frames.append(&mut frames);
@@ -371,27 +440,44 @@ impl Session {
                         self.close_gap(room_id, wire).await?;
                     }
                 }
-                Event::Room { room_id, subscription, frame } => {
+                Event::Room {
+                    room_id,
+                    subscription,
+                    frame,
+                } => {
                     if self.feed_of(room_id, subscription).is_some() {
                         self.frames.push(frame);
                     }
                 }
-                Event::Summary { place, cursor, frame } => {
-                    let Who::Agent { lobby, .. } = &mut self.who else { continue };
+                Event::Summary {
+                    place,
+                    cursor,
+                    frame,
+                } => {
+                    let Who::Agent { lobby, .. } = &mut self.who else {
+                        continue;
+                    };
                     if lobby.ring(place, cursor, frame, &mut self.frames) {
                         self.close_lobby_gap(wire).await?;
                     }
                 }
-                Event::Online { room_id, customer_online, frame } => {
+                Event::Online {
+                    room_id,
+                    customer_online,
+                    frame,
+                } => {
                     if let Who::Agent { lobby, .. } = &mut self.who {
-                        lobby.online(room_id, customer_online, frame, &mut self.frames);
+                        lobby.came_or_went(room_id, customer_online, frame, &mut self.frames);
                     }
                 }
                 Event::Lobby(frame) => match &self.who {
                     Who::Agent { lobby, .. } if !lobby.is_catching_up() => self.frames.push(frame),
                     _ => {}
                 },
-                Event::Answer { request, outcome: Err(None) } => lost.push(request),
+                Event::Answer {
+                    request,
+                    outcome: Err(None),
+                } => lost.push(request),
                 Event::Answer { request, outcome } => self.answered(request, outcome),
                 Event::Detached(subscription) => self.detached(subscription, wire).await?,
             }
@@ -411,15 +497,30 @@ impl Session {
     }
 
     fn feed_of(&mut self, room_id: RoomId, subscription: SubscriptionId) -> Option<&mut RoomFeed> {
-        self.feeds.get_mut(&room_id).filter(|feed| feed.subscription.id == subscription)
+        self.feeds
+            .get_mut(&room_id)
+            .filter(|feed| feed.subscription.id == subscription)
     }
 
     fn answered(&mut self, request: RequestId, outcome: Result<RoomCommit, Option<WriteError>>) {
         // One that was given up as overdue has been answered already.
-        let Some(PendingWrite { room_id, message_id, .. }) = self.pending.take(request) else { return };
+        let Some(PendingWrite {
+            room_id,
+            message_id,
+            ..
+        }) = self.pending.take(request)
+        else {
+            return;
+        };
         match outcome {
-            Ok(RoomCommit { effect: Effect::Posted(message), .. }) => self.ack(&message, false),
-            Ok(RoomCommit { effect: Effect::Duplicate(message), .. }) => self.ack(&message, true),
+            Ok(RoomCommit {
+                effect: Effect::Posted(message),
+                ..
+            }) => self.ack(&message, false),
+            Ok(RoomCommit {
+                effect: Effect::Duplicate(message),
+                ..
+            }) => self.ack(&message, true),
             Ok(_) => {}
             Err(error) => {
                 let error = error.unwrap_or_else(|| StoreError::Busy.into());
@@ -448,8 +549,11 @@ impl Session {
             lobby.resubscribed(again.map_err(|_| CloseCode::ResyncWanted)?);
             return self.close_lobby_gap(wire).await;
         }
-        let Some(room_id) =
-            self.feeds.iter().find(|(_, feed)| feed.subscription.id == subscription).map(|(room_id, _)| *room_id)
+        let Some(room_id) = self
+            .feeds
+            .iter()
+            .find(|(_, feed)| feed.subscription.id == subscription)
+            .map(|(room_id, _)| *room_id)
         else {
             return Ok(());
         };
@@ -461,7 +565,10 @@ impl Session {
                 }
                 self.close_gap(room_id, wire).await?;
                 // Marks and status may have moved while nobody told.
-                self.frames.push(encode(&ServerFrame::Room { room_id, room: &record.room }));
+                self.frames.push(encode(&ServerFrame::Room {
+                    room_id,
+                    room: &record.room,
+                }));
                 Ok(())
             }
             Err(JoinError::NotFound) if self.is_visitor() => Err(CloseCode::NoSuchRoom.into()),
@@ -476,8 +583,13 @@ impl Session {
 
     async fn close_gap(&mut self, room_id: RoomId, wire: &mut Wire) -> Result<(), End> {
         loop {
-            let Some(feed) = self.feeds.get_mut(&room_id) else { return Ok(()) };
-            let more = feed.close_gap(&self.state.store, &mut self.frames).await.map_err(resync)?;
+            let Some(feed) = self.feeds.get_mut(&room_id) else {
+                return Ok(());
+            };
+            let more = feed
+                .close_gap(&self.state.store, &mut self.frames)
+                .await
+                .map_err(resync)?;
             if !more {
                 return Ok(());
             }
@@ -487,9 +599,14 @@ impl Session {
 
     async fn close_lobby_gap(&mut self, wire: &mut Wire) -> Result<(), End> {
         loop {
-            let Who::Agent { lobby, .. } = &mut self.who else { return Ok(()) };
+            let Who::Agent { lobby, .. } = &mut self.who else {
+                return Ok(());
+            };
             let (store, presence) = (&self.state.store, &self.state.presence);
-            let more = lobby.close_gap(store, presence, &mut self.frames).await.map_err(resync)?;
+            let more = lobby
+                .close_gap(store, presence, &mut self.frames)
+                .await
+                .map_err(resync)?;
             if !more {
                 return Ok(());
             }
@@ -511,17 +628,25 @@ impl Session {
             && lobby.is_catching_up()
         {
             let page = lobby.next_page(store, presence).await.map_err(resync)?;
-            let frame =
-                ServerFrame::Summaries { cursor: &page.cursor, summaries: &page.summaries, more: page.more };
+            let frame = ServerFrame::Summaries {
+                cursor: &page.cursor,
+                summaries: &page.summaries,
+                more: page.more,
+            };
             self.frames.push(encode(&frame));
             if !page.more {
                 // What changed while the older pages were on their way.
-                while lobby.close_gap(store, presence, &mut self.frames).await.map_err(resync)? {}
+                while lobby
+                    .close_gap(store, presence, &mut self.frames)
+                    .await
+                    .map_err(resync)?
+                {}
             }
             return Ok(());
         }
         if let Some(feed) = self.feeds.values_mut().find(|feed| feed.is_catching_up()) {
-            self.frames.push(feed.catch_up(store).await.map_err(resync)?);
+            self.frames
+                .push(feed.catch_up(store).await.map_err(resync)?);
         }
         Ok(())
     }
@@ -545,12 +670,23 @@ impl Session {
     async fn ping(&mut self, wire: &mut Wire) -> Result<(), End> {
         let rooms: Vec<RoomId> = self.feeds.keys().copied().collect();
         for room_id in rooms {
-            let head = self.state.store.room_head(room_id).await.map_err(resync)?.unwrap_or(0);
-            if self.feeds.get(&room_id).is_some_and(|feed| feed.delivered() < head) {
+            let head = self
+                .state
+                .store
+                .room_head(room_id)
+                .await
+                .map_err(resync)?
+                .unwrap_or(0);
+            if self
+                .feeds
+                .get(&room_id)
+                .is_some_and(|feed| feed.delivered() < head)
+            {
                 self.close_gap(room_id, wire).await?;
             }
         }
-        let behind = matches!(&self.who, Who::Agent { lobby, .. } if lobby.is_behind(&self.state.store));
+        let behind =
+            matches!(&self.who, Who::Agent { lobby, .. } if lobby.is_behind(&self.state.store));
         if behind {
             self.close_lobby_gap(wire).await?;
         }
@@ -566,7 +702,9 @@ impl Session {
     /// Something changed about agents or sessions, maybe this one.
     async fn check_session(&mut self) -> Result<(), End> {
         self.auth_version.borrow_and_update();
-        let Who::Agent { session, .. } = &self.who else { return Ok(()) };
+        let Who::Agent { session, .. } = &self.who else {
+            return Ok(());
+        };
         let store = &self.state.store;
         match store.session_agent(*session).await.map_err(resync)? {
             Some(agent) => {
@@ -576,7 +714,12 @@ impl Session {
             None => {
                 let agent = store.agent(self.joiner.person).await.map_err(resync)?;
                 let disabled = agent.is_some_and(|agent| agent.disabled);
-                Err(if disabled { CloseCode::NotAllowed } else { CloseCode::TokenRefused }.into())
+                Err(if disabled {
+                    CloseCode::NotAllowed
+                } else {
+                    CloseCode::TokenRefused
+                }
+                .into())
             }
         }
     }
@@ -584,7 +727,9 @@ impl Session {
     /// Tells the client, waits for the answers to what it has sent, and ends.
     async fn drain(&mut self, wire: &mut Wire, events: &mut VecDeque<Event>) -> End {
         let reconnect_within_ms = self.state.config.socket.reconnect_window_ms;
-        self.frames.push(encode(&ServerFrame::GoingAway { reconnect_within_ms }));
+        self.frames.push(encode(&ServerFrame::GoingAway {
+            reconnect_within_ms,
+        }));
         let outbox: Outbox = self.joiner.outbox.clone();
         let finished = tokio::time::timeout(DRAIN_WRITES, async {
             loop {
@@ -615,7 +760,9 @@ fn visitor_verb(frame: VisitorFrame, room_id: RoomId) -> Option<(RoomId, Verb)> 
         VisitorFrame::Read { seq } => Verb::Read { seq },
         VisitorFrame::Typing => Verb::Typing,
         VisitorFrame::History { before, limit } => Verb::History { before, limit },
-        VisitorFrame::Close => Verb::Status { status: Status::Closed },
+        VisitorFrame::Close => Verb::Status {
+            status: Status::Closed,
+        },
         VisitorFrame::Pong => return None,
     };
     Some((room_id, verb))
@@ -625,10 +772,18 @@ fn agent_verb(frame: AgentFrame) -> Option<(RoomId, Verb)> {
     Some(match frame {
         AgentFrame::Join { room_id, resume } => (room_id, Verb::Join { resume }),
         AgentFrame::Leave { room_id } => (room_id, Verb::Leave),
-        AgentFrame::Post { room_id, id, content } => (room_id, Verb::Post { id, content }),
+        AgentFrame::Post {
+            room_id,
+            id,
+            content,
+        } => (room_id, Verb::Post { id, content }),
         AgentFrame::Read { room_id, seq } => (room_id, Verb::Read { seq }),
         AgentFrame::Typing { room_id } => (room_id, Verb::Typing),
-        AgentFrame::History { room_id, before, limit } => (room_id, Verb::History { before, limit }),
+        AgentFrame::History {
+            room_id,
+            before,
+            limit,
+        } => (room_id, Verb::History { before, limit }),
         AgentFrame::Status { room_id, status } => (room_id, Verb::Status { status }),
         AgentFrame::Pong => return None,
     })

@@ -1,6 +1,7 @@
 use axum::body::Body;
 use axum::http::header::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
@@ -21,12 +22,16 @@ impl Handshake {
     /// Checks the request. The connection is taken over once the answer is out.
     pub(super) fn check(request: &mut Request<Body>) -> Result<Self, Problem> {
         let headers = request.headers();
-        let is_upgrade = has_token(headers, &CONNECTION, "upgrade") && has_token(headers, &UPGRADE, "websocket");
+        let is_upgrade =
+            has_token(headers, &CONNECTION, "upgrade") && has_token(headers, &UPGRADE, "websocket");
         let bad = |detail: &str| Problem::new(ErrorCode::Invalid, detail.to_owned());
         if !is_upgrade {
             return Err(bad("this address speaks WebSocket only"));
         }
-        if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        if headers
+            .get(SEC_WEBSOCKET_VERSION)
+            .is_none_or(|version| version != "13")
+        {
             return Err(bad("the WebSocket version must be 13"));
         }
         let Some(key) = headers.get(SEC_WEBSOCKET_KEY) else {
@@ -41,7 +46,11 @@ impl Handshake {
         let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
             return Err(bad("this connection cannot be upgraded"));
         };
-        Ok(Self { upgrade, accept_key, name_subprotocol })
+        Ok(Self {
+            upgrade,
+            accept_key,
+            name_subprotocol,
+        })
     }
 
     /// The answer, and the connection to be.
@@ -54,7 +63,10 @@ impl Handshake {
         let accept_key = HeaderValue::from_str(&self.accept_key).expect("base64 is a header value");
         headers.insert(SEC_WEBSOCKET_ACCEPT, accept_key);
         if self.name_subprotocol {
-            headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+            headers.insert(
+                SEC_WEBSOCKET_PROTOCOL,
+                HeaderValue::from_static(SUBPROTOCOL),
+            );
         }
         (response, self.upgrade)
     }
@@ -92,14 +104,18 @@ mod tests {
 
     #[test]
     fn unknown_subprotocols_are_refused() {
-        let refusal = Handshake::check(&mut request(Some("graphql-ws, chat"))).err().expect("refused");
+        let refusal = Handshake::check(&mut request(Some("graphql-ws, chat")))
+            .err()
+            .expect("refused");
         assert_eq!(refusal.code, ErrorCode::Invalid);
         assert!(refusal.detail.contains("subprotocol"), "{}", refusal.detail);
     }
 
     #[test]
     fn a_plain_request_is_told_what_this_is() {
-        let refusal = Handshake::check(&mut Request::new(Body::empty())).err().expect("refused");
+        let refusal = Handshake::check(&mut Request::new(Body::empty()))
+            .err()
+            .expect("refused");
         assert!(refusal.detail.contains("WebSocket"), "{}", refusal.detail);
     }
 }

@@ -64,14 +64,20 @@ impl Wire {
             .max_message_size(Some(LIBRARY_FRAME_BYTES))
             .max_frame_size(Some(LIBRARY_FRAME_BYTES));
         let stream =
-            WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-        Self { stream, broken: false }
+            WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config))
+                .await;
+        Self {
+            stream,
+            broken: false,
+        }
     }
 
     /// The next thing from the peer. Cancel safe.
     pub(super) async fn recv(&mut self) -> Incoming {
         match self.stream.next().await {
-            Some(Ok(Message::Text(text))) if text.len() > FRAME_BYTES => Incoming::Fatal(CloseCode::FrameTooLarge),
+            Some(Ok(Message::Text(text))) if text.len() > FRAME_BYTES => {
+                Incoming::Fatal(CloseCode::FrameTooLarge)
+            }
             Some(Ok(Message::Binary(bytes))) if bytes.len() > FRAME_BYTES => {
                 Incoming::Fatal(CloseCode::FrameTooLarge)
             }
@@ -100,16 +106,24 @@ impl Wire {
             // Each frame makes progress or the peer is stalled; a long page on a
             // slow line is many frames.
             let sent = tokio::time::timeout(WRITE_STALL, self.stream.feed(Message::Text(frame)));
-            sent.await.map_err(|_| SendError::Stalled)?.map_err(|_| SendError::Gone)?;
+            sent.await
+                .map_err(|_| SendError::Stalled)?
+                .map_err(|_| SendError::Gone)?;
         }
         let flushed = tokio::time::timeout(WRITE_STALL, self.stream.flush());
-        flushed.await.map_err(|_| SendError::Stalled)?.map_err(|_| SendError::Gone)
+        flushed
+            .await
+            .map_err(|_| SendError::Stalled)?
+            .map_err(|_| SendError::Gone)
     }
 
     /// Closes with a code, and reads on until the peer has seen it: a connection
     /// dropped with unread bytes in it is reset, and the code lost with it.
     pub(super) async fn close(mut self, code: CloseCode) {
-        let frame = CloseFrame { code: WireCloseCode::from(code.as_u16()), reason: code.reason().into() };
+        let frame = CloseFrame {
+            code: WireCloseCode::from(code.as_u16()),
+            reason: code.reason().into(),
+        };
         let sent = async {
             self.stream.send(Message::Close(Some(frame))).await?;
             self.stream.flush().await
