@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::failure::Trouble;
 use super::job::Tx;
-use super::room_rows::{self, RoomRow};
+use super::room_rows::{self, RoomRow, Standing};
 use super::visitors::{self, VisitorRow};
 use super::{Identity, OpenRoom, OpenedRoom, Refusal, Store, WriteError, rooms};
 use crate::chat::{Details, DetailsPatch, Room, RoomId, RoomRecord, SignedFields, Status};
@@ -75,10 +75,10 @@ fn merge(
         user.blocked = true;
     }
     for mut row in room_rows::of_visitor(tx.conn, anonymous.id)? {
-        let before = row.record.clone();
+        let before = Standing::of(&row.record);
         row.record
             .move_to(user.id, user.user.clone(), blocked, tx.now);
-        room_rows::update(tx, &before, &mut row)?;
+        room_rows::update(tx, before, &mut row)?;
         room_rows::update_visitor(tx, &row)?;
         moved.push(row.record.room.id);
     }

@@ -90,8 +90,8 @@ enum Failed {
     /// COMMIT failed and the transaction is over: only the file knows how.
     Unknown {
         cause: rusqlite::Error,
-        /// The state that the commit would have left.
-        hoped: State,
+        /// The number that the commit would have had.
+        number: u64,
     },
 }
 
@@ -119,12 +119,12 @@ impl Writer {
         loop {
             match self.shared.queue.take(self.batch_items, self.patience()) {
                 Taken::Items(items) => {
-                    self.commit(items);
+                    self.serve(items);
                     if self.behind && self.indexed_at.elapsed() >= INDEX_INTERVAL {
                         self.index();
                     }
                 }
-                Taken::Idle if self.behind && !self.failing => self.index(),
+                Taken::Idle if self.behind => self.index(),
                 Taken::Idle => self.look(),
                 Taken::Closed => break,
             }
@@ -148,33 +148,41 @@ impl Writer {
     }
 
     /// Commits a batch and answers each of its items.
-    fn commit(&mut self, mut items: Vec<Box<dyn Work>>) {
-        if let Some(damage) = self.shared.damage.get() {
-            let error = StoreError::Corrupt(damage.clone());
-            return answer(items, &Err(error));
-        }
+    fn serve(&mut self, mut items: Vec<Box<dyn Work>>) {
         let started = Instant::now();
-        let outcome = self.transact(&mut items);
-        match &outcome {
+        let outcome = self.commit(&mut items);
+        if outcome.is_ok() {
+            self.metrics.commit_seconds.record(started.elapsed());
+            self.metrics
+                .commit_items
+                .record(u32::try_from(items.len()).unwrap_or(u32::MAX));
+        }
+        answer(items, &outcome);
+    }
+
+    /// Commits a batch, and lets the world know before anybody is answered.
+    fn commit(&mut self, items: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
+        if let Some(damage) = self.shared.damage.get() {
+            return Err(StoreError::Corrupt(damage.clone()));
+        }
+        match self.transact(items) {
             Ok(state) => {
-                self.metrics.commit_seconds.record(started.elapsed());
-                self.metrics
-                    .commit_items
-                    .record(u32::try_from(items.len()).unwrap_or(u32::MAX));
                 if std::mem::take(&mut self.failing) {
                     tracing::info!("the storage works again");
                 }
-                self.publish(state);
+                self.publish(&state);
+                Ok(())
             }
             Err(error) => {
                 self.metrics.commit_failures.increment(1);
-                self.shared.note(error);
+                self.shared.note(&error);
+                // A disk that stays full is one event, not one a second.
                 if !std::mem::replace(&mut self.failing, true) {
                     tracing::error!(%error, "a commit failed; nothing of it was stored");
                 }
+                Err(error)
             }
         }
-        answer(items, &outcome.map(|_| ()));
     }
 
     fn publish(&mut self, state: &State) {
@@ -210,9 +218,9 @@ impl Writer {
                 }
                 Err(classify(&cause))
             }
-            Err(Failed::Unknown { cause, hoped }) => {
+            Err(Failed::Unknown { cause, number }) => {
                 drop(conn);
-                self.settle(&cause, &hoped)
+                self.settle(&cause, number)
             }
         }
     }
@@ -248,11 +256,7 @@ impl Writer {
         }
         let mut after = tx.state;
         if conn.total_changes() != changes || after != before {
-            if self.exclusive {
-                after.server_commits += 1;
-            } else {
-                after.tool_commits += 1;
-            }
+            *self.commits_of(&mut after) += 1;
             after.save(conn).map_err(Failed::Before)?;
         }
         #[cfg(test)]
@@ -260,7 +264,7 @@ impl Writer {
             return Err(if conn.is_autocommit() {
                 Failed::Unknown {
                     cause: error,
-                    hoped: after,
+                    number: *self.commits_of(&mut after),
                 }
             } else {
                 Failed::Before(error)
@@ -273,21 +277,26 @@ impl Writer {
             Ok(_) => Ok(after),
             Err(cause) if conn.is_autocommit() => Err(Failed::Unknown {
                 cause,
-                hoped: after,
+                number: *self.commits_of(&mut after),
             }),
             Err(cause) => Err(Failed::Before(cause)),
         }
     }
 
-    /// Reads from the file whether a commit of unknown fate has happened.
-    fn settle(&mut self, cause: &rusqlite::Error, hoped: &State) -> Result<State, StoreError> {
-        let conn = self.connector.writer().map_err(|error| classify(&error))?;
-        let found = State::load(&conn).map_err(|error| classify(&error))?;
-        let happened = if self.exclusive {
-            found.server_commits == hoped.server_commits
+    /// The count of this process's own commits, which no other one moves.
+    fn commits_of<'s>(&self, state: &'s mut State) -> &'s mut u64 {
+        if self.exclusive {
+            &mut state.server_commits
         } else {
-            found.tool_commits == hoped.tool_commits
-        };
+            &mut state.tool_commits
+        }
+    }
+
+    /// Reads from the file whether the commit with this number has happened.
+    fn settle(&mut self, cause: &rusqlite::Error, number: u64) -> Result<State, StoreError> {
+        let conn = self.connector.writer().map_err(|error| classify(&error))?;
+        let mut found = State::load(&conn).map_err(|error| classify(&error))?;
+        let happened = *self.commits_of(&mut found) == number;
         self.conn = Some(conn);
         tracing::warn!(error = %cause, happened, "a commit ended in an error and was looked up");
         if happened {
@@ -304,7 +313,9 @@ impl Writer {
             index::step,
             Box::new(move |done| failed.store(done.is_err(), Ordering::Relaxed)),
         );
-        self.commit(vec![step]);
+        let mut items = vec![step];
+        let outcome = self.commit(&mut items);
+        answer(items, &outcome);
         self.indexed_at = Instant::now();
         self.backlog = self.behind;
     }
@@ -319,10 +330,7 @@ impl Writer {
             None => return self.reopen(),
         };
         match found {
-            Ok(state) => {
-                self.failing = false;
-                self.publish(&state);
-            }
+            Ok(state) => self.publish(&state),
             Err(error) => {
                 self.shared.note(&classify(&error));
                 self.conn = None;
@@ -459,6 +467,39 @@ mod tests {
         assert_eq!(bench.head().change, 1);
         assert_eq!(bench.room_head(room).await, Ok(Some(1)));
         assert_eq!(bench.ask(room, "two").await.seq, 2, "and it goes on");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_and_recovers() {
+        let bench = Bench::new();
+        let room = bench.new_room("Ann").await;
+        bench.ask(room, "one").await;
+        let pages = |count: u32| {
+            bench.write(move |tx| {
+                tx.conn
+                    .pragma_update_and_check(None, "max_page_count", count, |_| Ok(()))?;
+                Ok(())
+            })
+        };
+        // SQLite takes the present size when less is asked for.
+        pages(1).await.expect("it is set");
+        let long = "x".repeat(8_000);
+        let full = loop {
+            let commit = bench.apply(room, RoomOp::Post(question(&long))).await;
+            if let Err(error) = commit {
+                break error;
+            }
+        };
+        assert!(matches!(
+            full,
+            WriteError::Store(StoreError::Unavailable(reason)) if reason.contains("full")
+        ));
+        let head = bench.room_head(room).await.expect("reading goes on");
+        pages(1_000_000).await.expect("space is freed");
+        assert_eq!(
+            Some(bench.ask(room, &long).await.seq),
+            head.map(|seq| seq + 1)
+        );
     }
 
     #[tokio::test]
