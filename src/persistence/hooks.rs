@@ -6,7 +6,7 @@ use rusqlite::{Connection, ffi};
 
 /// What tests may switch.
 #[derive(Default)]
-pub(super) struct Hooks {
+pub(crate) struct Hooks {
     fail_commit: AtomicBool,
     blur_commit: AtomicBool,
     pause_index: AtomicBool,
@@ -16,17 +16,17 @@ pub(super) struct Hooks {
 
 impl Hooks {
     /// The next COMMIT fails before it begins.
-    pub(super) fn fail_next_commit(&self) {
+    pub(crate) fn fail_next_commit(&self) {
         self.fail_commit.store(true, Ordering::SeqCst);
     }
 
     /// The next COMMIT happens, but reports an error.
-    pub(super) fn blur_next_commit(&self) {
+    pub(crate) fn blur_next_commit(&self) {
         self.blur_commit.store(true, Ordering::SeqCst);
     }
 
     /// The index stays as it is until it is flushed.
-    pub(super) fn pause_index(&self) {
+    pub(crate) fn pause_index(&self) {
         self.pause_index.store(true, Ordering::SeqCst);
     }
 
@@ -35,12 +35,12 @@ impl Hooks {
     }
 
     /// The writer's thread panics at its next batch, outside of any item.
-    pub(super) fn kill_writer(&self) {
+    pub(crate) fn kill_writer(&self) {
         self.kill_writer.store(true, Ordering::SeqCst);
     }
 
     /// How many batches were tried.
-    pub(super) fn commits(&self) -> u64 {
+    pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::SeqCst)
     }
 
