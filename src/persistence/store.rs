@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::{oneshot, watch};
 
+use super::batch::Committer;
 use super::connection::{Connector, make_private};
 use super::failure::{Trouble, classify};
 use super::job::{Job, Tx};
@@ -93,9 +94,13 @@ impl Store {
             .map_err(|error| broken(error.to_string()))?;
         let writer = Writer {
             shared: Arc::clone(&shared),
-            connector,
-            conn: Some(conn),
-            exclusive: options.exclusive,
+            committer: Committer {
+                connector,
+                conn: Some(conn),
+                exclusive: options.exclusive,
+                #[cfg(test)]
+                shared: Arc::clone(&shared),
+            },
             batch_items: options.batch_items,
             metrics: options.metrics,
             // The tools leave the index to the server.
