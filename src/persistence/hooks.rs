@@ -9,6 +9,7 @@ use rusqlite::{Connection, ffi};
 pub(crate) struct Hooks {
     fail_commit: AtomicBool,
     blur_commit: AtomicBool,
+    lose_commit: AtomicBool,
     pause_index: AtomicBool,
     kill_writer: AtomicBool,
     commits: AtomicU64,
@@ -23,6 +24,11 @@ impl Hooks {
     /// The next COMMIT happens, but reports an error.
     pub(crate) fn blur_next_commit(&self) {
         self.blur_commit.store(true, Ordering::SeqCst);
+    }
+
+    /// The next COMMIT rolls back and reports an error.
+    pub(crate) fn lose_next_commit(&self) {
+        self.lose_commit.store(true, Ordering::SeqCst);
     }
 
     /// The index stays as it is until it is flushed.
@@ -52,7 +58,11 @@ impl Hooks {
         if blurred {
             conn.execute_batch("COMMIT").expect("the commit happens");
         }
-        (blurred || self.fail_commit.swap(false, Ordering::SeqCst)).then(|| {
+        let lost = self.lose_commit.swap(false, Ordering::SeqCst) && !blurred;
+        if lost {
+            conn.execute_batch("ROLLBACK").expect("it is rolled back");
+        }
+        (blurred || lost || self.fail_commit.swap(false, Ordering::SeqCst)).then(|| {
             rusqlite::Error::SqliteFailure(
                 ffi::Error::new(ffi::SQLITE_IOERR),
                 Some("a test says so".into()),

@@ -41,6 +41,8 @@ mod visitors;
 mod words;
 
 #[cfg(test)]
+mod model_tests;
+#[cfg(test)]
 mod testing;
 
 pub use error::{OpenError, Refusal, StoreError, WriteError};
