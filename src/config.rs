@@ -1,7 +1,14 @@
 //! What the operator may set, and where it comes from.
+//!
+//! `config/default.toml` explains every key and is compiled in. A file, the
+//! environment and flags are laid over it, in this order.
+
+mod load;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+pub use load::{ConfigError, Overrides};
 
 /// Every setting. `config/default.toml` explains each key.
 #[derive(Debug, Clone)]
@@ -72,7 +79,8 @@ pub struct MetricsConfig {
     pub token: Option<Secret>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct LimitsConfig {
     pub enabled: bool,
@@ -92,14 +100,16 @@ pub struct LimitsConfig {
     pub flood_warnings: u32,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct RoomsConfig {
     pub idle_timeout_ms: u64,
     pub presence_grace_ms: u64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct SocketConfig {
     pub hello_timeout_ms: u64,
@@ -127,4 +137,19 @@ pub enum LogFormat {
     Text,
     /// For machines.
     Json,
+}
+
+impl StorageConfig {
+    /// How to open the store. A server takes the directory for itself, the tools
+    /// beside it do not.
+    pub fn options(&self, exclusive: bool) -> crate::persistence::StoreOptions {
+        crate::persistence::StoreOptions {
+            data_dir: self.data_dir.clone(),
+            synchronous: self.synchronous,
+            exclusive,
+            queue_items: self.queue_items,
+            batch_items: self.batch_items,
+            readers: self.readers,
+        }
+    }
 }
