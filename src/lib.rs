@@ -3,6 +3,9 @@
 pub mod actors;
 pub mod chat;
 pub mod config;
+pub mod credentials;
+mod http;
+pub mod metrics;
 pub mod persistence;
 pub mod protocol;
 mod server;

@@ -1,43 +1,515 @@
-//! The live half: rooms, the lobby and those who watch over them.
+//! The live half: one actor a room, the lobby, and those who watch over them.
+//!
+//! ```text
+//! Root ── Lobby
+//!      └─ RoomSupervisor ── Room × open conversations
+//! ```
+//!
+//! Reading order: [`outbox`](Outbox), `subscriber`, `room`, `lobby`,
+//! `room_supervisor`, `root`. Outside this module nobody sees an actor; sockets and
+//! handlers hold [`Rooms`] and [`LobbyHandle`], whose methods are plain async functions.
+
+mod cursor;
+mod frontier;
+mod hooks;
+mod lobby;
+mod outbox;
+mod presence;
+mod room;
+mod room_supervisor;
+mod root;
+mod subscriber;
 
 use std::collections::HashSet;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::chat::RoomId;
-use crate::persistence::{RoomCommit, RoomOp, WriteError};
+use ractor::{Actor, ActorRef};
+use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
+
+pub use cursor::Cursor;
+pub use hooks::{HookPoint, Hooks};
+pub use outbox::{Event, LobbyPlace, Outbox};
+pub use presence::Presence;
+pub use room::{JoinError, JoinedRoom};
+pub use subscriber::{LiveSwitch, Reply, RequestId, SubscriptionId};
+
+use crate::chat::{RoomId, SenderType, Side};
+use crate::persistence::{RoomCommit, RoomOp, Store, StoreError, WriteError};
+use lobby::{Console, LobbyMsg};
+use room::RoomMsg;
+use room_supervisor::SupervisorMsg;
+use subscriber::{Subscriber, SubscriptionIds};
+
+/// How long anybody waits for an actor to answer.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a join or a write follows a room from one incarnation to the next.
+const ATTEMPTS: u32 = 20;
+
+/// What all actors of one server share.
+struct Shared {
+    store: Store,
+    presence: Presence,
+    hooks: Hooks,
+    metrics: ActorMetrics,
+    idle_timeout: Duration,
+    presence_grace: Duration,
+    subscription_ids: SubscriptionIds,
+    supervisor: watch::Sender<Option<ActorRef<SupervisorMsg>>>,
+    lobby: watch::Sender<Option<ActorRef<LobbyMsg>>>,
+    failure: watch::Sender<Option<String>>,
+}
+
+impl Shared {
+    fn fail(&self, reason: String) {
+        tracing::error!(%reason, "a part that nothing can do without has died");
+        self.failure.send_replace(Some(reason));
+    }
+}
+
+/// What the actors count; no-ops unless they are set.
+#[derive(Debug, Clone)]
+pub struct ActorMetrics {
+    /// Rooms with a live actor.
+    pub rooms_live: metrics::Gauge,
+    /// Messages committed, by who sent them: customer, admin, system.
+    pub messages: [metrics::Counter; 3],
+    /// Rooms that failed and were started again.
+    pub room_restarts: metrics::Counter,
+    /// Lobbies that failed and were made anew.
+    pub lobby_restarts: metrics::Counter,
+}
+
+impl ActorMetrics {
+    fn message(&self, sender_type: SenderType) {
+        let place = match sender_type {
+            SenderType::Customer => 0,
+            SenderType::Admin => 1,
+            SenderType::System => 2,
+        };
+        self.messages[place].increment(1);
+    }
+}
+
+impl Default for ActorMetrics {
+    fn default() -> Self {
+        Self {
+            rooms_live: metrics::Gauge::noop(),
+            messages: [const { metrics::Counter::noop() }; 3],
+            room_restarts: metrics::Counter::noop(),
+            lobby_restarts: metrics::Counter::noop(),
+        }
+    }
+}
+
+/// What the actors of a server need to begin.
+#[derive(Debug)]
+pub struct ActorOptions {
+    /// Where everything is written.
+    pub store: Store,
+    /// A room without subscribers rests after this time.
+    pub idle_timeout: Duration,
+    /// Somebody whose last socket has gone counts as there for this time.
+    pub presence_grace: Duration,
+    /// What to count with.
+    pub metrics: ActorMetrics,
+    /// Faults for tests; nothing in a release build.
+    pub hooks: Hooks,
+}
+
+/// The running actors of one server.
+pub struct Actors {
+    root: ActorRef<root::RootMsg>,
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Actors {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Actors")
+    }
+}
+
+impl Actors {
+    /// Starts the tree.
+    ///
+    /// # Errors
+    ///
+    /// When an actor cannot be spawned, in words.
+    pub async fn start(options: ActorOptions) -> Result<Self, String> {
+        let shared = Arc::new(Shared {
+            store: options.store,
+            presence: Presence::default(),
+            hooks: options.hooks,
+            metrics: options.metrics,
+            idle_timeout: options.idle_timeout,
+            presence_grace: options.presence_grace,
+            subscription_ids: SubscriptionIds::default(),
+            supervisor: watch::Sender::new(None),
+            lobby: watch::Sender::new(None),
+            failure: watch::Sender::new(None),
+        });
+        let (root, _) = root::Root::spawn(None, root::Root, shared.clone())
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(Self { root, shared })
+    }
+
+    /// The way to the rooms.
+    pub fn rooms(&self) -> Rooms {
+        Rooms {
+            shared: self.shared.clone(),
+        }
+    }
+
+    /// The way to the lobby.
+    pub fn lobby(&self) -> LobbyHandle {
+        LobbyHandle {
+            shared: self.shared.clone(),
+        }
+    }
+
+    /// Who is there.
+    pub fn presence(&self) -> Presence {
+        self.shared.presence.clone()
+    }
+
+    /// Resolves with the reason when the tree has failed beyond repair.
+    pub async fn failed(&self) -> String {
+        until_some(self.shared.failure.subscribe()).await
+    }
+
+    /// Lets every room finish what is in its mailbox, then stops the tree.
+    /// Waits at most `timeout`.
+    pub async fn stop(&self, timeout: Duration) {
+        let supervisor = self.shared.supervisor.borrow().clone();
+        if let Some(supervisor) = supervisor {
+            supervisor
+                .get_cell()
+                .drain_children_and_wait(Some(timeout))
+                .await;
+        }
+        // The rest holds no writes; a failure to stop means it has stopped.
+        let _ = self.root.stop_and_wait(None, Some(timeout)).await;
+    }
+}
+
+/// Waits until somebody has set the value. Without a sender it waits for ever.
+pub(crate) async fn until_some<T: Clone>(mut value: watch::Receiver<Option<T>>) -> T {
+    loop {
+        let present = value.borrow_and_update().clone();
+        match present {
+            Some(present) => return present,
+            None if value.changed().await.is_err() => std::future::pending().await,
+            None => {}
+        }
+    }
+}
+
+/// A live room. It may die at any time; then [`Rooms`] finds the next incarnation.
+#[derive(Clone)]
+struct RoomHandle {
+    room: ActorRef<RoomMsg>,
+}
+
+impl std::fmt::Debug for RoomHandle {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("RoomHandle")
+    }
+}
+
+/// A subscription to a room. Dropping it leaves the room.
+#[derive(Debug)]
+pub struct Subscription {
+    /// Its name in the events.
+    pub id: SubscriptionId,
+    /// Whether the log is delivered; off at first.
+    pub live: LiveSwitch,
+    /// The room as it was at the moment of joining.
+    pub joined: JoinedRoom,
+    handle: RoomHandle,
+}
+
+impl Subscription {
+    /// Has the room write something; the answer comes to where `reply` says.
+    pub fn write(&self, op: RoomOp, reply: Reply) {
+        // A dead room drops the reply, which says so.
+        let _ = self.handle.room.cast(RoomMsg::Write { op, reply });
+    }
+
+    /// Tells the others that this one is typing.
+    pub fn typing(&self) {
+        let _ = self.handle.room.cast(RoomMsg::Typing(self.id));
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let _ = self.handle.room.cast(RoomMsg::Leave(self.id));
+    }
+}
+
+/// Who joins a room.
+#[derive(Debug, Clone)]
+pub struct Joiner {
+    /// The side that it speaks for.
+    pub side: Side,
+    /// The visitor's or agent's id. A visitor must own the room.
+    pub person: Uuid,
+    /// The name beside «is typing»; a visitor's is the room's.
+    pub display_name: Option<String>,
+    /// Where the events go.
+    pub outbox: Outbox,
+}
 
 /// The way to all rooms. Clones share it.
 #[derive(Clone)]
-pub struct Rooms {}
+pub struct Rooms {
+    shared: Arc<Shared>,
+}
 
-#[allow(unused_variables, clippy::todo, missing_docs)]
-impl Rooms {
-    /// Has a room do something and waits for its commit, 10 seconds at most.
-    pub async fn write(&self, room_id: RoomId, op: RoomOp) -> Result<RoomCommit, WriteError> {
-        todo!()
+impl std::fmt::Debug for Rooms {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Rooms")
     }
+}
+
+impl Rooms {
+    /// Subscribes to a room, starting it when it rests.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` when there is no such room or it belongs to another visitor;
+    /// `Unavailable` when it keeps failing; `Store` when it cannot be read.
+    pub async fn join(&self, room_id: RoomId, joiner: &Joiner) -> Result<Subscription, JoinError> {
+        for _ in 0..ATTEMPTS {
+            let handle = self.get(room_id).await?;
+            let (reply, joined) = oneshot::channel();
+            let id = self.shared.subscription_ids.next();
+            let live = LiveSwitch::default();
+            let subscriber = Subscriber {
+                id,
+                room_id,
+                side: joiner.side,
+                person: joiner.person,
+                display_name: joiner.display_name.clone(),
+                outbox: joiner.outbox.clone(),
+                live: live.clone(),
+                last_typing: None,
+            };
+            if handle
+                .room
+                .cast(RoomMsg::Join { subscriber, reply })
+                .is_err()
+            {
+                continue;
+            }
+            match tokio::time::timeout(CALL_TIMEOUT, joined).await {
+                Ok(Ok(Ok(joined))) => {
+                    return Ok(Subscription {
+                        id,
+                        live,
+                        joined,
+                        handle,
+                    });
+                }
+                // It rests or has died; the next incarnation answers.
+                Ok(Ok(Err(JoinError::Resting)) | Err(_)) => {}
+                Ok(Ok(Err(error))) => return Err(error),
+                Err(_) => return Err(JoinError::Unavailable),
+            }
+        }
+        Err(JoinError::Unavailable)
+    }
+
+    /// Has a room do something and waits for its commit, 10 seconds at most.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` when a rule forbids it, `Store` when it could not be done.
+    /// After a timeout it may still be committed; the same id settles it.
+    pub async fn write(&self, room_id: RoomId, op: RoomOp) -> Result<RoomCommit, WriteError> {
+        let attempts = async {
+            for _ in 0..ATTEMPTS {
+                let handle = self.get(room_id).await.map_err(join_to_write_error)?;
+                let (reply, outcome) = oneshot::channel();
+                let write = RoomMsg::Write {
+                    op: op.clone(),
+                    reply: Reply::call(reply),
+                };
+                if handle.room.cast(write).is_err() {
+                    continue;
+                }
+                if let Ok(outcome) = outcome.await {
+                    return outcome;
+                }
+                // The room died or went to rest. Every op can be done again: a
+                // post by its id, the others by setting what is set already.
+            }
+            Err(StoreError::Busy.into())
+        };
+        let timeout = || StoreError::Unavailable("the write was not finished in time".to_owned());
+        tokio::time::timeout(CALL_TIMEOUT, attempts)
+            .await
+            .unwrap_or_else(|_| Err(timeout().into()))
+    }
+
+    /// Has a room write something without waiting; the answer comes to the socket.
+    ///
+    /// # Errors
+    ///
+    /// When the room cannot be reached; then nothing was tried and no answer comes.
+    pub async fn submit(
+        &self,
+        room_id: RoomId,
+        op: RoomOp,
+        outbox: &Outbox,
+        request: RequestId,
+    ) -> Result<(), WriteError> {
+        for _ in 0..ATTEMPTS {
+            let handle = self.get(room_id).await.map_err(join_to_write_error)?;
+            if !handle.is_alive() {
+                continue;
+            }
+            let reply = Reply::socket(outbox.clone(), request);
+            // If it dies just now, the reply says so and the socket posts again.
+            let _ = handle.room.cast(RoomMsg::Write { op, reply });
+            return Ok(());
+        }
+        Err(StoreError::Busy.into())
+    }
+
     /// Tells live rooms that their record changed behind them, and the lobby to look.
     pub fn refresh(&self, room_ids: Vec<RoomId>) {
-        todo!()
+        if room_ids.is_empty() {
+            return;
+        }
+        if let Some(supervisor) = self.shared.supervisor.borrow().as_ref() {
+            let _ = supervisor.cast(SupervisorMsg::Refresh(room_ids));
+        }
     }
+
     /// Rooms with a live actor.
-    pub async fn live(&self) -> HashSet<RoomId> {
-        todo!()
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` when the supervisor does not answer.
+    pub async fn live(&self) -> Result<HashSet<RoomId>, JoinError> {
+        let (reply, live) = oneshot::channel();
+        self.ask(SupervisorMsg::Live(reply), live).await
+    }
+
+    async fn get(&self, room_id: RoomId) -> Result<RoomHandle, JoinError> {
+        let (reply, room) = oneshot::channel();
+        let room = self
+            .ask(SupervisorMsg::Get { room_id, reply }, room)
+            .await??;
+        Ok(RoomHandle { room })
+    }
+
+    async fn ask<T>(
+        &self,
+        message: SupervisorMsg,
+        answer: oneshot::Receiver<T>,
+    ) -> Result<T, JoinError> {
+        let supervisor = self
+            .shared
+            .supervisor
+            .borrow()
+            .clone()
+            .ok_or(JoinError::Unavailable)?;
+        supervisor
+            .cast(message)
+            .map_err(|_| JoinError::Unavailable)?;
+        match tokio::time::timeout(CALL_TIMEOUT, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            _ => Err(JoinError::Unavailable),
+        }
     }
 }
 
-/// Who is there, readable at any time.
-#[derive(Clone, Default)]
-pub struct Presence {
-    customers: Arc<RwLock<HashSet<RoomId>>>,
+impl RoomHandle {
+    fn is_alive(&self) -> bool {
+        self.room.get_status() < ractor::ActorStatus::Draining
+    }
 }
 
-impl Presence {
-    /// Whether the room's visitor has the chat open.
-    pub fn is_online(&self, room_id: RoomId) -> bool {
-        self.customers
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .contains(&room_id)
+fn join_to_write_error(error: JoinError) -> WriteError {
+    match error {
+        JoinError::NotFound => crate::persistence::Refusal::NotFound.into(),
+        JoinError::Resting | JoinError::Unavailable => StoreError::Busy.into(),
+        JoinError::Store(error) => error.into(),
+    }
+}
+
+/// The way to the lobby. Clones share it.
+#[derive(Clone)]
+pub struct LobbyHandle {
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for LobbyHandle {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("LobbyHandle")
+    }
+}
+
+/// A console's subscription to the lobby. Dropping it leaves the lobby.
+#[derive(Debug)]
+pub struct LobbySubscription {
+    /// Its name in the events.
+    pub id: SubscriptionId,
+    /// Whether the lobby's stream is delivered; off at first.
+    pub live: LiveSwitch,
+    handle: LobbyHandle,
+}
+
+impl Drop for LobbySubscription {
+    fn drop(&mut self) {
+        let _ = self
+            .handle
+            .shared
+            .lobby
+            .borrow()
+            .as_ref()
+            .map(|lobby| lobby.cast(LobbyMsg::Leave(self.id)));
+    }
+}
+
+impl LobbyHandle {
+    /// Subscribes a console. While a new lobby is being made it waits for that.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` when there is no lobby within 10 seconds.
+    pub async fn subscribe(&self, outbox: &Outbox) -> Result<LobbySubscription, JoinError> {
+        let attempts = async {
+            loop {
+                let lobby = until_some(self.shared.lobby.subscribe()).await;
+                let id = self.shared.subscription_ids.next();
+                let live = LiveSwitch::default();
+                let console = Console {
+                    id,
+                    outbox: outbox.clone(),
+                    live: live.clone(),
+                    told: 0,
+                };
+                let (reply, subscribed) = oneshot::channel();
+                if lobby.cast(LobbyMsg::Subscribe { console, reply }).is_ok()
+                    && subscribed.await.is_ok()
+                {
+                    return Ok(LobbySubscription {
+                        id,
+                        live,
+                        handle: self.clone(),
+                    });
+                }
+                // It has died; the next one is on its way.
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(CALL_TIMEOUT, attempts)
+            .await
+            .unwrap_or(Err(JoinError::Unavailable))
     }
 }

@@ -29,6 +29,9 @@ pub enum Refusal {
     /// The token is unknown or has ended.
     #[error("the token is wrong or has ended")]
     BadToken,
+    /// The cursor was not made by this list.
+    #[error("the cursor is not one of this list's")]
+    BadCursor,
     /// The visitor is blocked.
     #[error("the shop does not take messages from you here")]
     Blocked,

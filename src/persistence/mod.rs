@@ -3,9 +3,45 @@
 //! The store speaks in the domain's types and in async methods, and leaks no
 //! SQLite, so that another database could stand behind it.
 
+//!
+//! A write goes through the [`Store`](store) into the queue, from there to the
+//! writer's thread, into one transaction with all that is queued beside it, and
+//! comes back as a completion. A read goes through the gate to a connection of its
+//! own. The modules below the line hold what the transactions do.
+
+mod codes;
+mod connection;
+mod cursor;
 mod error;
+mod failure;
+#[cfg(test)]
+mod hooks;
+mod job;
+mod migrations;
+mod queue;
+mod reader;
+mod state;
 mod store;
 mod types;
+mod writer;
+
+mod agents;
+mod audit;
+mod housekeeping;
+mod index;
+mod json_size;
+mod lists;
+mod messages;
+mod opening;
+mod room_rows;
+mod rooms;
+mod search;
+mod sessions;
+mod visitors;
+mod words;
+
+#[cfg(test)]
+mod testing;
 
 pub use error::{OpenError, Refusal, StoreError, WriteError};
 pub use store::Store;

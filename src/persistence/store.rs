@@ -1,181 +1,303 @@
-use super::*;
-use crate::chat::*;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use tokio::sync::{oneshot, watch};
+
+use super::connection::{Connector, make_private};
+use super::failure::Trouble;
+use super::job::{Job, Tx};
+use super::migrations::migrate;
+use super::queue::{NotPut, Queue};
+use super::reader::Readers;
+use super::state::State;
+use super::writer::{Life, Shared, Writer};
+use super::{Completion, Head, OpenError, StoreError, StoreOptions, WriteError};
+
+/// The first SQLite without the bug that a reset of the log could lose commits.
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+const DATABASE_FILE: &str = "shoptalk.db";
+const LOCK_FILE: &str = "shoptalk.lock";
 
 /// The one way to the database. Clones share it.
-#[derive(Clone, Debug)]
-pub struct Store {}
+///
+/// When the last one goes without [`close`](Self::close), what is queued is still
+/// committed.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
 
-#[allow(unused_variables, clippy::todo, missing_docs)]
-impl Store {
-    /// Opens, locks, migrates. Blocking: call it before serving or in `spawn_blocking`.
-    pub fn open(options: StoreOptions) -> Result<Self, OpenError> {
-        todo!()
-    }
-    /// Commits what is queued, checkpoints (TRUNCATE), optimizes, ends the thread. Idempotent.
-    pub async fn close(&self) {
-        todo!()
-    }
-    /// Resolves when the writer has died without `close`.
-    pub async fn writer_died(&self) {
-        todo!()
-    }
-    pub fn epoch(&self) -> &str {
-        todo!()
-    }
-    pub fn head(&self) -> Head {
-        todo!()
-    }
-    /// Changes whenever `head()` does.
-    pub fn watch_head(&self) -> tokio::sync::watch::Receiver<Head> {
-        todo!()
-    }
-    /// Why writes are refused for good (damage), if they are.
-    pub fn damage(&self) -> Option<String> {
-        todo!()
-    }
+struct Inner {
+    shared: Arc<Shared>,
+    readers: Arc<Readers>,
+    epoch: String,
+    thread: Option<JoinHandle<()>>,
+}
 
-    // Rooms, for their actors alone.
-    pub fn write_room(&self, room_id: RoomId, op: RoomOp, done: Completion<RoomCommit>) {
-        todo!()
-    }
-    /// Reads a room through the writer's queue: behind all writes queued before.
-    pub fn load_room(&self, room_id: RoomId, done: Completion<Option<Arc<RoomRecord>>>) {
-        todo!()
-    }
-
-    // Reads.
-    pub async fn room(&self, room_id: RoomId) -> Result<Option<RoomRecord>, StoreError> {
-        todo!()
-    }
-    /// The newest seq of a room.
-    pub async fn room_head(&self, room_id: RoomId) -> Result<Option<u64>, StoreError> {
-        todo!()
-    }
-    pub async fn messages_after(
-        &self,
-        room_id: RoomId,
-        after: u64,
-        limit: usize,
-    ) -> Result<MessagePage, StoreError> {
-        todo!()
-    }
-    /// The newest messages with seq < before (all when None), in seq order; `more`: older ones exist.
-    pub async fn messages_before(
-        &self,
-        room_id: RoomId,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<MessagePage, StoreError> {
-        todo!()
-    }
-    pub async fn list_rooms(&self, query: RoomQuery) -> Result<RoomPage, WriteError> {
-        todo!()
-    }
-    pub async fn search(&self, query: SearchQuery) -> Result<SearchPage, WriteError> {
-        todo!()
-    }
-    pub async fn lobby_snapshot(&self, max_rooms: usize) -> Result<LobbySnapshot, StoreError> {
-        todo!()
-    }
-    pub async fn changed_since(
-        &self,
-        change: u64,
-        limit: usize,
-    ) -> Result<ChangedRooms, StoreError> {
-        todo!()
-    }
-
-    // Visitors.
-    pub async fn visitor_by_token(&self, token: TokenHash) -> Result<Option<Visitor>, StoreError> {
-        todo!()
-    }
-    pub async fn visitor_by_user(&self, user: &str) -> Result<Option<Visitor>, StoreError> {
-        todo!()
-    }
-    pub async fn open_room(&self, request: OpenRoom) -> Result<OpenedRoom, WriteError> {
-        todo!()
-    }
-    /// Newest first.
-    pub async fn visitor_rooms(
-        &self,
-        visitor_id: VisitorId,
-        cursor: Option<String>,
-        limit: usize,
-    ) -> Result<RoomPage, WriteError> {
-        todo!()
-    }
-    /// Forgets a visitor's token.
-    pub async fn end_visitor_token(&self, token: TokenHash) -> Result<bool, WriteError> {
-        todo!()
-    }
-
-    // Agents and sessions.
-    pub async fn agent_count(&self) -> Result<u64, StoreError> {
-        todo!()
-    }
-    pub async fn agents(&self) -> Result<Vec<Agent>, StoreError> {
-        todo!()
-    }
-    pub async fn agent(&self, id: AgentId) -> Result<Option<Agent>, StoreError> {
-        todo!()
-    }
-    pub async fn agent_credentials(
-        &self,
-        username: &str,
-    ) -> Result<Option<AgentCredentials>, StoreError> {
-        todo!()
-    }
-    pub async fn add_agent(&self, agent: NewAgent, by: Actor) -> Result<Agent, WriteError> {
-        todo!()
-    }
-    /// The first admin with a session; SetupNotNeeded when there is any agent.
-    pub async fn set_up(&self, agent: NewAgent, session: NewSession) -> Result<Agent, WriteError> {
-        todo!()
-    }
-    pub async fn change_agent(
-        &self,
-        id: AgentId,
-        patch: AgentPatch,
-        by: Actor,
-    ) -> Result<Agent, WriteError> {
-        todo!()
-    }
-    /// Signs in: stores the session and an audit row. Refused(NotFound) when the agent is gone or disabled.
-    pub async fn start_session(
-        &self,
-        agent: AgentId,
-        session: NewSession,
-    ) -> Result<(), WriteError> {
-        todo!()
-    }
-    /// The agent of a living session. Moves its end to 30 days from now, at most once an hour.
-    pub async fn session_agent(&self, token: TokenHash) -> Result<Option<Agent>, StoreError> {
-        todo!()
-    }
-    pub async fn end_session(&self, token: TokenHash) -> Result<(), WriteError> {
-        todo!()
-    }
-    pub async fn end_sessions_of(&self, agent: AgentId) -> Result<(), WriteError> {
-        todo!()
-    }
-
-    // Housekeeping.
-    /// Commits a row through the whole way of a write.
-    pub async fn canary(&self) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Removes rooms without messages made before `before`, but for those in `keep`; at most 500 a call. Returns how many.
-    pub async fn remove_empty_rooms(
-        &self,
-        before: Timestamp,
-        keep: std::collections::HashSet<RoomId>,
-    ) -> Result<usize, WriteError> {
-        todo!()
-    }
-    /// Waits until the index holds every message committed before the call (tests; otherwise it follows by itself).
-    pub async fn flush_search_index(&self) -> Result<(), WriteError> {
-        todo!()
+impl std::fmt::Debug for Store {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Store")
+            .field("head", &self.head())
+            .finish_non_exhaustive()
     }
 }
 
-use std::sync::Arc;
+impl Store {
+    /// Opens, locks, migrates. Blocking: call it before serving or in `spawn_blocking`.
+    pub fn open(options: StoreOptions) -> Result<Self, OpenError> {
+        make_directory(&options.data_dir)?;
+        let lock = if options.exclusive {
+            Some(lock(&options.data_dir)?)
+        } else {
+            None
+        };
+        let path = options.data_dir.join(DATABASE_FILE);
+        let broken = |cause: String| OpenError::Database {
+            path: path.clone(),
+            cause,
+        };
+        if rusqlite::version_number() < SQLITE_VERSION_MIN {
+            return Err(broken(format!(
+                "SQLite {} is too old; it takes 3.51.3",
+                rusqlite::version()
+            )));
+        }
+        make_private(&path).map_err(|cause| OpenError::Io {
+            path: path.clone(),
+            cause,
+        })?;
+        let connector = Connector {
+            path: path.clone(),
+            synchronous: options.synchronous,
+        };
+        let mut conn = connector
+            .writer()
+            .map_err(|error| broken(error.to_string()))?;
+        migrate(&mut conn).map_err(|error| broken(error.to_string()))?;
+        let state = State::load(&conn).map_err(|error| broken(error.to_string()))?;
+        let epoch = conn
+            .query_row("SELECT epoch FROM state", [], |row| row.get(0))
+            .map_err(|error| broken(error.to_string()))?;
+        let shared = Arc::new(Shared {
+            queue: Queue::new(options.queue_items),
+            head: watch::Sender::new(state.head()),
+            life: watch::Sender::new(Life::Running),
+            damage: std::sync::OnceLock::new(),
+            #[cfg(test)]
+            hooks: super::hooks::Hooks::default(),
+        });
+        let readers = Readers::open(&connector, options.readers, Arc::clone(&shared))
+            .map_err(|error| broken(error.to_string()))?;
+        let writer = Writer {
+            shared: Arc::clone(&shared),
+            connector,
+            conn: Some(conn),
+            exclusive: options.exclusive,
+            batch_items: options.batch_items,
+            metrics: options.metrics,
+            // The tools leave the index to the server.
+            behind: options.exclusive && state.indexed_change < state.change,
+            backlog: true,
+            indexed_at: Instant::now(),
+            index_failed: Arc::default(),
+            failing: false,
+            _lock: lock,
+        };
+        let thread = std::thread::Builder::new()
+            .name("shoptalk-writer".into())
+            .spawn(move || writer.run())
+            .map_err(|cause| OpenError::Io { path, cause })?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                shared,
+                readers: Arc::new(readers),
+                epoch,
+                thread: Some(thread),
+            }),
+        })
+    }
+
+    /// Commits what is queued, checkpoints (TRUNCATE), optimizes, ends the thread. Idempotent.
+    pub async fn close(&self) {
+        self.inner.shared.queue.close();
+        let mut life = self.inner.shared.life.subscribe();
+        // The sender lives in `inner`, so waiting cannot fail.
+        let _ = life.wait_for(|life| *life != Life::Running).await;
+    }
+
+    /// Resolves when the writer has died without `close`.
+    pub async fn writer_died(&self) {
+        let mut life = self.inner.shared.life.subscribe();
+        if life.wait_for(|life| *life == Life::Died).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The opaque string made with the database; seqs, versions and cursors of
+    /// another one mean nothing.
+    pub fn epoch(&self) -> &str {
+        &self.inner.epoch
+    }
+
+    /// What the last commit left behind.
+    pub fn head(&self) -> Head {
+        *self.inner.shared.head.borrow()
+    }
+
+    /// Changes whenever `head()` does.
+    pub fn watch_head(&self) -> watch::Receiver<Head> {
+        self.inner.shared.head.subscribe()
+    }
+
+    /// Why writes are refused for good (damage), if they are.
+    pub fn damage(&self) -> Option<String> {
+        self.inner.shared.damage.get().cloned()
+    }
+
+    /// The connections that read.
+    pub(super) fn readers(&self) -> &Arc<Readers> {
+        &self.inner.readers
+    }
+
+    /// Queues a write; `done` is called with its outcome after its COMMIT, or at
+    /// once when it cannot be queued.
+    pub(super) fn submit<T, F>(&self, action: F, done: Completion<T>)
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, Trouble> + Send + 'static,
+    {
+        let shared = &self.inner.shared;
+        if let Some(damage) = shared.damage.get() {
+            return done(Err(StoreError::Corrupt(damage.clone()).into()));
+        }
+        match shared.queue.put(Job::boxed(action, done)) {
+            Ok(()) => {}
+            Err(NotPut::Full(job)) => job.answer(Err(StoreError::Busy)),
+            Err(NotPut::Closed(job)) => job.answer(Err(StoreError::Closed)),
+        }
+    }
+
+    /// Queues a write and waits for its COMMIT.
+    pub(super) async fn write<T, F>(&self, action: F) -> Result<T, WriteError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, Trouble> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        self.submit(
+            action,
+            Box::new(move |result| {
+                // Whoever asked may have stopped waiting.
+                let _ = answer.send(result);
+            }),
+        );
+        answered.await.unwrap_or(Err(StoreError::Closed.into()))
+    }
+
+    /// Queues a write that nobody waits for. A failure is the writer's to log.
+    pub(super) fn write_behind<F>(&self, action: F)
+    where
+        F: FnOnce(&mut Tx<'_>) -> Result<(), Trouble> + Send + 'static,
+    {
+        self.submit(action, Box::new(|_| {}));
+    }
+
+    #[cfg(test)]
+    pub(super) fn hooks(&self) -> &super::hooks::Hooks {
+        &self.inner.shared.hooks
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        // The last handle may go inside a completion, on the writer's own thread.
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != std::thread::current().id()
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer's thread has panicked");
+        }
+    }
+}
+
+fn make_directory(path: &Path) -> Result<(), OpenError> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|cause| OpenError::Io {
+            path: path.to_owned(),
+            cause,
+        })
+}
+
+fn lock(directory: &Path) -> Result<std::fs::File, OpenError> {
+    let path = directory.join(LOCK_FILE);
+    let failed = |cause| OpenError::Io {
+        path: path.clone(),
+        cause,
+    };
+    let file = make_private(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::Locked(directory.to_owned())),
+        Err(std::fs::TryLockError::Error(cause)) => Err(failed(cause)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::*;
+    use super::{DATABASE_FILE, LOCK_FILE};
+
+    #[tokio::test]
+    async fn files_are_private_and_the_directory_is_taken_once() {
+        use std::os::unix::fs::PermissionsExt;
+        let bench = Bench::new();
+        for file in [DATABASE_FILE, LOCK_FILE, "shoptalk.db-wal"] {
+            let path = bench.directory.path().join(file);
+            let mode = std::fs::metadata(path).expect("it exists").permissions();
+            assert_eq!(mode.mode() & 0o777, 0o600, "{file}");
+        }
+        assert!(matches!(
+            Store::open(options(&bench.directory)),
+            Err(OpenError::Locked(_))
+        ));
+        let epoch = bench.epoch().to_owned();
+        bench.close().await;
+        bench.close().await;
+        assert_eq!(bench.canary().await, Err(StoreError::Closed));
+        let again = Store::open(options(&bench.directory)).expect("the lock is free");
+        assert_eq!(again.epoch(), epoch);
+    }
+
+    #[tokio::test]
+    async fn a_tool_beside_the_server_is_noticed() {
+        let bench = Bench::new();
+        let tool = Store::open(StoreOptions {
+            exclusive: false,
+            ..options(&bench.directory)
+        })
+        .expect("it opens beside");
+        let mut head = bench.watch_head();
+        let new = NewAgent {
+            username: "mia".into(),
+            display_name: "Mia".into(),
+            role: crate::chat::Role::Admin,
+            password_hash: "x".into(),
+        };
+        tool.add_agent(new, Actor::CommandLine)
+            .await
+            .expect("it is added");
+        let noticed = head.wait_for(|head| head.auth_version == 1);
+        tokio::time::timeout(std::time::Duration::from_secs(5), noticed)
+            .await
+            .expect("in time")
+            .expect("the store lives");
+    }
+}

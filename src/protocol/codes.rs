@@ -109,6 +109,12 @@ impl ErrorCode {
     }
 }
 
+impl serde::Serialize for ErrorCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// Why the server closes a socket. Up to 4499 a client may reconnect, from 4500
 /// on it must not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -137,6 +143,10 @@ pub enum CloseCode {
     NoSuchRoom,
     /// A frame past 128 KiB.
     FrameTooLarge,
+    /// The peer breaks the rules of WebSocket itself.
+    BadFraming,
+    /// A text frame that is not UTF-8.
+    BadUtf8,
 }
 
 impl CloseCode {
@@ -155,6 +165,8 @@ impl CloseCode {
             Self::NotAllowed => 4505,
             Self::NoSuchRoom => 4506,
             Self::FrameTooLarge => 1009,
+            Self::BadFraming => 1002,
+            Self::BadUtf8 => 1007,
         }
     }
 
@@ -173,6 +185,8 @@ impl CloseCode {
             Self::NotAllowed => "not allowed",
             Self::NoSuchRoom => "this token opens no such room",
             Self::FrameTooLarge => "a frame may have 128 KiB at most",
+            Self::BadFraming => "this is not WebSocket as RFC 6455 has it",
+            Self::BadUtf8 => "a text frame has to be UTF-8",
         }
     }
 }

@@ -169,7 +169,7 @@ pub struct ErrorFrame {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room_id: Option<String>,
     /// The stable word.
-    pub code: &'static str,
+    pub code: ErrorCode,
     /// What is wrong and what to do, for people.
     pub message: String,
     /// Whether the same frame may be sent again.
@@ -185,7 +185,7 @@ impl ErrorFrame {
         Self {
             id: None,
             room_id: None,
-            code: code.as_str(),
+            code,
             message: message.into(),
             retryable: code.is_retryable(),
             retry_after_ms: None,

@@ -1,0 +1,111 @@
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use rusqlite::{Connection, params};
+use shoptalk::persistence::{Store, StoreOptions, Synchronous};
+use uuid::Uuid;
+
+use super::client::CONTENT;
+
+/// What the disk gives: the same rows by the same SQLite with the same settings and
+/// schema, without anything around.
+pub struct Inserter {
+    conn: Connection,
+    rooms: Vec<(i64, i64)>,
+    next: usize,
+    n: i64,
+}
+
+impl Inserter {
+    /// A database as the server makes it, with so many rooms.
+    pub fn new(data_dir: &Path, rooms: usize) -> Result<Self> {
+        let runtime = tokio::runtime::Handle::current();
+        let options = StoreOptions {
+            data_dir: data_dir.to_owned(),
+            synchronous: Synchronous::Full,
+            exclusive: true,
+            queue_items: 16,
+            batch_items: 16,
+            readers: 1,
+        };
+        tokio::task::block_in_place(|| -> Result<()> {
+            let store = Store::open(options)?;
+            runtime.block_on(store.close());
+            Ok(())
+        })?;
+        let conn = Connection::open(data_dir.join("shoptalk.db"))?;
+        conn.set_prepared_statement_cache_capacity(64);
+        for (pragma, value) in [
+            ("journal_mode", "WAL"),
+            ("synchronous", "FULL"),
+            ("foreign_keys", "ON"),
+            ("wal_autocheckpoint", "10000"),
+            ("journal_size_limit", "67108864"),
+        ] {
+            conn.pragma_update(None, pragma, value)?;
+        }
+        let visitor = Uuid::now_v7();
+        conn.execute(
+            "INSERT INTO visitors (id, user, blocked, created_at) VALUES (?1, NULL, 0, 0)",
+            [visitor],
+        )?;
+        let mut pks = Vec::new();
+        for _ in 0..rooms {
+            conn.execute(
+                "INSERT INTO rooms (id, visitor, status, customer_name, signed, created_at, updated_at, last_seq,
+                                    customer_read_seq, admin_read_seq, unread_count, version)
+                 VALUES (?1, ?2, 1, 'Ann', 0, 0, 0, 0, 0, 0, 0, 0)",
+                params![Uuid::now_v7(), visitor],
+            )?;
+            pks.push((conn.last_insert_rowid(), 0));
+        }
+        Ok(Self {
+            conn,
+            rooms: pks,
+            next: 0,
+            n: 0,
+        })
+    }
+
+    /// Inserts for so long, so many messages to a transaction. Returns messages a
+    /// second.
+    pub fn run(&mut self, batch: usize, time: Duration) -> Result<f64> {
+        tokio::task::block_in_place(|| {
+            let started = Instant::now();
+            let mut inserted = 0_u64;
+            while started.elapsed() < time {
+                self.conn.execute_batch("BEGIN IMMEDIATE")?;
+                for _ in 0..batch {
+                    self.insert()?;
+                }
+                self.conn.execute_batch("COMMIT")?;
+                inserted += batch as u64;
+            }
+            Ok(inserted as f64 / started.elapsed().as_secs_f64())
+        })
+    }
+
+    fn insert(&mut self) -> Result<()> {
+        let place = self.next % self.rooms.len();
+        self.next += 1;
+        self.n += 1;
+        let (pk, seq) = &mut self.rooms[place];
+        *seq += 1;
+        self.conn
+            .prepare_cached(
+                "INSERT INTO messages (room, seq, n, id, sender_type, sender_name, content, created_at)
+                 VALUES (?1, ?2, ?3, ?4, 0, 'Ann', ?5, ?6)",
+            )?
+            .execute(params![*pk, *seq, self.n, Uuid::now_v7(), CONTENT, 1_700_000_000_000_i64])?;
+        self.conn
+            .prepare_cached(
+                "UPDATE rooms SET status = 0, updated_at = ?2, last_seq = ?3, unread_count = ?3, version = ?3,
+                        change = ?4, last_n = ?4, last_message_at = ?2, last_sender_type = 0, last_sender_name = 'Ann',
+                        last_content = ?5, waiting_since = ?2, waiting_n = coalesce(waiting_n, ?4)
+                 WHERE pk = ?1",
+            )?
+            .execute(params![*pk, 1_700_000_000_000_i64, *seq, self.n, CONTENT])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! Faults for tests, compiled out of release builds.
+//!
+//! In a release build [`Hooks`] is empty and every method of it is nothing.
+
+use super::outbox::{Event, Outbox};
+use crate::chat::RoomId;
+
+/// Where a test can make an actor panic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HookPoint {
+    /// A room is starting.
+    RoomStart,
+    /// A room takes a subscriber in.
+    RoomJoin,
+    /// A room takes a write.
+    RoomWrite,
+    /// A room hears of a commit, before anybody else does.
+    RoomCommitted,
+    /// A room passes typing on.
+    RoomTyping,
+    /// A room rereads its record.
+    RoomRefresh,
+    /// The lobby hears of a change.
+    LobbyReport,
+    /// The lobby takes a console in.
+    LobbySubscribe,
+    /// The lobby looks after itself.
+    LobbyHeartbeat,
+}
+
+#[cfg(not(debug_assertions))]
+mod imp {
+    use super::{Event, HookPoint, Outbox, RoomId};
+
+    /// Nothing, in a release build.
+    #[derive(Debug, Clone, Default)]
+    pub struct Hooks;
+
+    impl Hooks {
+        #[inline(always)]
+        pub(in crate::actors) fn reach(&self, _point: HookPoint, _room_id: Option<RoomId>) {}
+
+        #[inline(always)]
+        pub(in crate::actors) fn ring(&self, outbox: &Outbox, event: impl Fn() -> Event) -> bool {
+            outbox.push(event())
+        }
+    }
+}
+
+#[cfg(debug_assertions)]
+mod imp {
+    use std::collections::HashMap;
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+    use super::{Event, HookPoint, Outbox, RoomId};
+
+    /// The faults that a test has ordered.
+    #[derive(Debug, Clone, Default)]
+    pub struct Hooks(Arc<Mutex<Orders>>);
+
+    #[derive(Debug, Default)]
+    struct Orders {
+        panics: HashMap<(HookPoint, Option<RoomId>), u32>,
+        doorbell: Option<Doorbell>,
+    }
+
+    /// A doorbell that cannot be relied on: of four rings about one is lost, one
+    /// doubled and one comes late.
+    #[derive(Debug)]
+    struct Doorbell {
+        random: u64,
+        late: Vec<(Outbox, Event)>,
+    }
+
+    impl Hooks {
+        /// The next `times` that an actor reaches `point` (in this room, or in
+        /// any), it panics.
+        pub fn panic_at(&self, point: HookPoint, room_id: Option<RoomId>, times: u32) {
+            self.lock().panics.insert((point, room_id), times);
+        }
+
+        /// From now on rings are lost, doubled and reordered, by this seed.
+        pub fn unreliable_doorbell(&self, seed: u64) {
+            self.lock().doorbell = Some(Doorbell {
+                random: seed | 1,
+                late: Vec::new(),
+            });
+        }
+
+        pub(in crate::actors) fn reach(&self, point: HookPoint, room_id: Option<RoomId>) {
+            let mut orders = self.lock();
+            if orders.panics.is_empty() {
+                return;
+            }
+            for key in [(point, room_id), (point, None)] {
+                if let Some(times) = orders.panics.get_mut(&key).filter(|times| **times > 0) {
+                    *times -= 1;
+                    drop(orders);
+                    panic!("ordered by a test at {point:?}");
+                }
+            }
+        }
+
+        pub(in crate::actors) fn ring(&self, outbox: &Outbox, event: impl Fn() -> Event) -> bool {
+            let mut orders = self.lock();
+            let Some(doorbell) = orders.doorbell.as_mut() else {
+                drop(orders);
+                return outbox.push(event());
+            };
+            // xorshift: a seed replays the run.
+            doorbell.random ^= doorbell.random << 13;
+            doorbell.random ^= doorbell.random >> 7;
+            doorbell.random ^= doorbell.random << 17;
+            let mut now = Vec::new();
+            match doorbell.random % 4 {
+                0 => {}
+                1 => now.extend([(outbox.clone(), event()), (outbox.clone(), event())]),
+                2 => doorbell.late.push((outbox.clone(), event())),
+                _ => {
+                    now.push((outbox.clone(), event()));
+                    now.append(&mut doorbell.late);
+                }
+            }
+            drop(orders);
+            for (outbox, event) in now {
+                outbox.push(event);
+            }
+            true
+        }
+
+        fn lock(&self) -> MutexGuard<'_, Orders> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+}
+
+pub use imp::Hooks;

@@ -1,0 +1,600 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::Shared;
+use super::hooks::HookPoint;
+use super::lobby::{LobbyMsg, Report};
+use super::room_supervisor::SupervisorMsg;
+use super::subscriber::{Reply, Subscriber, SubscriptionId};
+use crate::chat::{Message, Room as RoomView, RoomId, RoomRecord, SenderType, Side};
+use crate::persistence::{Effect, RoomCommit, RoomOp, StoreError, WriteError};
+use crate::protocol::{CloseCode, ServerFrame, TYPING_EXPIRES_IN_MS, encode};
+
+/// One subscriber's «is typing» is passed on at most this often.
+const TYPING_THROTTLE: Duration = Duration::from_secs(2);
+/// A room that nobody has talked to yet rests after this time at the earliest,
+/// so that whoever had it started can reach it.
+const IDLE_TIMEOUT_MIN: Duration = Duration::from_millis(100);
+
+/// The actor of one conversation. It owns the subscriber list and hands every
+/// write to the store; what it knows of the room is what the store last said.
+pub(super) struct Room;
+
+pub(super) enum RoomMsg {
+    /// The record has been read, behind everything that was queued before.
+    Loaded(Result<Option<Arc<RoomRecord>>, WriteError>),
+    /// A socket wants to follow the room.
+    Join {
+        subscriber: Subscriber,
+        reply: oneshot::Sender<Result<JoinedRoom, JoinError>>,
+    },
+    /// A socket has had enough.
+    Leave(SubscriptionId),
+    /// Somebody wants something written.
+    Write { op: RoomOp, reply: Reply },
+    /// The store has committed or refused a write of this room.
+    Committed {
+        outcome: Result<RoomCommit, WriteError>,
+        reply: Reply,
+    },
+    /// A subscriber is typing.
+    Typing(SubscriptionId),
+    /// The record was changed by something else than this room.
+    Refresh,
+    /// The lobby has told the last report and takes another.
+    LobbyReady,
+    /// There is a new lobby, which knows nothing.
+    LobbyRestarted,
+    /// Time to look whether the visitor is still gone.
+    PresenceDue,
+    /// Time to look whether anybody still needs this room.
+    RestDue,
+}
+
+/// What a socket gets that joins.
+#[derive(Debug, Clone)]
+pub struct JoinedRoom {
+    /// The room at the moment of joining; its `last_seq` is where live begins.
+    pub record: Arc<RoomRecord>,
+}
+
+/// Why a socket cannot join.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JoinError {
+    /// There is no such room, or it is not this visitor's any more.
+    #[error("there is no such room")]
+    NotFound,
+    /// The room has just gone to rest; its next incarnation answers.
+    #[error("the room is resting")]
+    Resting,
+    /// The room keeps failing, or does not answer.
+    #[error("the room is not available")]
+    Unavailable,
+    /// The store could not read it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+pub(super) struct RoomArgs {
+    pub(super) room_id: RoomId,
+    pub(super) shared: Arc<Shared>,
+    pub(super) supervisor: ActorRef<SupervisorMsg>,
+}
+
+pub(super) struct RoomState {
+    room_id: RoomId,
+    shared: Arc<Shared>,
+    supervisor: ActorRef<SupervisorMsg>,
+    /// `None` until the first read has come back.
+    record: Option<Arc<RoomRecord>>,
+    /// What came in before that.
+    waiting: Vec<RoomMsg>,
+    subscribers: HashMap<SubscriptionId, Subscriber>,
+    /// Writes and rereads that the store has not answered.
+    in_store: usize,
+    /// What consoles were last told about the visitor.
+    customer_online: bool,
+    /// Since when the visitor has had no socket, while still counted as online.
+    customer_gone_at: Option<Instant>,
+    presence_armed: bool,
+    /// The lobby takes one report at a time from each room, so its mailbox is
+    /// bounded by the number of rooms.
+    lobby_ready: bool,
+    /// Changes that the lobby has not been told of.
+    unreported: Vec<u64>,
+    idle_since: Instant,
+    rest_armed: bool,
+    /// Set when the room has decided to rest; what still comes is sent elsewhere.
+    resting: bool,
+}
+
+impl Actor for Room {
+    type Msg = RoomMsg;
+    type State = RoomState;
+    type Arguments = RoomArgs;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<RoomMsg>,
+        args: RoomArgs,
+    ) -> Result<RoomState, ActorProcessingErr> {
+        Ok(RoomState {
+            room_id: args.room_id,
+            shared: args.shared,
+            supervisor: args.supervisor,
+            record: None,
+            waiting: Vec::new(),
+            subscribers: HashMap::new(),
+            in_store: 0,
+            customer_online: false,
+            customer_gone_at: None,
+            presence_armed: false,
+            lobby_ready: true,
+            unreported: Vec::new(),
+            idle_since: Instant::now(),
+            rest_armed: false,
+            resting: false,
+        })
+    }
+
+    async fn post_start(
+        &self,
+        myself: ActorRef<RoomMsg>,
+        state: &mut RoomState,
+    ) -> Result<(), ActorProcessingErr> {
+        state
+            .shared
+            .hooks
+            .reach(HookPoint::RoomStart, Some(state.room_id));
+        state.shared.metrics.rooms_live.increment(1.0);
+        // An earlier incarnation may have left the visitor marked as online.
+        state.customer_online = state.shared.presence.is_online(state.room_id);
+        state.load(&myself);
+        state.arm_presence(&myself);
+        state.arm_rest(&myself, IDLE_TIMEOUT_MIN);
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<RoomMsg>,
+        message: RoomMsg,
+        state: &mut RoomState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.handle(&myself, message);
+        Ok(())
+    }
+}
+
+impl Drop for RoomState {
+    fn drop(&mut self) {
+        self.shared.metrics.rooms_live.decrement(1.0);
+    }
+}
+
+impl RoomState {
+    fn handle(&mut self, myself: &ActorRef<RoomMsg>, message: RoomMsg) {
+        match message {
+            RoomMsg::Loaded(outcome) => return self.loaded(myself, outcome),
+            message if self.resting => return self.turn_away(message),
+            message @ (RoomMsg::Join { .. } | RoomMsg::Write { .. } | RoomMsg::Typing(_))
+                if self.record.is_none() =>
+            {
+                return self.waiting.push(message);
+            }
+            RoomMsg::Join { subscriber, reply } => self.join(subscriber, reply),
+            RoomMsg::Leave(id) => self.forget(id),
+            RoomMsg::Write { op, reply } => self.write(myself, op, reply),
+            RoomMsg::Committed { outcome, reply } => self.committed(outcome, reply),
+            RoomMsg::Typing(id) => self.typing(id),
+            RoomMsg::Refresh => {
+                self.shared
+                    .hooks
+                    .reach(HookPoint::RoomRefresh, Some(self.room_id));
+                self.load(myself);
+            }
+            RoomMsg::LobbyReady => {
+                self.lobby_ready = true;
+                self.report(myself);
+            }
+            RoomMsg::LobbyRestarted => {
+                self.lobby_ready = true;
+                self.report(myself);
+            }
+            RoomMsg::PresenceDue => {
+                self.presence_armed = false;
+                let grace = self.shared.presence_grace;
+                if self
+                    .customer_gone_at
+                    .is_some_and(|at| at.elapsed() >= grace)
+                {
+                    self.set_online(false);
+                }
+            }
+            RoomMsg::RestDue => {
+                self.rest_armed = false;
+                return self.rest_if_idle(myself);
+            }
+        }
+        self.report(myself);
+        self.arm_presence(myself);
+        self.arm_rest(myself, Duration::ZERO);
+    }
+
+    /// Asks for the record through the writer's queue: an earlier incarnation's
+    /// writes are all committed before it is read.
+    fn load(&mut self, myself: &ActorRef<RoomMsg>) {
+        self.in_store += 1;
+        let myself = myself.clone();
+        self.shared.store.load_room(
+            self.room_id,
+            Box::new(move |outcome| {
+                // A room that has died meanwhile reads again when it is needed.
+                let _ = myself.cast(RoomMsg::Loaded(outcome));
+            }),
+        );
+    }
+
+    fn loaded(
+        &mut self,
+        myself: &ActorRef<RoomMsg>,
+        outcome: Result<Option<Arc<RoomRecord>>, WriteError>,
+    ) {
+        self.in_store -= 1;
+        match outcome {
+            Ok(Some(record)) => {
+                let before = self.record.replace(record.clone());
+                if let Some(before) = before {
+                    self.reread(&before, &record);
+                }
+                for message in std::mem::take(&mut self.waiting) {
+                    self.handle(myself, message);
+                }
+                self.report(myself);
+            }
+            Ok(None) => self.give_up(
+                myself,
+                JoinError::NotFound,
+                crate::persistence::Refusal::NotFound.into(),
+            ),
+            Err(error) => {
+                let cause = match &error {
+                    WriteError::Store(cause) => cause.clone(),
+                    WriteError::Refused(refusal) => StoreError::Internal(refusal.to_string()),
+                };
+                if self.record.is_none() {
+                    self.give_up(myself, JoinError::Store(cause), error);
+                } else {
+                    tracing::warn!(room_id = %self.room_id, %error, "a room could not be reread; its sockets resync");
+                    self.close_all(CloseCode::ResyncWanted);
+                }
+            }
+        }
+    }
+
+    /// The record changed behind this room: a visitor signed in and took the room
+    /// along, or was blocked from another room.
+    fn reread(&mut self, before: &RoomRecord, after: &Arc<RoomRecord>) {
+        if after.change > before.change {
+            self.unreported.push(after.change);
+        }
+        // Sockets of the anonymous visitor hold a token that has ended.
+        for subscriber in self.subscribers.values() {
+            if subscriber.side == Side::Customer && subscriber.person != after.visitor_id {
+                subscriber.outbox.close(CloseCode::TokenRefused);
+            }
+        }
+        self.subscribers.retain(|_, subscriber| {
+            subscriber.side != Side::Customer || subscriber.person == after.visitor_id
+        });
+        self.tell_room_if_changed(&before.room, &after.room);
+    }
+
+    /// There is nothing to be the actor of. Everybody who waits is told why.
+    fn give_up(
+        &mut self,
+        myself: &ActorRef<RoomMsg>,
+        join_error: JoinError,
+        write_error: WriteError,
+    ) {
+        for message in std::mem::take(&mut self.waiting) {
+            match message {
+                RoomMsg::Join { reply, .. } => {
+                    let _ = reply.send(Err(join_error.clone()));
+                }
+                RoomMsg::Write { reply, .. } => reply.send(Err(write_error.clone())),
+                _ => {}
+            }
+        }
+        self.rest(myself);
+    }
+
+    fn join(
+        &mut self,
+        subscriber: Subscriber,
+        reply: oneshot::Sender<Result<JoinedRoom, JoinError>>,
+    ) {
+        self.shared
+            .hooks
+            .reach(HookPoint::RoomJoin, Some(self.room_id));
+        let Some(record) = self.record.clone() else {
+            return;
+        };
+        if subscriber.side == Side::Customer && subscriber.person != record.visitor_id {
+            let _ = reply.send(Err(JoinError::NotFound));
+            return;
+        }
+        if reply.send(Ok(JoinedRoom { record })).is_err() {
+            return;
+        }
+        let is_customer = subscriber.side == Side::Customer;
+        self.subscribers.insert(subscriber.id, subscriber);
+        if is_customer {
+            self.set_online(true);
+        }
+    }
+
+    fn forget(&mut self, id: SubscriptionId) {
+        self.subscribers.remove(&id);
+    }
+
+    fn write(&mut self, myself: &ActorRef<RoomMsg>, op: RoomOp, reply: Reply) {
+        self.shared
+            .hooks
+            .reach(HookPoint::RoomWrite, Some(self.room_id));
+        self.in_store += 1;
+        let myself = myself.clone();
+        self.shared.store.write_room(
+            self.room_id,
+            op,
+            Box::new(move |outcome| {
+                // If the room has died meanwhile, the reply says so as it is dropped.
+                let _ = myself.cast(RoomMsg::Committed { outcome, reply });
+            }),
+        );
+    }
+
+    /// What is told here is on disk.
+    fn committed(&mut self, outcome: Result<RoomCommit, WriteError>, reply: Reply) {
+        self.in_store -= 1;
+        self.shared
+            .hooks
+            .reach(HookPoint::RoomCommitted, Some(self.room_id));
+        let commit = match outcome {
+            Ok(commit) => commit,
+            Err(error) => return reply.send(Err(error)),
+        };
+        let changed = !matches!(commit.effect, Effect::Duplicate(_) | Effect::Unchanged);
+        if changed {
+            let before = self.record.replace(commit.record.clone());
+            match &commit.effect {
+                Effect::Posted(message) | Effect::StatusChanged(message) => self.deliver(message),
+                Effect::ReadMoved { side, seq } => {
+                    let frame = encode(&ServerFrame::Read {
+                        room_id: self.room_id,
+                        reader: *side,
+                        seq: *seq,
+                    });
+                    self.tell(&frame);
+                }
+                Effect::DetailsChanged | Effect::Duplicate(_) | Effect::Unchanged => {}
+            }
+            if let Some(before) = before {
+                self.tell_room_if_changed(&before.room, &commit.record.room);
+            }
+            if commit.record.is_listed() {
+                self.unreported.push(commit.record.change);
+                if commit.record.room.last_seq == 1 {
+                    // From now on consoles hear of this visitor; the summary says the rest.
+                    self.shared
+                        .presence
+                        .set_customer(self.room_id, self.customer_online, true);
+                }
+            }
+            if !commit.also_changed.is_empty() {
+                let _ = self
+                    .supervisor
+                    .cast(SupervisorMsg::Refresh(commit.also_changed.clone()));
+            }
+        }
+        reply.send(Ok(commit));
+    }
+
+    fn deliver(&mut self, message: &Message) {
+        self.shared.metrics.message(message.sender_type);
+        if self.subscribers.is_empty() {
+            return;
+        }
+        let frame = encode(&ServerFrame::Message {
+            room_id: self.room_id,
+            message,
+        });
+        let hooks = &self.shared.hooks;
+        self.subscribers
+            .retain(|_, subscriber| subscriber.deliver(message.seq, &frame, hooks));
+    }
+
+    fn tell(&mut self, frame: &Utf8Bytes) {
+        self.subscribers
+            .retain(|_, subscriber| subscriber.tell(frame));
+    }
+
+    fn tell_room_if_changed(&mut self, before: &RoomView, after: &RoomView) {
+        let shown = |room: &RoomView| {
+            (
+                room.status,
+                room.customer_name.clone(),
+                room.customer_email.clone(),
+                room.customer_phone.clone(),
+                room.user.clone(),
+                room.page_url.clone(),
+            )
+        };
+        if !self.subscribers.is_empty() && shown(before) != shown(after) {
+            let frame = encode(&ServerFrame::Room {
+                room_id: self.room_id,
+                room: after,
+            });
+            self.tell(&frame);
+        }
+    }
+
+    fn typing(&mut self, id: SubscriptionId) {
+        self.shared
+            .hooks
+            .reach(HookPoint::RoomTyping, Some(self.room_id));
+        let now = Instant::now();
+        let Some(typist) = self.subscribers.get_mut(&id) else {
+            return;
+        };
+        if typist
+            .last_typing
+            .is_some_and(|last| now.duration_since(last) < TYPING_THROTTLE)
+        {
+            return;
+        }
+        typist.last_typing = Some(now);
+        let (side, person) = (typist.side, typist.person);
+        let room = self.record.as_ref().map(|record| &record.room);
+        let name = typist
+            .display_name
+            .as_deref()
+            .or(room.map(RoomView::display_name))
+            .unwrap_or_default();
+        let frame = encode(&ServerFrame::Typing {
+            room_id: self.room_id,
+            sender_type: SenderType::from(side),
+            sender_name: name,
+            expires_in_ms: TYPING_EXPIRES_IN_MS,
+        });
+        // Nobody needs to be told that they are typing themselves, in whichever tab.
+        self.subscribers.retain(|_, subscriber| {
+            (subscriber.side == side && subscriber.person == person)
+                || subscriber.tell_ephemeral(&frame)
+        });
+    }
+
+    fn customer_is_here(&self) -> bool {
+        self.subscribers
+            .values()
+            .any(|subscriber| subscriber.side == Side::Customer)
+    }
+
+    fn set_online(&mut self, customer_online: bool) {
+        if self.customer_online == customer_online {
+            return;
+        }
+        self.customer_online = customer_online;
+        let listed = self
+            .record
+            .as_ref()
+            .is_some_and(|record| record.is_listed());
+        self.shared
+            .presence
+            .set_customer(self.room_id, customer_online, listed);
+        if listed {
+            self.tell_lobby(LobbyMsg::Online {
+                room_id: self.room_id,
+                customer_online,
+            });
+        }
+    }
+
+    /// The visitor counts as gone when no socket came back within the grace.
+    fn arm_presence(&mut self, myself: &ActorRef<RoomMsg>) {
+        if !self.customer_online || self.customer_is_here() {
+            self.customer_gone_at = None;
+            return;
+        }
+        let gone_for = self
+            .customer_gone_at
+            .get_or_insert_with(Instant::now)
+            .elapsed();
+        if !self.presence_armed {
+            self.presence_armed = true;
+            let left = self.shared.presence_grace.saturating_sub(gone_for);
+            myself.send_after(left, || RoomMsg::PresenceDue);
+        }
+    }
+
+    /// Tells the lobby what it does not know, when it is ready to hear it.
+    fn report(&mut self, myself: &ActorRef<RoomMsg>) {
+        if !self.lobby_ready || self.unreported.is_empty() {
+            return;
+        }
+        let Some(record) = self.record.as_ref() else {
+            return;
+        };
+        let report = Report {
+            summary: record.summary(self.customer_online),
+            changes: std::mem::take(&mut self.unreported),
+            room: myself.clone(),
+        };
+        self.lobby_ready = false;
+        self.tell_lobby(LobbyMsg::Report(Box::new(report)));
+    }
+
+    fn tell_lobby(&self, message: LobbyMsg) {
+        // A lobby that has died rereads the store when it comes back, and asks
+        // who is online.
+        let _ = self
+            .shared
+            .lobby
+            .borrow()
+            .as_ref()
+            .map(|lobby| lobby.cast(message));
+    }
+
+    fn is_idle(&self) -> bool {
+        self.subscribers.is_empty()
+            && self.in_store == 0
+            && self.unreported.is_empty()
+            && !self.customer_online
+    }
+
+    fn arm_rest(&mut self, myself: &ActorRef<RoomMsg>, at_least: Duration) {
+        if !self.is_idle() && self.record.is_some() {
+            self.idle_since = Instant::now();
+        } else if !self.rest_armed {
+            self.rest_armed = true;
+            myself.send_after(self.shared.idle_timeout.max(at_least), || RoomMsg::RestDue);
+        }
+    }
+
+    fn rest_if_idle(&mut self, myself: &ActorRef<RoomMsg>) {
+        if self.is_idle() && self.idle_since.elapsed() >= self.shared.idle_timeout {
+            self.rest(myself);
+        } else {
+            self.arm_rest(myself, Duration::from_millis(1));
+        }
+    }
+
+    /// Drains: what is already in the mailbox is still answered, by being sent to
+    /// the next incarnation.
+    fn rest(&mut self, myself: &ActorRef<RoomMsg>) {
+        self.resting = true;
+        // It fails only if the room is stopping already.
+        let _ = myself.drain();
+    }
+
+    fn turn_away(&mut self, message: RoomMsg) {
+        if let RoomMsg::Join { reply, .. } = message {
+            let _ = reply.send(Err(JoinError::Resting));
+        }
+        // A write's reply says that it was lost as it is dropped, and its sender
+        // posts it again.
+    }
+
+    fn close_all(&mut self, code: CloseCode) {
+        for subscriber in self.subscribers.values() {
+            subscriber.outbox.close(code);
+        }
+        self.subscribers.clear();
+    }
+}

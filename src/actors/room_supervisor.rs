@@ -1,0 +1,275 @@
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, ActorStatus, SupervisionEvent};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::Shared;
+use super::lobby::LobbyMsg;
+use super::room::{JoinError, Room, RoomArgs, RoomMsg};
+use crate::chat::RoomId;
+
+/// Failures are counted over this time.
+const FAILURE_WINDOW: Duration = Duration::from_secs(60);
+/// So many failures within the window put a room into quarantine.
+const FAILURES_MAX: usize = 5;
+/// For how long a room in quarantine answers nobody.
+const QUARANTINE: Duration = Duration::from_secs(60);
+/// The wait before the second restart; it doubles with each further one.
+const BACKOFF: Duration = Duration::from_millis(50);
+
+/// Starts rooms when they are needed, again when they fail, and not at all when
+/// they keep failing.
+pub(super) struct RoomSupervisor;
+
+pub(super) enum SupervisorMsg {
+    /// Somebody needs a room.
+    Get { room_id: RoomId, reply: GetReply },
+    /// Which rooms are live?
+    Live(oneshot::Sender<HashSet<RoomId>>),
+    /// These rooms changed behind their actors.
+    Refresh(Vec<RoomId>),
+    /// There is a new lobby.
+    LobbyRestarted,
+    /// A failed room's back-off is over.
+    RestartDue(RoomId),
+}
+
+type GetReply = oneshot::Sender<Result<ActorRef<RoomMsg>, JoinError>>;
+
+pub(super) struct SupervisorState {
+    shared: Arc<Shared>,
+    rooms: HashMap<RoomId, Entry>,
+    by_actor: HashMap<ActorId, RoomId>,
+    /// Rooms that have failed lately. Empty as a rule.
+    failures: HashMap<RoomId, Failures>,
+}
+
+enum Entry {
+    Live(ActorRef<RoomMsg>),
+    /// Going to rest, or waiting for its restart; these want the next incarnation.
+    Between {
+        waiting: Vec<GetReply>,
+    },
+}
+
+#[derive(Default)]
+struct Failures {
+    at: VecDeque<Instant>,
+    quarantined_until: Option<Instant>,
+}
+
+impl Failures {
+    fn note(&mut self, now: Instant) -> usize {
+        while self
+            .at
+            .pop_front_if(|at| now.duration_since(*at) > FAILURE_WINDOW)
+            .is_some()
+        {}
+        self.at.push_back(now);
+        self.at.len()
+    }
+}
+
+impl Actor for RoomSupervisor {
+    type Msg = SupervisorMsg;
+    type State = SupervisorState;
+    type Arguments = Arc<Shared>;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<SupervisorMsg>,
+        shared: Arc<Shared>,
+    ) -> Result<SupervisorState, ActorProcessingErr> {
+        Ok(SupervisorState {
+            shared,
+            rooms: HashMap::new(),
+            by_actor: HashMap::new(),
+            failures: HashMap::new(),
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<SupervisorMsg>,
+        message: SupervisorMsg,
+        state: &mut SupervisorState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            SupervisorMsg::Get { room_id, reply } => state.get(&myself, room_id, reply).await,
+            SupervisorMsg::Live(reply) => {
+                let _ = reply.send(state.rooms.keys().copied().collect());
+            }
+            SupervisorMsg::Refresh(room_ids) => state.refresh(&room_ids),
+            SupervisorMsg::LobbyRestarted => {
+                for room in state.live_rooms() {
+                    let _ = room.cast(RoomMsg::LobbyRestarted);
+                }
+            }
+            SupervisorMsg::RestartDue(room_id) => state.restart(&myself, room_id).await,
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<SupervisorMsg>,
+        event: SupervisionEvent,
+        state: &mut SupervisorState,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorTerminated(actor, _, _) => {
+                if let Some(room_id) = state.by_actor.remove(&actor.get_id()) {
+                    state.rested(&myself, room_id).await;
+                }
+            }
+            SupervisionEvent::ActorFailed(actor, error) => {
+                if let Some(room_id) = state.by_actor.remove(&actor.get_id()) {
+                    tracing::error!(%room_id, %error, "a room has failed");
+                    state.failed(&myself, room_id).await;
+                }
+            }
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
+        }
+        Ok(())
+    }
+}
+
+impl SupervisorState {
+    async fn get(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId, reply: GetReply) {
+        if self.is_quarantined(room_id) {
+            let _ = reply.send(Err(JoinError::Unavailable));
+            return;
+        }
+        match self.rooms.get_mut(&room_id) {
+            Some(Entry::Between { waiting }) => waiting.push(reply),
+            Some(Entry::Live(room)) if room.get_status() < ActorStatus::Draining => {
+                let _ = reply.send(Ok(room.clone()));
+            }
+            // Its end will be heard of in a moment.
+            Some(entry) => {
+                *entry = Entry::Between {
+                    waiting: vec![reply],
+                }
+            }
+            None => self.start(myself, room_id, vec![reply]).await,
+        }
+    }
+
+    async fn start(
+        &mut self,
+        myself: &ActorRef<SupervisorMsg>,
+        room_id: RoomId,
+        waiting: Vec<GetReply>,
+    ) {
+        let args = RoomArgs {
+            room_id,
+            shared: self.shared.clone(),
+            supervisor: myself.clone(),
+        };
+        match Room::spawn_linked(None, Room, args, myself.get_cell()).await {
+            Ok((room, _)) => {
+                self.by_actor.insert(room.get_id(), room_id);
+                self.rooms.insert(room_id, Entry::Live(room.clone()));
+                for reply in waiting {
+                    let _ = reply.send(Ok(room.clone()));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%room_id, %error, "a room could not be started");
+                self.rooms.remove(&room_id);
+                for reply in waiting {
+                    let _ = reply.send(Err(JoinError::Unavailable));
+                }
+            }
+        }
+    }
+
+    /// A room went to rest; if somebody came at that moment, it starts again.
+    async fn rested(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId) {
+        match self.rooms.remove(&room_id) {
+            Some(Entry::Between { waiting }) if !waiting.is_empty() => {
+                self.start(myself, room_id, waiting).await
+            }
+            _ => {}
+        }
+    }
+
+    async fn failed(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId) {
+        self.shared.metrics.room_restarts.increment(1);
+        let waiting = match self.rooms.remove(&room_id) {
+            Some(Entry::Between { waiting }) => waiting,
+            _ => Vec::new(),
+        };
+        let now = Instant::now();
+        self.failures.retain(|id, failures| {
+            *id == room_id
+                || failures
+                    .at
+                    .back()
+                    .is_some_and(|last| now.duration_since(*last) <= 2 * FAILURE_WINDOW)
+        });
+        let failures = self.failures.entry(room_id).or_default();
+        let was_on_trial = failures.quarantined_until.take().is_some();
+        let count = failures.note(now);
+        if count >= FAILURES_MAX || was_on_trial {
+            failures.quarantined_until = Some(now + QUARANTINE);
+            tracing::error!(%room_id, seconds = QUARANTINE.as_secs(), "a room keeps failing and is left alone");
+            for reply in waiting {
+                let _ = reply.send(Err(JoinError::Unavailable));
+            }
+            return;
+        }
+        self.rooms.insert(room_id, Entry::Between { waiting });
+        if count == 1 {
+            self.restart(myself, room_id).await;
+        } else {
+            let doublings = u32::try_from(count - 2).unwrap_or(u32::MAX);
+            myself.send_after(BACKOFF * 2_u32.pow(doublings), move || {
+                SupervisorMsg::RestartDue(room_id)
+            });
+        }
+    }
+
+    /// Starts a failed room again, if anybody wants it: those who asked, and
+    /// those who have to hear that its visitor has gone.
+    async fn restart(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId) {
+        let Some(Entry::Between { waiting }) = self.rooms.remove(&room_id) else {
+            return;
+        };
+        if !waiting.is_empty() || self.shared.presence.is_online(room_id) {
+            self.start(myself, room_id, waiting).await;
+        }
+    }
+
+    /// In quarantine until its time is over; then it gets one try.
+    fn is_quarantined(&self, room_id: RoomId) -> bool {
+        self.failures
+            .get(&room_id)
+            .and_then(|failures| failures.quarantined_until)
+            .is_some_and(|until| Instant::now() < until)
+    }
+
+    fn refresh(&mut self, room_ids: &[RoomId]) {
+        for room_id in room_ids {
+            if let Some(Entry::Live(room)) = self.rooms.get(room_id) {
+                let _ = room.cast(RoomMsg::Refresh);
+            }
+        }
+        let _ = self
+            .shared
+            .lobby
+            .borrow()
+            .as_ref()
+            .map(|lobby| lobby.cast(LobbyMsg::Resync));
+    }
+
+    fn live_rooms(&self) -> impl Iterator<Item = &ActorRef<RoomMsg>> {
+        self.rooms.values().filter_map(|entry| match entry {
+            Entry::Live(room) => Some(room),
+            Entry::Between { .. } => None,
+        })
+    }
+}

@@ -1,0 +1,246 @@
+//! Signed identities: who a visitor is, on the word of the shop's back end.
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde_json::{Map, Value};
+
+use crate::chat::limits::{self, check_line};
+use crate::chat::{Details, Timestamp};
+use crate::config::IdentityConfig;
+use crate::persistence::Identity;
+
+/// Why an identity does not count. The words are for the shop's developer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum IdentityError {
+    /// There is nothing to check it with.
+    #[error("identity.secrets is not configured, so no identity can be checked")]
+    NotConfigured,
+    /// It is no JWT, or signed with another key or algorithm.
+    #[error("the identity is not a JWT signed with HS256 and one of identity.secrets")]
+    BadSignature,
+    /// Its time is over.
+    #[error("the identity has expired; ask the shop's back end for a fresh one")]
+    Expired,
+    /// Its time has not come.
+    #[error("the identity is not valid yet (nbf)")]
+    NotYetValid,
+    /// A claim is missing or breaks its limits.
+    #[error("the identity's claim {claim} {message}")]
+    BadClaim {
+        /// The claim's name.
+        claim: &'static str,
+        /// What would be right.
+        message: String,
+    },
+}
+
+/// Checks identities against the configured secrets.
+pub(crate) struct IdentityVerifier {
+    keys: Vec<DecodingKey>,
+    validation: Validation,
+}
+
+impl IdentityVerifier {
+    /// Takes the secrets. Any of them may have signed, so that they can be rotated.
+    pub(crate) fn new(config: &IdentityConfig) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.leeway = 0;
+        validation.validate_aud = false;
+        // The times are checked below, to the fraction of a second that JWTs allow.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation.required_spec_claims.clear();
+        Self {
+            keys: config
+                .secrets
+                .iter()
+                .map(|secret| DecodingKey::from_secret(secret.expose().as_bytes()))
+                .collect(),
+            validation,
+        }
+    }
+
+    /// Whose identity `token` is, at the present moment.
+    pub(crate) fn verify(&self, token: &str) -> Result<Identity, IdentityError> {
+        self.verify_at(token, Timestamp::now())
+    }
+
+    fn verify_at(&self, token: &str, now: Timestamp) -> Result<Identity, IdentityError> {
+        if self.keys.is_empty() {
+            return Err(IdentityError::NotConfigured);
+        }
+        let claims = self.claims(token)?;
+        check_times(&claims, now)?;
+        let user = match claims.get("sub") {
+            Some(Value::String(user)) => user,
+            _ => return Err(bad_claim("sub", "must be a string")),
+        };
+        let user = check_line("sub", Some(user), limits::USER_CHARS)
+            .map_err(|violation| bad_claim("sub", violation.message))?
+            .filter(|trimmed| trimmed == user)
+            .ok_or_else(|| bad_claim("sub", "must not be blank or padded with blanks"))?;
+        let line = |claim: &'static str, max_chars| match claims.get(claim) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => check_line(claim, Some(text), max_chars)
+                .map_err(|violation| bad_claim(claim, violation.message)),
+            Some(_) => Err(bad_claim(claim, "must be a string")),
+        };
+        Ok(Identity {
+            user,
+            details: Details {
+                name: line("name", limits::NAME_CHARS)?,
+                email: line("email", limits::EMAIL_CHARS)?,
+                phone: line("phone", limits::PHONE_CHARS)?,
+                page_url: None,
+            },
+        })
+    }
+
+    fn claims(&self, token: &str) -> Result<Map<String, Value>, IdentityError> {
+        for key in &self.keys {
+            match jsonwebtoken::decode::<Map<String, Value>>(token, key, &self.validation) {
+                Ok(decoded) => return Ok(decoded.claims),
+                Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {}
+                Err(_) => break,
+            }
+        }
+        Err(IdentityError::BadSignature)
+    }
+}
+
+/// An identity ends at `exp` and begins at `nbf`, both in seconds, without leeway.
+fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), IdentityError> {
+    #[allow(clippy::cast_precision_loss)]
+    let now = now.as_millis() as f64 / 1_000.0;
+    let seconds = |claim: &'static str| match claims.get(claim) {
+        None => Ok(None),
+        Some(value) => value
+            .as_f64()
+            .map(Some)
+            .ok_or_else(|| bad_claim(claim, "must be a number of seconds since 1970")),
+    };
+    match seconds("exp")? {
+        None => return Err(bad_claim("exp", "is missing")),
+        Some(exp) if exp <= now => return Err(IdentityError::Expired),
+        Some(_) => {}
+    }
+    if seconds("nbf")?.is_some_and(|nbf| nbf > now) {
+        return Err(IdentityError::NotYetValid);
+    }
+    Ok(())
+}
+
+fn bad_claim(claim: &'static str, message: impl Into<String>) -> IdentityError {
+    IdentityError::BadClaim {
+        claim,
+        message: message.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{EncodingKey, Header};
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::Secret;
+
+    const SECRET: &str = "an old secret of at least 32 bytes";
+    const NEWER: &str = "a new secret of at least 32 bytes!";
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn verifier(secrets: &[&str]) -> IdentityVerifier {
+        IdentityVerifier::new(&IdentityConfig {
+            secrets: secrets.iter().map(|secret| Secret::new(*secret)).collect(),
+        })
+    }
+
+    fn sign(algorithm: Algorithm, secret: &str, claims: &Value) -> String {
+        let key = EncodingKey::from_secret(secret.as_bytes());
+        jsonwebtoken::encode(&Header::new(algorithm), claims, &key).expect("it can be signed")
+    }
+
+    fn verify(claims: &Value) -> Result<Identity, IdentityError> {
+        verifier(&[SECRET, NEWER]).verify_at(&sign(Algorithm::HS256, NEWER, claims), NOW)
+    }
+
+    #[test]
+    fn a_good_identity_names_the_user() {
+        let identity = verify(&json!({
+            "sub": "c-42", "exp": 1_800_000_001, "nbf": 1_800_000_000, "aud": "another",
+            "name": " Ann ", "email": "ann@example.com", "phone": null, "role": "x",
+        }))
+        .expect("it is good");
+        assert_eq!(identity.user, "c-42");
+        assert_eq!(identity.details.name.as_deref(), Some("Ann"));
+        assert_eq!(identity.details.email.as_deref(), Some("ann@example.com"));
+        assert_eq!(identity.details.phone, None);
+    }
+
+    #[test]
+    fn time_is_exact() {
+        assert_eq!(
+            verify(&json!({"sub": "a", "exp": 1_800_000_000})),
+            Err(IdentityError::Expired)
+        );
+        assert!(verify(&json!({"sub": "a", "exp": 1_800_000_000.5})).is_ok());
+        assert_eq!(
+            verify(&json!({"sub": "a", "exp": 1_900_000_000, "nbf": 1_800_000_001})),
+            Err(IdentityError::NotYetValid)
+        );
+    }
+
+    #[test]
+    fn claims_that_break_the_limits_are_refused() {
+        for claims in [
+            json!({"exp": 1_900_000_000}),
+            json!({"sub": "a"}),
+            json!({"sub": "a", "exp": "1900000000"}),
+            json!({"sub": 7, "exp": 1_900_000_000}),
+            json!({"sub": "", "exp": 1_900_000_000}),
+            json!({"sub": "a".repeat(256), "exp": 1_900_000_000}),
+            json!({"sub": "a", "exp": 1_900_000_000, "nbf": "soon"}),
+            json!({"sub": "a", "exp": 1_900_000_000, "name": "n".repeat(101)}),
+            json!({"sub": "a", "exp": 1_900_000_000, "email": 7}),
+        ] {
+            assert!(
+                matches!(verify(&claims), Err(IdentityError::BadClaim { .. })),
+                "{claims}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_key_or_algorithm_is_refused() {
+        let claims = json!({"sub": "a", "exp": 1_900_000_000});
+        let other_key = sign(
+            Algorithm::HS256,
+            "yet another secret of 32 bytes...",
+            &claims,
+        );
+        let other_algorithm = sign(Algorithm::HS512, SECRET, &claims);
+        // {"alg":"none"} with the same claims and no signature.
+        let unsigned = format!(
+            "eyJhbGciOiJub25lIn0.{}.",
+            other_key.split('.').nth(1).expect("a payload")
+        );
+        for token in [
+            other_key.as_str(),
+            &other_algorithm,
+            &unsigned,
+            "a.b.c",
+            "",
+            "nonsense",
+        ] {
+            assert_eq!(
+                verifier(&[SECRET]).verify_at(token, NOW),
+                Err(IdentityError::BadSignature),
+                "{token}"
+            );
+        }
+        assert_eq!(
+            verifier(&[]).verify_at(&other_key, NOW),
+            Err(IdentityError::NotConfigured)
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! The server's face: requests, sockets, and the rules of who may send them.
+//!
+//! A request passes, from the outside in: [`serve`] (TCP, HTTP/1.1), the trimming of its
+//! trailing slash, `edge` (id, log, security headers, draining, origins), the catching of
+//! panics, the router, extractors (`auth`, `extract`) and at last a handler in `visitor`
+//! or `admin`. Whatever refuses answers with a `problem`.
+
+mod admin;
+mod assets;
+mod auth;
+mod client_addr;
+mod edge;
+mod extract;
+mod health;
+mod identity;
+mod limits;
+mod openapi;
+mod origin;
+mod problem;
+mod serve;
+mod socket;
+mod state;
+mod visitor;
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::normalize_path::NormalizePath;
+
+pub(crate) use problem::Problem;
+pub(crate) use serve::serve;
+pub(crate) use state::{AppParts, AppState};
+
+use crate::protocol::ErrorCode;
+
+/// What answers requests. The path's trailing slash goes before the routes are looked at.
+pub(crate) type Service = NormalizePath<axum::Router>;
+
+/// How often forgotten budgets are swept and measured values folded.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Every route of the server.
+pub(crate) fn router(state: AppState) -> Service {
+    let (api, document) = openapi::build();
+    let router = api
+        .merge(openapi::routes(document))
+        .merge(assets::routes())
+        .merge(socket::routes())
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async |method: Method| Problem::method_not_allowed(&method))
+        .layer(CatchPanicLayer::custom(answer_to_panic))
+        .layer(from_fn_with_state(state.clone(), edge::guard))
+        .layer(from_fn_with_state(state.clone(), edge::observe))
+        .with_state(state);
+    NormalizePath::trim_trailing_slash(router)
+}
+
+/// Sweeps what would pile up otherwise, until the server drains.
+pub(crate) async fn housekeeping(state: AppState) {
+    let mut ticks = tokio::time::interval(HOUSEKEEPING_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while state
+        .drain
+        .run_until_cancelled(ticks.tick())
+        .await
+        .is_some()
+    {
+        state.limits.retain_recent();
+        state.metrics.upkeep();
+    }
+}
+
+fn answer_to_panic(panic: Box<dyn Any + Send>) -> Response {
+    let words = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("(no words)");
+    tracing::error!(panic = words, "a handler panicked");
+    Problem::new(
+        ErrorCode::Internal,
+        "the server made a mistake; its log says more",
+    )
+    .into_response()
+}

@@ -1,0 +1,205 @@
+//! Which web pages may talk to the server.
+//!
+//! Origins are compared as strings, exactly as browsers write them. The server's own
+//! come from the configuration or the listen address, never from a request's `Host`.
+
+use std::net::SocketAddr;
+
+use axum::http::{HeaderMap, header};
+
+use crate::config::ServerConfig;
+
+/// The origins that the server knows.
+#[derive(Debug)]
+pub(crate) struct Origins {
+    own: Vec<String>,
+    allowed: Vec<String>,
+}
+
+/// What a request's `Origin` is to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OriginCheck {
+    /// There is none: not a browser, or a browser's plain navigation.
+    Absent,
+    /// The server's own pages.
+    Own,
+    /// Any other page, `null` and unreadable values included.
+    Foreign,
+}
+
+impl Origins {
+    /// Takes the configuration and the address that is really listened on.
+    pub(crate) fn new(config: &ServerConfig, local_addr: SocketAddr) -> Self {
+        let own = match &config.public_url {
+            Some(url) => vec![url.origin().ascii_serialization()],
+            None if local_addr.ip().is_loopback() => {
+                let mut own = vec![http_origin(&socket_host(local_addr), local_addr.port())];
+                for host in ["127.0.0.1", "localhost", "[::1]"] {
+                    let origin = http_origin(host, local_addr.port());
+                    if !own.contains(&origin) {
+                        own.push(origin);
+                    }
+                }
+                own
+            }
+            None => vec![http_origin(&socket_host(local_addr), local_addr.port())],
+        };
+        Self {
+            own,
+            allowed: config.allowed_origins.clone(),
+        }
+    }
+
+    /// The origin that links are made with: scheme, host and port, without a slash.
+    pub(crate) fn base_url(&self) -> &str {
+        &self.own[0]
+    }
+
+    /// Whether the own origin is https, which decides how the cookie is set.
+    pub(crate) fn is_https(&self) -> bool {
+        self.base_url().starts_with("https://")
+    }
+
+    /// Whether the request comes from an own page, a foreign one, or no page.
+    pub(crate) fn own_origin(&self, headers: &HeaderMap) -> OriginCheck {
+        match origin_of(headers) {
+            None => OriginCheck::Absent,
+            Some(Some(origin)) if self.own.iter().any(|own| own == origin) => OriginCheck::Own,
+            Some(_) => OriginCheck::Foreign,
+        }
+    }
+
+    /// Whether the visitor's side is open to the request: no page, an own one, or one of
+    /// `server.allowed_origins`.
+    pub(crate) fn visitor_origin_allowed(&self, headers: &HeaderMap) -> bool {
+        match self.own_origin(headers) {
+            OriginCheck::Absent | OriginCheck::Own => true,
+            OriginCheck::Foreign => origin_of(headers)
+                .flatten()
+                .is_some_and(|origin| self.allowed.iter().any(|allowed| allowed == origin)),
+        }
+    }
+}
+
+/// The request's `Origin`: absent, or present and perhaps unreadable. Two of them are as
+/// good as an unreadable one, since nobody knows which to believe.
+fn origin_of(headers: &HeaderMap) -> Option<Option<&str>> {
+    let mut values = headers.get_all(header::ORIGIN).iter();
+    let first = values.next()?;
+    if values.next().is_some() {
+        return Some(None);
+    }
+    Some(first.to_str().ok())
+}
+
+fn socket_host(addr: SocketAddr) -> String {
+    match addr {
+        SocketAddr::V4(addr) => addr.ip().to_string(),
+        SocketAddr::V6(addr) => format!("[{}]", addr.ip()),
+    }
+}
+
+/// Browsers leave the scheme's own port out.
+fn http_origin(host: &str, port: u16) -> String {
+    if port == 80 {
+        format!("http://{host}")
+    } else {
+        format!("http://{host}:{port}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn config(public_url: Option<&str>, allowed: &[&str]) -> ServerConfig {
+        ServerConfig {
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            public_url: public_url.map(|url| url.parse().expect("a URL")),
+            allowed_origins: allowed.iter().map(|&origin| origin.to_owned()).collect(),
+            trusted_proxies: Vec::new(),
+            drain_timeout_ms: 10_000,
+        }
+    }
+
+    fn origins(public_url: Option<&str>, listen: &str, allowed: &[&str]) -> Origins {
+        Origins::new(
+            &config(public_url, allowed),
+            listen.parse().expect("an address"),
+        )
+    }
+
+    fn from(origin: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::ORIGIN,
+            HeaderValue::from_str(origin).expect("a header"),
+        );
+        headers
+    }
+
+    #[test]
+    fn on_loopback_all_its_names_are_own() {
+        let origins = origins(None, "127.0.0.1:8001", &[]);
+        for own in [
+            "http://127.0.0.1:8001",
+            "http://localhost:8001",
+            "http://[::1]:8001",
+        ] {
+            assert_eq!(origins.own_origin(&from(own)), OriginCheck::Own, "{own}");
+        }
+        assert_eq!(origins.own_origin(&HeaderMap::new()), OriginCheck::Absent);
+        assert!(!origins.is_https());
+    }
+
+    #[test]
+    fn anything_but_an_exact_match_is_foreign() {
+        let origins = origins(
+            Some("https://chat.example.com/"),
+            "127.0.0.1:8001",
+            &["https://shop.example.com"],
+        );
+        assert_eq!(origins.base_url(), "https://chat.example.com");
+        assert!(origins.is_https());
+        for foreign in [
+            "null",
+            "",
+            "http://127.0.0.1:8001",
+            "http://chat.example.com",
+            "https://chat.example.com:8443",
+            "https://CHAT.example.com",
+            "https://chat.example.com.evil.example",
+            "https://evilchat.example.com",
+            "https://chat.example.com/",
+        ] {
+            assert_eq!(
+                origins.own_origin(&from(foreign)),
+                OriginCheck::Foreign,
+                "{foreign}"
+            );
+            assert!(!origins.visitor_origin_allowed(&from(foreign)), "{foreign}");
+        }
+        let shop = from("https://shop.example.com");
+        assert!(origins.visitor_origin_allowed(&shop));
+        assert_eq!(origins.own_origin(&shop), OriginCheck::Foreign);
+        let mut two = from("https://chat.example.com");
+        two.append(
+            header::ORIGIN,
+            HeaderValue::from_static("https://shop.example.com"),
+        );
+        assert_eq!(origins.own_origin(&two), OriginCheck::Foreign);
+        assert!(!origins.visitor_origin_allowed(&two));
+    }
+
+    #[test]
+    fn beyond_loopback_the_listen_address_alone_is_own() {
+        let origins = origins(None, "192.0.2.1:80", &[]);
+        assert_eq!(origins.base_url(), "http://192.0.2.1");
+        assert_eq!(
+            origins.own_origin(&from("http://localhost")),
+            OriginCheck::Foreign
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! The accept loop: TCP connections in, one task each, all of them waited for at the end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use super::Service;
+use super::client_addr::PeerAddr;
+
+/// A client that sends its headers more slowly is dropped; it also bounds how long an
+/// idle connection is kept.
+const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a request's headers, and of what is buffered in either direction.
+const MAX_BUF_BYTES: usize = 64 * 1024;
+/// How long to wait when the system has no descriptor for the next connection. Nothing
+/// tells when one becomes free, and trying at once would spin.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+
+/// Serves connections until `stop` is cancelled. Then it accepts no more, lets the
+/// connections finish the request that they are at, and returns; `connections` tells when
+/// they have gone. Sockets are not connections any more once they were upgraded.
+///
+/// Cancel the state's `drain` first and `stop` later, so that a load balancer can still
+/// ask `/readyz` in between.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    service: Service,
+    stop: CancellationToken,
+    connections: TaskTracker,
+) {
+    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+        match accepted {
+            Ok((stream, peer)) => {
+                connections.spawn(connection(stream, peer, service.clone(), stop.clone()));
+            }
+            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "cannot accept connections; trying again");
+                let _ = stop
+                    .run_until_cancelled(tokio::time::sleep(ACCEPT_BACKOFF))
+                    .await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    service: Service,
+    stop: CancellationToken,
+) {
+    // Messages are small and wanted at once; a failure to say so costs latency alone.
+    let _ = stream.set_nodelay(true);
+    let handler = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(PeerAddr(peer));
+        service.clone().oneshot(request)
+    });
+    let mut serving = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_READ_TIMEOUT)
+            .max_buf_size(MAX_BUF_BYTES)
+            .serve_connection(TokioIo::new(stream), handler)
+            .with_upgrades()
+    );
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = stop.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        // Clients hang up, time out and speak nonsense all day long.
+        tracing::debug!(%peer, %error, "a connection ended badly");
+    }
+}
+
+fn concerns_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}

@@ -1,0 +1,160 @@
+//! The sockets: frames become writes, events become frames.
+//!
+//! One task per socket. `upgrade` takes the connection over, `hello` finds out who
+//! speaks and where to go on, `session` runs the conversation; `feed` and
+//! `lobby_feed` keep each reader's place in a log, `wire` the limits of the line.
+
+mod feed;
+mod hello;
+mod liveness;
+mod lobby_feed;
+mod manners;
+mod pending;
+mod session;
+mod upgrade;
+mod wire;
+
+use std::pin::Pin;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Request, Response};
+use axum::routing::get;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use self::upgrade::Handshake;
+use self::wire::Wire;
+use super::AppState;
+use super::client_addr;
+use super::limits::SocketGuard;
+use super::origin::OriginCheck;
+use super::problem::Problem;
+use crate::chat::{Side, parse_uuid};
+use crate::protocol::ErrorCode;
+
+/// The addresses of both sockets.
+pub(crate) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/ws/chat", get(visitor_without_room))
+        .route("/ws/chat/{room_id}", get(visitor))
+        .route("/ws/admin/chat", get(agent))
+}
+
+async fn visitor(
+    State(state): State<AppState>,
+    Path(room_id): Path<String>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Problem> {
+    open_visitor(&state, Some(room_id), request)
+}
+
+async fn visitor_without_room(
+    State(state): State<AppState>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Problem> {
+    open_visitor(&state, None, request)
+}
+
+fn open_visitor(
+    state: &AppState,
+    room_id: Option<String>,
+    mut request: Request<Body>,
+) -> Result<Response<Body>, Problem> {
+    if !state.origins.visitor_origin_allowed(request.headers()) {
+        return Err(foreign_origin());
+    }
+    let guard = admit(state, &request)?;
+    let handshake = Handshake::check(&mut request)?;
+    let room_id = room_id.as_deref().and_then(parse_uuid);
+    Ok(take_over(
+        state,
+        handshake,
+        Side::Customer,
+        guard,
+        move |state, wire| Box::pin(hello::visitor(state, wire, room_id)),
+    ))
+}
+
+async fn agent(
+    State(state): State<AppState>,
+    mut request: Request<Body>,
+) -> Result<Response<Body>, Problem> {
+    let origin = state.origins.own_origin(request.headers());
+    if origin == OriginCheck::Foreign {
+        return Err(foreign_origin());
+    }
+    let guard = admit(&state, &request)?;
+    // The cookie speaks for a browser on the console's own pages, and for nobody else.
+    let cookie = (origin == OriginCheck::Own)
+        .then(|| super::auth::cookie_token(&state, request.headers()))
+        .flatten();
+    let handshake = Handshake::check(&mut request)?;
+    Ok(take_over(
+        &state,
+        handshake,
+        Side::Admin,
+        guard,
+        move |state, wire| Box::pin(hello::agent(state, wire, cookie)),
+    ))
+}
+
+fn foreign_origin() -> Problem {
+    let detail =
+        "this page's origin may not connect here; add it to server.allowed_origins if it should";
+    Problem::new(ErrorCode::Forbidden, detail)
+}
+
+/// Limits by address, before anything is paid for.
+fn admit(state: &AppState, request: &Request<Body>) -> Result<SocketGuard, Problem> {
+    let trusted = &state.config.server.trusted_proxies;
+    let address = client_addr::client_ip_of(request.extensions(), request.headers(), trusted);
+    state.limits.check_hello(address)?;
+    state.limits.address_socket(address).ok_or_else(|| {
+        Problem::new(
+            ErrorCode::RateLimited,
+            "too many sockets from this address; close some first",
+        )
+    })
+}
+
+type Talk = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn take_over(
+    state: &AppState,
+    handshake: Handshake,
+    side: Side,
+    guard: SocketGuard,
+    talk: impl FnOnce(AppState, Wire) -> Talk + Send + 'static,
+) -> Response<Body> {
+    let (response, upgrade) = handshake.accept();
+    let counted = Counted::new(state.metrics.sockets(side).clone());
+    let span = tracing::info_span!("socket", id = %Uuid::now_v7(), side = side.as_str());
+    let task_state = state.clone();
+    let task = async move {
+        let _held = (guard, counted);
+        match upgrade.await {
+            Ok(upgraded) => talk(task_state, Wire::new(upgraded).await).await,
+            Err(error) => tracing::debug!(%error, "the connection went before it was upgraded"),
+        }
+    };
+    state.tasks.spawn(task.instrument(span));
+    response
+}
+
+/// Counts a socket for as long as it is there.
+struct Counted(metrics::Gauge);
+
+impl Counted {
+    fn new(gauge: metrics::Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}

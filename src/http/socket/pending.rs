@@ -1,0 +1,112 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::actors::RequestId;
+use crate::chat::{MessageId, RoomId};
+use crate::persistence::RoomOp;
+
+/// Writes of one socket that are not answered yet. At so many it stops reading,
+/// and TCP pushes back on the client.
+pub(super) const CREDITS: usize = 16;
+
+/// The writes of one socket that wait for their answers.
+///
+/// Each is kept until it is answered, so that one whose room has died can be
+/// handed to the next incarnation, once, with the same id.
+#[derive(Debug)]
+pub(super) struct PendingWrites {
+    writes: BTreeMap<RequestId, PendingWrite>,
+    last: u64,
+    timeout: Duration,
+}
+
+/// A write that waits for its answer.
+#[derive(Debug)]
+pub(super) struct PendingWrite {
+    pub(super) room_id: RoomId,
+    pub(super) op: RoomOp,
+    /// The id to answer with, when it is a post.
+    pub(super) message_id: Option<MessageId>,
+    retried: bool,
+    deadline: Instant,
+}
+
+impl PendingWrites {
+    pub(super) fn new(timeout: Duration) -> Self {
+        Self {
+            writes: BTreeMap::new(),
+            last: 0,
+            timeout,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// Whether another write may come in.
+    pub(super) fn has_credit(&self) -> bool {
+        self.writes.len() < CREDITS
+    }
+
+    /// Notes a write and names it.
+    pub(super) fn add(&mut self, room_id: RoomId, op: RoomOp) -> RequestId {
+        self.last += 1;
+        let request = RequestId(self.last);
+        let message_id = match &op {
+            RoomOp::Post(draft) => Some(draft.id),
+            _ => None,
+        };
+        let deadline = Instant::now() + self.timeout;
+        self.writes.insert(
+            request,
+            PendingWrite {
+                room_id,
+                op,
+                message_id,
+                retried: false,
+                deadline,
+            },
+        );
+        request
+    }
+
+    /// The write has been answered. `None` when it was given up before.
+    pub(super) fn take(&mut self, request: RequestId) -> Option<PendingWrite> {
+        self.writes.remove(&request)
+    }
+
+    /// The write was lost with its room. Returns it if it may be tried again,
+    /// which it may once; otherwise it is to be taken.
+    pub(super) fn retry(&mut self, request: RequestId) -> Option<(RoomId, RoomOp)> {
+        let write = self.writes.get_mut(&request)?;
+        if std::mem::replace(&mut write.retried, true) {
+            return None;
+        }
+        Some((write.room_id, write.op.clone()))
+    }
+
+    /// Takes the writes that have waited for too long.
+    pub(super) fn take_overdue(&mut self, now: Instant) -> Vec<PendingWrite> {
+        let overdue: Vec<RequestId> = self
+            .writes
+            .iter()
+            .filter(|(_, write)| write.deadline <= now)
+            .map(|(request, _)| *request)
+            .collect();
+        overdue
+            .into_iter()
+            .filter_map(|request| self.writes.remove(&request))
+            .collect()
+    }
+
+    /// When the next write will have waited for too long. Writes are answered
+    /// in about their order, so the oldest is the next.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.writes
+            .first_key_value()
+            .map(|(_, write)| write.deadline)
+    }
+}

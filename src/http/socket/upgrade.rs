@@ -1,0 +1,121 @@
+use axum::body::Body;
+use axum::http::header::{
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::http::problem::Problem;
+use crate::protocol::{ErrorCode, SUBPROTOCOL};
+
+/// A handshake that is in order.
+pub(super) struct Handshake {
+    upgrade: OnUpgrade,
+    accept_key: String,
+    /// Whether the client offered subprotocols, so that one has to be named.
+    name_subprotocol: bool,
+}
+
+impl Handshake {
+    /// Checks the request. The connection is taken over once the answer is out.
+    pub(super) fn check(request: &mut Request<Body>) -> Result<Self, Problem> {
+        let headers = request.headers();
+        let is_upgrade =
+            has_token(headers, &CONNECTION, "upgrade") && has_token(headers, &UPGRADE, "websocket");
+        let bad = |detail: &str| Problem::new(ErrorCode::Invalid, detail.to_owned());
+        if !is_upgrade {
+            return Err(bad("this address speaks WebSocket only"));
+        }
+        if headers
+            .get(SEC_WEBSOCKET_VERSION)
+            .is_none_or(|version| version != "13")
+        {
+            return Err(bad("the WebSocket version must be 13"));
+        }
+        let Some(key) = headers.get(SEC_WEBSOCKET_KEY) else {
+            return Err(bad("the header Sec-WebSocket-Key is missing"));
+        };
+        let accept_key = derive_accept_key(key.as_bytes());
+        let offered: Vec<&str> = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).collect();
+        if !offered.is_empty() && !offered.contains(&SUBPROTOCOL) {
+            return Err(bad("none of the subprotocols is known; use shoptalk.v1"));
+        }
+        let name_subprotocol = !offered.is_empty();
+        let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
+            return Err(bad("this connection cannot be upgraded"));
+        };
+        Ok(Self {
+            upgrade,
+            accept_key,
+            name_subprotocol,
+        })
+    }
+
+    /// The answer, and the connection to be.
+    pub(super) fn accept(self) -> (Response<Body>, OnUpgrade) {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        let accept_key = HeaderValue::from_str(&self.accept_key).expect("base64 is a header value");
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept_key);
+        if self.name_subprotocol {
+            headers.insert(
+                SEC_WEBSOCKET_PROTOCOL,
+                HeaderValue::from_static(SUBPROTOCOL),
+            );
+        }
+        (response, self.upgrade)
+    }
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|found| found.eq_ignore_ascii_case(token))
+}
+
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|token| !token.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(protocols: Option<&str>) -> Request<Body> {
+        let mut request = Request::builder()
+            .header("connection", "keep-alive, Upgrade")
+            .header("upgrade", "WebSocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        if let Some(protocols) = protocols {
+            request = request.header("sec-websocket-protocol", protocols);
+        }
+        request.body(Body::empty()).expect("a request")
+    }
+
+    #[test]
+    fn unknown_subprotocols_are_refused() {
+        let refusal = Handshake::check(&mut request(Some("graphql-ws, chat")))
+            .err()
+            .expect("refused");
+        assert_eq!(refusal.code, ErrorCode::Invalid);
+        assert!(refusal.detail.contains("subprotocol"), "{}", refusal.detail);
+    }
+
+    #[test]
+    fn a_plain_request_is_told_what_this_is() {
+        let refusal = Handshake::check(&mut Request::new(Body::empty()))
+            .err()
+            .expect("refused");
+        assert!(refusal.detail.contains("WebSocket"), "{}", refusal.detail);
+    }
+}

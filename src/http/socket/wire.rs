@@ -1,0 +1,153 @@
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use crate::chat::limits::FRAME_BYTES;
+use crate::protocol::CloseCode;
+
+/// An idle socket costs its buffers, so they are small; a frame that needs more
+/// gets it for as long as it is there.
+const BUFFER_BYTES: usize = 4 * 1024;
+/// Above the contract's limit, which is checked by hand so that the close code
+/// can be told; below what would let one peer take the memory of many.
+const LIBRARY_FRAME_BYTES: usize = 2 * FRAME_BYTES;
+/// A page of 128 KiB and what else one turn brings must fit.
+const WRITE_BUFFER_BYTES_MAX: usize = 1024 * 1024;
+/// A peer that takes nothing for this long while there is something to take is gone.
+const WRITE_STALL: Duration = Duration::from_secs(20);
+/// A peer that does not even take the close frame.
+const CLOSE_WRITE: Duration = Duration::from_secs(5);
+/// How long the peer may take to answer the close frame.
+const CLOSE_READ: Duration = Duration::from_secs(2);
+
+/// A WebSocket with the limits of the contract.
+pub(super) struct Wire {
+    stream: WebSocketStream<TokioIo<Upgraded>>,
+    /// What follows on the wire is no longer frames.
+    broken: bool,
+}
+
+/// What came in.
+pub(super) enum Incoming {
+    /// A frame to act on.
+    Text(Utf8Bytes),
+    /// A sign of life below the protocol.
+    Alive,
+    /// Something after which the socket closes with this code.
+    Fatal(CloseCode),
+    /// The peer has closed or is gone.
+    Gone,
+}
+
+/// Why frames could not be sent.
+pub(super) enum SendError {
+    /// The peer is gone.
+    Gone,
+    /// The peer takes nothing.
+    Stalled,
+}
+
+impl Wire {
+    pub(super) async fn new(upgraded: Upgraded) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER_BYTES)
+            .write_buffer_size(BUFFER_BYTES)
+            .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
+            .max_message_size(Some(LIBRARY_FRAME_BYTES))
+            .max_frame_size(Some(LIBRARY_FRAME_BYTES));
+        let stream =
+            WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config))
+                .await;
+        Self {
+            stream,
+            broken: false,
+        }
+    }
+
+    /// The next thing from the peer. Cancel safe.
+    pub(super) async fn recv(&mut self) -> Incoming {
+        match self.stream.next().await {
+            Some(Ok(Message::Text(text))) if text.len() > FRAME_BYTES => {
+                Incoming::Fatal(CloseCode::FrameTooLarge)
+            }
+            Some(Ok(Message::Binary(bytes))) if bytes.len() > FRAME_BYTES => {
+                Incoming::Fatal(CloseCode::FrameTooLarge)
+            }
+            Some(Ok(Message::Text(text))) => Incoming::Text(text),
+            Some(Ok(Message::Binary(_))) => Incoming::Fatal(CloseCode::NotThisProtocol),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Incoming::Alive,
+            Some(Ok(Message::Close(_))) | None => Incoming::Gone,
+            Some(Err(error)) => {
+                self.broken = true;
+                match error {
+                    Error::Capacity(CapacityError::MessageTooLong { .. }) => {
+                        Incoming::Fatal(CloseCode::FrameTooLarge)
+                    }
+                    Error::Utf8(_) => Incoming::Fatal(CloseCode::BadUtf8),
+                    Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Incoming::Gone,
+                    Error::Protocol(_) => Incoming::Fatal(CloseCode::BadFraming),
+                    _ => Incoming::Gone,
+                }
+            }
+        }
+    }
+
+    /// Sends frames with one flush.
+    pub(super) async fn send(&mut self, frames: &mut Vec<Utf8Bytes>) -> Result<(), SendError> {
+        for frame in frames.drain(..) {
+            // Each frame makes progress or the peer is stalled; a long page on a
+            // slow line is many frames.
+            let sent = tokio::time::timeout(WRITE_STALL, self.stream.feed(Message::Text(frame)));
+            sent.await
+                .map_err(|_| SendError::Stalled)?
+                .map_err(|_| SendError::Gone)?;
+        }
+        let flushed = tokio::time::timeout(WRITE_STALL, self.stream.flush());
+        flushed
+            .await
+            .map_err(|_| SendError::Stalled)?
+            .map_err(|_| SendError::Gone)
+    }
+
+    /// Closes with a code, and reads on until the peer has seen it: a connection
+    /// dropped with unread bytes in it is reset, and the code lost with it.
+    pub(super) async fn close(mut self, code: CloseCode) {
+        let frame = CloseFrame {
+            code: WireCloseCode::from(code.as_u16()),
+            reason: code.reason().into(),
+        };
+        let sent = async {
+            self.stream.send(Message::Close(Some(frame))).await?;
+            self.stream.flush().await
+        };
+        if !matches!(tokio::time::timeout(CLOSE_WRITE, sent).await, Ok(Ok(()))) {
+            return;
+        }
+        let _ = tokio::time::timeout(CLOSE_READ, async {
+            if !self.broken {
+                while let Some(Ok(_)) = self.stream.next().await {}
+            } else {
+                discard(self.stream.get_mut()).await;
+            }
+        })
+        .await;
+    }
+
+    /// Answers the peer's own close frame.
+    pub(super) async fn finish(mut self) {
+        let _ = tokio::time::timeout(CLOSE_READ, self.stream.close(None)).await;
+    }
+}
+
+async fn discard(stream: &mut (impl AsyncRead + Unpin)) {
+    let mut scratch = [0_u8; 1024];
+    while matches!(stream.read(&mut scratch).await, Ok(bytes) if bytes > 0) {}
+}

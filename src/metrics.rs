@@ -1,0 +1,276 @@
+//! What a running server counts, as `/metrics` tells it to Prometheus.
+//!
+//! The recorder belongs to one server, not to the process, so that two servers in one
+//! test count apart. Handles are registered once and handed to whoever counts.
+
+use std::sync::Arc;
+
+use ::metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+
+use crate::actors::ActorMetrics;
+use crate::chat::Side;
+use crate::persistence::StoreMetrics;
+use crate::protocol::ErrorCode;
+
+const METADATA: Metadata<'static> =
+    Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
+
+/// Seconds: an fsync takes a tenth of a millisecond on a good disk and seconds on a dying one.
+const COMMIT_SECONDS: &[f64] = &[
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0,
+];
+/// Writes that share a commit: powers of two up to the largest batch.
+const COMMIT_ITEMS: &[f64] = &[
+    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0,
+];
+
+/// How a sign-in ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginResult {
+    /// A session was made.
+    Ok,
+    /// A wrong name or password, or a disabled agent.
+    Refused,
+    /// Too many tries.
+    Limited,
+}
+
+impl LoginResult {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::Limited => "limited",
+        }
+    }
+}
+
+/// The counters of one server. Clones share them.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+    visitor_sockets: Gauge,
+    agent_sockets: Gauge,
+    outbox_overflows: Counter,
+    store: StoreMetrics,
+    actors: ActorMetrics,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Metrics")
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Fresh counters, all at zero.
+    pub fn new() -> Self {
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(
+                Matcher::Full("shoptalk_commit_seconds".into()),
+                COMMIT_SECONDS,
+            )
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(
+                    Matcher::Full("shoptalk_commit_items".into()),
+                    COMMIT_ITEMS,
+                )
+            })
+            .expect("the buckets are not empty")
+            .build_recorder();
+        describe(&recorder);
+        let counter =
+            |name: &'static str| recorder.register_counter(&Key::from_static_name(name), &METADATA);
+        let histogram = |name: &'static str| {
+            recorder.register_histogram(&Key::from_static_name(name), &METADATA)
+        };
+        let sockets = |side: &'static str| {
+            let key = Key::from_parts("shoptalk_sockets", vec![Label::new("side", side)]);
+            recorder.register_gauge(&key, &METADATA)
+        };
+        let messages = ["customer", "admin", "system"].map(|sender| {
+            let key = Key::from_parts(
+                "shoptalk_messages_total",
+                vec![Label::new("sender", sender)],
+            );
+            recorder.register_counter(&key, &METADATA)
+        });
+        let inner = Inner {
+            visitor_sockets: sockets("visitor"),
+            agent_sockets: sockets("agent"),
+            outbox_overflows: counter("shoptalk_outbox_overflows_total"),
+            store: StoreMetrics {
+                commit_seconds: histogram("shoptalk_commit_seconds"),
+                commit_items: histogram("shoptalk_commit_items"),
+                commit_failures: counter("shoptalk_commit_failures_total"),
+            },
+            actors: ActorMetrics {
+                rooms_live: recorder
+                    .register_gauge(&Key::from_static_name("shoptalk_rooms_live"), &METADATA),
+                messages,
+                room_restarts: counter("shoptalk_room_restarts_total"),
+                lobby_restarts: counter("shoptalk_lobby_restarts_total"),
+            },
+            handle: recorder.handle(),
+            recorder,
+        };
+        Self(Arc::new(inner))
+    }
+
+    /// What the store measures with.
+    pub fn store(&self) -> StoreMetrics {
+        self.0.store.clone()
+    }
+
+    /// What the actors count with.
+    pub fn actors(&self) -> ActorMetrics {
+        self.0.actors.clone()
+    }
+
+    /// Open sockets of one side.
+    pub fn sockets(&self, side: Side) -> &Gauge {
+        match side {
+            Side::Customer => &self.0.visitor_sockets,
+            Side::Admin => &self.0.agent_sockets,
+        }
+    }
+
+    /// A socket was closed because its outbox was full.
+    pub fn outbox_overflowed(&self) {
+        self.0.outbox_overflows.increment(1);
+    }
+
+    /// A post was answered with an error.
+    pub fn post_refused(&self, reason: ErrorCode) {
+        self.count(
+            "shoptalk_posts_refused_total",
+            vec![Label::new("reason", reason.as_str())],
+        );
+    }
+
+    /// A sign-in was answered.
+    pub fn login(&self, result: LoginResult) {
+        self.count(
+            "shoptalk_logins_total",
+            vec![Label::new("result", result.as_str())],
+        );
+    }
+
+    /// A request was answered. `route` is the route's pattern, never the path that was
+    /// asked for, so that the labels stay few.
+    pub fn http_request(&self, route: &str, status: u16) {
+        self.count(
+            "shoptalk_http_requests_total",
+            vec![
+                Label::new("route", route.to_owned()),
+                Label::new("status", status.to_string()),
+            ],
+        );
+    }
+
+    /// Everything in Prometheus' text format.
+    pub fn render(&self) -> String {
+        self.0.handle.render()
+    }
+
+    /// Folds measured values into their histograms. Call it every few seconds: values
+    /// that nobody fetches would pile up otherwise.
+    pub fn upkeep(&self) {
+        self.0.handle.run_upkeep();
+    }
+
+    fn count(&self, name: &'static str, labels: Vec<Label>) {
+        let key = Key::from_parts(name, labels);
+        self.0
+            .recorder
+            .register_counter(&key, &METADATA)
+            .increment(1);
+    }
+}
+
+fn describe(recorder: &PrometheusRecorder) {
+    for (name, words) in [
+        ("shoptalk_sockets", "Open sockets by side"),
+        ("shoptalk_rooms_live", "Rooms with a live actor"),
+    ] {
+        recorder.describe_gauge(name.into(), None, words.into());
+    }
+    for (name, words) in [
+        (
+            "shoptalk_commit_seconds",
+            "Seconds that a commit took, fsync included",
+        ),
+        ("shoptalk_commit_items", "Writes that shared a commit"),
+    ] {
+        recorder.describe_histogram(name.into(), None, words.into());
+    }
+    for (name, words) in [
+        ("shoptalk_messages_total", "Messages committed, by sender"),
+        (
+            "shoptalk_posts_refused_total",
+            "Posts answered with an error, by its code",
+        ),
+        ("shoptalk_commit_failures_total", "Commits that failed"),
+        (
+            "shoptalk_outbox_overflows_total",
+            "Sockets closed because they read too slowly",
+        ),
+        (
+            "shoptalk_room_restarts_total",
+            "Rooms that failed and were started again",
+        ),
+        (
+            "shoptalk_lobby_restarts_total",
+            "Lobbies that failed and were made anew",
+        ),
+        (
+            "shoptalk_http_requests_total",
+            "Requests answered, by route and status",
+        ),
+        ("shoptalk_logins_total", "Sign-ins, by result"),
+    ] {
+        recorder.describe_counter(name.into(), None, words.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_servers_count_apart_and_histograms_have_buckets() {
+        let (one, other) = (Metrics::new(), Metrics::new());
+        one.store().commit_seconds.record(0.000_3);
+        one.sockets(Side::Customer).increment(1.0);
+        one.login(LoginResult::Ok);
+        one.http_request("/healthz", 200);
+        let text = one.render();
+        for line in [
+            r#"shoptalk_commit_seconds_bucket{le="0.0005"} 1"#,
+            r#"shoptalk_sockets{side="visitor"} 1"#,
+            r#"shoptalk_logins_total{result="ok"} 1"#,
+            r#"shoptalk_http_requests_total{route="/healthz",status="200"} 1"#,
+            r#"shoptalk_messages_total{sender="customer"} 0"#,
+        ] {
+            assert!(text.contains(line), "{line} in\n{text}");
+        }
+        assert!(
+            other
+                .render()
+                .contains(r#"shoptalk_sockets{side="visitor"} 0"#)
+        );
+    }
+}

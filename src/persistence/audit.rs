@@ -1,0 +1,45 @@
+use rusqlite::params;
+
+use super::job::Tx;
+use super::{Actor, AuditAction};
+
+/// Notes what happened, in the transaction in which it happens.
+pub(super) fn note(
+    tx: &Tx<'_>,
+    action: AuditAction,
+    actor: Option<Actor>,
+    subject: Option<String>,
+) -> rusqlite::Result<()> {
+    tx.execute(
+        "INSERT INTO audit (at, action, actor, subject) VALUES (?1, ?2, ?3, ?4)",
+        params![
+            tx.now.0,
+            action_name(action),
+            actor.map(actor_name),
+            subject
+        ],
+    )?;
+    Ok(())
+}
+
+fn action_name(action: AuditAction) -> &'static str {
+    match action {
+        AuditAction::SignIn => "sign_in",
+        AuditAction::SignOut => "sign_out",
+        AuditAction::Setup => "setup",
+        AuditAction::AgentAdded => "agent_added",
+        AuditAction::RoleChanged => "role_changed",
+        AuditAction::AgentDisabled => "agent_disabled",
+        AuditAction::AgentEnabled => "agent_enabled",
+        AuditAction::PasswordChanged => "password_changed",
+        AuditAction::VisitorBlocked => "visitor_blocked",
+    }
+}
+
+fn actor_name(actor: Actor) -> String {
+    match actor {
+        Actor::Agent(id) => id.to_string(),
+        Actor::CommandLine => "command line".into(),
+        Actor::SetupLink => "setup link".into(),
+    }
+}

@@ -1,0 +1,62 @@
+//! Failures on demand, for tests alone.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rusqlite::{Connection, ffi};
+
+/// What tests may switch.
+#[derive(Default)]
+pub(super) struct Hooks {
+    fail_commit: AtomicBool,
+    blur_commit: AtomicBool,
+    pause_index: AtomicBool,
+    kill_writer: AtomicBool,
+    commits: AtomicU64,
+}
+
+impl Hooks {
+    /// The next COMMIT fails before it begins.
+    pub(super) fn fail_next_commit(&self) {
+        self.fail_commit.store(true, Ordering::SeqCst);
+    }
+
+    /// The next COMMIT happens, but reports an error.
+    pub(super) fn blur_next_commit(&self) {
+        self.blur_commit.store(true, Ordering::SeqCst);
+    }
+
+    /// The index stays as it is until it is flushed.
+    pub(super) fn pause_index(&self) {
+        self.pause_index.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn index_paused(&self) -> bool {
+        self.pause_index.load(Ordering::SeqCst)
+    }
+
+    /// The writer's thread panics at its next batch, outside of any item.
+    pub(super) fn kill_writer(&self) {
+        self.kill_writer.store(true, Ordering::SeqCst);
+    }
+
+    /// How many batches were tried.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::SeqCst)
+    }
+
+    /// The error that the writer is to see instead of its COMMIT.
+    pub(super) fn commit_error(&self, conn: &Connection) -> Option<rusqlite::Error> {
+        assert!(!self.kill_writer.load(Ordering::SeqCst), "a test says so");
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        let blurred = self.blur_commit.swap(false, Ordering::SeqCst);
+        if blurred {
+            conn.execute_batch("COMMIT").expect("the commit happens");
+        }
+        (blurred || self.fail_commit.swap(false, Ordering::SeqCst)).then(|| {
+            rusqlite::Error::SqliteFailure(
+                ffi::Error::new(ffi::SQLITE_IOERR),
+                Some("a test says so".into()),
+            )
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! How many bytes things take as JSON, never less than they do.
+
+use crate::chat::{Message, RoomRecord, limits};
+
+/// Bytes of a page left to the frame around it: names, numbers and a whole room.
+const FRAME_SLACK_BYTES: usize = 20 * 1024;
+/// Bytes of messages or summaries in one page, counted by the functions below.
+pub(super) const PAGE_BUDGET_BYTES: usize = limits::PAGE_BYTES - FRAME_SLACK_BYTES;
+/// Bytes of a message but for its texts, names of the fields included.
+const MESSAGE_BYTES: usize = 280;
+/// Bytes of a summary but for its texts, names of the fields included.
+const SUMMARY_BYTES: usize = 900;
+
+/// Bytes of a text as a JSON string without its quotes.
+fn text(text: &str) -> usize {
+    text.bytes()
+        .map(|byte| match byte {
+            b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+            0..0x20 => 6,
+            _ => 1,
+        })
+        .sum()
+}
+
+fn optional(value: Option<&String>) -> usize {
+    value.map_or(0, |value| text(value))
+}
+
+/// Bytes of a message.
+pub(super) fn message(message: &Message) -> usize {
+    MESSAGE_BYTES + text(&message.content) + text(&message.sender_name)
+}
+
+/// Bytes of a room's summary.
+pub(super) fn summary(record: &RoomRecord) -> usize {
+    let room = &record.room;
+    let last = record
+        .last_message
+        .as_ref()
+        .map_or(0, |last| text(&last.content) + text(&last.sender_name));
+    SUMMARY_BYTES
+        + optional(room.customer_name.as_ref())
+        + optional(room.customer_email.as_ref())
+        + optional(room.customer_phone.as_ref())
+        + optional(room.user.as_ref())
+        + optional(room.page_url.as_ref())
+        + last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{SenderType, SystemEvent, Timestamp};
+    use uuid::Uuid;
+
+    #[test]
+    fn the_estimate_is_never_below_the_truth() {
+        for content in ["a", "\u{1}\u{2}", "\"\\\n\t", "ä€😀", "\u{7f}\u{2028}"] {
+            let sample = Message {
+                id: Uuid::now_v7(),
+                room_id: Uuid::now_v7(),
+                seq: u64::MAX,
+                sender_type: SenderType::Customer,
+                sender_name: content.repeat(20),
+                content: content.repeat(500),
+                event: Some(SystemEvent::Reopened),
+                is_read: false,
+                created_at: Timestamp(0),
+            };
+            let real = serde_json::to_string(&sample).expect("it serialises").len();
+            assert!(message(&sample) >= real, "{content:?}");
+            assert!(message(&sample) < real + MESSAGE_BYTES, "{content:?}");
+        }
+    }
+}

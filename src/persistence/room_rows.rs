@@ -1,0 +1,222 @@
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
+
+use super::codes::{self, int, uint};
+use super::job::Tx;
+use crate::chat::{LastMessage, Room, RoomId, RoomRecord, Timestamp, VisitorId};
+
+/// A room with the keys that only the store knows.
+#[derive(Debug, Clone)]
+pub(super) struct RoomRow {
+    /// The room's number in other tables.
+    pub(super) pk: i64,
+    /// The global number of the newest message.
+    pub(super) last_n: Option<i64>,
+    /// The global number of the oldest unanswered customer message.
+    pub(super) waiting_n: Option<i64>,
+    /// Everything else.
+    pub(super) record: RoomRecord,
+}
+
+/// What every query of rooms begins with. CROSS keeps the rooms in front, whose
+/// indices give the order. A visitor's user and block stand with
+/// the visitor alone, so they cannot differ between rooms.
+const SELECT: &str = "SELECT r.pk, r.last_n, r.waiting_n, r.id, r.status, r.customer_name,
+    r.customer_email, r.customer_phone, v.user, r.page_url, r.created_at, r.updated_at,
+    r.last_message_at, r.last_seq, r.customer_read_seq, r.admin_read_seq, r.visitor, v.blocked,
+    r.signed, r.version, r.change, r.unread_count, r.waiting_since, r.last_sender_type,
+    r.last_sender_name, r.last_content
+  FROM rooms r CROSS JOIN visitors v ON v.id = r.visitor ";
+
+/// A query of rooms: what comes after FROM, with `r` for the room and `v` for its visitor.
+fn prepare<'c>(conn: &'c Connection, rest: &str) -> rusqlite::Result<CachedStatement<'c>> {
+    conn.prepare_cached(&[SELECT, rest].concat())
+}
+
+/// The rooms of a query, in its order.
+pub(super) fn query(
+    conn: &Connection,
+    rest: &str,
+    params: impl Params,
+) -> rusqlite::Result<Vec<RoomRow>> {
+    prepare(conn, rest)?.query_map(params, read)?.collect()
+}
+
+/// One room by its id.
+pub(super) fn by_id(conn: &Connection, id: RoomId) -> rusqlite::Result<Option<RoomRow>> {
+    prepare(conn, "WHERE r.id = ?1")?
+        .query_row([id], read)
+        .optional()
+}
+
+/// One room by its number.
+pub(super) fn by_pk(conn: &Connection, pk: i64) -> rusqlite::Result<Option<RoomRow>> {
+    prepare(conn, "WHERE r.pk = ?1")?
+        .query_row([pk], read)
+        .optional()
+}
+
+/// All rooms of a visitor, oldest first.
+pub(super) fn of_visitor(conn: &Connection, visitor: VisitorId) -> rusqlite::Result<Vec<RoomRow>> {
+    query(conn, "WHERE r.visitor = ?1 ORDER BY r.pk", [visitor])
+}
+
+fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    row.get(column).map(Timestamp)
+}
+
+fn optional_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp))
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<RoomRow> {
+    let room = Room {
+        id: row.get(3)?,
+        status: codes::status(row, 4)?,
+        customer_name: row.get(5)?,
+        customer_email: row.get(6)?,
+        customer_phone: row.get(7)?,
+        user: row.get(8)?,
+        page_url: row.get(9)?,
+        created_at: time(row, 10)?,
+        updated_at: time(row, 11)?,
+        last_message_at: optional_time(row, 12)?,
+        last_seq: uint(row, 13)?,
+        customer_read_seq: uint(row, 14)?,
+        admin_read_seq: uint(row, 15)?,
+    };
+    let last_message = match room.last_message_at {
+        Some(created_at) => Some(LastMessage {
+            seq: room.last_seq,
+            sender_type: codes::sender(row, 23)?,
+            sender_name: row.get(24)?,
+            content: row.get(25)?,
+            created_at,
+        }),
+        None => None,
+    };
+    Ok(RoomRow {
+        pk: row.get(0)?,
+        last_n: row.get(1)?,
+        waiting_n: row.get(2)?,
+        record: RoomRecord {
+            room,
+            visitor_id: row.get(16)?,
+            blocked: row.get(17)?,
+            signed: codes::signed(row, 18)?,
+            version: uint(row, 19)?,
+            change: row
+                .get::<_, Option<i64>>(20)?
+                .map_or(0, |change| u64::try_from(change).unwrap_or(0)),
+            unread_count: uint(row, 21)?,
+            waiting_since: optional_time(row, 22)?,
+            last_message,
+        },
+    })
+}
+
+/// Adds a room and returns its number.
+pub(super) fn insert(tx: &Tx<'_>, record: &RoomRecord) -> rusqlite::Result<i64> {
+    let room = &record.room;
+    tx.execute(
+        "INSERT INTO rooms (id, visitor, status, customer_name, customer_email, customer_phone,
+             page_url, signed, created_at, updated_at, last_seq, customer_read_seq,
+             admin_read_seq, unread_count, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, 0, 0, ?11)",
+        params![
+            room.id,
+            record.visitor_id,
+            codes::status_code(room.status),
+            room.customer_name,
+            room.customer_email,
+            room.customer_phone,
+            room.page_url,
+            codes::signed_code(record.signed),
+            room.created_at.0,
+            room.updated_at.0,
+            int(record.version),
+        ],
+    )?;
+    Ok(tx.conn.last_insert_rowid())
+}
+
+/// Writes a changed room back. A listed one gets the next place in the order of
+/// changes, and the counts follow its status.
+pub(super) fn update(
+    tx: &mut Tx<'_>,
+    before: &RoomRecord,
+    row: &mut RoomRow,
+) -> rusqlite::Result<()> {
+    let record = &mut row.record;
+    if before.is_listed() {
+        let count = tx.state.counts.of_mut(before.room.status);
+        *count = count.saturating_sub(1);
+    }
+    if record.is_listed() {
+        *tx.state.counts.of_mut(record.room.status) += 1;
+        record.change = tx.state.next_change();
+    }
+    let room = &record.room;
+    let last = record.last_message.as_ref();
+    tx.execute(
+        "UPDATE rooms SET status = ?2, updated_at = ?3, last_seq = ?4, customer_read_seq = ?5,
+             admin_read_seq = ?6, unread_count = ?7, waiting_since = ?8, version = ?9,
+             change = ?10, last_n = ?11, last_message_at = ?12, last_sender_type = ?13,
+             last_sender_name = ?14, last_content = ?15, waiting_n = ?16
+         WHERE pk = ?1",
+        params![
+            row.pk,
+            codes::status_code(room.status),
+            room.updated_at.0,
+            int(room.last_seq),
+            int(room.customer_read_seq),
+            int(room.admin_read_seq),
+            int(record.unread_count),
+            record.waiting_since.map(|since| since.0),
+            int(record.version),
+            record.is_listed().then(|| int(record.change)),
+            row.last_n,
+            room.last_message_at.map(|at| at.0),
+            last.map(|last| codes::sender_code(last.sender_type)),
+            last.map(|last| last.sender_name.as_str()),
+            last.map(|last| last.content.as_str()),
+            row.waiting_n,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Writes a room's details, which [`update`] leaves alone because most changes do.
+pub(super) fn update_details(tx: &Tx<'_>, row: &RoomRow) -> rusqlite::Result<()> {
+    let room = &row.record.room;
+    tx.execute(
+        "UPDATE rooms SET customer_name = ?2, customer_email = ?3, customer_phone = ?4,
+             page_url = ?5, signed = ?6
+         WHERE pk = ?1",
+        params![
+            row.pk,
+            room.customer_name,
+            room.customer_email,
+            room.customer_phone,
+            room.page_url,
+            codes::signed_code(row.record.signed),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Writes whose room it is.
+pub(super) fn update_visitor(tx: &Tx<'_>, row: &RoomRow) -> rusqlite::Result<()> {
+    tx.execute(
+        "UPDATE rooms SET visitor = ?2 WHERE pk = ?1",
+        params![row.pk, row.record.visitor_id],
+    )?;
+    Ok(())
+}
+
+/// How SQLite goes about a query of rooms.
+#[cfg(test)]
+pub(super) fn plan(conn: &Connection, rest: &str) -> rusqlite::Result<Vec<String>> {
+    conn.prepare(&["EXPLAIN QUERY PLAN ", SELECT, rest].concat())?
+        .query_map([], |row| row.get(3))?
+        .collect()
+}

@@ -1,0 +1,264 @@
+use std::collections::HashSet;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::codes::int;
+use super::cursor::Cursor;
+use super::failure::Trouble;
+use super::room_rows::{self, RoomRow};
+use super::state::State;
+use super::words::Words;
+use super::{SearchHit, SearchPage, SearchQuery, Store, WriteError};
+
+/// Cursor of a search: the newest number when it began, and the last one seen.
+const SEARCH: char = 's';
+/// Matches that a search looks at, at most, from its newest one on. It makes a
+/// common word as cheap as a rare one.
+const MATCHES: usize = 10_000;
+
+impl Store {
+    /// Rooms in which one message, or the customer's name and address, has every
+    /// word, by their newest match. A message is findable within 2 s of its commit.
+    /// Refused with `BadCursor`.
+    pub async fn search(&self, query: SearchQuery) -> Result<SearchPage, WriteError> {
+        self.readers()
+            .try_read(move |conn| search(conn, &query))
+            .await
+    }
+}
+
+/// Every page walks again from where the search began: only so it can know which
+/// rooms were on an earlier one. The bound on matches keeps that cheap.
+fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, Trouble> {
+    let mut page = SearchPage {
+        hits: Vec::new(),
+        next: None,
+        truncated: false,
+    };
+    let (newest, seen_until) = match &query.cursor {
+        Some(cursor) => {
+            let cursor = Cursor::decode(cursor, &[(SEARCH, 2)])?;
+            (cursor.keys[0], cursor.keys[1])
+        }
+        None => (int(State::load(conn)?.n), i64::MAX),
+    };
+    let Some(words) = Words::parse(&query.words) else {
+        return Ok(page);
+    };
+    let mut statement = conn.prepare_cached(
+        "SELECT rowid, room, seq FROM search
+         WHERE search MATCH ?1 AND rowid <= ?2 ORDER BY rowid DESC",
+    )?;
+    let mut matches = statement.query(params![words.query(), newest])?;
+    let mut rooms = HashSet::new();
+    let mut looked_at = 0;
+    let mut last_n = seen_until;
+    while let Some(row) = matches.next()? {
+        if looked_at == MATCHES {
+            page.truncated = true;
+            break;
+        }
+        looked_at += 1;
+        let (n, pk, seq): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if !rooms.insert(pk) || n >= seen_until {
+            continue;
+        }
+        let Some(room) = room_rows::by_pk(conn, pk)? else {
+            continue;
+        };
+        if query
+            .status
+            .is_some_and(|status| room.record.room.status != status)
+        {
+            continue;
+        }
+        if page.hits.len() == query.limit {
+            page.next = Some(Cursor::encode(SEARCH, &[newest, last_n]));
+            break;
+        }
+        last_n = n;
+        page.hits.push(hit(conn, &words, room, seq)?);
+    }
+    Ok(page)
+}
+
+fn hit(conn: &Connection, words: &Words, room: RoomRow, seq: i64) -> rusqlite::Result<SearchHit> {
+    let seq = u64::try_from(seq).unwrap_or(0);
+    let text = if seq == 0 {
+        let room = &room.record.room;
+        [&room.customer_name, &room.customer_email]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(" · ")
+    } else {
+        content(conn, room.pk, seq)?
+    };
+    Ok(SearchHit {
+        snippet: words.snippet(&text),
+        seq: (seq > 0).then_some(seq),
+        record: room.record,
+    })
+}
+
+fn content(conn: &Connection, pk: i64, seq: u64) -> rusqlite::Result<String> {
+    let content = conn
+        .prepare_cached("SELECT content FROM messages WHERE room = ?1 AND seq = ?2")?
+        .query_row(params![pk, int(seq)], |row| row.get(0))
+        .optional()?;
+    Ok(content.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::*;
+    use crate::chat::{DetailsPatch, RoomId, Sender, Status};
+
+    fn query(words: &str) -> SearchQuery {
+        SearchQuery {
+            words: words.into(),
+            status: None,
+            cursor: None,
+            limit: 50,
+        }
+    }
+
+    async fn find(bench: &Bench, words: &str) -> Vec<(RoomId, Option<u64>)> {
+        let page = bench.search(query(words)).await.expect("it searches");
+        assert_eq!((page.next, page.truncated), (None, false));
+        page.hits
+            .into_iter()
+            .map(|hit| (hit.record.room.id, hit.seq))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn words_are_found_all_of_them_and_the_last_as_a_prefix() {
+        let bench = Bench::new();
+        let one = bench.new_room("Ann Smith").await;
+        let two = bench.new_room("Bob").await;
+        bench.ask(one, "Where is my Päckchen? \"AND\" so on").await;
+        bench.ask(two, "my parcel, no. 4-711").await;
+        bench.answer(two, "it is on its way").await;
+        bench.flush_search_index().await.expect("indexed");
+        assert_eq!(find(&bench, "packchen").await, [(one, Some(1))]);
+        assert_eq!(find(&bench, "my").await, [(two, Some(1)), (one, Some(1))]);
+        assert_eq!(find(&bench, "my pac").await, [(one, Some(1))]);
+        assert_eq!(
+            find(&bench, "pac my").await,
+            [],
+            "only the last is a prefix"
+        );
+        assert_eq!(find(&bench, "AND").await, [(one, Some(1))]);
+        assert_eq!(find(&bench, "my OR").await, []);
+        assert_eq!(find(&bench, "4-71").await, [(two, Some(1))]);
+        assert_eq!(find(&bench, "mia").await, [(two, Some(2))]);
+        assert_eq!(find(&bench, "smith").await.len(), 1);
+        for odd in ["\"", "*", "NEAR(", "body:my", "^", "a\0b", "(((", ""] {
+            let _ = find(&bench, odd).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn changed_details_are_found_and_the_old_ones_are_not() {
+        let bench = Bench::new();
+        let room = bench.new_room("Ann").await;
+        bench.answer(room, "hello").await;
+        bench.flush_search_index().await.expect("indexed");
+        assert_eq!(find(&bench, "ann").await, [(room, None)]);
+        let patch = DetailsPatch {
+            name: Some(Some("Zoe".into())),
+            email: Some(Some("zoe@example.com".into())),
+            ..DetailsPatch::default()
+        };
+        bench
+            .apply(room, RoomOp::SetDetails(patch))
+            .await
+            .expect("changed");
+        bench.flush_search_index().await.expect("indexed");
+        assert_eq!(find(&bench, "ann").await, []);
+        let page = bench.search(query("zoe@example.com")).await.expect("found");
+        assert_eq!(page.hits[0].snippet, "Zoe · zoe@example.com");
+    }
+
+    #[tokio::test]
+    async fn pages_show_every_room_once_and_heed_the_status() {
+        let bench = Bench::new();
+        let mut rooms = Vec::new();
+        for number in 0..7 {
+            let room = bench.new_room("Ann").await;
+            bench.ask(room, &format!("needle {number}")).await;
+            rooms.push(room);
+        }
+        for room in &rooms {
+            bench.ask(*room, "needle again").await;
+        }
+        let close = RoomOp::SetStatus {
+            status: Status::Closed,
+            by: Sender::Customer,
+        };
+        bench.apply(rooms[3], close).await.expect("closed");
+        bench.flush_search_index().await.expect("indexed");
+        let mut found = Vec::new();
+        let mut search = SearchQuery {
+            status: Some(Status::Waiting),
+            limit: 2,
+            ..query("needle")
+        };
+        loop {
+            let page = bench.search(search.clone()).await.expect("it searches");
+            found.extend(page.hits.iter().map(|hit| hit.record.room.id));
+            // What comes in between belongs to a new search.
+            bench.ask(rooms[0], "needle in between").await;
+            bench.flush_search_index().await.expect("indexed");
+            let Some(next) = page.next else { break };
+            search.cursor = Some(next);
+        }
+        rooms.remove(3);
+        rooms.reverse();
+        assert_eq!(found, rooms);
+        search.cursor = Some("nonsense".into());
+        assert_eq!(
+            bench.search(search).await.err(),
+            Some(Refusal::BadCursor.into())
+        );
+    }
+
+    #[tokio::test]
+    async fn the_index_is_complete_after_a_crash() {
+        let bench = Bench::new();
+        bench.hooks().pause_index();
+        let room = bench.new_room("Ann").await;
+        for number in 0..1_500 {
+            drop(bench.submit_op(room, RoomOp::Post(question(&format!("word{number}")))));
+            if number % 500 == 499 {
+                bench.canary().await.expect("committed");
+            }
+        }
+        assert_eq!(find(&bench, "word0").await, []);
+        let bench = bench.reopened();
+        bench.flush_search_index().await.expect("indexed");
+        assert_eq!(find(&bench, "word0").await, [(room, Some(1))]);
+        assert_eq!(find(&bench, "word1499").await, [(room, Some(1500))]);
+        let page = bench.search(query("word")).await.expect("found");
+        assert_eq!((page.hits.len(), page.truncated), (1, false));
+    }
+
+    #[tokio::test]
+    async fn a_common_word_stops_at_the_bound() {
+        let bench = Bench::new();
+        let room = bench.new_room("Ann").await;
+        for number in 0..=super::MATCHES {
+            drop(bench.submit_op(room, RoomOp::Post(question("same"))));
+            if number % 500 == 0 {
+                bench.canary().await.expect("committed");
+            }
+        }
+        bench.flush_search_index().await.expect("indexed");
+        let page = bench.search(query("same")).await.expect("found");
+        assert_eq!(page.hits.len(), 1);
+        assert!(page.truncated);
+    }
+}

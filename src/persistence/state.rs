@@ -1,0 +1,94 @@
+use rusqlite::{Connection, params};
+
+use super::Head;
+use super::codes::{int, uint};
+use crate::chat::Counts;
+
+/// The numbers that move in step with every commit. They are read at BEGIN and
+/// written before COMMIT, so a rollback takes them back and other processes'
+/// changes are seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct State {
+    /// The newest place in the order of all changes of listed rooms.
+    pub(super) change: u64,
+    /// The newest number of a message or an index entry.
+    pub(super) n: u64,
+    /// Listed rooms by status.
+    pub(super) counts: Counts,
+    /// Grows with every change of agents and ended session.
+    pub(super) auth_version: u64,
+    /// Every change up to here is in the text index.
+    pub(super) indexed_change: u64,
+    /// Commits of the process that holds the lock.
+    pub(super) server_commits: u64,
+    /// Commits of other processes.
+    pub(super) tool_commits: u64,
+}
+
+impl State {
+    /// Reads the state row.
+    pub(super) fn load(conn: &Connection) -> rusqlite::Result<Self> {
+        conn.prepare_cached(
+            "SELECT change, n, waiting, active, closed, auth_version, indexed_change,
+                    server_commits, tool_commits
+             FROM state",
+        )?
+        .query_row([], |row| {
+            Ok(Self {
+                change: uint(row, 0)?,
+                n: uint(row, 1)?,
+                counts: Counts {
+                    waiting: uint(row, 2)?,
+                    active: uint(row, 3)?,
+                    closed: uint(row, 4)?,
+                },
+                auth_version: uint(row, 5)?,
+                indexed_change: uint(row, 6)?,
+                server_commits: uint(row, 7)?,
+                tool_commits: uint(row, 8)?,
+            })
+        })
+    }
+
+    /// Writes the state row.
+    pub(super) fn save(&self, conn: &Connection) -> rusqlite::Result<()> {
+        conn.prepare_cached(
+            "UPDATE state SET change = ?1, n = ?2, waiting = ?3, active = ?4, closed = ?5,
+                    auth_version = ?6, indexed_change = ?7, server_commits = ?8,
+                    tool_commits = ?9",
+        )?
+        .execute(params![
+            int(self.change),
+            int(self.n),
+            int(self.counts.waiting),
+            int(self.counts.active),
+            int(self.counts.closed),
+            int(self.auth_version),
+            int(self.indexed_change),
+            int(self.server_commits),
+            int(self.tool_commits),
+        ])?;
+        Ok(())
+    }
+
+    /// What the world may know of it.
+    pub(super) fn head(&self) -> Head {
+        Head {
+            change: self.change,
+            counts: self.counts,
+            auth_version: self.auth_version,
+        }
+    }
+
+    /// The next place in the order of changes.
+    pub(super) fn next_change(&mut self) -> u64 {
+        self.change += 1;
+        self.change
+    }
+
+    /// The next number of a message.
+    pub(super) fn next_n(&mut self) -> u64 {
+        self.n += 1;
+        self.n
+    }
+}

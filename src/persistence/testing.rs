@@ -1,0 +1,177 @@
+//! What the store's tests share.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::*;
+use crate::chat::{Details, Draft, Message, MessageId, RoomId, Sender};
+
+/// Options for a store in `directory`.
+pub(super) fn options(directory: &TempDir) -> StoreOptions {
+    StoreOptions {
+        data_dir: directory.path().to_owned(),
+        synchronous: Synchronous::Normal,
+        exclusive: true,
+        queue_items: 1_000,
+        batch_items: 100,
+        readers: 2,
+        metrics: StoreMetrics::default(),
+    }
+}
+
+/// Holds the writer up until it is dropped.
+pub(super) struct Hold {
+    _release: std::sync::mpsc::Sender<()>,
+}
+
+/// A store in a directory of its own.
+pub(super) struct Bench {
+    pub(super) store: Store,
+    pub(super) directory: TempDir,
+}
+
+impl std::ops::Deref for Bench {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl Bench {
+    pub(super) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(super) fn with(change: impl FnOnce(&mut StoreOptions)) -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let mut options = options(&directory);
+        change(&mut options);
+        let store = Store::open(options).expect("the store opens");
+        Self { store, directory }
+    }
+
+    /// Makes the writer wait inside a transaction.
+    pub(super) async fn hold(&self) -> Hold {
+        let (release, released) = std::sync::mpsc::channel();
+        let (begun, begins) = oneshot::channel();
+        self.submit(
+            move |_| {
+                let _ = begun.send(());
+                let _ = released.recv();
+                Ok(())
+            },
+            Box::new(|_| {}),
+        );
+        begins.await.expect("the writer takes it");
+        Hold { _release: release }
+    }
+
+    /// Ends the store without a farewell and opens the directory again.
+    pub(super) fn reopened(self) -> Self {
+        let Self { store, directory } = self;
+        drop(store);
+        let store = Store::open(options(&directory)).expect("the store opens again");
+        Self { store, directory }
+    }
+
+    /// Does something to a room and waits for it.
+    pub(super) async fn apply(&self, room: RoomId, op: RoomOp) -> Result<RoomCommit, WriteError> {
+        self.submit_op(room, op).await.expect("it is answered")
+    }
+
+    /// Queues something for a room without waiting.
+    pub(super) fn submit_op(
+        &self,
+        room: RoomId,
+        op: RoomOp,
+    ) -> oneshot::Receiver<Result<RoomCommit, WriteError>> {
+        let (answer, answered) = oneshot::channel();
+        self.write_room(
+            room,
+            op,
+            Box::new(move |result| {
+                let _ = answer.send(result);
+            }),
+        );
+        answered
+    }
+
+    /// A new anonymous visitor's room.
+    pub(super) async fn new_room(&self, name: &str) -> RoomId {
+        let details = Details {
+            name: Some(name.to_owned()),
+            ..Details::default()
+        };
+        let opened = self.open_room(anonymous(details)).await.expect("it opens");
+        opened.record.room.id
+    }
+
+    /// Posts as the customer and returns the message.
+    pub(super) async fn ask(&self, room: RoomId, content: &str) -> Message {
+        posted(self.apply(room, RoomOp::Post(question(content))).await)
+    }
+
+    /// Posts as an agent and returns the message.
+    pub(super) async fn answer(&self, room: RoomId, content: &str) -> Message {
+        posted(self.apply(room, RoomOp::Post(reply(content))).await)
+    }
+}
+
+/// The message that a post has appended.
+pub(super) fn posted(result: Result<RoomCommit, WriteError>) -> Message {
+    match result.expect("it is committed").effect {
+        Effect::Posted(message) => message,
+        other => panic!("it was posted, not {other:?}"),
+    }
+}
+
+/// A request of somebody unknown.
+pub(super) fn anonymous(details: Details) -> OpenRoom {
+    OpenRoom {
+        token: None,
+        identity: None,
+        details,
+        fresh_token: token(),
+    }
+}
+
+/// A hash that nobody else has.
+pub(super) fn token() -> TokenHash {
+    let mut hash = [0; 32];
+    hash[..16].copy_from_slice(Uuid::new_v4().as_bytes());
+    TokenHash(hash)
+}
+
+pub(super) fn question(content: &str) -> Draft {
+    draft(Uuid::now_v7(), Sender::Customer, content)
+}
+
+pub(super) fn reply(content: &str) -> Draft {
+    let sender = Sender::Admin {
+        display_name: "Mia".into(),
+    };
+    draft(Uuid::now_v7(), sender, content)
+}
+
+pub(super) fn draft(id: MessageId, sender: Sender, content: &str) -> Draft {
+    Draft {
+        id,
+        sender,
+        content: content.to_owned(),
+    }
+}
+
+/// A room's record, read anew.
+pub(super) async fn record(store: &Store, room: RoomId) -> Arc<crate::chat::RoomRecord> {
+    Arc::new(
+        store
+            .room(room)
+            .await
+            .expect("it reads")
+            .expect("it is there"),
+    )
+}

@@ -1,0 +1,187 @@
+//! What somebody typed into the search box, as a query of the text index.
+
+/// Characters of what was typed that are looked at.
+const TYPED_CHARS: usize = 400;
+/// Words of it that are looked for.
+const WORDS: usize = 16;
+/// Characters of a snippet.
+const SNIPPET_CHARS: usize = 160;
+/// Characters of a snippet that stand before the match.
+const LEAD_CHARS: usize = 40;
+
+/// The words of a search. All must occur, the last one as a prefix.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Words {
+    words: Vec<String>,
+}
+
+impl Words {
+    /// The words of `typed`, or `None` when there is nothing to look for. What has
+    /// neither letters nor digits is no word.
+    pub(super) fn parse(typed: &str) -> Option<Self> {
+        let typed: String = typed.chars().take(TYPED_CHARS).collect();
+        let words: Vec<String> = typed
+            .split(|char: char| char.is_whitespace() || char == '\0')
+            .filter(|word| word.chars().any(char::is_alphanumeric))
+            .take(WORDS)
+            .map(str::to_owned)
+            .collect();
+        (!words.is_empty()).then_some(Self { words })
+    }
+
+    /// The query. Every word is quoted, so that operators are plain text.
+    pub(super) fn query(&self) -> String {
+        let quoted: Vec<String> = self
+            .words
+            .iter()
+            .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
+            .collect();
+        format!("{} *", quoted.join(" AND "))
+    }
+
+    /// The text around the first match in `text`, or its beginning when the words
+    /// are found elsewhere. Plain text on one line.
+    pub(super) fn snippet(&self, text: &str) -> String {
+        let chars: Vec<char> = text
+            .chars()
+            .map(|char| if char.is_control() { ' ' } else { char })
+            .collect();
+        let found = self.find(&chars).unwrap_or(0);
+        let from = if chars.len() <= SNIPPET_CHARS {
+            0
+        } else {
+            let latest = chars.len() - SNIPPET_CHARS;
+            begin_of_word(&chars, found.saturating_sub(LEAD_CHARS).min(latest), found)
+        };
+        let until = chars.len().min(from + SNIPPET_CHARS);
+        let mut snippet = String::new();
+        if from > 0 {
+            snippet.push('…');
+        }
+        snippet.extend(&chars[from..until]);
+        if until < chars.len() {
+            snippet.push('…');
+        }
+        snippet
+    }
+
+    /// Where the first word of `text` begins that one of the words matches.
+    fn find(&self, text: &[char]) -> Option<usize> {
+        let last = self.words.len() - 1;
+        let wanted: Vec<(Vec<char>, bool)> = self
+            .words
+            .iter()
+            .enumerate()
+            .flat_map(|(place, word)| {
+                let parts: Vec<&str> = word
+                    .split(|char: char| !char.is_alphanumeric())
+                    .filter(|part| !part.is_empty())
+                    .collect();
+                let end = parts.len().saturating_sub(1);
+                parts
+                    .into_iter()
+                    .enumerate()
+                    .map(move |(part_place, part)| {
+                        let is_prefix = place == last && part_place == end;
+                        (part.chars().map(fold).collect(), is_prefix)
+                    })
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        let mut at = 0;
+        while at < text.len() {
+            if !text[at].is_alphanumeric() {
+                at += 1;
+                continue;
+            }
+            let end = text[at..]
+                .iter()
+                .position(|char| !char.is_alphanumeric())
+                .map_or(text.len(), |length| at + length);
+            let word: Vec<char> = text[at..end].iter().copied().map(fold).collect();
+            let matches = wanted
+                .iter()
+                .any(|(part, is_prefix)| word == *part || (*is_prefix && word.starts_with(part)));
+            if matches {
+                return Some(at);
+            }
+            at = end;
+        }
+        None
+    }
+}
+
+/// The first beginning of a word in `from..=until`, so that no snippet starts in
+/// the middle of one.
+fn begin_of_word(text: &[char], from: usize, until: usize) -> usize {
+    if from == 0 {
+        return 0;
+    }
+    (from..until)
+        .find(|&at| text[at - 1].is_whitespace())
+        .unwrap_or(from)
+}
+
+/// A letter without case and accent, nearly as the index sees it: what it misses
+/// moves a snippet, and loses no match.
+fn fold(char: char) -> char {
+    let lower = char.to_lowercase().next().unwrap_or(char);
+    match lower {
+        'à'..='å' | 'ā' | 'ă' | 'ą' => 'a',
+        'ç' | 'ć' | 'ĉ' | 'ċ' | 'č' => 'c',
+        'ď' => 'd',
+        'è'..='ë' | 'ē' | 'ĕ' | 'ė' | 'ę' | 'ě' => 'e',
+        'ĝ' | 'ğ' | 'ġ' | 'ģ' => 'g',
+        'ì'..='ï' | 'ĩ' | 'ī' | 'ĭ' | 'į' => 'i',
+        'ñ' | 'ń' | 'ņ' | 'ň' => 'n',
+        'ò'..='ö' | 'ō' | 'ŏ' | 'ő' => 'o',
+        'ŕ' | 'ŗ' | 'ř' => 'r',
+        'ś' | 'ŝ' | 'ş' | 'š' => 's',
+        'ţ' | 'ť' => 't',
+        'ù'..='ü' | 'ũ' | 'ū' | 'ŭ' | 'ů' | 'ű' | 'ų' => 'u',
+        'ý' | 'ÿ' => 'y',
+        'ź' | 'ż' | 'ž' => 'z',
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(typed: &str) -> Words {
+        Words::parse(typed).expect("there are words")
+    }
+
+    #[test]
+    fn operators_and_quotes_are_plain_text() {
+        assert_eq!(words("a OR b").query(), r#""a" AND "OR" AND "b" *"#);
+        assert_eq!(words(r#"say "hi"#).query(), r#""say" AND """hi" *"#);
+        assert_eq!(words("  - foo-bar ** ").query(), r#""foo-bar" *"#);
+        for nothing in ["", "   ", "* - \"", "\0"] {
+            assert_eq!(Words::parse(nothing), None, "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_snippet_shows_the_first_match() {
+        let text = format!(
+            "{} where is my Päckchen\nnow {}",
+            "bla ".repeat(80),
+            "x ".repeat(200)
+        );
+        let snippet = words("packch").snippet(&text);
+        assert!(snippet.contains("my Päckchen now"), "{snippet}");
+        assert!(snippet.starts_with('…') && snippet.ends_with('…'));
+        assert!(snippet.chars().count() <= SNIPPET_CHARS + 2);
+        assert_eq!(words("zzz").snippet("short"), "short");
+    }
+
+    #[test]
+    fn a_match_at_the_very_end_is_shown() {
+        let text = format!("{}needle", "y".repeat(400) + " ");
+        assert!(words("needle").snippet(&text).ends_with("needle"));
+        let one_word = "z".repeat(1_000);
+        assert!(words("zz").snippet(&one_word).starts_with('z'));
+    }
+}

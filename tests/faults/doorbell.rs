@@ -1,0 +1,56 @@
+//! The database is the log, everything live is a doorbell: rings may be lost,
+//! doubled and late without harm.
+
+use crate::common::{Socket, TestServer, Visitor, json, new_id};
+
+const MESSAGES: usize = 200;
+
+/// Reads until the log is complete, and says in what order it came.
+async fn seqs_of_log(socket: &mut Socket) -> Vec<u64> {
+    let messages = socket.messages(MESSAGES).await;
+    messages
+        .iter()
+        .filter_map(|message| message["seq"].as_u64())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_subscriber_sees_the_log_in_spite_of_the_doorbell() {
+    for seed in 1..=3 {
+        // Short pings find a lost last ring soon.
+        let server = TestServer::start_with(|config| config.socket.ping_interval_ms = 200).await;
+        server.hooks().unreliable_doorbell(seed);
+        let visitor = Visitor::named(&server, "Ann").await;
+        let agent = server.agent("mia", "agent").await;
+        let mut customer = visitor.online().await;
+        let mut console = agent.online().await;
+        console
+            .send(json!({"type": "join", "room_id": visitor.room_id}))
+            .await;
+        console.expect("joined").await;
+        let mut looker_on = agent.joined(&visitor.room_id).await;
+
+        for turn in 0..MESSAGES {
+            let id = new_id();
+            let post = json!({"type": "post", "room_id": visitor.room_id, "id": id, "content": turn.to_string()});
+            let sender = if turn % 3 == 0 {
+                &mut console
+            } else {
+                &mut customer
+            };
+            sender.send(post).await;
+            sender.ack(&id).await;
+        }
+
+        let expected: Vec<u64> = (1..=MESSAGES as u64).collect();
+        for socket in [&mut customer, &mut console, &mut looker_on] {
+            assert_eq!(seqs_of_log(socket).await, expected, "seed {seed}");
+        }
+        // The lobby's last word is the newest state, too.
+        looker_on
+            .expect_where("the newest summary", |frame| {
+                frame["type"] == "summary" && frame["summary"]["last_seq"] == MESSAGES
+            })
+            .await;
+    }
+}

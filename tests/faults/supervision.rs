@@ -1,0 +1,214 @@
+//! A panic stays in its room, and the room's own sockets do not notice it.
+
+use shoptalk::HookPoint;
+use uuid::Uuid;
+
+use crate::common::{Agent, Socket, TestServer, Value, Visitor, json, new_id};
+
+/// A room with its visitor and an agent looking at it.
+struct Scene {
+    server: TestServer,
+    visitor: Visitor,
+    agent: Agent,
+    customer: Socket,
+    console: Socket,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let server = TestServer::start().await;
+        let visitor = Visitor::named(&server, "Ann").await;
+        let agent = server.agent("mia", "agent").await;
+        let mut customer = visitor.online().await;
+        customer.post("before").await;
+        let console = agent.joined(&visitor.room_id).await;
+        Self {
+            server,
+            visitor,
+            agent,
+            customer,
+            console,
+        }
+    }
+
+    fn room(&self) -> Uuid {
+        self.visitor.room_id.parse().expect("a room's id")
+    }
+
+    fn panic_at(&self, point: HookPoint) {
+        self.server.hooks().panic_at(point, Some(self.room()), 1);
+    }
+
+    /// Both sockets are open, and see the same log from the second message on,
+    /// each message once.
+    async fn goes_on(mut self, so_far: &[&str]) {
+        self.customer.post("afterwards").await;
+        let id = new_id();
+        let post =
+            json!({"type": "post", "room_id": self.visitor.room_id, "id": id, "content": "answer"});
+        self.console.send(post).await;
+        self.console.ack(&id).await;
+        let expected: Vec<&str> = so_far
+            .iter()
+            .copied()
+            .chain(["afterwards", "answer"])
+            .collect();
+        for socket in [&mut self.customer, &mut self.console] {
+            let mut seen = socket.messages(expected.len()).await;
+            // The visitor has seen its first message live, the agent in the page of the join.
+            if seen[0]["content"] == "before" {
+                seen.remove(0);
+                seen.extend(socket.messages(1).await);
+            }
+            assert_eq!(contents(&seen), expected);
+            let seqs: Vec<u64> = seen
+                .iter()
+                .filter_map(|message| message["seq"].as_u64())
+                .collect();
+            let gapless: Vec<u64> = (2..).take(expected.len()).collect();
+            assert_eq!(seqs, gapless);
+            assert_eq!(socket.count_unread("error"), 0);
+            assert_eq!(socket.count_unread("message"), 0, "nothing came twice");
+        }
+        let stored = self.visitor.messages().await;
+        assert_eq!(stored.len(), expected.len() + 1);
+    }
+}
+
+fn contents(messages: &[Value]) -> Vec<&str> {
+    messages
+        .iter()
+        .filter_map(|message| message["content"].as_str())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_before_the_write_loses_nothing() {
+    let mut scene = Scene::set().await;
+    scene.panic_at(HookPoint::RoomWrite);
+    let ack = scene.customer.post("during").await;
+    assert_eq!(
+        (ack["seq"].as_u64(), ack["duplicate"].as_bool()),
+        (Some(2), Some(false))
+    );
+    scene.goes_on(&["during"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_after_the_commit_doubles_nothing() {
+    let mut scene = Scene::set().await;
+    scene.panic_at(HookPoint::RoomCommitted);
+    let ack = scene.customer.post("during").await;
+    assert_eq!(ack["seq"], 2);
+    assert_eq!(
+        ack["duplicate"], true,
+        "the store had it; the second try found it there"
+    );
+    scene.goes_on(&["during"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_under_typing_is_not_noticed() {
+    let mut scene = Scene::set().await;
+    scene.panic_at(HookPoint::RoomTyping);
+    scene.customer.send(json!({"type": "typing"})).await;
+    scene.goes_on(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_as_another_joins_is_not_noticed() {
+    let scene = Scene::set().await;
+    scene.panic_at(HookPoint::RoomJoin);
+    let mut other = scene.agent.joined(&scene.visitor.room_id).await;
+    other
+        .send(json!({"type": "leave", "room_id": scene.visitor.room_id}))
+        .await;
+    scene.goes_on(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_at_the_start_is_tried_again() {
+    let scene = Scene::set().await;
+    scene.panic_at(HookPoint::RoomStart);
+    scene.panic_at(HookPoint::RoomTyping);
+    let mut scene = scene;
+    scene.customer.send(json!({"type": "typing"})).await;
+    scene.goes_on(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rest_call_outlives_the_room() {
+    let scene = Scene::set().await;
+    scene.panic_at(HookPoint::RoomCommitted);
+    let post = json!({"id": new_id(), "content": "over REST"});
+    // The room died after the commit, so the second try finds the message there.
+    let answer = scene
+        .visitor
+        .rest
+        .post(&scene.visitor.path("messages/"), post)
+        .await
+        .success();
+    assert_eq!(answer["message"]["seq"], 2);
+    scene.goes_on(&["over REST"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poisoned_room_is_left_alone_and_the_others_go_on() {
+    let server = TestServer::start().await;
+    let poisoned = Visitor::named(&server, "Poisoned").await;
+    let healthy = Visitor::named(&server, "Healthy").await;
+    let room = poisoned.room_id.parse().expect("a room's id");
+    server
+        .hooks()
+        .panic_at(HookPoint::RoomStart, Some(room), 1_000);
+    poisoned
+        .rest
+        .post(
+            &poisoned.path("messages/"),
+            json!({"id": new_id(), "content": "hello?"}),
+        )
+        .await
+        .problem(503, "busy");
+    let mut socket = healthy.online().await;
+    socket.post("all is well").await;
+    let again = poisoned
+        .rest
+        .post(
+            &poisoned.path("messages/"),
+            json!({"id": new_id(), "content": "hello?"}),
+        )
+        .await;
+    again.problem(503, "busy");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lobby_that_dies_is_made_anew_and_consoles_miss_nothing() {
+    for point in [
+        HookPoint::LobbyReport,
+        HookPoint::LobbyHeartbeat,
+        HookPoint::LobbySubscribe,
+    ] {
+        let server = TestServer::start().await;
+        let visitor = Visitor::named(&server, "Ann").await;
+        let mut customer = visitor.online().await;
+        let agent = server.agent("mia", "agent").await;
+        let mut console = agent.online().await;
+        server.hooks().panic_at(point, None, 1);
+        if point == HookPoint::LobbySubscribe {
+            agent.online().await;
+        }
+        customer.post("is anybody there?").await;
+        let told = console
+            .expect_where("the room's newest state", |frame| {
+                frame["type"] == "summary" && frame["summary"]["last_seq"] == 1
+            })
+            .await;
+        assert_eq!(told["summary"]["unread_count"], 1, "{point:?}");
+        customer.post("hello?").await;
+        console
+            .expect_where("the next state", |frame| {
+                frame["type"] == "summary" && frame["summary"]["last_seq"] == 2
+            })
+            .await;
+    }
+}
