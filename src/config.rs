@@ -1,7 +1,14 @@
 //! What the operator may set, and where it comes from.
+//!
+//! `config/default.toml` explains every key and is compiled in. A file, the
+//! environment and flags are laid over it, in this order.
+
+mod load;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+pub use load::{ConfigError, Overrides};
 
 /// Every setting. `config/default.toml` explains each key.
 #[derive(Debug, Clone)]
@@ -72,7 +79,8 @@ pub struct MetricsConfig {
     pub token: Option<Secret>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct LimitsConfig {
     pub enabled: bool,
@@ -92,14 +100,16 @@ pub struct LimitsConfig {
     pub flood_warnings: u32,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct RoomsConfig {
     pub idle_timeout_ms: u64,
     pub presence_grace_ms: u64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct SocketConfig {
     pub hello_timeout_ms: u64,

@@ -213,3 +213,6 @@ impl Store {
         self.write(move |tx| change(tx, id, patch, by)).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,10 @@ use rusqlite::{Connection, ffi};
 
 /// What tests may switch.
 #[derive(Default)]
-pub(super) struct Hooks {
+pub(crate) struct Hooks {
     fail_commit: AtomicBool,
     blur_commit: AtomicBool,
+    lose_commit: AtomicBool,
     pause_index: AtomicBool,
     kill_writer: AtomicBool,
     commits: AtomicU64,
@@ -16,17 +17,22 @@ pub(super) struct Hooks {
 
 impl Hooks {
     /// The next COMMIT fails before it begins.
-    pub(super) fn fail_next_commit(&self) {
+    pub(crate) fn fail_next_commit(&self) {
         self.fail_commit.store(true, Ordering::SeqCst);
     }
 
     /// The next COMMIT happens, but reports an error.
-    pub(super) fn blur_next_commit(&self) {
+    pub(crate) fn blur_next_commit(&self) {
         self.blur_commit.store(true, Ordering::SeqCst);
     }
 
+    /// The next COMMIT rolls back and reports an error.
+    pub(crate) fn lose_next_commit(&self) {
+        self.lose_commit.store(true, Ordering::SeqCst);
+    }
+
     /// The index stays as it is until it is flushed.
-    pub(super) fn pause_index(&self) {
+    pub(crate) fn pause_index(&self) {
         self.pause_index.store(true, Ordering::SeqCst);
     }
 
@@ -35,12 +41,12 @@ impl Hooks {
     }
 
     /// The writer's thread panics at its next batch, outside of any item.
-    pub(super) fn kill_writer(&self) {
+    pub(crate) fn kill_writer(&self) {
         self.kill_writer.store(true, Ordering::SeqCst);
     }
 
     /// How many batches were tried.
-    pub(super) fn commits(&self) -> u64 {
+    pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::SeqCst)
     }
 
@@ -52,7 +58,11 @@ impl Hooks {
         if blurred {
             conn.execute_batch("COMMIT").expect("the commit happens");
         }
-        (blurred || self.fail_commit.swap(false, Ordering::SeqCst)).then(|| {
+        let lost = self.lose_commit.swap(false, Ordering::SeqCst) && !blurred;
+        if lost {
+            conn.execute_batch("ROLLBACK").expect("it is rolled back");
+        }
+        (blurred || lost || self.fail_commit.swap(false, Ordering::SeqCst)).then(|| {
             rusqlite::Error::SqliteFailure(
                 ffi::Error::new(ffi::SQLITE_IOERR),
                 Some("a test says so".into()),

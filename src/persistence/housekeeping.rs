@@ -84,3 +84,32 @@ fn remove_empty_rooms(
     }
     Ok(removed)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::super::testing::*;
+    use crate::chat::{Details, Timestamp};
+
+    #[tokio::test]
+    async fn old_empty_rooms_go_with_their_anonymous_visitors() {
+        let bench = Bench::new();
+        let request = anonymous(Details::default());
+        let opened = bench.open_room(request.clone()).await.expect("it opens");
+        let empty = opened.record.room.id;
+        let kept = bench.new_room("Ann").await;
+        let used = bench.new_room("Bob").await;
+        bench.ask(used, "hello").await;
+        let keep = HashSet::from([kept]);
+        let now = Timestamp(Timestamp::now().0 + 1);
+        let remove = |before| bench.remove_empty_rooms(before, keep.clone());
+        assert_eq!(remove(Timestamp(0)).await, Ok(0), "none is that old");
+        assert_eq!(remove(now).await, Ok(1));
+        assert_eq!(remove(now).await, Ok(0));
+        assert_eq!(bench.room(empty).await, Ok(None));
+        assert_eq!(bench.visitor_by_token(request.fresh_token).await, Ok(None));
+        assert!(bench.room(kept).await.expect("read").is_some());
+        assert!(bench.room(used).await.expect("read").is_some());
+    }
+}

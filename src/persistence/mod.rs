@@ -2,13 +2,13 @@
 //!
 //! The store speaks in the domain's types and in async methods, and leaks no
 //! SQLite, so that another database could stand behind it.
-
 //!
 //! A write goes through the [`Store`](store) into the queue, from there to the
 //! writer's thread, into one transaction with all that is queued beside it, and
 //! comes back as a completion. A read goes through the gate to a connection of its
-//! own. The modules below the line hold what the transactions do.
+//! own. The first modules below are that way; the others hold what the transactions do.
 
+mod batch;
 mod codes;
 mod connection;
 mod cursor;
@@ -40,6 +40,8 @@ mod sessions;
 mod visitors;
 mod words;
 
+#[cfg(test)]
+mod model_tests;
 #[cfg(test)]
 mod testing;
 

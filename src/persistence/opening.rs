@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::failure::Trouble;
 use super::job::Tx;
-use super::room_rows::{self, RoomRow};
+use super::room_rows::{self, RoomRow, Standing};
 use super::visitors::{self, VisitorRow};
 use super::{Identity, OpenRoom, OpenedRoom, Refusal, Store, WriteError, rooms};
 use crate::chat::{Details, DetailsPatch, Room, RoomId, RoomRecord, SignedFields, Status};
@@ -75,10 +75,10 @@ fn merge(
         user.blocked = true;
     }
     for mut row in room_rows::of_visitor(tx.conn, anonymous.id)? {
-        let before = row.record.clone();
+        let before = Standing::of(&row.record);
         row.record
             .move_to(user.id, user.user.clone(), blocked, tx.now);
-        room_rows::update(tx, &before, &mut row)?;
+        room_rows::update(tx, before, &mut row)?;
         room_rows::update_visitor(tx, &row)?;
         moved.push(row.record.room.id);
     }
@@ -135,4 +135,178 @@ fn make(
     record.version = 0;
     room_rows::insert(tx, &record)?;
     Ok(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::*;
+    use crate::chat::{Details, Sender, Side, Status};
+
+    fn named(name: &str) -> Details {
+        Details {
+            name: Some(name.into()),
+            ..Details::default()
+        }
+    }
+
+    fn by_token(token_known: TokenHash) -> OpenRoom {
+        OpenRoom {
+            token: Some(token_known),
+            ..anonymous(Details::default())
+        }
+    }
+
+    fn identified(user: &str, token_known: Option<TokenHash>) -> OpenRoom {
+        OpenRoom {
+            token: token_known,
+            identity: Some(Identity {
+                user: user.into(),
+                details: named("Signed"),
+            }),
+            ..anonymous(named("Typed"))
+        }
+    }
+
+    fn close() -> RoomOp {
+        RoomOp::SetStatus {
+            status: Status::Closed,
+            by: Sender::Customer,
+        }
+    }
+
+    async fn open(bench: &Bench, request: &OpenRoom) -> OpenedRoom {
+        bench.open_room(request.clone()).await.expect("it opens")
+    }
+
+    #[tokio::test]
+    async fn a_token_finds_the_open_room_and_a_new_one_after_it_was_closed() {
+        let bench = Bench::new();
+        let first = anonymous(named("Ann"));
+        let opened = open(&bench, &first).await;
+        assert!(opened.created && opened.token_issued);
+        assert_eq!(opened.record.version, 0);
+        let room = opened.record.room.id;
+        let found = open(&bench, &by_token(first.fresh_token)).await;
+        assert!(!found.created && !found.token_issued);
+        assert_eq!(found.record.room.id, room);
+        bench.apply(room, close()).await.expect("it closes");
+        let again = by_token(first.fresh_token);
+        let second = open(&bench, &again).await;
+        assert!(second.created && second.token_issued);
+        let visitor = |token| bench.visitor_by_token(token);
+        assert_eq!(
+            visitor(first.fresh_token).await,
+            visitor(again.fresh_token).await,
+            "the old token goes on"
+        );
+        let rooms = bench
+            .visitor_rooms(second.record.visitor_id, None, 1)
+            .await
+            .expect("it lists");
+        assert_eq!(rooms.records[0].room.id, second.record.room.id);
+        let rest = bench
+            .visitor_rooms(second.record.visitor_id, rooms.next, 1)
+            .await
+            .expect("it lists");
+        assert_eq!(rest.records[0].room.id, room);
+        assert_eq!(rest.next, None);
+    }
+
+    #[tokio::test]
+    async fn the_room_of_latest_activity_is_found() {
+        let bench = Bench::new();
+        let opened = open(&bench, &identified("ann", None)).await;
+        let old = opened.record.room.id;
+        bench.ask(old, "hello").await;
+        bench.apply(old, close()).await.expect("it closes");
+        let new = open(&bench, &identified("ann", None)).await.record.room.id;
+        assert_ne!(new, old);
+        bench.ask(new, "hello").await;
+        bench.ask(old, "once more").await;
+        let found = open(&bench, &identified("ann", None)).await;
+        assert_eq!(found.record.room.id, old, "its message is the newest");
+        assert!(!found.created && found.token_issued);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_token_alone_is_refused_and_beside_an_identity_ignored() {
+        let bench = Bench::new();
+        let refused = bench.open_room(by_token(token())).await;
+        assert_eq!(refused.err(), Some(Refusal::BadToken.into()));
+        let bob = identified("bob", Some(token()));
+        let bobs = open(&bench, &bob).await;
+        assert!(bobs.created && bobs.token_issued);
+        let name = bobs.record.room.customer_name.as_deref();
+        assert_eq!((name, bobs.record.signed.name), (Some("Signed"), true));
+
+        let ann = open(&bench, &identified("ann", Some(bob.fresh_token))).await;
+        assert!(ann.created && ann.moved.is_empty(), "two users never merge");
+        let kept = bench.visitor_by_token(bob.fresh_token).await.expect("read");
+        assert_eq!(kept.and_then(|visitor| visitor.user), Some("bob".into()));
+        assert!(
+            bench
+                .end_visitor_token(bob.fresh_token)
+                .await
+                .expect("ended")
+        );
+        assert!(
+            !bench
+                .end_visitor_token(bob.fresh_token)
+                .await
+                .expect("gone")
+        );
+    }
+
+    #[tokio::test]
+    async fn signing_in_moves_the_anonymous_rooms() {
+        let bench = Bench::new();
+        let before = anonymous(named("Guest"));
+        let room = open(&bench, &before).await.record.room.id;
+        bench.ask(room, "hello").await;
+        let change = bench.head().change;
+        let signed = identified("ann", Some(before.fresh_token));
+        let merged = open(&bench, &signed).await;
+        assert_eq!(merged.record.room.id, room);
+        assert_eq!(merged.moved, [room]);
+        assert_eq!(merged.record.room.user.as_deref(), Some("ann"));
+        assert_eq!(bench.head().change, change + 1);
+        assert_eq!(
+            bench.visitor_by_token(before.fresh_token).await,
+            Ok(None),
+            "the anonymous token has ended"
+        );
+        let user = bench.visitor_by_user("ann").await.expect("read");
+        assert_eq!(user.map(|user| user.id), Some(merged.record.visitor_id));
+        assert_eq!(
+            record(&bench, room).await.as_ref(),
+            merged.record.as_ref(),
+            "what was answered is what is stored"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_block_survives_signing_in_on_both_sides() {
+        let bench = Bench::new();
+        let users = open(&bench, &identified("ann", None)).await.record.room.id;
+        bench.ask(users, "hello").await;
+        let before = anonymous(named("Guest"));
+        let guests = open(&bench, &before).await.record.room.id;
+        bench
+            .apply(guests, RoomOp::SetBlocked(true))
+            .await
+            .expect("blocked");
+        let merged = open(&bench, &identified("ann", Some(before.fresh_token))).await;
+        assert_eq!(merged.moved, [users, guests]);
+        assert!(record(&bench, users).await.blocked && record(&bench, guests).await.blocked);
+        for room in [users, guests] {
+            bench.apply(room, close()).await.expect("it closes");
+        }
+        let new = open(&bench, &identified("ann", None)).await;
+        assert!(
+            new.created && new.record.blocked,
+            "a new room is no way out"
+        );
+        assert_eq!(new.record.room.read_seq(Side::Admin), 0);
+    }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::Connection;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::connection::{Connector, prepare_reader, reader_flags};
 use super::failure::{Trouble, classify};
@@ -21,6 +21,9 @@ const CONNECTION_TIMEOUT_MS: u64 = 2_000;
 pub(super) struct Readers {
     pool: r2d2::Pool<SqliteConnectionManager>,
     gate: Semaphore,
+    /// Searches at once: half of the reads, because a long prefix of a common word
+    /// takes its time, and a conversation's page must not wait for it.
+    search_gate: Semaphore,
     shared: Arc<Shared>,
 }
 
@@ -46,6 +49,7 @@ impl Readers {
         Ok(Self {
             pool,
             gate: Semaphore::new(count as usize),
+            search_gate: Semaphore::new((count / 2).max(1) as usize),
             shared,
         })
     }
@@ -69,15 +73,22 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Trouble> + Send + 'static,
     {
-        let turn = Duration::from_millis(TURN_TIMEOUT_MS);
-        let _permit = tokio::time::timeout(turn, self.gate.acquire())
-            .await
-            .map_err(|_| StoreError::Busy)?
-            .map_err(|_| StoreError::Closed)?;
+        let _turn = turn(&self.gate).await?;
         let this = Arc::clone(self);
         tokio::task::spawn_blocking(move || this.query(query))
             .await
             .map_err(|error| StoreError::Internal(format!("a read panicked: {error}")))?
+    }
+
+    /// Like [`try_read`](Self::try_read), for searches, which take turns among
+    /// themselves first.
+    pub(super) async fn try_search<T, F>(self: &Arc<Self>, query: F) -> Result<T, WriteError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Trouble> + Send + 'static,
+    {
+        let _turn = turn(&self.search_gate).await?;
+        self.try_read(query).await
     }
 
     fn query<T>(
@@ -103,4 +114,12 @@ impl Readers {
             trouble.into()
         })
     }
+}
+
+/// Waits for a turn, `Busy` when it takes too long.
+async fn turn(gate: &Semaphore) -> Result<SemaphorePermit<'_>, StoreError> {
+    tokio::time::timeout(Duration::from_millis(TURN_TIMEOUT_MS), gate.acquire())
+        .await
+        .map_err(|_| StoreError::Busy)?
+        .map_err(|_| StoreError::Closed)
 }

@@ -2,7 +2,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, para
 
 use super::codes::{self, int, uint};
 use super::job::Tx;
-use crate::chat::{LastMessage, Room, RoomId, RoomRecord, Timestamp, VisitorId};
+use crate::chat::{LastMessage, Room, RoomId, RoomRecord, Status, Timestamp, VisitorId};
 
 /// A room with the keys that only the store knows.
 #[derive(Debug, Clone)]
@@ -15,6 +15,17 @@ pub(super) struct RoomRow {
     pub(super) waiting_n: Option<i64>,
     /// Everything else.
     pub(super) record: RoomRecord,
+}
+
+/// Where a room stood before a change: its status if it was listed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing(Option<Status>);
+
+impl Standing {
+    /// Where the room stands now.
+    pub(super) fn of(record: &RoomRecord) -> Self {
+        Self(record.is_listed().then_some(record.room.status))
+    }
 }
 
 /// What every query of rooms begins with. CROSS keeps the rooms in front, whose
@@ -141,14 +152,10 @@ pub(super) fn insert(tx: &Tx<'_>, record: &RoomRecord) -> rusqlite::Result<i64> 
 
 /// Writes a changed room back. A listed one gets the next place in the order of
 /// changes, and the counts follow its status.
-pub(super) fn update(
-    tx: &mut Tx<'_>,
-    before: &RoomRecord,
-    row: &mut RoomRow,
-) -> rusqlite::Result<()> {
+pub(super) fn update(tx: &mut Tx<'_>, before: Standing, row: &mut RoomRow) -> rusqlite::Result<()> {
     let record = &mut row.record;
-    if before.is_listed() {
-        let count = tx.state.counts.of_mut(before.room.status);
+    if let Some(status) = before.0 {
+        let count = tx.state.counts.of_mut(status);
         *count = count.saturating_sub(1);
     }
     if record.is_listed() {

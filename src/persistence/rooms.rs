@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::failure::Trouble;
 use super::job::Tx;
-use super::room_rows::{self, RoomRow};
+use super::room_rows::{self, RoomRow, Standing};
 use super::{
     AuditAction, Completion, Effect, Refusal, RoomCommit, RoomOp, Store, StoreError, audit,
     messages,
@@ -46,9 +46,9 @@ fn apply(tx: &mut Tx<'_>, room_id: RoomId, op: RoomOp) -> Result<RoomCommit, Tro
         RoomOp::MarkRead { side, seq } => mark_read(tx, &mut row, side, seq)?,
         RoomOp::SetStatus { status, by } => set_status(tx, &mut row, status, &by)?,
         RoomOp::SetDetails(patch) => {
-            let before = row.record.clone();
+            let before = Standing::of(&row.record);
             if row.record.set_details(patch, tx.now) {
-                room_rows::update(tx, &before, &mut row)?;
+                room_rows::update(tx, before, &mut row)?;
                 room_rows::update_details(tx, &row)?;
                 Effect::DetailsChanged
             } else {
@@ -92,9 +92,9 @@ fn post(tx: &mut Tx<'_>, row: &mut RoomRow, draft: Draft) -> Result<Effect, Trou
     if row.record.blocked && draft.sender == Sender::Customer {
         return Err(Refusal::Blocked.into());
     }
-    let before = row.record.clone();
+    let before = Standing::of(&row.record);
     let message = row.record.post(draft, tx.now);
-    append(tx, &before, row, &message)?;
+    append(tx, before, row, &message)?;
     Ok(Effect::Posted(message))
 }
 
@@ -107,10 +107,10 @@ fn set_status(
     if status == Status::Waiting {
         return Err(Trouble::Bug("a room was to be set waiting by hand".into()));
     }
-    let before = row.record.clone();
+    let before = Standing::of(&row.record);
     match row.record.set_status(status, by, Uuid::now_v7(), tx.now) {
         Some(note) => {
-            append(tx, &before, row, &note)?;
+            append(tx, before, row, &note)?;
             Ok(Effect::StatusChanged(note))
         }
         None => Ok(Effect::Unchanged),
@@ -120,7 +120,7 @@ fn set_status(
 /// Stores a message that the record has just given its place.
 fn append(
     tx: &mut Tx<'_>,
-    before: &RoomRecord,
+    before: Standing,
     row: &mut RoomRow,
     message: &Message,
 ) -> rusqlite::Result<()> {
@@ -134,26 +134,28 @@ fn append(
 }
 
 fn mark_read(tx: &mut Tx<'_>, row: &mut RoomRow, side: Side, seq: u64) -> Result<Effect, Trouble> {
-    let before = row.record.clone();
+    let before = Standing::of(&row.record);
+    let old_mark = row.record.room.read_seq(side);
     if !row.record.mark_read(side, seq, tx.now)? {
         return Ok(Effect::Unchanged);
     }
     if side == Side::Admin {
-        row.record.unread_count = unread(tx, row.pk, &before, seq)?;
+        row.record.unread_count = unread(tx, row, old_mark)?;
     }
-    room_rows::update(tx, &before, row)?;
+    room_rows::update(tx, before, row)?;
     Ok(Effect::ReadMoved { side, seq })
 }
 
-/// Customer messages past the mark, counted on its shorter side.
-fn unread(tx: &Tx<'_>, pk: i64, before: &RoomRecord, mark: u64) -> rusqlite::Result<u64> {
-    let head = before.room.last_seq;
-    let old_mark = before.room.admin_read_seq;
+/// Customer messages past the agents' mark, which has just moved from `old_mark`;
+/// counted on the shorter side of it.
+fn unread(tx: &Tx<'_>, row: &RoomRow, old_mark: u64) -> rusqlite::Result<u64> {
+    let room = &row.record.room;
+    let (mark, head) = (room.admin_read_seq, room.last_seq);
     if mark - old_mark < head - mark {
-        let read = messages::count_of_customer(tx.conn, pk, old_mark, mark)?;
-        Ok(before.unread_count.saturating_sub(read))
+        let read = messages::count_of_customer(tx.conn, row.pk, old_mark, mark)?;
+        Ok(row.record.unread_count.saturating_sub(read))
     } else {
-        messages::count_of_customer(tx.conn, pk, mark, head)
+        messages::count_of_customer(tx.conn, row.pk, mark, head)
     }
 }
 
@@ -165,9 +167,9 @@ pub(super) fn set_blocked(
 ) -> rusqlite::Result<Vec<RoomId>> {
     let mut changed = Vec::new();
     for mut row in room_rows::of_visitor(tx.conn, visitor)? {
-        let before = row.record.clone();
+        let before = Standing::of(&row.record);
         if row.record.set_blocked(blocked, tx.now) {
-            room_rows::update(tx, &before, &mut row)?;
+            room_rows::update(tx, before, &mut row)?;
             changed.push(row.record.room.id);
         }
     }

@@ -22,7 +22,7 @@ impl Store {
     /// Refused with `BadCursor`.
     pub async fn search(&self, query: SearchQuery) -> Result<SearchPage, WriteError> {
         self.readers()
-            .try_read(move |conn| search(conn, &query))
+            .try_search(move |conn| search(conn, &query))
             .await
     }
 }

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use tokio::sync::{oneshot, watch};
 
+use super::batch::Committer;
 use super::connection::{Connector, make_private};
-use super::failure::Trouble;
+use super::failure::{Trouble, classify};
 use super::job::{Job, Tx};
 use super::migrations::migrate;
 use super::queue::{NotPut, Queue};
@@ -58,28 +59,29 @@ impl Store {
             path: path.clone(),
             cause,
         };
+        let failed = |error: rusqlite::Error| broken(classify(&error).to_string());
         if rusqlite::version_number() < SQLITE_VERSION_MIN {
             return Err(broken(format!(
                 "SQLite {} is too old; it takes 3.51.3",
                 rusqlite::version()
             )));
         }
-        make_private(&path).map_err(|cause| OpenError::Io {
-            path: path.clone(),
-            cause,
-        })?;
+        make_private(&path)
+            .and_then(|_| keep_names(&options.data_dir))
+            .map_err(|cause| OpenError::Io {
+                path: path.clone(),
+                cause,
+            })?;
         let connector = Connector {
             path: path.clone(),
             synchronous: options.synchronous,
         };
-        let mut conn = connector
-            .writer()
-            .map_err(|error| broken(error.to_string()))?;
+        let mut conn = connector.writer().map_err(failed)?;
         migrate(&mut conn).map_err(|error| broken(error.to_string()))?;
-        let state = State::load(&conn).map_err(|error| broken(error.to_string()))?;
+        let state = State::load(&conn).map_err(failed)?;
         let epoch = conn
             .query_row("SELECT epoch FROM state", [], |row| row.get(0))
-            .map_err(|error| broken(error.to_string()))?;
+            .map_err(failed)?;
         let shared = Arc::new(Shared {
             queue: Queue::new(options.queue_items),
             head: watch::Sender::new(state.head()),
@@ -92,9 +94,13 @@ impl Store {
             .map_err(|error| broken(error.to_string()))?;
         let writer = Writer {
             shared: Arc::clone(&shared),
-            connector,
-            conn: Some(conn),
-            exclusive: options.exclusive,
+            committer: Committer {
+                connector,
+                conn: Some(conn),
+                exclusive: options.exclusive,
+                #[cfg(test)]
+                shared: Arc::clone(&shared),
+            },
             batch_items: options.batch_items,
             metrics: options.metrics,
             // The tools leave the index to the server.
@@ -204,8 +210,9 @@ impl Store {
         self.submit(action, Box::new(|_| {}));
     }
 
+    /// Failures on demand.
     #[cfg(test)]
-    pub(super) fn hooks(&self) -> &super::hooks::Hooks {
+    pub(crate) fn hooks(&self) -> &super::hooks::Hooks {
         &self.inner.shared.hooks
     }
 }
@@ -233,6 +240,20 @@ fn make_directory(path: &Path) -> Result<(), OpenError> {
             path: path.to_owned(),
             cause,
         })
+}
+
+/// Makes sure that a power cut takes no file's name: a commit is on disk only if
+/// the file is still found.
+fn keep_names(directory: &Path) -> std::io::Result<()> {
+    std::fs::File::open(directory)?.sync_all()?;
+    // The directory's own name stands in its parent, which may be closed to us; then
+    // it is older than this process.
+    if let Some(parent) = directory.canonicalize()?.parent()
+        && let Ok(parent) = std::fs::File::open(parent)
+    {
+        parent.sync_all()?;
+    }
+    Ok(())
 }
 
 fn lock(directory: &Path) -> Result<std::fs::File, OpenError> {
@@ -274,6 +295,20 @@ mod tests {
         assert_eq!(bench.canary().await, Err(StoreError::Closed));
         let again = Store::open(options(&bench.directory)).expect("the lock is free");
         assert_eq!(again.epoch(), epoch);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_database_is_not_opened_nor_touched() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join(DATABASE_FILE);
+        let text = "this is somebody's letter, not a database".repeat(100);
+        std::fs::write(&path, &text).expect("it is written");
+        let refused = Store::open(options(&directory)).expect_err("it is no database");
+        assert!(
+            refused.to_string().contains("restore a backup"),
+            "{refused}"
+        );
+        assert_eq!(std::fs::read_to_string(path).expect("it is there"), text);
     }
 
     #[tokio::test]

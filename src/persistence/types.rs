@@ -89,9 +89,19 @@ pub enum RoomOp {
     /// Append a message.
     Post(Draft),
     /// Move a side's read mark forward.
-    MarkRead { side: Side, seq: u64 },
+    MarkRead {
+        /// Whose mark.
+        side: Side,
+        /// How far it moves.
+        seq: u64,
+    },
     /// Set the status, with a note in the log.
-    SetStatus { status: Status, by: Sender },
+    SetStatus {
+        /// `active` or `closed`; nobody sets a room `waiting` by hand.
+        status: Status,
+        /// Whose name the note bears.
+        by: Sender,
+    },
     /// Change the customer's details.
     SetDetails(DetailsPatch),
     /// Keep the room's visitor from posting in any room, or let them again.
@@ -106,7 +116,12 @@ pub enum Effect {
     /// The message was there already; nothing changed.
     Duplicate(Message),
     /// A mark moved.
-    ReadMoved { side: Side, seq: u64 },
+    ReadMoved {
+        /// Whose mark.
+        side: Side,
+        /// Where it is now.
+        seq: u64,
+    },
     /// The status changed and this note was appended.
     StatusChanged(Message),
     /// Details or the block changed.

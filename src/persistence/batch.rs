@@ -1,0 +1,165 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rusqlite::Connection;
+
+use super::StoreError;
+use super::connection::Connector;
+use super::failure::{breaks_connection, classify};
+use super::job::{Tx, Undo, Work};
+use super::state::State;
+use crate::chat::Timestamp;
+
+/// The one connection that writes, and how it commits.
+pub(super) struct Committer {
+    /// Makes another connection when this one is broken.
+    pub(super) connector: Connector,
+    /// None after an error that broke it, until the next batch opens another one.
+    pub(super) conn: Option<Connection>,
+    /// Whether this process holds the directory's lock.
+    pub(super) exclusive: bool,
+    /// What tests reach in with.
+    #[cfg(test)]
+    pub(super) shared: std::sync::Arc<super::writer::Shared>,
+}
+
+/// Why an attempt at a batch failed.
+enum Failed {
+    /// Nothing was committed.
+    Before(rusqlite::Error),
+    /// COMMIT failed and the transaction is over: only the file knows how.
+    Unknown {
+        cause: rusqlite::Error,
+        /// The number that the commit would have had.
+        number: u64,
+    },
+}
+
+impl Committer {
+    /// Reads what the last commit of any process has left.
+    pub(super) fn look(&mut self) -> Result<State, StoreError> {
+        let conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => self.connector.writer().map_err(|error| classify(&error))?,
+        };
+        let state = State::load(&conn).map_err(|error| classify(&error))?;
+        self.conn = Some(conn);
+        Ok(state)
+    }
+
+    /// Leaves a small, tidy file behind and ends the connection.
+    pub(super) fn finish(&mut self) {
+        let Some(conn) = self.conn.take() else { return };
+        let tidied = conn
+            .execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);")
+            .and_then(|()| conn.close().map_err(|(_, error)| error));
+        if let Err(error) = tidied {
+            tracing::warn!(%error, "the database was closed without a checkpoint; the next start makes up for it");
+        }
+    }
+
+    /// One transaction for all items.
+    pub(super) fn transact(&mut self, items: &mut [Box<dyn Work>]) -> Result<State, StoreError> {
+        let conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => self.connector.writer().map_err(|error| classify(&error))?,
+        };
+        match self.attempt(&conn, items) {
+            Ok(state) => {
+                self.conn = Some(conn);
+                Ok(state)
+            }
+            Err(Failed::Before(cause)) => {
+                let rolled_back = conn.is_autocommit() || conn.execute_batch("ROLLBACK").is_ok();
+                if rolled_back && !breaks_connection(&cause) {
+                    self.conn = Some(conn);
+                }
+                Err(classify(&cause))
+            }
+            Err(Failed::Unknown { cause, number }) => {
+                drop(conn);
+                self.settle(&cause, number)
+            }
+        }
+    }
+
+    fn attempt(&self, conn: &Connection, items: &mut [Box<dyn Work>]) -> Result<State, Failed> {
+        let sql = |sql: &str| {
+            conn.prepare_cached(sql)
+                .and_then(|mut statement| statement.execute([]))
+                .map_err(Failed::Before)
+        };
+        sql("BEGIN IMMEDIATE")?;
+        let before = State::load(conn).map_err(Failed::Before)?;
+        let changes = conn.total_changes();
+        let mut tx = Tx {
+            conn,
+            state: before,
+            now: Timestamp::now(),
+        };
+        for item in items {
+            sql("SAVEPOINT item")?;
+            let saved = tx.state;
+            tx.now = Timestamp::now();
+            // A panic in one item must not take the others, nor the thread.
+            match catch_unwind(AssertUnwindSafe(|| item.run(&mut tx))) {
+                Ok(Ok(())) => {}
+                Ok(Err(Undo::Batch(error))) => return Err(Failed::Before(error)),
+                Ok(Err(Undo::Own)) | Err(_) => {
+                    sql("ROLLBACK TO item")?;
+                    tx.state = saved;
+                }
+            }
+            sql("RELEASE item")?;
+        }
+        let mut after = tx.state;
+        if conn.total_changes() != changes || after != before {
+            *self.commits_of(&mut after) += 1;
+            after.save(conn).map_err(Failed::Before)?;
+        }
+        #[cfg(test)]
+        if let Some(error) = self.shared.hooks.commit_error(conn) {
+            return Err(if conn.is_autocommit() {
+                Failed::Unknown {
+                    cause: error,
+                    number: *self.commits_of(&mut after),
+                }
+            } else {
+                Failed::Before(error)
+            });
+        }
+        match conn
+            .prepare_cached("COMMIT")
+            .and_then(|mut commit| commit.execute([]))
+        {
+            Ok(_) => Ok(after),
+            Err(cause) if conn.is_autocommit() => Err(Failed::Unknown {
+                cause,
+                number: *self.commits_of(&mut after),
+            }),
+            Err(cause) => Err(Failed::Before(cause)),
+        }
+    }
+
+    /// The count of this process's own commits, which no other one moves.
+    fn commits_of<'s>(&self, state: &'s mut State) -> &'s mut u64 {
+        if self.exclusive {
+            &mut state.server_commits
+        } else {
+            &mut state.tool_commits
+        }
+    }
+
+    /// Reads from the file whether the commit with this number has happened.
+    fn settle(&mut self, cause: &rusqlite::Error, number: u64) -> Result<State, StoreError> {
+        let conn = self.connector.writer().map_err(|error| classify(&error))?;
+        let mut found = State::load(&conn).map_err(|error| classify(&error))?;
+        let happened = *self.commits_of(&mut found) == number;
+        self.conn = Some(conn);
+        tracing::warn!(error = %cause, happened, "a commit ended in an error and was looked up");
+        if happened {
+            Ok(found)
+        } else {
+            Err(classify(cause))
+        }
+    }
+}
