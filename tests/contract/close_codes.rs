@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::common::{RawSocket, Socket, TestServer, Visitor, json};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_4001_when_the_server_drains() {
     let mut server = TestServer::start().await;
     let mut visitors = Visitor::arrive(&server).await.online().await;
@@ -15,7 +15,7 @@ async fn code_4001_when_the_server_drains() {
     assert_eq!((one, two), (Some(4001), Some(4001)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_4009_when_no_pong_comes() {
     let server = TestServer::start_with(|config| {
         config.socket.ping_interval_ms = 50;
@@ -35,7 +35,7 @@ async fn code_4009_when_no_pong_comes() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_frame_proves_life() {
     let server = TestServer::start_with(|config| {
         config.socket.ping_interval_ms = 50;
@@ -50,7 +50,7 @@ async fn any_frame_proves_life() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_4013_after_a_flood_and_its_warnings() {
     let server = TestServer::start_with(|config| {
         config.limits.enabled = true;
@@ -67,7 +67,7 @@ async fn code_4013_after_a_flood_and_its_warnings() {
     assert!(socket.count_unread("error") >= 1, "there was a warning");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_4500_when_the_token_is_refused() {
     let server = TestServer::start().await;
     let mut visitor = Visitor::arrive(&server).await;
@@ -79,7 +79,7 @@ async fn code_4500_when_the_token_is_refused() {
     assert_eq!(socket.closed().await, Some(4500));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_4501_for_a_binary_frame_at_once() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -91,7 +91,7 @@ async fn code_4501_for_a_binary_frame_at_once() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_4501_for_the_tenth_bad_frame_in_a_minute() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -105,7 +105,7 @@ async fn code_4501_for_the_tenth_bad_frame_in_a_minute() {
     assert_eq!(socket.closed().await, Some(4501));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn broken_rules_are_no_bad_frames() {
     let server = TestServer::start().await;
     let mut socket = Visitor::arrive(&server).await.online().await;
@@ -116,7 +116,7 @@ async fn broken_rules_are_no_bad_frames() {
     socket.post("still here").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_4502_when_no_hello_comes() {
     let server = TestServer::start_with(|config| config.socket.hello_timeout_ms = 100).await;
     let visitor = Visitor::arrive(&server).await;
@@ -126,7 +126,7 @@ async fn code_4502_when_no_hello_comes() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_4504_for_a_socket_too_many() {
     let server = TestServer::start_with(|config| {
         config.limits.enabled = true;
@@ -154,7 +154,7 @@ async fn code_4504_for_a_socket_too_many() {
         .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_4505_for_an_agent_who_was_disabled() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
@@ -171,7 +171,7 @@ async fn code_4505_for_an_agent_who_was_disabled() {
     assert_eq!(socket.closed().await, Some(4505));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_4506_for_a_room_that_the_token_does_not_open() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -186,7 +186,7 @@ async fn code_4506_for_a_room_that_the_token_does_not_open() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_1009_for_a_frame_past_128_kib() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -202,7 +202,7 @@ async fn code_1009_for_a_frame_past_128_kib() {
     just_fits.expect_error("bad_frame").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_in_fragments_counts_as_one() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -235,7 +235,7 @@ async fn a_message_in_fragments_counts_as_one() {
     visitor.online().await.post("the server is fine").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_that_are_no_websocket_harm_nobody() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -263,7 +263,7 @@ async fn bytes_that_are_no_websocket_harm_nobody() {
     visitor.online().await.post("unimpressed").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn compression_is_not_offered_back() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;

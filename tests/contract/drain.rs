@@ -4,7 +4,7 @@ use reqwest::Method;
 
 use crate::common::{Answer, Socket, TestServer, Visitor, json, new_id, seqs};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_socket_is_told_and_closed_with_4001() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -22,7 +22,7 @@ async fn every_socket_is_told_and_closed_with_4001() {
     assert_eq!(two, (true, Some(4001)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_ends_although_a_client_never_reads() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -36,7 +36,7 @@ async fn a_drain_ends_although_a_client_never_reads() {
     assert!(gone.is_err() || gone.is_ok_and(|answer| answer.status == 503));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_nothing_acked_is_lost_and_the_retry_settles_the_rest() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -71,7 +71,7 @@ async fn under_load_nothing_acked_is_lost_and_the_retry_settles_the_rest() {
     assert_eq!(got, (1..=300).collect::<Vec<u64>>());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_under_way_is_finished() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -93,7 +93,7 @@ async fn a_request_under_way_is_finished() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopping_twice_and_starting_again_is_harmless() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;

@@ -14,7 +14,7 @@ async fn online(console: &mut Socket, customer_online: bool) -> Value {
     frame
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_tabs_are_one_person() {
     let server = start().await;
     let admin = server.admin().await;
@@ -41,7 +41,7 @@ async fn several_tabs_are_one_person() {
     assert_eq!(console.count_unread("online"), 0, "one rise, one fall");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_short_absence_is_not_noticed() {
     let server = TestServer::start_with(|config| config.rooms.presence_grace_ms = 3_000).await;
     let admin = server.admin().await;
@@ -60,7 +60,7 @@ async fn a_short_absence_is_not_noticed() {
     online(&mut console, false).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_line_falls_like_a_closed_one() {
     let server = start().await;
     let admin = server.admin().await;
@@ -73,7 +73,7 @@ async fn a_cut_line_falls_like_a_closed_one() {
     online(&mut console, false).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn presence_is_per_room() {
     let server = start().await;
     let admin = server.admin().await;
@@ -96,7 +96,7 @@ async fn presence_is_per_room() {
     assert_eq!(welcome["online"], json!([second.room_id]));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn visitors_see_whether_any_agent_is_there() {
     let server = start().await;
     let (bob, eve) = (
@@ -117,7 +117,7 @@ async fn visitors_see_whether_any_agent_is_there() {
     assert_eq!(socket.count_unread("presence"), 0, "one rise, one fall");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_room_at_rest_keeps_nobody_online() {
     let server = TestServer::start_with(|config| {
         config.rooms.presence_grace_ms = 20;

@@ -2,7 +2,7 @@
 
 use crate::common::{Answer, Socket, TestServer, Value, Visitor, json, new_id, seqs};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_retry_is_one_message_across_socket_rest_and_restart() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -34,7 +34,7 @@ async fn a_retry_is_one_message_across_socket_rest_and_restart() {
     assert_eq!(visitor.messages().await.len(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_retry_by_another_agent_of_the_same_side_is_the_same_message() {
     let server = TestServer::start().await;
     let (bob, eve) = (
@@ -49,7 +49,7 @@ async fn a_retry_by_another_agent_of_the_same_side_is_the_same_message() {
     assert_eq!(second["message"], first["message"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_retries_at_once_are_one_message() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -69,7 +69,7 @@ async fn a_thousand_retries_at_once_are_one_message() {
     assert_eq!(visitor.messages().await.len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_subscribers_see_one_order_without_a_gap() {
     let server = TestServer::start().await;
     let bob = server.agent("bob", "agent").await;
@@ -115,7 +115,7 @@ fn without_read(mut messages: Vec<Value>) -> Vec<Value> {
     messages
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_that_is_cut_again_and_again_loses_and_doubles_nothing() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -144,7 +144,7 @@ async fn a_line_that_is_cut_again_and_again_loses_and_doubles_nothing() {
     assert_eq!(seen, (1..=150).collect::<Vec<u64>>());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_post_ends_in_an_ack_or_an_error() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -168,7 +168,7 @@ async fn every_post_ends_in_an_ack_or_an_error() {
     assert_eq!(visitor.messages().await.len(), acked);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_posts_than_credits_are_all_answered() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -186,7 +186,7 @@ async fn more_posts_than_credits_are_all_answered() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_reader_is_closed_with_4008_and_harms_nobody_else() {
     let server = TestServer::start_with(|config| {
         config.socket.outbox_items = 32;
@@ -227,7 +227,7 @@ async fn a_slow_reader_is_closed_with_4008_and_harms_nobody_else() {
     assert_eq!(rest, (got.len() as u64 + 1..=600).collect::<Vec<u64>>());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acked_or_delivered_is_there_after_a_restart() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -267,7 +267,7 @@ async fn what_was_acked_or_delivered_is_there_after_a_restart() {
     assert_eq!(seqs(&json!(all)), (1..=200).collect::<Vec<u64>>());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_servers_in_one_process_know_nothing_of_each_other() {
     let (one, two) = (TestServer::start().await, TestServer::start().await);
     let (here, there) = (Visitor::arrive(&one).await, Visitor::arrive(&two).await);
