@@ -416,7 +416,8 @@ async fn an_unknown_room_and_a_129th_join_are_errors_and_never_a_close() {
         json!({"type": "join", "room_id": "no-uuid"}),
     ] {
         console.send(frame.clone()).await;
-        let error = console.expect_error("not_found").await;
+        let error = console.expect("error").await;
+        assert_eq!(error["code"], "not_found", "{frame}: {error}");
         assert_eq!(error["room_id"], frame["room_id"], "{frame}");
         assert_eq!(error["id"], frame["id"], "{frame}");
     }

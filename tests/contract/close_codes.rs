@@ -225,9 +225,9 @@ async fn a_message_in_fragments_counts_as_one() {
 
     let piece = "x".repeat(50 * 1024);
     socket.send_raw(fragment(&piece, Data::Text, false)).await;
-    for _ in 0..3 {
+    for last in [false, false, true] {
         socket
-            .send_raw(fragment(&piece, Data::Continue, false))
+            .send_raw(fragment(&piece, Data::Continue, last))
             .await;
     }
     let code = socket.closed().await;
