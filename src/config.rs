@@ -138,3 +138,18 @@ pub enum LogFormat {
     /// For machines.
     Json,
 }
+
+impl StorageConfig {
+    /// How to open the store. A server takes the directory for itself, the tools
+    /// beside it do not.
+    pub fn options(&self, exclusive: bool) -> crate::persistence::StoreOptions {
+        crate::persistence::StoreOptions {
+            data_dir: self.data_dir.clone(),
+            synchronous: self.synchronous,
+            exclusive,
+            queue_items: self.queue_items,
+            batch_items: self.batch_items,
+            readers: self.readers,
+        }
+    }
+}

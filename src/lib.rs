@@ -4,10 +4,12 @@ pub mod actors;
 pub mod chat;
 pub mod config;
 pub mod credentials;
+pub mod demo;
 mod http;
 pub mod metrics;
 pub mod persistence;
 pub mod protocol;
 mod server;
 
+pub use actors::{HookPoint, Hooks};
 pub use server::{Server, StartError, StopReason};

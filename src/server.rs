@@ -85,7 +85,7 @@ impl Server {
     ) -> Result<Self, StartError> {
         let local_addr = listener.local_addr()?;
         let metrics = Metrics::new();
-        // TODO: store.use_metrics(metrics.store());
+        store.use_metrics(metrics.store());
         let hooks = Hooks::default();
         let options = ActorOptions {
             store: store.clone(),

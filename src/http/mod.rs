@@ -14,6 +14,7 @@ mod extract;
 mod health;
 mod identity;
 mod limits;
+mod log;
 mod openapi;
 mod origin;
 mod problem;

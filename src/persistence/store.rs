@@ -87,6 +87,7 @@ impl Store {
             head: watch::Sender::new(state.head()),
             life: watch::Sender::new(Life::Running),
             damage: std::sync::OnceLock::new(),
+            metrics: std::sync::OnceLock::new(),
             #[cfg(test)]
             hooks: super::hooks::Hooks::default(),
         });
@@ -102,7 +103,6 @@ impl Store {
                 shared: Arc::clone(&shared),
             },
             batch_items: options.batch_items,
-            metrics: options.metrics,
             // The tools leave the index to the server.
             behind: options.exclusive && state.indexed_change < state.change,
             backlog: true,
@@ -123,6 +123,12 @@ impl Store {
                 thread: Some(thread),
             }),
         })
+    }
+
+    /// Measures commits with these from now on. The first call counts.
+    pub fn use_metrics(&self, metrics: super::StoreMetrics) {
+        // A second server on the same store would be a mistake that counts nothing.
+        let _ = self.inner.shared.metrics.set(metrics);
     }
 
     /// Commits what is queued, checkpoints (TRUNCATE), optimizes, ends the thread. Idempotent.

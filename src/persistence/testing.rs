@@ -18,7 +18,6 @@ pub(super) fn options(directory: &TempDir) -> StoreOptions {
         queue_items: 1_000,
         batch_items: 100,
         readers: 2,
-        metrics: StoreMetrics::default(),
     }
 }
 

@@ -31,8 +31,6 @@ pub struct StoreOptions {
     pub batch_items: usize,
     /// Connections that read.
     pub readers: u32,
-    /// What to measure with.
-    pub metrics: StoreMetrics,
 }
 
 /// The store's gauges; no-ops unless they are set.

@@ -41,6 +41,8 @@ pub(super) struct Shared {
     pub(super) life: watch::Sender<Life>,
     /// Why writes are refused for good.
     pub(super) damage: OnceLock<String>,
+    /// What to measure with, once there is something.
+    pub(super) metrics: OnceLock<StoreMetrics>,
     /// What tests reach in with.
     #[cfg(test)]
     pub(super) hooks: super::hooks::Hooks,
@@ -62,7 +64,6 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) committer: Committer,
     pub(super) batch_items: usize,
-    pub(super) metrics: StoreMetrics,
     /// The text index is behind the head.
     pub(super) behind: bool,
     /// The last batch of the index left something over.
@@ -132,9 +133,9 @@ impl Writer {
     fn serve(&mut self, mut items: Vec<Box<dyn Work>>) {
         let started = Instant::now();
         let outcome = self.commit(&mut items);
-        if outcome.is_ok() {
-            self.metrics.commit_seconds.record(started.elapsed());
-            self.metrics
+        if let (Ok(()), Some(metrics)) = (&outcome, self.shared.metrics.get()) {
+            metrics.commit_seconds.record(started.elapsed());
+            metrics
                 .commit_items
                 .record(u32::try_from(items.len()).unwrap_or(u32::MAX));
         }
@@ -155,7 +156,9 @@ impl Writer {
                 Ok(())
             }
             Err(error) => {
-                self.metrics.commit_failures.increment(1);
+                if let Some(metrics) = self.shared.metrics.get() {
+                    metrics.commit_failures.increment(1);
+                }
                 self.shared.note(&error);
                 // A disk that stays full is one event, not one a second.
                 if !std::mem::replace(&mut self.failing, true) {

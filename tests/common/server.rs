@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use shoptalk::Server;
 use shoptalk::config::{Config, Secret};
-use shoptalk::persistence::{Store, StoreMetrics, StoreOptions};
+use shoptalk::persistence::Store;
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
@@ -51,16 +51,7 @@ impl TestServer {
         let listener = TcpListener::bind(self.addr).await.expect("a port");
         self.addr = listener.local_addr().expect("a bound listener");
         self.config.server.listen = self.addr;
-        let storage = &self.config.storage;
-        let options = StoreOptions {
-            data_dir: storage.data_dir.clone(),
-            synchronous: storage.synchronous,
-            exclusive: true,
-            queue_items: storage.queue_items,
-            batch_items: storage.batch_items,
-            readers: storage.readers,
-            metrics: StoreMetrics::default(),
-        };
+        let options = self.config.storage.options(true);
         let store = tokio::task::spawn_blocking(|| Store::open(options))
             .await
             .expect("opening does not panic")
@@ -73,6 +64,11 @@ impl TestServer {
             .and_then(|link| link.split_once('#'))
             .map(|(_, code)| code.to_owned());
         self.running = Some(server);
+    }
+
+    /// Faults to order.
+    pub fn hooks(&self) -> &shoptalk::Hooks {
+        self.running.as_ref().expect("the server runs").hooks()
     }
 
     /// Drains and stops.

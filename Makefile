@@ -1,0 +1,25 @@
+# `make help` says what there is.
+CARGO ?= cargo
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench proof
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## a shop to play with on http://127.0.0.1:8001, thrown away at the end
+	$(CARGO) run --release -- demo
+
+test: check ## formatting, lint, and every test
+	$(CARGO) test
+
+check: ## formatting and lint only
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --all-targets -- -D warnings
+
+bench: ## the load generator and the measured limits
+	$(CARGO) bench
+
+proof: ## shows with strace that a 201 leaves after its fsync
+	$(CARGO) build
+	scripts/fsync-proof.sh

@@ -1,0 +1,286 @@
+use std::io::{BufRead, IsTerminal, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use clap::Subcommand;
+use shoptalk::chat::limits::{NAME_CHARS, check_line, check_password};
+use shoptalk::chat::{Agent, AgentId, Role};
+use shoptalk::config::Config;
+use shoptalk::credentials::hash_password;
+use shoptalk::persistence::{Actor, AgentPatch, NewAgent, Refusal, Store, WriteError};
+
+use super::{Failure, runtime};
+
+#[derive(Subcommand)]
+pub(super) enum AgentCommand {
+    /// Add somebody who answers; the first one is an admin
+    Add {
+        /// The name to sign in with
+        name: String,
+        /// What they may do: agent or admin
+        #[arg(long)]
+        role: Option<Role>,
+        /// Read the password from standard input, one line
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List everybody who answers
+    List,
+    /// Set a new password, which ends all sessions
+    Passwd {
+        /// The name to sign in with
+        name: String,
+        /// Read the password from standard input, one line
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Keep somebody from signing in, and end their sessions
+    Disable {
+        /// The name to sign in with
+        name: String,
+    },
+    /// Let somebody sign in again
+    Enable {
+        /// The name to sign in with
+        name: String,
+    },
+}
+
+/// Works on the database itself, so a server may run or not; one that runs notices
+/// within two seconds.
+pub(super) fn run(command: AgentCommand, config: &Config) -> Result<(), Failure> {
+    check_owner(&config.storage.data_dir)?;
+    runtime()?.block_on(async {
+        let options = config.storage.options(false);
+        let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
+        let done = act(command, &store).await;
+        store.close().await;
+        done
+    })
+}
+
+async fn act(command: AgentCommand, store: &Store) -> Result<(), Failure> {
+    match command {
+        AgentCommand::Add {
+            name,
+            role,
+            password_stdin,
+        } => add(store, &name, role, password_stdin).await,
+        AgentCommand::List => {
+            print!("{}", table(&store.agents().await?));
+            Ok(())
+        }
+        AgentCommand::Passwd {
+            name,
+            password_stdin,
+        } => {
+            let agent = find(store, &name).await?;
+            let password_hash = Some(hash_password(&read_password(password_stdin)?)?);
+            change(
+                store,
+                agent,
+                AgentPatch {
+                    password_hash,
+                    ..AgentPatch::default()
+                },
+            )
+            .await
+        }
+        AgentCommand::Disable { name } => {
+            let agent = find(store, &name).await?;
+            change(
+                store,
+                agent,
+                AgentPatch {
+                    disabled: Some(true),
+                    ..AgentPatch::default()
+                },
+            )
+            .await
+        }
+        AgentCommand::Enable { name } => {
+            let agent = find(store, &name).await?;
+            change(
+                store,
+                agent,
+                AgentPatch {
+                    disabled: Some(false),
+                    ..AgentPatch::default()
+                },
+            )
+            .await
+        }
+    }
+}
+
+async fn add(
+    store: &Store,
+    name: &str,
+    role: Option<Role>,
+    password_stdin: bool,
+) -> Result<(), Failure> {
+    let username = check_line("NAME", Some(name), NAME_CHARS)
+        .map_err(|violation| Failure::Usage(format!("{} {}", violation.field, violation.message)))?
+        .ok_or_else(|| Failure::Usage("NAME must not be empty".to_owned()))?;
+    if store.agent_credentials(&username).await?.is_some() {
+        return Err(taken(&username));
+    }
+    let is_first = store.agent_count().await? == 0;
+    // Somebody has to be able to add the others.
+    let role = role.unwrap_or(if is_first { Role::Admin } else { Role::Agent });
+    let password_hash = hash_password(&read_password(password_stdin)?)?;
+    let agent = NewAgent {
+        display_name: username.clone(),
+        username,
+        role,
+        password_hash,
+    };
+    let username = agent.username.clone();
+    let added = store
+        .add_agent(agent, Actor::CommandLine)
+        .await
+        .map_err(|error| match error {
+            WriteError::Refused(Refusal::UsernameTaken) => taken(&username),
+            error => error.into(),
+        })?;
+    eprintln!(
+        "added {} with the role {}",
+        added.username,
+        added.role.as_str()
+    );
+    Ok(())
+}
+
+fn taken(username: &str) -> Failure {
+    Failure::Runtime(format!(
+        "there is an agent '{username}' already; choose another name or use: shoptalk agent passwd {username}"
+    ))
+}
+
+async fn find(store: &Store, name: &str) -> Result<AgentId, Failure> {
+    match store.agent_credentials(name.trim()).await? {
+        Some(found) => Ok(found.agent.id),
+        None => Err(Failure::Runtime(format!(
+            "there is no agent '{name}'; see: shoptalk agent list"
+        ))),
+    }
+}
+
+async fn change(store: &Store, agent: AgentId, patch: AgentPatch) -> Result<(), Failure> {
+    store
+        .change_agent(agent, patch, Actor::CommandLine)
+        .await
+        .map_err(|error| match error {
+            WriteError::Refused(Refusal::LastAdmin) => Failure::Runtime(
+                "this is the last admin who can sign in; add or enable another one first"
+                    .to_owned(),
+            ),
+            error => error.into(),
+        })?;
+    Ok(())
+}
+
+fn read_password(from_stdin: bool) -> Result<String, Failure> {
+    let password = if from_stdin {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line)?;
+        line.strip_suffix('\n')
+            .map(|line| line.strip_suffix('\r').unwrap_or(line))
+            .unwrap_or(&line)
+            .to_owned()
+    } else if std::io::stdin().is_terminal() {
+        let password = rpassword::prompt_password("Password: ")?;
+        if rpassword::prompt_password("Once more: ")? != password {
+            return Err(Failure::Runtime("the two passwords differ".to_owned()));
+        }
+        password
+    } else {
+        return Err(Failure::Usage(
+            "there is no terminal to ask for a password; use --password-stdin".to_owned(),
+        ));
+    };
+    check_password("the password", &password).map_err(|violation| {
+        Failure::Runtime(format!("{} {}", violation.field, violation.message))
+    })?;
+    Ok(password)
+}
+
+/// A database written by root would stop a server that runs as somebody else.
+fn check_owner(data_dir: &Path) -> Result<(), Failure> {
+    let Ok(metadata) = std::fs::metadata(data_dir) else {
+        return Ok(());
+    };
+    let (owner, myself) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner == myself {
+        return Ok(());
+    }
+    Err(Failure::Runtime(format!(
+        "{} belongs to the user with id {owner}, and this runs as {myself}; run it as the owner, for example with: \
+         sudo -u '#{owner}' shoptalk agent …",
+        data_dir.display()
+    )))
+}
+
+fn table(agents: &[Agent]) -> String {
+    let header = ["USERNAME", "DISPLAY NAME", "ROLE", "STATE", "CREATED"].map(str::to_owned);
+    let rows: Vec<[String; 5]> = agents
+        .iter()
+        .map(|agent| {
+            let state = if agent.disabled {
+                "disabled"
+            } else {
+                "enabled"
+            };
+            [
+                agent.username.clone(),
+                agent.display_name.clone(),
+                agent.role.as_str().to_owned(),
+                state.to_owned(),
+                agent.created_at.to_string(),
+            ]
+        })
+        .collect();
+    let mut widths = [0; 5];
+    for row in std::iter::once(&header).chain(&rows) {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut out = Vec::new();
+    for row in std::iter::once(&header).chain(&rows) {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        // Writing to memory does not fail.
+        let _ = writeln!(out, "{}", cells.join("  ").trim_end());
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use shoptalk::chat::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn the_table_is_aligned() {
+        let agent = |username: &str, disabled| Agent {
+            id: uuid::Uuid::nil(),
+            username: username.into(),
+            display_name: "Mia".into(),
+            role: Role::Agent,
+            disabled,
+            created_at: Timestamp(0),
+        };
+        let text = table(&[agent("mia", false), agent("bartholomew", true)]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        let column = |line: &str| line.find("Mia").or(line.find("DISPLAY"));
+        assert_eq!(column(lines[0]), column(lines[1]));
+        assert_eq!(column(lines[1]), column(lines[2]));
+        assert!(lines[2].contains("disabled"));
+    }
+}

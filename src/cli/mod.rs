@@ -1,0 +1,170 @@
+mod agent;
+mod check;
+mod demo;
+mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use shoptalk::config::{Config, LogConfig, LogFormat, Overrides};
+use tracing_subscriber::EnvFilter;
+
+/// Exit code of a wrong command line or configuration.
+const USAGE: u8 = 2;
+
+/// Live chat for a shop: one binary, one SQLite file.
+#[derive(Parser)]
+#[command(
+    name = "shoptalk",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct Common {
+    /// Settings in a TOML file, laid over the defaults
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Directory with the database
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Try it: throwaway data, a sample shop, agent admin with password admin123
+    Demo {
+        /// Address and port, on this machine only [default: 127.0.0.1:8001]
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+    },
+    /// Serve the shop
+    Serve {
+        /// Address and port; port 0 takes a free one
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+    },
+    /// Manage the people who answer, also beside a running server
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
+    /// Validate the configuration and say what would be used
+    Check,
+}
+
+/// Why a command failed, and how the process ends.
+enum Failure {
+    /// The command line or the configuration is wrong: 2.
+    Usage(String),
+    /// Anything else: 1.
+    Runtime(String),
+}
+
+impl<E: std::fmt::Display> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Runtime(error.to_string())
+    }
+}
+
+/// Runs the command and says how the process ends.
+pub(crate) fn run() -> ExitCode {
+    let outcome = match Cli::try_parse() {
+        Ok(cli) => dispatch(cli),
+        Err(error) => return usage(&error),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => {
+            eprintln!("shoptalk: {message}");
+            ExitCode::from(USAGE)
+        }
+        Err(Failure::Runtime(message)) => {
+            eprintln!("shoptalk: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Help and version are wanted; anything else is a mistake that gets one line.
+fn usage(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            print!("{error}");
+            ExitCode::SUCCESS
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            eprint!("{error}");
+            ExitCode::from(USAGE)
+        }
+        _ => {
+            let text = error.to_string();
+            let lines: Vec<&str> = text
+                .lines()
+                .map(str::trim)
+                .filter(|line| {
+                    !line.is_empty() && !line.starts_with("Usage:") && !line.starts_with("For more")
+                })
+                .collect();
+            let sentence = lines.join(" ");
+            let sentence = sentence.strip_prefix("error: ").unwrap_or(&sentence);
+            eprintln!("shoptalk: {sentence} (see shoptalk --help)");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<(), Failure> {
+    let Common {
+        config: file,
+        data_dir,
+    } = cli.common;
+    let load = |listen: Option<SocketAddr>| {
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let overrides = Overrides {
+            listen,
+            data_dir: data_dir.clone(),
+        };
+        Config::load(file.as_deref(), environment, overrides)
+            .map_err(|error| Failure::Usage(error.to_string()))
+    };
+    match cli.command {
+        Command::Demo { listen } => demo::run(listen),
+        Command::Serve { listen } => serve::run(load(listen)?),
+        Command::Agent(command) => agent::run(command, &load(None)?),
+        Command::Check => {
+            check::run(&load(None)?);
+            Ok(())
+        }
+    }
+}
+
+/// Log lines go to standard error: standard output is for what scripts read.
+fn start_tracing(log: &LogConfig) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&log.filter)
+        .map_err(|error| Failure::Usage(format!("configuration: log.filter: {error}")))?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().init(),
+    }
+    Ok(())
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
+}

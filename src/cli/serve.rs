@@ -1,0 +1,82 @@
+use std::io::Write;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use shoptalk::config::Config;
+use shoptalk::persistence::Store;
+use shoptalk::{Server, StopReason};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, runtime, start_tracing};
+
+/// Serves until a signal comes or the server fails.
+pub(super) fn run(config: Config) -> Result<(), Failure> {
+    start_tracing(&config.log)?;
+    runtime()?.block_on(async {
+        let store = open(&config).await?;
+        let server = start(config, store).await?;
+        if let Some(link) = server.setup_link() {
+            eprintln!("There is no agent yet. Make the first one within 30 minutes at {link}");
+            eprintln!("or in a terminal with: shoptalk agent add NAME");
+        }
+        announce(&server)?;
+        until_stopped(&server).await
+    })
+}
+
+pub(super) async fn open(config: &Config) -> Result<Store, Failure> {
+    let options = config.storage.options(true);
+    Ok(tokio::task::spawn_blocking(|| Store::open(options)).await??)
+}
+
+pub(super) async fn start(config: Config, store: Store) -> Result<Server, Failure> {
+    raise_open_files();
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let listen = config.server.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| Failure::Runtime(format!("cannot listen on {listen}: {error}")))?;
+    Ok(Server::start(config, listener, store).await?)
+}
+
+/// The one line on standard output: whoever started the process may connect now.
+pub(super) fn announce(server: &Server) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "listening on http://{}", server.local_addr())?;
+    Ok(out.flush()?)
+}
+
+/// Drains on SIGTERM and SIGINT; a second signal ends the process at once.
+pub(super) async fn until_stopped(server: &Server) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let reason = tokio::select! {
+        _ = terminate.recv() => StopReason::Shutdown,
+        _ = interrupt.recv() => StopReason::Shutdown,
+        reason = server.stopped() => reason,
+    };
+    tracing::info!("draining");
+    tokio::select! {
+        () = server.shutdown() => {}
+        _ = terminate.recv() => return Err(Failure::Runtime("ended by a second signal".to_owned())),
+        _ = interrupt.recv() => return Err(Failure::Runtime("ended by a second signal".to_owned())),
+    }
+    match reason {
+        StopReason::Shutdown => Ok(()),
+        StopReason::Failed(reason) => Err(Failure::Runtime(reason)),
+    }
+}
+
+/// Every visitor is an open file; the usual soft limit is 1,024.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, most) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
