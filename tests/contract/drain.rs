@@ -1,1 +1,104 @@
+//! A restart is graceful: everybody is told, nothing acked is lost.
 
+use reqwest::Method;
+
+use crate::common::{Answer, Socket, TestServer, Visitor, json, new_id, seqs};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_socket_is_told_and_closed_with_4001() {
+    let mut server = TestServer::start().await;
+    let visitor = Visitor::arrive(&server).await;
+    let mut tab = visitor.online().await;
+    let mut console = server.admin().await.joined(&visitor.room_id).await;
+    let told = async |socket: &mut Socket| {
+        let going = socket.expect("going_away").await;
+        (
+            going["reconnect_within_ms"].as_u64().is_some(),
+            socket.closed().await,
+        )
+    };
+    let ((), one, two) = tokio::join!(server.stop(), told(&mut tab), told(&mut console));
+    assert_eq!(one, (true, Some(4001)));
+    assert_eq!(two, (true, Some(4001)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_ends_although_a_client_never_reads() {
+    let mut server = TestServer::start().await;
+    let visitor = Visitor::arrive(&server).await;
+    let _deaf = visitor.online().await;
+    let _without_hello = Socket::dial(server.addr(), &visitor.socket_path()).await;
+    tokio::time::timeout(crate::common::DEADLINE, server.stop())
+        .await
+        .expect("a drain ends within 10 s");
+    let request = server.rest().request(Method::GET, "/readyz");
+    let gone = Answer::try_to(request).await;
+    assert!(gone.is_err() || gone.is_ok_and(|answer| answer.status == 503));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_nothing_acked_is_lost_and_the_retry_settles_the_rest() {
+    let mut server = TestServer::start().await;
+    let visitor = Visitor::arrive(&server).await;
+    let mut writer = visitor.online().await;
+    let mut ids = Vec::new();
+    for _ in 0..300 {
+        ids.push(writer.send_post("under load").await);
+    }
+    writer.expect("ack").await;
+    let ((), code) = tokio::join!(server.stop(), writer.closed());
+    assert!(matches!(code, Some(4001) | None), "{code:?}");
+    let acked: Vec<_> = writer
+        .unread()
+        .into_iter()
+        .filter(|frame| frame["type"] == "ack")
+        .map(|frame| frame["id"].clone())
+        .collect();
+    server.run().await;
+    let (mut socket, _) = visitor.connect_with(json!({"tail": 0})).await;
+    for id in &ids {
+        socket
+            .send(json!({"type": "post", "id": id, "content": "under load"}))
+            .await;
+        let ack = socket.ack(id).await;
+        if acked.contains(&json!(id)) {
+            assert_eq!(ack["duplicate"], true, "an acked message was there");
+        }
+    }
+    let (mut reader, welcome) = visitor.connect_with(json!({"after": 0})).await;
+    let mut got = seqs(&welcome["messages"]);
+    got.extend(seqs(&json!(reader.messages(300 - got.len()).await)));
+    assert_eq!(got, (1..=300).collect::<Vec<u64>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_under_way_is_finished() {
+    let mut server = TestServer::start().await;
+    let visitor = Visitor::arrive(&server).await;
+    let id = new_id();
+    let request = visitor
+        .rest
+        .request(Method::POST, &visitor.path("messages/"))
+        .json(&json!({"id": id, "content": "at the last moment"}));
+    let (answer, ()) = tokio::join!(Answer::try_to(request), server.stop());
+    server.run().await;
+    let stored = visitor.messages().await;
+    match answer {
+        Ok(answer) if answer.status == 201 => assert_eq!(stored[0]["id"], id),
+        Ok(answer) => {
+            answer.problem(503, "draining");
+        }
+        // The connection was not taken any more; a retry settles it.
+        Err(_) => assert!(stored.len() <= 1),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopping_twice_and_starting_again_is_harmless() {
+    let mut server = TestServer::start().await;
+    let visitor = Visitor::arrive(&server).await;
+    for round in 1..=3_u64 {
+        assert_eq!(visitor.post("round").await["seq"], round);
+        server.restart().await;
+    }
+}

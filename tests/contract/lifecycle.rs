@@ -2,7 +2,7 @@
 
 use crate::common::{TestServer, Value, Visitor, eventually, json, new_id, results};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_room_is_listed_from_its_first_message_on() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
@@ -27,7 +27,7 @@ async fn a_room_is_listed_from_its_first_message_on() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unlisted_room_can_be_read_and_answered_by_an_agent() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
@@ -40,7 +40,7 @@ async fn an_unlisted_room_can_be_read_and_answered_by_an_agent() {
     assert_eq!(admin.summary(&visitor.room_id).await["status"], "active");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn status_follows_who_spoke_last() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
@@ -84,7 +84,7 @@ async fn status_follows_who_spoke_last() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_system_message_takes_a_seq_and_is_never_unread() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
@@ -122,7 +122,7 @@ async fn a_system_message_takes_a_seq_and_is_never_unread() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_visitor_without_a_name_is_visitor() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
@@ -130,7 +130,7 @@ async fn a_visitor_without_a_name_is_visitor() {
     assert!(visitor.room().await["customer_name"].is_null());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_change_raises_the_version() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
@@ -165,7 +165,7 @@ async fn every_change_raises_the_version() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_room_that_went_to_rest_wakes_for_the_next_join_every_time() {
     let server = TestServer::start_with(|config| config.rooms.idle_timeout_ms = 1).await;
     let visitor = Visitor::arrive(&server).await;
@@ -179,7 +179,7 @@ async fn a_room_that_went_to_rest_wakes_for_the_next_join_every_time() {
     assert_eq!(visitor.messages().await.len(), 60);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn joins_meet_the_rest_at_the_same_moment() {
     let server = TestServer::start_with(|config| config.rooms.idle_timeout_ms = 1).await;
     let visitor = Visitor::arrive(&server).await;
@@ -201,7 +201,7 @@ async fn joins_meet_the_rest_at_the_same_moment() {
     assert_eq!(seqs, (1..=60).collect::<Vec<u64>>());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agents_join_wakes_a_room_too() {
     let server = TestServer::start_with(|config| config.rooms.idle_timeout_ms = 1).await;
     let bob = server.agent("bob", "agent").await;
@@ -222,7 +222,7 @@ async fn an_agents_join_wakes_a_room_too() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_is_there_after_a_restart() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::named(&server, "Carla").await;

@@ -1,1 +1,137 @@
+//! Who is there: by person, up at once, down after the grace.
 
+use crate::common::{Socket, TestServer, Value, Visitor, json};
+
+const GRACE_MS: u64 = 300;
+
+async fn start() -> TestServer {
+    TestServer::start_with(|config| config.rooms.presence_grace_ms = GRACE_MS).await
+}
+
+async fn online(console: &mut Socket, customer_online: bool) -> Value {
+    let frame = console.expect("online").await;
+    assert_eq!(frame["customer_online"], customer_online, "{frame}");
+    frame
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_tabs_are_one_person() {
+    let server = start().await;
+    let admin = server.admin().await;
+    let visitor = Visitor::arrive(&server).await;
+    visitor.post("hello").await;
+    let mut console = admin.online().await;
+    let first = visitor.online().await;
+    assert_eq!(online(&mut console, true).await["room_id"], visitor.room_id);
+    let second = visitor.online().await;
+    first.close().await;
+    // The other tab holds the person past the first one's grace: the next news is the end.
+    let mut held = second;
+    held.post("still here").await;
+    assert_eq!(
+        admin.summary(&visitor.room_id).await["customer_online"],
+        true
+    );
+    held.close().await;
+    online(&mut console, false).await;
+    assert_eq!(
+        admin.summary(&visitor.room_id).await["customer_online"],
+        false
+    );
+    assert_eq!(console.count_unread("online"), 0, "one rise, one fall");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_absence_is_not_noticed() {
+    let server = TestServer::start_with(|config| config.rooms.presence_grace_ms = 3_000).await;
+    let admin = server.admin().await;
+    let visitor = Visitor::arrive(&server).await;
+    visitor.post("hello").await;
+    let mut console = admin.online().await;
+    visitor.online().await.close().await;
+    let socket = visitor.online().await;
+    online(&mut console, true).await;
+    admin.post(&visitor.room_id, "good day").await;
+    console
+        .expect_where("active", |frame| frame["summary"]["status"] == "active")
+        .await;
+    assert_eq!(console.count_unread("online"), 0);
+    socket.close().await;
+    online(&mut console, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_line_falls_like_a_closed_one() {
+    let server = start().await;
+    let admin = server.admin().await;
+    let visitor = Visitor::arrive(&server).await;
+    visitor.post("hello").await;
+    let mut console = admin.online().await;
+    let socket = visitor.online().await;
+    online(&mut console, true).await;
+    drop(socket);
+    online(&mut console, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn presence_is_per_room() {
+    let server = start().await;
+    let admin = server.admin().await;
+    let visitor = Visitor::arrive(&server).await;
+    visitor.post("hello").await;
+    visitor
+        .rest
+        .post(&visitor.path("close/"), json!({}))
+        .await
+        .is(200);
+    let second = visitor
+        .rest
+        .post("/api/chat/rooms/", json!({}))
+        .await
+        .is(201);
+    let second = Visitor::from_answer(&server, &second);
+    second.post("hello again").await;
+    let _tab = second.online().await;
+    let (_console, welcome) = admin.connect().await;
+    assert_eq!(welcome["online"], json!([second.room_id]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn visitors_see_whether_any_agent_is_there() {
+    let server = start().await;
+    let (bob, eve) = (
+        server.agent("bob", "agent").await,
+        server.agent("eve", "agent").await,
+    );
+    let visitor = Visitor::arrive(&server).await;
+    let (mut socket, welcome) = visitor.connect().await;
+    assert_eq!(welcome["agents_online"], false);
+    let bobs = bob.online().await;
+    assert_eq!(socket.expect("presence").await["agents_online"], true);
+    let eves = eve.online().await;
+    bobs.close().await;
+    let (_tab, welcome) = visitor.connect().await;
+    assert_eq!(welcome["agents_online"], true);
+    eves.close().await;
+    assert_eq!(socket.expect("presence").await["agents_online"], false);
+    assert_eq!(socket.count_unread("presence"), 0, "one rise, one fall");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_at_rest_keeps_nobody_online() {
+    let server = TestServer::start_with(|config| {
+        config.rooms.presence_grace_ms = 20;
+        config.rooms.idle_timeout_ms = 1;
+    })
+    .await;
+    let admin = server.admin().await;
+    let visitor = Visitor::arrive(&server).await;
+    visitor.post("hello").await;
+    let mut console = admin.online().await;
+    for _ in 0..10 {
+        let socket = visitor.online().await;
+        online(&mut console, true).await;
+        socket.close().await;
+        online(&mut console, false).await;
+    }
+}
