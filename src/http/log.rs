@@ -98,7 +98,8 @@ async fn try_post(
     sender: Sender,
     request: PostRequest,
 ) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
-    let id = check_message_id(&request.id).map_err(|violation| Problem::invalid(vec![violation]))?;
+    let id =
+        check_message_id(&request.id).map_err(|violation| Problem::invalid(vec![violation]))?;
     check_content(&request.content)?;
     state.limits.check_post(sender_id)?;
     let draft = Draft {

@@ -3,11 +3,11 @@ use axum::http::StatusCode;
 
 use super::own_room;
 use crate::chat::{Sender, Side};
+use crate::http::AppState;
 use crate::http::auth::VisitorAuth;
 use crate::http::extract::{Json, JsonBody, PathId, Query};
 use crate::http::log::{self, MessageList, PostAnswer, PostRequest, ReadMark};
 use crate::http::problem::Problem;
-use crate::http::AppState;
 
 /// Messages of a room
 ///

@@ -51,11 +51,7 @@ pub(crate) async fn list(
         .visitor_rooms(visitor.id, query.cursor(), query.limit()?)
         .await?;
     Ok(Json(RoomList {
-        results: page
-            .records
-            .into_iter()
-            .map(|record| record.room)
-            .collect(),
+        results: page.records.into_iter().map(|record| record.room).collect(),
         next: page.next,
     }))
 }
