@@ -78,6 +78,9 @@ struct Agent {
     numbered: Vec<String>,
     joined: Option<Joined>,
     outbox: Outbox,
+    /// Typed after what is in the outbox, so it is sent after that: a message that arrives
+    /// behind the end of a conversation would open it again.
+    at_last: Option<Value>,
     /// Nothing more will be typed.
     done: bool,
 }
@@ -104,6 +107,7 @@ impl Agent {
             numbered: Vec::new(),
             joined: None,
             outbox: Outbox::default(),
+            at_last: None,
             done: false,
         })
     }
@@ -120,7 +124,14 @@ impl Agent {
             // While a room is catching up nothing is typed into it: what was said before
             // comes first.
             let settled = listed && !self.joined.as_ref().is_some_and(|room| room.catching_up);
-            if self.done && settled && self.outbox.is_empty() {
+            if settled
+                && self.outbox.is_empty()
+                && let Some(frame) = self.at_last.take()
+                && let Err(ended) = line.send(&frame).await
+            {
+                return ended;
+            }
+            if self.done && settled && self.outbox.is_empty() && self.at_last.is_none() {
                 line.close().await;
                 return Ended::Quit;
             }
@@ -137,7 +148,7 @@ impl Agent {
                     }
                     Err(ended) => Err(ended),
                 },
-                words = typed.recv(), if settled && !self.done => self.say(&mut line, words).await,
+                words = typed.recv(), if settled && self.listens() => self.say(&mut line, words).await,
                 () = self.outbox.ready(), if settled => line.send(&self.outbox.send()).await,
             };
             if let Err(ended) = step {
@@ -150,6 +161,11 @@ impl Agent {
         json!({
             "type": "hello", "token": self.token, "epoch": self.epoch, "cursor": self.cursor,
         })
+    }
+
+    /// Whether another line may be typed.
+    fn listens(&self) -> bool {
+        !self.done && self.at_last.is_none()
     }
 
     async fn say(&mut self, line: &mut Line, words: Option<String>) -> Result<(), Ended> {
@@ -170,8 +186,8 @@ impl Agent {
                 self.joined = None;
                 line.send(&leave).await?;
             }
-            ("/close", Some(room)) => line.send(&status(&room.room_id, "closed")).await?,
-            ("/reopen", Some(room)) => line.send(&status(&room.room_id, "active")).await?,
+            ("/close", Some(room)) => self.at_last = Some(status(&room.room_id, "closed")),
+            ("/reopen", Some(room)) => self.at_last = Some(status(&room.room_id, "active")),
             // The id is made before the first try and never changes: that is what makes
             // sending again safe.
             (_, Some(room)) => self.outbox.push(json!({

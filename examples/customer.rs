@@ -66,6 +66,9 @@ struct Customer {
     /// Whether the last ping knew of a message that we lack.
     behind: bool,
     outbox: Outbox,
+    /// Typed after what is in the outbox, so it is sent after that: a message that arrives
+    /// behind the end of a conversation would open it again.
+    at_last: Option<Value>,
     /// Nothing more will be typed.
     done: bool,
 }
@@ -105,6 +108,7 @@ impl Customer {
             last_seq: None,
             behind: false,
             outbox: Outbox::default(),
+            at_last: None,
             done: false,
         })
     }
@@ -120,7 +124,14 @@ impl Customer {
         self.behind = false;
         let mut welcomed = false;
         loop {
-            if self.done && self.outbox.is_empty() {
+            if welcomed
+                && self.outbox.is_empty()
+                && let Some(frame) = self.at_last.take()
+                && let Err(ended) = line.send(&frame).await
+            {
+                return ended;
+            }
+            if self.done && self.outbox.is_empty() && self.at_last.is_none() {
                 line.close().await;
                 return Ended::Quit;
             }
@@ -135,7 +146,7 @@ impl Customer {
                     }
                     Err(ended) => Err(ended),
                 },
-                words = typed.recv(), if welcomed && !self.done => self.say(&mut line, words).await,
+                words = typed.recv(), if welcomed && self.listens() => { self.say(words); Ok(()) }
                 () = self.outbox.ready(), if welcomed => line.send(&self.outbox.send()).await,
             };
             if let Err(ended) = step {
@@ -153,18 +164,22 @@ impl Customer {
         }
     }
 
-    async fn say(&mut self, line: &mut Line, words: Option<String>) -> Result<(), Ended> {
+    /// Whether another line may be typed.
+    fn listens(&self) -> bool {
+        !self.done && self.at_last.is_none()
+    }
+
+    fn say(&mut self, words: Option<String>) {
         match words.as_deref().map(str::trim) {
             None => self.done = true,
             Some("") => {}
-            Some("/close") => line.send(&json!({"type": "close"})).await?,
+            Some("/close") => self.at_last = Some(json!({"type": "close"})),
             // The id is made before the first try and never changes: that is what makes
             // sending again safe.
             Some(content) => self.outbox.push(json!({
                 "type": "post", "id": Uuid::new_v4().to_string(), "content": content,
             })),
         }
-        Ok(())
     }
 
     async fn hear(&mut self, line: &mut Line, frame: &Value) -> Result<(), Ended> {

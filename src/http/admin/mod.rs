@@ -1,7 +1,37 @@
+//! The agents' calls: everything under `/api/admin/`.
+
+mod agents;
+mod fields;
+mod me;
+mod messages;
+mod rooms;
+mod sign_in;
+
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::AppState;
+use crate::chat::Agent;
 
+/// The agents' routes with their documentation.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .routes(routes!(sign_in::login))
+        .routes(routes!(sign_in::setup))
+        .routes(routes!(sign_in::logout))
+        .routes(routes!(me::get, me::patch))
+        .routes(routes!(rooms::list))
+        .routes(routes!(rooms::get, rooms::patch))
+        .routes(routes!(messages::list, messages::post))
+        .routes(routes!(messages::read))
+        .routes(routes!(agents::list, agents::add))
+        .routes(routes!(agents::patch))
+}
+
+/// One agent.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AgentAnswer {
+    agent: Agent,
 }

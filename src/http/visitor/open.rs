@@ -114,9 +114,13 @@ impl Caller {
             (Some(bearer), None) if is_identity(bearer) => (None, Some(bearer)),
             (bearer, None) => (bearer, None),
         };
-        if token.is_some_and(|token| TokenKind::of(token) != Some(TokenKind::Visitor)) {
-            return Err(AuthError::BadToken.into());
-        }
+        let token = match token.map(|token| (token, TokenKind::of(token))) {
+            Some((token, Some(TokenKind::Visitor))) => Some(token),
+            // Beside an identity, what is no token of ours is as good as one that ended.
+            Some((_, None)) if identity.is_some() => None,
+            Some(_) => return Err(AuthError::BadToken.into()),
+            None => None,
+        };
         Ok(Self {
             token: token.map(hash_token),
             identity: identity

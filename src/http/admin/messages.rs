@@ -1,0 +1,66 @@
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use super::rooms::known_room;
+use crate::chat::{Sender, Side};
+use crate::http::AppState;
+use crate::http::auth::AgentAuth;
+use crate::http::extract::{Json, JsonBody, PathId, Query};
+use crate::http::log::{self, MessageList, PostAnswer, PostRequest, ReadMark};
+use crate::http::problem::Problem;
+
+/// Messages of a room
+///
+/// In seq order; without `after` and `before` the last ones.
+#[utoipa::path(get, path = "/api/admin/rooms/{id}/messages", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "the room"),
+        ("after" = Option<u64>, Query, description = "messages past this seq"),
+        ("before" = Option<u64>, Query, description = "the last messages below this seq"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 when left out"),
+    ),
+    responses((status = 200, body = MessageList)))]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    _agent: AgentAuth,
+    PathId(room_id): PathId,
+    query: Query,
+) -> Result<Json<MessageList>, Problem> {
+    known_room(&state, room_id).await?;
+    log::page(&state, room_id, &query).await
+}
+
+/// Answer the customer
+///
+/// 201 once it is on disk; 200 with the first one when the id was posted before.
+#[utoipa::path(post, path = "/api/admin/rooms/{id}/messages", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    params(("id" = uuid::Uuid, Path, description = "the room")), request_body = PostRequest,
+    responses((status = 201, body = PostAnswer), (status = 200, body = PostAnswer)))]
+pub(crate) async fn post(
+    State(state): State<AppState>,
+    AgentAuth(session): AgentAuth,
+    PathId(room_id): PathId,
+    JsonBody(request): JsonBody<PostRequest>,
+) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
+    known_room(&state, room_id).await?;
+    let sender = Sender::Admin {
+        display_name: session.agent.display_name,
+    };
+    log::post(&state, room_id, session.agent.id, sender, request).await
+}
+
+/// Move the agents' read mark
+///
+/// Forward only; past the newest message is an error. All agents share one mark.
+#[utoipa::path(post, path = "/api/admin/rooms/{id}/read", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    params(("id" = uuid::Uuid, Path, description = "the room")), request_body = ReadMark,
+    responses((status = 200, body = ReadMark)))]
+pub(crate) async fn read(
+    State(state): State<AppState>,
+    _agent: AgentAuth,
+    PathId(room_id): PathId,
+    JsonBody(mark): JsonBody<ReadMark>,
+) -> Result<Json<ReadMark>, Problem> {
+    known_room(&state, room_id).await?;
+    log::read(&state, room_id, Side::Admin, &mark).await
+}

@@ -1,0 +1,208 @@
+use std::time::Instant;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::fields::check_name;
+use crate::chat::limits::check_password;
+use crate::chat::{Agent, Role, Timestamp};
+use crate::credentials::{PasswordGate, SESSION_LIFETIME, TokenKind, hash_token, new_token};
+use crate::http::AppState;
+use crate::http::auth::{AgentAuth, session_cookie};
+use crate::http::extract::{ClientIp, Json, JsonBody, Violations};
+use crate::http::problem::Problem;
+use crate::metrics::LoginResult;
+use crate::persistence::{NewAgent, NewSession, Refusal, WriteError};
+use crate::protocol::ErrorCode;
+
+/// The account under which tries of the setup code are counted; no user name has a NUL.
+const SETUP_ACCOUNT: &str = "\0setup";
+
+/// Who signs in.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct LoginRequest {
+    username: String,
+    password: String,
+}
+
+/// The first admin.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct SetupRequest {
+    /// What stands behind the `#` of the setup link.
+    code: String,
+    /// 1 to 100 characters.
+    username: String,
+    /// 8 to 1,024 bytes.
+    password: String,
+}
+
+/// How far a sign-out reaches.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct LogoutRequest {
+    /// End all sessions of this agent, not just this one.
+    everywhere: Option<bool>,
+}
+
+/// A new session.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SessionAnswer {
+    /// For `Authorization: Bearer`; browsers have the cookie.
+    token: String,
+    agent: Agent,
+}
+
+type SetCookie = AppendHeaders<[(header::HeaderName, HeaderValue); 1]>;
+
+/// Sign in
+///
+/// Gives a token, and the same as a cookie. An unknown name, a wrong password and a disabled
+/// agent get the same answer in the same time.
+#[utoipa::path(post, path = "/api/admin/login", tag = "agent", security(()),
+    request_body = LoginRequest, responses((status = 200, body = SessionAnswer)))]
+pub(crate) async fn login(
+    State(state): State<AppState>,
+    ClientIp(ip): ClientIp,
+    JsonBody(request): JsonBody<LoginRequest>,
+) -> Result<impl IntoResponse, Problem> {
+    if let Err(wait) = state.limits.check_login(&request.username, ip) {
+        state.metrics.login(LoginResult::Limited);
+        return Err(wait.into());
+    }
+    let Some(agent) = authenticate(&state, &request.username, request.password).await? else {
+        return Err(bad_credentials(&state));
+    };
+    let (token, session) = new_session();
+    match state.store.start_session(agent.id, session).await {
+        Ok(()) => {}
+        // Disabled since it was looked at.
+        Err(WriteError::Refused(Refusal::NotFound)) => return Err(bad_credentials(&state)),
+        Err(error) => return Err(error.into()),
+    }
+    state.metrics.login(LoginResult::Ok);
+    tracing::info!(agent = %agent.id, "an agent signed in");
+    Ok((
+        set_cookie(&state, Some(&token)),
+        Json(SessionAnswer { token, agent }),
+    ))
+}
+
+/// Make the first admin
+///
+/// With the code of the setup link, once, while there is no agent.
+#[utoipa::path(post, path = "/api/admin/setup", tag = "agent", security(()),
+    request_body = SetupRequest, responses((status = 201, body = SessionAnswer)))]
+pub(crate) async fn setup(
+    State(state): State<AppState>,
+    ClientIp(ip): ClientIp,
+    JsonBody(request): JsonBody<SetupRequest>,
+) -> Result<impl IntoResponse, Problem> {
+    state.limits.check_login(SETUP_ACCOUNT, ip)?;
+    let accepted = state
+        .setup
+        .as_ref()
+        .is_some_and(|setup| setup.accepts(&request.code, Instant::now()));
+    if !accepted || state.store.agent_count().await? > 0 {
+        return Err(Problem::new(
+            ErrorCode::Gone,
+            "the setup link was used, has expired or is not needed; restart the server for a new \
+             one, or use `shoptalk agent add`",
+        ));
+    }
+    let mut violations = Violations::default();
+    let username = violations.take(check_name("username", &request.username));
+    violations.take(check_password("password", &request.password));
+    violations.finish()?;
+
+    let password_hash = state.passwords.hash(request.password).await?;
+    let (token, session) = new_session();
+    let agent = NewAgent {
+        display_name: username.clone(),
+        username,
+        role: Role::Admin,
+        password_hash,
+    };
+    let agent = state.store.set_up(agent, session).await?;
+    tracing::info!(agent = %agent.id, "the first admin was made");
+    Ok((
+        StatusCode::CREATED,
+        set_cookie(&state, Some(&token)),
+        Json(SessionAnswer { token, agent }),
+    ))
+}
+
+/// Sign out
+///
+/// Ends the session, or all of this agent's, and closes their sockets.
+#[utoipa::path(post, path = "/api/admin/logout", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    request_body = Option<LogoutRequest>, responses((status = 204, description = "signed out")))]
+pub(crate) async fn logout(
+    State(state): State<AppState>,
+    AgentAuth(session): AgentAuth,
+    JsonBody(request): JsonBody<LogoutRequest>,
+) -> Result<impl IntoResponse, Problem> {
+    if request.everywhere.unwrap_or(false) {
+        state.store.end_sessions_of(session.agent.id).await?;
+    } else {
+        state.store.end_session(session.token_hash).await?;
+    }
+    Ok((StatusCode::NO_CONTENT, set_cookie(&state, None)))
+}
+
+/// The agent with this name and password, if there is one who may sign in. An unknown name
+/// costs the same time as a wrong password.
+async fn authenticate(
+    state: &AppState,
+    username: &str,
+    password: String,
+) -> Result<Option<Agent>, Problem> {
+    let known = state.store.agent_credentials(username.trim()).await?;
+    let hash = known.as_ref().map(|known| known.password_hash.clone());
+    let matches = verify(&state.passwords, password, hash).await?;
+    Ok(known
+        .map(|known| known.agent)
+        .filter(|agent| matches && !agent.disabled))
+}
+
+/// Whether the password has the hash. An over-long one never has, at the usual cost.
+pub(super) async fn verify(
+    gate: &PasswordGate,
+    password: String,
+    hash: Option<String>,
+) -> Result<bool, Problem> {
+    let is_possible = check_password("password", &password).is_ok();
+    let password = if is_possible { password } else { String::new() };
+    Ok(gate.verify(password, hash).await? && is_possible)
+}
+
+fn bad_credentials(state: &AppState) -> Problem {
+    state.metrics.login(LoginResult::Refused);
+    Problem::new(
+        ErrorCode::BadCredentials,
+        "the user name or the password is wrong",
+    )
+}
+
+fn new_session() -> (String, NewSession) {
+    let token = new_token(TokenKind::Agent);
+    let lifetime_ms = i64::try_from(SESSION_LIFETIME.as_millis()).unwrap_or(i64::MAX);
+    let session = NewSession {
+        token: hash_token(&token),
+        expires_at: Timestamp(Timestamp::now().as_millis() + lifetime_ms),
+    };
+    (token, session)
+}
+
+/// The header that gives the console its cookie, or takes it back.
+pub(super) fn set_cookie(state: &AppState, token: Option<&str>) -> SetCookie {
+    let cookie = session_cookie(state.origins.is_https(), token);
+    let value = HeaderValue::from_str(&cookie).expect("tokens are plain letters");
+    AppendHeaders([(header::SET_COOKIE, value)])
+}
+
+/// The session's token as the cookie brought it, to be set again with a new lifetime.
+pub(super) fn renewed_cookie(state: &AppState, headers: &HeaderMap) -> Option<SetCookie> {
+    crate::http::auth::cookie_token(state, headers).map(|token| set_cookie(state, Some(&token)))
+}

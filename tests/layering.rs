@@ -1,0 +1,172 @@
+//! Keeps the arrows between the modules: who may use whom, and where a library stays.
+
+use std::path::{Path, PathBuf};
+
+/// The modules of `src`, with those of the crate that each may use.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("chat", &[]),
+    ("protocol", &["chat"]),
+    ("persistence", &["chat"]),
+    ("credentials", &["persistence"]),
+    ("actors", &["chat", "protocol", "persistence"]),
+    ("config", &["persistence"]),
+    ("metrics", &["actors", "chat", "persistence", "protocol"]),
+    (
+        "http",
+        &[
+            "actors",
+            "chat",
+            "config",
+            "credentials",
+            "metrics",
+            "persistence",
+            "protocol",
+        ],
+    ),
+    ("demo", &["chat", "credentials", "persistence"]),
+    (
+        "server",
+        &[
+            "actors",
+            "chat",
+            "config",
+            "credentials",
+            "http",
+            "metrics",
+            "persistence",
+        ],
+    ),
+];
+
+/// Libraries that stay in one module.
+const STAYS_IN: &[(&str, &str)] = &[
+    ("axum", "http"),
+    ("axum_extra", "http"),
+    ("hyper", "http"),
+    ("hyper_util", "http"),
+    ("tower", "http"),
+    ("tower_http", "http"),
+    ("rusqlite", "persistence"),
+    ("rusqlite_migration", "persistence"),
+    ("r2d2", "persistence"),
+    ("r2d2_sqlite", "persistence"),
+    ("ractor", "actors"),
+];
+
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).expect("a readable directory") {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Code without its comments, since words about a library are no use of it.
+fn code(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).expect("a readable file");
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The first path segment after each occurrence of `crate::`, also inside braces.
+fn modules_used(code: &str) -> Vec<String> {
+    let mut used = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        // `crate::` of a longer word, or of another crate's macro, is not ours.
+        if code[..at]
+            .ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '$')
+        {
+            continue;
+        }
+        let rest = &code[at + "crate::".len()..];
+        let names = match rest.strip_prefix('{') {
+            Some(group) => group
+                .split('}')
+                .next()
+                .unwrap_or_default()
+                .split(',')
+                .collect(),
+            None => vec![rest],
+        };
+        for name in names {
+            let name: String = name
+                .trim()
+                .chars()
+                .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+                .collect();
+            used.push(name);
+        }
+    }
+    used
+}
+
+fn uses_library(code: &str, library: &str) -> bool {
+    let path = format!("{library}::");
+    code.match_indices(&path).any(|(at, _)| {
+        !code[..at]
+            .ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':')
+    })
+}
+
+fn module_of(path: &Path) -> String {
+    let first = path.components().next().expect("a path below src");
+    first
+        .as_os_str()
+        .to_string_lossy()
+        .trim_end_matches(".rs")
+        .to_owned()
+}
+
+#[test]
+fn modules_use_only_what_is_below_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 30, "the sources were found");
+    let mut wrong = Vec::new();
+    for file in files {
+        let path = file.strip_prefix(&root).expect("below src");
+        let module = module_of(path);
+        if ["lib", "main", "cli"].contains(&module.as_str()) {
+            continue;
+        }
+        let code = code(&file);
+        let allowed = MAY_USE
+            .iter()
+            .find(|(name, _)| *name == module)
+            .unwrap_or_else(|| panic!("src/{module} is new: say here what it may use"))
+            .1;
+        for used in modules_used(&code) {
+            let is_module = MAY_USE.iter().any(|(name, _)| *name == used);
+            if is_module && used != module && !allowed.contains(&used.as_str()) {
+                wrong.push(format!("src/{} uses {used}", path.display()));
+            }
+        }
+        for (library, home) in STAYS_IN {
+            if module != *home && uses_library(&code, library) {
+                wrong.push(format!(
+                    "src/{} uses {library}, which stays in src/{home}",
+                    path.display()
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_check_sees_what_it_should() {
+    assert_eq!(
+        modules_used("use crate::{chat, http::Problem};"),
+        ["chat", "http"]
+    );
+    assert_eq!(modules_used("let x = crate::actors::Rooms;"), ["actors"]);
+    assert!(uses_library("use axum::Router;", "axum"));
+    assert!(!uses_library("use my_axum::Router;", "axum"));
+    assert!(!uses_library("crate::axum::x", "axum"));
+}
