@@ -176,6 +176,28 @@ async fn an_upgrade_too_many_is_refused_before_it_happens() {
 }
 
 #[tokio::test]
+async fn hellos_are_limited_by_address() {
+    let server = TestServer::start_with(|config| {
+        config.limits.enabled = true;
+        config.limits.hellos_burst = 3;
+        config.limits.hellos_per_second = 1;
+    })
+    .await;
+    let visitor = Visitor::arrive(&server).await;
+    let mut open = Vec::new();
+    let refused = loop {
+        match crate::common::Socket::try_dial(server.addr(), &visitor.socket_path(), &[]).await {
+            Ok(socket) => open.push(socket),
+            Err(refused) => break refused,
+        }
+        assert!(open.len() < 20, "there is a limit");
+    };
+    assert!(open.len() >= 3);
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.body["code"], "rate_limited");
+}
+
+#[tokio::test]
 async fn without_limits_nobody_is_counted() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;

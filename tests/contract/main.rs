@@ -17,6 +17,7 @@ mod matrix;
 mod origins;
 mod presence;
 mod promises;
+mod storage;
 mod visitor_identity;
 mod visitor_rest;
 mod visitor_socket;

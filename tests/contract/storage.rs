@@ -1,0 +1,172 @@
+//! A disk that does not take what it is given, and the files on it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use shoptalk::persistence::{OpenError, Store, StoreOptions};
+
+use crate::common::{Socket, TestServer, Visitor, eventually, json, new_id};
+
+fn files(server: &TestServer) -> Vec<PathBuf> {
+    std::fs::read_dir(server.data_dir())
+        .expect("the data's directory")
+        .map(|file| file.expect("a file").path())
+        .collect()
+}
+
+/// Keeps every write of the server waiting until it is dropped, as a disk would
+/// that does not answer.
+struct StuckDisk(rusqlite::Connection);
+
+impl StuckDisk {
+    fn hold(server: &TestServer) -> Self {
+        let database = files(server)
+            .into_iter()
+            .find(|path| {
+                std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3\0"))
+            })
+            .expect("a database");
+        let connection = rusqlite::Connection::open(database).expect("the database opens");
+        connection
+            .busy_timeout(crate::common::DEADLINE)
+            .expect("a timeout");
+        connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .expect("the lock is free in a moment");
+        Self(connection)
+    }
+
+    fn release(self) {
+        self.0.execute_batch("ROLLBACK").expect("nothing was done");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_post_that_waits_too_long_says_so_and_its_id_settles_it() {
+    let server = TestServer::start_with(|config| config.socket.post_timeout_ms = 300).await;
+    let visitor = Visitor::arrive(&server).await;
+    let mut socket = visitor.online().await;
+    socket.post("before").await;
+    let disk = StuckDisk::hold(&server);
+    let id = socket.send_post("while it is stuck").await;
+    let error = socket.answer(&id).await;
+    assert_eq!(error["code"], "storage_unavailable", "{error}");
+    assert_eq!(error["retryable"], true);
+    assert_eq!(visitor.messages().await.len(), 1, "reading goes on");
+    disk.release();
+    // The error does not say that it was not stored; the same id settles it.
+    let post = json!({"type": "post", "id": id, "content": "while it is stuck"});
+    eventually("the retry is acked", async || {
+        // Each try waits for its answer, so the attempts do not pile up.
+        retry(&visitor, &post).await
+    })
+    .await;
+    assert_eq!(visitor.messages().await.len(), 2);
+    let heard = socket
+        .expect_where("its delivery", |frame| frame["message"]["id"] == id)
+        .await;
+    assert_eq!(heard["message"]["seq"], 2);
+}
+
+async fn retry(visitor: &Visitor, post: &crate::common::Value) -> bool {
+    let mut socket: Socket = visitor.online().await;
+    socket.send(post.clone()).await;
+    let id = post["id"].as_str().expect("an id");
+    socket.answer(id).await["type"] == "ack"
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_queue_is_busy_and_names_the_time() {
+    let server = TestServer::start_with(|config| {
+        config.storage.queue_items = 1;
+        config.storage.batch_items = 1;
+    })
+    .await;
+    let visitors = [
+        Visitor::arrive(&server).await,
+        Visitor::arrive(&server).await,
+    ];
+    let mut sockets = [visitors[0].online().await, visitors[1].online().await];
+    let disk = StuckDisk::hold(&server);
+    let mut ids = Vec::new();
+    for socket in &mut sockets {
+        for _ in 0..8 {
+            ids.push(socket.send_post("in a crowd").await);
+        }
+    }
+    let error = sockets[0]
+        .expect_where("a refusal", |frame| {
+            frame["type"] == "error" && frame["code"] == "busy"
+        })
+        .await;
+    assert_eq!(error["retryable"], true);
+    assert!(error["retry_after_ms"].as_u64() > Some(0), "{error}");
+    assert!(ids.iter().any(|id| error["id"] == *id), "{error}");
+    let refused = visitors[0]
+        .rest
+        .post(
+            &visitors[0].path("messages/"),
+            json!({"id": new_id(), "content": "by the other way"}),
+        )
+        .await;
+    refused.problem(503, "busy");
+    disk.release();
+    eventually("it takes posts again", async || {
+        let body = json!({"id": new_id(), "content": "after the crowd"});
+        visitors[1]
+            .rest
+            .post(&visitors[1].path("messages/"), body)
+            .await
+            .status
+            == 201
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readyz_says_whether_it_can_commit() {
+    let server = TestServer::start().await;
+    assert_eq!(server.rest().get("/readyz").await.status, 200);
+    let disk = StuckDisk::hold(&server);
+    eventually("it is not ready", async || {
+        server.rest().get("/readyz").await.status == 503
+    })
+    .await;
+    assert_eq!(
+        server.rest().get("/healthz").await.status,
+        200,
+        "the process lives"
+    );
+    disk.release();
+    eventually("it is ready again", async || {
+        server.rest().get("/readyz").await.status == 200
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_files_are_the_owners_alone() {
+    let server = TestServer::start().await;
+    Visitor::arrive(&server).await.post("private").await;
+    for path in files(&server) {
+        let mode = path.metadata().expect("a file").permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} has {mode:o}", path.display());
+    }
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_directory_is_refused_and_harms_nothing() {
+    let server = TestServer::start().await;
+    let visitor = Visitor::arrive(&server).await;
+    let storage = &server.config.storage;
+    let second = Store::open(StoreOptions {
+        data_dir: storage.data_dir.clone(),
+        synchronous: storage.synchronous,
+        exclusive: true,
+        queue_items: storage.queue_items,
+        batch_items: storage.batch_items,
+        readers: storage.readers,
+    });
+    assert!(matches!(second, Err(OpenError::Locked(_))), "{second:?}");
+    visitor.post("unimpressed").await;
+}
