@@ -9,6 +9,7 @@ mod agent_rest;
 mod agent_socket;
 mod close_codes;
 mod drain;
+mod edges;
 mod errors;
 mod headers;
 mod lifecycle;
