@@ -12,18 +12,18 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use uuid::Uuid;
 
 /// 80 characters, as a customer writes.
-pub const CONTENT: &str =
+pub(crate) const CONTENT: &str =
     "Hello, I ordered the blue kettle last week and it has not arrived yet. Any news?";
 
 /// A customer with an open socket in a room of its own.
-pub struct Customer {
+pub(crate) struct Customer {
     socket: WebSocketStream<TcpStream>,
     last_seq: u64,
 }
 
 impl Customer {
     /// Opens a room and its socket.
-    pub async fn arrive(addr: SocketAddr) -> Result<Self> {
+    pub(crate) async fn arrive(addr: SocketAddr) -> Result<Self> {
         let http = reqwest::Client::new();
         let opened: Value = http
             .post(format!("http://{addr}/api/chat/rooms/"))
@@ -94,7 +94,10 @@ impl Customer {
 
 /// Each customer posts as fast as it is answered. Returns them and the acked
 /// messages a second.
-pub async fn closed_loop(customers: Vec<Customer>, time: Duration) -> Result<(Vec<Customer>, f64)> {
+pub(crate) async fn closed_loop(
+    customers: Vec<Customer>,
+    time: Duration,
+) -> Result<(Vec<Customer>, f64)> {
     let started = Instant::now();
     let mut tasks = JoinSet::new();
     for mut customer in customers {

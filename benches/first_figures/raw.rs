@@ -10,7 +10,7 @@ use super::client::CONTENT;
 
 /// What the disk gives: the same rows by the same SQLite with the same settings and
 /// schema, without anything around.
-pub struct Inserter {
+pub(crate) struct Inserter {
     conn: Connection,
     rooms: Vec<(i64, i64)>,
     next: usize,
@@ -19,7 +19,7 @@ pub struct Inserter {
 
 impl Inserter {
     /// A database as the server makes it, with so many rooms.
-    pub fn new(data_dir: &Path, rooms: usize) -> Result<Self> {
+    pub(crate) fn new(data_dir: &Path, rooms: usize) -> Result<Self> {
         let runtime = tokio::runtime::Handle::current();
         let options = StoreOptions {
             data_dir: data_dir.to_owned(),
@@ -70,7 +70,7 @@ impl Inserter {
 
     /// Inserts for so long, so many messages to a transaction. Returns messages a
     /// second.
-    pub fn run(&mut self, batch: usize, time: Duration) -> Result<f64> {
+    pub(crate) fn run(&mut self, batch: usize, time: Duration) -> Result<f64> {
         tokio::task::block_in_place(|| {
             let started = Instant::now();
             let mut inserted = 0_u64;

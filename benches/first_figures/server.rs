@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// Thousands of sockets need as many descriptors; the servers inherit the limit.
-pub fn raise_open_files() {
+pub(crate) fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     // What is not granted shows as a failed connection soon enough.
     let _ = setrlimit(
@@ -22,16 +22,16 @@ pub fn raise_open_files() {
 }
 
 /// The release binary as a process of its own.
-pub struct Served {
+pub(crate) struct Served {
     child: Child,
-    pub addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
     /// From the start of the process to the ready line.
-    pub ready_in: Duration,
+    pub(crate) ready_in: Duration,
 }
 
 impl Served {
     /// Serves this directory, without rate limits.
-    pub async fn start(data_dir: &Path) -> Result<Self> {
+    pub(crate) async fn start(data_dir: &Path) -> Result<Self> {
         let started = Instant::now();
         let mut child = Command::new(env!("CARGO_BIN_EXE_shoptalk"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
@@ -60,7 +60,7 @@ impl Served {
     }
 
     /// Resident memory, from /proc.
-    pub fn resident_bytes(&self) -> Result<u64> {
+    pub(crate) fn resident_bytes(&self) -> Result<u64> {
         let pid = self.child.id().context("it runs")?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         let line = status
@@ -76,7 +76,7 @@ impl Served {
     }
 
     /// Asks it to drain and waits.
-    pub async fn stop(mut self) -> Result<()> {
+    pub(crate) async fn stop(mut self) -> Result<()> {
         let pid = self
             .child
             .id()

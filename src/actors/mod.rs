@@ -24,7 +24,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorRef};
+use ractor::{Actor, ActorId, ActorRef};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
@@ -206,6 +206,10 @@ pub(crate) async fn until_some<T: Clone>(mut value: watch::Receiver<Option<T>>) 
     }
 }
 
+/// One life of a room's actor, so that who saw it die does not meet it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Incarnation(ActorId);
+
 /// A live room. It may die at any time; then [`Rooms`] finds the next incarnation.
 #[derive(Clone)]
 struct RoomHandle {
@@ -232,9 +236,11 @@ pub struct Subscription {
 
 impl Subscription {
     /// Has the room write something; the answer comes to where `reply` says.
-    pub fn write(&self, op: RoomOp, reply: Reply) {
+    /// Returns who was asked.
+    pub fn write(&self, op: RoomOp, reply: Reply) -> Incarnation {
         // A dead room drops the reply, which says so.
         let _ = self.handle.room.cast(RoomMsg::Write { op, reply });
+        self.handle.incarnation()
     }
 
     /// Tells the others that this one is typing.
@@ -282,8 +288,10 @@ impl Rooms {
     /// `NotFound` when there is no such room or it belongs to another visitor;
     /// `Unavailable` when it keeps failing; `Store` when it cannot be read.
     pub async fn join(&self, room_id: RoomId, joiner: &Joiner) -> Result<Subscription, JoinError> {
+        let mut dead = None;
         for _ in 0..ATTEMPTS {
-            let handle = self.get(room_id).await?;
+            let handle = self.get(room_id, dead).await?;
+            dead = Some(handle.incarnation());
             let (reply, joined) = oneshot::channel();
             let id = self.shared.subscription_ids.next();
             let live = LiveSwitch::default();
@@ -330,21 +338,22 @@ impl Rooms {
     /// After a timeout it may still be committed; the same id settles it.
     pub async fn write(&self, room_id: RoomId, op: RoomOp) -> Result<RoomCommit, WriteError> {
         let attempts = async {
+            let mut dead = None;
             for _ in 0..ATTEMPTS {
-                let handle = self.get(room_id).await.map_err(join_to_write_error)?;
+                let handle = self.get(room_id, dead).await.map_err(join_to_write_error)?;
+                dead = Some(handle.incarnation());
                 let (reply, outcome) = oneshot::channel();
                 let write = RoomMsg::Write {
                     op: op.clone(),
                     reply: Reply::call(reply),
                 };
-                if handle.room.cast(write).is_err() {
-                    continue;
-                }
-                if let Ok(outcome) = outcome.await {
+                if handle.room.cast(write).is_ok()
+                    && let Ok(outcome) = outcome.await
+                {
                     return outcome;
                 }
-                // The room died or went to rest. Every op can be done again: a
-                // post by its id, the others by setting what is set already.
+                // The room has died. Every op can be done again: a post by its
+                // id, the others by setting what is set already.
             }
             Err(StoreError::Busy.into())
         };
@@ -354,29 +363,23 @@ impl Rooms {
             .unwrap_or_else(|_| Err(timeout().into()))
     }
 
-    /// Has a room write something without waiting; the answer comes to the socket.
+    /// Has a room write something without waiting; the answer comes to where
+    /// `reply` says. Returns who was asked; `dead` is who was asked before and has
+    /// died over it.
     ///
     /// # Errors
     ///
-    /// When the room cannot be reached; then nothing was tried and no answer comes.
+    /// When the room cannot be reached; then nothing was tried and no reply comes.
     pub async fn submit(
         &self,
         room_id: RoomId,
         op: RoomOp,
-        outbox: &Outbox,
-        request: RequestId,
-    ) -> Result<(), WriteError> {
-        for _ in 0..ATTEMPTS {
-            let handle = self.get(room_id).await.map_err(join_to_write_error)?;
-            if !handle.is_alive() {
-                continue;
-            }
-            let reply = Reply::socket(outbox.clone(), request);
-            // If it dies just now, the reply says so and the socket posts again.
-            let _ = handle.room.cast(RoomMsg::Write { op, reply });
-            return Ok(());
-        }
-        Err(StoreError::Busy.into())
+        dead: Option<Incarnation>,
+        reply: impl Fn() -> Reply,
+    ) -> Result<Incarnation, WriteError> {
+        let handle = self.get(room_id, dead).await.map_err(join_to_write_error)?;
+        let _ = handle.room.cast(RoomMsg::Write { op, reply: reply() });
+        Ok(handle.incarnation())
     }
 
     /// Tells live rooms that their record changed behind them, and the lobby to look.
@@ -399,10 +402,21 @@ impl Rooms {
         self.ask(SupervisorMsg::Live(reply), live).await
     }
 
-    async fn get(&self, room_id: RoomId) -> Result<RoomHandle, JoinError> {
+    async fn get(
+        &self,
+        room_id: RoomId,
+        dead: Option<Incarnation>,
+    ) -> Result<RoomHandle, JoinError> {
         let (reply, room) = oneshot::channel();
         let room = self
-            .ask(SupervisorMsg::Get { room_id, reply }, room)
+            .ask(
+                SupervisorMsg::Get {
+                    room_id,
+                    dead: dead.map(|incarnation| incarnation.0),
+                    reply,
+                },
+                room,
+            )
             .await??;
         Ok(RoomHandle { room })
     }
@@ -429,8 +443,8 @@ impl Rooms {
 }
 
 impl RoomHandle {
-    fn is_alive(&self) -> bool {
-        self.room.get_status() < ractor::ActorStatus::Draining
+    fn incarnation(&self) -> Incarnation {
+        Incarnation(self.room.get_id())
     }
 }
 

@@ -583,12 +583,22 @@ impl RoomState {
         let _ = myself.drain();
     }
 
+    /// The next incarnation answers: joiners ask for it themselves, writes are
+    /// handed on.
     fn turn_away(&mut self, message: RoomMsg) {
-        if let RoomMsg::Join { reply, .. } = message {
-            let _ = reply.send(Err(JoinError::Resting));
+        match message {
+            RoomMsg::Join { reply, .. } => {
+                let _ = reply.send(Err(JoinError::Resting));
+            }
+            RoomMsg::Write { op, reply } => {
+                let room_id = self.room_id;
+                // Without a supervisor the reply says, as it is dropped, that it was lost.
+                let _ = self
+                    .supervisor
+                    .cast(SupervisorMsg::Write { room_id, op, reply });
+            }
+            _ => {}
         }
-        // A write's reply says that it was lost as it is dropped, and its sender
-        // posts it again.
     }
 
     fn close_all(&mut self, code: CloseCode) {

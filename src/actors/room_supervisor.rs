@@ -9,7 +9,9 @@ use tokio::time::Instant;
 use super::Shared;
 use super::lobby::LobbyMsg;
 use super::room::{JoinError, Room, RoomArgs, RoomMsg};
+use super::subscriber::Reply;
 use crate::chat::RoomId;
+use crate::persistence::{RoomOp, StoreError};
 
 /// Failures are counted over this time.
 const FAILURE_WINDOW: Duration = Duration::from_secs(60);
@@ -26,7 +28,19 @@ pub(super) struct RoomSupervisor;
 
 pub(super) enum SupervisorMsg {
     /// Somebody needs a room.
-    Get { room_id: RoomId, reply: GetReply },
+    Get {
+        room_id: RoomId,
+        /// An incarnation that the caller has seen die; its end may not have been
+        /// heard of here.
+        dead: Option<ActorId>,
+        reply: GetReply,
+    },
+    /// A write that met a room going to rest.
+    Write {
+        room_id: RoomId,
+        op: RoomOp,
+        reply: Reply,
+    },
     /// Which rooms are live?
     Live(oneshot::Sender<HashSet<RoomId>>),
     /// These rooms changed behind their actors.
@@ -51,8 +65,36 @@ enum Entry {
     Live(ActorRef<RoomMsg>),
     /// Going to rest, or waiting for its restart; these want the next incarnation.
     Between {
-        waiting: Vec<GetReply>,
+        waiting: Vec<Waiting>,
     },
+}
+
+/// Who waits for a room's next incarnation.
+enum Waiting {
+    Get(GetReply),
+    Write { op: RoomOp, reply: Reply },
+}
+
+impl Waiting {
+    fn give(self, room: &ActorRef<RoomMsg>) {
+        match self {
+            Self::Get(reply) => {
+                let _ = reply.send(Ok(room.clone()));
+            }
+            Self::Write { op, reply } => {
+                let _ = room.cast(RoomMsg::Write { op, reply });
+            }
+        }
+    }
+
+    fn refuse(self) {
+        match self {
+            Self::Get(reply) => {
+                let _ = reply.send(Err(JoinError::Unavailable));
+            }
+            Self::Write { reply, .. } => reply.send(Err(StoreError::Busy.into())),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -98,7 +140,18 @@ impl Actor for RoomSupervisor {
         state: &mut SupervisorState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            SupervisorMsg::Get { room_id, reply } => state.get(&myself, room_id, reply).await,
+            SupervisorMsg::Get {
+                room_id,
+                dead,
+                reply,
+            } => {
+                state.get(&myself, room_id, dead, Waiting::Get(reply)).await;
+            }
+            SupervisorMsg::Write { room_id, op, reply } => {
+                state
+                    .get(&myself, room_id, None, Waiting::Write { op, reply })
+                    .await;
+            }
             SupervisorMsg::Live(reply) => {
                 let _ = reply.send(state.rooms.keys().copied().collect());
             }
@@ -138,23 +191,26 @@ impl Actor for RoomSupervisor {
 }
 
 impl SupervisorState {
-    async fn get(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId, reply: GetReply) {
+    async fn get(
+        &mut self,
+        myself: &ActorRef<SupervisorMsg>,
+        room_id: RoomId,
+        dead: Option<ActorId>,
+        who: Waiting,
+    ) {
         if self.is_quarantined(room_id) {
-            let _ = reply.send(Err(JoinError::Unavailable));
-            return;
+            return who.refuse();
         }
         match self.rooms.get_mut(&room_id) {
-            Some(Entry::Between { waiting }) => waiting.push(reply),
-            Some(Entry::Live(room)) if room.get_status() < ActorStatus::Draining => {
-                let _ = reply.send(Ok(room.clone()));
+            Some(Entry::Between { waiting }) => waiting.push(who),
+            Some(Entry::Live(room))
+                if room.get_status() < ActorStatus::Draining && dead != Some(room.get_id()) =>
+            {
+                who.give(room);
             }
             // Its end will be heard of in a moment.
-            Some(entry) => {
-                *entry = Entry::Between {
-                    waiting: vec![reply],
-                }
-            }
-            None => self.start(myself, room_id, vec![reply]).await,
+            Some(entry) => *entry = Entry::Between { waiting: vec![who] },
+            None => self.start(myself, room_id, vec![who]).await,
         }
     }
 
@@ -162,7 +218,7 @@ impl SupervisorState {
         &mut self,
         myself: &ActorRef<SupervisorMsg>,
         room_id: RoomId,
-        waiting: Vec<GetReply>,
+        waiting: Vec<Waiting>,
     ) {
         let args = RoomArgs {
             room_id,
@@ -173,16 +229,12 @@ impl SupervisorState {
             Ok((room, _)) => {
                 self.by_actor.insert(room.get_id(), room_id);
                 self.rooms.insert(room_id, Entry::Live(room.clone()));
-                for reply in waiting {
-                    let _ = reply.send(Ok(room.clone()));
-                }
+                waiting.into_iter().for_each(|who| who.give(&room));
             }
             Err(error) => {
                 tracing::error!(%room_id, %error, "a room could not be started");
                 self.rooms.remove(&room_id);
-                for reply in waiting {
-                    let _ = reply.send(Err(JoinError::Unavailable));
-                }
+                waiting.into_iter().for_each(Waiting::refuse);
             }
         }
     }
@@ -217,10 +269,7 @@ impl SupervisorState {
         if count >= FAILURES_MAX || was_on_trial {
             failures.quarantined_until = Some(now + QUARANTINE);
             tracing::error!(%room_id, seconds = QUARANTINE.as_secs(), "a room keeps failing and is left alone");
-            for reply in waiting {
-                let _ = reply.send(Err(JoinError::Unavailable));
-            }
-            return;
+            return waiting.into_iter().for_each(Waiting::refuse);
         }
         self.rooms.insert(room_id, Entry::Between { waiting });
         if count == 1 {

@@ -331,3 +331,64 @@ fn escape(text: &str) -> String {
         .replace('>', "&gt;")
         .replace('"', "&quot;")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document() -> Value {
+        serde_json::to_value(build().1).expect("plain JSON")
+    }
+
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(object) => {
+                if let Some(target) = object.get("$ref").and_then(Value::as_str) {
+                    found.push(target.to_owned());
+                }
+                object.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_of_the_document_leads_somewhere() {
+        let document = document();
+        assert!(text(&document["openapi"]).starts_with("3.1"));
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(!found.is_empty());
+        for target in found {
+            let pointer = target.trim_start_matches('#');
+            assert!(document.pointer(pointer).is_some(), "{target}");
+        }
+    }
+
+    #[test]
+    fn every_call_of_the_api_names_its_errors_and_its_credentials() {
+        let document = document();
+        for (path, item) in entries(&document["paths"]) {
+            for (method, operation) in entries(item) {
+                if path.starts_with("/api/") {
+                    assert!(operation["responses"]["401"].is_object(), "{method} {path}");
+                    assert!(operation["security"].is_array(), "{method} {path}");
+                }
+                assert!(!text(&operation["summary"]).is_empty(), "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_shows_every_call_and_runs_nothing() {
+        let document = document();
+        let page = render(&document);
+        for (path, _) in entries(&document["paths"]) {
+            assert!(page.contains(&escape(path)), "{path}");
+        }
+        for danger in ["<script", "style=", "http://", "https://"] {
+            assert!(!page.contains(danger), "{danger}");
+        }
+    }
+}

@@ -231,7 +231,7 @@ impl From<Refusal> for Problem {
             Refusal::PastHead(past) => {
                 Self::invalid_field("seq", format!("must be at most {}", past.head))
             }
-            Refusal::BadCursor => Self::invalid_field("cursor", detail),
+            Refusal::BadCursor => Self::invalid_field("cursor", "is not one that this list gave"),
             Refusal::SetupNotNeeded => Self::new(ErrorCode::Gone, detail),
         }
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::actors::RequestId;
+use crate::actors::{Incarnation, RequestId};
 use crate::chat::{MessageId, RoomId};
 use crate::persistence::RoomOp;
 
@@ -29,6 +29,8 @@ pub(super) struct PendingWrite {
     pub(super) op: RoomOp,
     /// The id to answer with, when it is a post.
     pub(super) message_id: Option<MessageId>,
+    /// Who was asked last.
+    asked: Option<Incarnation>,
     retried: bool,
     deadline: Instant,
 }
@@ -66,11 +68,19 @@ impl PendingWrites {
                 room_id,
                 op,
                 message_id,
+                asked: None,
                 retried: false,
                 deadline,
             },
         );
         request
+    }
+
+    /// Notes who was asked.
+    pub(super) fn asked(&mut self, request: RequestId, incarnation: Incarnation) {
+        if let Some(write) = self.writes.get_mut(&request) {
+            write.asked = Some(incarnation);
+        }
     }
 
     /// The write has been answered. `None` when it was given up before.
@@ -80,12 +90,15 @@ impl PendingWrites {
 
     /// The write was lost with its room. Returns it if it may be tried again,
     /// which it may once; otherwise it is to be taken.
-    pub(super) fn retry(&mut self, request: RequestId) -> Option<(RoomId, RoomOp)> {
+    pub(super) fn retry(
+        &mut self,
+        request: RequestId,
+    ) -> Option<(RoomId, RoomOp, Option<Incarnation>)> {
         let write = self.writes.get_mut(&request)?;
         if std::mem::replace(&mut write.retried, true) {
             return None;
         }
-        Some((write.room_id, write.op.clone()))
+        Some((write.room_id, write.op.clone(), write.asked))
     }
 
     /// Takes the writes that have waited for too long.

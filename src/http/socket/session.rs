@@ -11,7 +11,9 @@ use super::lobby_feed::LobbyFeed;
 use super::manners::{Manners, TooMany};
 use super::pending::{PendingWrite, PendingWrites};
 use super::wire::{Incoming, SendError, Wire};
-use crate::actors::{Event, JoinError, Joiner, Outbox, Reply, RequestId, SubscriptionId};
+use crate::actors::{
+    Event, Incarnation, JoinError, Joiner, Outbox, Reply, RequestId, SubscriptionId,
+};
 use crate::chat::{Draft, MessageId, RoomId, Sender, Side, Status};
 use crate::http::AppState;
 use crate::http::problem::Problem;
@@ -301,23 +303,29 @@ impl Session {
     async fn write(&mut self, room_id: RoomId, op: RoomOp) {
         let request = self.pending.add(room_id, op.clone());
         match self.feeds.get(&room_id) {
-            Some(feed) => feed
-                .subscription
-                .write(op, Reply::socket(self.joiner.outbox.clone(), request)),
-            None => self.submit(room_id, op, request).await,
+            Some(feed) => {
+                let reply = Reply::socket(self.joiner.outbox.clone(), request);
+                let asked = feed.subscription.write(op, reply);
+                self.pending.asked(request, asked);
+            }
+            None => self.submit(room_id, op, None, request).await,
         }
     }
 
-    /// The same for a room that this socket does not follow, or whose last
-    /// incarnation has died.
-    async fn submit(&mut self, room_id: RoomId, op: RoomOp, request: RequestId) {
-        if let Err(error) = self
-            .state
-            .rooms
-            .submit(room_id, op, &self.joiner.outbox, request)
-            .await
-        {
-            self.answered(request, Err(Some(error)));
+    /// The same for a room that this socket does not follow, or whose incarnation
+    /// has died over the write.
+    async fn submit(
+        &mut self,
+        room_id: RoomId,
+        op: RoomOp,
+        dead: Option<Incarnation>,
+        request: RequestId,
+    ) {
+        let outbox = &self.joiner.outbox;
+        let reply = || Reply::socket(outbox.clone(), request);
+        match self.state.rooms.submit(room_id, op, dead, reply).await {
+            Ok(asked) => self.pending.asked(request, asked),
+            Err(error) => self.answered(request, Err(Some(error))),
         }
     }
 
@@ -489,7 +497,7 @@ impl Session {
         lost.sort_unstable();
         for request in lost {
             match self.pending.retry(request) {
-                Some((room_id, op)) => self.submit(room_id, op, request).await,
+                Some((room_id, op, dead)) => self.submit(room_id, op, dead, request).await,
                 None => self.answered(request, Err(Some(StoreError::Busy.into()))),
             }
         }
