@@ -18,6 +18,7 @@ mod matrix;
 mod origins;
 mod presence;
 mod promises;
+mod races;
 mod storage;
 mod visitor_identity;
 mod visitor_rest;
