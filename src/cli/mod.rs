@@ -3,6 +3,7 @@ mod check;
 mod demo;
 mod serve;
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -154,6 +155,7 @@ fn start_tracing(log: &LogConfig) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&log.filter)
         .map_err(|error| Failure::Usage(format!("configuration: log.filter: {error}")))?;
     let lines = tracing_subscriber::fmt()
+        .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     match log.format {
