@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
@@ -18,7 +19,8 @@ impl Rest {
     /// A client without credentials.
     pub fn new(addr: SocketAddr) -> Self {
         let http = reqwest::Client::builder()
-            .timeout(DEADLINE)
+            // The server gives a slow write 10 s and then answers.
+            .timeout(DEADLINE + Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("an HTTP client");

@@ -16,6 +16,24 @@ async fn code_4001_when_the_server_drains() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn code_4008_when_the_outbox_is_full() {
+    let server = TestServer::start_with(|config| config.socket.outbox_items = 16).await;
+    let visitor = Visitor::arrive(&server).await;
+    let mut slow = visitor.online().await;
+    let mut slow_console = server.admin().await.joined(&visitor.room_id).await;
+    let mut writer = visitor.online().await;
+    // 10 MB: more than the kernel holds for the two, and written in less than
+    // the time after which a peer that does not read is dropped without a code.
+    let long = "😀".repeat(8_000);
+    for _ in 0..320 {
+        writer.post(&long).await;
+        writer.unread();
+    }
+    assert_eq!(slow.closed().await, Some(4008));
+    assert_eq!(slow_console.closed().await, Some(4008));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_4009_when_no_pong_comes() {
     let server = TestServer::start_with(|config| {
         config.socket.ping_interval_ms = 50;

@@ -457,3 +457,27 @@ async fn what_was_posted_before_the_welcome_is_answered_after_it() {
     socket.expect("welcome").await;
     assert_eq!(socket.ack(&id).await["seq"], 1);
 }
+
+#[tokio::test]
+async fn the_sockets_path_takes_any_case_and_no_slash() {
+    let server = TestServer::start().await;
+    let visitor = Visitor::arrive(&server).await;
+    let path = format!("/ws/chat/{}", visitor.room_id.to_uppercase());
+    let mut socket = Socket::dial(server.addr(), &path).await;
+    socket
+        .send(json!({"type": "hello", "token": visitor.token}))
+        .await;
+    assert_eq!(socket.expect("welcome").await["room_id"], visitor.room_id);
+    Socket::dial(server.addr(), "/ws/admin/chat").await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_no_upgrade_is_a_problem() {
+    let server = TestServer::start().await;
+    let visitor = Visitor::arrive(&server).await;
+    for path in [visitor.socket_path().as_str(), "/ws/admin/chat/"] {
+        let answer = server.rest().get(path).await;
+        assert!((400..500).contains(&answer.status), "{}", answer.text);
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+    }
+}
