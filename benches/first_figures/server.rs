@@ -37,8 +37,9 @@ impl Served {
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .env("SHOPTALK_LIMITS__ENABLED", "false")
-            .env("SHOPTALK_LOG__FILTER", "warn")
+            .env("SHOPTALK_LOG__FILTER", "error")
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
         let stdout = child.stdout.take().context("its output is piped")?;
@@ -73,6 +74,21 @@ impl Served {
             .context("no figure")?
             .parse()?;
         Ok(kib * 1024)
+    }
+
+    /// Processor time so far, of all threads, from /proc.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
+        let pid = self.child.id().context("it runs")?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        // The name before the last parenthesis may hold anything.
+        let (_, fields) = stat.rsplit_once(')').context("no name")?;
+        let ticks: u64 = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|field| field.parse::<u64>().ok())
+            .sum();
+        Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
     }
 
     /// Asks it to drain and waits.

@@ -94,11 +94,15 @@ const START: &str = "<h1>Shoptalk</h1>\
     <p>Live chat for a shop: visitors ask, agents answer, and no message is lost or doubled.</p>\
     <ul><li>The API and the sockets are open: see <a href=\"/api/docs\">the calls and their \
     shapes</a>.</li>\
-    <li>Agents will work in <a href=\"/admin/chat\">the console</a>.</li></ul>";
+    <li>To hold a conversation, run the two terminal clients beside this server: \
+    <code>cargo run --example customer -- --name Ann</code> and \
+    <code>cargo run --example agent -- --username NAME</code>.</li>\
+    <li>The storefront's widget and <a href=\"/admin/chat\">the console</a> will be pages of \
+    this server.</li></ul>";
 
 const CONSOLE: &str = "<h1>Console</h1>\
-    <p>The console is not built yet. Until then agents work through the terminal client in \
-    <code>examples/</code>, or through <a href=\"/api/docs\">the API</a>.</p>";
+    <p>The console is not built yet. Until then agents work through the terminal client, \
+    <code>cargo run --example agent -- --username NAME</code>, or through <a href=\"/api/docs\">the API</a>.</p>";
 
 const SETUP: &str = "<h1>Setup</h1>\
     <p>To make the first admin, send the code that stands behind the <code>#</code> of this \

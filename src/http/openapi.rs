@@ -321,8 +321,17 @@ fn entries(value: &Value) -> Vec<(&str, &Value)> {
     })
 }
 
+/// A description: plain words with `code` between backticks.
 fn text(value: &Value) -> String {
-    escape(value.as_str().unwrap_or(""))
+    let mut html = String::new();
+    for (place, part) in value.as_str().unwrap_or("").split('`').enumerate() {
+        // Every second part stands between two backticks.
+        let _ = match place % 2 {
+            0 => write!(html, "{}", escape(part)),
+            _ => write!(html, "<code>{}</code>", escape(part)),
+        };
+    }
+    html
 }
 
 fn escape(text: &str) -> String {
