@@ -223,6 +223,29 @@ async fn an_agents_join_wakes_a_room_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn posts_without_a_join_meet_the_rest_at_the_same_moment() {
+    let server = TestServer::start_with(|config| config.rooms.idle_timeout_ms = 1).await;
+    let admin = server.admin().await;
+    let visitor = Visitor::arrive(&server).await;
+    let mut console = admin.online().await;
+    for seq in 1..=40_u64 {
+        let id = new_id();
+        let post = json!({"type": "post", "room_id": visitor.room_id, "id": id, "content": "hi"});
+        console.send(post).await;
+        assert_eq!(console.ack(&id).await["seq"], seq);
+        let read = json!({"type": "read", "room_id": visitor.room_id, "seq": seq});
+        console.send(read).await;
+        let body = json!({"seq": seq});
+        visitor
+            .rest
+            .post(&visitor.path("read/"), body)
+            .await
+            .is(200);
+    }
+    assert_eq!(console.count_unread("error"), 0, "{:?}", console.unread());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_is_there_after_a_restart() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::named(&server, "Carla").await;
