@@ -39,7 +39,7 @@ use crate::chat::{RoomId, SenderType, Side};
 use crate::persistence::{RoomCommit, RoomOp, Store, StoreError, WriteError};
 use lobby::{Console, LobbyMsg};
 use room::RoomMsg;
-use room_supervisor::SupervisorMsg;
+use room_supervisor::{Delivery, SupervisorMsg};
 use subscriber::{Subscriber, SubscriptionIds};
 
 /// How long anybody waits for an actor to answer.
@@ -210,18 +210,6 @@ pub(crate) async fn until_some<T: Clone>(mut value: watch::Receiver<Option<T>>) 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Incarnation(ActorId);
 
-/// A live room. It may die at any time; then [`Rooms`] finds the next incarnation.
-#[derive(Clone)]
-struct RoomHandle {
-    room: ActorRef<RoomMsg>,
-}
-
-impl std::fmt::Debug for RoomHandle {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("RoomHandle")
-    }
-}
-
 /// A subscription to a room. Dropping it leaves the room.
 #[derive(Debug)]
 pub struct Subscription {
@@ -231,7 +219,7 @@ pub struct Subscription {
     pub live: LiveSwitch,
     /// The room as it was at the moment of joining.
     pub joined: JoinedRoom,
-    handle: RoomHandle,
+    room: ActorRef<RoomMsg>,
 }
 
 impl Subscription {
@@ -239,19 +227,19 @@ impl Subscription {
     /// Returns who was asked.
     pub fn write(&self, op: RoomOp, reply: Reply) -> Incarnation {
         // A dead room drops the reply, which says so.
-        let _ = self.handle.room.cast(RoomMsg::Write { op, reply });
-        self.handle.incarnation()
+        let _ = self.room.cast(RoomMsg::Write { op, reply });
+        Incarnation(self.room.get_id())
     }
 
     /// Tells the others that this one is typing.
     pub fn typing(&self) {
-        let _ = self.handle.room.cast(RoomMsg::Typing(self.id));
+        let _ = self.room.cast(RoomMsg::Typing(self.id));
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let _ = self.handle.room.cast(RoomMsg::Leave(self.id));
+        let _ = self.room.cast(RoomMsg::Leave(self.id));
     }
 }
 
@@ -290,8 +278,6 @@ impl Rooms {
     pub async fn join(&self, room_id: RoomId, joiner: &Joiner) -> Result<Subscription, JoinError> {
         let mut dead = None;
         for _ in 0..ATTEMPTS {
-            let handle = self.get(room_id, dead).await?;
-            dead = Some(handle.incarnation());
             let (reply, joined) = oneshot::channel();
             let id = self.shared.subscription_ids.next();
             let live = LiveSwitch::default();
@@ -305,24 +291,20 @@ impl Rooms {
                 live: live.clone(),
                 last_typing: None,
             };
-            if handle
-                .room
-                .cast(RoomMsg::Join { subscriber, reply })
-                .is_err()
-            {
-                continue;
-            }
+            let taken_by = self
+                .deliver(room_id, dead, RoomMsg::Join { subscriber, reply })
+                .await;
             match tokio::time::timeout(CALL_TIMEOUT, joined).await {
-                Ok(Ok(Ok(joined))) => {
+                Ok(Ok(Ok((joined, room)))) => {
                     return Ok(Subscription {
                         id,
                         live,
                         joined,
-                        handle,
+                        room,
                     });
                 }
                 // It rests or has died; the next incarnation answers.
-                Ok(Ok(Err(JoinError::Resting)) | Err(_)) => {}
+                Ok(Ok(Err(JoinError::Resting)) | Err(_)) => dead = taken_by,
                 Ok(Ok(Err(error))) => return Err(error),
                 Err(_) => return Err(JoinError::Unavailable),
             }
@@ -340,16 +322,13 @@ impl Rooms {
         let attempts = async {
             let mut dead = None;
             for _ in 0..ATTEMPTS {
-                let handle = self.get(room_id, dead).await.map_err(join_to_write_error)?;
-                dead = Some(handle.incarnation());
                 let (reply, outcome) = oneshot::channel();
                 let write = RoomMsg::Write {
                     op: op.clone(),
                     reply: Reply::call(reply),
                 };
-                if handle.room.cast(write).is_ok()
-                    && let Ok(outcome) = outcome.await
-                {
+                dead = self.deliver(room_id, dead, write).await;
+                if let Ok(outcome) = outcome.await {
                     return outcome;
                 }
                 // The room has died. Every op can be done again: a post by its
@@ -363,23 +342,18 @@ impl Rooms {
             .unwrap_or_else(|_| Err(timeout().into()))
     }
 
-    /// Has a room write something without waiting; the answer comes to where
-    /// `reply` says. Returns who was asked; `dead` is who was asked before and has
-    /// died over it.
-    ///
-    /// # Errors
-    ///
-    /// When the room cannot be reached; then nothing was tried and no reply comes.
+    /// Has a room write something; the answer comes to where `reply` says, also
+    /// when nobody can be asked. Returns who was; `dead` is who was asked before
+    /// and has died over it.
     pub async fn submit(
         &self,
         room_id: RoomId,
         op: RoomOp,
         dead: Option<Incarnation>,
-        reply: impl Fn() -> Reply,
-    ) -> Result<Incarnation, WriteError> {
-        let handle = self.get(room_id, dead).await.map_err(join_to_write_error)?;
-        let _ = handle.room.cast(RoomMsg::Write { op, reply: reply() });
-        Ok(handle.incarnation())
+        reply: Reply,
+    ) -> Option<Incarnation> {
+        self.deliver(room_id, dead, RoomMsg::Write { op, reply })
+            .await
     }
 
     /// Tells live rooms that their record changed behind them, and the lobby to look.
@@ -402,23 +376,22 @@ impl Rooms {
         self.ask(SupervisorMsg::Live(reply), live).await
     }
 
-    async fn get(
+    /// Sends a message to a room through its supervisor, and says which
+    /// incarnation has taken it. A message that nobody takes answers for itself.
+    async fn deliver(
         &self,
         room_id: RoomId,
         dead: Option<Incarnation>,
-    ) -> Result<RoomHandle, JoinError> {
-        let (reply, room) = oneshot::channel();
-        let room = self
-            .ask(
-                SupervisorMsg::Get {
-                    room_id,
-                    dead: dead.map(|incarnation| incarnation.0),
-                    reply,
-                },
-                room,
-            )
-            .await??;
-        Ok(RoomHandle { room })
+        message: RoomMsg,
+    ) -> Option<Incarnation> {
+        let (taken_by, taken) = oneshot::channel();
+        let delivery = Delivery {
+            room_id,
+            dead,
+            message,
+            taken_by: Some(taken_by),
+        };
+        self.ask(SupervisorMsg::Deliver(delivery), taken).await.ok()
     }
 
     async fn ask<T>(
@@ -439,20 +412,6 @@ impl Rooms {
             Ok(Ok(answer)) => Ok(answer),
             _ => Err(JoinError::Unavailable),
         }
-    }
-}
-
-impl RoomHandle {
-    fn incarnation(&self) -> Incarnation {
-        Incarnation(self.room.get_id())
-    }
-}
-
-fn join_to_write_error(error: JoinError) -> WriteError {
-    match error {
-        JoinError::NotFound => crate::persistence::Refusal::NotFound.into(),
-        JoinError::Resting | JoinError::Unavailable => StoreError::Busy.into(),
-        JoinError::Store(error) => error.into(),
     }
 }
 

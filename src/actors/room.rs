@@ -10,10 +10,10 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::Shared;
 use super::hooks::HookPoint;
 use super::lobby::{LobbyMsg, Report};
-use super::room_supervisor::SupervisorMsg;
+use super::room_supervisor::{Delivery, SupervisorMsg};
 use super::subscriber::{Reply, Subscriber, SubscriptionId};
 use crate::chat::{Message, Room as RoomView, RoomId, RoomRecord, SenderType, Side};
-use crate::persistence::{Effect, RoomCommit, RoomOp, StoreError, WriteError};
+use crate::persistence::{Effect, Refusal, RoomCommit, RoomOp, StoreError, WriteError};
 use crate::protocol::{CloseCode, ServerFrame, TYPING_EXPIRES_IN_MS, encode};
 
 /// One subscriber's «is typing» is passed on at most this often.
@@ -32,7 +32,7 @@ pub(super) enum RoomMsg {
     /// A socket wants to follow the room.
     Join {
         subscriber: Subscriber,
-        reply: oneshot::Sender<Result<JoinedRoom, JoinError>>,
+        reply: JoinReply,
     },
     /// A socket has had enough.
     Leave(SubscriptionId),
@@ -56,6 +56,9 @@ pub(super) enum RoomMsg {
     /// Time to look whether anybody still needs this room.
     RestDue,
 }
+
+/// Answers a join, with the room itself for what the subscriber has to say later.
+type JoinReply = oneshot::Sender<Result<(JoinedRoom, ActorRef<RoomMsg>), JoinError>>;
 
 /// What a socket gets that joins.
 #[derive(Debug, Clone)]
@@ -87,6 +90,14 @@ pub(super) struct RoomArgs {
     pub(super) supervisor: ActorRef<SupervisorMsg>,
 }
 
+/// Why a room has nothing to be the actor of.
+enum Nothing {
+    /// The store has no such room.
+    Absent,
+    /// The store could not be read.
+    Unreadable(StoreError),
+}
+
 pub(super) struct RoomState {
     room_id: RoomId,
     shared: Arc<Shared>,
@@ -112,6 +123,8 @@ pub(super) struct RoomState {
     rest_armed: bool,
     /// Set when the room has decided to rest; what still comes is sent elsewhere.
     resting: bool,
+    /// Why there is no next incarnation to send anybody to.
+    nothing: Option<Nothing>,
 }
 
 impl Actor for Room {
@@ -140,6 +153,7 @@ impl Actor for Room {
             idle_since: Instant::now(),
             rest_armed: false,
             resting: false,
+            nothing: None,
         })
     }
 
@@ -188,7 +202,7 @@ impl RoomState {
             {
                 return self.waiting.push(message);
             }
-            RoomMsg::Join { subscriber, reply } => self.join(subscriber, reply),
+            RoomMsg::Join { subscriber, reply } => self.join(myself, subscriber, reply),
             RoomMsg::Leave(id) => self.forget(id),
             RoomMsg::Write { op, reply } => self.write(myself, op, reply),
             RoomMsg::Committed { outcome, reply } => self.committed(outcome, reply),
@@ -258,20 +272,16 @@ impl RoomState {
                 }
                 self.report(myself);
             }
-            Ok(None) => self.give_up(
-                myself,
-                JoinError::NotFound,
-                crate::persistence::Refusal::NotFound.into(),
-            ),
+            Ok(None) => self.give_up(myself, Nothing::Absent),
             Err(error) => {
-                let cause = match &error {
-                    WriteError::Store(cause) => cause.clone(),
+                let cause = match error {
+                    WriteError::Store(cause) => cause,
                     WriteError::Refused(refusal) => StoreError::Internal(refusal.to_string()),
                 };
                 if self.record.is_none() {
-                    self.give_up(myself, JoinError::Store(cause), error);
+                    self.give_up(myself, Nothing::Unreadable(cause));
                 } else {
-                    tracing::warn!(room_id = %self.room_id, %error, "a room could not be reread; its sockets resync");
+                    tracing::warn!(room_id = %self.room_id, %cause, "a room could not be reread; its sockets resync");
                     self.close_all(CloseCode::ResyncWanted);
                 }
             }
@@ -296,30 +306,17 @@ impl RoomState {
         self.tell_room_if_changed(&before.room, &after.room);
     }
 
-    /// There is nothing to be the actor of. Everybody who waits is told why.
-    fn give_up(
-        &mut self,
-        myself: &ActorRef<RoomMsg>,
-        join_error: JoinError,
-        write_error: WriteError,
-    ) {
-        for message in std::mem::take(&mut self.waiting) {
-            match message {
-                RoomMsg::Join { reply, .. } => {
-                    let _ = reply.send(Err(join_error.clone()));
-                }
-                RoomMsg::Write { reply, .. } => reply.send(Err(write_error.clone())),
-                _ => {}
-            }
-        }
+    /// There is nothing to be the actor of. Everybody who waits is told why, and
+    /// so is whoever still comes.
+    fn give_up(&mut self, myself: &ActorRef<RoomMsg>, why: Nothing) {
+        self.nothing = Some(why);
         self.rest(myself);
+        for message in std::mem::take(&mut self.waiting) {
+            self.turn_away(message);
+        }
     }
 
-    fn join(
-        &mut self,
-        subscriber: Subscriber,
-        reply: oneshot::Sender<Result<JoinedRoom, JoinError>>,
-    ) {
+    fn join(&mut self, myself: &ActorRef<RoomMsg>, subscriber: Subscriber, reply: JoinReply) {
         self.shared
             .hooks
             .reach(HookPoint::RoomJoin, Some(self.room_id));
@@ -330,7 +327,10 @@ impl RoomState {
             let _ = reply.send(Err(JoinError::NotFound));
             return;
         }
-        if reply.send(Ok(JoinedRoom { record })).is_err() {
+        if reply
+            .send(Ok((JoinedRoom { record }, myself.clone())))
+            .is_err()
+        {
             return;
         }
         let is_customer = subscriber.side == Side::Customer;
@@ -584,18 +584,31 @@ impl RoomState {
     }
 
     /// The next incarnation answers: joiners ask for it themselves, writes are
-    /// handed on.
+    /// handed on. If there is nothing to be one of, the answer is known.
     fn turn_away(&mut self, message: RoomMsg) {
-        match message {
-            RoomMsg::Join { reply, .. } => {
-                let _ = reply.send(Err(JoinError::Resting));
+        match (message, &self.nothing) {
+            (RoomMsg::Join { reply, .. }, why) => {
+                let _ = reply.send(Err(match why {
+                    None => JoinError::Resting,
+                    Some(Nothing::Absent) => JoinError::NotFound,
+                    Some(Nothing::Unreadable(cause)) => cause.clone().into(),
+                }));
             }
-            RoomMsg::Write { op, reply } => {
-                let room_id = self.room_id;
+            (message @ RoomMsg::Write { .. }, None) => {
+                let delivery = Delivery {
+                    room_id: self.room_id,
+                    dead: None,
+                    message,
+                    taken_by: None,
+                };
                 // Without a supervisor the reply says, as it is dropped, that it was lost.
-                let _ = self
-                    .supervisor
-                    .cast(SupervisorMsg::Write { room_id, op, reply });
+                let _ = self.supervisor.cast(SupervisorMsg::Deliver(delivery));
+            }
+            (RoomMsg::Write { reply, .. }, Some(Nothing::Absent)) => {
+                reply.send(Err(Refusal::NotFound.into()));
+            }
+            (RoomMsg::Write { reply, .. }, Some(Nothing::Unreadable(cause))) => {
+                reply.send(Err(cause.clone().into()));
             }
             _ => {}
         }

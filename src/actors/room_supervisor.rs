@@ -2,16 +2,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, ActorStatus, SupervisionEvent};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, MessagingErr, SupervisionEvent};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::Shared;
 use super::lobby::LobbyMsg;
 use super::room::{JoinError, Room, RoomArgs, RoomMsg};
-use super::subscriber::Reply;
+use super::{Incarnation, Shared};
 use crate::chat::RoomId;
-use crate::persistence::{RoomOp, StoreError};
+use crate::persistence::StoreError;
 
 /// Failures are counted over this time.
 const FAILURE_WINDOW: Duration = Duration::from_secs(60);
@@ -27,20 +26,8 @@ const BACKOFF: Duration = Duration::from_millis(50);
 pub(super) struct RoomSupervisor;
 
 pub(super) enum SupervisorMsg {
-    /// Somebody needs a room.
-    Get {
-        room_id: RoomId,
-        /// An incarnation that the caller has seen die; its end may not have been
-        /// heard of here.
-        dead: Option<ActorId>,
-        reply: GetReply,
-    },
-    /// A write that met a room going to rest.
-    Write {
-        room_id: RoomId,
-        op: RoomOp,
-        reply: Reply,
-    },
+    /// This is for a room, which is started when it is needed.
+    Deliver(Delivery),
     /// Which rooms are live?
     Live(oneshot::Sender<HashSet<RoomId>>),
     /// These rooms changed behind their actors.
@@ -51,7 +38,31 @@ pub(super) enum SupervisorMsg {
     RestartDue(RoomId),
 }
 
-type GetReply = oneshot::Sender<Result<ActorRef<RoomMsg>, JoinError>>;
+/// A message for a room. The supervisor hands it over itself, so that a room is
+/// never found and gone again before it was asked.
+pub(super) struct Delivery {
+    pub(super) room_id: RoomId,
+    /// An incarnation that the sender has seen die; its end may not have been
+    /// heard of here.
+    pub(super) dead: Option<Incarnation>,
+    /// A `Join` or a `Write`, which answers for itself.
+    pub(super) message: RoomMsg,
+    /// Told who got the message; dropped when nobody does.
+    pub(super) taken_by: Option<oneshot::Sender<Incarnation>>,
+}
+
+impl Delivery {
+    fn refuse(self) {
+        match self.message {
+            RoomMsg::Join { reply, .. } => {
+                let _ = reply.send(Err(JoinError::Unavailable));
+            }
+            RoomMsg::Write { reply, .. } => reply.send(Err(StoreError::Busy.into())),
+            // Nothing else is delivered, and nothing else waits for an answer.
+            _ => {}
+        }
+    }
+}
 
 pub(super) struct SupervisorState {
     shared: Arc<Shared>,
@@ -63,38 +74,8 @@ pub(super) struct SupervisorState {
 
 enum Entry {
     Live(ActorRef<RoomMsg>),
-    /// Going to rest, or waiting for its restart; these want the next incarnation.
-    Between {
-        waiting: Vec<Waiting>,
-    },
-}
-
-/// Who waits for a room's next incarnation.
-enum Waiting {
-    Get(GetReply),
-    Write { op: RoomOp, reply: Reply },
-}
-
-impl Waiting {
-    fn give(self, room: &ActorRef<RoomMsg>) {
-        match self {
-            Self::Get(reply) => {
-                let _ = reply.send(Ok(room.clone()));
-            }
-            Self::Write { op, reply } => {
-                let _ = room.cast(RoomMsg::Write { op, reply });
-            }
-        }
-    }
-
-    fn refuse(self) {
-        match self {
-            Self::Get(reply) => {
-                let _ = reply.send(Err(JoinError::Unavailable));
-            }
-            Self::Write { reply, .. } => reply.send(Err(StoreError::Busy.into())),
-        }
-    }
+    /// Going to rest, or waiting for its restart; these are for the next incarnation.
+    Between(Vec<Delivery>),
 }
 
 #[derive(Default)]
@@ -140,18 +121,7 @@ impl Actor for RoomSupervisor {
         state: &mut SupervisorState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            SupervisorMsg::Get {
-                room_id,
-                dead,
-                reply,
-            } => {
-                state.get(&myself, room_id, dead, Waiting::Get(reply)).await;
-            }
-            SupervisorMsg::Write { room_id, op, reply } => {
-                state
-                    .get(&myself, room_id, None, Waiting::Write { op, reply })
-                    .await;
-            }
+            SupervisorMsg::Deliver(delivery) => state.deliver(&myself, delivery).await,
             SupervisorMsg::Live(reply) => {
                 let _ = reply.send(state.rooms.keys().copied().collect());
             }
@@ -191,26 +161,21 @@ impl Actor for RoomSupervisor {
 }
 
 impl SupervisorState {
-    async fn get(
-        &mut self,
-        myself: &ActorRef<SupervisorMsg>,
-        room_id: RoomId,
-        dead: Option<ActorId>,
-        who: Waiting,
-    ) {
+    async fn deliver(&mut self, myself: &ActorRef<SupervisorMsg>, delivery: Delivery) {
+        let room_id = delivery.room_id;
         if self.is_quarantined(room_id) {
-            return who.refuse();
+            return delivery.refuse();
         }
         match self.rooms.get_mut(&room_id) {
-            Some(Entry::Between { waiting }) => waiting.push(who),
-            Some(Entry::Live(room))
-                if room.get_status() < ActorStatus::Draining && dead != Some(room.get_id()) =>
-            {
-                who.give(room);
+            Some(Entry::Between(waiting)) => waiting.push(delivery),
+            Some(Entry::Live(room)) => {
+                // If it did not take the message, its end will be heard of in a moment.
+                if let Some(undelivered) = hand_over(room, delivery) {
+                    self.rooms
+                        .insert(room_id, Entry::Between(vec![undelivered]));
+                }
             }
-            // Its end will be heard of in a moment.
-            Some(entry) => *entry = Entry::Between { waiting: vec![who] },
-            None => self.start(myself, room_id, vec![who]).await,
+            None => self.start(myself, room_id, vec![delivery]).await,
         }
     }
 
@@ -218,7 +183,7 @@ impl SupervisorState {
         &mut self,
         myself: &ActorRef<SupervisorMsg>,
         room_id: RoomId,
-        waiting: Vec<Waiting>,
+        waiting: Vec<Delivery>,
     ) {
         let args = RoomArgs {
             room_id,
@@ -228,13 +193,21 @@ impl SupervisorState {
         match Room::spawn_linked(None, Room, args, myself.get_cell()).await {
             Ok((room, _)) => {
                 self.by_actor.insert(room.get_id(), room_id);
-                self.rooms.insert(room_id, Entry::Live(room.clone()));
-                waiting.into_iter().for_each(|who| who.give(&room));
+                let undelivered: Vec<Delivery> = waiting
+                    .into_iter()
+                    .filter_map(|delivery| hand_over(&room, delivery))
+                    .collect();
+                let entry = if undelivered.is_empty() {
+                    Entry::Live(room)
+                } else {
+                    Entry::Between(undelivered)
+                };
+                self.rooms.insert(room_id, entry);
             }
             Err(error) => {
                 tracing::error!(%room_id, %error, "a room could not be started");
                 self.rooms.remove(&room_id);
-                waiting.into_iter().for_each(Waiting::refuse);
+                waiting.into_iter().for_each(Delivery::refuse);
             }
         }
     }
@@ -242,7 +215,7 @@ impl SupervisorState {
     /// A room went to rest; if somebody came at that moment, it starts again.
     async fn rested(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId) {
         match self.rooms.remove(&room_id) {
-            Some(Entry::Between { waiting }) if !waiting.is_empty() => {
+            Some(Entry::Between(waiting)) if !waiting.is_empty() => {
                 self.start(myself, room_id, waiting).await
             }
             _ => {}
@@ -252,7 +225,7 @@ impl SupervisorState {
     async fn failed(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId) {
         self.shared.metrics.room_restarts.increment(1);
         let waiting = match self.rooms.remove(&room_id) {
-            Some(Entry::Between { waiting }) => waiting,
+            Some(Entry::Between(waiting)) => waiting,
             _ => Vec::new(),
         };
         let now = Instant::now();
@@ -269,9 +242,9 @@ impl SupervisorState {
         if count >= FAILURES_MAX || was_on_trial {
             failures.quarantined_until = Some(now + QUARANTINE);
             tracing::error!(%room_id, seconds = QUARANTINE.as_secs(), "a room keeps failing and is left alone");
-            return waiting.into_iter().for_each(Waiting::refuse);
+            return waiting.into_iter().for_each(Delivery::refuse);
         }
-        self.rooms.insert(room_id, Entry::Between { waiting });
+        self.rooms.insert(room_id, Entry::Between(waiting));
         if count == 1 {
             self.restart(myself, room_id).await;
         } else {
@@ -285,7 +258,7 @@ impl SupervisorState {
     /// Starts a failed room again, if anybody wants it: those who asked, and
     /// those who have to hear that its visitor has gone.
     async fn restart(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId) {
-        let Some(Entry::Between { waiting }) = self.rooms.remove(&room_id) else {
+        let Some(Entry::Between(waiting)) = self.rooms.remove(&room_id) else {
             return;
         };
         if !waiting.is_empty() || self.shared.presence.is_online(room_id) {
@@ -318,7 +291,27 @@ impl SupervisorState {
     fn live_rooms(&self) -> impl Iterator<Item = &ActorRef<RoomMsg>> {
         self.rooms.values().filter_map(|entry| match entry {
             Entry::Live(room) => Some(room),
-            Entry::Between { .. } => None,
+            Entry::Between(_) => None,
         })
+    }
+}
+
+/// Gives a message to a live room, or gives it back.
+fn hand_over(room: &ActorRef<RoomMsg>, delivery: Delivery) -> Option<Delivery> {
+    let incarnation = Incarnation(room.get_id());
+    if delivery.dead == Some(incarnation) {
+        return Some(delivery);
+    }
+    match room.cast(delivery.message) {
+        Err(MessagingErr::SendErr(message)) => Some(Delivery {
+            message,
+            ..delivery
+        }),
+        _ => {
+            if let Some(taken_by) = delivery.taken_by {
+                let _ = taken_by.send(incarnation);
+            }
+            None
+        }
     }
 }

@@ -321,11 +321,9 @@ impl Session {
         dead: Option<Incarnation>,
         request: RequestId,
     ) {
-        let outbox = &self.joiner.outbox;
-        let reply = || Reply::socket(outbox.clone(), request);
-        match self.state.rooms.submit(room_id, op, dead, reply).await {
-            Ok(asked) => self.pending.asked(request, asked),
-            Err(error) => self.answered(request, Err(Some(error))),
+        let reply = Reply::socket(self.joiner.outbox.clone(), request);
+        if let Some(asked) = self.state.rooms.submit(room_id, op, dead, reply).await {
+            self.pending.asked(request, asked);
         }
     }
 
