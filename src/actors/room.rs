@@ -47,10 +47,8 @@ pub(super) enum RoomMsg {
     Typing(SubscriptionId),
     /// The record was changed by something else than this room.
     Refresh,
-    /// The lobby has told the last report and takes another.
+    /// The lobby takes another report: it has told the last one, or is new.
     LobbyReady,
-    /// There is a new lobby, which knows nothing.
-    LobbyRestarted,
     /// Time to look whether the visitor is still gone.
     PresenceDue,
     /// Time to look whether anybody still needs this room.
@@ -197,9 +195,7 @@ impl RoomState {
         match message {
             RoomMsg::Loaded(outcome) => return self.loaded(myself, outcome),
             message if self.resting => return self.turn_away(message),
-            message @ (RoomMsg::Join { .. } | RoomMsg::Write { .. } | RoomMsg::Typing(_))
-                if self.record.is_none() =>
-            {
+            message @ (RoomMsg::Join { .. } | RoomMsg::Write { .. }) if self.record.is_none() => {
                 return self.waiting.push(message);
             }
             RoomMsg::Join { subscriber, reply } => self.join(myself, subscriber, reply),
@@ -213,14 +209,7 @@ impl RoomState {
                     .reach(HookPoint::RoomRefresh, Some(self.room_id));
                 self.load(myself);
             }
-            RoomMsg::LobbyReady => {
-                self.lobby_ready = true;
-                self.report(myself);
-            }
-            RoomMsg::LobbyRestarted => {
-                self.lobby_ready = true;
-                self.report(myself);
-            }
+            RoomMsg::LobbyReady => self.lobby_ready = true,
             RoomMsg::PresenceDue => {
                 self.presence_armed = false;
                 let grace = self.shared.presence_grace;

@@ -128,7 +128,7 @@ impl Actor for RoomSupervisor {
             SupervisorMsg::Refresh(room_ids) => state.refresh(&room_ids),
             SupervisorMsg::LobbyRestarted => {
                 for room in state.live_rooms() {
-                    let _ = room.cast(RoomMsg::LobbyRestarted);
+                    let _ = room.cast(RoomMsg::LobbyReady);
                 }
             }
             SupervisorMsg::RestartDue(room_id) => state.restart(&myself, room_id).await,

@@ -1,6 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -666,7 +667,11 @@ impl Session {
             self.refuse_for(&overdue.into(), write.room_id, write.message_id);
         }
         match self.liveness.due(now) {
-            Some(Due::Dead) => Err(CloseCode::NoPong.into()),
+            // What has come meanwhile proves life, however late it is looked at.
+            Some(Due::Dead) => match wire.recv().now_or_never() {
+                Some(incoming) => self.incoming(incoming).await,
+                None => Err(CloseCode::NoPong.into()),
+            },
             Some(Due::Ping) => self.ping(wire).await,
             None => Ok(()),
         }
