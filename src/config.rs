@@ -3,7 +3,9 @@
 //! `config/default.toml` explains every key and is compiled in. A file, the
 //! environment and flags are laid over it, in this order.
 
+mod describe;
 mod load;
+mod validate;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

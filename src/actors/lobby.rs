@@ -11,9 +11,10 @@ use super::Shared;
 use super::cursor::Cursor;
 use super::frontier::Frontier;
 use super::hooks::HookPoint;
-use super::outbox::{Event, LobbyPlace, Outbox};
-use super::room::RoomMsg;
-use super::subscriber::{LiveSwitch, SubscriptionId};
+use super::ids::SubscriptionId;
+use super::messages::{LobbyMsg, Report, RoomMsg};
+use super::outbox::{Event, LobbyPlace};
+use super::subscriber::Console;
 use crate::chat::{Counts, RoomId, Summary};
 use crate::protocol::{ServerFrame, encode};
 
@@ -30,54 +31,6 @@ const RESYNC_PAGE: usize = 200;
 /// It holds no room: a summary is state that a room or the store has, and passes
 /// through. So the lobby can die at any time and be made anew.
 pub(super) struct Lobby;
-
-pub(super) enum LobbyMsg {
-    /// A room has changed.
-    Report(Box<Report>),
-    /// A listed room's visitor has come or gone.
-    Online {
-        room_id: RoomId,
-        customer_online: bool,
-    },
-    /// A console wants to follow.
-    Subscribe {
-        console: Console,
-        reply: oneshot::Sender<()>,
-    },
-    /// A console has gone.
-    Leave(SubscriptionId),
-    /// Rooms changed behind their actors; the store knows.
-    Resync,
-    /// The oldest throttled room may report again.
-    ThrottleDue,
-    /// Time to look whether something passed the lobby by.
-    Heartbeat,
-    /// Time to look whether the agents are still gone.
-    AgentsDue,
-}
-
-/// A room's newest state.
-pub(super) struct Report {
-    pub(super) summary: Summary,
-    /// All changes of this room since its last report.
-    pub(super) changes: Vec<u64>,
-    pub(super) room: ActorRef<RoomMsg>,
-}
-
-/// One console's place in the lobby. When it goes, its socket is told.
-pub(super) struct Console {
-    pub(super) id: SubscriptionId,
-    pub(super) outbox: Outbox,
-    pub(super) live: LiveSwitch,
-    /// Summaries told to this console.
-    pub(super) told: u64,
-}
-
-impl Drop for Console {
-    fn drop(&mut self) {
-        self.outbox.push(Event::Detached(self.id));
-    }
-}
 
 pub(super) struct LobbyState {
     shared: Arc<Shared>,

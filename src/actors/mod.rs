@@ -5,14 +5,16 @@
 //!      └─ RoomSupervisor ── Room × open conversations
 //! ```
 //!
-//! Reading order: [`outbox`](Outbox), `subscriber`, `room`, `lobby`,
+//! Reading order: `messages`, [`outbox`](Outbox), `subscriber`, `room`, `lobby`,
 //! `room_supervisor`, `root`. Outside this module nobody sees an actor; sockets and
 //! handlers hold [`Rooms`] and [`LobbyHandle`], whose methods are plain async functions.
 
 mod cursor;
 mod frontier;
 mod hooks;
+mod ids;
 mod lobby;
+mod messages;
 mod outbox;
 mod presence;
 mod room;
@@ -24,23 +26,23 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorId, ActorRef};
+use ractor::{Actor, ActorRef};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 pub use cursor::Cursor;
 pub use hooks::{HookPoint, Hooks};
+pub use ids::{Incarnation, RequestId, SubscriptionId};
+pub use messages::{JoinError, JoinedRoom};
 pub use outbox::{Event, LobbyPlace, Outbox};
 pub use presence::Presence;
-pub use room::{JoinError, JoinedRoom};
-pub use subscriber::{LiveSwitch, Reply, RequestId, SubscriptionId};
+pub use subscriber::{LiveSwitch, Reply};
 
 use crate::chat::{RoomId, SenderType, Side};
 use crate::persistence::{RoomCommit, RoomOp, Store, StoreError, WriteError};
-use lobby::{Console, LobbyMsg};
-use room::RoomMsg;
-use room_supervisor::{Delivery, SupervisorMsg};
-use subscriber::{Subscriber, SubscriptionIds};
+use ids::SubscriptionIds;
+use messages::{Delivery, LobbyMsg, RoomMsg, SupervisorMsg};
+use subscriber::{Console, Subscriber};
 
 /// How long anybody waits for an actor to answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -205,10 +207,6 @@ pub(crate) async fn until_some<T: Clone>(mut value: watch::Receiver<Option<T>>) 
         }
     }
 }
-
-/// One life of a room's actor, so that who saw it die does not meet it again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Incarnation(ActorId);
 
 /// A subscription to a room. Dropping it leaves the room.
 #[derive(Debug)]

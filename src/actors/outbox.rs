@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::subscriber::{RequestId, SubscriptionId};
+use super::ids::{RequestId, SubscriptionId};
 use crate::chat::RoomId;
 use crate::persistence::{RoomCommit, WriteError};
 use crate::protocol::CloseCode;

@@ -3,15 +3,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::Shared;
 use super::hooks::HookPoint;
-use super::lobby::{LobbyMsg, Report};
-use super::room_supervisor::{Delivery, SupervisorMsg};
-use super::subscriber::{Reply, Subscriber, SubscriptionId};
+use super::ids::SubscriptionId;
+use super::messages::{
+    Delivery, JoinError, JoinReply, JoinedRoom, LobbyMsg, Report, RoomMsg, SupervisorMsg,
+};
+use super::subscriber::{Reply, Subscriber};
 use crate::chat::{Message, Room as RoomView, RoomId, RoomRecord, SenderType, Side};
 use crate::persistence::{Effect, Refusal, RoomCommit, RoomOp, StoreError, WriteError};
 use crate::protocol::{CloseCode, ServerFrame, TYPING_EXPIRES_IN_MS, encode};
@@ -25,62 +26,6 @@ const IDLE_TIMEOUT_MIN: Duration = Duration::from_millis(100);
 /// The actor of one conversation. It owns the subscriber list and hands every
 /// write to the store; what it knows of the room is what the store last said.
 pub(super) struct Room;
-
-pub(super) enum RoomMsg {
-    /// The record has been read, behind everything that was queued before.
-    Loaded(Result<Option<Arc<RoomRecord>>, WriteError>),
-    /// A socket wants to follow the room.
-    Join {
-        subscriber: Subscriber,
-        reply: JoinReply,
-    },
-    /// A socket has had enough.
-    Leave(SubscriptionId),
-    /// Somebody wants something written.
-    Write { op: RoomOp, reply: Reply },
-    /// The store has committed or refused a write of this room.
-    Committed {
-        outcome: Result<RoomCommit, WriteError>,
-        reply: Reply,
-    },
-    /// A subscriber is typing.
-    Typing(SubscriptionId),
-    /// The record was changed by something else than this room.
-    Refresh,
-    /// The lobby takes another report: it has told the last one, or is new.
-    LobbyReady,
-    /// Time to look whether the visitor is still gone.
-    PresenceDue,
-    /// Time to look whether anybody still needs this room.
-    RestDue,
-}
-
-/// Answers a join, with the room itself for what the subscriber has to say later.
-type JoinReply = oneshot::Sender<Result<(JoinedRoom, ActorRef<RoomMsg>), JoinError>>;
-
-/// What a socket gets that joins.
-#[derive(Debug, Clone)]
-pub struct JoinedRoom {
-    /// The room at the moment of joining; its `last_seq` is where live begins.
-    pub record: Arc<RoomRecord>,
-}
-
-/// Why a socket cannot join.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum JoinError {
-    /// There is no such room, or it is not this visitor's any more.
-    #[error("there is no such room")]
-    NotFound,
-    /// The room has just gone to rest; its next incarnation answers.
-    #[error("the room is resting")]
-    Resting,
-    /// The room keeps failing, or does not answer.
-    #[error("the room is not available")]
-    Unavailable,
-    /// The store could not read it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 pub(super) struct RoomArgs {
     pub(super) room_id: RoomId,

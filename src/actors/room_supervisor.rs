@@ -1,16 +1,14 @@
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, MessagingErr, SupervisionEvent};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::lobby::LobbyMsg;
-use super::room::{JoinError, Room, RoomArgs, RoomMsg};
+use super::messages::{Delivery, LobbyMsg, RoomMsg, SupervisorMsg};
+use super::room::{Room, RoomArgs};
 use super::{Incarnation, Shared};
 use crate::chat::RoomId;
-use crate::persistence::StoreError;
 
 /// Failures are counted over this time.
 const FAILURE_WINDOW: Duration = Duration::from_secs(60);
@@ -24,45 +22,6 @@ const BACKOFF: Duration = Duration::from_millis(50);
 /// Starts rooms when they are needed, again when they fail, and not at all when
 /// they keep failing.
 pub(super) struct RoomSupervisor;
-
-pub(super) enum SupervisorMsg {
-    /// This is for a room, which is started when it is needed.
-    Deliver(Delivery),
-    /// Which rooms are live?
-    Live(oneshot::Sender<HashSet<RoomId>>),
-    /// These rooms changed behind their actors.
-    Refresh(Vec<RoomId>),
-    /// There is a new lobby.
-    LobbyRestarted,
-    /// A failed room's back-off is over.
-    RestartDue(RoomId),
-}
-
-/// A message for a room. The supervisor hands it over itself, so that a room is
-/// never found and gone again before it was asked.
-pub(super) struct Delivery {
-    pub(super) room_id: RoomId,
-    /// An incarnation that the sender has seen die; its end may not have been
-    /// heard of here.
-    pub(super) dead: Option<Incarnation>,
-    /// A `Join` or a `Write`, which answers for itself.
-    pub(super) message: RoomMsg,
-    /// Told who got the message; dropped when nobody does.
-    pub(super) taken_by: Option<oneshot::Sender<Incarnation>>,
-}
-
-impl Delivery {
-    fn refuse(self) {
-        match self.message {
-            RoomMsg::Join { reply, .. } => {
-                let _ = reply.send(Err(JoinError::Unavailable));
-            }
-            RoomMsg::Write { reply, .. } => reply.send(Err(StoreError::Busy.into())),
-            // Nothing else is delivered, and nothing else waits for an answer.
-            _ => {}
-        }
-    }
-}
 
 pub(super) struct SupervisorState {
     shared: Arc<Shared>,

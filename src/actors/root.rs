@@ -5,7 +5,8 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use super::Shared;
 use super::lobby::Lobby;
-use super::room_supervisor::{RoomSupervisor, SupervisorMsg};
+use super::messages::SupervisorMsg;
+use super::room_supervisor::RoomSupervisor;
 
 /// A new lobby waits this long after the death of the last one.
 const LOBBY_BACKOFF: Duration = Duration::from_millis(20);

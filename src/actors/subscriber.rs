@@ -1,32 +1,15 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
 
 use super::hooks::Hooks;
+use super::ids::{RequestId, SubscriptionId};
 use super::outbox::{Event, Outbox};
 use crate::chat::{RoomId, Side};
 use crate::persistence::{RoomCommit, WriteError};
-
-/// Names one subscription of one socket; never used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SubscriptionId(pub u64);
-
-/// Names one write of one socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RequestId(pub u64);
-
-/// Hands out subscription ids of one server.
-#[derive(Debug, Clone, Default)]
-pub(super) struct SubscriptionIds(Arc<AtomicU64>);
-
-impl SubscriptionIds {
-    pub(super) fn next(&self) -> SubscriptionId {
-        SubscriptionId(self.0.fetch_add(1, Ordering::Relaxed) + 1)
-    }
-}
 
 /// Whether a subscriber takes the log as it grows, or is still reading what came
 /// before and will catch up from the store.
@@ -103,6 +86,21 @@ impl Subscriber {
 }
 
 impl Drop for Subscriber {
+    fn drop(&mut self) {
+        self.outbox.push(Event::Detached(self.id));
+    }
+}
+
+/// One console's place in the lobby. When it goes, its socket is told.
+pub(super) struct Console {
+    pub(super) id: SubscriptionId,
+    pub(super) outbox: Outbox,
+    pub(super) live: LiveSwitch,
+    /// Summaries told to this console.
+    pub(super) told: u64,
+}
+
+impl Drop for Console {
     fn drop(&mut self) {
         self.outbox.push(Event::Detached(self.id));
     }

@@ -1,0 +1,144 @@
+//! What the actors say to each other, in one place.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use ractor::ActorRef;
+use tokio::sync::oneshot;
+
+use super::ids::{Incarnation, SubscriptionId};
+use super::subscriber::{Console, Reply, Subscriber};
+use crate::chat::{RoomId, RoomRecord, Summary};
+use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
+
+/// To a room.
+pub(super) enum RoomMsg {
+    /// The record has been read, behind everything that was queued before.
+    Loaded(Result<Option<Arc<RoomRecord>>, WriteError>),
+    /// A socket wants to follow the room.
+    Join {
+        subscriber: Subscriber,
+        reply: JoinReply,
+    },
+    /// A socket has had enough.
+    Leave(SubscriptionId),
+    /// Somebody wants something written.
+    Write { op: RoomOp, reply: Reply },
+    /// The store has committed or refused a write of this room.
+    Committed {
+        outcome: Result<RoomCommit, WriteError>,
+        reply: Reply,
+    },
+    /// A subscriber is typing.
+    Typing(SubscriptionId),
+    /// The record was changed by something else than this room.
+    Refresh,
+    /// The lobby takes another report: it has told the last one, or is new.
+    LobbyReady,
+    /// Time to look whether the visitor is still gone.
+    PresenceDue,
+    /// Time to look whether anybody still needs this room.
+    RestDue,
+}
+
+/// Answers a join, with the room itself for what the subscriber has to say later.
+pub(super) type JoinReply = oneshot::Sender<Result<(JoinedRoom, ActorRef<RoomMsg>), JoinError>>;
+
+/// What a socket gets that joins.
+#[derive(Debug, Clone)]
+pub struct JoinedRoom {
+    /// The room at the moment of joining; its `last_seq` is where live begins.
+    pub record: Arc<RoomRecord>,
+}
+
+/// Why a socket cannot join.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JoinError {
+    /// There is no such room, or it is not this visitor's any more.
+    #[error("there is no such room")]
+    NotFound,
+    /// The room has just gone to rest; its next incarnation answers.
+    #[error("the room is resting")]
+    Resting,
+    /// The room keeps failing, or does not answer.
+    #[error("the room is not available")]
+    Unavailable,
+    /// The store could not read it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// To the lobby.
+pub(super) enum LobbyMsg {
+    /// A room has changed.
+    Report(Box<Report>),
+    /// A listed room's visitor has come or gone.
+    Online {
+        room_id: RoomId,
+        customer_online: bool,
+    },
+    /// A console wants to follow.
+    Subscribe {
+        console: Console,
+        reply: oneshot::Sender<()>,
+    },
+    /// A console has gone.
+    Leave(SubscriptionId),
+    /// Rooms changed behind their actors; the store knows.
+    Resync,
+    /// The oldest throttled room may report again.
+    ThrottleDue,
+    /// Time to look whether something passed the lobby by.
+    Heartbeat,
+    /// Time to look whether the agents are still gone.
+    AgentsDue,
+}
+
+/// A room's newest state.
+pub(super) struct Report {
+    pub(super) summary: Summary,
+    /// All changes of this room since its last report.
+    pub(super) changes: Vec<u64>,
+    pub(super) room: ActorRef<RoomMsg>,
+}
+
+/// To the supervisor of the rooms.
+pub(super) enum SupervisorMsg {
+    /// This is for a room, which is started when it is needed.
+    Deliver(Delivery),
+    /// Which rooms are live?
+    Live(oneshot::Sender<HashSet<RoomId>>),
+    /// These rooms changed behind their actors.
+    Refresh(Vec<RoomId>),
+    /// There is a new lobby.
+    LobbyRestarted,
+    /// A failed room's back-off is over.
+    RestartDue(RoomId),
+}
+
+/// A message for a room. The supervisor hands it over itself, so that a room is
+/// never found and gone again before it was asked.
+pub(super) struct Delivery {
+    pub(super) room_id: RoomId,
+    /// An incarnation that the sender has seen die; its end may not have been
+    /// heard of here.
+    pub(super) dead: Option<Incarnation>,
+    /// A `Join` or a `Write`, which answers for itself.
+    pub(super) message: RoomMsg,
+    /// Told who got the message; dropped when nobody does.
+    pub(super) taken_by: Option<oneshot::Sender<Incarnation>>,
+}
+
+impl Delivery {
+    /// Answers in nobody's name: the room cannot be had.
+    pub(super) fn refuse(self) {
+        match self.message {
+            RoomMsg::Join { reply, .. } => {
+                let _ = reply.send(Err(JoinError::Unavailable));
+            }
+            RoomMsg::Write { reply, .. } => reply.send(Err(StoreError::Busy.into())),
+            // Nothing else is delivered, and nothing else waits for an answer.
+            _ => {}
+        }
+    }
+}
