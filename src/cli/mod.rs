@@ -3,6 +3,7 @@ mod check;
 mod demo;
 mod serve;
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,7 +20,12 @@ const USAGE: u8 = 2;
 
 /// Live chat for a shop: one binary, one SQLite file.
 #[derive(Parser)]
-#[command(name = "shoptalk", version, propagate_version = true)]
+#[command(
+    name = "shoptalk",
+    version,
+    propagate_version = true,
+    arg_required_else_help = false
+)]
 struct Cli {
     #[command(flatten)]
     common: Common,
@@ -172,6 +178,13 @@ fn shows_no_bytes(metadata: &tracing::Metadata<'_>) -> bool {
 fn log_filter(log: &LogConfig) -> Result<EnvFilter, Failure> {
     EnvFilter::try_new(&log.filter)
         .map_err(|error| Failure::Usage(format!("configuration: log.filter: {error}")))
+}
+
+/// What a script reads. A full disk or a reader that has gone is a failure like others.
+fn print_out(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

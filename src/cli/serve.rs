@@ -1,5 +1,3 @@
-use std::io::Write;
-
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shoptalk::config::Config;
 use shoptalk::persistence::Store;
@@ -7,7 +5,7 @@ use shoptalk::{Server, StopReason};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Failure, runtime, start_tracing};
+use super::{Failure, print_out, runtime, start_tracing};
 
 /// Serves until a signal comes or the server fails.
 pub(super) fn run(config: Config) -> Result<(), Failure> {
@@ -44,9 +42,8 @@ pub(super) async fn start(config: Config, store: Store) -> Result<Server, Failur
 
 /// The one line on standard output: whoever started the process may connect now.
 pub(super) fn announce(server: &Server) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "listening on http://{}", server.local_addr())?;
-    Ok(out.flush()?)
+    let line = format!("listening on http://{}\n", server.local_addr());
+    Ok(print_out(&line)?)
 }
 
 /// What asks the process to end. Listened for from the start, so that a signal that

@@ -87,6 +87,17 @@ impl Place {
         Ended::from(args, output.await.expect("it ends").expect("it runs"))
     }
 
+    /// Runs a command whose standard output is full.
+    pub(crate) async fn run_into_full(&self, args: &[&str]) -> Ended {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let child = self
+            .command(args)
+            .stdout(full.expect("Linux has it"))
+            .spawn();
+        let output = timeout(DEADLINE, child.expect("it starts").wait_with_output());
+        Ended::from(args, output.await.expect("it ends").expect("it runs"))
+    }
+
     /// Adds an agent whose password comes from standard input.
     pub(crate) async fn add(&self, name: &str, password: &str, more: &[&str]) -> Ended {
         let args = [&["agent", "add", name, "--password-stdin"], more].concat();

@@ -37,8 +37,8 @@ async fn help_and_version_work_everywhere() {
 async fn bad_usage_is_one_line() {
     let place = Place::new();
     for (line, words) in [
-        ("", &["command"][..]),
-        ("agent", &["command"]),
+        ("", &["'shoptalk' requires a subcommand"][..]),
+        ("agent", &["'shoptalk agent' requires a subcommand"]),
         ("sell", &["sell"]),
         ("agent promote mia", &["promote"]),
         ("serve --port 80", &["--port"]),
@@ -302,4 +302,17 @@ async fn listening_beyond_this_machine_without_public_url_is_warned_about() {
     let mut running = place.start(&["serve"]).await;
     running.line("public_url").await;
     running.stop().await;
+}
+
+#[tokio::test]
+async fn output_that_cannot_be_written_is_a_runtime_failure() {
+    if !std::path::Path::new("/dev/full").exists() {
+        println!("skipped: there is no /dev/full");
+        return;
+    }
+    let place = Place::new();
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    for command in [&["check"][..], &["agent", "list"], &serve] {
+        place.run_into_full(command).await.failed(&["No space"]);
+    }
 }
