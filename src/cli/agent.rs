@@ -9,7 +9,7 @@ use shoptalk::config::Config;
 use shoptalk::credentials::hash_password;
 use shoptalk::persistence::{Actor, AgentPatch, NewAgent, Refusal, Store, WriteError};
 
-use super::{Failure, runtime};
+use super::{Failure, print_out, runtime};
 
 #[derive(Subcommand)]
 pub(super) enum AgentCommand {
@@ -66,10 +66,7 @@ async fn act(command: AgentCommand, store: &Store) -> Result<(), Failure> {
             role,
             password_stdin,
         } => add(store, &name, role, password_stdin).await,
-        AgentCommand::List => {
-            print!("{}", table(&store.agents().await?));
-            Ok(())
-        }
+        AgentCommand::List => Ok(print_out(&table(&store.agents().await?))?),
         AgentCommand::Passwd {
             name,
             password_stdin,

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use shoptalk::config::{Config, Overrides};
 use shoptalk::demo;
 
-use super::serve::{announce, open, start, until_stopped};
+use super::serve::{Signals, announce, open, start, until_stopped};
 use super::{Failure, runtime, start_tracing};
 
 /// Serves a filled shop from a directory that goes with the process.
@@ -27,6 +27,7 @@ pub(super) fn run(listen: Option<SocketAddr>) -> Result<(), Failure> {
     }
     start_tracing(&config.log)?;
     runtime()?.block_on(async {
+        let signals = Signals::listen()?;
         let store = open(&config).await?;
         demo::fill(&store).await?;
         let server = start(config, store).await?;
@@ -39,6 +40,6 @@ pub(super) fn run(listen: Option<SocketAddr>) -> Result<(), Failure> {
             demo::PASSWORD
         );
         announce(&server)?;
-        until_stopped(&server).await
+        until_stopped(&server, signals).await
     })
 }

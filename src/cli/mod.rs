@@ -4,6 +4,7 @@ mod demo;
 mod serve;
 
 use std::io::IsTerminal;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,6 +12,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use shoptalk::config::{Config, LogConfig, LogFormat, Overrides};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Exit code of a wrong command line or configuration.
 const USAGE: u8 = 2;
@@ -21,7 +25,7 @@ const USAGE: u8 = 2;
     name = "shoptalk",
     version,
     propagate_version = true,
-    arg_required_else_help = true
+    arg_required_else_help = false
 )]
 struct Cli {
     #[command(flatten)]
@@ -55,7 +59,7 @@ enum Command {
         listen: Option<SocketAddr>,
     },
     /// Manage the people who answer, also beside a running server
-    #[command(subcommand)]
+    #[command(subcommand, arg_required_else_help = false)]
     Agent(agent::AgentCommand),
     /// Validate the configuration and say what would be used
     Check,
@@ -102,10 +106,6 @@ fn usage(error: &clap::Error) -> ExitCode {
             print!("{error}");
             ExitCode::SUCCESS
         }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            eprint!("{error}");
-            ExitCode::from(USAGE)
-        }
         _ => {
             let text = error.to_string();
             let lines: Vec<&str> = text
@@ -140,29 +140,53 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
             .map_err(|error| Failure::Usage(error.to_string()))
     };
     match cli.command {
-        Command::Demo { listen } => demo::run(listen),
+        Command::Demo { listen } => {
+            let flags = [("--config", &file), ("--data-dir", &data_dir)];
+            if let Some((flag, _)) = flags.into_iter().find(|(_, value)| value.is_some()) {
+                return Err(Failure::Usage(format!(
+                    "{flag} is not for the demo, which has data and settings of its own (see shoptalk demo --help)"
+                )));
+            }
+            demo::run(listen)
+        }
         Command::Serve { listen } => serve::run(load(listen)?),
         Command::Agent(command) => agent::run(command, &load(None)?),
-        Command::Check => {
-            check::run(&load(None)?);
-            Ok(())
-        }
+        Command::Check => check::run(&load(None)?),
     }
 }
 
 /// Log lines go to standard error: standard output is for what scripts read.
 fn start_tracing(log: &LogConfig) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&log.filter)
-        .map_err(|error| Failure::Usage(format!("configuration: log.filter: {error}")))?;
+    let filter = log_filter(log)?;
     let lines = tracing_subscriber::fmt()
         .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
+    let without_bytes = filter_fn(shows_no_bytes);
     match log.format {
-        LogFormat::Text => lines.init(),
-        LogFormat::Json => lines.json().init(),
+        LogFormat::Text => lines.finish().with(without_bytes).init(),
+        LogFormat::Json => lines.json().finish().with(without_bytes).init(),
     }
     Ok(())
+}
+
+/// At trace, libraries show what goes over the wire, with the tokens in it. Only what
+/// Shoptalk itself says there is known to hold none.
+fn shows_no_bytes(metadata: &tracing::Metadata<'_>) -> bool {
+    *metadata.level() != tracing::Level::TRACE
+        || metadata.target().split("::").next() == Some("shoptalk")
+}
+
+fn log_filter(log: &LogConfig) -> Result<EnvFilter, Failure> {
+    EnvFilter::try_new(&log.filter)
+        .map_err(|error| Failure::Usage(format!("configuration: log.filter: {error}")))
+}
+
+/// What a script reads. A full disk or a reader that has gone is a failure like others.
+fn print_out(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

@@ -1,18 +1,17 @@
-use std::io::Write;
-
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shoptalk::config::Config;
 use shoptalk::persistence::Store;
 use shoptalk::{Server, StopReason};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Failure, runtime, start_tracing};
+use super::{Failure, print_out, runtime, start_tracing};
 
 /// Serves until a signal comes or the server fails.
 pub(super) fn run(config: Config) -> Result<(), Failure> {
     start_tracing(&config.log)?;
     runtime()?.block_on(async {
+        let signals = Signals::listen()?;
         let store = open(&config).await?;
         let server = start(config, store).await?;
         if let Some(link) = server.setup_link() {
@@ -20,7 +19,7 @@ pub(super) fn run(config: Config) -> Result<(), Failure> {
             eprintln!("or in a terminal with: shoptalk agent add NAME");
         }
         announce(&server)?;
-        until_stopped(&server).await
+        until_stopped(&server, signals).await
     })
 }
 
@@ -43,25 +42,43 @@ pub(super) async fn start(config: Config, store: Store) -> Result<Server, Failur
 
 /// The one line on standard output: whoever started the process may connect now.
 pub(super) fn announce(server: &Server) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "listening on http://{}", server.local_addr())?;
-    Ok(out.flush()?)
+    let line = format!("listening on http://{}\n", server.local_addr());
+    Ok(print_out(&line)?)
+}
+
+/// What asks the process to end. Listened for from the start, so that a signal that
+/// comes as soon as the line is out finds somebody.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Drains on SIGTERM and SIGINT; a second signal ends the process at once.
-pub(super) async fn until_stopped(server: &Server) -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+pub(super) async fn until_stopped(server: &Server, mut signals: Signals) -> Result<(), Failure> {
     let reason = tokio::select! {
-        _ = terminate.recv() => StopReason::Shutdown,
-        _ = interrupt.recv() => StopReason::Shutdown,
+        () = signals.next() => StopReason::Shutdown,
         reason = server.stopped() => reason,
     };
     tracing::info!("draining");
     tokio::select! {
         () = server.shutdown() => {}
-        _ = terminate.recv() => return Err(Failure::Runtime("ended by a second signal".to_owned())),
-        _ = interrupt.recv() => return Err(Failure::Runtime("ended by a second signal".to_owned())),
+        () = signals.next() => return Err(Failure::Runtime("ended by a second signal".to_owned())),
     }
     match reason {
         StopReason::Shutdown => Ok(()),

@@ -1,0 +1,12 @@
+//! The real binary from the outside: its command line, what it prints where, how it
+//! ends, and the people it manages beside a running server.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod agents;
+mod demo;
+mod process;
+mod secrets;
+mod serve;
+mod usage;

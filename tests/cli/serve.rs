@@ -1,0 +1,177 @@
+use std::os::unix::fs::PermissionsExt;
+
+use rustix::process::Signal;
+
+use crate::common::{PASSWORD, Socket, json};
+use crate::process::Place;
+
+#[tokio::test]
+async fn both_signals_drain_and_end_well() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let place = Place::new();
+        let running = place.serve().await;
+        let opened = running
+            .rest()
+            .post("/api/chat/rooms/", json!({}))
+            .await
+            .is(201);
+        let id = opened["room"]["id"].as_str().expect("an id");
+        let mut socket = Socket::dial(running.addr, &format!("/ws/chat/{id}/")).await;
+        socket
+            .send(json!({"type": "hello", "token": opened["token"]}))
+            .await;
+        socket.expect("welcome").await;
+        let ending = tokio::spawn(running.end(signal));
+        // Whoever is connected is told.
+        socket.expect("going_away").await;
+        assert_eq!(socket.closed().await, Some(4001));
+        let (code, lines) = ending.await.expect("no panic");
+        assert_eq!(code, Some(0), "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_signal_right_after_the_line_drains_too() {
+    let place = Place::new();
+    for signal in [Signal::TERM, Signal::INT, Signal::TERM, Signal::INT] {
+        let (code, lines) = place.serve().await.end(signal).await;
+        assert_eq!(code, Some(0), "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_a_runtime_failure() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = taken.local_addr().expect("bound").to_string();
+    let place = Place::new();
+    let ended = place.run(&["serve", "--listen", &addr]).await;
+    ended.failed(&["listen", &addr]);
+    place
+        .run(&["demo", "--listen", &addr])
+        .await
+        .failed(&["listen", &addr]);
+    let left = std::fs::read_dir(place.temporary())
+        .expect("a directory")
+        .count();
+    assert_eq!(left, 0, "the demo's data have gone");
+}
+
+#[tokio::test]
+async fn a_directory_is_served_once() {
+    let place = Place::new();
+    let first = place.serve().await;
+    let second = place.run(&["serve", "--listen", "127.0.0.1:0"]).await;
+    second.failed(&["data", "another"]);
+    first.rest().get("/readyz").await.is(200);
+    first.stop().await;
+    // The lock goes with the process, whichever way it ends.
+    let killed = place.serve().await;
+    assert_eq!(killed.end(Signal::KILL).await.0, None);
+    place.serve().await.stop().await;
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_made_is_a_runtime_failure() {
+    let place = Place::new();
+    place.write("file", "");
+    for command in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["agent", "list"],
+    ] {
+        let args = [command, &["--data-dir", "file/data"]].concat();
+        place.run(&args).await.failed(&["file/data"]);
+    }
+}
+
+#[tokio::test]
+async fn the_files_are_for_their_owner_alone() {
+    let place = Place::new();
+    place.add("mia", PASSWORD, &[]).await.well();
+    let running = place.serve().await;
+    running
+        .rest()
+        .post("/api/chat/rooms/", json!({}))
+        .await
+        .is(201);
+    let mut count = 0;
+    for entry in std::fs::read_dir(place.data_dir()).expect("the data") {
+        let entry = entry.expect("an entry");
+        let mode = entry.metadata().expect("its mode").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", entry.file_name());
+        count += 1;
+    }
+    assert!(count >= 2, "a database and a lock");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_first_admin_comes_from_the_link_and_there_is_no_default_password() {
+    let place = Place::new();
+    let mut running = place.serve().await;
+    let rest = running.rest();
+    for (username, password) in [
+        ("admin", "admin123"),
+        ("admin", "admin"),
+        ("admin", "password"),
+    ] {
+        rest.post(
+            "/api/admin/login/",
+            json!({"username": username, "password": password}),
+        )
+        .await
+        .problem(401, "bad_credentials");
+    }
+    let origin = format!("http://{}", running.addr);
+    let old = running.setup_code(&origin).await;
+    running.stop().await;
+
+    let mut running = place.serve().await;
+    let rest = running.rest();
+    let origin = format!("http://{}", running.addr);
+    let code = running.setup_code(&origin).await;
+    assert_ne!(code, old, "new at each start");
+    let setup = |code: &str, username: &str| json!({"code": code, "username": username, "password": PASSWORD});
+    let with_old = rest.post("/api/admin/setup/", setup(&old, "eve")).await;
+    assert!((400..500).contains(&with_old.status), "{}", with_old.text);
+    let made = rest
+        .post("/api/admin/setup/", setup(&code, "ada"))
+        .await
+        .is(201);
+    assert_eq!(made["agent"]["role"], "admin");
+    rest.post("/api/admin/setup/", setup(&code, "eve"))
+        .await
+        .problem(410, "gone");
+    running.stop().await;
+
+    let lines = place.serve().await.stop().await;
+    assert!(
+        !lines.iter().any(|line| line.contains("/admin/setup")),
+        "{lines:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_link_begins_with_the_public_url() {
+    let place = Place::new().with("SHOPTALK_SERVER__PUBLIC_URL", "https://chat.example");
+    let mut running = place.serve().await;
+    running.setup_code("https://chat.example").await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn agent_add_does_the_job_of_the_link() {
+    let place = Place::new();
+    let mut running = place.serve().await;
+    let origin = format!("http://{}", running.addr);
+    let code = running.setup_code(&origin).await;
+    place.add("mia", PASSWORD, &[]).await.well();
+    running
+        .rest()
+        .post(
+            "/api/admin/setup/",
+            json!({"code": code, "username": "eve", "password": PASSWORD}),
+        )
+        .await
+        .problem(410, "gone");
+    running.stop().await;
+}
