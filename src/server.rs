@@ -26,6 +26,8 @@ const AUTH_POLL: Duration = Duration::from_millis(250);
 const DRAIN_REQUESTS: Duration = Duration::from_millis(500);
 /// How long rooms may take to finish after the last socket has gone.
 const DRAIN_ROOMS: Duration = Duration::from_secs(1);
+/// How long the store may take to commit what is queued and to tidy up.
+const CLOSE_STORE: Duration = Duration::from_secs(2);
 
 /// A running server.
 ///
@@ -185,7 +187,13 @@ impl Server {
         // Keep-alive connections end by themselves; one that does not is left behind.
         let _ = tokio::time::timeout(DRAIN_REQUESTS, self.connections.wait()).await;
         self.actors.stop(DRAIN_ROOMS).await;
-        self.store.close().await;
+        // A hanging disk must not hang the shutdown; what was acked is on it.
+        if tokio::time::timeout(CLOSE_STORE, self.store.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("the store did not close in time; the next start tidies up");
+        }
         self.stopped.send_if_modified(|reason| {
             let first = reason.is_none();
             reason.get_or_insert(StopReason::Shutdown);

@@ -181,7 +181,10 @@ impl LobbyState {
         self.told_counts = counts;
         self.counts_told_at = Some(Instant::now());
         let frame: Utf8Bytes = encode(&ServerFrame::Counts { counts });
-        self.tell(|| Event::Lobby(frame.clone()));
+        self.tell(|| Event::Counts {
+            counts,
+            frame: frame.clone(),
+        });
     }
 
     fn online(&mut self, room_id: RoomId, customer_online: bool) {

@@ -7,7 +7,7 @@ use ractor::ActorRef;
 use tokio::sync::oneshot;
 
 use super::ids::{Incarnation, SubscriptionId};
-use super::subscriber::{Console, Reply, Subscriber};
+use super::subscriber::{Console, LiveSwitch, Reply, Subscriber};
 use crate::chat::{RoomId, RoomRecord, Summary};
 use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
 
@@ -15,6 +15,8 @@ use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
 pub(super) enum RoomMsg {
     /// The record has been read, behind everything that was queued before.
     Loaded(Result<Option<Arc<RoomRecord>>, WriteError>),
+    /// The same, read beside the writer after a batch of it had failed.
+    LoadedBeside(Result<Option<RoomRecord>, StoreError>),
     /// A socket wants to follow the room.
     Join {
         subscriber: Subscriber,
@@ -41,14 +43,47 @@ pub(super) enum RoomMsg {
     RestDue,
 }
 
-/// Answers a join, with the room itself for what the subscriber has to say later.
-pub(super) type JoinReply = oneshot::Sender<Result<(JoinedRoom, ActorRef<RoomMsg>), JoinError>>;
+/// Answers a join. A subscription that nobody takes leaves the room as it is dropped.
+pub(super) type JoinReply = oneshot::Sender<Result<Subscription, JoinError>>;
 
 /// What a socket gets that joins.
 #[derive(Debug, Clone)]
 pub struct JoinedRoom {
     /// The room at the moment of joining; its `last_seq` is where live begins.
     pub record: Arc<RoomRecord>,
+}
+
+/// A subscription to a room. Dropping it leaves the room.
+#[derive(Debug)]
+pub struct Subscription {
+    /// Its name in the events.
+    pub id: SubscriptionId,
+    /// Whether the log is delivered; off at first.
+    pub live: LiveSwitch,
+    /// The room as it was at the moment of joining.
+    pub joined: JoinedRoom,
+    pub(super) room: ActorRef<RoomMsg>,
+}
+
+impl Subscription {
+    /// Has the room write something; the answer comes to where `reply` says.
+    /// Returns who was asked.
+    pub fn write(&self, op: RoomOp, reply: Reply) -> Incarnation {
+        // A dead room drops the reply, which says so.
+        let _ = self.room.cast(RoomMsg::Write { op, reply });
+        Incarnation(self.room.get_id())
+    }
+
+    /// Tells the others that this one is typing.
+    pub fn typing(&self) {
+        let _ = self.room.cast(RoomMsg::Typing(self.id));
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let _ = self.room.cast(RoomMsg::Leave(self.id));
+    }
 }
 
 /// Why a socket cannot join.
@@ -105,7 +140,7 @@ pub(super) struct Report {
 /// To the supervisor of the rooms.
 pub(super) enum SupervisorMsg {
     /// This is for a room, which is started when it is needed.
-    Deliver(Delivery),
+    Deliver(Box<Delivery>),
     /// Which rooms are live?
     Live(oneshot::Sender<HashSet<RoomId>>),
     /// These rooms changed behind their actors.

@@ -33,7 +33,7 @@ use uuid::Uuid;
 pub use cursor::Cursor;
 pub use hooks::{HookPoint, Hooks};
 pub use ids::{Incarnation, RequestId, SubscriptionId};
-pub use messages::{JoinError, JoinedRoom};
+pub use messages::{JoinError, JoinedRoom, Subscription};
 pub use outbox::{Event, LobbyPlace, Outbox};
 pub use presence::Presence;
 pub use subscriber::{LiveSwitch, Reply};
@@ -208,39 +208,6 @@ pub(crate) async fn until_some<T: Clone>(mut value: watch::Receiver<Option<T>>) 
     }
 }
 
-/// A subscription to a room. Dropping it leaves the room.
-#[derive(Debug)]
-pub struct Subscription {
-    /// Its name in the events.
-    pub id: SubscriptionId,
-    /// Whether the log is delivered; off at first.
-    pub live: LiveSwitch,
-    /// The room as it was at the moment of joining.
-    pub joined: JoinedRoom,
-    room: ActorRef<RoomMsg>,
-}
-
-impl Subscription {
-    /// Has the room write something; the answer comes to where `reply` says.
-    /// Returns who was asked.
-    pub fn write(&self, op: RoomOp, reply: Reply) -> Incarnation {
-        // A dead room drops the reply, which says so.
-        let _ = self.room.cast(RoomMsg::Write { op, reply });
-        Incarnation(self.room.get_id())
-    }
-
-    /// Tells the others that this one is typing.
-    pub fn typing(&self) {
-        let _ = self.room.cast(RoomMsg::Typing(self.id));
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        let _ = self.room.cast(RoomMsg::Leave(self.id));
-    }
-}
-
 /// Who joins a room.
 #[derive(Debug, Clone)]
 pub struct Joiner {
@@ -278,7 +245,6 @@ impl Rooms {
         for _ in 0..ATTEMPTS {
             let (reply, joined) = oneshot::channel();
             let id = self.shared.subscription_ids.next();
-            let live = LiveSwitch::default();
             let subscriber = Subscriber {
                 id,
                 room_id,
@@ -286,21 +252,14 @@ impl Rooms {
                 person: joiner.person,
                 display_name: joiner.display_name.clone(),
                 outbox: joiner.outbox.clone(),
-                live: live.clone(),
+                live: LiveSwitch::default(),
                 last_typing: None,
             };
             let taken_by = self
                 .deliver(room_id, dead, RoomMsg::Join { subscriber, reply })
                 .await;
             match tokio::time::timeout(CALL_TIMEOUT, joined).await {
-                Ok(Ok(Ok((joined, room)))) => {
-                    return Ok(Subscription {
-                        id,
-                        live,
-                        joined,
-                        room,
-                    });
-                }
+                Ok(Ok(Ok(subscription))) => return Ok(subscription),
                 // It rests or has died; the next incarnation answers.
                 Ok(Ok(Err(JoinError::Resting)) | Err(_)) => dead = taken_by,
                 Ok(Ok(Err(error))) => return Err(error),
@@ -389,7 +348,9 @@ impl Rooms {
             message,
             taken_by: Some(taken_by),
         };
-        self.ask(SupervisorMsg::Deliver(delivery), taken).await.ok()
+        self.ask(SupervisorMsg::Deliver(Box::new(delivery)), taken)
+            .await
+            .ok()
     }
 
     async fn ask<T>(
@@ -455,28 +416,33 @@ impl LobbyHandle {
     /// `Unavailable` when there is no lobby within 10 seconds.
     pub async fn subscribe(&self, outbox: &Outbox) -> Result<LobbySubscription, JoinError> {
         let attempts = async {
+            let mut current = self.shared.lobby.subscribe();
             loop {
-                let lobby = until_some(self.shared.lobby.subscribe()).await;
-                let id = self.shared.subscription_ids.next();
-                let live = LiveSwitch::default();
-                let console = Console {
-                    id,
-                    outbox: outbox.clone(),
-                    live: live.clone(),
-                    told: 0,
-                };
-                let (reply, subscribed) = oneshot::channel();
-                if lobby.cast(LobbyMsg::Subscribe { console, reply }).is_ok()
-                    && subscribed.await.is_ok()
-                {
-                    return Ok(LobbySubscription {
+                let lobby = current.borrow_and_update().clone();
+                if let Some(lobby) = lobby {
+                    let id = self.shared.subscription_ids.next();
+                    let live = LiveSwitch::default();
+                    let console = Console {
                         id,
-                        live,
-                        handle: self.clone(),
-                    });
+                        outbox: outbox.clone(),
+                        live: live.clone(),
+                        told: 0,
+                    };
+                    let (reply, subscribed) = oneshot::channel();
+                    if lobby.cast(LobbyMsg::Subscribe { console, reply }).is_ok()
+                        && subscribed.await.is_ok()
+                    {
+                        return Ok(LobbySubscription {
+                            id,
+                            live,
+                            handle: self.clone(),
+                        });
+                    }
                 }
-                // It has died; the next one is on its way.
-                tokio::task::yield_now().await;
+                // It has died, or there is none; the next one is on its way.
+                if current.changed().await.is_err() {
+                    return Err(JoinError::Unavailable);
+                }
             }
         };
         tokio::time::timeout(CALL_TIMEOUT, attempts)

@@ -5,7 +5,7 @@ use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::ids::{RequestId, SubscriptionId};
-use crate::chat::RoomId;
+use crate::chat::{Counts, RoomId};
 use crate::persistence::{RoomCommit, WriteError};
 use crate::protocol::CloseCode;
 
@@ -43,7 +43,12 @@ pub enum Event {
         frame: Utf8Bytes,
     },
     /// How many rooms have each status.
-    Lobby(Utf8Bytes),
+    Counts {
+        /// The counts.
+        counts: Counts,
+        /// The `counts` frame.
+        frame: Utf8Bytes,
+    },
     /// A visitor came or went.
     Online {
         /// The visitor's room.
@@ -80,7 +85,7 @@ impl Event {
             | Self::Room { frame, .. }
             | Self::Summary { frame, .. }
             | Self::Online { frame, .. }
-            | Self::Lobby(frame) => frame.len(),
+            | Self::Counts { frame, .. } => frame.len(),
             Self::Answer { .. } | Self::Detached(_) => 0,
         }
     }
@@ -217,7 +222,10 @@ mod tests {
     use super::*;
 
     fn frame(text: &str) -> Event {
-        Event::Lobby(Utf8Bytes::from(text.to_owned()))
+        Event::Counts {
+            counts: Counts::default(),
+            frame: Utf8Bytes::from(text.to_owned()),
+        }
     }
 
     #[tokio::test]

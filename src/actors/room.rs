@@ -10,7 +10,8 @@ use super::Shared;
 use super::hooks::HookPoint;
 use super::ids::SubscriptionId;
 use super::messages::{
-    Delivery, JoinError, JoinReply, JoinedRoom, LobbyMsg, Report, RoomMsg, SupervisorMsg,
+    Delivery, JoinError, JoinReply, JoinedRoom, LobbyMsg, Report, RoomMsg, Subscription,
+    SupervisorMsg,
 };
 use super::subscriber::{Reply, Subscriber};
 use crate::chat::{Message, Room as RoomView, RoomId, RoomRecord, SenderType, Side};
@@ -47,7 +48,9 @@ pub(super) struct RoomState {
     supervisor: ActorRef<SupervisorMsg>,
     /// `None` until the first read has come back.
     record: Option<Arc<RoomRecord>>,
-    /// What came in before that.
+    /// Reads of the record that have not come back. What is decided by the record
+    /// waits for them.
+    loads: usize,
     waiting: Vec<RoomMsg>,
     subscribers: HashMap<SubscriptionId, Subscriber>,
     /// Writes and rereads that the store has not answered.
@@ -85,6 +88,7 @@ impl Actor for Room {
             shared: args.shared,
             supervisor: args.supervisor,
             record: None,
+            loads: 0,
             waiting: Vec::new(),
             subscribers: HashMap::new(),
             in_store: 0,
@@ -139,8 +143,9 @@ impl RoomState {
     fn handle(&mut self, myself: &ActorRef<RoomMsg>, message: RoomMsg) {
         match message {
             RoomMsg::Loaded(outcome) => return self.loaded(myself, outcome),
+            RoomMsg::LoadedBeside(outcome) => return self.loaded_beside(myself, outcome),
             message if self.resting => return self.turn_away(message),
-            message @ (RoomMsg::Join { .. } | RoomMsg::Write { .. }) if self.record.is_none() => {
+            message @ (RoomMsg::Join { .. } | RoomMsg::Write { .. }) if self.loads > 0 => {
                 return self.waiting.push(message);
             }
             RoomMsg::Join { subscriber, reply } => self.join(myself, subscriber, reply),
@@ -179,6 +184,7 @@ impl RoomState {
     /// writes are all committed before it is read.
     fn load(&mut self, myself: &ActorRef<RoomMsg>) {
         self.in_store += 1;
+        self.loads += 1;
         let myself = myself.clone();
         self.shared.store.load_room(
             self.room_id,
@@ -194,32 +200,70 @@ impl RoomState {
         myself: &ActorRef<RoomMsg>,
         outcome: Result<Option<Arc<RoomRecord>>, WriteError>,
     ) {
-        self.in_store -= 1;
         match outcome {
-            Ok(Some(record)) => {
-                let before = self.record.replace(record.clone());
-                if let Some(before) = before {
-                    self.reread(&before, &record);
-                }
-                for message in std::mem::take(&mut self.waiting) {
-                    self.handle(myself, message);
-                }
-                self.report(myself);
+            Ok(record) => self.take_record(myself, record),
+            // The batch failed for the writes beside this read; all that was queued
+            // before is settled all the same, and reading may still work.
+            Err(WriteError::Store(StoreError::Unavailable(_))) => {
+                let (store, room_id, myself) =
+                    (self.shared.store.clone(), self.room_id, myself.clone());
+                tokio::spawn(async move {
+                    let outcome = store.room(room_id).await;
+                    let _ = myself.cast(RoomMsg::LoadedBeside(outcome));
+                });
             }
-            Ok(None) => self.give_up(myself, Nothing::Absent),
-            Err(error) => {
-                let cause = match error {
-                    WriteError::Store(cause) => cause,
-                    WriteError::Refused(refusal) => StoreError::Internal(refusal.to_string()),
-                };
-                if self.record.is_none() {
-                    self.give_up(myself, Nothing::Unreadable(cause));
-                } else {
-                    tracing::warn!(room_id = %self.room_id, %cause, "a room could not be reread; its sockets resync");
-                    self.close_all(CloseCode::ResyncWanted);
-                }
+            Err(WriteError::Store(cause)) => self.unreadable(myself, cause),
+            Err(WriteError::Refused(refusal)) => {
+                self.unreadable(myself, StoreError::Internal(refusal.to_string()));
             }
         }
+    }
+
+    fn loaded_beside(
+        &mut self,
+        myself: &ActorRef<RoomMsg>,
+        outcome: Result<Option<RoomRecord>, StoreError>,
+    ) {
+        match outcome {
+            Ok(record) => self.take_record(myself, record.map(Arc::new)),
+            Err(cause) => self.unreadable(myself, cause),
+        }
+    }
+
+    fn take_record(&mut self, myself: &ActorRef<RoomMsg>, record: Option<Arc<RoomRecord>>) {
+        self.in_store -= 1;
+        self.loads -= 1;
+        let Some(record) = record else {
+            return self.give_up(myself, Nothing::Absent);
+        };
+        match self.record.replace(record.clone()) {
+            Some(before) => self.reread(&before, &record),
+            None if self.customer_online => {
+                // The last incarnation may have died before it could say that the
+                // room is listed now.
+                self.shared
+                    .presence
+                    .set_customer(self.room_id, true, record.is_listed());
+            }
+            None => {}
+        }
+        if self.loads == 0 {
+            for message in std::mem::take(&mut self.waiting) {
+                self.handle(myself, message);
+            }
+        }
+        self.report(myself);
+        self.arm_presence(myself);
+        self.arm_rest(myself, Duration::ZERO);
+    }
+
+    /// Nothing can be decided without the record; the next incarnation reads anew.
+    fn unreadable(&mut self, myself: &ActorRef<RoomMsg>, cause: StoreError) {
+        self.in_store -= 1;
+        self.loads -= 1;
+        tracing::warn!(room_id = %self.room_id, %cause, "a room could not be read");
+        self.close_all(CloseCode::ResyncWanted);
+        self.give_up(myself, Nothing::Unreadable(cause));
     }
 
     /// The record changed behind this room: a visitor signed in and took the room
@@ -261,10 +305,13 @@ impl RoomState {
             let _ = reply.send(Err(JoinError::NotFound));
             return;
         }
-        if reply
-            .send(Ok((JoinedRoom { record }, myself.clone())))
-            .is_err()
-        {
+        let subscription = Subscription {
+            id: subscriber.id,
+            live: subscriber.live.clone(),
+            joined: JoinedRoom { record },
+            room: myself.clone(),
+        };
+        if reply.send(Ok(subscription)).is_err() {
             return;
         }
         let is_customer = subscriber.side == Side::Customer;
@@ -324,11 +371,14 @@ impl RoomState {
             }
             if commit.record.is_listed() {
                 self.unreported.push(commit.record.change);
-                if commit.record.room.last_seq == 1 {
-                    // From now on consoles hear of this visitor; the summary says the rest.
-                    self.shared
-                        .presence
-                        .set_customer(self.room_id, self.customer_online, true);
+                if commit.record.room.last_seq == 1 && self.customer_online {
+                    // From now on consoles hear of this visitor.
+                    self.shared.presence.set_customer(self.room_id, true, true);
+                    let room_id = self.room_id;
+                    self.tell_lobby(LobbyMsg::Online {
+                        room_id,
+                        customer_online: true,
+                    });
                 }
             }
             if !commit.also_changed.is_empty() {
@@ -536,7 +586,9 @@ impl RoomState {
                     taken_by: None,
                 };
                 // Without a supervisor the reply says, as it is dropped, that it was lost.
-                let _ = self.supervisor.cast(SupervisorMsg::Deliver(delivery));
+                let _ = self
+                    .supervisor
+                    .cast(SupervisorMsg::Deliver(Box::new(delivery)));
             }
             (RoomMsg::Write { reply, .. }, Some(Nothing::Absent)) => {
                 reply.send(Err(Refusal::NotFound.into()));

@@ -16,6 +16,8 @@ const FAILURE_WINDOW: Duration = Duration::from_secs(60);
 const FAILURES_MAX: usize = 5;
 /// For how long a room in quarantine answers nobody.
 const QUARANTINE: Duration = Duration::from_secs(60);
+/// The wait before a room is tried again whose record could not be read.
+const UNREADABLE_RETRY: Duration = Duration::from_secs(5);
 /// The wait before the second restart; it doubles with each further one.
 const BACKOFF: Duration = Duration::from_millis(50);
 
@@ -80,7 +82,7 @@ impl Actor for RoomSupervisor {
         state: &mut SupervisorState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            SupervisorMsg::Deliver(delivery) => state.deliver(&myself, delivery).await,
+            SupervisorMsg::Deliver(delivery) => state.deliver(&myself, *delivery).await,
             SupervisorMsg::Live(reply) => {
                 let _ = reply.send(state.rooms.keys().copied().collect());
             }
@@ -175,7 +177,11 @@ impl SupervisorState {
     async fn rested(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId) {
         match self.rooms.remove(&room_id) {
             Some(Entry::Between(waiting)) if !waiting.is_empty() => {
-                self.start(myself, room_id, waiting).await
+                self.start(myself, room_id, waiting).await;
+            }
+            // It could not be read, and somebody has to say that its visitor has gone.
+            _ if self.shared.presence.is_online(room_id) => {
+                myself.send_after(UNREADABLE_RETRY, move || SupervisorMsg::RestartDue(room_id));
             }
             _ => {}
         }
@@ -196,12 +202,17 @@ impl SupervisorState {
                     .is_some_and(|last| now.duration_since(*last) <= 2 * FAILURE_WINDOW)
         });
         let failures = self.failures.entry(room_id).or_default();
-        let was_on_trial = failures.quarantined_until.take().is_some();
+        let was_on_trial = failures
+            .quarantined_until
+            .take()
+            .is_some_and(|until| now < until + FAILURE_WINDOW);
         let count = failures.note(now);
         if count >= FAILURES_MAX || was_on_trial {
             failures.quarantined_until = Some(now + QUARANTINE);
             tracing::error!(%room_id, seconds = QUARANTINE.as_secs(), "a room keeps failing and is left alone");
-            return waiting.into_iter().for_each(Delivery::refuse);
+            waiting.into_iter().for_each(Delivery::refuse);
+            myself.send_after(QUARANTINE, move || SupervisorMsg::RestartDue(room_id));
+            return;
         }
         self.rooms.insert(room_id, Entry::Between(waiting));
         if count == 1 {
@@ -217,9 +228,12 @@ impl SupervisorState {
     /// Starts a failed room again, if anybody wants it: those who asked, and
     /// those who have to hear that its visitor has gone.
     async fn restart(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId) {
-        let Some(Entry::Between(waiting)) = self.rooms.remove(&room_id) else {
-            return;
+        let waiting = match self.rooms.get_mut(&room_id) {
+            Some(Entry::Live(_)) => return,
+            Some(Entry::Between(waiting)) => std::mem::take(waiting),
+            None => Vec::new(),
         };
+        self.rooms.remove(&room_id);
         if !waiting.is_empty() || self.shared.presence.is_online(room_id) {
             self.start(myself, room_id, waiting).await;
         }

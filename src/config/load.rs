@@ -163,9 +163,26 @@ impl Config {
             .add_source(environment)
             .build()
             .and_then(config::Config::try_deserialize)
-            .map_err(|error| ConfigError::Unreadable(error.to_string().replace('\n', " ")))?;
+            .map_err(|error| ConfigError::Unreadable(without_source(&error.to_string())))?;
         raw.check(overrides)
     }
+}
+
+/// A parser's error in one line, without the lines of the file that it quotes: they
+/// may hold a secret.
+fn without_source(error: &str) -> String {
+    let is_quote = |line: &&str| {
+        line.trim_start()
+            .trim_start_matches(|digit: char| digit.is_ascii_digit())
+            .trim_start()
+            .starts_with('|')
+    };
+    let words: Vec<&str> = error
+        .lines()
+        .filter(|line| !is_quote(line))
+        .map(str::trim)
+        .collect();
+    words.join(" ").trim().to_owned()
 }
 
 #[cfg(test)]

@@ -98,8 +98,9 @@ impl Limits {
     pub(crate) fn check_login(&self, username: &str, ip: IpAddr) -> Result<(), RetryAfterMs> {
         let address = AddressKey::from(ip);
         let account = self.hasher.hash_one(username.trim().to_lowercase());
-        self.logins.check(&(account, address))?;
-        self.logins_by_address.check(&address)
+        // The address first: what it may not try makes no key of an account.
+        self.logins_by_address.check(&address)?;
+        self.logins.check(&(account, address))
     }
 
     /// One call that may make a room.

@@ -88,9 +88,7 @@ fn merge(
 
 /// The newest message decides; rooms without any come after those with, newest first.
 fn latest_open(tx: &Tx<'_>, visitor: &VisitorRow) -> rusqlite::Result<Option<RoomRow>> {
-    let mut rows = room_rows::of_visitor(tx.conn, visitor.id)?;
-    rows.retain(|row| row.record.room.status != Status::Closed);
-    Ok(rows.into_iter().max_by_key(|row| (row.last_n, row.pk)))
+    room_rows::latest_open(tx.conn, visitor.id)
 }
 
 fn make(

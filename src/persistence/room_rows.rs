@@ -71,6 +71,17 @@ pub(super) fn of_visitor(conn: &Connection, visitor: VisitorId) -> rusqlite::Res
     query(conn, "WHERE r.visitor = ?1 ORDER BY r.pk", [visitor])
 }
 
+/// The visitor's open room with the newest message; rooms without any come after
+/// those with, the newest first.
+pub(super) fn latest_open(
+    conn: &Connection,
+    visitor: VisitorId,
+) -> rusqlite::Result<Option<RoomRow>> {
+    // The literal lets the planner see that the partial index serves.
+    let rest = "WHERE r.visitor = ?1 AND r.status <> 2 ORDER BY r.last_n DESC, r.pk DESC LIMIT 1";
+    Ok(query(conn, rest, [visitor])?.pop())
+}
+
 fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     row.get(column).map(Timestamp)
 }

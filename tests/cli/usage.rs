@@ -161,7 +161,6 @@ async fn a_short_secret_is_refused_and_no_refusal_shows_a_secret() {
 }
 
 #[tokio::test]
-#[ignore = "the parser's message quotes the line of the file that it stumbled over"]
 async fn a_file_that_cannot_be_parsed_shows_no_secret() {
     for text in [
         "[identity]\nsecrets = [\"tooshortone\"\n",

@@ -42,6 +42,21 @@ async fn several_tabs_are_one_person() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_visitor_who_was_there_before_the_first_message_is_seen_to_leave() {
+    let server = start().await;
+    let mut console = server.admin().await.online().await;
+    let visitor = Visitor::arrive(&server).await;
+    let mut socket = visitor.online().await;
+    socket.post("hello").await;
+    assert_eq!(online(&mut console, true).await["room_id"], visitor.room_id);
+    socket.close().await;
+    assert_eq!(
+        online(&mut console, false).await["room_id"],
+        visitor.room_id
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_short_absence_is_not_noticed() {
     let server = TestServer::start_with(|config| config.rooms.presence_grace_ms = 3_000).await;
     let admin = server.admin().await;

@@ -215,6 +215,19 @@ impl LobbyFeed {
         }
     }
 
+    /// The counts have changed.
+    pub(super) fn counted(
+        &mut self,
+        counts: Counts,
+        frame: Utf8Bytes,
+        frames: &mut Vec<Utf8Bytes>,
+    ) {
+        if !self.catching_up {
+            self.told_counts = counts;
+            frames.push(frame);
+        }
+    }
+
     /// Goes on with a new lobby, after the last one has died.
     pub(super) fn resubscribed(&mut self, subscription: LobbySubscription) {
         self.subscription = subscription;

@@ -193,6 +193,10 @@ impl Session {
 
     /// Before each ping the log is asked whether the last ring got lost.
     async fn ping(&mut self, wire: &mut Wire) -> Result<(), End> {
+        // A console that is open is a session in use, and one that has ended closes.
+        if !self.is_visitor() {
+            self.check_session().await?;
+        }
         let rooms: Vec<RoomId> = self.feeds.keys().copied().collect();
         for room_id in rooms {
             let head = self

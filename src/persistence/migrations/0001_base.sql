@@ -67,6 +67,8 @@ CREATE TABLE rooms (
     waiting_n         INTEGER
 ) STRICT;
 CREATE INDEX rooms_by_visitor ON rooms (visitor);
+-- Status 2 is closed.
+CREATE INDEX rooms_open ON rooms (visitor, last_n, pk) WHERE status <> 2;
 CREATE INDEX rooms_by_change ON rooms (change) WHERE change IS NOT NULL;
 CREATE INDEX rooms_by_activity ON rooms (last_n) WHERE last_n IS NOT NULL;
 CREATE INDEX rooms_by_status ON rooms (status, last_n) WHERE last_n IS NOT NULL;

@@ -69,10 +69,11 @@ impl Session {
                         lobby.came_or_went(room_id, customer_online, frame, &mut self.frames);
                     }
                 }
-                Event::Lobby(frame) => match &self.who {
-                    Who::Agent { lobby, .. } if !lobby.is_catching_up() => self.frames.push(frame),
-                    _ => {}
-                },
+                Event::Counts { counts, frame } => {
+                    if let Who::Agent { lobby, .. } = &mut self.who {
+                        lobby.counted(counts, frame, &mut self.frames);
+                    }
+                }
                 Event::Answer {
                     request,
                     outcome: Err(None),
