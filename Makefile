@@ -2,7 +2,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench proof
+.PHONY: help run test check bench proof crash
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,8 +17,11 @@ check: ## formatting and lint only
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --all-targets -- -D warnings
 
-bench: ## the load generator and the measured limits
-	$(CARGO) bench
+bench: ## what a message costs, as ratios to the raw disk
+	$(CARGO) bench --bench first_figures
+
+crash: ## the long form of the fault tests: 200 kills, 1,000 random histories
+	SHOPTALK_CRASH_KILLS=200 SHOPTALK_MODEL_CASES=1000 $(CARGO) test --test faults -- --nocapture crash model
 
 proof: ## shows with strace that a 201 leaves after its fsync
 	$(CARGO) build
