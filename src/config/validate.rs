@@ -56,7 +56,7 @@ impl Raw {
             },
             storage: StorageConfig {
                 data_dir,
-                synchronous: match self.storage.synchronous.as_str() {
+                synchronous: match self.storage.synchronous.to_lowercase().as_str() {
                     "full" => Synchronous::Full,
                     "normal" => Synchronous::Normal,
                     other => {

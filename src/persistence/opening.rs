@@ -178,6 +178,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_oldest_tokens_of_a_user_go_when_there_are_very_many() {
+        let bench = Bench::new();
+        let mut tokens = Vec::new();
+        for _ in 0..220 {
+            let request = identified("ann", None);
+            tokens.push(request.fresh_token);
+            open(&bench, &request).await;
+        }
+        let mut good = 0;
+        for token in &tokens {
+            good += usize::from(
+                bench
+                    .visitor_by_token(*token)
+                    .await
+                    .expect("readable")
+                    .is_some(),
+            );
+        }
+        assert!((200..=201).contains(&good), "{good}");
+        let newest = tokens.last().expect("there are tokens");
+        let found = bench.visitor_by_token(*newest).await.expect("readable");
+        assert_eq!(
+            found.and_then(|visitor| visitor.user).as_deref(),
+            Some("ann")
+        );
+    }
+
+    #[tokio::test]
     async fn a_token_finds_the_open_room_and_a_new_one_after_it_was_closed() {
         let bench = Bench::new();
         let first = anonymous(named("Ann"));

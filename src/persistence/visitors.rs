@@ -61,6 +61,11 @@ pub(super) fn insert(tx: &Tx<'_>, user: Option<String>) -> rusqlite::Result<Visi
     Ok(visitor)
 }
 
+/// Tokens of one visitor that stay good. Every answer to a signed identity brings a
+/// fresh one, so without a bound a user who comes daily would leave a key behind each
+/// time; the oldest go, and the identity opens the rooms all the same.
+const TOKENS_KEPT: i64 = 200;
+
 /// Lets a token open the visitor's rooms.
 pub(super) fn insert_token(
     tx: &Tx<'_>,
@@ -70,6 +75,12 @@ pub(super) fn insert_token(
     tx.execute(
         "INSERT INTO visitor_tokens (hash, visitor, created_at) VALUES (?1, ?2, ?3)",
         params![token.0, visitor, tx.now.0],
+    )?;
+    tx.execute(
+        "DELETE FROM visitor_tokens WHERE hash <> ?2 AND hash IN (
+             SELECT hash FROM visitor_tokens WHERE visitor = ?1
+             ORDER BY created_at DESC LIMIT -1 OFFSET ?3)",
+        params![visitor, token.0, TOKENS_KEPT],
     )?;
     Ok(())
 }
