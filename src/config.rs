@@ -4,7 +4,9 @@
 //! environment and flags are laid over it, in this order.
 
 mod describe;
+mod keys;
 mod load;
+mod text;
 mod validate;
 
 use std::net::SocketAddr;

@@ -129,14 +129,11 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         data_dir,
     } = cli.common;
     let load = |listen: Option<SocketAddr>| {
-        let environment = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
         let overrides = Overrides {
             listen,
             data_dir: data_dir.clone(),
         };
-        Config::load(file.as_deref(), environment, overrides)
+        Config::load(file.as_deref(), environment()?, overrides)
             .map_err(|error| Failure::Usage(error.to_string()))
     };
     match cli.command {
@@ -153,6 +150,23 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Agent(command) => agent::run(command, &load(None)?),
         Command::Check => check::run(&load(None)?),
     }
+}
+
+/// The environment. Only a variable of ours has to be text.
+fn environment() -> Result<Vec<(String, String)>, Failure> {
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => variables.push((name, value)),
+            (Ok(name), Err(_)) if name.starts_with("SHOPTALK_") && name.contains("__") => {
+                return Err(Failure::Usage(format!(
+                    "configuration: {name} in the environment is not UTF-8"
+                )));
+            }
+            _ => {}
+        }
+    }
+    Ok(variables)
 }
 
 /// Log lines go to standard error: standard output is for what scripts read.

@@ -66,7 +66,7 @@ impl Config {
             LogFormat::Json => "json",
         };
         let (limits, rooms, socket) = (&self.limits, &self.rooms, &self.socket);
-        let lines: [(&str, String); 36] = [
+        let lines: [(&str, String); 37] = [
             ("server.listen", self.server.listen.to_string()),
             ("server.public_url", public_url),
             ("server.allowed_origins", list(&self.server.allowed_origins)),
@@ -142,13 +142,8 @@ impl Config {
                 "socket.reconnect_window_ms",
                 socket.reconnect_window_ms.to_string(),
             ),
-            (
-                "socket.outbox",
-                format!(
-                    "{} frames, {} bytes",
-                    socket.outbox_items, socket.outbox_bytes
-                ),
-            ),
+            ("socket.outbox_items", socket.outbox_items.to_string()),
+            ("socket.outbox_bytes", socket.outbox_bytes.to_string()),
             ("log.filter", self.log.filter.clone()),
             ("log.format", format.to_owned()),
         ];

@@ -3,12 +3,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileFormat};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
+use super::keys::Keys;
+use super::text::{list, text};
 use super::*;
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
-const PREFIX: &str = "SHOPTALK_";
+pub(super) const PREFIX: &str = "SHOPTALK_";
 
 /// What is wrong with the configuration, in one line for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +54,9 @@ pub(super) struct Raw {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawServer {
+    #[serde(deserialize_with = "text")]
     pub(super) listen: String,
+    #[serde(deserialize_with = "text")]
     pub(super) public_url: String,
     #[serde(deserialize_with = "list")]
     pub(super) allowed_origins: Vec<String>,
@@ -64,6 +69,7 @@ pub(super) struct RawServer {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawStorage {
     pub(super) data_dir: PathBuf,
+    #[serde(deserialize_with = "text")]
     pub(super) synchronous: String,
     pub(super) queue_items: usize,
     pub(super) batch_items: usize,
@@ -80,47 +86,17 @@ pub(super) struct RawIdentity {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMetrics {
+    #[serde(deserialize_with = "text")]
     pub(super) token: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLog {
+    #[serde(deserialize_with = "text")]
     pub(super) filter: String,
+    #[serde(deserialize_with = "text")]
     pub(super) format: String,
-}
-
-/// A list, or in the environment its members with commas between them.
-fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    struct ListOrText;
-    impl<'de> serde::de::Visitor<'de> for ListOrText {
-        type Value = Vec<String>;
-
-        fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            out.write_str("a list of strings, or strings with commas between them")
-        }
-
-        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(text
-                .split(',')
-                .map(str::trim)
-                .filter(|item| !item.is_empty())
-                .map(str::to_owned)
-                .collect())
-        }
-
-        fn visit_seq<A: serde::de::SeqAccess<'de>>(
-            self,
-            mut items: A,
-        ) -> Result<Self::Value, A::Error> {
-            let mut list = Vec::new();
-            while let Some(item) = items.next_element()? {
-                list.push(item);
-            }
-            Ok(list)
-        }
-    }
-    deserializer.deserialize_any(ListOrText)
 }
 
 impl Default for Config {
@@ -150,22 +126,36 @@ impl Config {
                     .is_some_and(|key| key.contains("__"))
             })
             .collect();
+        let defaults = File::from_str(DEFAULTS, FileFormat::Toml);
+        let keys = Keys::of(&read(
+            config::Config::builder().add_source(defaults.clone()),
+        )?);
+        let mut layers = config::Config::builder().add_source(defaults);
+        if let Some(path) = file {
+            let source = File::from(path).format(FileFormat::Toml).required(true);
+            let layer = read(config::Config::builder().add_source(source.clone()))?;
+            keys.check_file(path, &layer)?;
+            layers = layers.add_source(source);
+        }
+        for name in variables.keys() {
+            keys.check_variable(name)?;
+        }
         let environment = Environment::with_prefix("SHOPTALK")
             .prefix_separator("_")
             .separator("__")
             .source(Some(variables));
-        let mut layers =
-            config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
-        if let Some(path) = file {
-            layers = layers.add_source(File::from(path).format(FileFormat::Toml).required(true));
-        }
-        let raw: Raw = layers
-            .add_source(environment)
-            .build()
-            .and_then(config::Config::try_deserialize)
-            .map_err(|error| ConfigError::Unreadable(without_source(&error.to_string())))?;
+        let raw: Raw = read(layers.add_source(environment))?;
         raw.check(overrides)
     }
+}
+
+fn read<T: DeserializeOwned>(
+    layers: config::ConfigBuilder<config::builder::DefaultState>,
+) -> Result<T, ConfigError> {
+    layers
+        .build()
+        .and_then(config::Config::try_deserialize)
+        .map_err(|error| ConfigError::Unreadable(without_source(&error.to_string())))
 }
 
 /// A parser's error in one line, without the lines of the file that it quotes: they
@@ -238,8 +228,79 @@ mod tests {
         );
         let message = error(&[("SHOPTALK_SERVER__LISEN", "127.0.0.1:2")]);
         assert!(message.contains("lisen"), "{message}");
-        let message = error(&[("SHOPTALK_SERVICE__LISTEN", "127.0.0.1:2")]);
-        assert!(message.contains("service"), "{message}");
+        assert!(message.contains("SHOPTALK_SERVER__LISEN"), "{message}");
+        for name in [
+            "SHOPTALK_SERVICE__LISTEN",
+            "SHOPTALK_SERVER__LISTEN__X",
+            "SHOPTALK_SERVER__",
+            "SHOPTALK___LISTEN",
+        ] {
+            let message = error(&[(name, "127.0.0.1:2")]);
+            assert!(message.contains(name), "{message}");
+        }
+    }
+
+    fn error_of_file(content: &str) -> String {
+        let file = tempfile::NamedTempFile::with_suffix(".toml").expect("a file");
+        std::fs::write(file.path(), content).expect("written");
+        Config::load(Some(file.path()), [], Overrides::default())
+            .expect_err("it is refused")
+            .to_string()
+    }
+
+    #[test]
+    fn an_unknown_key_of_a_file_is_named_with_the_file() {
+        for (content, key) in [
+            ("[server]\nlisen = \"127.0.0.1:2\"", "server.lisen"),
+            ("[servant]\nlisten = \"127.0.0.1:2\"", "servant.listen"),
+            ("listen = \"127.0.0.1:2\"", "listen"),
+            ("[server.listen]\nport = 1", "server.listen.port"),
+        ] {
+            let message = error_of_file(content);
+            assert!(
+                message.contains(&format!("unknown key {key} (")),
+                "{message}"
+            );
+            assert!(message.contains(".toml"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_text_and_never_quoted_in_an_error() {
+        for content in [
+            "[metrics]\ntoken = 1234567",
+            "[metrics]\ntoken = 1234567.5",
+            "[metrics]\ntoken = \"1234567",
+            "[metrics]\ntoken = [\"1234567\"]",
+            "[identity]\nsecrets = [\"1234567]",
+            "[identity]\nsecrets = [1234567]",
+            "[identity]\nsecrets = 1234567",
+            "[identity]\nsecrets = \"1234567\"",
+            "[server]\npublic_url = \"https://ann:1234567@shop.example\"",
+        ] {
+            let message = error_of_file(content);
+            assert!(!message.contains("1234567"), "{content}: {message}");
+            assert!(!message.contains('\n'), "one line: {message}");
+        }
+    }
+
+    #[test]
+    fn every_key_is_described() {
+        let described = Config::default().describe();
+        let mut section = "";
+        for line in DEFAULTS.lines() {
+            if let Some(name) = line.strip_prefix('[') {
+                section = name.trim_end_matches(']');
+            } else if let Some((name, _)) =
+                line.split_once(" = ").filter(|_| !line.starts_with('#'))
+            {
+                let key = format!("{section}.{name} ");
+                assert!(
+                    described.lines().any(|line| line.starts_with(&key)),
+                    "{key}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -255,8 +255,14 @@ fn public_url(text: &str) -> Result<Option<Url>, ConfigError> {
     match Url::parse(text) {
         Ok(url) if is_bare(&url) => Ok(Some(url)),
         _ => {
-            let problem =
-                format!("'{text}' must be a scheme and a host, such as https://chat.example.com");
+            // What stands before an @ may be a password.
+            let shown = match text.contains('@') {
+                true => "it".to_owned(),
+                false => format!("'{text}'"),
+            };
+            let problem = format!(
+                "{shown} must be http or https and a host, nothing else, such as https://chat.example.com"
+            );
             Err(invalid("server.public_url", problem))
         }
     }

@@ -1,0 +1,75 @@
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use config::{Value, ValueKind};
+
+use super::load::{ConfigError, PREFIX};
+
+/// Every key there is, as `section.key`: those of the compiled-in file, which names
+/// them all.
+pub(super) struct Keys(BTreeSet<String>);
+
+impl Keys {
+    pub(super) fn of(defaults: &HashMap<String, Value>) -> Self {
+        Self(flatten(defaults).into_iter().collect())
+    }
+
+    /// Refuses a file with a key that does not exist: it would be a setting that
+    /// somebody relies on and nobody reads.
+    pub(super) fn check_file(
+        &self,
+        path: &Path,
+        layer: &HashMap<String, Value>,
+    ) -> Result<(), ConfigError> {
+        let mut found = flatten(layer);
+        found.sort();
+        match found.into_iter().find(|key| !self.0.contains(key)) {
+            Some(key) => Err(self.unknown(&key, &path.display().to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for the name of a variable.
+    pub(super) fn check_variable(&self, name: &str) -> Result<(), ConfigError> {
+        let key = name[PREFIX.len()..].to_lowercase().replace("__", ".");
+        if self.0.contains(&key) {
+            return Ok(());
+        }
+        Err(self.unknown(&key, &format!("{name} in the environment")))
+    }
+
+    fn unknown(&self, key: &str, source: &str) -> ConfigError {
+        let section = key.split_once('.').map_or(key, |(section, _)| section);
+        let within: Vec<&str> = self
+            .0
+            .iter()
+            .filter_map(|known| known.strip_prefix(section)?.strip_prefix('.'))
+            .collect();
+        let hint = if within.is_empty() {
+            let sections: BTreeSet<&str> = self
+                .0
+                .iter()
+                .filter_map(|known| Some(known.split_once('.')?.0))
+                .collect();
+            let sections: Vec<&str> = sections.into_iter().collect();
+            format!("the sections are {}", sections.join(", "))
+        } else {
+            format!("{section} has {}", within.join(", "))
+        };
+        ConfigError::Unreadable(format!("unknown key {key} ({source}); {hint}"))
+    }
+}
+
+/// The paths of all values. An unknown section without any is left to serde.
+fn flatten(table: &HashMap<String, Value>) -> Vec<String> {
+    let mut paths = Vec::new();
+    for (name, value) in table {
+        match &value.kind {
+            ValueKind::Table(inner) => {
+                paths.extend(flatten(inner).iter().map(|path| format!("{name}.{path}")));
+            }
+            _ => paths.push(name.clone()),
+        }
+    }
+    paths
+}
