@@ -206,5 +206,11 @@ async fn nothing_acked_is_lost_to_kill_9() {
         )
         .await;
     }
+    running.child.kill().await.expect("it can be killed");
+    let database = rusqlite::Connection::open(dir.path().join("shoptalk.db")).expect("it opens");
+    let verdict: String = database
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .expect("it can be checked");
+    assert_eq!(verdict, "ok");
     println!("{} acks over {kills} kills", *acked.borrow());
 }
