@@ -15,6 +15,10 @@ const WAL_AUTOCHECKPOINT_PAGES: u32 = 10_000;
 /// Bytes that the log file may keep between checkpoints.
 const JOURNAL_SIZE_LIMIT_BYTES: u32 = 64 * 1024 * 1024;
 
+/// KiB of pages that the writer keeps. The text index merges more than SQLite's default
+/// of 2 MiB holds, and would read it back from the log each time; taken only when used.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
+
 /// Makes connections that are all set up alike.
 #[derive(Debug, Clone)]
 pub(super) struct Connector {
@@ -40,6 +44,8 @@ impl Connector {
         };
         conn.pragma_update(None, "synchronous", synchronous)?;
         conn.pragma_update(None, "foreign_keys", true)?;
+        // Negative means KiB rather than pages.
+        conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         conn.pragma_update_and_check(None, "journal_size_limit", JOURNAL_SIZE_LIMIT_BYTES, |_| {
             Ok(())
         })?;
