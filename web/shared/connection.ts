@@ -251,6 +251,11 @@ export class Connection<In extends { type: string }, Out> {
   }
 }
 
+/** A browser's socket to an address that begins with http or https. */
+export function dial(url: string): Wire {
+  return new WebSocket(url.replace(/^http/, "ws"), "shoptalk.v1") as unknown as Wire;
+}
+
 /** Lets the browser's own signs of life and death reach a connection. Answers how to stop that. */
 export function watch(connection: Pick<Connection<never, never>, "nudge" | "offline">) {
   const nudge = () => {

@@ -16,5 +16,6 @@ export function uuid(newest = ""): string {
   );
 }
 
+/** Two digits a byte. */
 const hex = (bytes: Uint8Array) =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,0 +1,44 @@
+/** What the page's tag and scripts may say, and what the launcher and the chat say to each other. */
+
+export type EventName = "open" | "close" | "message" | "unread" | "state";
+
+/** `window.shoptalk`: for the shop's own scripts. */
+export interface Api {
+  open(): Promise<void>;
+  close(): void;
+  /** Signs the visitor in with a JWT of the shop's back end. Another user than before resets first. */
+  identify(jwt: string): Promise<void>;
+  /** Signs out on a shared computer: ends the token, forgets everything kept in this browser. */
+  reset(): Promise<void>;
+  /** Calls `listener` at each event; the answer ends that. */
+  on(event: EventName, listener: (detail: unknown) => void): () => void;
+}
+
+/** What the launcher gives the chat, once, when it is first needed. */
+export interface Shell {
+  /** The server's origin. */
+  base: string;
+  /** Begins every key in the browser's storage. */
+  keys: string;
+  /** The tag's `data-` attributes. */
+  data: DOMStringMap;
+  root: ShadowRoot;
+  /** What is between the shadow root and the page: carries language, direction and side. */
+  frame: HTMLElement;
+  button: HTMLButtonElement;
+  identity: string | undefined;
+  emit(event: EventName, detail?: unknown): void;
+  /** Shows how many answers wait. */
+  badge(unread: number): void;
+}
+
+/** What the chat gives the launcher. */
+export interface Chat {
+  open(): void;
+  close(): void;
+  identify(jwt: string): Promise<void>;
+  reset(): Promise<void>;
+}
+
+/** Where the browser's storage keeps the visitor's conversation. */
+export const SESSION = "session";
