@@ -132,7 +132,7 @@ export class Conversation {
   /** Begins, or goes on with, a conversation; makes the room when there is none. */
   begin(details?: Details) {
     if (details) this.#keep({ details });
-    if (!this.session.room) this.#make();
+    if (!this.session.room && !this.#wanted) this.#make();
   }
 
   /** Keeps a message and sends it. Throws when it cannot be kept. */
@@ -195,12 +195,10 @@ export class Conversation {
     if (this.session.user && this.session.user !== user) await this.reset();
     this.#shell.identity = jwt;
     this.signedOut = false;
-    if (talk || this.session.room) {
-      if (this.session.user !== user || !this.session.room) {
-        this.#connection?.close();
-        this.#connection = undefined;
-        this.#make();
-      }
+    const known = this.session.room && this.session.user === user;
+    if (!known && (talk || this.session.room)) {
+      this.#leave();
+      this.#make();
     }
     this.#changed();
   }

@@ -1,0 +1,109 @@
+/**
+ * The chat, fetched when it is first needed: opens and closes the dialog, and joins the
+ * conversation to what shows it.
+ */
+import { Conversation } from "./conversation";
+import type { Words } from "./locales/en";
+import type { Chat, Shell } from "./shell";
+import { chime } from "./sound";
+import css from "./style.css?inline";
+import { View } from "./view";
+
+/** Each in a file of its own; the build gives every one a name with a hash. */
+const LOCALES: Record<string, () => Promise<{ default: Words }>> = {
+  ar: () => import("./locales/ar"),
+  de: () => import("./locales/de"),
+  en: () => import("./locales/en"),
+  es: () => import("./locales/es"),
+  fr: () => import("./locales/fr"),
+};
+const RIGHT_TO_LEFT = ["ar"];
+
+/** The first of the tag's, the page's and the browser's languages that there is. */
+function language({ locale }: DOMStringMap): string {
+  const wished = [locale, document.documentElement.lang, ...navigator.languages];
+  return (
+    wished.map((tag) => tag?.slice(0, 2).toLowerCase() ?? "").find((tag) => LOCALES[tag]) ?? "en"
+  );
+}
+
+export async function start(shell: Shell): Promise<Chat> {
+  const { data, frame, button, root } = shell;
+  const lang = language(data);
+  // biome-ignore lint/style/noNonNullAssertion: `language` answers a key of LOCALES.
+  const words = (await LOCALES[lang]!()).default;
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+  root.adoptedStyleSheets.push(sheet);
+  frame.lang = lang;
+  frame.dir = RIGHT_TO_LEFT.includes(lang) ? "rtl" : "ltr";
+
+  let isOpen = false;
+  let unread = 0;
+  const seen = () => isOpen && document.visibilityState === "visible";
+
+  const update = () => {
+    if (seen() && view.atEnd) talk.look();
+    view.update();
+    if (talk.unread !== unread) {
+      unread = talk.unread;
+      shell.badge(unread);
+      shell.emit("unread", unread);
+      document.title = (unread ? `(${unread}) ` : "") + document.title.replace(/^\(\d+\) /, "");
+    }
+  };
+  const talk = new Conversation(
+    shell,
+    () => later(update),
+    (message) => {
+      shell.emit("message", message);
+      if (!seen() && data.sound === "on") chime();
+    },
+  );
+
+  const close = () => {
+    if (!isOpen) return;
+    isOpen = false;
+    view.panel.hidden = true;
+    button.hidden = false;
+    button.setAttribute("aria-expanded", "false");
+    button.focus();
+    shell.emit("close");
+  };
+  const view = new View(shell, talk, words, lang, close);
+  frame.append(view.panel);
+  document.addEventListener("visibilitychange", update);
+
+  return {
+    open() {
+      if (isOpen) return view.focus();
+      isOpen = true;
+      view.panel.hidden = false;
+      button.hidden = true;
+      button.setAttribute("aria-expanded", "true");
+      if (data.prechat === "off" || shell.identity || talk.session.details) talk.begin();
+      update();
+      view.focus();
+      shell.emit("open");
+    },
+    close,
+    identify: (jwt) => talk.identify(jwt, isOpen),
+    async reset() {
+      close();
+      await talk.reset();
+    },
+  };
+}
+
+let queued: (() => void) | undefined;
+
+/** Once for all that happens in one go. */
+function later(task: () => void) {
+  if (!queued)
+    queueMicrotask(() => {
+      const run = queued;
+      queued = undefined;
+      run?.();
+    });
+  queued = task;
+}
