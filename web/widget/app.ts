@@ -2,12 +2,12 @@
  * The chat, fetched when it is first needed: opens and closes the dialog, and joins the
  * conversation to what shows it.
  */
-import { Conversation } from "./conversation";
+import { converse } from "./conversation";
 import type { Words } from "./locales/en";
 import type { Chat, Shell } from "./shell";
 import { chime } from "./sound";
 import css from "./style.css?inline";
-import { View } from "./view";
+import { makeView } from "./view";
 
 /** Each in a file of its own; the build gives every one a name with a hash. */
 const LOCALES: Record<string, () => Promise<{ default: Words }>> = {
@@ -30,7 +30,6 @@ function language({ locale }: DOMStringMap): string {
 export async function start(shell: Shell): Promise<Chat> {
   const { data, frame, button, root } = shell;
   const lang = language(data);
-  // biome-ignore lint/style/noNonNullAssertion: `language` answers a key of LOCALES.
   const words = (await LOCALES[lang]!()).default;
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(css);
@@ -43,7 +42,7 @@ export async function start(shell: Shell): Promise<Chat> {
   const seen = () => isOpen && document.visibilityState === "visible";
 
   const update = () => {
-    if (seen() && view.atEnd) talk.look();
+    if (seen() && view.atEnd()) talk.look();
     view.update();
     if (talk.unread !== unread) {
       unread = talk.unread;
@@ -52,7 +51,7 @@ export async function start(shell: Shell): Promise<Chat> {
       document.title = (unread ? `(${unread}) ` : "") + document.title.replace(/^\(\d+\) /, "");
     }
   };
-  const talk = new Conversation(
+  const talk = converse(
     shell,
     () => later(update),
     (message) => {
@@ -70,7 +69,7 @@ export async function start(shell: Shell): Promise<Chat> {
     button.focus();
     shell.emit("close");
   };
-  const view = new View(shell, talk, words, lang, close);
+  const view = makeView(shell, talk, words, lang, close);
   frame.append(view.panel);
   document.addEventListener("visibilitychange", update);
 

@@ -1,168 +1,119 @@
 import type { Item } from "../shared/outbox";
 import type { Message } from "../shared/protocol";
 import { pieces } from "../shared/text";
-import { h, icon } from "./dom";
+import { h } from "./dom";
 import type { Words } from "./locales/en";
 
-const TICK = "M5 13l4 4L19 7";
-const TICKS = "M2 13l4 4L16 7M12 16l1 1L23 7";
-const CLOCK = "M12 7v5l3 2M21 12a9 9 0 1 1-18 0a9 9 0 0 1 18 0";
-
-/** One entry of the log as it is shown: a message of the room, or one on its way there. */
+/** A message of the room, or one on its way there, as it is shown. */
 interface Line {
   id: string;
   who: Message["sender_type"];
   name: string;
   content: string;
   at: Date;
-  mark?: "sending" | "waiting" | "sent" | "read";
+  mark: "" | "sending" | "sent" | "read";
   refused?: string | undefined;
 }
 
-interface Shown {
-  node: HTMLElement;
-  mark: HTMLElement;
-  marked?: string;
-}
-
-/** What a refused message's buttons do. */
-interface Mending {
-  edit(id: string): void;
-  discard(id: string): void;
-}
-
 /**
- * Shows messages in an element, and keeps the nodes of those that stay: a screen reader then
- * hears what is new and nothing else.
+ * Shows messages in `box`. Nodes stay as long as what they show: a screen reader then hears what
+ * is new and nothing else. `edit` is called for a message that the server refused.
  */
-export class Lines {
-  readonly #shown = new Map<string, Shown>();
-  readonly #day: Intl.DateTimeFormat;
-  readonly #time: Intl.DateTimeFormat;
-  readonly #today: Intl.RelativeTimeFormat;
+export function lines(box: HTMLElement, words: Words, lang: string, edit?: (id: string) => void) {
+  const shown = new Map<string, HTMLElement>();
+  const days = new Intl.DateTimeFormat(lang, { dateStyle: "long" });
+  const times = new Intl.DateTimeFormat(lang, { timeStyle: "short" });
+  const near = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
 
-  constructor(
-    readonly node: HTMLElement,
-    readonly words: Words,
-    lang: string,
-    readonly mending?: Mending,
-  ) {
-    this.#day = new Intl.DateTimeFormat(lang, { dateStyle: "long" });
-    this.#time = new Intl.DateTimeFormat(lang, { timeStyle: "short" });
-    this.#today = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
-  }
+  const dayOf = (at: Date) => {
+    const midnight = (day: Date) => new Date(day).setHours(0, 0, 0, 0);
+    const ago = Math.round((midnight(new Date()) - midnight(at)) / 864e5);
+    return ago < 2 ? near.format(-ago, "day") : days.format(at);
+  };
 
-  /** Shows these messages, then these items. */
-  update(messages: Message[], items: Item[] = [], live = false) {
-    const { words } = this;
-    const inLog = new Set(messages.map(({ id }) => id));
-    const lines: Line[] = messages.map((message) => ({
-      id: message.id,
-      who: message.sender_type,
-      name: message.sender_name,
-      content: message.event
-        ? words[message.event === "closed" ? "ended" : "reopened"]
-        : message.content,
-      at: new Date(message.created_at),
-      ...(message.sender_type === "customer" && { mark: message.is_read ? "read" : "sent" }),
+  const make = ({ who, name, content, at }: Line) => {
+    if (who === "system") return h("div.note", {}, content);
+    return h(
+      `div.line ${who}`,
+      {},
+      name && h("div.name", { dir: "auto" }, name),
+      h(
+        "div.text",
+        { dir: "auto" },
+        ...pieces(content).map(({ text, href }) =>
+          href
+            ? h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, text)
+            : text,
+        ),
+      ),
+      h(
+        "div.meta",
+        {},
+        h("time", { datetime: at.toISOString() }, times.format(at)),
+        who === "customer" && h("span.mark", { "aria-live": "off" }),
+      ),
+    );
+  };
+
+  /** Shows how far a message got. */
+  const sign = (node: HTMLElement, { id, mark, refused }: Line) => {
+    const place = node.querySelector<HTMLElement>(".mark");
+    const state = refused ?? mark;
+    if (!place || place.dataset.mark === state) return;
+    place.dataset.mark = state;
+    node.classList.toggle("refused", !!refused);
+    if (refused) {
+      place.replaceChildren(refused, h("button", { onclick: () => edit?.(id) }, words.edit));
+    } else if (mark) place.replaceChildren(h("span.unseen", {}, words[mark]));
+  };
+
+  return (messages: Message[], items: Item[] = []) => {
+    const all: Line[] = messages.map((m) => ({
+      id: m.id,
+      who: m.sender_type,
+      name: m.sender_type === "admin" ? m.sender_name : "",
+      content: m.event ? words[m.event] : m.content,
+      at: new Date(m.created_at),
+      mark: m.is_read ? "read" : "sent",
     }));
     for (const { id, content, at, refused } of items) {
-      if (inLog.has(id)) continue;
-      lines.push({
+      all.push({
         id,
         who: "customer",
         name: "",
         content,
         at: new Date(at),
-        mark: live ? "sending" : "waiting",
+        mark: "sending",
         refused,
       });
     }
-    let place = this.node.firstChild;
-    const put = (node: Node) => {
-      if (node === place) place = node.nextSibling;
-      else this.node.insertBefore(node, place);
-    };
     const kept = new Set<string>();
+    let place = box.firstChild;
+    const put = (key: string, make: () => HTMLElement) => {
+      const node = shown.get(key) ?? make();
+      shown.set(key, node);
+      kept.add(key);
+      if (node === place) place = node.nextSibling;
+      else box.insertBefore(node, place);
+      return node;
+    };
     let day = "";
-    let before: Line | undefined;
-    for (const line of lines) {
-      const today = this.#dayOf(line.at);
+    for (const line of all) {
+      if (kept.has(line.id)) continue;
+      const today = dayOf(line.at);
       if (today !== day) {
         day = today;
-        kept.add(day);
-        put(this.#show(day, () => h("div", { class: "day" }, day)).node);
-        before = undefined;
+        put(day, () => h("div.day", {}, today));
       }
-      kept.add(line.id);
-      const shown = this.#show(line.id, () => this.#make(line));
-      const follows = before?.who === line.who && before.name === line.name;
-      shown.node.classList.toggle("follows", follows);
-      this.#mark(shown, line);
-      put(shown.node);
-      before = line;
+      sign(
+        put(line.id, () => make(line)),
+        line,
+      );
     }
-    for (const [key, { node }] of this.#shown) {
+    for (const [key, node] of shown) {
       if (kept.has(key)) continue;
       node.remove();
-      this.#shown.delete(key);
+      shown.delete(key);
     }
-  }
-
-  #show(key: string, make: () => HTMLElement): Shown {
-    let shown = this.#shown.get(key);
-    if (!shown) {
-      shown = { node: make(), mark: h("span", { class: "mark", "aria-live": "off" }) };
-      this.#shown.set(key, shown);
-    }
-    return shown;
-  }
-
-  #make({ who, name, content, at }: Line): HTMLElement {
-    if (who === "system") return h("div", { class: "note" }, content);
-    const text = h("div", { class: "text", dir: "auto" });
-    for (const { text: piece, href } of pieces(content)) {
-      text.append(
-        href
-          ? h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow ugc" }, piece)
-          : piece,
-      );
-    }
-    return h(
-      "div",
-      { class: `line ${who}` },
-      who === "admin" && h("div", { class: "name", dir: "auto" }, name),
-      text,
-      h("div", { class: "meta" }, h("time", { datetime: at.toISOString() }, this.#time.format(at))),
-    );
-  }
-
-  #mark(shown: Shown, { id, mark, refused }: Line) {
-    const state = refused ?? mark;
-    if (!state || state === shown.marked) return;
-    shown.marked = state;
-    shown.node.querySelector(".meta")?.append(shown.mark);
-    shown.node.classList.toggle("refused", !!refused);
-    const { words, mending } = this;
-    if (refused) {
-      shown.mark.replaceChildren(
-        h("span", { role: "alert" }, refused),
-        h("button", { type: "button", click: () => mending?.edit(id) }, words.edit),
-        h("button", { type: "button", click: () => mending?.discard(id) }, words.discard),
-      );
-    } else if (mark) {
-      shown.mark.dataset.mark = mark;
-      shown.mark.replaceChildren(
-        icon(mark === "read" ? TICKS : mark === "sent" ? TICK : CLOCK),
-        h("span", { class: mark === "waiting" ? "" : "unseen" }, words[mark]),
-      );
-    }
-  }
-
-  #dayOf(at: Date): string {
-    const ago = Math.round(
-      (new Date().setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / 864e5,
-    );
-    return ago === 0 || ago === 1 ? this.#today.format(-ago, "day") : this.#day.format(at);
-  }
+  };
 }

@@ -1,73 +1,58 @@
 import type { Details } from "./conversation";
-import { attribute, h } from "./dom";
+import { h } from "./dom";
 import type { Words } from "./locales/en";
 
 /**
  * The form before the chat. `data-require="name email"` says what must be filled in; nothing
- * must by default, since a question without an address is worth more than none.
+ * must by default, since a question without an address is worth more than none. The browser
+ * words what is wrong with a field.
  */
 export function prechat(words: Words, data: DOMStringMap, done: (details: Details) => void) {
-  const required = (data.require ?? "").split(/[ ,]+/);
-  const field = (
-    name: "name" | "email" | "phone",
-    type: string,
-    autocomplete: string,
-    most: number,
-  ) => {
-    const error = h("span", { class: "error", id: `${name}-error` });
+  const field = (name: "name" | "email" | "phone", type: string, maxlength: number) => {
+    const error = h("span.error", { id: `${name}-error` });
     const input = h("input", {
       type,
-      name,
-      autocomplete,
-      maxlength: most,
-      required: required.includes(name),
+      maxlength,
+      name: `customer_${name}`,
+      autocomplete: type === "text" ? "name" : type,
+      required: data.require?.includes(name),
       dir: "auto",
       "aria-describedby": error.id,
-      input: () => refuse(""),
     });
     const refuse = (message: string) => {
       error.textContent = message;
-      attribute(input, "aria-invalid", message ? "true" : undefined);
+      input.setAttribute("aria-invalid", `${!!message}`);
       if (message) input.focus();
     };
-    return { input, refuse, node: h("label", {}, h("span", {}, words[name]), input, error) };
+    return { input, refuse, node: h("label", {}, words[name], input, error) };
   };
-  const fields = {
-    customer_name: field("name", "text", "name", 100),
-    customer_email: field("email", "email", "email", 254),
-    customer_phone: field("phone", "tel", "tel", 40),
-  };
+  // Backwards where mistakes are shown, so that the first of them gets the caret.
+  const fields = [
+    field("phone", "tel", 40),
+    field("email", "email", 254),
+    field("name", "text", 100),
+  ];
   const node = h(
-    "form",
+    "form.intro",
     {
-      class: "intro",
       novalidate: true,
-      submit: (event: Event) => {
+      onsubmit(event: Event) {
         event.preventDefault();
-        const details: Details = {};
-        // Backwards, so that the first mistake gets the caret.
-        let ok = true;
-        for (const [key, { input, refuse }] of Object.entries(fields).reverse()) {
-          const value = input.value.trim();
-          if (value) details[key as keyof Details] = value;
-          const bad =
-            input.required && !value ? words.needed : input.validity.typeMismatch && words.badEmail;
-          refuse(bad || "");
-          ok &&= !bad;
-        }
-        if (ok) done(details);
+        for (const { input, refuse } of fields) refuse(input.validationMessage);
+        if (node.checkValidity()) done(Object.fromEntries(new FormData(node)) as Details);
       },
     },
-    h("p", { class: "hello", dir: "auto" }, data.greeting || words.hello),
-    ...Object.values(fields).map((each) => each.node),
-    h("button", { class: "wide" }, words.start),
+    h("p.hello", { dir: "auto" }, data.greeting || words.hello),
+    ...fields.map((each) => each.node).reverse(),
+    h("button.wide", {}, words.start),
   );
   return {
     node,
     /** Shows what the server did not take. */
-    refuse(errors: { field: string; message: string }[]) {
-      for (const { field: name, message } of errors) {
-        fields[name as keyof typeof fields]?.refuse(message);
+    refuse(errors: { field: string; message: string }[] = []) {
+      for (const { input, refuse } of fields) {
+        const error = errors.find(({ field }) => field === input.name);
+        if (error) refuse(error.message);
       }
     },
   };
