@@ -1,8 +1,11 @@
 import type { Clock } from "./clock";
 import { uuid } from "./uuid";
 
-/** Where the outbox keeps its items: the browser's localStorage, or what stands in for it. */
-export type Shelf = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
+/**
+ * Where the outbox keeps its items: the browser's localStorage, which behaves like an object, or
+ * an object where a browser has none to give.
+ */
+export type Shelf = Record<string, string>;
 
 /** A message on its way. */
 export interface Item {
@@ -61,15 +64,10 @@ export class Outbox {
   /** All items, the oldest first. */
   items(): Item[] {
     const { shelf, prefix } = this.#o;
-    const items: Item[] = [];
-    for (let i = 0; i < shelf.length; i++) {
-      const key = shelf.key(i);
-      if (key?.startsWith(prefix)) {
-        const value = shelf.getItem(key);
-        if (value) items.push({ id: key.slice(prefix.length), ...JSON.parse(value) });
-      }
-    }
-    return items.sort((a, b) => (a.id < b.id ? -1 : 1));
+    return Object.keys(shelf)
+      .filter((key) => key.startsWith(prefix))
+      .sort()
+      .map((key) => ({ id: key.slice(prefix.length), ...JSON.parse(shelf[key]!) }));
   }
 
   /**
@@ -147,13 +145,13 @@ export class Outbox {
   }
 
   #put({ id, ...rest }: Item) {
-    this.#o.shelf.setItem(this.#o.prefix + id, JSON.stringify(rest));
+    this.#o.shelf[this.#o.prefix + id] = JSON.stringify(rest);
   }
 
   #remove(id: string): boolean {
     const key = this.#o.prefix + id;
-    const known = this.#o.shelf.getItem(key) !== null;
-    this.#o.shelf.removeItem(key);
+    const known = key in this.#o.shelf;
+    delete this.#o.shelf[key];
     for (const [room, flying] of this.#flying) {
       if (flying === id) {
         this.#flying.delete(room);

@@ -115,11 +115,11 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
       return outbox.items().filter(({ room }) => !room || room === session.room);
     },
     get draft() {
-      return kept.getItem(`${shell.keys}draft`) ?? "";
+      return kept[`${shell.keys}draft`] ?? "";
     },
     /** Throws when the browser has no room for it. */
     set draft(text: string) {
-      kept.setItem(`${shell.keys}draft`, text);
+      kept[`${shell.keys}draft`] = text;
     },
     begin,
     /** Keeps a message and sends it. Throws when it cannot be kept. */
@@ -154,10 +154,11 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
     },
     /** The visitor's conversations, the newest first. */
     rooms: async () => (await call<{ results: Room[] }>("rooms/")).results,
-    /** Another conversation's messages, the newest page of them. */
-    async messages(room: string, before?: number) {
-      const query = before ? `?before=${before}` : "";
-      return (await call<{ results: Message[] }>(`rooms/${room}/messages/${query}`)).results;
+    /** Goes to another of the visitor's conversations. */
+    enter(room: string) {
+      forget();
+      keep({ room });
+      begin();
     },
     /** The shop says who this is; `now` begins to talk as that user at once. */
     async identify(jwt: string, now: boolean) {
@@ -176,7 +177,7 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
       talk.begun = false;
       shell.identity = talk.refusal = undefined;
       session = {};
-      for (const key of ["draft", SESSION]) kept.removeItem(shell.keys + key);
+      for (const key of ["draft", SESSION]) delete kept[shell.keys + key];
       changed();
       if (token) await call("logout/", {}, token).catch(() => {});
     },
@@ -206,12 +207,12 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
   }
 
   function read(): Session {
-    return JSON.parse(kept.getItem(shell.keys + SESSION) ?? "{}");
+    return JSON.parse(kept[shell.keys + SESSION] ?? "{}");
   }
 
   function keep(change: Session) {
     session = { ...session, ...change };
-    kept.setItem(shell.keys + SESSION, JSON.stringify(session));
+    kept[shell.keys + SESSION] = JSON.stringify(session);
   }
 
   /** Lets go of what is known of the present room. */
@@ -310,13 +311,11 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
         }
         break;
       }
-      case "ack": {
-        // The ack has all that the log needs; the message itself may come before or after.
-        const item = talk.waiting.find(({ id }) => id === frame.id);
-        if (item && frame.seq === log.last + 1) take([asMessage(item.content, frame)]);
-        outbox.acked(frame.id);
+      case "ack":
+        // The message itself takes it out of the outbox, so that it never shows twice or not at
+        // all; a repeated one was in the log before.
+        if (frame.seq <= log.last) outbox.acked(frame.id);
         break;
-      }
       case "read":
         log.read(frame.reader, frame.seq);
         if (frame.reader === "customer" && talk.room) talk.room.customer_read_seq = frame.seq;
@@ -384,22 +383,6 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
     throw { ...json, status: answer.status };
   }
 }
-
-/** The message that an ack is about. */
-const asMessage = (
-  content: string,
-  { id, room_id, seq, created_at }: Pick<Message, "id" | "room_id" | "seq" | "created_at">,
-): Message => ({
-  id,
-  room_id,
-  seq,
-  sender_type: "customer",
-  sender_name: "",
-  content,
-  event: null,
-  is_read: false,
-  created_at,
-});
 
 /** Whose identity it is. The server checks the signature; here only «the same as before?» counts. */
 function subject(jwt = ""): string | undefined {

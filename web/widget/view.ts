@@ -1,4 +1,3 @@
-import type { Message, Room } from "../shared/protocol";
 import type { Conversation } from "./conversation";
 import { h, icon } from "./dom";
 import { lines } from "./lines";
@@ -28,8 +27,8 @@ export function makeView(
   const greeting = h("p.hello", { dir: "auto" }, data.greeting || words.hello);
   /** What did not work, until the next keystroke. */
   let problem = "";
-  /** The earlier conversations are shown: all of them, or one. */
-  let past: undefined | "list" | "room";
+  /** The list of conversations is shown. */
+  let past = false;
 
   const iconButton = (name: string, path: string, onclick: () => void) =>
     h("button.icon", { "aria-label": name, title: name, type: "button", onclick }, icon(path));
@@ -82,7 +81,6 @@ export function makeView(
     h("div.middle", {}, log, newer),
     typing,
     again,
-    notice,
     h(
       "form.composer",
       { onsubmit: send },
@@ -91,14 +89,14 @@ export function makeView(
     ),
     h("div.foot", {}, status, end),
   );
-  const shelf = h("div.intro", { tabindex: 0 });
+  const list = h("div.intro", { tabindex: 0 });
   const presence = h("span.presence", { dir: "auto" });
-  const pastButton = iconButton(words.earlier, PAST, () => {
-    past = past ? (past === "room" ? "list" : undefined) : "list";
-    if (past) load(listRooms);
-    else update();
+  const pastButton = iconButton(words.earlier, PAST, listRooms);
+  const backButton = iconButton(words.back, BACK, () => {
+    past = false;
+    update();
+    focus();
   });
-  const backButton = iconButton(words.back, BACK, () => pastButton.click());
   const panel = h(
     "div.panel",
     { role: "dialog", "aria-label": title, tabindex: -1, hidden: true, onkeydown: key },
@@ -111,8 +109,9 @@ export function makeView(
       iconButton(words.minimize, DOWN, close),
     ),
     intro.node,
+    list,
     chat,
-    shelf,
+    notice,
   );
   text.value = talk.draft;
   keepAboveKeyboard();
@@ -133,11 +132,11 @@ export function makeView(
   function update() {
     const { state, room, session, typist, refusal, begun } = talk;
     const closed = room?.status === "closed";
-    intro.node.hidden = begun || !!past;
-    chat.hidden = !begun || !!past;
-    shelf.hidden = !past;
+    intro.node.hidden = begun || past;
+    chat.hidden = !begun || past;
+    list.hidden = !past;
     backButton.hidden = !past;
-    pastButton.hidden = !!past || !session.token;
+    pastButton.hidden = past || !session.token;
     say(presence, room && (talk.agentsOnline ? words.here : data.awayText || words.away));
     say(status, begun && !refusal && words[state]);
     status.dataset.state = state;
@@ -146,7 +145,6 @@ export function makeView(
     again.hidden = !closed;
     intro.refuse(refusal?.errors);
     say(notice, refusal ? (refusal.status === 401 ? words.signIn : refusal.detail) : problem);
-    (chat.hidden ? intro.node : chat).append(...(chat.hidden ? [notice] : []));
     if (!chat.hidden) showLog(state === "connected");
   }
 
@@ -208,43 +206,21 @@ export function makeView(
     toEnd();
   }
 
-  /** Shows what `fill` brings of the earlier conversations, or that it failed. */
-  async function load(fill: () => Promise<Node[]>) {
-    try {
-      shelf.replaceChildren(...(await fill()));
-    } catch {
-      shelf.replaceChildren(words.failed);
-    }
-    update();
-    shelf.focus();
-  }
-
   async function listRooms() {
+    past = true;
     const date = new Intl.DateTimeFormat(lang, { dateStyle: "long", timeStyle: "short" });
-    const rooms = (await talk.rooms()).filter((room) => room.id !== talk.session.room);
-    return [
+    const buttons = (await talk.rooms().catch(() => [])).map(({ id, updated_at }) =>
+      textButton("button.room", date.format(new Date(updated_at)), () => {
+        talk.enter(id);
+        backButton.click();
+      }),
+    );
+    list.replaceChildren(
       h("h2", {}, words.earlier),
-      ...rooms.map((room) =>
-        textButton("button.room", date.format(new Date(room.updated_at)), () => {
-          past = "room";
-          load(() => readRoom(room));
-        }),
-      ),
-    ];
-  }
-
-  async function readRoom({ id }: Room) {
-    const read: Message[] = [];
-    const place = h("div.lines");
-    const show = lines(place, words, lang);
-    const more = async () => {
-      read.unshift(...(await talk.messages(id, read[0]?.seq)));
-      show(read);
-      older.hidden = !(read[0] && read[0].seq > 1);
-    };
-    const older = iconButton(words.earlier, "M6 15l6-6 6 6", more);
-    await more();
-    return [older, place];
+      ...(buttons.length ? buttons : [words.failed]),
+    );
+    update();
+    list.focus();
   }
 
   function key(event: KeyboardEvent) {
