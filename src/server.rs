@@ -12,7 +12,7 @@ use crate::actors::{ActorOptions, Actors, Hooks, Rooms, until_some};
 use crate::chat::Timestamp;
 use crate::config::Config;
 use crate::credentials::SetupCode;
-use crate::http::{self, AppParts, AppState};
+use crate::http::{self, AppParts, AppState, StartPage};
 use crate::metrics::Metrics;
 use crate::persistence::Store;
 
@@ -85,6 +85,37 @@ impl Server {
         listener: TcpListener,
         store: Store,
     ) -> Result<Self, StartError> {
+        Self::start_with(config, listener, store, StartPage::Plain).await
+    }
+
+    /// As [`Server::start`], with a sample shop at `/`, and another shop's page on
+    /// `elsewhere`, whose origin must be among the allowed ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::start`].
+    pub async fn start_demo(
+        config: Config,
+        listener: TcpListener,
+        store: Store,
+        elsewhere: TcpListener,
+    ) -> Result<Self, StartError> {
+        let server = Self::start_with(config, listener, store, StartPage::Shop).await?;
+        tokio::spawn(http::serve(
+            elsewhere,
+            http::embedding(&format!("http://{}", server.local_addr)),
+            server.stop_listening.clone(),
+            server.connections.clone(),
+        ));
+        Ok(server)
+    }
+
+    async fn start_with(
+        config: Config,
+        listener: TcpListener,
+        store: Store,
+        start_page: StartPage,
+    ) -> Result<Self, StartError> {
         let local_addr = listener.local_addr()?;
         let metrics = Metrics::new();
         store.use_metrics(metrics.store());
@@ -125,7 +156,7 @@ impl Server {
         let setup_link = setup_code.map(|code| format!("{base_url}/admin/setup#{code}"));
         tokio::spawn(keep_house(state.clone(), actors.rooms(), drain.clone()));
         tokio::spawn(http::housekeeping(state.clone()));
-        let service = http::router(state);
+        let service = http::router(state, start_page);
         tokio::spawn(http::serve(
             listener,
             service,

@@ -1,9 +1,9 @@
 use std::net::SocketAddr;
 
 use shoptalk::config::{Config, Overrides};
-use shoptalk::demo;
+use shoptalk::{Server, demo};
 
-use super::serve::{Signals, announce, open, start, until_stopped};
+use super::serve::{Signals, announce, bind, open, until_stopped};
 use super::{Failure, runtime, start_tracing};
 
 /// Serves a filled shop from a directory that goes with the process.
@@ -16,7 +16,7 @@ pub(super) fn run(listen: Option<SocketAddr>) -> Result<(), Failure> {
         listen,
         data_dir: Some(directory.path().to_owned()),
     };
-    let config =
+    let mut config =
         Config::load(None, [], overrides).map_err(|error| Failure::Usage(error.to_string()))?;
     if !config.server.listen.ip().is_loopback() {
         return Err(Failure::Usage(format!(
@@ -30,9 +30,16 @@ pub(super) fn run(listen: Option<SocketAddr>) -> Result<(), Failure> {
         let signals = Signals::listen()?;
         let store = open(&config).await?;
         demo::fill(&store).await?;
-        let server = start(config, store).await?;
+        let listener = bind(config.server.listen).await?;
+        // Another port is another origin: what a shop's own page is to the chat server.
+        let elsewhere = bind(SocketAddr::new(config.server.listen.ip(), 0)).await?;
+        let shop = format!("http://{}", elsewhere.local_addr()?);
+        config.server.allowed_origins.push(shop.clone());
+        let server = Server::start_demo(config, listener, store, elsewhere).await?;
         let address = server.local_addr();
         eprintln!("This is a demo: its data go when it ends.");
+        eprintln!("Shop: http://{address}/");
+        eprintln!("Another shop, on another origin with a strict policy: {shop}/");
         eprintln!("Console: http://{address}/admin/chat");
         eprintln!(
             "Sign in as {} with the password {}",

@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shoptalk::config::Config;
 use shoptalk::persistence::Store;
@@ -13,7 +15,11 @@ pub(super) fn run(config: Config) -> Result<(), Failure> {
     runtime()?.block_on(async {
         let signals = Signals::listen()?;
         let store = open(&config).await?;
-        let server = start(config, store).await?;
+        for warning in config.warnings() {
+            tracing::warn!("{warning}");
+        }
+        let listener = bind(config.server.listen).await?;
+        let server = Server::start(config, listener, store).await?;
         if let Some(link) = server.setup_link() {
             eprintln!("There is no agent yet. Make the first one within 30 minutes at {link}");
             eprintln!("or in a terminal with: shoptalk agent add NAME");
@@ -28,16 +34,12 @@ pub(super) async fn open(config: &Config) -> Result<Store, Failure> {
     Ok(tokio::task::spawn_blocking(|| Store::open(options)).await??)
 }
 
-pub(super) async fn start(config: Config, store: Store) -> Result<Server, Failure> {
+/// Listens on an address, for as many connections as the system allows.
+pub(super) async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
     raise_open_files();
-    for warning in config.warnings() {
-        tracing::warn!("{warning}");
-    }
-    let listen = config.server.listen;
-    let listener = TcpListener::bind(listen)
+    TcpListener::bind(listen)
         .await
-        .map_err(|error| Failure::Runtime(format!("cannot listen on {listen}: {error}")))?;
-    Ok(Server::start(config, listener, store).await?)
+        .map_err(|error| Failure::Runtime(format!("cannot listen on {listen}: {error}")))
 }
 
 /// The one line on standard output: whoever started the process may connect now.

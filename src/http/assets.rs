@@ -1,111 +1,221 @@
-//! Pages and files for browsers.
-//!
-//! The widget and the console are not built yet; what stands in for them says so.
+//! The front ends' files, compiled in: `/widget.js` and what it and the pages load.
 
 use axum::Router;
-use axum::http::{HeaderName, header};
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
 
-use super::AppState;
+use super::problem::Problem;
 
-/// What an own page may do: show itself with the served style sheet, nothing else.
-const PAGE_CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
-    frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+/// A file with its compressed forms.
+struct File {
+    /// Below `/`; those in `assets/` carry a hash of their content in the name.
+    path: &'static str,
+    plain: &'static [u8],
+    gzip: &'static [u8],
+    brotli: &'static [u8],
+}
 
-const STYLE: &str = "\
-:root{color-scheme:light dark;--line:color-mix(in srgb,currentColor 18%,transparent)}
-body{max-width:60rem;margin:0 auto;padding:2rem 1rem;font:16px/1.55 system-ui,sans-serif}
-h1,h2,h3{line-height:1.25}h2{margin-top:3rem;text-transform:capitalize}
-small{font-weight:normal;opacity:.7}
-article{border-top:1px solid var(--line);padding:.5rem 0 1rem}
-code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere}
-table{border-collapse:collapse;width:100%}td{padding:.25rem .75rem .25rem 0;vertical-align:top}
-tr+tr td{border-top:1px solid var(--line)}
-";
+#[cfg(feature = "front-ends")]
+static FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/front_ends.rs"));
+#[cfg(not(feature = "front-ends"))]
+static FILES: &[File] = &[];
 
-/// The start page, the console's place, the widget's place and the style sheet.
-pub(crate) fn routes() -> Router<AppState> {
+/// A year: the name changes with the content.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// Kept, but asked for again before each use; an unchanged file costs a 304.
+const ASK_AGAIN: &str = "no-cache";
+
+/// The widget and every hashed file. Any shop's page may load them.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
-        .route("/", get(async || html(page("Shoptalk", START))))
         .route(
-            "/admin/chat",
-            get(async || html(page("Shoptalk console", CONSOLE))),
+            "/widget.js",
+            get(async |headers: HeaderMap| public(file("widget.js"), ASK_AGAIN, &headers)),
         )
+        .route("/assets/{name}", get(asset))
         .route(
-            "/admin/setup",
-            get(async || html(page("Shoptalk setup", SETUP))),
+            "/favicon.ico",
+            get(async |headers: HeaderMap| public(current("icon-.svg"), ASK_AGAIN, &headers)),
         )
-        .route("/assets/page.css", get(style))
-        .route("/widget.js", get(widget))
 }
 
-/// An own page with the given body, which must be HTML already.
-pub(super) fn page(title: &str, body: &str) -> String {
-    format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <title>{title}</title><link rel=\"stylesheet\" href=\"/assets/page.css\"></head>\
-         <body>{body}</body></html>"
+/// A page with its content security policy, or `None` in a build without front ends.
+pub(super) fn page(path: &str, csp: &'static str, headers: &HeaderMap) -> Option<Response> {
+    let mut response = answer(file(path)?, ASK_AGAIN, headers);
+    response.headers_mut().insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(csp),
+    );
+    Some(response)
+}
+
+/// A page's text, for whoever has to fill something in.
+pub(super) fn text(path: &str) -> Option<&'static str> {
+    std::str::from_utf8(file(path)?.plain).ok()
+}
+
+async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    if let Some(file) = file(&format!("assets/{name}")) {
+        return public(Some(file), FOR_EVER, &headers);
+    }
+    // A page that was open over an upgrade asks for a file of the build before.
+    public(current(&name), ASK_AGAIN, &headers)
+}
+
+fn file(path: &str) -> Option<&'static File> {
+    FILES.iter().find(|file| file.path == path)
+}
+
+/// The file that has this one's name but for the hash.
+fn current(name: &str) -> Option<&'static File> {
+    let (stem, extension) = parts(name)?;
+    FILES.iter().find(|file| {
+        file.path
+            .strip_prefix("assets/")
+            .and_then(parts)
+            .is_some_and(|known| known == (stem, extension))
+    })
+}
+
+/// `chat-1a2b3c4d.js` is (`chat`, `js`).
+fn parts(name: &str) -> Option<(&str, &str)> {
+    let (name, extension) = name.rsplit_once('.')?;
+    let (stem, _hash) = name.rsplit_once('-')?;
+    Some((stem, extension))
+}
+
+fn public(file: Option<&'static File>, cache: &'static str, headers: &HeaderMap) -> Response {
+    let Some(file) = file else {
+        return Problem::not_found().into_response();
+    };
+    let mut response = answer(file, cache, headers);
+    let headers = response.headers_mut();
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
+    headers.insert(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("cross-origin"),
+    );
+    response
+}
+
+fn answer(file: &'static File, cache: &'static str, headers: &HeaderMap) -> Response {
+    let (encoding, body) = match accepted(headers) {
+        Encoding::Brotli => (Some("br"), file.brotli),
+        Encoding::Gzip => (Some("gzip"), file.gzip),
+        Encoding::Plain => (None, file.plain),
+    };
+    // Each form has a tag of its own, as RFC 9110 wants.
+    let etag = format!(
+        "\"{}\"",
+        URL_SAFE_NO_PAD.encode(&Sha256::digest(body)[..12])
+    );
+    let fresh = headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|tags| tags.to_str().ok())
+        .flat_map(|tags| tags.split(','))
+        .any(|tag| matches!(tag.trim().trim_start_matches("W/"), known if known == etag || known == "*"));
+    let common = [
+        (header::CACHE_CONTROL, cache),
+        (header::VARY, "accept-encoding"),
+    ];
+    if fresh {
+        return (StatusCode::NOT_MODIFIED, common, [(header::ETAG, etag)]).into_response();
+    }
+    let mut response = (
+        common,
+        [(header::CONTENT_TYPE, content_type(file.path))],
+        [(header::ETAG, etag)],
+        body,
     )
+        .into_response();
+    if let Some(encoding) = encoding {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    response
 }
 
-/// An answer that is a page.
-pub(super) fn html(page: String) -> Response {
-    (
-        [
-            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-            (header::CONTENT_SECURITY_POLICY, PAGE_CSP),
-        ],
-        page,
-    )
-        .into_response()
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("html") => "text/html; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    }
 }
 
-async fn style() -> Response {
-    (
-        [
-            (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-            (header::CACHE_CONTROL, "no-cache"),
-        ],
-        STYLE,
-    )
-        .into_response()
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    Brotli,
+    Gzip,
+    Plain,
 }
 
-/// Any shop's page may load the widget.
-async fn widget() -> Response {
-    (
-        [
-            (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
-            (header::CACHE_CONTROL, "no-cache"),
-            (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-            (
-                HeaderName::from_static("cross-origin-resource-policy"),
-                "cross-origin",
-            ),
-        ],
-        "// Shoptalk: the storefront's widget is not built yet. The API is documented at /api/docs.\n",
-    )
-        .into_response()
+/// The smallest form that the client takes. A form with `q=0` is refused; other weights do
+/// not matter, since all forms are made already.
+fn accepted(headers: &HeaderMap) -> Encoding {
+    let takes = |wanted: &str| {
+        headers
+            .get_all(header::ACCEPT_ENCODING)
+            .iter()
+            .filter_map(|list| list.to_str().ok())
+            .flat_map(|list| list.split(','))
+            .any(|item| {
+                let (name, weight) = item.split_once(';').unwrap_or((item, ""));
+                let refused = weight
+                    .trim()
+                    .strip_prefix("q=")
+                    .is_some_and(|weight| weight.trim().parse() == Ok(0.0_f32));
+                name.trim().eq_ignore_ascii_case(wanted) && !refused
+            })
+    };
+    if takes("br") {
+        Encoding::Brotli
+    } else if takes("gzip") {
+        Encoding::Gzip
+    } else {
+        Encoding::Plain
+    }
 }
 
-const START: &str = "<h1>Shoptalk</h1>\
-    <p>Live chat for a shop: visitors ask, agents answer, and no message is lost or doubled.</p>\
-    <ul><li>The API and the sockets are open: see <a href=\"/api/docs\">the calls and their \
-    shapes</a>.</li>\
-    <li>To hold a conversation, run the two terminal clients beside this server: \
-    <code>cargo run --example customer -- --name Ann</code> and \
-    <code>cargo run --example agent -- --username NAME</code>.</li>\
-    <li>The storefront's widget and <a href=\"/admin/chat\">the console</a> will be pages of \
-    this server.</li></ul>";
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-const CONSOLE: &str = "<h1>Console</h1>\
-    <p>The console is not built yet. Until then agents work through the terminal client, \
-    <code>cargo run --example agent -- --username NAME</code>, or through <a href=\"/api/docs\">the API</a>.</p>";
+    fn accepting(value: &'static str) -> Encoding {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
+        accepted(&headers)
+    }
 
-const SETUP: &str = "<h1>Setup</h1>\
-    <p>To make the first admin, send the code that stands behind the <code>#</code> of this \
-    page's address to <code>POST /api/admin/setup</code>, with a <code>username</code> and a \
-    <code>password</code> of at least 8 bytes; or run <code>shoptalk agent add NAME --role \
-    admin</code> on the server.</p>";
+    #[test]
+    fn the_smallest_form_that_the_client_takes_is_sent() {
+        assert_eq!(accepting("gzip, deflate, br, zstd"), Encoding::Brotli);
+        assert_eq!(accepting("br;q=0, gzip;q=0.5"), Encoding::Gzip);
+        assert_eq!(accepting("br; q=0.0, GZIP"), Encoding::Gzip);
+        assert_eq!(accepting("gzip;q=0"), Encoding::Plain);
+        assert_eq!(accepting("identity"), Encoding::Plain);
+        assert_eq!(accepted(&HeaderMap::new()), Encoding::Plain);
+    }
+
+    #[test]
+    fn a_name_is_known_without_its_hash() {
+        assert_eq!(parts("chat-1a2b3c4d.js"), Some(("chat", "js")));
+        assert_eq!(
+            parts("cast-iron-pan-1a2b3c4d.svg"),
+            Some(("cast-iron-pan", "svg"))
+        );
+        assert_eq!(parts("page.css"), None);
+    }
+}

@@ -10,6 +10,7 @@ mod assets;
 mod auth;
 mod client_addr;
 mod edge;
+mod embedding;
 mod extract;
 mod health;
 mod identity;
@@ -17,6 +18,7 @@ mod limits;
 mod log;
 mod openapi;
 mod origin;
+mod pages;
 mod problem;
 mod serve;
 mod socket;
@@ -32,6 +34,8 @@ use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
 
+pub(crate) use embedding::embedding;
+pub(crate) use pages::StartPage;
 pub(crate) use problem::Problem;
 pub(crate) use serve::serve;
 pub(crate) use state::{AppParts, AppState};
@@ -45,10 +49,11 @@ pub(crate) type Service = NormalizePath<axum::Router>;
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Every route of the server.
-pub(crate) fn router(state: AppState) -> Service {
+pub(crate) fn router(state: AppState, start_page: StartPage) -> Service {
     let (api, document) = openapi::build();
     let router = api
         .merge(openapi::routes(document))
+        .merge(pages::routes(start_page))
         .merge(assets::routes())
         .merge(socket::routes())
         .fallback(async || Problem::not_found())

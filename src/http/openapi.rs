@@ -16,7 +16,7 @@ use utoipa::openapi::{Content, OpenApi, PathItem, Ref, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::assets::page;
+use super::pages::page;
 use super::problem::{FieldError, ProblemBody};
 use super::{AppState, admin, health, visitor};
 use crate::protocol::ErrorCode;
@@ -70,7 +70,7 @@ pub(crate) fn routes(document: OpenApi) -> Router<AppState> {
 }
 
 fn docs(html: &str) -> Response {
-    super::assets::html(html.to_owned()).into_response()
+    super::pages::html(html.to_owned()).into_response()
 }
 
 fn add_security(document: &mut OpenApi) {

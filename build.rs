@@ -1,0 +1,137 @@
+//! Builds the front ends in `web/` and lists their files for the server to embed.
+//!
+//! Only with the feature `front-ends`; `--no-default-features` builds the broker alone and
+//! needs no Node.
+
+use std::env;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
+
+/// What the pages are made of; a change in any of it builds them again.
+const SOURCES: [&str; 8] = [
+    "shared",
+    "widget",
+    "console",
+    "storefront",
+    "build.mjs",
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+];
+/// The oldest Node that the tools run on.
+const NODE: (u32, u32) = (20, 19);
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    if env::var_os("CARGO_FEATURE_FRONT_ENDS").is_none() {
+        return;
+    }
+    if let Err(error) = build() {
+        eprintln!("the front ends in web/ were not built: {error}");
+        eprintln!("`cargo build --no-default-features` builds the broker without them.");
+        exit(1);
+    }
+}
+
+fn build() -> Result<(), Box<dyn Error>> {
+    let web = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("web");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    for source in SOURCES {
+        println!("cargo:rerun-if-changed={}", web.join(source).display());
+    }
+    check_node()?;
+    {
+        // Two builds at once would trample on each other's node_modules.
+        let lock = File::create(web.join(".npm-lock"))?;
+        lock.lock()?;
+        install(&web)?;
+    }
+    let pages = out.join("web");
+    let node = Command::new("node")
+        .args(["build.mjs", "--out"])
+        .arg(&pages)
+        .current_dir(&web)
+        .output()?;
+    if !node.status.success() {
+        return Err(said("node build.mjs", &node).into());
+    }
+    fs::write(out.join("front_ends.rs"), list(&pages)?)?;
+    Ok(())
+}
+
+fn check_node() -> Result<(), Box<dyn Error>> {
+    let needed = format!(
+        "Node {}.{} or newer is needed, with npm: https://nodejs.org, or your system's packages",
+        NODE.0, NODE.1
+    );
+    let output = Command::new("node")
+        .arg("--version")
+        .output()
+        .map_err(|error| format!("`node` does not start ({error}). {needed}"))?;
+    let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let mut numbers = version
+        .trim_start_matches('v')
+        .split('.')
+        .map_while(|number| number.parse::<u32>().ok());
+    let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if found < NODE {
+        return Err(format!("this machine has Node {version}. {needed}").into());
+    }
+    Ok(())
+}
+
+/// Installs what the lock file names, when it is not there yet or the lock file has changed.
+fn install(web: &Path) -> Result<(), Box<dyn Error>> {
+    let lock = fs::read(web.join("package-lock.json"))?;
+    let stamp = web.join("node_modules/.installed-lock.json");
+    if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok(());
+    }
+    let npm = Command::new("npm")
+        .args(["ci", "--no-audit", "--no-fund"])
+        .current_dir(web)
+        .output()
+        .map_err(|error| format!("`npm` does not start ({error}); install it beside Node"))?;
+    if !npm.status.success() {
+        return Err(said("npm ci", &npm).into());
+    }
+    fs::write(stamp, lock)?;
+    Ok(())
+}
+
+fn said(command: &str, output: &std::process::Output) -> String {
+    format!(
+        "`{command}` failed:\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// A Rust slice of every file with its two compressed forms.
+fn list(pages: &Path) -> Result<String, Box<dyn Error>> {
+    let mut files = Vec::new();
+    for folder in [pages.to_path_buf(), pages.join("assets")] {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let name = path.strip_prefix(pages)?.to_string_lossy().into_owned();
+            if path.is_file() && !name.ends_with(".gz") && !name.ends_with(".br") {
+                files.push((name, path));
+            }
+        }
+    }
+    files.sort();
+    let mut code = String::from("&[\n");
+    for (name, path) in files {
+        let path = path.display();
+        writeln!(
+            code,
+            "    File {{ path: {name:?}, plain: include_bytes!(\"{path}\"), \
+             gzip: include_bytes!(\"{path}.gz\"), brotli: include_bytes!(\"{path}.br\") }},"
+        )?;
+    }
+    code.push(']');
+    Ok(code)
+}

@@ -1,0 +1,110 @@
+/**
+ * Builds the front ends: `node build.mjs [--out DIR]`.
+ *
+ * Leaves in DIR (web/dist when left out) `widget.js`, `*.html`, `assets/NAME-HASH.EXT`, each
+ * with `.gz` and `.br` beside it.
+ */
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { minify } from "terser";
+import { build } from "vite";
+
+const root = dirname(fileURLToPath(import.meta.url));
+const flag = process.argv.indexOf("--out");
+const out = flag < 0 ? join(root, "dist") : process.argv[flag + 1];
+
+/** The browsers that the widget asks for: light-dark(), relative colours, private fields. */
+const BROWSERS = ["chrome125", "firefox128", "safari18"];
+const TERSER = {
+  ecma: 2020,
+  module: true,
+  compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true, pure_getters: true },
+  mangle: { properties: { regex: /^#/ } },
+};
+
+/** Bundles one entry and answers its files: name → { code | source, isEntry }. */
+async function bundle(entry, format, define = {}) {
+  const [bundled] = await build({
+    root,
+    configFile: false,
+    publicDir: false,
+    logLevel: "warn",
+    define: { "process.env.NODE_ENV": '"production"', ...define },
+    build: {
+      write: false,
+      minify: false,
+      cssMinify: "lightningcss",
+      target: BROWSERS,
+      cssTarget: BROWSERS,
+      lib: { entry: join(root, entry), formats: [format], name: "shoptalk" },
+      rolldownOptions: {
+        output: { entryFileNames: "[name].js", chunkFileNames: "[name].js", format },
+      },
+    },
+  });
+  return bundled.output;
+}
+
+/** The name of a file with the hash of what is in it, and the file written under that name. */
+function hashed(name, text) {
+  const hash = createHash("sha256")
+    .update(text)
+    .digest("base64url")
+    .replace(/[-_]/g, "")
+    .slice(0, 8);
+  const [, stem, extension] = /([^/]+)\.(\w+)$/.exec(name);
+  const path = `assets/${stem}-${hash}.${extension}`;
+  write(path, text);
+  return path;
+}
+
+function write(path, text) {
+  const file = join(out, path);
+  const bytes = Buffer.from(text);
+  const params = { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, bytes);
+  writeFileSync(`${file}.gz`, gzipSync(bytes, { level: 9 }));
+  writeFileSync(`${file}.br`, brotliCompressSync(bytes, { params }));
+}
+
+const minified = async (code) => (await minify(code, TERSER)).code;
+
+/** A module with lazy chunks: the chunks first, since the module names them with their hashes. */
+async function module(entry, css) {
+  const files = await bundle(entry, "es");
+  const main = files.find((file) => file.isEntry);
+  let { code } = main;
+  for (const chunk of files.filter((file) => file.type === "chunk" && !file.isEntry)) {
+    const path = hashed(chunk.fileName, await minified(chunk.code));
+    code = code.replaceAll(`./${chunk.fileName}`, `./${path.slice("assets/".length)}`);
+  }
+  const style = files.find((file) => file.fileName.endsWith(".css"));
+  if (style) pages[`${css}.css`] = hashed(`${css}.css`, style.source);
+  return hashed(`${css}.js`, await minified(code));
+}
+
+/** What stands in the pages' `{{…}}`. */
+const pages = {};
+
+rmSync(out, { recursive: true, force: true });
+const app = await module("widget/app.ts", "chat");
+const [launcher] = await bundle("widget/launcher.ts", "iife", { __APP__: JSON.stringify(app) });
+write("widget.js", await minified(launcher.code));
+pages["console.js"] = await module("console/main.tsx", "console");
+
+for (const file of readdirSync(join(root, "storefront"))) {
+  if (!file.endsWith(".html")) {
+    pages[file] = hashed(file, readFileSync(join(root, "storefront", file)));
+  }
+}
+for (const file of ["console/index.html", "storefront/shop.html", "storefront/embed.html"]) {
+  const page = readFileSync(join(root, file), "utf8").replaceAll(/\{\{(.+?)\}\}/g, (_, name) => {
+    if (!pages[name]) throw new Error(`${file} asks for ${name}, which is not built`);
+    return `/${pages[name]}`;
+  });
+  write(file.replace(/.*\/(index)?/, "").replace(/^\./, "console."), page);
+}
