@@ -1,0 +1,35 @@
+interface Props {
+  label: string;
+  name: string;
+  type?: "text" | "password" | "email" | "tel";
+  autocomplete?: "username" | "current-password" | "new-password" | "off";
+  defaultValue?: string | undefined;
+  minLength?: number | undefined;
+  required?: boolean;
+  autofocus?: boolean;
+  dir?: "auto";
+  hint?: string | undefined;
+  error?: string | undefined;
+}
+
+let count = 0;
+
+/** A labelled text field with a hint and what is wrong with it. */
+export function Field({ label, hint, error, name, type = "text", ...input }: Props) {
+  const id = `${name}-${count++}`;
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input
+        {...input}
+        id={id}
+        name={name}
+        aria-invalid={!!error}
+        aria-describedby={`${id}-more`}
+      />
+      <small id={`${id}-more`} class={error ? "problem" : "dim"}>
+        {error ?? hint}
+      </small>
+    </div>
+  );
+}
