@@ -2,7 +2,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench proof crash
+.PHONY: help run test check types bench proof crash
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ test: check ## formatting, lint, and every test
 check: ## formatting and lint only
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --all-targets -- -D warnings
+
+types: ## writes web/shared/protocol.ts, the wire's shapes for the front ends
+	SHOPTALK_WRITE_TYPES=1 $(CARGO) test --lib -- the_front_ends_know_the_shapes_of_the_wire
 
 bench: ## what a message costs, as ratios to the raw disk
 	$(CARGO) bench --bench first_figures

@@ -9,6 +9,7 @@ pub type AgentId = Uuid;
 
 /// What an agent may do beyond answering customers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Answers customers.
@@ -41,6 +42,7 @@ impl std::str::FromStr for Role {
 
 /// A person of the shop who answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Agent {
     /// Stays when the names change.
     #[schema(value_type = Uuid)]

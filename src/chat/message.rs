@@ -9,6 +9,7 @@ pub type MessageId = Uuid;
 
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum SenderType {
     /// The visitor.
@@ -42,6 +43,7 @@ impl From<Side> for SenderType {
 /// What a `system` message notes. The faces translate it; `content` holds the
 /// English words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum SystemEvent {
     /// The conversation was ended.
@@ -62,6 +64,7 @@ impl SystemEvent {
 
 /// One entry of a room's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Message {
     /// The id it was posted with.
     #[schema(value_type = Uuid)]
@@ -88,6 +91,7 @@ pub struct Message {
 
 /// The newest message of a room as a summary shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LastMessage {
     /// Its place in the room.
     pub seq: u64,

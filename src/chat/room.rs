@@ -13,6 +13,7 @@ pub type VisitorId = Uuid;
 
 /// Where a conversation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// The customer waits for the shop's answer.
@@ -50,6 +51,7 @@ impl std::str::FromStr for Status {
 
 /// The two sides of a conversation. All agents together are one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
     /// The visitor.
@@ -70,6 +72,7 @@ impl Side {
 
 /// A conversation as both sides may see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Room {
     /// The room's id.
     #[schema(value_type = Uuid)]
@@ -117,6 +120,7 @@ impl Room {
 
 /// A room as the console lists it: state, not a delta. The higher `version` wins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Summary {
     /// The room itself.
     #[serde(flatten)]
@@ -137,6 +141,7 @@ pub struct Summary {
 
 /// How many listed rooms have each status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Counts {
     /// Rooms waiting for the shop.
     pub waiting: u64,

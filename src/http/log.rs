@@ -15,6 +15,7 @@ use crate::protocol::ErrorCode;
 
 /// A message to post.
 #[derive(Debug, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct PostRequest {
     /// Chosen by the sender; posting it again is safe.
     #[schema(format = Uuid)]
@@ -25,12 +26,14 @@ pub(crate) struct PostRequest {
 
 /// A message that is on disk.
 #[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct PostAnswer {
     message: Message,
 }
 
 /// How far a side has read.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct ReadMark {
     /// A seq of the room.
     seq: u64,
@@ -38,6 +41,7 @@ pub(crate) struct ReadMark {
 
 /// A page of a room's log, in seq order.
 #[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct MessageList {
     results: Vec<Message>,
     /// Where the next page begins, for the parameter that was used; `before` when none was.

@@ -23,6 +23,8 @@ mod problem;
 mod serve;
 mod socket;
 mod state;
+#[cfg(test)]
+mod typescript;
 mod visitor;
 
 use std::any::Any;

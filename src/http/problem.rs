@@ -33,6 +33,7 @@ pub(crate) struct Problem {
 
 /// One field that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct FieldError {
     /// The field as the caller named it.
     pub(crate) field: String,
@@ -42,6 +43,7 @@ pub(crate) struct FieldError {
 
 /// An error (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[schema(as = Problem)]
 pub(crate) struct ProblemBody<'a> {
     /// `/problems/` and the code.
@@ -53,12 +55,14 @@ pub(crate) struct ProblemBody<'a> {
     status: u16,
     /// The stable word that programs look at.
     #[schema(example = "invalid")]
+    #[cfg_attr(test, ts(as = "ErrorCode"))]
     code: &'a str,
     /// What is wrong and what to do.
     detail: &'a str,
     /// The fields at fault.
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
     #[schema(required = false)]
+    #[cfg_attr(test, ts(optional, as = "Option<&[FieldError]>"))]
     errors: &'a [FieldError],
 }
 

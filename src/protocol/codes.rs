@@ -1,5 +1,6 @@
 /// Why a request or a frame was refused. The same words serve HTTP and sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename_all = "snake_case"))]
 pub enum ErrorCode {
     /// Text that is no JSON or, on a socket, has no known `type`.
     BadFrame,
@@ -150,6 +151,24 @@ pub enum CloseCode {
 }
 
 impl CloseCode {
+    /// Every code, for tables in the docs and for the front ends.
+    pub const ALL: [Self; 14] = [
+        Self::Draining,
+        Self::OutboxFull,
+        Self::NoPong,
+        Self::ResyncWanted,
+        Self::Flood,
+        Self::TokenRefused,
+        Self::NotThisProtocol,
+        Self::NoHello,
+        Self::TooManySockets,
+        Self::NotAllowed,
+        Self::NoSuchRoom,
+        Self::FrameTooLarge,
+        Self::BadFraming,
+        Self::BadUtf8,
+    ];
+
     /// The number in the close frame.
     pub fn as_u16(self) -> u16 {
         match self {
@@ -200,6 +219,16 @@ mod tests {
         let words: std::collections::HashSet<_> =
             ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(words.len(), ErrorCode::ALL.len());
+    }
+
+    #[test]
+    fn the_words_of_the_front_ends_are_those_of_the_wire() {
+        use ts_rs::TS;
+        let union = ErrorCode::inline(&ts_rs::Config::default());
+        for code in ErrorCode::ALL {
+            let word = format!("\"{}\"", code.as_str());
+            assert!(union.contains(&word), "{word} in {union}");
+        }
     }
 
     #[test]

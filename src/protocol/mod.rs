@@ -6,6 +6,8 @@
 //! bytes shared by all who get them.
 
 mod client;
+#[cfg(test)]
+mod client_shapes;
 mod codes;
 mod server;
 
@@ -13,6 +15,8 @@ pub use client::{
     AgentFrame, AgentHello, FrameError, Resume, VisitorFrame, VisitorHello, decode_agent_frame,
     decode_agent_hello, decode_visitor_frame, decode_visitor_hello,
 };
+#[cfg(test)]
+pub(crate) use client_shapes::{AgentClientFrame, VisitorClientFrame};
 pub use codes::{CloseCode, ErrorCode};
 pub use server::{AgentWelcome, ErrorFrame, Joined, Ping, ServerFrame, VisitorWelcome, encode};
 

@@ -9,6 +9,7 @@ use crate::chat::{
 
 /// What the server says on a socket.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerFrame<'a> {
     /// A new message. The sender gets it too.
@@ -77,9 +78,10 @@ pub enum ServerFrame<'a> {
 
 /// Answers a visitor's hello.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename = "welcome")]
 pub struct VisitorWelcome<'a> {
-    /// [`PROTOCOL_VERSION`](super::PROTOCOL_VERSION).
+    /// The version of the protocol, 1.
     pub protocol: u32,
     /// The database's epoch.
     pub epoch: &'a str,
@@ -105,9 +107,10 @@ pub struct VisitorWelcome<'a> {
 
 /// Answers an agent's hello.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename = "welcome")]
 pub struct AgentWelcome<'a> {
-    /// [`PROTOCOL_VERSION`](super::PROTOCOL_VERSION).
+    /// The version of the protocol, 1.
     pub protocol: u32,
     /// Who signed in.
     pub agent: &'a Agent,
@@ -135,6 +138,7 @@ pub struct AgentWelcome<'a> {
 
 /// Answers an agent's join.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename = "joined")]
 pub struct Joined<'a> {
     /// The room that was joined.
@@ -151,22 +155,27 @@ pub struct Joined<'a> {
 
 /// Asks for a sign of life.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename = "ping")]
 pub struct Ping {
     /// A visitor's room's newest seq; an agent's ping has none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub last_seq: Option<u64>,
 }
 
 /// Refuses a frame.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename = "error")]
 pub struct ErrorFrame {
     /// The `id` of the refused frame.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub id: Option<String>,
     /// The room that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub room_id: Option<String>,
     /// The stable word.
     pub code: ErrorCode,
@@ -176,6 +185,7 @@ pub struct ErrorFrame {
     pub retryable: bool,
     /// How long to wait before that.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     pub retry_after_ms: Option<u64>,
 }
 

@@ -1,3 +1,9 @@
+import { render } from "preact";
 import "./style.css";
+import { showCount } from "./alerts";
+import { arrive, counts } from "./desk";
+import { App } from "./views/app";
 
-document.body.textContent = "Console";
+render(<App />, document.body);
+showCount(() => counts.value.waiting);
+arrive();

@@ -261,23 +261,13 @@ export function dial(url: string): Wire {
 
 /** Lets the browser's own signs of life and death reach a connection. Answers how to stop that. */
 export function watch(connection: Pick<Connection<never, never>, "nudge" | "offline">) {
+  const ends = new AbortController();
+  const { signal } = ends;
   const nudge = () => {
     if (document.visibilityState === "visible") connection.nudge();
   };
-  const offline = () => connection.offline();
-  const ends = (
-    [
-      [document, "visibilitychange", nudge],
-      [window, "pageshow", nudge],
-      [window, "focus", nudge],
-      [window, "online", () => connection.nudge()],
-      [window, "offline", offline],
-    ] as const
-  ).map(([target, type, listener]) => {
-    target.addEventListener(type, listener);
-    return () => target.removeEventListener(type, listener);
-  });
-  return () => {
-    for (const end of ends) end();
-  };
+  for (const type of ["pageshow", "focus", "online"]) addEventListener(type, nudge, { signal });
+  document.addEventListener("visibilitychange", nudge, { signal });
+  addEventListener("offline", () => connection.offline(), { signal });
+  return () => ends.abort();
 }

@@ -7,15 +7,10 @@ let lastMs = 0;
 export function uuid(newest = ""): string {
   const newestMs = Number.parseInt(newest.replace("-", "").slice(0, 12), 16) || 0;
   lastMs = Math.max(Date.now(), lastMs + 1, newestMs + 1);
-  const random = crypto.getRandomValues(new Uint8Array(10));
-  const bytes = lastMs.toString(16).padStart(12, "0") + hex(random);
-  return bytes.replace(
-    /^(.{8})(.{4}).(.{3})(.)(.{3})(.{12})$/,
-    (_, a, b, c, variant, d, e) =>
-      `${a}-${b}-7${c}-${((Number.parseInt(variant, 16) & 3) | 8).toString(16)}${d}-${e}`,
-  );
+  let hex = lastMs.toString(16).padStart(12, "0");
+  for (const byte of crypto.getRandomValues(new Uint8Array(9))) {
+    hex += byte.toString(16).padStart(2, "0");
+  }
+  // 72 random bits; the 7 is the version, the 8 the variant.
+  return hex.replace(/(.{8})(.{4})(...)(...)/, "$1-$2-7$3-8$4-");
 }
-
-/** Two digits a byte. */
-const hex = (bytes: Uint8Array) =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -93,10 +93,8 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
     maxContent: 8_000,
     /** Who is typing. */
     typist: undefined as string | undefined,
-    /** Why the server will not make a room, in its words; `errors` are about the form's fields. */
-    refusal: undefined as
-      | { status: number; detail?: string; errors?: { field: string; message: string }[] }
-      | undefined,
+    /** Why the server will not make a room, in its words. */
+    refusal: undefined as { status: number; detail?: string } | undefined,
     /** The visitor has begun to talk, now or before. */
     begun: false,
     get session(): Readonly<Session> {
@@ -242,15 +240,18 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
     const mine = era;
     const wire: Wire = { onopen: null, onmessage: null, onclose: null, send() {}, close() {} };
     make().then(
-      () => {
+      ({ room, token }) => {
         if (mine !== era) return;
-        const { onopen, onmessage, onclose } = wire;
-        const real = Object.assign(socket(), { onopen, onmessage, onclose });
+        talk.refusal = undefined;
+        const user = subject(shell.identity);
+        keep({ room: room.id, open: true, ...(token && { token, user }) });
+        outbox.redirect(null, room.id);
+        const real = socket();
+        real.onopen = () => wire.onopen?.();
+        real.onmessage = (event) => wire.onmessage?.(event);
+        real.onclose = (event) => wire.onclose?.(event);
         wire.send = (text) => real.send(text);
-        wire.close = () => {
-          real.onopen = real.onmessage = real.onclose = null;
-          real.close();
-        };
+        wire.close = () => real.close();
       },
       (refusal) => {
         if (mine === era) wire.onclose?.({ code: judge(refusal) });
@@ -259,19 +260,14 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
     return wire;
   }
 
-  async function make() {
+  function make() {
+    const page_url = location.href.split("#")[0]!.slice(0, 2_000);
     const { identity } = shell;
-    const mine = era;
-    const answer = await call<{ room: Room; token?: string }>("rooms/", {
+    return call<{ room: Room; token?: string }>("rooms/", {
       ...session.details,
       identity,
-      page_url: location.href.split("#")[0]!.slice(0, 2_000),
+      page_url,
     });
-    if (mine !== era) return;
-    const { room, token } = answer;
-    talk.refusal = undefined;
-    keep({ room: room.id, open: true, ...(token && { token, user: subject(identity) }) });
-    outbox.redirect(null, room.id);
   }
 
   /** Whether to ask for a room again: the close code that says so. */

@@ -4,22 +4,15 @@ import { pieces } from "../shared/text";
 import { h } from "./dom";
 import type { Words } from "./locales/en";
 
-/** A message of the room, or one on its way there, as it is shown. */
-interface Line {
-  id: string;
-  who: Message["sender_type"];
-  name: string;
-  content: string;
-  at: Date;
-  mark: "" | "sending" | "sent" | "read";
-  refused?: string | undefined;
-}
+/** A message of the room, or one on its way there, which has no seq. */
+type Line = Pick<Message, "id" | "sender_type" | "content"> &
+  Partial<Message> & { at?: number; refused?: string };
 
 /**
  * Shows messages in `box`. Nodes stay as long as what they show: a screen reader then hears what
  * is new and nothing else. `edit` is called for a message that the server refused.
  */
-export function lines(box: HTMLElement, words: Words, lang: string, edit?: (id: string) => void) {
+export function lines(box: HTMLElement, words: Words, lang: string, edit: (id: string) => void) {
   const shown = new Map<string, HTMLElement>();
   const days = new Intl.DateTimeFormat(lang, { dateStyle: "long" });
   const times = new Intl.DateTimeFormat(lang, { timeStyle: "short" });
@@ -31,12 +24,12 @@ export function lines(box: HTMLElement, words: Words, lang: string, edit?: (id: 
     return ago < 2 ? near.format(-ago, "day") : days.format(at);
   };
 
-  const make = ({ who, name, content, at }: Line) => {
-    if (who === "system") return h("div.note", {}, content);
+  const make = ({ sender_type, sender_name, content, event }: Line, at: Date) => {
+    if (event) return h("div.note", {}, words[event]);
     return h(
-      `div.line ${who}`,
+      `div.line ${sender_type}`,
       {},
-      name && h("div.name", { dir: "auto" }, name),
+      sender_type === "admin" && h("div.name", { dir: "auto" }, sender_name),
       h(
         "div.text",
         { dir: "auto" },
@@ -50,43 +43,31 @@ export function lines(box: HTMLElement, words: Words, lang: string, edit?: (id: 
         "div.meta",
         {},
         h("time", { datetime: at.toISOString() }, times.format(at)),
-        who === "customer" && h("span.mark", { "aria-live": "off" }),
+        h("span.mark", { "aria-live": "off" }),
       ),
     );
   };
 
   /** Shows how far a message got. */
-  const sign = (node: HTMLElement, { id, mark, refused }: Line) => {
+  const sign = (node: HTMLElement, { id, sender_type, seq, is_read, refused }: Line) => {
     const place = node.querySelector<HTMLElement>(".mark");
+    const mark = seq ? (is_read ? "read" : "sent") : "sending";
     const state = refused ?? mark;
-    if (!place || place.dataset.mark === state) return;
+    if (sender_type !== "customer" || !place || place.dataset.mark === state) return;
     place.dataset.mark = state;
     node.classList.toggle("refused", !!refused);
-    if (refused) {
-      place.replaceChildren(refused, h("button", { onclick: () => edit?.(id) }, words.edit));
-    } else if (mark) place.replaceChildren(h("span.unseen", {}, words[mark]));
+    place.replaceChildren(
+      ...(refused
+        ? [refused, h("button", { onclick: () => edit(id) }, words.edit)]
+        : [h("span.unseen", {}, words[mark])]),
+    );
   };
 
-  return (messages: Message[], items: Item[] = []) => {
-    const all: Line[] = messages.map((m) => ({
-      id: m.id,
-      who: m.sender_type,
-      name: m.sender_type === "admin" ? m.sender_name : "",
-      content: m.event ? words[m.event] : m.content,
-      at: new Date(m.created_at),
-      mark: m.is_read ? "read" : "sent",
-    }));
-    for (const { id, content, at, refused } of items) {
-      all.push({
-        id,
-        who: "customer",
-        name: "",
-        content,
-        at: new Date(at),
-        mark: "sending",
-        refused,
-      });
-    }
+  return (messages: Message[], items: Item[]) => {
+    const all: Line[] = [
+      ...messages,
+      ...items.map((item) => ({ ...item, sender_type: "customer" as const })),
+    ];
     const kept = new Set<string>();
     let place = box.firstChild;
     const put = (key: string, make: () => HTMLElement) => {
@@ -100,13 +81,14 @@ export function lines(box: HTMLElement, words: Words, lang: string, edit?: (id: 
     let day = "";
     for (const line of all) {
       if (kept.has(line.id)) continue;
-      const today = dayOf(line.at);
+      const at = new Date(line.created_at ?? line.at!);
+      const today = dayOf(at);
       if (today !== day) {
         day = today;
         put(day, () => h("div.day", {}, today));
       }
       sign(
-        put(line.id, () => make(line)),
+        put(line.id, () => make(line, at)),
         line,
       );
     }

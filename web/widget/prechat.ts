@@ -46,14 +46,5 @@ export function prechat(words: Words, data: DOMStringMap, done: (details: Detail
     ...fields.map((each) => each.node).reverse(),
     h("button.wide", {}, words.start),
   );
-  return {
-    node,
-    /** Shows what the server did not take. */
-    refuse(errors: { field: string; message: string }[] = []) {
-      for (const { input, refuse } of fields) {
-        const error = errors.find(({ field }) => field === input.name);
-        if (error) refuse(error.message);
-      }
-    },
-  };
+  return node;
 }

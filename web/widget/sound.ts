@@ -1,16 +1,12 @@
-/** Two soft notes. Silent where the browser wants a click first. */
+/** A short, soft note. Silent where the browser wants a click first. */
 export function chime() {
   const audio = new AudioContext();
-  for (const [index, pitch] of [660, 880].entries()) {
-    const tone = audio.createOscillator();
-    const volume = audio.createGain();
-    const from = audio.currentTime + index * 0.12;
-    tone.frequency.value = pitch;
-    volume.gain.setValueAtTime(0.08, from);
-    volume.gain.exponentialRampToValueAtTime(0.001, from + 0.3);
-    tone.connect(volume).connect(audio.destination);
-    tone.start(from);
-    tone.stop(from + 0.3);
-  }
-  setTimeout(() => audio.close(), 1_000);
+  const tone = audio.createOscillator();
+  const volume = audio.createGain();
+  volume.gain.value = 0.1;
+  tone.frequency.value = 780;
+  tone.connect(volume).connect(audio.destination);
+  tone.start();
+  tone.stop(audio.currentTime + 0.15);
+  tone.onended = () => audio.close();
 }

@@ -108,7 +108,7 @@ export function makeView(
       h("div", {}, h("strong", { dir: "auto" }, title), presence),
       iconButton(words.minimize, DOWN, close),
     ),
-    intro.node,
+    intro,
     list,
     chat,
     notice,
@@ -124,7 +124,7 @@ export function makeView(
 
   /** Puts the caret where the visitor goes on; on a phone without calling up its keyboard. */
   function focus() {
-    const field = chat.hidden ? intro.node.querySelector("input") : text;
+    const field = chat.hidden ? intro.querySelector("input") : text;
     (matchMedia("(pointer: coarse)").matches ? panel : field)?.focus();
   }
 
@@ -132,7 +132,7 @@ export function makeView(
   function update() {
     const { state, room, session, typist, refusal, begun } = talk;
     const closed = room?.status === "closed";
-    intro.node.hidden = begun || past;
+    intro.hidden = begun || past;
     chat.hidden = !begun || past;
     list.hidden = !past;
     backButton.hidden = !past;
@@ -143,7 +143,6 @@ export function makeView(
     say(typing, typist && words.typing.replace("{}", typist));
     end.hidden = !room || closed;
     again.hidden = !closed;
-    intro.refuse(refusal?.errors);
     say(notice, refusal ? (refusal.status === 401 ? words.signIn : refusal.detail) : problem);
     if (!chat.hidden) showLog(state === "connected");
   }

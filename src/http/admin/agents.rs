@@ -15,6 +15,7 @@ use crate::persistence::{Actor, AgentPatch, NewAgent};
 
 /// A new agent.
 #[derive(Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub(crate) struct AgentRequest {
     /// 1 to 100 characters; unique without case.
     username: String,
@@ -28,6 +29,7 @@ pub(crate) struct AgentRequest {
 
 /// A change of an agent.
 #[derive(Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub(crate) struct AgentChange {
     /// 8 to 1,024 bytes. Ends the agent's sessions.
     password: Option<String>,
@@ -40,6 +42,7 @@ pub(crate) struct AgentChange {
 
 /// All agents.
 #[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct AgentList {
     results: Vec<Agent>,
     /// Always null: there is one page.

@@ -16,6 +16,7 @@ use crate::persistence::{Actor, AgentPatch};
 
 /// What agents may change of themselves.
 #[derive(Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub(crate) struct MePatch {
     /// 1 to 100 characters; customers see it.
     display_name: Option<String>,

@@ -1,11 +1,11 @@
 //! The agents' calls: everything under `/api/admin/`.
 
-mod agents;
+pub(super) mod agents;
 mod fields;
-mod me;
+pub(super) mod me;
 mod messages;
-mod rooms;
-mod sign_in;
+pub(super) mod rooms;
+pub(super) mod sign_in;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -32,6 +32,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 
 /// One agent.
 #[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct AgentAnswer {
     agent: Agent,
 }

@@ -15,6 +15,7 @@ const SEARCH_CHARS: usize = 500;
 
 /// A page of rooms.
 #[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct SummaryList {
     results: Vec<FoundSummary>,
     /// The next page's `cursor`.
@@ -23,22 +24,26 @@ pub(crate) struct SummaryList {
     counts: Counts,
     /// With `q` only: whether the search stopped at its bound, so that there may be more.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     #[schema(required = false)]
     truncated: Option<bool>,
 }
 
 /// A room, and with `q` where it matches.
 #[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct FoundSummary {
     #[serde(flatten)]
     summary: Summary,
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     #[schema(required = false)]
     found: Option<SearchMatch>,
 }
 
 /// Where a room matches a search.
 #[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct SearchMatch {
     /// The newest message that matches; null when the customer's details do.
     seq: Option<u64>,
@@ -48,12 +53,14 @@ pub(crate) struct SearchMatch {
 
 /// One room.
 #[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct SummaryAnswer {
     summary: Summary,
 }
 
 /// A change of a room. Details that are null or empty are removed.
 #[derive(Debug, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub(crate) struct RoomChange {
     /// `active` or `closed`.
     status: Option<Status>,

@@ -23,6 +23,7 @@ const SETUP_ACCOUNT: &str = "\0setup";
 
 /// Who signs in.
 #[derive(Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct LoginRequest {
     username: String,
     password: String,
@@ -30,6 +31,7 @@ pub(crate) struct LoginRequest {
 
 /// The first admin.
 #[derive(Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct SetupRequest {
     /// What stands behind the `#` of the setup link.
     code: String,
@@ -41,6 +43,7 @@ pub(crate) struct SetupRequest {
 
 /// How far a sign-out reaches.
 #[derive(Debug, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub(crate) struct LogoutRequest {
     /// End all sessions of this agent, not just this one.
     everywhere: Option<bool>,
@@ -48,6 +51,7 @@ pub(crate) struct LogoutRequest {
 
 /// A new session.
 #[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct SessionAnswer {
     /// For `Authorization: Bearer`; browsers have the cookie.
     token: String,

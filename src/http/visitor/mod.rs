@@ -1,8 +1,8 @@
 //! The visitor's calls: everything under `/api/chat/`.
 
 mod messages;
-mod open;
-mod rooms;
+pub(super) mod open;
+pub(super) mod rooms;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -16,6 +16,7 @@ use crate::persistence::{Identity, OpenRoom, RoomOp, TokenHash};
 
 /// What a visitor may say of themselves; everything is optional, empty means absent.
 #[derive(Debug, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub(crate) struct OpenRequest {
     /// At most 100 characters.
     customer_name: Option<String>,
@@ -31,12 +32,14 @@ pub(crate) struct OpenRequest {
 
 /// A room, and the token that opens it.
 #[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct OpenAnswer {
     room: Room,
     /// The database's epoch.
     epoch: String,
     /// A fresh token, with every new room and every valid identity. It is shown once.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
     #[schema(required = false)]
     token: Option<String>,
 }

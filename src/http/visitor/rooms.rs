@@ -12,6 +12,7 @@ use crate::persistence::RoomOp;
 
 /// A room of the visitor.
 #[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct RoomAnswer {
     room: Room,
     /// The database's epoch.
@@ -20,6 +21,7 @@ pub(crate) struct RoomAnswer {
 
 /// A page of the visitor's rooms.
 #[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct RoomList {
     results: Vec<Room>,
     /// The next page's `cursor`.
@@ -28,6 +30,7 @@ pub(crate) struct RoomList {
 
 /// A room after a change.
 #[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct ChangedRoom {
     room: Room,
 }

@@ -1,0 +1,267 @@
+//! What clients send, as types for the front ends.
+//!
+//! `client` reads a frame field by field, so that it can name each mistake; there is no type
+//! to derive from. These say the same the other way round. A verb without a shape does not
+//! compile, and the tests send every shape through the reader.
+
+use serde::Serialize;
+use ts_rs::TS;
+
+use super::{AgentFrame, AgentHello, Resume, VisitorFrame, VisitorHello};
+use crate::chat::{MessageId, RoomId, Status};
+
+/// What a visitor may send.
+#[derive(Debug, Serialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum VisitorClientFrame {
+    Hello {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        token: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        epoch: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        after: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        tail: Option<usize>,
+    },
+    Post {
+        id: MessageId,
+        content: String,
+    },
+    Read {
+        seq: u64,
+    },
+    Typing,
+    History {
+        before: u64,
+        #[ts(optional)]
+        limit: Option<usize>,
+    },
+    Close,
+    Pong,
+}
+
+/// What an agent may send.
+#[derive(Debug, Serialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum AgentClientFrame {
+    Hello {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        token: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        epoch: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        cursor: Option<String>,
+    },
+    Join {
+        room_id: RoomId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        epoch: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        after: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        tail: Option<usize>,
+    },
+    Leave {
+        room_id: RoomId,
+    },
+    Post {
+        room_id: RoomId,
+        id: MessageId,
+        content: String,
+    },
+    Read {
+        room_id: RoomId,
+        seq: u64,
+    },
+    Typing {
+        room_id: RoomId,
+    },
+    History {
+        room_id: RoomId,
+        before: u64,
+        #[ts(optional)]
+        limit: Option<usize>,
+    },
+    Status {
+        room_id: RoomId,
+        status: Status,
+    },
+    Pong,
+}
+
+impl From<VisitorHello> for VisitorClientFrame {
+    fn from(hello: VisitorHello) -> Self {
+        let VisitorHello { token, resume } = hello;
+        let Resume { epoch, after, tail } = resume;
+        Self::Hello {
+            token,
+            epoch,
+            after,
+            tail,
+        }
+    }
+}
+
+impl From<VisitorFrame> for VisitorClientFrame {
+    fn from(frame: VisitorFrame) -> Self {
+        match frame {
+            VisitorFrame::Post { id, content } => Self::Post { id, content },
+            VisitorFrame::Read { seq } => Self::Read { seq },
+            VisitorFrame::Typing => Self::Typing,
+            VisitorFrame::History { before, limit } => Self::History {
+                before,
+                limit: Some(limit),
+            },
+            VisitorFrame::Close => Self::Close,
+            VisitorFrame::Pong => Self::Pong,
+        }
+    }
+}
+
+impl From<AgentHello> for AgentClientFrame {
+    fn from(hello: AgentHello) -> Self {
+        let AgentHello {
+            token,
+            epoch,
+            cursor,
+        } = hello;
+        Self::Hello {
+            token,
+            epoch,
+            cursor,
+        }
+    }
+}
+
+impl From<AgentFrame> for AgentClientFrame {
+    fn from(frame: AgentFrame) -> Self {
+        match frame {
+            AgentFrame::Join { room_id, resume } => {
+                let Resume { epoch, after, tail } = resume;
+                Self::Join {
+                    room_id,
+                    epoch,
+                    after,
+                    tail,
+                }
+            }
+            AgentFrame::Leave { room_id } => Self::Leave { room_id },
+            AgentFrame::Post {
+                room_id,
+                id,
+                content,
+            } => Self::Post {
+                room_id,
+                id,
+                content,
+            },
+            AgentFrame::Read { room_id, seq } => Self::Read { room_id, seq },
+            AgentFrame::Typing { room_id } => Self::Typing { room_id },
+            AgentFrame::History {
+                room_id,
+                before,
+                limit,
+            } => Self::History {
+                room_id,
+                before,
+                limit: Some(limit),
+            },
+            AgentFrame::Status { room_id, status } => Self::Status { room_id, status },
+            AgentFrame::Pong => Self::Pong,
+        }
+    }
+}
+
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::protocol::{
+        decode_agent_frame, decode_agent_hello, decode_visitor_frame, decode_visitor_hello, encode,
+    };
+
+    fn resume() -> Resume {
+        Resume {
+            epoch: Some("e".into()),
+            after: Some(7),
+            tail: Some(9),
+        }
+    }
+
+    #[test]
+    fn a_visitors_shapes_are_what_the_reader_reads() {
+        let hello = VisitorHello {
+            token: Some("stv_x".into()),
+            resume: resume(),
+        };
+        let text = encode(&VisitorClientFrame::from(hello.clone()));
+        assert_eq!(decode_visitor_hello(&text), Ok(hello), "{text}");
+        for frame in [
+            VisitorFrame::Post {
+                id: Uuid::now_v7(),
+                content: "Hello?".into(),
+            },
+            VisitorFrame::Read { seq: 3 },
+            VisitorFrame::Typing,
+            VisitorFrame::History {
+                before: 4,
+                limit: 5,
+            },
+            VisitorFrame::Close,
+            VisitorFrame::Pong,
+        ] {
+            let text = encode(&VisitorClientFrame::from(frame.clone()));
+            assert_eq!(decode_visitor_frame(&text), Ok(frame), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_agents_shapes_are_what_the_reader_reads() {
+        let hello = AgentHello {
+            token: Some("sta_x".into()),
+            epoch: Some("e".into()),
+            cursor: Some("c".into()),
+        };
+        let text = encode(&AgentClientFrame::from(hello.clone()));
+        assert_eq!(decode_agent_hello(&text), Ok(hello), "{text}");
+        let room_id = Uuid::now_v7();
+        for frame in [
+            AgentFrame::Join {
+                room_id,
+                resume: resume(),
+            },
+            AgentFrame::Leave { room_id },
+            AgentFrame::Post {
+                room_id,
+                id: Uuid::now_v7(),
+                content: "Good morning".into(),
+            },
+            AgentFrame::Read { room_id, seq: 3 },
+            AgentFrame::Typing { room_id },
+            AgentFrame::History {
+                room_id,
+                before: 4,
+                limit: 5,
+            },
+            AgentFrame::Status {
+                room_id,
+                status: Status::Closed,
+            },
+            AgentFrame::Pong,
+        ] {
+            let text = encode(&AgentClientFrame::from(frame.clone()));
+            assert_eq!(decode_agent_frame(&text), Ok(frame), "{text}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import type { Agent } from "../../shared/protocol";
+import { call, inWords } from "../api";
+import { agent as me } from "../desk";
+import { Dialog } from "./dialog";
+import { Field } from "./field";
+
+const agents = signal<Agent[] | undefined>(undefined);
+const problem = signal("");
+const done = signal("");
+
+/** A password that can be read out over the phone: about 77 bits. */
+function password(): string {
+  const letters = "abcdefghijkmnpqrstuvwxyz23456789";
+  const random = crypto.getRandomValues(new Uint8Array(16));
+  const text = Array.from(random, (byte) => letters[byte % letters.length]).join("");
+  return text.replace(/(.{4})(?=.)/g, "$1-");
+}
+
+async function act(words: string, task: () => Promise<unknown>) {
+  problem.value = done.value = "";
+  try {
+    await task();
+    done.value = words;
+    agents.value = (await call<{ results: Agent[] }>("GET", "agents/")).results;
+  } catch (error) {
+    problem.value = inWords(error);
+  }
+}
+
+/** Who may answer. For admins. */
+export function Agents({ close }: { close: () => void }) {
+  useEffect(() => void act("", async () => {}), []);
+  const add = (event: SubmitEvent) => {
+    event.preventDefault();
+    const form = event.target as HTMLFormElement;
+    const fields = Object.fromEntries(new FormData(form));
+    if (!fields.display_name) delete fields.display_name;
+    act(`${fields.username} can sign in now.`, async () => {
+      await call("POST", "agents/", fields);
+      form.reset();
+    });
+  };
+  const patch = (who: Agent, words: string, body: object) =>
+    act(words, () => call("PATCH", `agents/${who.id}/`, body));
+  const reset = (who: Agent) => {
+    const fresh = password();
+    const question = `Give ${who.username} the new password below? All their sessions end.\n\n${fresh}`;
+    if (confirm(question))
+      patch(who, `${who.username}’s new password: ${fresh}`, { password: fresh });
+  };
+  return (
+    <Dialog title="Agents" close={close} className="wide">
+      <p class="problem" role="alert">
+        {problem.value}
+      </p>
+      <p class="done" role="status">
+        {done.value}
+      </p>
+      <table>
+        <thead>
+          <tr>
+            <th>Name</th>
+            <th>Role</th>
+            <th>
+              <span class="unseen">Actions</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {agents.value?.map((who) => (
+            <tr key={who.id} class={who.disabled ? "off" : ""}>
+              <td>
+                <b dir="auto">{who.display_name}</b>
+                <br />
+                <small class="dim">
+                  {who.username}
+                  {who.disabled ? " · disabled" : ""}
+                  {who.id === me.value?.id ? " · you" : ""}
+                </small>
+              </td>
+              <td>
+                <select
+                  aria-label={`Role of ${who.username}`}
+                  value={who.role}
+                  onChange={(event) =>
+                    patch(who, `${who.username} is ${event.currentTarget.value} now.`, {
+                      role: event.currentTarget.value,
+                    })
+                  }
+                >
+                  <option value="agent">Agent</option>
+                  <option value="admin">Admin</option>
+                </select>
+              </td>
+              <td class="actions">
+                <button
+                  type="button"
+                  aria-label={`Reset password of ${who.username}`}
+                  onClick={() => reset(who)}
+                >
+                  Reset password
+                </button>
+                <button
+                  type="button"
+                  aria-label={`${who.disabled ? "Enable" : "Disable"} ${who.username}`}
+                  onClick={() =>
+                    patch(who, `${who.username} is ${who.disabled ? "enabled" : "disabled"}.`, {
+                      disabled: !who.disabled,
+                    })
+                  }
+                >
+                  {who.disabled ? "Enable" : "Disable"}
+                </button>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <h3>Add somebody</h3>
+      <form class="grid" onSubmit={add}>
+        <Field
+          label="User name"
+          name="username"
+          autocomplete="off"
+          required
+          hint="For signing in."
+        />
+        <Field
+          label="Display name"
+          name="display_name"
+          autocomplete="off"
+          hint="What customers see."
+        />
+        <Field
+          label="First password"
+          name="password"
+          autocomplete="off"
+          minLength={8}
+          required
+          hint="At least 8 characters. They can change it."
+          defaultValue={password()}
+        />
+        <div class="field">
+          <label for="new-role">New agent’s role</label>
+          <select id="new-role" name="role">
+            <option value="agent">Agent</option>
+            <option value="admin">Admin</option>
+          </select>
+        </div>
+        <button type="submit" class="primary">
+          Add agent
+        </button>
+      </form>
+    </Dialog>
+  );
+}

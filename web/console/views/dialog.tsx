@@ -1,0 +1,34 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { Icon } from "../icons";
+
+interface Props {
+  title: string;
+  close: () => void;
+  children: ComponentChildren;
+  className?: string;
+}
+
+/** A modal dialog: the browser keeps the focus inside and gives it back. */
+export function Dialog({ title, close, children, className = "" }: Props) {
+  const box = useRef<HTMLDialogElement>(null);
+  useEffect(() => box.current?.showModal(), []);
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it already.
+    <dialog
+      ref={box}
+      class={`dialog ${className}`}
+      aria-label={title}
+      onClose={close}
+      onClick={(event) => event.target === box.current && close()}
+    >
+      <header>
+        <h2>{title}</h2>
+        <button type="button" class="plain" aria-label="Close dialog" onClick={close}>
+          <Icon name="close" />
+        </button>
+      </header>
+      <div class="body">{children}</div>
+    </dialog>
+  );
+}

@@ -1,0 +1,32 @@
+import { reconnect, state, trouble, waiting } from "../desk";
+
+/** Whether what one sees is what there is. */
+export function Status() {
+  const unsent = waiting.value.length;
+  const words = {
+    connected: "Real-time connected",
+    "catching-up": "Catching up",
+    offline: `Offline. ${unsent ? `${unsent} unsent ${unsent === 1 ? "message is" : "messages are"}` : "Unsent messages are"} kept and sent when the server is back`,
+  }[state.value];
+  return (
+    <div class="status" role="status" data-state={state.value}>
+      <span class="dot" aria-hidden="true" />
+      {words}
+    </div>
+  );
+}
+
+/** What the server says about itself, and a way out where there is one. */
+export function Trouble() {
+  if (!trouble.value) return null;
+  return (
+    <div class="trouble" role="alert">
+      {trouble.value.words}
+      {trouble.value.final && (
+        <button type="button" onClick={reconnect}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
