@@ -10,7 +10,7 @@ beforeEach(() => {
   page = Object.assign(new EventTarget(), { visibilityState: "visible" });
   screen = new EventTarget();
   vi.stubGlobal("document", page);
-  vi.stubGlobal("window", screen);
+  vi.stubGlobal("addEventListener", screen.addEventListener.bind(screen));
   connection.nudge.mockClear();
   connection.offline.mockClear();
   stop = watch(connection);
