@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { eventually, typesUntil } from "./browser";
 import { identity } from "./identity";
+import { sees } from "./people";
 import { World } from "./world";
 
 const QUESTION = "Do you ship to Norway?";
@@ -77,6 +78,24 @@ it("a customer comes back after a reload and finds everything, also what came me
   expect(await customer.message.inputValue()).toBe("half a sent");
   await eventually(() => customer.page.title()).not.toMatch(/^\(/);
   await agent.hasBeenRead(ANSWER);
+});
+
+it("an agent’s reload and a link lead back to the open conversation", async () => {
+  const world = await World.start();
+  const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+  await customer.open();
+  await customer.begin({ name: "Bea" });
+  await customer.says(QUESTION);
+  await agent.opens("Bea");
+  await agent.sees(QUESTION);
+  const link = agent.page.url();
+  await agent.page.reload();
+  await agent.sees(QUESTION);
+  const tab = await agent.page.context().newPage();
+  await tab.goto(link);
+  await sees(tab.getByRole("log"), QUESTION);
+  await agent.page.goBack();
+  await agent.reply.waitFor({ state: "hidden" });
 });
 
 it("an identified customer finds the same conversation on another device", async () => {
