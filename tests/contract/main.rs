@@ -22,4 +22,5 @@ mod races;
 mod storage;
 mod visitor_identity;
 mod visitor_rest;
+mod visitor_sign_out;
 mod visitor_socket;
