@@ -110,6 +110,7 @@ export class Connection<In extends { type: string }, Out> {
   /** Lets the socket go and does not come back until `open`. */
   close() {
     this.#losses = 0;
+    this.#goingAwayMs = undefined;
     this.#letGo();
     this.#cancel();
     this.#say();
@@ -179,7 +180,8 @@ export class Connection<In extends { type: string }, Out> {
     this.#o.receive(frame);
     // The receiver may have let this socket go.
     if (wire !== this.#wire) return;
-    if (frame.type === "welcome" || (frame.type === this.#o.rest && !this.#caughtUp)) {
+    const resumes = this.#welcomed && !this.#caughtUp;
+    if (frame.type === "welcome" || (resumes && frame.type === this.#o.rest)) {
       this.#caughtUp = !frame.more;
     }
     this.#look();
@@ -195,11 +197,11 @@ export class Connection<In extends { type: string }, Out> {
         : this.#pingMs + SILENCE_MS;
     if (silence >= allowed) return this.#lose(0);
     if (this.#welcomed && this.#o.clock.now() - this.#welcomedAt >= STEADY_MS) this.#losses = 0;
-    this.#say();
     this.#cancel();
     const due = overdueAfter(this.#pingMs);
     const next = silence < due ? Math.min(allowed, due) : allowed;
     this.#cancel = this.#o.clock.after(Math.min(next - silence, LOOK_MS), () => this.#look());
+    this.#say();
   }
 
   #say() {
@@ -246,8 +248,9 @@ export class Connection<In extends { type: string }, Out> {
         : Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** this.#losses));
     this.#goingAwayMs = undefined;
     this.#losses++;
-    this.#say();
     this.#cancel = clock.after(random() * window, () => this.open());
+    // Last, since whoever hears it may close.
+    this.#say();
   }
 }
 

@@ -4,14 +4,15 @@ export interface Piece {
   href?: string;
 }
 
+/** Up to a space, a quotation mark, or the punctuation of scripts that write no spaces. */
+const ADDRESS = /(?<![a-z\d])https?:\/\/[^\s<>"«»‘-‟、-〟！-／：；？]+/gi;
+
 /** Finds http and https links. Everything else is text, whatever it looks like. */
 export function pieces(content: string): Piece[] {
   const found: Piece[] = [];
   let end = 0;
-  for (const match of content.matchAll(/\bhttps?:\/\/[^\s<>"«»]+/gi)) {
-    // A sentence's punctuation is not the address's.
-    let text = match[0].replace(/[.,;:!?'*_]+$/, "");
-    if (text.endsWith(")") && !text.includes("(")) text = text.slice(0, -1);
+  for (const match of content.matchAll(ADDRESS)) {
+    const text = trimmed(match[0]);
     if (!URL.canParse(text)) continue;
     if (match.index > end) found.push({ text: content.slice(end, match.index) });
     found.push({ text, href: text });
@@ -19,4 +20,21 @@ export function pieces(content: string): Piece[] {
   }
   if (end < content.length) found.push({ text: content.slice(end) });
   return found;
+}
+
+/** Without the sentence's punctuation, and the brackets that were opened before the address. */
+function trimmed(address: string): string {
+  const count = (sign: string) => address.split(sign).length;
+  const closed = new Map([
+    [")", count(")") - count("(")],
+    ["]", count("]") - count("[")],
+  ]);
+  let end = address.length;
+  for (; ; end--) {
+    const sign = address[end - 1]!;
+    const surplus = closed.get(sign);
+    if (surplus === undefined ? !".,;:!?'*_([".includes(sign) : surplus < 1) break;
+    if (surplus) closed.set(sign, surplus - 1);
+  }
+  return address.slice(0, end);
 }

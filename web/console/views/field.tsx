@@ -1,3 +1,5 @@
+import { useId } from "preact/hooks";
+
 interface Props {
   label: string;
   name: string;
@@ -12,11 +14,9 @@ interface Props {
   error?: string | undefined;
 }
 
-let count = 0;
-
 /** A labelled text field with a hint and what is wrong with it. */
 export function Field({ label, hint, error, name, type = "text", ...input }: Props) {
-  const id = `${name}-${count++}`;
+  const id = useId();
   return (
     <div class="field">
       <label for={id}>{label}</label>
@@ -24,6 +24,7 @@ export function Field({ label, hint, error, name, type = "text", ...input }: Pro
         {...input}
         id={id}
         name={name}
+        type={type as "text"}
         aria-invalid={!!error}
         aria-describedby={`${id}-more`}
       />
