@@ -11,6 +11,7 @@ mod close_codes;
 mod drain;
 mod edges;
 mod errors;
+mod front_ends;
 mod headers;
 mod lifecycle;
 mod limits;
