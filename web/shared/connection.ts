@@ -266,7 +266,9 @@ export function watch(connection: Pick<Connection<never, never>, "nudge" | "offl
   const nudge = () => {
     if (document.visibilityState === "visible") connection.nudge();
   };
-  for (const type of ["pageshow", "focus", "online"]) addEventListener(type, nudge, { signal });
+  for (const type of ["pageshow", "focus"]) addEventListener(type, nudge, { signal });
+  // A page in the background comes back, too: its owner waits for the sound of an answer.
+  addEventListener("online", () => connection.nudge(), { signal });
   document.addEventListener("visibilitychange", nudge, { signal });
   addEventListener("offline", () => connection.offline(), { signal });
   return () => ends.abort();

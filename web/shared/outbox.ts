@@ -135,7 +135,9 @@ export class Outbox {
 
   /** Forgets everything. */
   clear() {
-    for (const { id } of this.items()) this.#remove(id);
+    // The newest first: another tab sends no later one when it sees an earlier one go.
+    for (const { id } of this.items().reverse()) this.#remove(id);
+    this.#resting.clear();
     this.#o.changed();
   }
 

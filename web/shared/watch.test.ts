@@ -1,0 +1,65 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { dial, watch } from "./connection";
+
+let page: EventTarget & { visibilityState: string };
+let screen: EventTarget;
+const connection = { nudge: vi.fn(), offline: vi.fn() };
+let stop: () => void;
+
+beforeEach(() => {
+  page = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  screen = new EventTarget();
+  vi.stubGlobal("document", page);
+  vi.stubGlobal("addEventListener", screen.addEventListener.bind(screen));
+  connection.nudge.mockClear();
+  connection.offline.mockClear();
+  stop = watch(connection);
+});
+afterEach(() => vi.unstubAllGlobals());
+
+it.each(["pageshow", "focus", "online"])("nudges at %s", (type) => {
+  screen.dispatchEvent(new Event(type));
+  expect(connection.nudge).toHaveBeenCalledOnce();
+  expect(connection.offline).not.toHaveBeenCalled();
+});
+
+it("nudges when the page is looked at again, not when it is left", () => {
+  page.visibilityState = "hidden";
+  page.dispatchEvent(new Event("visibilitychange"));
+  expect(connection.nudge).not.toHaveBeenCalled();
+  page.visibilityState = "visible";
+  page.dispatchEvent(new Event("visibilitychange"));
+  expect(connection.nudge).toHaveBeenCalledOnce();
+});
+
+it("nudges a hidden page, too, when the network is back", () => {
+  page.visibilityState = "hidden";
+  screen.dispatchEvent(new Event("online"));
+  expect(connection.nudge).toHaveBeenCalledOnce();
+});
+
+it("lets go when the network is gone", () => {
+  screen.dispatchEvent(new Event("offline"));
+  expect(connection.offline).toHaveBeenCalledOnce();
+  expect(connection.nudge).not.toHaveBeenCalled();
+});
+
+it("hears nothing once it is stopped", () => {
+  stop();
+  for (const type of ["pageshow", "focus", "online", "offline"]) {
+    screen.dispatchEvent(new Event(type));
+  }
+  page.dispatchEvent(new Event("visibilitychange"));
+  expect(connection.nudge).not.toHaveBeenCalled();
+  expect(connection.offline).not.toHaveBeenCalled();
+});
+
+it.each([
+  ["http://shop.example:8001/ws/chat/1/", "ws://shop.example:8001/ws/chat/1/"],
+  ["https://http.example/ws/chat/1/", "wss://http.example/ws/chat/1/"],
+])("dials %s as %s, with the protocol's name", (url, expected) => {
+  const WebSocket = vi.fn();
+  vi.stubGlobal("WebSocket", WebSocket);
+  dial(url);
+  expect(WebSocket).toHaveBeenCalledExactlyOnceWith(expected, "shoptalk.v1");
+});
