@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
-/// What the pages are made of; a change in any of it builds them again.
+/// What the pages are made of; a change in any of it, but for tests, builds them again.
 const SOURCES: [&str; 8] = [
     "shared",
     "widget",
@@ -40,7 +40,7 @@ fn build() -> Result<(), Box<dyn Error>> {
     let web = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("web");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     for source in SOURCES {
-        println!("cargo:rerun-if-changed={}", web.join(source).display());
+        watch(&web.join(source))?;
     }
     check_node()?;
     {
@@ -59,6 +59,19 @@ fn build() -> Result<(), Box<dyn Error>> {
         return Err(said("node build.mjs", &node).into());
     }
     fs::write(out.join("front_ends.rs"), list(&pages)?)?;
+    Ok(())
+}
+
+/// Has cargo look at a file, or at all below a folder that the pages are made of.
+fn watch(path: &Path) -> Result<(), Box<dyn Error>> {
+    let name = path.to_string_lossy();
+    if path.is_dir() && !name.ends_with("testing") {
+        for entry in fs::read_dir(path)? {
+            watch(&entry?.path())?;
+        }
+    } else if !path.is_dir() && !name.ends_with(".test.ts") {
+        println!("cargo:rerun-if-changed={name}");
+    }
     Ok(())
 }
 
@@ -112,23 +125,14 @@ fn said(command: &str, output: &std::process::Output) -> String {
 
 /// A Rust slice of every file with its two compressed forms.
 fn list(pages: &Path) -> Result<String, Box<dyn Error>> {
-    let mut files = Vec::new();
-    for folder in [pages.to_path_buf(), pages.join("assets")] {
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            let name = path.strip_prefix(pages)?.to_string_lossy().into_owned();
-            if path.is_file() && !name.ends_with(".gz") && !name.ends_with(".br") {
-                files.push((name, path));
-            }
-        }
-    }
-    files.sort();
     let mut code = String::from("&[\n");
-    for (name, path) in files {
+    for line in fs::read_to_string(pages.join("files.txt"))?.lines() {
+        let (name, hash) = line.split_once(' ').ok_or("files.txt has no hash")?;
+        let path = pages.join(name);
         let path = path.display();
         writeln!(
             code,
-            "    File {{ path: {name:?}, plain: include_bytes!(\"{path}\"), \
+            "    File {{ path: {name:?}, hash: {hash:?}, plain: include_bytes!(\"{path}\"), \
              gzip: include_bytes!(\"{path}.gz\"), brotli: include_bytes!(\"{path}.br\") }},"
         )?;
     }

@@ -2,7 +2,7 @@
  * Builds the front ends: `node build.mjs [--out DIR]`.
  *
  * Leaves in DIR (web/dist when left out) `widget.js`, `*.html`, `assets/NAME-HASH.EXT`, each
- * with `.gz` and `.br` beside it.
+ * with `.gz` and `.br` beside it, and `files.txt`: a line for each with the hash of its content.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -64,6 +64,7 @@ function hashed(name, text) {
 function write(path, text) {
   const file = join(out, path);
   const bytes = Buffer.from(text);
+  listed.push(`${path} ${createHash("sha256").update(bytes).digest("base64url").slice(0, 16)}\n`);
   const params = { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, bytes);
@@ -87,6 +88,8 @@ async function module(entry, css) {
   return hashed(`${css}.js`, await minified(code));
 }
 
+/** The lines of `files.txt`. */
+const listed = [];
 /** What stands in the pages' `{{…}}`. */
 const pages = {};
 
@@ -108,3 +111,4 @@ for (const file of ["console/index.html", "storefront/shop.html", "storefront/em
   });
   write(file.replace(/.*\/(index)?/, "").replace(/^\./, "console."), page);
 }
+writeFileSync(join(out, "files.txt"), listed.join(""));

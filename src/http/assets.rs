@@ -5,16 +5,16 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
+use crate::protocol::ErrorCode;
 
 /// A file with its compressed forms.
 struct File {
     /// Below `/`; those in `assets/` carry a hash of their content in the name.
     path: &'static str,
+    /// Of the content.
+    hash: &'static str,
     plain: &'static [u8],
     gzip: &'static [u8],
     brotli: &'static [u8],
@@ -91,7 +91,15 @@ fn parts(name: &str) -> Option<(&str, &str)> {
 
 fn public(file: Option<&'static File>, cache: &'static str, headers: &HeaderMap) -> Response {
     let Some(file) = file else {
-        return Problem::not_found().into_response();
+        return if FILES.is_empty() {
+            Problem::new(
+                ErrorCode::NotFound,
+                "this server was built without its front ends",
+            )
+        } else {
+            Problem::not_found()
+        }
+        .into_response();
     };
     let mut response = answer(file, cache, headers);
     let headers = response.headers_mut();
@@ -113,10 +121,7 @@ fn answer(file: &'static File, cache: &'static str, headers: &HeaderMap) -> Resp
         Encoding::Plain => (None, file.plain),
     };
     // Each form has a tag of its own, as RFC 9110 wants.
-    let etag = format!(
-        "\"{}\"",
-        URL_SAFE_NO_PAD.encode(&Sha256::digest(body)[..12])
-    );
+    let etag = format!("\"{}-{}\"", file.hash, encoding.unwrap_or("plain"));
     let fresh = headers
         .get_all(header::IF_NONE_MATCH)
         .iter()

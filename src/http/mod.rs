@@ -16,6 +16,7 @@ mod health;
 mod identity;
 mod limits;
 mod log;
+mod open_tokens;
 mod openapi;
 mod origin;
 mod pages;

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::health::Readiness;
 use super::identity::IdentityVerifier;
 use super::limits::Limits;
+use super::open_tokens::OpenTokens;
 use super::origin::Origins;
 use crate::actors::{LobbyHandle, Presence, Rooms};
 use crate::config::Config;
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
     pub(crate) identity: IdentityVerifier,
     pub(crate) passwords: PasswordGate,
     pub(crate) readiness: Readiness,
+    pub(crate) open_tokens: OpenTokens,
 }
 
 impl AppState {
@@ -87,6 +89,7 @@ impl AppState {
             identity: IdentityVerifier::new(&config.identity),
             passwords: PasswordGate::default(),
             readiness: Readiness::default(),
+            open_tokens: OpenTokens::default(),
             config,
             store,
             rooms,

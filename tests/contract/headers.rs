@@ -82,6 +82,7 @@ async fn openapi_names_every_route() {
         ("post", "/api/chat/rooms/{}/messages/"),
         ("post", "/api/chat/rooms/{}/read/"),
         ("post", "/api/chat/rooms/{}/close/"),
+        ("post", "/api/chat/logout/"),
         ("post", "/api/admin/login/"),
         ("post", "/api/admin/setup/"),
         ("post", "/api/admin/logout/"),

@@ -9,6 +9,7 @@ use super::wire::{Incoming, Wire};
 use crate::actors::{JoinError, Joiner, Outbox};
 use crate::chat::limits::CONTENT_CHARS;
 use crate::chat::{RoomId, Side};
+use crate::credentials::hash_token;
 use crate::http::AppState;
 use crate::http::auth::{self, AuthError};
 use crate::persistence::StoreError;
@@ -91,6 +92,7 @@ async fn welcome_visitor(
     room_id: Option<RoomId>,
 ) -> Result<(Session, Guard), End> {
     let token = hello.token.as_deref().ok_or(CloseCode::TokenRefused)?;
+    let held = (!auth::is_identity(token)).then(|| state.open_tokens.hold(hash_token(token)));
     let visitor = auth::visitor(state, token).await.map_err(refused)?;
     let room_id = room_id.ok_or(CloseCode::NoSuchRoom)?;
     let record = state
@@ -113,7 +115,11 @@ async fn welcome_visitor(
         display_name: None,
         outbox: outbox(state),
     };
-    let mut session = Session::new(state.clone(), Who::Visitor { room_id }, joiner);
+    let who = Who::Visitor {
+        room_id,
+        token: held,
+    };
+    let mut session = Session::new(state.clone(), who, joiner);
     let subscription =
         state
             .rooms

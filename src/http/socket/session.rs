@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_util::sync::CancellationToken;
 
 use super::feed::RoomFeed;
 use super::liveness::{Due, Liveness};
@@ -18,6 +19,7 @@ use super::wire::{SendError, Wire};
 use crate::actors::{Event, Joiner, Outbox};
 use crate::chat::{RoomId, Sender, Side};
 use crate::http::AppState;
+use crate::http::open_tokens::HeldToken;
 use crate::persistence::{StoreError, TokenHash};
 use crate::protocol::{CloseCode, Ping, ServerFrame, encode};
 
@@ -27,7 +29,11 @@ const DRAIN_WRITES: Duration = Duration::from_secs(3);
 /// Who speaks on a socket.
 pub(super) enum Who {
     /// A visitor, about the one room of the address.
-    Visitor { room_id: RoomId },
+    Visitor {
+        room_id: RoomId,
+        /// Absent where a signed identity speaks, which ends by its own time.
+        token: Option<HeldToken>,
+    },
     /// An agent, about any room.
     Agent {
         session: TokenHash,
@@ -107,6 +113,7 @@ impl Session {
         let mut events = VecDeque::new();
         let outbox = self.joiner.outbox.clone();
         let drain = self.state.drain.clone();
+        let token_ended = self.token_ended();
         loop {
             let now = Instant::now();
             let reads = self.pending.has_credit();
@@ -130,6 +137,7 @@ impl Session {
                     Ok(())
                 }
                 Ok(()) = self.auth_version.changed(), if !self.is_visitor() => self.check_session().await,
+                () = token_ended.cancelled() => Err(CloseCode::TokenRefused.into()),
                 () = drain.cancelled() => return self.drain(wire, &mut events).await,
             };
             let sent = self.send(wire).await;
@@ -141,6 +149,17 @@ impl Session {
 
     fn is_visitor(&self) -> bool {
         matches!(self.who, Who::Visitor { .. })
+    }
+
+    /// Cancelled when a visitor's token ends. What an agent's socket does is
+    /// [`check_session`](Self::check_session).
+    fn token_ended(&self) -> CancellationToken {
+        match &self.who {
+            Who::Visitor {
+                token: Some(token), ..
+            } => token.ended(),
+            _ => CancellationToken::new(),
+        }
     }
 
     fn side(&self) -> Side {
@@ -220,7 +239,7 @@ impl Session {
             self.close_lobby_gap(wire).await?;
         }
         let last_seq = match &self.who {
-            Who::Visitor { room_id } => self.feeds.get(room_id).map(RoomFeed::delivered),
+            Who::Visitor { room_id, .. } => self.feeds.get(room_id).map(RoomFeed::delivered),
             Who::Agent { .. } => None,
         };
         self.frames.push(encode(&Ping { last_seq }));

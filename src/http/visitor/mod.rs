@@ -3,6 +3,7 @@
 mod messages;
 pub(super) mod open;
 pub(super) mod rooms;
+mod sign_out;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -21,6 +22,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(rooms::close))
         .routes(routes!(messages::list, messages::post))
         .routes(routes!(messages::read))
+        .routes(routes!(sign_out::logout))
 }
 
 /// The visitor's own room. Another's is as unknown as one that does not exist.

@@ -45,7 +45,7 @@ impl Session {
 
     async fn text(&mut self, text: &str) -> Result<(), End> {
         let decoded = match self.who {
-            Who::Visitor { room_id } => {
+            Who::Visitor { room_id, .. } => {
                 decode_visitor_frame(text).map(|frame| visitor_verb(frame, room_id))
             }
             Who::Agent { .. } => decode_agent_frame(text).map(agent_verb),

@@ -1,0 +1,287 @@
+/**
+ * Measures the front ends in a real browser against a real server: `make figures`.
+ *
+ * Bytes and requests before and after the click, main-thread time of the launcher, the time
+ * from Enter to the message on the other side, the console with 10,000 conversations. Bytes
+ * are what Chromium says came over the wire; times are its own clock's.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const BINARY = process.env.SHOPTALK_BIN ?? "../target/release/shoptalk";
+const CONVERSATIONS = Number(process.env.CONVERSATIONS ?? 10_000);
+const MESSAGES = 100;
+const LOADS = 20;
+
+/** A shop on an origin of its own, whose page holds nothing but the tag. */
+const shop = createServer((_, answer) => {
+  answer.setHeader("content-type", "text/html");
+  answer.end(
+    `<!doctype html><html lang="en"><title>Shop</title><link rel="icon" href="data:,"><body><script async src="${url}/widget.js"></script>`,
+  );
+});
+await new Promise((ready) => shop.listen(0, "127.0.0.1", ready));
+const shopUrl = `http://127.0.0.1:${shop.address().port}/`;
+
+const dir = mkdtempSync(join(tmpdir(), "shoptalk-figures-"));
+const env = {
+  ...process.env,
+  SHOPTALK_LIMITS__ENABLED: "false",
+  SHOPTALK_SERVER__ALLOWED_ORIGINS: shopUrl.slice(0, -1),
+};
+const data = ["--data-dir", dir];
+
+async function add(password) {
+  const agent = spawn(
+    BINARY,
+    ["agent", "add", "mia", "--role", "admin", "--password-stdin", ...data],
+    {
+      stdio: ["pipe", "ignore", "inherit"],
+    },
+  );
+  agent.stdin.end(`${password}\n`);
+  await new Promise((done) => agent.once("exit", done));
+}
+
+await add("correct horse");
+const server = spawn(BINARY, ["serve", "--listen", "127.0.0.1:0", ...data], {
+  env,
+  stdio: ["ignore", "pipe", "ignore"],
+});
+const line = await new Promise((said) => server.stdout.once("data", said));
+const url = /http\S+/.exec(String(line))[0];
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+  ],
+});
+
+const rows = [];
+const row = (figure, value, goal) => rows.push({ figure, value, goal });
+const quantile = (values, q) => values.toSorted((a, b) => a - b)[Math.ceil(values.length * q) - 1];
+const post = (path, body, token) =>
+  fetch(url + path, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...(token && { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(body),
+  }).then((answer) => answer.json());
+
+async function weight() {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const wire = await context.newCDPSession(page);
+  await wire.send("Network.enable");
+  let loads = [];
+  const names = new Map();
+  wire.on("Network.requestWillBeSent", ({ requestId, request }) =>
+    names.set(requestId, request.url),
+  );
+  wire.on("Network.loadingFinished", ({ requestId, encodedDataLength }) =>
+    loads.push({ url: names.get(requestId), bytes: encodedDataLength }),
+  );
+  await page.goto(shopUrl);
+  await page.getByRole("button", { name: "Chat" }).waitFor();
+  const before = loads.filter(({ url }) => url !== shopUrl);
+  loads = [];
+  await page.getByRole("button", { name: "Chat" }).click();
+  await page.getByRole("button", { name: "Start chat" }).waitFor();
+  const bytes = (list) => list.reduce((sum, { bytes }) => sum + bytes, 0);
+  row("requests before the click", before.length, "1");
+  row("bytes before the click, headers included", bytes(before), "");
+  row("requests at the click", loads.length, "");
+  row("bytes at the click, headers included", bytes(loads), "");
+  const kept = await page.evaluate(() => localStorage.length + sessionStorage.length);
+  row("things stored before «Start chat»", kept, "0");
+  await context.close();
+}
+
+async function launcher() {
+  const times = [];
+  for (let load = 0; load < LOADS; load++) {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const wire = await context.newCDPSession(page);
+    await wire.send("Profiler.enable");
+    await wire.send("Profiler.setSamplingInterval", { interval: 100 });
+    await wire.send("Profiler.start");
+    await page.goto(shopUrl);
+    await page.getByRole("button", { name: "Chat" }).waitFor();
+    const { profile } = await wire.send("Profiler.stop");
+    const ours = new Set();
+    // What the script calls counts as the script's.
+    const visit = (node, inside) => {
+      const is = inside || node.callFrame.url.endsWith("/widget.js");
+      if (is) ours.add(node.id);
+      for (const id of node.children ?? []) visit(profile.nodes[id - 1], is);
+    };
+    const byId = new Map(profile.nodes.map((node) => [node.id, node]));
+    profile.nodes = Array.from({ length: Math.max(...byId.keys()) }, (_, i) => byId.get(i + 1));
+    visit(byId.get(1) ?? [...byId.values()][0], false);
+    const micros = profile.samples.reduce(
+      (sum, id, i) => sum + (ours.has(id) ? profile.timeDeltas[i] : 0),
+      0,
+    );
+    times.push(micros / 1_000);
+    await context.close();
+  }
+  row(
+    "main-thread time of the launcher, median of 20 loads, ms",
+    quantile(times, 0.5).toFixed(1),
+    "≤ 10",
+  );
+  row("main-thread time of the launcher, slowest, ms", quantile(times, 1).toFixed(1), "");
+}
+
+async function signedIn(context) {
+  const page = await context.newPage();
+  await page.goto(`${url}/admin/chat`);
+  await page.getByRole("textbox", { name: "Username" }).fill("mia");
+  await page.getByLabel("Password").fill("correct horse");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("Real-time connected").waitFor();
+  return page;
+}
+
+/** Stamps, on the page that shows it, when each text first stands in the log. */
+const stamp = () => {
+  window.seen = {};
+  const roots = [document, document.querySelector("shoptalk-chat")?.shadowRoot].filter(Boolean);
+  const note = () => {
+    for (const root of roots) {
+      for (const { textContent } of root.querySelectorAll("[role=log] .text")) {
+        window.seen[textContent] ??= Date.now();
+      }
+    }
+  };
+  for (const root of roots)
+    new MutationObserver(note).observe(root, { childList: true, subtree: true });
+};
+
+async function answering() {
+  const [customers, agents] = [await browser.newContext(), await browser.newContext()];
+  const customer = await customers.newPage();
+  await customer.goto(shopUrl);
+  await customer.getByRole("button", { name: "Chat" }).click();
+  await customer.getByRole("textbox", { name: "Name" }).fill("Ann");
+  await customer.getByRole("button", { name: "Start chat" }).click();
+  await customer.getByRole("textbox", { name: "Message" }).fill("Hello");
+  await customer.keyboard.press("Enter");
+  const agent = await signedIn(agents);
+  await agent.getByRole("listitem", { name: "Ann" }).click();
+  await agent.getByRole("log").getByText("Hello").waitFor();
+  for (const [from, field, to, what] of [
+    [customer, "Message", agent, "from the customer’s Enter to the console"],
+    [agent, "Reply", customer, "from the agent’s Enter to the widget"],
+  ]) {
+    await to.evaluate(stamp);
+    await from.evaluate(() => {
+      const press = () => {
+        window.pressed = Date.now();
+      };
+      addEventListener("keydown", press, { capture: true });
+    });
+    const times = [];
+    for (let i = 0; i < MESSAGES; i++) {
+      const text = `${what} ${i}`;
+      await from.getByRole("textbox", { name: field }).fill(text);
+      await from.keyboard.press("Enter");
+      const seen = await to.waitForFunction((text) => window.seen[text], text, { polling: 20 });
+      times.push((await seen.jsonValue()) - (await from.evaluate(() => window.pressed)));
+    }
+    row(`${what}, p50 of ${MESSAGES}, ms`, quantile(times, 0.5), "");
+    row(`${what}, p95, ms`, quantile(times, 0.95), "≤ 50");
+  }
+  await customers.close();
+  await agents.close();
+}
+
+async function crowd() {
+  let next = 0;
+  const fill = async () => {
+    while (next < CONVERSATIONS) {
+      const n = next++;
+      const { room, token } = await post("/api/chat/rooms/", { customer_name: `Customer ${n}` });
+      const id = crypto.randomUUID();
+      await post(
+        `/api/chat/rooms/${room.id}/messages/`,
+        { id, content: `Question number ${n}` },
+        token,
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: 32 }, fill));
+  const context = await browser.newContext();
+  await (await signedIn(context)).close();
+  const lists = [];
+  for (let load = 0; load < 5; load++) {
+    const page = await context.newPage();
+    await page.goto(`${url}/admin/chat`, { waitUntil: "commit" });
+    lists.push(
+      await page.evaluate(
+        () =>
+          new Promise((done) => {
+            const look = () =>
+              document.querySelector(".row")
+                ? done(performance.now())
+                : requestAnimationFrame(look);
+            look();
+          }),
+      ),
+    );
+    await page.close();
+  }
+  row(
+    `first list of ${CONVERSATIONS} conversations after navigation, median of 5, ms`,
+    Math.round(quantile(lists, 0.5)),
+    "≤ 300",
+  );
+  const page = await context.newPage();
+  await page.goto(`${url}/admin/chat`);
+  await page.getByRole("listitem").first().waitFor();
+  const { frames, rows: shown } = await page.evaluate(async () => {
+    const box = document.querySelector(".virtual");
+    const frames = [];
+    let last = await new Promise(requestAnimationFrame);
+    for (let i = 0; i < 240; i++) {
+      box.scrollTop += 300;
+      const now = await new Promise(requestAnimationFrame);
+      frames.push(now - last);
+      last = now;
+    }
+    return { frames, rows: document.querySelectorAll(".row").length };
+  });
+  row("a frame while scrolling the list, p50, ms", quantile(frames, 0.5).toFixed(1), "");
+  row(
+    "a frame while scrolling the list, p95, ms",
+    quantile(frames, 0.95).toFixed(1),
+    "≤ 16.7 (60 Hz)",
+  );
+  row("rows in the page meanwhile", shown, "");
+  await context.close();
+}
+
+try {
+  await weight();
+  await launcher();
+  await answering();
+  await crowd();
+  console.table(rows);
+} finally {
+  await browser.close();
+  server.kill();
+  shop.close();
+  await new Promise((done) => server.once("exit", done));
+  rmSync(dir, { recursive: true });
+}
