@@ -16,15 +16,22 @@ const HOSTILE = `
   background: yellow !important;
   visibility: hidden !important;
   float: left !important;
+}
+/* Not on the page itself: what turns or fades a page turns and fades all that is in it. */
+body * {
   transform: rotate(5deg) !important;
   opacity: 0.2 !important;
-  direction: rtl !important;
+  filter: blur(3px) !important;
+  clip-path: inset(50%) !important;
+  contain: strict !important;
+  zoom: 3 !important;
+  pointer-events: none !important;
+  user-select: none !important;
 }
 div, button, input, textarea, form, span, shoptalk-chat { display: none !important; }
 button { width: 1px !important; height: 1px !important; border: 20px solid !important; }
 :focus { outline: none !important; }
-html { font-size: 40px !important; filter: none; }
-body { zoom: 1; }
+html { font-size: 40px !important; }
 `;
 
 /** What one sees of the chat: place, size and the styles that a page could spoil. */
@@ -74,10 +81,12 @@ it("looks and works the same on a page whose style sheet spoils everything", asy
 
 it("leaves the page’s own elements, globals and style alone", async () => {
   const world = await World.start({ page: { body: "<button>Chat</button><p>Text</p>" } });
-  const person = await world.person();
-  const page = await person.tab(`${world.shop.origin}`);
+  const person = await world.person({ badNetwork: true });
+  const page = await person.tab(world.shop.origin);
   await page.locator("shoptalk-chat").waitFor({ state: "attached" });
-  const bare = await person.tab("about:blank");
+  const bare = await person.tab();
+  await bare.route("**/widget.js", (route) => route.abort());
+  await bare.goto(world.shop.origin);
   const globals = () => Object.keys(window);
   const before = new Set(await bare.evaluate(globals));
   const added = (await page.evaluate(globals)).filter((name) => !before.has(name));

@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { beforeAll, expect, it } from "vitest";
-import { eventually } from "./browser";
+import { eventually, typesUntil } from "./browser";
 import { PAYLOADS } from "./payloads";
 import { PASSWORD, World } from "./world";
 
@@ -33,12 +33,18 @@ async function isHarmless(page: Page, area: string) {
   }
 }
 
-/** Waits until an area's text has each of the payloads as it was written. */
-const shows = (page: Page, area: string, texts: readonly string[]) =>
+/** Waits until the log, scrolled up to its beginning, has each of the texts as it was written. */
+const shows = (page: Page, texts: readonly string[]) =>
   eventually(async () => {
-    const shown = await page.locator(area).evaluateAll((all) => all.map((e) => e.textContent));
-    return texts.filter((text) => !shown.some((content) => content?.includes(text)));
+    const shown = await page.getByRole("log").evaluate((log) => {
+      log.scrollTop = 0;
+      return log.textContent ?? "";
+    });
+    return texts.filter((text) => !shown.includes(text));
   }).toEqual([]);
+
+/** Every third, where all would take long and go the same way through the code. */
+const some = <T>(all: readonly T[]) => all.filter((_, index) => index % 3 === 2);
 
 const UNLIMITED = { SHOPTALK_LIMITS__ENABLED: "false" };
 
@@ -59,16 +65,16 @@ it("what people write is text, on both sides, whoever writes it", async () => {
   await agent.page.keyboard.press("Escape");
 
   await customer.open();
-  await customer.begin({ name: evil, email: `"<img/src=x/onerror=window.__xss=1>"@example.com` });
+  await customer.begin({ name: evil, email: "'{{__xss=1}}`*`@example.com" });
   for (const text of PAYLOADS) await customer.says(text);
-  await shows(customer.page, "[role=log]", PAYLOADS);
+  await shows(customer.page, PAYLOADS);
   await agent.opens(evil);
-  await shows(agent.page, "[role=log]", PAYLOADS);
+  await isHarmless(agent.page, ".desk");
+  await shows(agent.page, PAYLOADS);
   await isHarmless(agent.page, ".desk");
 
   for (const text of PAYLOADS) await agent.says(text);
-  await agent.reply.pressSequentially("x");
-  await customer.dialog.getByText(`${evil} is typing…`).waitFor();
+  await typesUntil(agent.reply, customer.dialog.getByText(`${evil} is typing…`));
   await eventually(() =>
     customer.log
       .locator(".line.admin")
@@ -80,7 +86,7 @@ it("what people write is text, on both sides, whoever writes it", async () => {
   // The same after a reload, when all of it comes from the server.
   await customer.page.reload();
   await customer.open();
-  await shows(customer.page, "[role=log]", PAYLOADS);
+  await shows(customer.page, PAYLOADS);
   await isHarmless(customer.page, "[role=dialog]");
   expect(world.shop.reports).toEqual([]);
 });
@@ -111,7 +117,10 @@ it("customers’ details, list, search and notifications are text", async () => 
   const post = async (path: string, body: object, token = "") => {
     const answer = await fetch(`${world.server.origin}/api/chat/${path}`, {
       method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+      headers: {
+        "content-type": "application/json",
+        ...(token && { authorization: `Bearer ${token}` }),
+      },
       body: JSON.stringify(body),
     });
     return { status: answer.status, ...(await answer.json()) };
@@ -132,14 +141,19 @@ it("customers’ details, list, search and notifications are text", async () => 
   }
 
   const { page } = agent;
-  const last = asName(PAYLOADS.at(-1) ?? "");
   await eventually(() => page.evaluate(() => window.notified)).toContainEqual(
     expect.stringContaining("<img src=x onerror=window.__xss=1>"),
   );
-  await agent.item(last).waitFor();
-  await isHarmless(page, ".desk");
-  // Each conversation, with its details and its place in the list.
-  for (const text of PAYLOADS) {
+  // Who waits longest comes first; only the rows in sight exist.
+  const rows = agent.list.locator("..");
+  for (let index = 0; index < PAYLOADS.length; index += 5) {
+    await rows.evaluate((box, top) => {
+      box.scrollTop = top;
+    }, index * 76);
+    await agent.item(asName(PAYLOADS[index]!).trim()).waitFor();
+    await isHarmless(page, ".desk");
+  }
+  for (const text of some(PAYLOADS)) {
     await agent.search.fill(text);
     await isHarmless(page, ".desk");
   }
@@ -148,14 +162,15 @@ it("customers’ details, list, search and notifications are text", async () => 
   await isHarmless(page, ".desk");
   await agent.search.fill("");
   await page.keyboard.press("Escape");
-  const rows = await page.evaluate(async () => {
+  // Each conversation, with its details.
+  const rooms = await page.evaluate(async () => {
     const answer = await fetch("/api/admin/rooms/?limit=200");
     const { results } = (await answer.json()) as { results: { id: string; page_url: string }[] };
     return results.map(({ id, page_url }) => ({ id, page_url }));
   });
-  expect(rows).toHaveLength(PAYLOADS.length);
+  expect(rooms).toHaveLength(PAYLOADS.length);
   const details = page.getByRole("complementary", { name: "Customer" });
-  for (const { id, page_url } of rows) {
+  for (const { id, page_url } of some(rooms)) {
     await page.evaluate((hash) => {
       location.hash = hash;
     }, `room=${id}`);
