@@ -69,7 +69,7 @@ async function views(size, colorScheme) {
 
   await customer.goto(url);
   await shoot(customer, `shop-${name}`, isFront && "shop");
-  await customer.getByRole("button", { name: "Chat" }).click();
+  await customer.getByRole("button", { name: "Chat", exact: true }).click();
   await shoot(customer, `widget-form-${name}`);
   await customer.getByRole("textbox", { name: "Name" }).fill("Ann Carter");
   await customer.getByRole("textbox", { name: "Email" }).fill("ann@example.com");
