@@ -1,5 +1,7 @@
-//! A small shop to try things in: an agent whose password everybody knows, and a
-//! few conversations as they happen.
+//! A small shop to try things in: an agent whose password everybody knows, and
+//! conversations as they happen, from last week's to those that wait.
+
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -38,10 +40,16 @@ struct Story {
     email: Option<&'static str>,
     phone: Option<&'static str>,
     page: &'static str,
+    /// When the last line was written.
+    minutes_ago: u64,
     /// Whether the agents have read to the end.
     read: bool,
     lines: &'static [Line],
 }
+
+const DAY: u64 = 24 * 60;
+/// Minutes between a line and the next, by turns: people read, type and are called away.
+const PAUSES: [u64; 4] = [1, 3, 2, 5];
 
 /// The oldest first, so that those who wait stand in their order.
 const STORIES: &[Story] = &[
@@ -50,6 +58,7 @@ const STORIES: &[Story] = &[
         email: Some("tomas.herrera@example.com"),
         phone: None,
         page: "https://shop.example/orders/10482",
+        minutes_ago: 8 * DAY + 95,
         read: true,
         lines: &[
             Customer(
@@ -66,10 +75,133 @@ const STORIES: &[Story] = &[
         ],
     },
     Story {
+        name: Some("Hannah Whitfield"),
+        email: Some("hannah.whitfield@example.co.uk"),
+        phone: None,
+        page: "https://shop.example/products/cooks-knife",
+        minutes_ago: 6 * DAY + 310,
+        read: true,
+        lines: &[
+            Customer("Is the cook's knife all right for a left-hander?"),
+            Agent("Yes. It is ground the same on both sides, and the handle is straight."),
+            Customer("Wonderful, most are not."),
+            Agent("I am left-handed myself. 😊"),
+            Closed,
+        ],
+    },
+    Story {
+        name: Some("Giulia Conti"),
+        email: Some("giulia.conti@example.it"),
+        phone: None,
+        page: "https://shop.example/checkout",
+        minutes_ago: 5 * DAY + 40,
+        read: true,
+        lines: &[
+            Customer("The checkout says that my postcode is wrong: 00184, Roma."),
+            Agent("It should take that one. Do you have a blank before or after it?"),
+            Customer("Ah. Yes. It came along when I pasted it. 🤦"),
+            Agent("It happens to the best of us. Is it through now?"),
+            Customer("It is, thank you!"),
+            Closed,
+        ],
+    },
+    Story {
+        name: Some("Samuel Okafor"),
+        email: Some("s.okafor@example.com"),
+        phone: Some("+44 161 496 0345"),
+        page: "https://shop.example/orders/10455",
+        minutes_ago: 4 * DAY + 205,
+        read: true,
+        lines: &[
+            Customer("I need an invoice with my company's name on it for order 10455."),
+            Agent("Of course. Which name and address should it have?"),
+            Customer("Okafor Catering Ltd\n18 Mill Lane\nManchester M4 6AX"),
+            Agent("It is in your mail. The order number stands on it, too."),
+            Closed,
+        ],
+    },
+    Story {
+        name: Some("Ingrid Solberg"),
+        email: Some("ingrid.solberg@example.no"),
+        phone: None,
+        page: "https://shop.example/products/mixing-bowls",
+        minutes_ago: 3 * DAY + 20,
+        read: true,
+        lines: &[
+            Customer("Can the enamel bowls go into the oven?"),
+            Agent("Up to 250 °C, without their lids. Not into the microwave, though."),
+            Customer("Clear, thanks. I take two sets."),
+            Closed,
+        ],
+    },
+    Story {
+        name: Some("Marc Dubois"),
+        email: Some("marc.dubois@example.com"),
+        phone: None,
+        page: "https://shop.example/checkout",
+        minutes_ago: 2 * DAY + 130,
+        read: true,
+        lines: &[
+            Customer("Bonjour, can you ship to Réunion?"),
+            Agent(
+                "Bonjour Marc! Yes, it takes about ten days. The checkout shows the price once you enter the postcode.",
+            ),
+        ],
+    },
+    Story {
+        name: Some("Wei Zhang"),
+        email: Some("wei.zhang@example.com"),
+        phone: None,
+        page: "https://shop.example/care/cast-iron",
+        minutes_ago: DAY + 600,
+        read: true,
+        lines: &[
+            Customer("My pan has orange spots after the dishwasher. Is it ruined?"),
+            Agent(
+                "Not at all, that is only rust on the surface. Rub it off with salt and a little oil, then leave the pan in the oven at 200 °C for an hour.",
+            ),
+            Agent("There are pictures here: https://shop.example/care/cast-iron"),
+            Customer("It worked! Looks better than before."),
+            Agent("Lovely. And from now on by hand, please. 😉"),
+            Closed,
+        ],
+    },
+    Story {
+        name: Some("Lena Vogt"),
+        email: Some("lena.vogt@example.net"),
+        phone: None,
+        page: "https://shop.example/returns",
+        minutes_ago: DAY + 75,
+        read: true,
+        lines: &[
+            Customer("I would like to send back two of the four cups. How do I get the label?"),
+            Agent("I have just sent the label to lena.vogt@example.net. You have 30 days."),
+            Customer("Got it. Will I get the postage back too?"),
+            Agent("If you keep the other two, we refund the two cups and half of the postage."),
+            Customer("That is fair, thank you."),
+            Agent("You are welcome, Lena."),
+        ],
+    },
+    Story {
+        name: None,
+        email: None,
+        phone: None,
+        page: "https://shop.example/",
+        minutes_ago: 22 * 60,
+        read: true,
+        lines: &[
+            Customer("are you open on saturday"),
+            Agent("The shop is, from 10 to 14. The chat rests until Monday."),
+            Customer("ok thx"),
+            Closed,
+        ],
+    },
+    Story {
         name: Some("Priya Nair"),
         email: Some("priya@example.org"),
         phone: Some("+44 20 7946 0958"),
         page: "https://shop.example/products/blue-kettle",
+        minutes_ago: 5 * 60 + 12,
         read: true,
         lines: &[
             Customer("Does the blue kettle work on an induction hob?"),
@@ -81,45 +213,67 @@ const STORIES: &[Story] = &[
         ],
     },
     Story {
-        name: Some("Lena Vogt"),
-        email: Some("lena.vogt@example.net"),
+        name: Some("Oskar Nowak"),
+        email: Some("oskar.nowak@example.pl"),
         phone: None,
-        page: "https://shop.example/returns",
+        page: "https://shop.example/products/pepper-mill",
+        minutes_ago: 4 * 60 + 33,
         read: true,
         lines: &[
-            Customer("I would like to send back two of the four cups. How do I get the label?"),
-            Agent("I have just sent the label to lena.vogt@example.net. You have 30 days."),
-            Customer("Got it. Will I get the postage back too?"),
-            Agent("If you keep the other two, we refund the two cups and half of the postage."),
-            Customer("That is fair, thank you."),
+            Customer("Do you have the screw on top of the pepper mill as a spare part?"),
+            Agent("We do, it costs 3 €. Shall I put one into an envelope for you?"),
+            Customer("Please. My address is the same as in order 9981."),
+            Agent("It goes out this afternoon."),
         ],
     },
     Story {
-        name: Some("Marc Dubois"),
-        email: Some("marc.dubois@example.com"),
-        phone: None,
-        page: "https://shop.example/checkout",
-        read: true,
-        lines: &[
-            Customer("Bonjour, can you ship to Réunion?"),
-            Agent(
-                "Bonjour Marc! Yes, it takes about ten days. The checkout shows the price once you enter the postcode.",
-            ),
-        ],
-    },
-    Story {
-        name: None,
-        email: None,
+        name: Some("Chloé Martin"),
+        email: Some("chloe.martin@example.fr"),
         phone: None,
         page: "https://shop.example/products/linen-apron",
-        read: false,
-        lines: &[Customer("Is the linen apron coming back in green?")],
+        minutes_ago: 3 * 60 + 5,
+        read: true,
+        lines: &[
+            Customer("How long are the apron's strings? I like to tie them in front."),
+            Agent("Each is 95 cm, that goes around twice on most of us."),
+            Customer("Then I take the sand one. Merci !"),
+            Agent("Avec plaisir !"),
+        ],
+    },
+    Story {
+        name: Some("Ben Carter"),
+        email: Some("ben.carter@example.com"),
+        phone: None,
+        page: "https://shop.example/orders/10520",
+        minutes_ago: 2 * 60 + 18,
+        read: true,
+        lines: &[
+            Customer("Can I still change the colour of the cups in order 10520?"),
+            Agent("Just in time, it is not packed yet. Which ones would you like?"),
+            Customer("All four in oat instead of sage, please."),
+            Agent("Changed. You get a new confirmation in a minute."),
+        ],
+    },
+    Story {
+        name: Some("Yuki Tanaka"),
+        email: Some("yuki.tanaka@example.jp"),
+        phone: None,
+        page: "https://shop.example/products/oak-serving-board",
+        minutes_ago: 74,
+        read: true,
+        lines: &[
+            Customer("Could you engrave a name on the board? 田中"),
+            Agent("We can, up to twelve characters, also these. It adds four days and 9 €."),
+            Customer("I will ask my husband and come back."),
+            Agent("Take your time, this conversation stays open."),
+        ],
     },
     Story {
         name: Some("Aisha Bello"),
         email: Some("aisha.bello@example.com"),
         phone: Some("+49 30 901820"),
         page: "https://shop.example/orders/10511",
+        minutes_ago: 41,
         read: false,
         lines: &[
             Customer("Hello, my order 10511 says «delivered», but there is nothing here."),
@@ -129,10 +283,57 @@ const STORIES: &[Story] = &[
         ],
     },
     Story {
+        name: Some("Dimitris Pappas"),
+        email: Some("d.pappas@example.gr"),
+        phone: None,
+        page: "https://shop.example/wholesale",
+        minutes_ago: 26,
+        read: true,
+        lines: &[Customer(
+            "We run a small hotel and would need forty of the stoneware cups by March. Is that possible at all, and is there a price for that many?",
+        )],
+    },
+    Story {
+        name: None,
+        email: None,
+        phone: None,
+        page: "https://shop.example/products/linen-apron",
+        minutes_ago: 17,
+        read: false,
+        lines: &[Customer("Is the linen apron coming back in green?")],
+    },
+    Story {
+        name: Some("Fatima Zahra"),
+        email: Some("fatima@example.org"),
+        phone: None,
+        page: "https://shop.example/checkout",
+        minutes_ago: 9,
+        read: false,
+        lines: &[
+            Customer("My voucher AUTUMN10 is not accepted."),
+            Customer("It says «already used», but I have not used it."),
+            Customer("The order is 58 €, it should be enough for it, should it not?"),
+        ],
+    },
+    Story {
+        name: Some("Rosa Lindgren"),
+        email: Some("rosa.lindgren@example.se"),
+        phone: None,
+        page: "https://shop.example/products/blue-kettle",
+        minutes_ago: 5,
+        read: false,
+        lines: &[
+            Customer("Is the kettle in stock in the shop today? I could come by at four."),
+            Agent("Two are left. Shall I put one aside for you?"),
+            Customer("Yes please! Rosa, at four."),
+        ],
+    },
+    Story {
         name: Some("Jonas Lindqvist"),
         email: Some("jonas@example.se"),
         phone: None,
         page: "https://shop.example/products/cast-iron-pan-28",
+        minutes_ago: 2,
         read: false,
         lines: &[
             Customer("Quick question before I order:"),
@@ -155,11 +356,17 @@ pub async fn fill(store: &Store) -> Result<(), FillError> {
         role: Role::Admin,
         password_hash: hash_password(PASSWORD)?,
     };
+    set_clock(store, 60 * DAY);
     store.add_agent(agent, Actor::CommandLine).await?;
     for story in STORIES {
         tell(store, story).await?;
     }
+    set_clock(store, 0);
     Ok(())
+}
+
+fn set_clock(store: &Store, minutes_ago: u64) {
+    store.set_clock_back(Duration::from_secs(60 * minutes_ago));
 }
 
 async fn tell(store: &Store, story: &Story) -> Result<(), WriteError> {
@@ -169,6 +376,9 @@ async fn tell(store: &Store, story: &Story) -> Result<(), WriteError> {
         phone: story.phone.map(str::to_owned),
         page_url: Some(story.page.to_owned()),
     };
+    let mut ago = story.minutes_ago;
+    ago += PAUSES.iter().cycle().take(story.lines.len()).sum::<u64>();
+    set_clock(store, ago);
     let fresh_token = hash_token(&new_token(TokenKind::Visitor));
     let opened = store
         .open_room(OpenRoom {
@@ -179,56 +389,30 @@ async fn tell(store: &Store, story: &Story) -> Result<(), WriteError> {
         })
         .await?;
     let room_id = opened.record.room.id;
-    let mut seq = 0;
-    for line in story.lines {
+    let (mut seq, mut answered) = (0, 0);
+    for (line, pause) in story.lines.iter().zip(PAUSES.iter().cycle()) {
+        ago -= pause;
+        set_clock(store, ago);
         seq += 1;
-        match line {
-            Customer(content) => post(store, room_id, Sender::Customer, content).await?,
+        let op = match line {
+            Customer(content) => draft(Sender::Customer, content),
             Agent(content) => {
-                // Whoever answers has read the question, and is read in turn.
-                write(
-                    store,
-                    room_id,
-                    RoomOp::MarkRead {
-                        side: Side::Admin,
-                        seq: seq - 1,
-                    },
-                )
-                .await?;
-                post(store, room_id, mia(), content).await?;
-                write(
-                    store,
-                    room_id,
-                    RoomOp::MarkRead {
-                        side: Side::Customer,
-                        seq,
-                    },
-                )
-                .await?;
+                answered = seq;
+                draft(mia(), content)
             }
-            Closed => {
-                write(
-                    store,
-                    room_id,
-                    RoomOp::SetStatus {
-                        status: Status::Closed,
-                        by: mia(),
-                    },
-                )
-                .await?
-            }
-        }
-    }
-    if story.read {
-        write(
-            store,
-            room_id,
-            RoomOp::MarkRead {
-                side: Side::Admin,
-                seq,
+            Closed => RoomOp::SetStatus {
+                status: Status::Closed,
+                by: mia(),
             },
-        )
-        .await?;
+        };
+        write(store, room_id, op).await?;
+    }
+    // Whoever answers has read the question, and is read in turn.
+    let agents_read = if story.read { seq } else { answered };
+    for (side, seq) in [(Side::Admin, agents_read), (Side::Customer, answered)] {
+        if seq > 0 {
+            write(store, room_id, RoomOp::MarkRead { side, seq }).await?;
+        }
     }
     Ok(())
 }
@@ -239,18 +423,12 @@ fn mia() -> Sender {
     }
 }
 
-async fn post(
-    store: &Store,
-    room_id: RoomId,
-    sender: Sender,
-    content: &str,
-) -> Result<(), WriteError> {
-    let draft = Draft {
+fn draft(sender: Sender, content: &str) -> RoomOp {
+    RoomOp::Post(Draft {
         id: uuid::Uuid::now_v7(),
         sender,
         content: content.to_owned(),
-    };
-    write(store, room_id, RoomOp::Post(draft)).await
+    })
 }
 
 /// No room is live yet, so the store is asked directly.

@@ -92,10 +92,10 @@ async function weight() {
     loads.push({ url: names.get(requestId), bytes: encodedDataLength }),
   );
   await page.goto(shopUrl);
-  await page.getByRole("button", { name: "Chat" }).waitFor();
+  await page.getByRole("button", { name: "Chat", exact: true }).waitFor();
   const before = loads.filter(({ url }) => url !== shopUrl);
   loads = [];
-  await page.getByRole("button", { name: "Chat" }).click();
+  await page.getByRole("button", { name: "Chat", exact: true }).click();
   await page.getByRole("button", { name: "Start chat" }).waitFor();
   const bytes = (list) => list.reduce((sum, { bytes }) => sum + bytes, 0);
   row("requests before the click", before.length, "1");
@@ -117,7 +117,7 @@ async function launcher() {
     await wire.send("Profiler.setSamplingInterval", { interval: 100 });
     await wire.send("Profiler.start");
     await page.goto(shopUrl);
-    await page.getByRole("button", { name: "Chat" }).waitFor();
+    await page.getByRole("button", { name: "Chat", exact: true }).waitFor();
     const { profile } = await wire.send("Profiler.stop");
     const ours = new Set();
     // What the script calls counts as the script's.
@@ -173,7 +173,7 @@ async function answering() {
   const [customers, agents] = [await browser.newContext(), await browser.newContext()];
   const customer = await customers.newPage();
   await customer.goto(shopUrl);
-  await customer.getByRole("button", { name: "Chat" }).click();
+  await customer.getByRole("button", { name: "Chat", exact: true }).click();
   await customer.getByRole("textbox", { name: "Name" }).fill("Ann");
   await customer.getByRole("button", { name: "Start chat" }).click();
   await customer.getByRole("textbox", { name: "Message" }).fill("Hello");

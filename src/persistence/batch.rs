@@ -1,4 +1,5 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 
 use rusqlite::Connection;
 
@@ -17,8 +18,7 @@ pub(super) struct Committer {
     pub(super) conn: Option<Connection>,
     /// Whether this process holds the directory's lock.
     pub(super) exclusive: bool,
-    /// What tests reach in with.
-    #[cfg(test)]
+    /// The clock's setting, and what tests reach in with.
     pub(super) shared: std::sync::Arc<super::writer::Shared>,
 }
 
@@ -82,6 +82,11 @@ impl Committer {
         }
     }
 
+    /// What the writes of this moment are dated with.
+    fn now(&self) -> Timestamp {
+        Timestamp(Timestamp::now().as_millis() - self.shared.clock_back_ms.load(Ordering::Relaxed))
+    }
+
     fn attempt(&self, conn: &Connection, items: &mut [Box<dyn Work>]) -> Result<State, Failed> {
         let sql = |sql: &str| {
             conn.prepare_cached(sql)
@@ -94,12 +99,12 @@ impl Committer {
         let mut tx = Tx {
             conn,
             state: before,
-            now: Timestamp::now(),
+            now: self.now(),
         };
         for item in items {
             sql("SAVEPOINT item")?;
             let saved = tx.state;
-            tx.now = Timestamp::now();
+            tx.now = self.now();
             // A panic in one item must not take the others, nor the thread.
             match catch_unwind(AssertUnwindSafe(|| item.run(&mut tx))) {
                 Ok(Ok(())) => {}

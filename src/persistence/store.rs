@@ -1,7 +1,8 @@
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
@@ -87,6 +88,7 @@ impl Store {
             head: watch::Sender::new(state.head()),
             life: watch::Sender::new(Life::Running),
             damage: std::sync::OnceLock::new(),
+            clock_back_ms: AtomicI64::new(0),
             metrics: std::sync::OnceLock::new(),
             #[cfg(test)]
             hooks: super::hooks::Hooks::default(),
@@ -99,7 +101,6 @@ impl Store {
                 connector,
                 conn: Some(conn),
                 exclusive: options.exclusive,
-                #[cfg(test)]
                 shared: Arc::clone(&shared),
             },
             batch_items: options.batch_items,
@@ -123,6 +124,14 @@ impl Store {
                 thread: Some(thread),
             }),
         })
+    }
+
+    /// Dates what is written from now on by a clock that stands back by this. It fills a demo
+    /// with a past; nothing is ordered by the clock.
+    pub fn set_clock_back(&self, by: Duration) {
+        let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        let clock = &self.inner.shared.clock_back_ms;
+        clock.store(by_ms, Ordering::Relaxed);
     }
 
     /// Measures commits with these from now on. The first call counts.

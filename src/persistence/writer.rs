@@ -1,4 +1,5 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicI64;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -41,6 +42,8 @@ pub(super) struct Shared {
     pub(super) life: watch::Sender<Life>,
     /// Why writes are refused for good.
     pub(super) damage: OnceLock<String>,
+    /// By how much the dates of what is written stand back.
+    pub(super) clock_back_ms: AtomicI64,
     /// What to measure with, once there is something.
     pub(super) metrics: OnceLock<StoreMetrics>,
     /// What tests reach in with.

@@ -1,6 +1,6 @@
 use rustix::process::Signal;
 
-use crate::common::{json, results};
+use crate::common::{Answer, Rest, json, results};
 use crate::process::Place;
 
 #[tokio::test]
@@ -29,7 +29,12 @@ async fn a_demo_has_an_agent_and_conversations_and_leaves_nothing() {
             .rest()
             .bearer(session["token"].as_str().expect("a token"));
         let list = rest.get("/api/admin/rooms/").await.is(200);
-        assert!(results(&list).len() >= 3, "{list}");
+        assert!(results(&list).len() >= 15, "{list}");
+        let days: std::collections::BTreeSet<_> = results(&list)
+            .iter()
+            .map(|summary| summary["last_message_at"].as_str().expect("a time")[..10].to_owned())
+            .collect();
+        assert!(days.len() > 4, "they happened over a week: {days:?}");
         for status in ["waiting", "active", "closed"] {
             assert!(
                 results(&list)
@@ -50,4 +55,44 @@ async fn a_demo_has_an_agent_and_conversations_and_leaves_nothing() {
             "{lines:?}"
         );
     }
+}
+
+#[cfg(feature = "front-ends")]
+#[tokio::test]
+async fn the_shop_embeds_the_widget_without_inline_code() {
+    let place = Place::new();
+    let mut running = place.start(&["demo", "--listen", "127.0.0.1:0"]).await;
+    let shop = running.rest().get("/").await;
+    assert!(shop.text.contains("src=\"/widget.js\""), "{}", shop.text);
+    assert!(shop.text.contains("admin123"));
+    let policy = shop.header("content-security-policy").to_owned();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+
+    // The other shop is another origin, and lets in as little as a page can.
+    let line = running.line("strict policy").await;
+    let (_, elsewhere) = line.split_once("http://").expect("an address");
+    let elsewhere = elsewhere.trim_end_matches('/').parse().expect("a port");
+    assert_ne!(elsewhere, running.addr);
+    let page = Rest::new(elsewhere).get("/").await;
+    let server = format!("http://{}", running.addr);
+    let sockets = format!("ws://{}", running.addr);
+    let policy = format!(
+        "default-src 'none'; script-src {server}; connect-src {server} {sockets}; \
+         style-src 'self'; img-src 'self'"
+    );
+    assert_eq!(page.header("content-security-policy"), policy);
+    assert!(page.text.contains(&policy), "the page shows it");
+    let tag = format!("src=\"{server}/widget.js\"");
+    assert!(page.text.contains(&tag), "{}", page.text);
+    for inline in ["<style", " style=", "<script>", " onclick="] {
+        assert!(!page.text.contains(inline) && !shop.text.contains(inline));
+    }
+    let from_there = running
+        .rest()
+        .request(reqwest::Method::POST, "/api/chat/rooms/")
+        .header("origin", format!("http://{elsewhere}"))
+        .json(&json!({}));
+    Answer::to(from_there).await.is(201);
+    running.stop().await;
 }

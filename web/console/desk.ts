@@ -165,7 +165,10 @@ export function enter(who: Agent) {
     receive: (frame) => batch(() => receive(frame)),
     changed(now) {
       state.value = now;
-      if (now === "offline") outbox?.down();
+      if (now === "offline") {
+        outbox?.down();
+        typists.value = [];
+      }
       if (now === "connected" && !trouble.value?.final) trouble.value = undefined;
     },
     stopped(code) {
