@@ -2,26 +2,37 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check types bench proof crash
+.PHONY: help run test check types bench figures screenshots proof crash
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## a shop to play with on http://127.0.0.1:8001, thrown away at the end
 	$(CARGO) run --release -- demo
 
 test: check ## formatting, lint, and every test
 	$(CARGO) test
+	cd web && npm test
+	cd web && npm run test:browser
 
 check: ## formatting and lint only
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --all-targets -- -D warnings
+	cd web && npm run check
 
 types: ## writes web/shared/protocol.ts, the wire's shapes for the front ends
 	SHOPTALK_WRITE_TYPES=1 $(CARGO) test --lib -- the_front_ends_know_the_shapes_of_the_wire
 
 bench: ## what a message costs, as ratios to the raw disk
 	$(CARGO) bench --bench first_figures
+
+figures: ## what the front ends weigh, and how fast they are in a real browser
+	$(CARGO) build --release
+	cd web && npm run size && node figures.mjs
+
+screenshots: ## the README's pictures, and all views in target/screenshots to look at
+	$(CARGO) build
+	cd web && node screenshots.mjs
 
 crash: ## the long form of the fault tests: 200 kills, 1,000 random histories
 	SHOPTALK_CRASH_KILLS=200 SHOPTALK_MODEL_CASES=1000 $(CARGO) test --test faults -- --nocapture crash model

@@ -37,12 +37,6 @@ export async function askToNotify() {
   permission.value = await Notification.requestPermission();
 }
 
-/** A customer wrote and nobody looks at it: whether to ring. */
-export function rings(before: Summary | undefined, now: Summary, looking: string | undefined) {
-  if (now.last_message?.sender_type !== "customer" || looking === now.id) return false;
-  return !now.blocked && now.unread_count > (before?.unread_count ?? 0);
-}
-
 /** Rings in every way that is switched on. */
 export function ring(title: string, body: string, open: () => void) {
   const { sound, notify } = settings.value;

@@ -17,9 +17,9 @@ import type {
   Room,
   Summary,
 } from "../shared/protocol";
-import { ringFor, rings } from "./alerts";
+import { ringFor } from "./alerts";
 import { call, inWords, Refused } from "./api";
-import { type Filter, Lobby } from "./lobby";
+import { type Filter, Lobby, rings } from "./lobby";
 
 /** Who is signed in; undefined until known, null for nobody. */
 export const agent = signal<Agent | null | undefined>(undefined);
@@ -165,7 +165,10 @@ export function enter(who: Agent) {
     receive: (frame) => batch(() => receive(frame)),
     changed(now) {
       state.value = now;
-      if (now === "offline") outbox?.down();
+      if (now === "offline") {
+        outbox?.down();
+        typists.value = [];
+      }
       if (now === "connected" && !trouble.value?.final) trouble.value = undefined;
     },
     stopped(code) {
@@ -236,6 +239,7 @@ function receive(frame: AgentServerFrame) {
       trouble.value = { words: "The server is restarting.", final: false };
       break;
     case "ack": {
+      if (!trouble.value?.final) trouble.value = undefined;
       const log = logs.get(frame.room_id);
       // In an open conversation the message itself takes it out, so that nothing flickers.
       if (frame.room_id !== selected.value || (log && frame.seq <= log.last)) {

@@ -81,3 +81,9 @@ export function nameOf({
 }: Pick<Summary, "customer_name" | "customer_email">) {
   return customer_name || customer_email || "Visitor";
 }
+
+/** A customer wrote and nobody looks at it: whether to ring. */
+export function rings(before: Summary | undefined, now: Summary, looking: string | undefined) {
+  if (now.last_message?.sender_type !== "customer" || looking === now.id) return false;
+  return !now.blocked && now.unread_count > (before?.unread_count ?? 0);
+}

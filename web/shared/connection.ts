@@ -196,7 +196,6 @@ export class Connection<In extends { type: string }, Out> {
         ? this.#probedAt + PROBE_MS - this.#heardAt
         : this.#pingMs + SILENCE_MS;
     if (silence >= allowed) return this.#lose(0);
-    if (this.#welcomed && this.#o.clock.now() - this.#welcomedAt >= STEADY_MS) this.#losses = 0;
     this.#cancel();
     const due = overdueAfter(this.#pingMs);
     const next = silence < due ? Math.min(allowed, due) : allowed;

@@ -364,6 +364,16 @@ describe("tabs", () => {
     expect(here.texts).toEqual(["from there"]);
   });
 
+  it("wait once for all that a closed tab left", () => {
+    const [here, there] = [tab(), tab()];
+    here.outbox.up();
+    for (const text of ["1", "2", "3"]) there.outbox.add("room", text);
+    clock.pass(5_000);
+    here.outbox.acked(here.sent[0]!.id);
+    here.outbox.acked(here.sent[1]!.id);
+    expect(here.texts).toEqual(["1", "2", "3"]);
+  });
+
   it("see each other's messages come and go", () => {
     const [here, there] = [tab(), tab()];
     const id = there.outbox.add("room", "from there");

@@ -181,13 +181,11 @@ export class Outbox {
     const passed = new Set<string>();
     for (const item of items) {
       const { id, room } = item;
+      const seen = this.#foreign.get(id) ?? now;
+      if (!this.#own.has(id)) this.#foreign.set(id, seen);
       if (!room || item.refused || passed.has(room) || this.#flying.has(room)) continue;
       let until = this.#resting.get(room)?.until ?? 0;
-      if (!this.#own.has(id)) {
-        const seen = this.#foreign.get(id) ?? now;
-        this.#foreign.set(id, seen);
-        until = Math.max(until, seen + FOREIGN_MS);
-      }
+      if (!this.#own.has(id)) until = Math.max(until, seen + FOREIGN_MS);
       // Nobody overtakes in one room.
       passed.add(room);
       if (until > now) wake = Math.min(wake, until);

@@ -62,7 +62,10 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
     probe: () => ({ type: "history", before: 1, limit: 1 }),
     receive,
     changed(state) {
-      if (state === "offline") outbox.down();
+      if (state === "offline") {
+        outbox.down();
+        talk.typist = undefined;
+      }
       shell.emit("state", state);
       changed();
     },

@@ -2,6 +2,7 @@ import { signal, useSignalEffect } from "@preact/signals";
 import { Fragment } from "preact";
 import { useEffect } from "preact/hooks";
 import { muted } from "../alerts";
+import type { Command } from "../commands";
 import {
   agent,
   filter,
@@ -21,7 +22,7 @@ import { Conversation, detailsOpen } from "./conversation";
 import { Conversations, listed, query } from "./conversations";
 import { Details } from "./details";
 import { Dialog } from "./dialog";
-import { type Command, Palette } from "./palette";
+import { Palette } from "./palette";
 import { Profile } from "./profile";
 import { SignIn } from "./sign-in";
 import { Status, Trouble } from "./status";

@@ -105,7 +105,7 @@ export function Conversation({ back }: { back: () => void }) {
 function Messages() {
   const box = useRef<HTMLDivElement>(null);
   /** Distance from the bottom before the last change, and what was first and last then. */
-  const before = useRef({ height: 0, first: 0, atEnd: true });
+  const before = useRef({ height: 0, first: 0, last: 0, atEnd: true });
   const fresh = useRef(signal(0)).current;
   const all = messages.value;
   const items = unsent.value;
@@ -133,7 +133,7 @@ function Messages() {
     const nowFirst = all[0]?.seq ?? 0;
     if (first && nowFirst < first) log.scrollTop += log.scrollHeight - height;
     else if (wasAtEnd && !target.value) toEnd();
-    before.current = { height: log.scrollHeight, first: nowFirst, atEnd: atEnd() };
+    Object.assign(before.current, { height: log.scrollHeight, first: nowFirst });
     seen();
   }, [all, items]);
   useLayoutEffect(() => {
@@ -154,9 +154,12 @@ function Messages() {
     };
   }, []);
   useSignalEffect(() => {
-    // Read marks and arrivals while the end is out of sight.
-    const newest = messages.value.at(-1);
-    if (newest && !before.current.atEnd && newest.sender_type === "customer") fresh.value++;
+    // What arrives while the end is out of sight.
+    const seq = messages.value.at(-1)?.seq ?? 0;
+    if (before.current.last && !before.current.atEnd) {
+      fresh.value = fresh.peek() + Math.max(0, seq - before.current.last);
+    }
+    before.current.last = seq;
   });
   let day = "";
   let last: Message | undefined;

@@ -79,6 +79,11 @@ export function Conversations() {
           onInput={(event) => {
             query.value = event.currentTarget.value;
           }}
+          onKeyDown={(event) => {
+            if (event.key !== "ArrowDown" && event.key !== "Enter") return;
+            event.preventDefault();
+            document.querySelector<HTMLElement>(".row")?.focus();
+          }}
         />
       </div>
       {query.value.trim() ? (

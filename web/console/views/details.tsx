@@ -48,7 +48,10 @@ export function Details() {
           <Icon name="close" />
         </button>
       </header>
-      <form key={`${id} ${about.updated_at.length}`} onSubmit={save}>
+      <form
+        key={[id, about.customer_name, about.customer_email, about.customer_phone].join()}
+        onSubmit={save}
+      >
         <Field
           label="Customer’s name"
           name="customer_name"

@@ -1,20 +1,8 @@
 import { useSignal } from "@preact/signals";
+import { type Command, matching } from "../commands";
 import { conversations, open } from "../desk";
 import { nameOf } from "../lobby";
 import { Dialog } from "./dialog";
-
-/** Something that can be done from the palette, and by which key otherwise. */
-export interface Command {
-  name: string;
-  key?: string;
-  run: () => void;
-}
-
-/** The entries in which every word occurs; nothing asked is everything. */
-export function matching<T extends { name: string }>(entries: readonly T[], asked: string): T[] {
-  const words = asked.toLowerCase().split(/\s+/).filter(Boolean);
-  return entries.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)));
-}
 
 const MOST = 12;
 
@@ -39,6 +27,8 @@ export function Palette({ commands, close }: { commands: readonly Command[]; clo
     <Dialog title="Commands" close={close} className="palette">
       <input
         type="text"
+        // biome-ignore lint/a11y/noAutofocus: the dialog is there to be typed into.
+        autofocus
         role="combobox"
         aria-label="Command or conversation"
         aria-expanded="true"

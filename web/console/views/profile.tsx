@@ -100,6 +100,13 @@ export function Profile({ close }: { close: () => void }) {
             save(event, "The password is changed; your other sessions have ended.")
           }
         >
+          <input
+            type="text"
+            autocomplete="username"
+            value={agent.value?.username}
+            hidden
+            readonly
+          />
           <Field
             label="Present password"
             name="current_password"

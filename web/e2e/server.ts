@@ -1,0 +1,143 @@
+import { type ChildProcessByStdio, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Readable } from "node:stream";
+import { onTestFailed, onTestFinished } from "vitest";
+
+const BINARY =
+  process.env.SHOPTALK_BIN ??
+  resolve(
+    process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, "../../target"),
+    "debug/shoptalk",
+  );
+const STARTS_WITHIN_MS = 20_000;
+
+/** A port that nothing listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+export interface ServerOptions {
+  /** `demo` instead of `serve`: with a shop, conversations and admin/admin123. */
+  demo?: boolean;
+  /** Settings, `SHOPTALK_SECTION__KEY`. */
+  env?: Record<string, string>;
+}
+
+/** The real server, on data and a port of its own that it keeps when it is started again. */
+export class Server {
+  readonly origin: string;
+  /** What it and the command line have said. */
+  log = "";
+  readonly #options: ServerOptions;
+  readonly #port: number;
+  readonly #dir = mkdtempSync(join(tmpdir(), "shoptalk-e2e-"));
+  #child: ChildProcessByStdio<null, Readable, Readable> | undefined;
+
+  private constructor(options: ServerOptions, port: number) {
+    this.#options = options;
+    this.#port = port;
+    this.origin = `http://127.0.0.1:${port}`;
+  }
+
+  /** Starts one that ends with the test, and tells what it said when the test fails. */
+  static async start(options: ServerOptions = {}): Promise<Server> {
+    const server = new Server(options, await freePort());
+    onTestFailed(() => console.error(`the server said:\n${server.log}`));
+    onTestFinished(async () => {
+      await server.kill();
+      rmSync(server.#dir, { recursive: true, force: true });
+    });
+    await server.start();
+    return server;
+  }
+
+  get wsOrigin() {
+    return this.origin.replace("http", "ws");
+  }
+
+  /** Starts the program; answers once it accepts connections. */
+  async start() {
+    const listen = ["--listen", `127.0.0.1:${this.#port}`];
+    const args = this.#options.demo
+      ? ["demo", ...listen]
+      : ["serve", ...listen, "--data-dir", this.#dir];
+    const child = spawn(BINARY, args, { env: this.#env(), stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = child;
+    // A test run that is stopped leaves nothing behind.
+    const kill = () => child.kill("SIGKILL");
+    process.once("exit", kill);
+    child.once("exit", () => process.off("exit", kill));
+    child.stderr.on("data", (said) => {
+      this.log += said;
+    });
+    let line = "";
+    const listening = new Promise<void>((done) => {
+      child.stdout.on("data", (said) => {
+        line += said;
+        if (line.includes("\n")) done();
+      });
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const failed = new Promise<never>((_, fail) => {
+      timer = setTimeout(() => fail(new Error("the server does not start")), STARTS_WITHIN_MS);
+      child.once("error", fail);
+      child.once("exit", (code) => fail(new Error(`the server ended with ${code}\n${this.log}`)));
+    });
+    await Promise.race([listening, failed]);
+    clearTimeout(timer);
+    // Its later end is the test's own doing.
+    failed.catch(() => {});
+    const said = /^listening on (\S+)\n$/.exec(line)?.[1];
+    if (said !== this.origin) throw new Error(`the server said ${JSON.stringify(line)}`);
+  }
+
+  /** Ends it at once, like a power cut. */
+  async kill() {
+    await this.#end("SIGKILL");
+  }
+
+  /** Asks it to end, like a service manager. */
+  async stop() {
+    await this.#end("SIGTERM");
+  }
+
+  async #end(signal: NodeJS.Signals) {
+    const child = this.#child;
+    this.#child = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    await ended;
+  }
+
+  /** Makes an agent, as an operator would. */
+  async addAgent(name: string, password: string, role: "admin" | "agent" = "admin") {
+    const args = ["agent", "add", name, "--role", role, "--password-stdin"];
+    await new Promise<void>((done, fail) => {
+      const child = execFile(
+        BINARY,
+        [...args, "--data-dir", this.#dir],
+        { env: this.#env() },
+        (error, _, stderr) => {
+          this.log += stderr;
+          if (error) fail(error);
+          else done();
+        },
+      );
+      child.stdin?.end(`${password}\n`);
+    });
+  }
+
+  #env() {
+    return { ...process.env, ...this.#options.env };
+  }
+}

@@ -1,0 +1,91 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { onTestFinished } from "vitest";
+import { freePort } from "./server";
+
+export interface Page {
+  /** The attributes of the widget's tag. */
+  attributes?: string;
+  title?: string;
+  lang?: string;
+  /** What the page shows besides the chat. */
+  body?: string;
+  /** A style sheet of the page. */
+  css?: string;
+}
+
+/** A shop on an origin of its own, with the strictest policy that the widget is promised to bear. */
+export class Shop {
+  readonly origin: string;
+  /** What browsers reported against the policy. */
+  readonly reports: string[] = [];
+  /** Where the widget comes from. */
+  chat = "";
+  page: Page = {};
+
+  private constructor(readonly port: number) {
+    // Not the server's host name, so that cookies and storage are a stranger's, too.
+    this.origin = `http://localhost:${port}`;
+  }
+
+  static async start(): Promise<Shop> {
+    const shop = new Shop(await freePort());
+    const server = createServer((request, response) => {
+      const { pathname } = new URL(request.url ?? "/", shop.origin);
+      if (pathname === "/csp") {
+        let report = "";
+        request.on("data", (part) => {
+          report += part;
+        });
+        request.on("end", () => shop.reports.push(report));
+        response.writeHead(204).end();
+      } else if (pathname === "/page.css") {
+        response.writeHead(200, { "content-type": "text/css" }).end(shop.page.css);
+      } else {
+        response
+          .writeHead(200, {
+            "content-type": "text/html; charset=utf-8",
+            "content-security-policy": shop.#policy(),
+          })
+          .end(shop.#html());
+      }
+    });
+    server.listen(shop.port, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    });
+    return shop;
+  }
+
+  #policy() {
+    const { chat, page } = this;
+    const sources = `${chat} ${chat.replace("http", "ws")}`;
+    const styles = page.css ? " style-src 'self';" : "";
+    return `default-src 'none'; script-src ${chat};${styles} connect-src ${sources}; report-uri /csp`;
+  }
+
+  #html() {
+    const { attributes = "", title = "Shop", lang = "en", body = "", css } = this.page;
+    return `<!doctype html>
+<html lang="${lang}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escaped(title)}</title>
+${css ? '<link rel="stylesheet" href="/page.css">' : ""}
+</head>
+<body>
+<h1>${escaped(title)}</h1>
+${body}
+<script async src="${this.chat}/widget.js" ${attributes}></script>
+</body>
+</html>`;
+  }
+}
+
+/** Text as HTML shows it. */
+export const escaped = (text: string) =>
+  text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);

@@ -1,0 +1,144 @@
+/**
+ * Pictures of every view: `make screenshots`.
+ *
+ * All go to target/screenshots, to be looked at; those that the README shows go to
+ * docs/images as well.
+ */
+import { spawn } from "node:child_process";
+import { copyFileSync, mkdirSync } from "node:fs";
+import { chromium } from "playwright-core";
+
+const BINARY =
+  process.env.SHOPTALK_BIN ?? `${process.env.CARGO_TARGET_DIR ?? "../target"}/debug/shoptalk`;
+const OUT = "../target/screenshots";
+const IMAGES = "../docs/images";
+const DESKTOP = { width: 1280, height: 800 };
+const PHONE = { width: 390, height: 844 };
+
+mkdirSync(OUT, { recursive: true });
+mkdirSync(IMAGES, { recursive: true });
+
+async function start() {
+  const server = spawn(BINARY, ["demo", "--listen", "127.0.0.1:0"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const line = await new Promise((said) => server.stdout.once("data", said));
+  const url = /http\S+/.exec(String(line))[0];
+  const stop = async () => {
+    server.kill();
+    await new Promise((done) => server.once("exit", done));
+  };
+  return { url, stop };
+}
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+  ],
+});
+
+async function shoot(page, name, image) {
+  await page.waitForTimeout(400);
+  const path = `${OUT}/${name}.png`;
+  await page.screenshot({ path });
+  if (image) copyFileSync(path, `${IMAGES}/${image}.png`);
+}
+
+async function signIn(page, url) {
+  await page.goto(`${url}/admin/chat`);
+  await page.getByRole("textbox", { name: "Username" }).fill("admin");
+  await page.getByLabel("Password").fill("admin123");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("Real-time connected").waitFor();
+}
+
+async function views(size, colorScheme) {
+  const name = `${size === PHONE ? "phone" : "desktop"}-${colorScheme}`;
+  const isFront = size === DESKTOP && colorScheme === "light";
+  const { url, stop } = await start();
+  const options = { viewport: size, colorScheme, locale: "en-GB" };
+  const customers = await browser.newContext(options);
+  const agents = await browser.newContext(options);
+  const customer = await customers.newPage();
+  const agent = await agents.newPage();
+
+  await customer.goto(url);
+  await shoot(customer, `shop-${name}`, isFront && "shop");
+  await customer.getByRole("button", { name: "Chat", exact: true }).click();
+  await shoot(customer, `widget-form-${name}`);
+  await customer.getByRole("textbox", { name: "Name" }).fill("Ann Carter");
+  await customer.getByRole("textbox", { name: "Email" }).fill("ann@example.com");
+  await customer.getByRole("button", { name: "Start chat" }).click();
+  const message = customer.getByRole("textbox", { name: "Message" });
+  await message.fill("Hello! Does the apron come with pockets?");
+  await message.press("Enter");
+
+  await agent.goto(`${url}/admin/chat`);
+  await shoot(agent, `console-sign-in-${name}`);
+  await signIn(agent, url);
+  await shoot(agent, `console-list-${name}`);
+  await agent.getByRole("listitem", { name: "Ann Carter" }).click();
+  const reply = agent.getByRole("textbox", { name: "Reply" });
+  await reply.fill("Hello Ann! Two, and a loop for the towel: https://shop.example/apron");
+  await reply.press("Enter");
+  await customer.getByRole("log").getByText("Two, and a loop").waitFor();
+  await message.fill("Lovely, then I take one in green.");
+  await message.press("Enter");
+  await agent.getByRole("log").getByText("Lovely").waitFor();
+  // The server passes typing on every two seconds at most.
+  await customer.waitForTimeout(2_100);
+  await message.pressSequentially("And");
+  await agent.getByText("is typing").waitFor();
+  await shoot(
+    agent,
+    `console-conversation-${name}`,
+    isFront ? "console" : name === "desktop-dark" && "console-dark",
+  );
+  await agent.waitForTimeout(2_100);
+  await reply.pressSequentially("I");
+  await customer.getByText("is typing").waitFor();
+  await shoot(customer, `widget-chat-${name}`, name === "phone-light" && "widget-phone");
+
+  await agent.keyboard.press("Escape");
+  if (size === DESKTOP) {
+    await agent.keyboard.press("Control+k");
+    await shoot(agent, `console-palette-${name}`);
+    await agent.keyboard.press("Escape");
+    await agent.getByRole("button", { name: "Keys" }).click();
+    await shoot(agent, `console-keys-${name}`);
+    await agent.keyboard.press("Escape");
+    await agent.getByRole("searchbox").fill("order");
+    await agent.locator("mark").first().waitFor();
+    await shoot(agent, `console-search-${name}`);
+    await agent.getByRole("searchbox").fill("");
+  }
+  await agent.getByRole("button", { name: "Agents" }).click();
+  await shoot(agent, `console-agents-${name}`);
+  await agent.keyboard.press("Escape");
+  await agent.getByRole("button", { name: "Settings" }).click();
+  await shoot(agent, `console-settings-${name}`);
+  await agent.keyboard.press("Escape");
+
+  await stop();
+  await customer.getByText("Offline").waitFor();
+  await message.fill("Is anybody there?");
+  await message.press("Enter");
+  await shoot(customer, `widget-offline-${name}`);
+  await agent.getByText("Offline").waitFor();
+  await shoot(agent, `console-offline-${name}`);
+  await customers.close();
+  await agents.close();
+}
+
+try {
+  for (const size of [DESKTOP, PHONE]) {
+    for (const scheme of ["light", "dark"]) await views(size, scheme);
+  }
+} finally {
+  await browser.close();
+}
