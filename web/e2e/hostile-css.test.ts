@@ -1,0 +1,103 @@
+import { expect, it } from "vitest";
+import type { Customer } from "./people";
+import { World } from "./world";
+
+/** A shop's style sheet that has no mercy with anything on its page. */
+const HOSTILE = `
+* {
+  all: revert;
+  box-sizing: content-box !important;
+  margin: 13px !important;
+  padding: 13px !important;
+  font: italic 40px / 3 fantasy !important;
+  letter-spacing: 9px !important;
+  text-transform: uppercase !important;
+  color: red !important;
+  background: yellow !important;
+  visibility: hidden !important;
+  float: left !important;
+}
+/* Not on the page itself: what turns or fades a page turns and fades all that is in it. */
+body * {
+  transform: rotate(5deg) !important;
+  opacity: 0.2 !important;
+  filter: blur(3px) !important;
+  clip-path: inset(50%) !important;
+  contain: strict !important;
+  zoom: 3 !important;
+  pointer-events: none !important;
+  user-select: none !important;
+}
+div, button, input, textarea, form, span, shoptalk-chat { display: none !important; }
+button { width: 1px !important; height: 1px !important; border: 20px solid !important; }
+:focus { outline: none !important; }
+html { font-size: 40px !important; }
+`;
+
+/** What one sees of the chat: place, size and the styles that a page could spoil. */
+async function looks(customer: Customer) {
+  const page = customer.page;
+  await page.mouse.move(0, 0);
+  return page.evaluate(() => {
+    const root = document.querySelector("shoptalk-chat")?.shadowRoot;
+    const shown = [...(root?.querySelectorAll("*") ?? [])].filter((node) => node.checkVisibility());
+    return shown.map((node) => {
+      const { x, y, width, height } = node.getBoundingClientRect();
+      const style = getComputedStyle(node);
+      return {
+        node: `${node.localName}.${node.className.toString()}`,
+        place: [x, y, width, height].map(Math.round).join(" "),
+        font: `${style.fontStyle} ${style.fontSize} ${style.fontFamily} ${style.letterSpacing}`,
+        colors: `${style.color} on ${style.backgroundColor}`,
+        text: `${style.textTransform} ${style.direction} ${style.visibility} ${style.opacity}`,
+      };
+    });
+  });
+}
+
+it("looks and works the same on a page whose style sheet spoils everything", async () => {
+  const world = await World.start();
+  const seen = async () => {
+    const customer = await world.customer();
+    await customer.button.waitFor();
+    const closed = await looks(customer);
+    await customer.open();
+    const form = await looks(customer);
+    await customer.begin({ name: "Bea" });
+    await customer.isConnected();
+    await customer.says("Hello?");
+    await customer.sees("Hello?");
+    await customer.dialog.getByText("Sent").waitFor();
+    return { closed, form, chat: await looks(customer) };
+  };
+  const plain = await seen();
+  world.shop.page = { css: HOSTILE };
+  const hostile = await seen();
+  expect(plain.chat.length, "parts that are compared").toBeGreaterThan(20);
+  expect(hostile.closed).toEqual(plain.closed);
+  expect(hostile.form).toEqual(plain.form);
+  expect(hostile.chat).toEqual(plain.chat);
+});
+
+it("leaves the page’s own elements, globals and style alone", async () => {
+  const world = await World.start({ page: { body: "<button>Chat</button><p>Text</p>" } });
+  const person = await world.person({ badNetwork: true });
+  const page = await person.tab(world.shop.origin);
+  await page.locator("shoptalk-chat").waitFor({ state: "attached" });
+  const bare = await person.tab();
+  await bare.route("**/widget.js", (route) => route.abort());
+  await bare.goto(world.shop.origin);
+  const globals = () => Object.keys(window);
+  const before = new Set(await bare.evaluate(globals));
+  const added = (await page.evaluate(globals)).filter((name) => !before.has(name));
+  expect(added).toEqual(["shoptalk"]);
+  expect(await page.locator("body > *").evaluateAll((all) => all.map((e) => e.localName))).toEqual([
+    "h1",
+    "button",
+    "p",
+    "script",
+    "shoptalk-chat",
+  ]);
+  expect(await page.evaluate(() => document.styleSheets.length)).toBe(0);
+  expect(await page.evaluate(() => document.adoptedStyleSheets.length)).toBe(0);
+});
