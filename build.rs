@@ -39,9 +39,6 @@ fn main() {
 fn build() -> Result<(), Box<dyn Error>> {
     let web = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("web");
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    for source in SOURCES {
-        watch(&web.join(source))?;
-    }
     check_node()?;
     {
         // Two builds at once would trample on each other's node_modules.
@@ -59,6 +56,11 @@ fn build() -> Result<(), Box<dyn Error>> {
         return Err(said("node build.mjs", &node).into());
     }
     fs::write(out.join("front_ends.rs"), list(&pages)?)?;
+    // Last, so that nothing stands before the words about a failure; cargo runs a script that
+    // failed again anyway.
+    for source in SOURCES {
+        watch(&web.join(source))?;
+    }
     Ok(())
 }
 

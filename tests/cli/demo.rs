@@ -1,6 +1,6 @@
 use rustix::process::Signal;
 
-use crate::common::{Answer, Rest, json, results};
+use crate::common::{json, results};
 use crate::process::Place;
 
 #[tokio::test]
@@ -60,6 +60,8 @@ async fn a_demo_has_an_agent_and_conversations_and_leaves_nothing() {
 #[cfg(feature = "front-ends")]
 #[tokio::test]
 async fn the_shop_embeds_the_widget_without_inline_code() {
+    use crate::common::{Answer, Rest};
+
     let place = Place::new();
     let mut running = place.start(&["demo", "--listen", "127.0.0.1:0"]).await;
     let shop = running.rest().get("/").await;

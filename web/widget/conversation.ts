@@ -44,8 +44,6 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
   const kept = shelf();
   const api = `${shell.base}/api/chat/`;
   let session: Session = read();
-  /** Counts the conversations, so that an answer which comes too late is known as such. */
-  let era = 0;
   let missedPings = 0;
   let typedAt = Number.NEGATIVE_INFINITY;
   let stopTyping = () => {};
@@ -218,7 +216,6 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
 
   /** Lets go of what is known of the present room. */
   function forget() {
-    era++;
     connection.close();
     outbox.down();
     log.messages = [];
@@ -240,11 +237,19 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
 
   /** A socket that first asks for the room, so that one back-off serves both. */
   function afterMaking(): Wire {
-    const mine = era;
-    const wire: Wire = { onopen: null, onmessage: null, onclose: null, send() {}, close() {} };
-    make().then(
+    // Once let go, an answer that still comes is about a room that nobody waits for.
+    const ends = new AbortController();
+    const { signal } = ends;
+    const wire: Wire = {
+      onopen: null,
+      onmessage: null,
+      onclose: null,
+      send() {},
+      close: () => ends.abort(),
+    };
+    make(signal).then(
       ({ room, token }) => {
-        if (mine !== era) return;
+        if (signal.aborted) return;
         talk.refusal = undefined;
         const user = subject(shell.identity);
         keep({ room: room.id, open: true, ...(token && { token, user }) });
@@ -257,20 +262,17 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
         wire.close = () => real.close();
       },
       (refusal) => {
-        if (mine === era) wire.onclose?.({ code: judge(refusal) });
+        if (!signal.aborted) wire.onclose?.({ code: judge(refusal) });
       },
     );
     return wire;
   }
 
-  function make() {
+  function make(signal: AbortSignal) {
     const page_url = location.href.split("#")[0]!.slice(0, 2_000);
     const { identity } = shell;
-    return call<{ room: Room; token?: string }>("rooms/", {
-      ...session.details,
-      identity,
-      page_url,
-    });
+    const body = { ...session.details, identity, page_url };
+    return call<{ room: Room; token?: string }>("rooms/", body, session.token, signal);
   }
 
   /** Whether to ask for a room again: the close code that says so. */
@@ -368,8 +370,14 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
   }
 
   /** Answers the body of a success; throws the problem of a refusal, or the network's error. */
-  async function call<T>(path: string, body?: object, bearer = session.token): Promise<T> {
+  async function call<T>(
+    path: string,
+    body?: object,
+    bearer = session.token,
+    signal: AbortSignal | null = null,
+  ): Promise<T> {
     const answer = await fetch(api + path, {
+      signal,
       ...(body && { method: "POST", body: JSON.stringify(body), keepalive: true }),
       headers: {
         ...(body && { "content-type": "application/json" }),

@@ -120,14 +120,8 @@ function pressed(event: KeyboardEvent) {
 
 /** Keeps the address and the phone's back button with what is open. */
 function useAddress() {
-  useSignalEffect(() => {
-    const hash = selected.value ? `#room=${selected.value}` : "";
-    if (location.hash === hash || !agent.value) return;
-    const address = `/admin/chat${hash}`;
-    if (hash && !location.hash) history.pushState(null, "", address);
-    else history.replaceState(null, "", address);
-  });
   useEffect(() => {
+    // Before the address is written for the first time, it is read.
     const follow = () => {
       const id = /^#room=([\w-]{36})$/.exec(location.hash)?.[1];
       if (id) open(id);
@@ -141,6 +135,13 @@ function useAddress() {
       removeEventListener("keydown", pressed);
     };
   }, []);
+  useSignalEffect(() => {
+    const hash = selected.value ? `#room=${selected.value}` : "";
+    if (location.hash === hash || !agent.value) return;
+    const address = `/admin/chat${hash}`;
+    if (hash && !location.hash) history.pushState(null, "", address);
+    else history.replaceState(null, "", address);
+  });
 }
 
 /** The whole console. */

@@ -27,7 +27,6 @@ export function Palette({ commands, close }: { commands: readonly Command[]; clo
     <Dialog title="Commands" close={close} className="palette">
       <input
         type="text"
-        // biome-ignore lint/a11y/noAutofocus: the dialog is there to be typed into.
         autofocus
         role="combobox"
         aria-label="Command or conversation"
