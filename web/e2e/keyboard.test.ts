@@ -109,6 +109,7 @@ it("the whole story by keyboard alone, on both sides", async () => {
   await dialog.getByText("The conversation has ended").waitFor();
   await desk.keyboard.press("e");
   await dialog.getByText("The conversation goes on").waitFor();
+  await agent.item("Bea").waitFor();
   await desk.keyboard.press("Escape");
   await agent.reply.waitFor({ state: "hidden" });
   await hasFocus(agent.item("Bea").getByRole("button"));
