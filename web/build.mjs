@@ -21,7 +21,7 @@ const BROWSERS = ["chrome125", "firefox128", "safari18"];
 const TERSER = {
   ecma: 2020,
   module: true,
-  compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
+  compress: { passes: 3, unsafe: true, unsafe_arrows: true, unsafe_methods: true },
   mangle: { properties: { regex: /^#/ } },
 };
 
@@ -48,13 +48,12 @@ async function bundle(entry, format, define = {}) {
   return bundled.output;
 }
 
+const hashOf = (text) =>
+  createHash("sha256").update(text).digest("base64url").replace(/[-_]/g, "").slice(0, 8);
+
 /** The name of a file with the hash of what is in it, and the file written under that name. */
 function hashed(name, text) {
-  const hash = createHash("sha256")
-    .update(text)
-    .digest("base64url")
-    .replace(/[-_]/g, "")
-    .slice(0, 8);
+  const hash = hashOf(text);
   const [, stem, extension] = /([^/]+)\.(\w+)$/.exec(name);
   const path = `assets/${stem}-${hash}.${extension}`;
   write(path, text);
@@ -74,18 +73,24 @@ function write(path, text) {
 
 const minified = async (code) => (await minify(code, TERSER)).code;
 
-/** A module with lazy chunks: the chunks first, since the module names them with their hashes. */
-async function module(entry, css) {
-  const files = await bundle(entry, "es");
-  const main = files.find((file) => file.isEntry);
-  let { code } = main;
-  for (const chunk of files.filter((file) => file.type === "chunk" && !file.isEntry)) {
-    const path = hashed(chunk.fileName, await minified(chunk.code));
-    code = code.replaceAll(`./${chunk.fileName}`, `./${path.slice("assets/".length)}`);
-  }
+/** A module and its style sheet. */
+async function module(entry, name, define) {
+  const files = await bundle(entry, "es", define);
   const style = files.find((file) => file.fileName.endsWith(".css"));
-  if (style) pages[`${css}.css`] = hashed(`${css}.css`, style.source);
-  return hashed(`${css}.js`, await minified(code));
+  if (style) pages[`${name}.css`] = hashed(`${name}.css`, style.source);
+  return hashed(`${name}.js`, await minified(files.find((file) => file.isEntry).code));
+}
+
+/** The widget's translations, all with one hash, so that the widget can tell their names. */
+async function translations() {
+  const texts = new Map();
+  for (const file of readdirSync(join(root, "widget/locales"))) {
+    const [chunk] = await bundle(`widget/locales/${file}`, "es");
+    texts.set(file.replace(".ts", ""), await minified(chunk.code));
+  }
+  const hash = hashOf([...texts.values()].join());
+  for (const [language, text] of texts) write(`assets/${language}-${hash}.js`, text);
+  return hash;
 }
 
 /** The lines of `files.txt`. */
@@ -94,7 +99,9 @@ const listed = [];
 const pages = {};
 
 rmSync(out, { recursive: true, force: true });
-const app = await module("widget/app.ts", "chat");
+const app = await module("widget/app.ts", "chat", {
+  __WORDS__: JSON.stringify(await translations()),
+});
 const [launcher] = await bundle("widget/launcher.ts", "iife", { __APP__: JSON.stringify(app) });
 write("widget.js", await minified(launcher.code));
 pages["console.js"] = await module("console/main.tsx", "console");

@@ -82,7 +82,8 @@ export class Connection<In extends { type: string }, Out> {
   #caughtUp = false;
   #heardAt = 0;
   #welcomedAt = 0;
-  #probedAt = 0;
+  /** How long the socket may be silent now. */
+  #allowedMs = 0;
   /** Losses and failed tries in a row. */
   #losses = 0;
   #pingMs = 25_000;
@@ -97,10 +98,9 @@ export class Connection<In extends { type: string }, Out> {
   /** Dials, unless a socket is there already. */
   open() {
     if (this.#wire) return;
-    this.#cancel();
     const wire = this.#o.dial();
     this.#wire = wire;
-    this.#heardAt = this.#o.clock.now();
+    this.#heard(GREETING_MS);
     wire.onopen = () => this.#write(this.#o.hello());
     wire.onmessage = ({ data }) => this.#hear(data);
     wire.onclose = ({ code }) => this.#lose(code);
@@ -109,10 +109,9 @@ export class Connection<In extends { type: string }, Out> {
 
   /** Lets the socket go and does not come back until `open`. */
   close() {
+    this.#letGo();
     this.#losses = 0;
     this.#goingAwayMs = undefined;
-    this.#letGo();
-    this.#cancel();
     this.#say();
   }
 
@@ -135,24 +134,28 @@ export class Connection<In extends { type: string }, Out> {
   /** The page was looked at again, or the network came back: do not wait for the timers. */
   nudge() {
     if (!this.#wire) {
-      if (this.#waiting) this.open();
-    } else if (this.#welcomed && !this.#probedAt) {
-      this.#look();
-      const question = this.#welcomed && this.#silence() > LOOK_MS && this.#o.probe?.();
-      if (question) {
-        this.#probedAt = this.#o.clock.now();
-        this.#write(question);
-        this.#look();
-      }
+      if (this.#losses) this.open();
+      return;
     }
-  }
-
-  get #waiting() {
-    return this.#losses > 0;
+    this.#look();
+    const silence = this.#silence();
+    // A silence that may last longer than a probe's answer has not been probed yet.
+    const isLong = silence > LOOK_MS && this.#allowedMs > silence + PROBE_MS;
+    const question = this.#welcomed && isLong && this.#o.probe?.();
+    if (question) {
+      this.#allowedMs = silence + PROBE_MS;
+      this.#write(question);
+      this.#look();
+    }
   }
 
   #silence() {
     return this.#o.clock.now() - this.#heardAt;
+  }
+
+  #heard(allowedMs: number) {
+    this.#heardAt = this.#o.clock.now();
+    this.#allowedMs = allowedMs;
   }
 
   #write(frame: Out) {
@@ -166,51 +169,40 @@ export class Connection<In extends { type: string }, Out> {
     } catch {
       return this.resync();
     }
-    this.#heardAt = this.#o.clock.now();
-    this.#probedAt = 0;
-    if (frame.type === "ping") this.#write({ type: "pong" } as Out);
-    if (frame.type === "going_away") this.#goingAwayMs = frame.reconnect_within_ms;
-    if (frame.type === "welcome") {
+    const { type, more } = frame;
+    const resumes = this.#welcomed && !this.#caughtUp && type === this.#o.rest;
+    if (type === "ping") this.#write({ type: "pong" } as Out);
+    if (type === "going_away") this.#goingAwayMs = frame.reconnect_within_ms;
+    if (type === "welcome") {
       this.#welcomed = true;
-      this.#welcomedAt = this.#heardAt;
+      this.#welcomedAt = this.#o.clock.now();
       this.#pingMs = frame.ping_interval_ms ?? this.#pingMs;
       this.#windowMs = frame.reconnect_window_ms ?? this.#windowMs;
     }
+    this.#heard(this.#welcomed ? this.#pingMs + SILENCE_MS : GREETING_MS);
     const wire = this.#wire;
     this.#o.receive(frame);
     // The receiver may have let this socket go.
     if (wire !== this.#wire) return;
-    const resumes = this.#welcomed && !this.#caughtUp;
-    if (frame.type === "welcome" || (resumes && frame.type === this.#o.rest)) {
-      this.#caughtUp = !frame.more;
-    }
+    if (resumes || type === "welcome") this.#caughtUp = !more;
     this.#look();
   }
 
   /** Holds the silence against what is due, and looks again in time. */
   #look() {
     const silence = this.#silence();
-    const allowed = !this.#welcomed
-      ? GREETING_MS
-      : this.#probedAt
-        ? this.#probedAt + PROBE_MS - this.#heardAt
-        : this.#pingMs + SILENCE_MS;
-    if (silence >= allowed) return this.#lose(0);
-    this.#cancel();
+    if (silence >= this.#allowedMs) return this.#lose(0);
     const due = overdueAfter(this.#pingMs);
-    const next = silence < due ? Math.min(allowed, due) : allowed;
-    this.#cancel = this.#o.clock.after(Math.min(next - silence, LOOK_MS), () => this.#look());
+    const next = Math.min(this.#allowedMs, silence < due ? due : this.#allowedMs) - silence;
+    this.#cancel();
+    this.#cancel = this.#o.clock.after(Math.min(next, LOOK_MS), () => this.#look());
     this.#say();
   }
 
   #say() {
-    const state = !this.#wire
-      ? "offline"
-      : this.#caughtUp && this.#silence() < overdueAfter(this.#pingMs)
-        ? "connected"
-        : this.#welcomed || !this.#losses
-          ? "catching-up"
-          : "offline";
+    const isLive = this.#caughtUp && this.#silence() < overdueAfter(this.#pingMs);
+    const isNear = this.#welcomed || (this.#wire && !this.#losses);
+    const state = isLive ? "connected" : isNear ? "catching-up" : "offline";
     if (state !== this.state) {
       this.state = state;
       this.#o.changed(state);
@@ -221,7 +213,7 @@ export class Connection<In extends { type: string }, Out> {
     const wire = this.#wire;
     this.#wire = undefined;
     this.#welcomed = this.#caughtUp = false;
-    this.#probedAt = 0;
+    this.#cancel();
     if (wire) {
       wire.onopen = wire.onmessage = wire.onclose = null;
       wire.close();
@@ -229,16 +221,14 @@ export class Connection<In extends { type: string }, Out> {
   }
 
   #lose(code: number) {
-    const { random = Math.random, clock } = this.#o;
-    if (this.#welcomed && clock.now() - this.#welcomedAt >= STEADY_MS) this.#losses = 0;
+    const { random = Math.random, clock, stopped } = this.#o;
     const wasWelcomed = this.#welcomed;
-    this.#letGo();
-    this.#cancel();
+    if (wasWelcomed && clock.now() - this.#welcomedAt >= STEADY_MS) this.#losses = 0;
     if (code >= STOP_FROM || code === TOO_BIG) {
-      this.#losses = 0;
-      this.#say();
-      return this.#o.stopped(code);
+      this.close();
+      return stopped(code);
     }
+    this.#letGo();
     if (code === FLOOD) this.#losses += 4;
     const window =
       this.#goingAwayMs ??

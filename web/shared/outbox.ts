@@ -177,7 +177,7 @@ export class Outbox {
     for (const [room, flying] of this.#flying) {
       if (!items.some(({ id }) => id === flying)) this.#flying.delete(room);
     }
-    let wake = Number.POSITIVE_INFINITY;
+    let wake = 0;
     const passed = new Set<string>();
     for (const item of items) {
       const { id, room } = item;
@@ -188,10 +188,10 @@ export class Outbox {
       if (!this.#own.has(id)) until = Math.max(until, seen + FOREIGN_MS);
       // Nobody overtakes in one room.
       passed.add(room);
-      if (until > now) wake = Math.min(wake, until);
+      if (until > now) wake = Math.min(wake || until, until);
       else if (this.#o.send({ ...item, room })) this.#flying.set(room, id);
     }
-    if (wake < Number.POSITIVE_INFINITY) {
+    if (wake) {
       this.#cancel = this.#o.clock.after(wake - now, () => this.#pump());
     }
   }

@@ -24,17 +24,12 @@ export function pieces(content: string): Piece[] {
 
 /** Without the sentence's punctuation, and the brackets that were opened before the address. */
 function trimmed(address: string): string {
-  const count = (sign: string) => address.split(sign).length;
-  const closed = new Map([
-    [")", count(")") - count("(")],
-    ["]", count("]") - count("[")],
-  ]);
+  let surplus = address.split(/[)\]]/).length - address.split(/[([]/).length;
   let end = address.length;
   for (; ; end--) {
     const sign = address[end - 1]!;
-    const surplus = closed.get(sign);
-    if (surplus === undefined ? !".,;:!?'*_([".includes(sign) : surplus < 1) break;
-    if (surplus) closed.set(sign, surplus - 1);
+    if (!".,;:!?'*_([".includes(sign) && !(")]".includes(sign) && surplus-- > 0)) break;
+    if ("([".includes(sign)) surplus++;
   }
   return address.slice(0, end);
 }

@@ -31,7 +31,7 @@ export function makeView(
   let past = false;
 
   const iconButton = (name: string, path: string, onclick: () => void) =>
-    h("button.icon", { "aria-label": name, title: name, type: "button", onclick }, icon(path));
+    h("button.icon", { title: name, type: "button", onclick }, icon(path));
   const textButton = (selector: `button.${string}`, name: string, onclick: () => void) =>
     h(selector, { type: "button", onclick }, name);
 
@@ -85,7 +85,7 @@ export function makeView(
       "form.composer",
       { onsubmit: send },
       text,
-      h("button.send", { "aria-label": words.send, title: words.send }, icon(SEND)),
+      h("button.send", { title: words.send }, icon(SEND)),
     ),
     h("div.foot", {}, status, end),
   );

@@ -30,5 +30,5 @@ const words = {
   failed: "That did not work. Please try again",
 };
 
-export type Words = typeof words;
+export type Words = Record<keyof typeof words, string>;
 export default words;
