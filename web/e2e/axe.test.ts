@@ -1,0 +1,198 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { eventually } from "./browser";
+import { Agent } from "./people";
+import { Server } from "./server";
+import { PASSWORD, World } from "./world";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+declare const axe: {
+  run(
+    context: string,
+    options: object,
+  ): Promise<{
+    passes: unknown[];
+    violations: {
+      id: string;
+      impact: string;
+      nodes: { target: unknown; failureSummary: string }[];
+    }[];
+  }>;
+};
+
+const SIZES = {
+  desktop: { width: 1280, height: 800 },
+  phone: { width: 390, height: 844 },
+};
+
+/** What axe finds in an area that keeps people out, in light and dark, on a desktop and a phone. */
+async function audit(page: Page, area: string): Promise<string[]> {
+  const found: string[] = [];
+  // Not as a script of the page, which its policy would refuse.
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(AXE);
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      const { passes, violations } = await page.evaluate(
+        (area) => axe.run(area, { resultTypes: ["violations"] }),
+        area,
+      );
+      expect(passes.length, "axe has looked at something").toBeGreaterThan(5);
+      for (const { id, impact, nodes } of violations) {
+        if (impact !== "serious" && impact !== "critical") continue;
+        for (const { target, failureSummary } of nodes) {
+          found.push(
+            `${size}, ${colorScheme}: ${id} at ${JSON.stringify(target)}: ${failureSummary}`,
+          );
+        }
+      }
+    }
+  }
+  await page.setViewportSize(SIZES.desktop);
+  await page.emulateMedia({ colorScheme: null });
+  return found;
+}
+
+const WIDGET = "shoptalk-chat";
+
+it("every view of the widget", async () => {
+  const world = await World.start({ page: { attributes: 'data-require="name"' } });
+  const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+  const { page, dialog } = customer;
+  const views: Record<string, string[]> = {};
+  await customer.button.waitFor();
+  views["the button"] = await audit(page, WIDGET);
+  await customer.open();
+  views["the form"] = await audit(page, WIDGET);
+  await dialog.getByRole("textbox", { name: "Email" }).fill("nothing");
+  await dialog.getByRole("button", { name: "Start chat" }).click();
+  views["the form with mistakes"] = await audit(page, WIDGET);
+  await dialog.getByRole("textbox", { name: "Email" }).fill("bea@example.com");
+  await customer.begin({ name: "Bea" });
+  views["an empty conversation"] = await audit(page, WIDGET);
+  await customer.says("A question, see https://example.com/");
+  await agent.opens("Bea");
+  await agent.says("An answer, see https://example.com/");
+  await customer.sees(
+    "A question, see https://example.com/",
+    "An answer, see https://example.com/",
+  );
+  await customer.says("x".repeat(8_001));
+  views["a conversation"] = await audit(page, WIDGET);
+  await customer.message.fill("");
+  await agent.page.getByRole("button", { name: "Close conversation" }).click();
+  await dialog.getByRole("button", { name: "Start a new conversation" }).waitFor();
+  views["an ended conversation"] = await audit(page, WIDGET);
+  await dialog.getByRole("button", { name: "Earlier conversations" }).click();
+  await dialog.getByRole("heading").waitFor();
+  views["the earlier conversations"] = await audit(page, WIDGET);
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
+  await agent.says("One more");
+  await eventually(() => page.title()).toMatch(/^\(1\)/);
+  views["the button with a count"] = await audit(page, WIDGET);
+  const found = Object.entries(views).filter(([, problems]) => problems.length);
+  expect(found).toEqual([]);
+});
+
+it("an offline widget and console", async () => {
+  const world = await World.start({ badNetwork: true });
+  const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+  await customer.open();
+  await customer.begin({ name: "Bea" });
+  await customer.says("Hello?");
+  await agent.opens("Bea");
+  await world.server.kill();
+  await eventually(() => customer.status.innerText()).toMatch(/^Offline/i);
+  await eventually(() => agent.status.innerText()).toMatch(/^Offline/i);
+  await customer.says("Unsent");
+  await agent.says("Unsent, too");
+  expect(await audit(customer.page, WIDGET)).toEqual([]);
+  expect(await audit(agent.page, "html")).toEqual([]);
+});
+
+it("every view of the console", async () => {
+  const world = await World.start();
+  const customer = await world.customer();
+  const person = await world.person();
+  const agent = new Agent(await person.tab(`${world.server.origin}/admin/chat`));
+  const { page } = agent;
+  const views: Record<string, string[]> = {};
+  const look = async (view: string) => {
+    views[view] = await audit(page, "html");
+  };
+  await page.getByRole("button", { name: "Sign in" }).waitFor();
+  await look("the door");
+  await agent.signIn("ada", PASSWORD);
+  await look("an empty desk");
+
+  await customer.open();
+  await customer.begin({ name: "Bea", email: "bea@example.com" });
+  await customer.says("A question, see https://example.com/");
+  await agent.item("Bea").waitFor();
+  await look("the list");
+  await agent.opens("Bea");
+  await agent.says("An answer, see https://example.com/");
+  await customer.sees("An answer, see https://example.com/");
+  await look("a conversation");
+  const details = page.getByRole("complementary", { name: "Customer" });
+  if (!(await details.isVisible())) await page.getByRole("button", { name: "Details" }).click();
+  await details.waitFor();
+  await look("the details");
+  await page.getByRole("button", { name: "Close conversation" }).click();
+  await page.getByRole("button", { name: "Reopen conversation" }).waitFor();
+  await look("a closed conversation");
+  await agent.search.fill("question");
+  await page.getByText("1 conversation").waitFor();
+  await look("a search");
+  await agent.search.fill("nothing like that");
+  await page.getByText("Nothing found").waitFor();
+  await look("a search without a result");
+  await agent.search.fill("");
+  for (const [name, view] of [
+    ["Settings", "Settings"],
+    ["Agents", "Agents"],
+    ["Keys", "Keys"],
+    ["Commands (Ctrl+K)", "Commands"],
+  ] as const) {
+    await page.getByRole("button", { name, exact: true }).click();
+    const dialog = page.getByRole("dialog", { name: view });
+    await dialog.waitFor();
+    await look(view);
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "hidden" });
+  }
+  await page.getByRole("button", { name: "Sign out", exact: true }).click();
+  await page.getByRole("textbox", { name: "Username" }).fill("ada");
+  await page.getByLabel("Password").fill("wrong");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("do not belong together").waitFor();
+  await look("a refused sign-in");
+  for (const problem of person.problems.splice(0)) expect(problem).toMatch(/401 .*\/login\//);
+  const found = Object.entries(views).filter(([, problems]) => problems.length);
+  expect(found).toEqual([]);
+});
+
+it("the demo’s shops, and the page behind a set-up link", async () => {
+  const demo = await Server.start({ demo: true });
+  const world = await World.start();
+  const person = await world.person();
+  const page = await person.tab(demo.origin);
+  await page.getByRole("button", { name: "Chat" }).waitFor();
+  expect(await audit(page, "html")).toEqual([]);
+  const setup = await person.tab(`${world.server.origin}/admin/setup#a-code`);
+  await setup.getByRole("button", { name: "Create account" }).waitFor();
+  expect(await audit(setup, "html")).toEqual([]);
+});
+
+it("axe would find a mistake", async () => {
+  const world = await World.start();
+  const person = await world.person();
+  const page = await person.tab("about:blank");
+  await page.setContent("<html lang=en><title>x</title><main><h1>x</h1><img src='data:,'>");
+  expect((await audit(page, "html")).join()).toContain("image-alt");
+});

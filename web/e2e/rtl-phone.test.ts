@@ -1,0 +1,136 @@
+import type { Locator, Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { eventually } from "./browser";
+import { Agent } from "./people";
+import { PASSWORD, World } from "./world";
+
+const PHONE = {
+  viewport: { width: 390, height: 844 },
+  isMobile: true,
+  hasTouch: true,
+  deviceScaleFactor: 2,
+};
+/** What makes lines too long: an address, a word without an end, and both writing directions. */
+const LONG = [
+  `https://example.com/${"a-long-path/".repeat(20)}`,
+  "ا".repeat(300),
+  "w".repeat(300),
+  "مرحبا Hello مرحبا 123 Hello",
+];
+
+/** What is shown and reaches beyond the screen's sides, or beyond a box that does not scroll. */
+const overflowing = (page: Page) =>
+  page.evaluate(() => {
+    const roots: (Document | ShadowRoot)[] = [document];
+    const found: string[] = [];
+    for (const root of roots) {
+      for (const node of root.querySelectorAll<HTMLElement>("*")) {
+        if (node.shadowRoot) roots.push(node.shadowRoot);
+        if (!node.checkVisibility()) continue;
+        const style = getComputedStyle(node);
+        // Words that only a screen reader says.
+        if (style.clipPath !== "none" || style.clip !== "auto") continue;
+        let { left, right } = node.getBoundingClientRect();
+        // What a box around it cuts off is not seen.
+        for (let box = node.parentElement; box; box = box.parentElement) {
+          if (getComputedStyle(box).overflowX === "visible") continue;
+          const edge = box.getBoundingClientRect();
+          [left, right] = [Math.max(left, edge.left), Math.min(right, edge.right)];
+        }
+        const sticksOut = left < -0.5 || right > innerWidth + 0.5;
+        // A link for the keyboard waits outside until it has the focus.
+        if (sticksOut && right > 0) {
+          found.push(`${node.localName}.${node.className}: ${left} to ${right}`);
+        }
+      }
+    }
+    if (document.documentElement.scrollWidth > innerWidth) found.push("the page scrolls sideways");
+    return found;
+  });
+
+const fillsTheScreen = (dialog: Locator) =>
+  eventually(() => dialog.boundingBox()).toEqual({ x: 0, y: 0, width: 390, height: 844 });
+
+const direction = (place: Locator) => place.evaluate((node) => getComputedStyle(node).direction);
+
+it("in Arabic on a phone: from right to left, on the whole screen, nothing sticks out", async () => {
+  const world = await World.start({ page: { attributes: 'data-locale="ar" data-title="Chat"' } });
+  const person = await world.person(PHONE);
+  const { page, button, dialog, log } = await world.customerOf(person);
+  await button.tap();
+  await fillsTheScreen(dialog);
+  expect(await direction(dialog)).toBe("rtl");
+  expect(await overflowing(page)).toEqual([]);
+
+  // The names are Arabic here, so the fields are known by their places.
+  await dialog.getByRole("textbox").first().fill("بيا");
+  await dialog.locator("form").getByRole("button").first().tap();
+  const message = dialog.getByRole("textbox").last();
+  for (const text of LONG) {
+    await message.fill(text);
+    await message.press("Enter");
+    await log.getByText(text, { exact: true }).waitFor();
+  }
+  await fillsTheScreen(dialog);
+  expect(await overflowing(page)).toEqual([]);
+
+  const agent = await world.agent();
+  await agent.opens("بيا");
+  await agent.says("A left-to-right answer");
+  const answer = log.getByText("A left-to-right answer");
+  await answer.waitFor();
+  expect(await direction(answer), "each text goes its own way").toBe("ltr");
+  expect(await overflowing(page)).toEqual([]);
+  await message.fill(LONG[2]!);
+  expect(await overflowing(page)).toEqual([]);
+  expect(world.shop.reports).toEqual([]);
+});
+
+it("the launcher on a phone sticks out nowhere, on either side of either direction", async () => {
+  const world = await World.start();
+  for (const attributes of ["", 'data-side="left"', 'data-locale="ar"']) {
+    world.shop.page = { attributes: `${attributes} data-title="Questions?"`, lang: "ar" };
+    const person = await world.person(PHONE);
+    const page = await person.tab(world.shop.origin);
+    await page.getByRole("button", { name: "Questions?" }).waitFor();
+    expect(await overflowing(page), attributes).toEqual([]);
+    await person.context.close();
+  }
+});
+
+it("the console on a phone shows one thing at a time, and nothing sticks out", async () => {
+  const world = await World.start();
+  const customer = await world.customer();
+  await customer.open();
+  await customer.begin({ name: `Bea ${"with a very long name ".repeat(4)}`.trim() });
+  for (const text of LONG) await customer.says(text);
+  await customer.isConnected();
+
+  const person = await world.person(PHONE);
+  const agent = new Agent(await person.tab(`${world.server.origin}/admin/chat`));
+  const { page } = agent;
+  expect(await overflowing(page)).toEqual([]);
+  await agent.signIn("ada", PASSWORD);
+  const row = agent.list.getByRole("listitem").getByRole("button");
+  await row.waitFor();
+  expect(await overflowing(page)).toEqual([]);
+
+  await row.tap();
+  await agent.reply.waitFor();
+  await agent.sees(...LONG);
+  expect(await row.isVisible()).toBe(false);
+  expect(await overflowing(page)).toEqual([]);
+  await agent.says(LONG[2]!);
+  await agent.reply.fill(LONG[2]!);
+  expect(await overflowing(page)).toEqual([]);
+  await page.getByRole("button", { name: "Details" }).tap();
+  await page.getByRole("complementary", { name: "Customer" }).waitFor();
+  expect(await overflowing(page)).toEqual([]);
+  await page.getByRole("button", { name: "Hide details" }).tap();
+  // The phone's own way back.
+  await page.goBack();
+  await row.waitFor();
+  await page.getByRole("button", { name: "Settings" }).tap();
+  await page.getByRole("dialog").waitFor();
+  expect(await overflowing(page)).toEqual([]);
+});
