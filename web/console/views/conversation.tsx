@@ -109,6 +109,7 @@ function Messages() {
   const fresh = useRef(signal(0)).current;
   const all = messages.value;
   const items = unsent.value;
+  const wanted = target.value;
 
   const atEnd = () => {
     const log = box.current;
@@ -137,7 +138,6 @@ function Messages() {
     seen();
   }, [all, items]);
   useLayoutEffect(() => {
-    const wanted = target.value;
     const line = wanted && box.current?.querySelector<HTMLElement>(`[data-seq="${wanted}"]`);
     if (!line) return;
     line.scrollIntoView({ block: "center" });

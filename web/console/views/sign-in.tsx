@@ -16,7 +16,7 @@ async function send(path: string, body: object) {
   problem.value = "";
   try {
     const { agent } = await call<{ agent: Agent }>("POST", path, body);
-    if (code !== undefined) history.replaceState(null, "", "/admin/chat");
+    history.replaceState(null, "", `/admin/chat${location.hash}`);
     enter(agent);
   } catch (error) {
     problem.value =
@@ -31,7 +31,7 @@ async function send(path: string, body: object) {
 
 /** The way in: sign-in, or the first admin's set-up behind a link. */
 export function SignIn() {
-  const isSetup = code !== undefined;
+  const isSetup = location.pathname.startsWith("/admin/setup");
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     const form = new FormData(event.target as HTMLFormElement);
