@@ -73,7 +73,7 @@ it("what people write is text, on both sides, whoever writes it", async () => {
   await shows(agent.page, PAYLOADS);
   await isHarmless(agent.page, ".desk");
 
-  for (const text of PAYLOADS) await agent.says(text);
+  await agent.posts(PAYLOADS);
   await typesUntil(agent.reply, customer.dialog.getByText(`${evil} is typing…`));
   await eventually(() =>
     customer.log
