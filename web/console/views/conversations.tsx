@@ -138,7 +138,9 @@ function foundInWords() {
 function Nobody() {
   if (query.value.trim()) return <ul aria-label="Conversations" class="none" />;
   const words = {
-    open: "No conversations yet. They appear here with a customer’s first message.",
+    open: counts.value.closed
+      ? "All done: nothing is open. The next question appears here by itself."
+      : "No conversations yet. They appear here with a customer’s first message.",
     waiting: "No one is waiting. Everybody has an answer.",
     active: "No answered conversations are open.",
     closed: "Nothing has been closed yet.",
