@@ -21,7 +21,7 @@ const BROWSERS = ["chrome125", "firefox128", "safari18"];
 const TERSER = {
   ecma: 2020,
   module: true,
-  compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
+  compress: { passes: 3, unsafe: true, unsafe_arrows: true, unsafe_math: true, unsafe_methods: true },
   mangle: { properties: { regex: /^#/ } },
 };
 
@@ -35,7 +35,7 @@ async function bundle(entry, format, define = {}) {
     define: { "process.env.NODE_ENV": '"production"', ...define },
     build: {
       write: false,
-      minify: false,
+      minify: "oxc",
       cssMinify: "lightningcss",
       target: BROWSERS,
       cssTarget: BROWSERS,
@@ -48,13 +48,11 @@ async function bundle(entry, format, define = {}) {
   return bundled.output;
 }
 
+const hashOf = (text) =>
+  createHash("sha256").update(text).digest("base64url").replace(/[-_]/g, "").slice(0, 8);
+
 /** The name of a file with the hash of what is in it, and the file written under that name. */
-function hashed(name, text) {
-  const hash = createHash("sha256")
-    .update(text)
-    .digest("base64url")
-    .replace(/[-_]/g, "")
-    .slice(0, 8);
+function hashed(name, text, hash = hashOf(text)) {
   const [, stem, extension] = /([^/]+)\.(\w+)$/.exec(name);
   const path = `assets/${stem}-${hash}.${extension}`;
   write(path, text);
@@ -72,11 +70,12 @@ function write(path, text) {
   writeFileSync(`${file}.br`, brotliCompressSync(bytes, { params }));
 }
 
-const minified = async (code) => (await minify(code, TERSER)).code;
+const minified = async (code) =>
+  (await minify(code, TERSER)).code.replaceAll(/\bconst(?=[ [{])/g, "let");
 
 /** A module with lazy chunks: the chunks first, since the module names them with their hashes. */
-async function module(entry, css) {
-  const files = await bundle(entry, "es");
+async function module(entry, css, define) {
+  const files = await bundle(entry, "es", define);
   const main = files.find((file) => file.isEntry);
   let { code } = main;
   for (const chunk of files.filter((file) => file.type === "chunk" && !file.isEntry)) {
@@ -94,7 +93,15 @@ const listed = [];
 const pages = {};
 
 rmSync(out, { recursive: true, force: true });
-const app = await module("widget/app.ts", "chat");
+const words = [];
+for (const file of readdirSync(join(root, "widget/locales"))) {
+  const [{ code }] = await bundle(`widget/locales/${file}`, "es");
+  words.push([file.replace(".ts", ".js"), await minified(code)]);
+}
+// One hash for all translations, so that the chat makes their names from the language's.
+const wordsHash = hashOf(words.join());
+for (const [name, code] of words) hashed(name, code, wordsHash);
+const app = await module("widget/app.ts", "chat", { __WORDS__: JSON.stringify(wordsHash) });
 const [launcher] = await bundle("widget/launcher.ts", "iife", { __APP__: JSON.stringify(app) });
 write("widget.js", await minified(launcher.code));
 pages["console.js"] = await module("console/main.tsx", "console");

@@ -3,39 +3,21 @@
  * conversation to what shows it.
  */
 import { converse } from "./conversation";
-import type { Words } from "./locales/en";
+import { use } from "./kit";
+import { language, translation } from "./language";
 import type { Chat, Shell } from "./shell";
 import { chime } from "./sound";
 import css from "./style.css?inline";
 import { makeView } from "./view";
 
-/** Each in a file of its own; the build gives every one a name with a hash. */
-const LOCALES: Record<string, () => Promise<{ default: Words }>> = {
-  ar: () => import("./locales/ar"),
-  de: () => import("./locales/de"),
-  en: () => import("./locales/en"),
-  es: () => import("./locales/es"),
-  fr: () => import("./locales/fr"),
-};
-const RIGHT_TO_LEFT = ["ar"];
-
-/** The first of the tag's, the page's and the browser's languages that there is. */
-function language({ locale }: DOMStringMap): string {
-  const wished = [locale, document.documentElement.lang, ...navigator.languages];
-  return (
-    wished.map((tag) => tag?.slice(0, 2).toLowerCase() ?? "").find((tag) => LOCALES[tag]) ?? "en"
-  );
-}
-
 export async function start(shell: Shell): Promise<Chat> {
   const { data, frame, button, root } = shell;
   const lang = language(data);
-  const words = (await LOCALES[lang]!()).default;
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(css);
-  root.adoptedStyleSheets.push(sheet);
+  const words = await translation(lang);
+  use(shell);
+  shell.dress(root, css);
   frame.lang = lang;
-  frame.dir = RIGHT_TO_LEFT.includes(lang) ? "rtl" : "ltr";
+  frame.dir = lang === "ar" ? "rtl" : "ltr";
 
   let isOpen = false;
   let unread = 0;

@@ -3,7 +3,6 @@ import { Connection, dial, type State, type Wire, watch } from "../shared/connec
 import { Log } from "../shared/log";
 import { Outbox } from "../shared/outbox";
 import type { Message, Room, VisitorClientFrame, VisitorServerFrame } from "../shared/protocol";
-import { shelf } from "./shelf";
 import { SESSION, type Shell } from "./shell";
 
 /** What the visitor said about themselves before the chat. */
@@ -41,7 +40,7 @@ export type Conversation = ReturnType<typeof converse>;
  */
 export function converse(shell: Shell, changed: () => void, arrived: (message: Message) => void) {
   const clock = browserClock();
-  const kept = shelf();
+  const { shelf: kept } = shell;
   const api = `${shell.base}/api/chat/`;
   let session: Session = read();
   let missedPings = 0;

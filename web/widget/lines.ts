@@ -1,7 +1,7 @@
 import type { Item } from "../shared/outbox";
 import type { Message } from "../shared/protocol";
 import { pieces } from "../shared/text";
-import { h } from "./dom";
+import { h } from "./kit";
 import type { Words } from "./locales/en";
 
 /** A message of the room, or one on its way there, which has no seq. */

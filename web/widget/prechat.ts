@@ -1,5 +1,5 @@
 import type { Details } from "./conversation";
-import { h } from "./dom";
+import { h } from "./kit";
 import type { Words } from "./locales/en";
 
 /**

@@ -1,5 +1,5 @@
 import type { Conversation } from "./conversation";
-import { h, icon } from "./dom";
+import { h, icon } from "./kit";
 import { lines } from "./lines";
 import type { Words } from "./locales/en";
 import { prechat } from "./prechat";
@@ -42,7 +42,7 @@ export function makeView(
   const box = h("div.lines");
   const log = h(
     "div.log",
-    { role: "log", tabindex: 0, "aria-label": title, onscroll: scrolled },
+    { role: "log", tabindex: "0", "aria-label": title, onscroll: scrolled },
     greeting,
     box,
   );
@@ -89,7 +89,7 @@ export function makeView(
     ),
     h("div.foot", {}, status, end),
   );
-  const list = h("div.intro", { tabindex: 0 });
+  const list = h("div.intro", { tabindex: "0" });
   const presence = h("span.presence", { dir: "auto" });
   const pastButton = iconButton(words.earlier, PAST, listRooms);
   const backButton = iconButton(words.back, BACK, () => {
