@@ -21,7 +21,13 @@ const BROWSERS = ["chrome125", "firefox128", "safari18"];
 const TERSER = {
   ecma: 2020,
   module: true,
-  compress: { passes: 3, unsafe: true, unsafe_arrows: true, unsafe_math: true, unsafe_methods: true },
+  compress: {
+    passes: 3,
+    unsafe: true,
+    unsafe_arrows: true,
+    unsafe_math: true,
+    unsafe_methods: true,
+  },
   mangle: { properties: { regex: /^#/ } },
 };
 

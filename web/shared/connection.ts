@@ -107,6 +107,12 @@ export class Connection<In extends { type: string }, Out> {
     this.#look();
   }
 
+  /** Lets what was dialled go for what `dial` makes now; the state is what it was. */
+  redial() {
+    this.#letGo();
+    this.open();
+  }
+
   /** Lets the socket go and does not come back until `open`. */
   close() {
     this.#losses = 0;
@@ -135,7 +141,8 @@ export class Connection<In extends { type: string }, Out> {
   /** The page was looked at again, or the network came back: do not wait for the timers. */
   nudge() {
     if (!this.#wire) {
-      if (this.#waiting) this.open();
+      // Waiting for the next try.
+      if (this.#losses) this.open();
     } else if (this.#welcomed && !this.#probedAt) {
       this.#look();
       const question = this.#welcomed && this.#silence() > LOOK_MS && this.#o.probe?.();
@@ -145,10 +152,6 @@ export class Connection<In extends { type: string }, Out> {
         this.#look();
       }
     }
-  }
-
-  get #waiting() {
-    return this.#losses > 0;
   }
 
   #silence() {

@@ -25,16 +25,11 @@ export function pieces(content: string): Piece[] {
 /** Without the sentence's punctuation, and the brackets that were opened before the address. */
 function trimmed(address: string): string {
   const count = (sign: string) => address.split(sign).length;
-  const closed = new Map([
-    [")", count(")") - count("(")],
-    ["]", count("]") - count("[")],
-  ]);
+  const surplus = { ")": count(")") - count("("), "]": count("]") - count("[") };
   let end = address.length;
   for (; ; end--) {
-    const sign = address[end - 1]!;
-    const surplus = closed.get(sign);
-    if (surplus === undefined ? !".,;:!?'*_([".includes(sign) : surplus < 1) break;
-    if (surplus) closed.set(sign, surplus - 1);
+    const sign = address[end - 1] as ")";
+    if (sign in surplus ? surplus[sign]-- < 1 : !".,;:!?'*_([".includes(sign)) break;
   }
   return address.slice(0, end);
 }

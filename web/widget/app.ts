@@ -33,14 +33,20 @@ export async function start(shell: Shell): Promise<Chat> {
       document.title = (unread ? `(${unread}) ` : "") + document.title.replace(/^\(\d+\) /, "");
     }
   };
-  const talk = converse(
-    shell,
-    () => later(update),
-    (message) => {
-      shell.emit("message", message);
-      if (!seen() && data.sound === "on") chime();
-    },
-  );
+  let queued = false;
+  /** Once for all that happens in one go. */
+  const later = () => {
+    if (!queued)
+      queueMicrotask(() => {
+        queued = false;
+        update();
+      });
+    queued = true;
+  };
+  const talk = converse(shell, later, (message) => {
+    shell.emit("message", message);
+    if (!seen() && data.sound === "on") chime();
+  });
 
   const close = () => {
     if (!isOpen) return;
@@ -74,17 +80,4 @@ export async function start(shell: Shell): Promise<Chat> {
       await talk.reset();
     },
   };
-}
-
-let queued: (() => void) | undefined;
-
-/** Once for all that happens in one go. */
-function later(task: () => void) {
-  if (!queued)
-    queueMicrotask(() => {
-      const run = queued;
-      queued = undefined;
-      run?.();
-    });
-  queued = task;
 }

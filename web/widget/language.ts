@@ -6,7 +6,8 @@ declare const __WORDS__: string;
 /** The first of the tag's, the page's and the browser's languages that there is. */
 export function language({ locale }: DOMStringMap): string {
   const wished = [locale, document.documentElement.lang, ...navigator.languages].join();
-  return /(?:^|,)(ar|de|en|es|fr)/i.exec(wished)?.[1]!.toLowerCase() ?? "en";
+  const [, found = "en"] = /(?:^|,)(ar|de|en|es|fr)/i.exec(wished) ?? [];
+  return found.toLowerCase();
 }
 
 /** What the widget says; each language is in a file of its own. */

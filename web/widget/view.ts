@@ -24,26 +24,24 @@ export function makeView(
 ) {
   const { data, root } = shell;
   const title = data.title || words.chat;
-  const greeting = h("p.hello", { dir: "auto" }, data.greeting || words.hello);
+  const greeting = data.greeting || words.hello;
   /** What did not work, until the next keystroke. */
   let problem = "";
   /** The list of conversations is shown. */
   let past = false;
 
-  const iconButton = (name: string, path: string, onclick: () => void) =>
-    h("button.icon", { "aria-label": name, title: name, type: "button", onclick }, icon(path));
-  const textButton = (selector: `button.${string}`, name: string, onclick: () => void) =>
-    h(selector, { type: "button", onclick }, name);
+  const iconButton = (name: string, path: string, onclick?: () => void) =>
+    h("button", { "aria-label": name, title: name, onclick }, icon(path));
 
-  const intro = prechat(words, data, (details) => {
+  const intro = prechat(words, data.require, greeting, (details) => {
     talk.begin(details);
     focus();
   });
-  const box = h("div.lines");
+  const box = h("div");
   const log = h(
     "div.log",
     { role: "log", tabindex: "0", "aria-label": title, onscroll: scrolled },
-    greeting,
+    h("div.text", { dir: "auto" }, greeting),
     box,
   );
   const showLines = lines(box, words, lang, (id) => {
@@ -51,9 +49,9 @@ export function makeView(
     typed();
     text.focus();
   });
-  const newer = textButton("button.newer", words.newer, toEnd);
+  const newer = h("button.newer", { onclick: toEnd }, words.newer);
   const typing = h("div.typing", { dir: "auto" });
-  const again = textButton("button.wide", words.again, talk.anew);
+  const again = h("button.wide", { onclick: talk.anew }, words.again);
   const notice = h("p.notice", { role: "alert" });
   const text = h("textarea", {
     rows: 1,
@@ -70,27 +68,29 @@ export function makeView(
     },
   });
   const status = h("span", { role: "status" });
-  const end = textButton("button.quiet", words.end, () => {
-    problem = talk.end() ? "" : words.failed;
-    update();
-    text.focus();
-  });
+  const end = h(
+    "button",
+    {
+      onclick() {
+        problem = talk.end() ? "" : words.failed;
+        update();
+        text.focus();
+      },
+    },
+    words.end,
+  );
   const chat = h(
     "div.chat",
     {},
-    h("div.middle", {}, log, newer),
+    log,
+    newer,
     typing,
     again,
-    h(
-      "form.composer",
-      { onsubmit: send },
-      text,
-      h("button.send", { "aria-label": words.send, title: words.send }, icon(SEND)),
-    ),
+    h("form", { onsubmit: send }, text, iconButton(words.send, SEND)),
     h("div.foot", {}, status, end),
   );
   const list = h("div.intro", { tabindex: "0" });
-  const presence = h("span.presence", { dir: "auto" });
+  const presence = h("small", { dir: "auto" });
   const pastButton = iconButton(words.earlier, PAST, listRooms);
   const backButton = iconButton(words.back, BACK, () => {
     past = false;
@@ -209,10 +209,16 @@ export function makeView(
     past = true;
     const date = new Intl.DateTimeFormat(lang, { dateStyle: "long", timeStyle: "short" });
     const buttons = (await talk.rooms().catch(() => [])).map(({ id, updated_at }) =>
-      textButton("button.room", date.format(new Date(updated_at)), () => {
-        talk.enter(id);
-        backButton.click();
-      }),
+      h(
+        "button.room",
+        {
+          onclick() {
+            talk.enter(id);
+            backButton.click();
+          },
+        },
+        date.format(new Date(updated_at)),
+      ),
     );
     list.replaceChildren(
       h("h2", {}, words.earlier),
@@ -242,13 +248,12 @@ export function makeView(
 
   /** On a phone the dialog is as high as what the keyboard leaves of the screen. */
   function keepAboveKeyboard() {
-    const screen = visualViewport;
+    const screen = visualViewport!;
     const follow = () => {
-      panel.style.setProperty("--height", `${screen?.height}px`);
-      panel.style.setProperty("--top", `${screen?.offsetTop}px`);
+      panel.style.setProperty("--height", `${screen.height}px`);
+      panel.style.setProperty("--top", `${screen.offsetTop}px`);
     };
-    screen?.addEventListener("resize", follow);
-    screen?.addEventListener("scroll", follow);
+    for (const type of ["resize", "scroll"]) screen.addEventListener(type, follow);
   }
 }
 
