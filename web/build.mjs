@@ -21,15 +21,19 @@ const BROWSERS = ["chrome125", "firefox128", "safari18"];
 const TERSER = {
   ecma: 2020,
   module: true,
-  compress: {
-    passes: 3,
-    unsafe: true,
-    unsafe_arrows: true,
-    unsafe_math: true,
-    unsafe_methods: true,
-  },
-  mangle: { properties: { regex: /^#/ } },
+  compress: { passes: 3, unsafe: true, unsafe_arrows: true, unsafe_math: true },
 };
+/**
+ * Properties that only the chat and its translations know: these get short names. None of the
+ * wire's, the storage's or the launcher's is one: other versions of this code read those.
+ */
+const OWN = `
+  acked again agentsOnline anew arrived atEnd away back begin begun changed chat clock dial
+  discard draft earlier edit end enter failed hasOlder hello here items last look maxContent
+  minimize newer nudge older outbox panel post prefix probe random receive redial redirect refusal
+  rest resync rooms session signIn stopped take takeOlder touched tries typist unread until update
+  waiting
+`;
 
 /** Bundles one entry and answers its files: name → { code | source, isEntry }. */
 async function bundle(entry, format, define = {}) {
@@ -76,21 +80,26 @@ function write(path, text) {
   writeFileSync(`${file}.br`, brotliCompressSync(bytes, { params }));
 }
 
-const minified = async (code) =>
-  (await minify(code, TERSER)).code.replaceAll(/\bconst(?=[ [{])/g, "let");
+/** Short names for `OWN` are the same in all that is minified with the same `names`. */
+const minified = async (code, names) => {
+  const own = names ? `|${OWN.trim().split(/\s+/).join("|")}` : "";
+  const properties = { builtins: true, regex: new RegExp(`^(#.*${own})$`) };
+  const options = { ...TERSER, mangle: { properties }, nameCache: names };
+  return (await minify(code, options)).code.replaceAll(/\bconst(?=[ [{])/g, "let");
+};
 
 /** A module with lazy chunks: the chunks first, since the module names them with their hashes. */
-async function module(entry, css, define) {
+async function module(entry, css, define, names) {
   const files = await bundle(entry, "es", define);
   const main = files.find((file) => file.isEntry);
   let { code } = main;
   for (const chunk of files.filter((file) => file.type === "chunk" && !file.isEntry)) {
-    const path = hashed(chunk.fileName, await minified(chunk.code));
+    const path = hashed(chunk.fileName, await minified(chunk.code, names));
     code = code.replaceAll(`./${chunk.fileName}`, `./${path.slice("assets/".length)}`);
   }
   const style = files.find((file) => file.fileName.endsWith(".css"));
   if (style) pages[`${css}.css`] = hashed(`${css}.css`, style.source);
-  return hashed(`${css}.js`, await minified(code));
+  return hashed(`${css}.js`, await minified(code, names));
 }
 
 /** The lines of `files.txt`. */
@@ -99,15 +108,16 @@ const listed = [];
 const pages = {};
 
 rmSync(out, { recursive: true, force: true });
+const names = {};
 const words = [];
 for (const file of readdirSync(join(root, "widget/locales"))) {
   const [{ code }] = await bundle(`widget/locales/${file}`, "es");
-  words.push([file.replace(".ts", ".js"), await minified(code)]);
+  words.push([file.replace(".ts", ".js"), await minified(code, names)]);
 }
 // One hash for all translations, so that the chat makes their names from the language's.
 const wordsHash = hashOf(words.join());
 for (const [name, code] of words) hashed(name, code, wordsHash);
-const app = await module("widget/app.ts", "chat", { __WORDS__: JSON.stringify(wordsHash) });
+const app = await module("widget/app.ts", "chat", { __WORDS__: JSON.stringify(wordsHash) }, names);
 const [launcher] = await bundle("widget/launcher.ts", "iife", { __APP__: JSON.stringify(app) });
 write("widget.js", await minified(launcher.code));
 pages["console.js"] = await module("console/main.tsx", "console");

@@ -19,7 +19,7 @@ interface Session {
   /** The `sub` of the identity that the token belongs to. */
   user?: string | undefined;
   details?: Details;
-  /** The conversation goes on: the next page connects without waiting for a click. */
+  /** The conversation goes on: the next page connects without unsent for a click. */
   open?: boolean;
 }
 
@@ -77,7 +77,7 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
       if (code === TOKEN_ENDED || code === NO_SUCH_ROOM) {
         leave();
         if (code === TOKEN_ENDED) session.token = undefined;
-        if (talk.waiting.length) begin();
+        if (talk.unsent.length) begin();
       }
       changed();
     },
@@ -176,7 +176,7 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
       return log.messages.filter((m) => m.seq > mark && m.sender_type === "admin").length;
     },
     /** What is on its way to this conversation. */
-    get waiting() {
+    get unsent() {
       return outbox.items().filter(({ room }) => !room || room === session.room);
     },
     get draft() {

@@ -153,7 +153,7 @@ export function makeView(
     const { firstChild, lastChild } = box;
     // Read out what comes from now on, not the whole history.
     log.ariaLive = live ? "polite" : "off";
-    showLines(talk.log.messages, talk.waiting);
+    showLines(talk.log.messages, talk.unsent);
     if (wasAtEnd) toEnd();
     else {
       if (box.lastChild !== lastChild) newer.hidden = false;
