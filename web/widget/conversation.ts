@@ -19,7 +19,7 @@ interface Session {
   /** The `sub` of the identity that the token belongs to. */
   user?: string | undefined;
   details?: Details;
-  /** The conversation goes on: the next page connects without unsent for a click. */
+  /** The conversation goes on: the next page connects without waiting for a click. */
   open?: boolean;
 }
 
