@@ -21,9 +21,19 @@ const BROWSERS = ["chrome125", "firefox128", "safari18"];
 const TERSER = {
   ecma: 2020,
   module: true,
-  compress: { passes: 3, unsafe: true, unsafe_arrows: true, unsafe_methods: true },
-  mangle: { properties: { regex: /^#/ } },
+  compress: { passes: 3, unsafe: true, unsafe_arrows: true, unsafe_math: true },
 };
+/**
+ * Properties that only the chat and its translations know: these get short names. None of the
+ * wire's, the storage's or the launcher's is one: other versions of this code read those.
+ */
+const OWN = `
+  acked again agentsOnline anew arrived atEnd away back begin begun changed chat clock dial
+  discard draft earlier edit end enter failed hasOlder hello here items last look maxContent
+  minimize newer nudge older outbox panel post prefix probe random receive redial redirect refusal
+  rest resync rooms session signIn stopped take takeOlder touched tries typist unread unsent until
+  update
+`;
 
 /** Bundles one entry and answers its files: name → { code | source, isEntry }. */
 async function bundle(entry, format, define = {}) {
@@ -35,7 +45,7 @@ async function bundle(entry, format, define = {}) {
     define: { "process.env.NODE_ENV": '"production"', ...define },
     build: {
       write: false,
-      minify: false,
+      minify: "oxc",
       cssMinify: "lightningcss",
       target: BROWSERS,
       cssTarget: BROWSERS,
@@ -52,8 +62,7 @@ const hashOf = (text) =>
   createHash("sha256").update(text).digest("base64url").replace(/[-_]/g, "").slice(0, 8);
 
 /** The name of a file with the hash of what is in it, and the file written under that name. */
-function hashed(name, text) {
-  const hash = hashOf(text);
+function hashed(name, text, hash = hashOf(text)) {
   const [, stem, extension] = /([^/]+)\.(\w+)$/.exec(name);
   const path = `assets/${stem}-${hash}.${extension}`;
   write(path, text);
@@ -71,26 +80,26 @@ function write(path, text) {
   writeFileSync(`${file}.br`, brotliCompressSync(bytes, { params }));
 }
 
-const minified = async (code) => (await minify(code, TERSER)).code;
+/** Short names for `OWN` are the same in all that is minified with the same `names`. */
+const minified = async (code, names) => {
+  const own = names ? `|${OWN.trim().split(/\s+/).join("|")}` : "";
+  const properties = { builtins: true, regex: new RegExp(`^(#.*${own})$`) };
+  const options = { ...TERSER, mangle: { properties }, nameCache: names };
+  return (await minify(code, options)).code.replaceAll(/\bconst(?=[ [{])/g, "let");
+};
 
-/** A module and its style sheet. */
-async function module(entry, name, define) {
+/** A module with lazy chunks: the chunks first, since the module names them with their hashes. */
+async function module(entry, css, define, names) {
   const files = await bundle(entry, "es", define);
-  const style = files.find((file) => file.fileName.endsWith(".css"));
-  if (style) pages[`${name}.css`] = hashed(`${name}.css`, style.source);
-  return hashed(`${name}.js`, await minified(files.find((file) => file.isEntry).code));
-}
-
-/** The widget's translations, all with one hash, so that the widget can tell their names. */
-async function translations() {
-  const texts = new Map();
-  for (const file of readdirSync(join(root, "widget/locales"))) {
-    const [chunk] = await bundle(`widget/locales/${file}`, "es");
-    texts.set(file.replace(".ts", ""), await minified(chunk.code));
+  const main = files.find((file) => file.isEntry);
+  let { code } = main;
+  for (const chunk of files.filter((file) => file.type === "chunk" && !file.isEntry)) {
+    const path = hashed(chunk.fileName, await minified(chunk.code, names));
+    code = code.replaceAll(`./${chunk.fileName}`, `./${path.slice("assets/".length)}`);
   }
-  const hash = hashOf([...texts.values()].join());
-  for (const [language, text] of texts) write(`assets/${language}-${hash}.js`, text);
-  return hash;
+  const style = files.find((file) => file.fileName.endsWith(".css"));
+  if (style) pages[`${css}.css`] = hashed(`${css}.css`, style.source);
+  return hashed(`${css}.js`, await minified(code, names));
 }
 
 /** The lines of `files.txt`. */
@@ -99,9 +108,16 @@ const listed = [];
 const pages = {};
 
 rmSync(out, { recursive: true, force: true });
-const app = await module("widget/app.ts", "chat", {
-  __WORDS__: JSON.stringify(await translations()),
-});
+const names = {};
+const words = [];
+for (const file of readdirSync(join(root, "widget/locales"))) {
+  const [{ code }] = await bundle(`widget/locales/${file}`, "es");
+  words.push([file.replace(".ts", ".js"), await minified(code, names)]);
+}
+// One hash for all translations, so that the chat makes their names from the language's.
+const wordsHash = hashOf(words.join());
+for (const [name, code] of words) hashed(name, code, wordsHash);
+const app = await module("widget/app.ts", "chat", { __WORDS__: JSON.stringify(wordsHash) }, names);
 const [launcher] = await bundle("widget/launcher.ts", "iife", { __APP__: JSON.stringify(app) });
 write("widget.js", await minified(launcher.code));
 pages["console.js"] = await module("console/main.tsx", "console");

@@ -107,6 +107,12 @@ export class Connection<In extends { type: string }, Out> {
     this.#look();
   }
 
+  /** Lets what was dialled go for what `dial` makes now; the state is what it was. */
+  redial() {
+    this.#letGo();
+    this.open();
+  }
+
   /** Lets the socket go and does not come back until `open`. */
   close() {
     this.#letGo();

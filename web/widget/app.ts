@@ -3,31 +3,19 @@
  * conversation to what shows it.
  */
 import { converse } from "./conversation";
-import type { Words } from "./locales/en";
+import { use } from "./kit";
+import { language, translation } from "./language";
 import type { Chat, Shell } from "./shell";
 import { chime } from "./sound";
 import css from "./style.css?inline";
 import { makeView } from "./view";
 
-/** The hash of all translations together; filled in by the build. */
-declare const __WORDS__: string;
-
-const LANGUAGES = ["ar", "de", "en", "es", "fr"];
-
-/** The first of the tag's, the page's and the browser's languages that there is. */
-function language({ locale = "" }: DOMStringMap): string {
-  const wished = [locale, document.documentElement.lang, ...navigator.languages, "en"];
-  return wished.map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => LANGUAGES.includes(tag))!;
-}
-
 export async function start(shell: Shell): Promise<Chat> {
   const { data, frame, button, root } = shell;
   const lang = language(data);
-  const file = `./${lang}-${__WORDS__}.js`;
-  const words: Words = (await import(/* @vite-ignore */ file)).default;
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(css);
-  root.adoptedStyleSheets.push(sheet);
+  const words = await translation(lang);
+  use(shell);
+  shell.dress(root, css);
   frame.lang = lang;
   frame.dir = lang === "ar" ? "rtl" : "ltr";
 
@@ -45,14 +33,20 @@ export async function start(shell: Shell): Promise<Chat> {
       document.title = (unread ? `(${unread}) ` : "") + document.title.replace(/^\(\d+\) /, "");
     }
   };
-  const talk = converse(
-    shell,
-    () => later(update),
-    (message) => {
-      shell.emit("message", message);
-      if (!seen() && data.sound === "on") chime();
-    },
-  );
+  let queued = false;
+  /** Once for all that happens in one go. */
+  const later = () => {
+    if (!queued)
+      queueMicrotask(() => {
+        queued = false;
+        update();
+      });
+    queued = true;
+  };
+  const talk = converse(shell, later, (message) => {
+    shell.emit("message", message);
+    if (!seen() && data.sound === "on") chime();
+  });
 
   const close = () => {
     if (!isOpen) return;
@@ -75,6 +69,8 @@ export async function start(shell: Shell): Promise<Chat> {
       button.hidden = true;
       button.setAttribute("aria-expanded", "true");
       if (data.prechat === "off" || shell.identity || talk.session.details) talk.begin();
+      view.update();
+      view.toEnd();
       update();
       view.focus();
       shell.emit("open");
@@ -86,17 +82,4 @@ export async function start(shell: Shell): Promise<Chat> {
       await talk.reset();
     },
   };
-}
-
-let queued: (() => void) | undefined;
-
-/** Once for all that happens in one go. */
-function later(task: () => void) {
-  if (!queued)
-    queueMicrotask(() => {
-      const run = queued;
-      queued = undefined;
-      run?.();
-    });
-  queued = task;
 }

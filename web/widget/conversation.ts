@@ -3,7 +3,6 @@ import { Connection, dial, type State, type Wire, watch } from "../shared/connec
 import { Log } from "../shared/log";
 import { Outbox } from "../shared/outbox";
 import type { Message, Room, VisitorClientFrame, VisitorServerFrame } from "../shared/protocol";
-import { shelf } from "./shelf";
 import { SESSION, type Shell } from "./shell";
 
 /** What the visitor said about themselves before the chat. */
@@ -31,6 +30,13 @@ const NO_SUCH_ROOM = 4506;
 /** The server passes typing on every two seconds at most. */
 const TYPING_MS = 2_500;
 
+/** A function for each type of frame, which asks for no more of it than it looks at. */
+type Takes = {
+  [Type in VisitorServerFrame["type"]]: (
+    frame: Omit<Extract<VisitorServerFrame, { type: Type }>, "type">,
+  ) => void;
+};
+
 export type Conversation = ReturnType<typeof converse>;
 
 /**
@@ -41,7 +47,7 @@ export type Conversation = ReturnType<typeof converse>;
  */
 export function converse(shell: Shell, changed: () => void, arrived: (message: Message) => void) {
   const clock = browserClock();
-  const kept = shelf();
+  const { shelf: kept } = shell;
   const api = `${shell.base}/api/chat/`;
   let session: Session = read();
   let missedPings = 0;
@@ -50,7 +56,7 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
 
   const connection = new Connection<VisitorServerFrame, VisitorClientFrame>({
     clock,
-    dial: () => (session.room ? socket() : afterMaking()),
+    dial: () => (session.room ? dial(`${shell.base}/ws/chat/${session.room}/`) : making()),
     hello: () => ({
       type: "hello",
       token: session.token as string,
@@ -71,7 +77,7 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
       if (code === TOKEN_ENDED || code === NO_SUCH_ROOM) {
         leave();
         if (code === TOKEN_ENDED) session.token = undefined;
-        if (talk.waiting.length) begin();
+        if (talk.unsent.length) begin();
       }
       changed();
     },
@@ -85,6 +91,66 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
     changed,
   });
   const log = new Log();
+  /** What the server's frames do. */
+  const takes: Takes = {
+    welcome(frame) {
+      if (!frame.recovered) log.messages = [];
+      log.epoch = frame.epoch;
+      talk.maxContent = frame.max_content;
+      takes.presence(frame);
+      takes.room(frame);
+      takes.messages(frame);
+    },
+    // A part of a resume; once it is complete, what waits may go.
+    messages({ messages, more }) {
+      take(messages);
+      if (!more) outbox.up();
+    },
+    message({ message }) {
+      const fresh = message.seq > log.last;
+      take([message]);
+      if (fresh && message.sender_type === "admin") {
+        talk.typist = undefined;
+        arrived(message);
+      }
+    },
+    // The message itself takes it out of the outbox, so that it never shows twice or not at all;
+    // a repeated one was in the log before.
+    ack({ id, seq }) {
+      if (seq <= log.last) outbox.acked(id);
+    },
+    read({ reader, seq }) {
+      log.read(reader, seq);
+      if (reader === "customer" && talk.room) talk.room.customer_read_seq = seq;
+    },
+    typing({ sender_name, expires_in_ms }) {
+      talk.typist = sender_name;
+      stopTyping();
+      stopTyping = clock.after(expires_in_ms, () => {
+        talk.typist = undefined;
+        changed();
+      });
+    },
+    presence({ agents_online }) {
+      talk.agentsOnline = agents_online;
+    },
+    room({ room }) {
+      talk.room = room;
+      keep({ open: room.status !== "closed" });
+    },
+    history({ messages }) {
+      log.takeOlder(messages);
+    },
+    // What the server has and we lack should have come by the next ping.
+    ping({ last_seq }) {
+      missedPings = last_seq! > log.last ? missedPings + 1 : 0;
+      if (missedPings > 1) connection.resync();
+    },
+    error({ id, message, retryable, retry_after_ms }) {
+      if (id) outbox.refused(id, message, retryable, retry_after_ms);
+    },
+    going_away() {},
+  };
 
   const talk = {
     log,
@@ -110,7 +176,7 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
       return log.messages.filter((m) => m.seq > mark && m.sender_type === "admin").length;
     },
     /** What is on its way to this conversation. */
-    get waiting() {
+    get unsent() {
       return outbox.items().filter(({ room }) => !room || room === session.room);
     },
     get draft() {
@@ -231,15 +297,10 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
     if (room) outbox.redirect(room, null);
   }
 
-  function socket(): Wire {
-    return dial(`${shell.base}/ws/chat/${session.room}/`);
-  }
-
-  /** A socket that first asks for the room, so that one back-off serves both. */
-  function afterMaking(): Wire {
+  /** In the place of a socket until there is a room, so that one back-off serves both. */
+  function making(): Wire {
     // Once let go, an answer that still comes is about a room that nobody waits for.
     const ends = new AbortController();
-    const { signal } = ends;
     const wire: Wire = {
       onopen: null,
       onmessage: null,
@@ -247,32 +308,20 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
       send() {},
       close: () => ends.abort(),
     };
-    make(signal).then(
+    const { identity } = shell;
+    const page_url = location.href.split("#")[0]!.slice(0, 2_000);
+    const body = { ...session.details, identity, page_url };
+    call<{ room: Room; token?: string }>("rooms/", body, session.token, ends.signal).then(
       ({ room, token }) => {
-        if (signal.aborted) return;
+        if (ends.signal.aborted) return;
         talk.refusal = undefined;
-        const user = subject(shell.identity);
-        keep({ room: room.id, open: true, ...(token && { token, user }) });
+        keep({ room: room.id, open: true, ...(token && { token, user: subject(identity) }) });
         outbox.redirect(null, room.id);
-        const real = socket();
-        real.onopen = () => wire.onopen?.();
-        real.onmessage = (event) => wire.onmessage?.(event);
-        real.onclose = (event) => wire.onclose?.(event);
-        wire.send = (text) => real.send(text);
-        wire.close = () => real.close();
+        connection.redial();
       },
-      (refusal) => {
-        if (!signal.aborted) wire.onclose?.({ code: judge(refusal) });
-      },
+      (refusal) => wire.onclose?.({ code: judge(refusal) }),
     );
     return wire;
-  }
-
-  function make(signal: AbortSignal) {
-    const page_url = location.href.split("#")[0]!.slice(0, 2_000);
-    const { identity } = shell;
-    const body = { ...session.details, identity, page_url };
-    return call<{ room: Room; token?: string }>("rooms/", body, session.token, signal);
   }
 
   /** Whether to ask for a room again: the close code that says so. */
@@ -290,65 +339,7 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
   }
 
   function receive(frame: VisitorServerFrame) {
-    switch (frame.type) {
-      case "welcome":
-        if (!frame.recovered) log.messages = [];
-        log.epoch = frame.epoch;
-        talk.agentsOnline = frame.agents_online;
-        talk.maxContent = frame.max_content;
-        see(frame.room);
-        settle(frame);
-        break;
-      case "messages":
-        settle(frame);
-        break;
-      case "message": {
-        const { message } = frame;
-        const fresh = message.seq > log.last;
-        take([message]);
-        if (fresh && message.sender_type === "admin") {
-          talk.typist = undefined;
-          arrived(message);
-        }
-        break;
-      }
-      case "ack":
-        // The message itself takes it out of the outbox, so that it never shows twice or not at
-        // all; a repeated one was in the log before.
-        if (frame.seq <= log.last) outbox.acked(frame.id);
-        break;
-      case "read":
-        log.read(frame.reader, frame.seq);
-        if (frame.reader === "customer" && talk.room) talk.room.customer_read_seq = frame.seq;
-        break;
-      case "typing":
-        talk.typist = frame.sender_name;
-        stopTyping();
-        stopTyping = clock.after(frame.expires_in_ms, () => {
-          talk.typist = undefined;
-          changed();
-        });
-        break;
-      case "presence":
-        talk.agentsOnline = frame.agents_online;
-        break;
-      case "room":
-        see(frame.room);
-        break;
-      case "history":
-        log.takeOlder(frame.messages);
-        break;
-      case "ping":
-        // What the server has and we lack should have come by the next ping.
-        missedPings = frame.last_seq! > log.last ? missedPings + 1 : 0;
-        if (missedPings > 1) connection.resync();
-        return;
-      case "error":
-        if (frame.id) {
-          outbox.refused(frame.id, frame.message, frame.retryable, frame.retry_after_ms);
-        }
-        break;
-    }
+    (takes[frame.type] as ((frame: VisitorServerFrame) => void) | undefined)?.(frame);
     changed();
   }
 
@@ -356,17 +347,6 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
     if (!log.take(messages)) connection.resync();
     // What is in the log need not be sent.
     for (const { id } of messages) outbox.acked(id);
-  }
-
-  /** A part of a resume; once it is complete, what waits may go. */
-  function settle({ messages, more }: { messages: Message[]; more: boolean }) {
-    take(messages);
-    if (!more) outbox.up();
-  }
-
-  function see(room: Room) {
-    talk.room = room;
-    keep({ open: room.status !== "closed" });
   }
 
   /** Answers the body of a success; throws the problem of a refusal, or the network's error. */
@@ -378,13 +358,15 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
   ): Promise<T> {
     const answer = await fetch(api + path, {
       signal,
-      ...(body && { method: "POST", body: JSON.stringify(body), keepalive: true }),
+      method: body ? "POST" : "GET",
+      body: JSON.stringify(body),
+      keepalive: true,
       headers: {
-        ...(body && { "content-type": "application/json" }),
+        "content-type": "application/json",
         ...(bearer && { authorization: `Bearer ${bearer}` }),
       },
     });
-    if (answer.status === 204) return undefined as T;
+    // A 204 has no body.
     const json = await answer.json().catch(() => ({}));
     if (answer.ok) return json;
     throw { ...json, status: answer.status };

@@ -1,30 +1,32 @@
 type Kid = Node | string | false | undefined;
 type Prop = string | number | boolean | undefined | ((event: never) => void);
+type Tags = HTMLElementTagNameMap & Pick<SVGElementTagNameMap, "svg" | "path">;
 
-/** An element: `tag.class`, attributes or listeners (`onclick`), children. */
-export function h<K extends keyof HTMLElementTagNameMap>(
+const DRAWN = ["svg", "path"];
+
+/** An element: `tag.class`, attributes (those that are not falsy) or listeners, children. */
+export function h<K extends keyof Tags>(
   selector: K | `${K}.${string}`,
   props: Record<string, Prop> = {},
   ...kids: Kid[]
-): HTMLElementTagNameMap[K] {
+): Tags[K] {
   const [tag, name] = selector.split(".") as [K, string?];
-  const node = document.createElement(tag);
-  if (name) node.className = name;
-  for (const key in props) {
-    const value = props[key];
-    if (typeof value === "function") node.addEventListener(key.slice(2), value as EventListener);
-    else if (value !== undefined && value !== false) node.setAttribute(key, `${value}`);
+  const space = DRAWN.includes(tag) ? "2000/svg" : "1999/xhtml";
+  const node = document.createElementNS(`http://www.w3.org/${space}`, tag) as Tags[K];
+  for (const [key, value] of Object.entries({ class: name, ...props })) {
+    if (typeof value === "function") Object.assign(node, { [key]: value });
+    else if (value) node.setAttribute(key, value as string);
   }
   node.append(...(kids.filter(Boolean) as (Node | string)[]));
   return node;
 }
 
 /** A line drawing on a 24 by 24 grid; says nothing to a screen reader. */
-export function icon(path: string): SVGElement {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const line = document.createElementNS(svg.namespaceURI, "path") as Element;
-  svg.setAttribute("viewBox", "0 0 24 24");
-  line.setAttribute("d", path);
-  svg.append(line);
-  return svg;
+export const icon = (d: string) => h("svg", { viewBox: "0 0 24 24" }, h("path", { d }));
+
+/** Has what is in `root` look like `css`, whatever the page's policy says of styles. */
+export function dress(root: ShadowRoot, css: string) {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+  root.adoptedStyleSheets.push(sheet);
 }

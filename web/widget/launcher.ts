@@ -4,6 +4,7 @@
  * All that a page pays before somebody wants to talk. It stores and connects nothing; the chat
  * itself is fetched at the first click, or at once for a visitor with an open conversation.
  */
+import { dress, h, icon } from "./dom";
 import css from "./launcher.css?inline";
 import { type Api, type Chat, type EventName, SESSION, type Shell } from "./shell";
 
@@ -13,6 +14,9 @@ declare const __APP__: string;
 declare global {
   interface Window {
     shoptalk?: Api;
+  }
+  interface HTMLElementTagNameMap {
+    "shoptalk-chat": HTMLElement;
   }
 }
 
@@ -24,84 +28,71 @@ const BUBBLE =
 function launch({ src, dataset: data }: HTMLScriptElement) {
   const base = new URL(src).origin;
   const keys = `shoptalk:${base}:`;
-  const listeners: [EventName, (detail: unknown) => void][] = [];
-  let chat: Promise<Chat> | undefined;
+  const listeners = new Set<[EventName, (detail: unknown) => void]>();
+  let loading: Promise<Chat> | undefined;
 
-  const host = document.createElement("shoptalk-chat");
-  const side = data.side === "left" ? "left" : "right";
-  host.dataset.side = side;
+  const host = h("shoptalk-chat", { "data-side": data.side });
   const root = host.attachShadow({ mode: "open" });
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(css);
-  root.adoptedStyleSheets = [sheet];
-  const frame = document.createElement("div");
-  frame.className = "frame";
-  if (data.accent && CSS.supports("color", data.accent)) {
-    frame.style.setProperty("--accent", data.accent);
+  const language = data.locale || document.documentElement.lang || navigator.language;
+  const badge = h("span", { id: "badge" });
+  const button = h(
+    "button.launch",
+    {
+      "aria-label": data.title || WORD[language.slice(0, 2)] || "Chat",
+      // The name stays what it is; the count is said after it.
+      "aria-describedby": "badge",
+      "aria-haspopup": "dialog",
+      "aria-expanded": "false",
+      onclick: () => api.open().catch(console.error),
+    },
+    icon(BUBBLE),
+    data.title,
+    badge,
+  );
+  const frame = h("div.frame", {}, button);
+  if (CSS.supports("color", data.accent ?? "")) {
+    frame.style.setProperty("--accent", data.accent!);
   }
-  if (data.theme) frame.style.colorScheme = data.theme;
-  const button = document.createElement("button");
-  button.className = "launch";
-  button.type = "button";
-  const language = (data.locale || document.documentElement.lang || navigator.language).slice(0, 2);
-  const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  icon.setAttribute("viewBox", "0 0 24 24");
-  icon.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(icon.namespaceURI, "path");
-  path.setAttribute("d", BUBBLE);
-  icon.append(path);
-  const badge = document.createElement("span");
-  badge.className = "badge";
-  badge.id = "badge";
-  badge.setAttribute("aria-hidden", "true");
-  button.append(icon, data.title ?? "", badge);
-  button.setAttribute("aria-label", data.title || WORD[language] || "Chat");
-  // The name stays what it is; the count is said after it.
-  button.setAttribute("aria-describedby", "badge");
-  button.setAttribute("aria-haspopup", "dialog");
-  button.setAttribute("aria-expanded", "false");
-  frame.append(button);
+  frame.style.colorScheme = data.theme ?? "";
+  dress(root, css);
   root.append(frame);
 
   const shell: Shell = {
     base,
     keys,
+    shelf: shelf(),
     data,
     root,
     frame,
     button,
-    identity: undefined,
+    h,
+    icon,
+    dress,
     emit(event, detail) {
       for (const [name, listener] of listeners) if (name === event) listener(detail);
     },
     badge(unread) {
-      badge.textContent = unread ? `${unread}` : "";
+      // Drawn by the style, so that the button's words stay its name.
+      badge.dataset.unread = `${unread || ""}`;
     },
   };
 
   /** The chat, loaded once; a failed load is tried again at the next wish. */
-  const load = () => {
-    button.setAttribute("aria-busy", "true");
-    chat ??= import(/* @vite-ignore */ `${base}/${__APP__}`).then((module) => module.start(shell));
-    return chat.then(
-      (loaded) => {
-        button.removeAttribute("aria-busy");
-        return loaded;
-      },
-      (error) => {
-        chat = undefined;
-        button.removeAttribute("aria-busy");
-        throw error;
-      },
-    );
-  };
-  const kept = () => {
+  const load = async () => {
+    button.ariaBusy = "true";
     try {
-      return localStorage.getItem(keys + SESSION);
-    } catch {
-      return null;
+      loading ??= import(/* @vite-ignore */ `${base}/${__APP__}`).then((app) => app.start(shell));
+      return await loading;
+    } catch (error) {
+      loading = undefined;
+      throw error;
+    } finally {
+      button.ariaBusy = null;
     }
   };
+  const kept = () => shell.shelf[keys + SESSION];
+  /** The chat of a visitor who has opened it, now or before. */
+  const begun = async () => (loading || kept() ? load() : undefined);
 
   /** How many answers wait for a signed visitor who has nothing in this browser. */
   const lookUp = async () => {
@@ -116,28 +107,40 @@ function launch({ src, dataset: data }: HTMLScriptElement) {
     );
   };
 
-  window.shoptalk = {
-    open: () => load().then((loaded) => loaded.open()),
-    close: () => void chat?.then((loaded) => loaded.close()),
+  const api: Api = {
+    async open() {
+      (await load()).open();
+    },
+    async close() {
+      (await loading)?.close();
+    },
     async identify(jwt) {
       shell.identity = jwt;
-      if (chat || kept()) await (await load()).identify(jwt);
-      else await lookUp();
+      const chat = await begun();
+      await (chat ? chat.identify(jwt) : lookUp());
     },
     async reset() {
       shell.identity = undefined;
       shell.badge(0);
-      if (chat || kept()) await (await load()).reset();
+      await (await begun())?.reset();
     },
     on(event, listener) {
-      const entry: (typeof listeners)[number] = [event, listener];
-      listeners.push(entry);
-      return () => void listeners.splice(listeners.indexOf(entry) >>> 0, 1);
+      const entry: [EventName, typeof listener] = [event, listener];
+      listeners.add(entry);
+      return () => void listeners.delete(entry);
     },
   };
-  button.onclick = () => window.shoptalk?.open().catch(console.error);
+  window.shoptalk = api;
   document.body.append(host);
   if (kept()?.includes('"open":true')) setTimeout(load, 1);
+}
+
+function shelf() {
+  try {
+    return localStorage || {};
+  } catch {
+    return {};
+  }
 }
 
 const script = document.currentScript as HTMLScriptElement;

@@ -1,5 +1,5 @@
 import type { Details } from "./conversation";
-import { h } from "./dom";
+import { h } from "./kit";
 import type { Words } from "./locales/en";
 
 /**
@@ -7,7 +7,12 @@ import type { Words } from "./locales/en";
  * must by default, since a question without an address is worth more than none. The browser
  * itself says what is wrong with a field, in words, to the eye and to a screen reader.
  */
-export function prechat(words: Words, data: DOMStringMap, done: (details: Details) => void) {
+export function prechat(
+  words: Words,
+  required: string | undefined,
+  greeting: string,
+  done: (details: Details) => void,
+) {
   const field = (name: "name" | "email" | "phone", type: string, maxlength: number) =>
     h(
       "label",
@@ -18,23 +23,23 @@ export function prechat(words: Words, data: DOMStringMap, done: (details: Detail
         maxlength,
         name: `customer_${name}`,
         autocomplete: type === "text" ? name : type,
-        required: data.require?.includes(name),
+        required: required?.includes(name),
         dir: "auto",
       }),
     );
-  return h(
+  const form = h(
     "form.intro",
     {
-      onsubmit(event: SubmitEvent) {
+      onsubmit(event: Event) {
         event.preventDefault();
-        const form = event.target as HTMLFormElement;
         done(Object.fromEntries(new FormData(form)) as Details);
       },
     },
-    h("p.hello", { dir: "auto" }, data.greeting || words.hello),
+    h("p", { dir: "auto" }, greeting),
     field("name", "text", 100),
     field("email", "email", 254),
     field("phone", "tel", 40),
     h("button.wide", {}, words.start),
   );
+  return form;
 }

@@ -1,6 +1,16 @@
 /** What the page's tag and scripts may say, and what the launcher and the chat say to each other. */
+import type { Shelf } from "../shared/outbox";
+import type * as dom from "./dom";
 
 export type EventName = "open" | "close" | "message" | "unread" | "state";
+
+/** What the chat gives the launcher. */
+export interface Chat {
+  open(): void;
+  close(): void;
+  identify(jwt: string): Promise<void>;
+  reset(): Promise<void>;
+}
 
 /** `window.shoptalk`: for the shop's own scripts. */
 export interface Api {
@@ -20,24 +30,22 @@ export interface Shell {
   base: string;
   /** Begins every key in the browser's storage. */
   keys: string;
+  /** The browser's storage, or memory where a browser refuses it: then only a reload forgets. */
+  shelf: Shelf;
   /** The tag's `data-` attributes. */
   data: DOMStringMap;
   root: ShadowRoot;
-  /** What is between the shadow root and the page: carries language, direction and side. */
+  /** What is between the shadow root and the page: carries language and direction. */
   frame: HTMLElement;
   button: HTMLButtonElement;
-  identity: string | undefined;
+  /** Make elements, see `kit.ts`. */
+  h: typeof dom.h;
+  icon: typeof dom.icon;
+  dress: typeof dom.dress;
+  identity?: string | undefined;
   emit(event: EventName, detail?: unknown): void;
   /** Shows how many answers wait. */
   badge(unread: number): void;
-}
-
-/** What the chat gives the launcher. */
-export interface Chat {
-  open(): void;
-  close(): void;
-  identify(jwt: string): Promise<void>;
-  reset(): Promise<void>;
 }
 
 /** Where the browser's storage keeps the visitor's conversation. */

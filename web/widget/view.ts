@@ -1,5 +1,5 @@
 import type { Conversation } from "./conversation";
-import { h, icon } from "./dom";
+import { h, icon } from "./kit";
 import { lines } from "./lines";
 import type { Words } from "./locales/en";
 import { prechat } from "./prechat";
@@ -24,26 +24,27 @@ export function makeView(
 ) {
   const { data, root } = shell;
   const title = data.title || words.chat;
-  const greeting = h("p.hello", { dir: "auto" }, data.greeting || words.hello);
+  const greeting = data.greeting || words.hello;
   /** What did not work, until the next keystroke. */
   let problem = "";
   /** The list of conversations is shown. */
   let past = false;
+  /** The seq of the first message shown. */
+  let oldest = 0;
 
-  const iconButton = (name: string, path: string, onclick: () => void) =>
-    h("button.icon", { title: name, type: "button", onclick }, icon(path));
-  const textButton = (selector: `button.${string}`, name: string, onclick: () => void) =>
-    h(selector, { type: "button", onclick }, name);
+  const iconButton = (name: string, path: string, onclick?: () => void) =>
+    h("button", { title: name, onclick }, icon(path));
 
-  const intro = prechat(words, data, (details) => {
+  const intro = prechat(words, data.require, greeting, (details) => {
     talk.begin(details);
+    update();
     focus();
   });
-  const box = h("div.lines");
+  const box = h("div");
   const log = h(
     "div.log",
-    { role: "log", tabindex: 0, "aria-label": title, onscroll: scrolled },
-    greeting,
+    { role: "log", tabindex: "0", "aria-label": title, onscroll: scrolled },
+    h("div.text", { dir: "auto" }, greeting),
     box,
   );
   const showLines = lines(box, words, lang, (id) => {
@@ -51,9 +52,9 @@ export function makeView(
     typed();
     text.focus();
   });
-  const newer = textButton("button.newer", words.newer, toEnd);
+  const newer = h("button.newer", { onclick: toEnd }, words.newer);
   const typing = h("div.typing", { dir: "auto" });
-  const again = textButton("button.wide", words.again, talk.anew);
+  const again = h("button.wide", { onclick: talk.anew }, words.again);
   const notice = h("p.notice", { role: "alert" });
   const text = h("textarea", {
     rows: 1,
@@ -70,27 +71,29 @@ export function makeView(
     },
   });
   const status = h("span", { role: "status" });
-  const end = textButton("button.quiet", words.end, () => {
-    problem = talk.end() ? "" : words.failed;
-    update();
-    text.focus();
-  });
+  const end = h(
+    "button",
+    {
+      onclick() {
+        problem = talk.end() ? "" : words.failed;
+        update();
+        text.focus();
+      },
+    },
+    words.end,
+  );
   const chat = h(
     "div.chat",
     {},
-    h("div.middle", {}, log, newer),
+    log,
+    newer,
     typing,
     again,
-    h(
-      "form.composer",
-      { onsubmit: send },
-      text,
-      h("button.send", { title: words.send }, icon(SEND)),
-    ),
+    h("form", { onsubmit: send }, text, iconButton(words.send, SEND)),
     h("div.foot", {}, status, end),
   );
-  const list = h("div.intro", { tabindex: 0 });
-  const presence = h("span.presence", { dir: "auto" });
+  const list = h("div.intro", { tabindex: "0" });
+  const presence = h("small", { dir: "auto" });
   const pastButton = iconButton(words.earlier, PAST, listRooms);
   const backButton = iconButton(words.back, BACK, () => {
     past = false;
@@ -115,7 +118,7 @@ export function makeView(
   );
   text.value = talk.draft;
   keepAboveKeyboard();
-  return { panel, update, focus, atEnd };
+  return { panel, update, focus, atEnd, toEnd };
 
   /** Whether the newest message is in sight. */
   function atEnd() {
@@ -150,14 +153,16 @@ export function makeView(
   function showLog(live: boolean) {
     const wasAtEnd = atEnd();
     const { scrollHeight } = log;
-    const { firstChild, lastChild } = box;
+    const { lastChild } = box;
+    const before = oldest;
+    oldest = talk.log.messages[0]?.seq ?? 0;
     // Read out what comes from now on, not the whole history.
     log.ariaLive = live ? "polite" : "off";
-    showLines(talk.log.messages, talk.waiting);
+    showLines(talk.log.messages, talk.unsent);
     if (wasAtEnd) toEnd();
     else {
       if (box.lastChild !== lastChild) newer.hidden = false;
-      if (box.firstChild !== firstChild) log.scrollTop += log.scrollHeight - scrollHeight;
+      if (oldest < before) log.scrollTop += log.scrollHeight - scrollHeight;
     }
   }
 
@@ -209,10 +214,16 @@ export function makeView(
     past = true;
     const date = new Intl.DateTimeFormat(lang, { dateStyle: "long", timeStyle: "short" });
     const buttons = (await talk.rooms().catch(() => [])).map(({ id, updated_at }) =>
-      textButton("button.room", date.format(new Date(updated_at)), () => {
-        talk.enter(id);
-        backButton.click();
-      }),
+      h(
+        "button.room",
+        {
+          onclick() {
+            talk.enter(id);
+            backButton.click();
+          },
+        },
+        date.format(new Date(updated_at)),
+      ),
     );
     list.replaceChildren(
       h("h2", {}, words.earlier),
@@ -242,13 +253,12 @@ export function makeView(
 
   /** On a phone the dialog is as high as what the keyboard leaves of the screen. */
   function keepAboveKeyboard() {
-    const screen = visualViewport;
+    const screen = visualViewport!;
     const follow = () => {
-      panel.style.setProperty("--height", `${screen?.height}px`);
-      panel.style.setProperty("--top", `${screen?.offsetTop}px`);
+      panel.style.setProperty("--height", `${screen.height}px`);
+      panel.style.setProperty("--top", `${screen.offsetTop}px`);
     };
-    screen?.addEventListener("resize", follow);
-    screen?.addEventListener("scroll", follow);
+    for (const type of ["resize", "scroll"]) screen.addEventListener(type, follow);
   }
 }
 
