@@ -21,7 +21,8 @@ export function Palette({ commands, close }: { commands: readonly Command[]; clo
   const chosen = Math.min(at.value, found.length - 1);
   const run = (command: Command | undefined) => {
     close();
-    command?.run();
+    // Nothing outside gets the focus while the dialog is there.
+    requestAnimationFrame(() => command?.run());
   };
   return (
     <Dialog title="Commands" close={close} className="palette">
