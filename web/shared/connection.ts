@@ -118,7 +118,6 @@ export class Connection<In extends { type: string }, Out> {
     this.#losses = 0;
     this.#goingAwayMs = undefined;
     this.#letGo();
-    this.#cancel();
     this.#say();
   }
 
@@ -222,6 +221,7 @@ export class Connection<In extends { type: string }, Out> {
 
   #letGo() {
     const wire = this.#wire;
+    this.#cancel();
     this.#wire = undefined;
     this.#welcomed = this.#caughtUp = false;
     this.#probedAt = 0;
@@ -236,7 +236,6 @@ export class Connection<In extends { type: string }, Out> {
     if (this.#welcomed && clock.now() - this.#welcomedAt >= STEADY_MS) this.#losses = 0;
     const wasWelcomed = this.#welcomed;
     this.#letGo();
-    this.#cancel();
     if (code >= STOP_FROM || code === TOO_BIG) {
       this.#losses = 0;
       this.#say();

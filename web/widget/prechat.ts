@@ -13,7 +13,7 @@ export function prechat(
   greeting: string,
   done: (details: Details) => void,
 ) {
-  const field = (name: "name" | "email" | "phone", type: string, maxlength: number) => {
+  const field = (name: string, label: string, type: string, maxlength: number) => {
     const id = `${name}-error`;
     const input = h("input", {
       type,
@@ -24,7 +24,7 @@ export function prechat(
       dir: "auto",
       "aria-describedby": id,
     });
-    return h("label", {}, words[name], input, h("span.error", { id }));
+    return h("label", {}, label, input, h("span.error", { id }));
   };
   const form = h(
     "form.intro",
@@ -42,10 +42,10 @@ export function prechat(
       },
     },
     h("p", { dir: "auto" }, greeting),
-    field("name", "text", 100),
-    field("email", "email", 254),
-    field("phone", "tel", 40),
-    h("button.wide", {}, words.start),
+    field("name", words.yourName, "text", 100),
+    field("email", words.yourEmail, "email", 254),
+    field("phone", words.yourPhone, "tel", 40),
+    h("button.wide", {}, words.startChat),
   );
   return form;
 }
