@@ -30,7 +30,7 @@ const TERSER = {
 const OWN = `
   acked again agentsOnline anew arrived atEnd away back begin begun changed chat clock dial
   discard draft earlier edit end enter failed hasOlder hello here isTyping items last look
-  maxContent minimize newer nudge older outbox panel post prefix probe random receive redial
+  maxContent minimize newer nudge older outbox panel post prefix probe receive redial
   redirect refusal rest resync rooms sendIt session signIn startChat stopped take takeOlder
   touched tries typist unread unsent until update yourEmail yourMessage yourName yourPhone
 `;
