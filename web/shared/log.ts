@@ -46,13 +46,12 @@ export class Log {
   /** The other side has read up to `seq`. */
   read(reader: Side, seq: number) {
     this.messages = this.messages.map((message) =>
-      !message.is_read && message.seq <= seq && reads(reader, message)
+      !message.is_read &&
+      message.seq <= seq &&
+      // Whether this reader's mark is the one that counts for the message.
+      (reader === "admin") === (message.sender_type === "customer")
         ? { ...message, is_read: true }
         : message,
     );
   }
 }
-
-/** Whether `reader`'s mark is the one that counts for the message. */
-const reads = (reader: Side, { sender_type }: Message) =>
-  reader === "admin" ? sender_type === "customer" : sender_type !== "customer";

@@ -50,15 +50,14 @@ export class Outbox {
   readonly #flying = new Map<string, string>();
   /** Per room: retries in a row, and until when nothing is tried. */
   readonly #resting = new Map<string, { tries: number; until: number }>();
-  /** Other tabs' items, and when they were first seen. */
-  readonly #foreign = new Map<string, number>();
-  readonly #own = new Set<string>();
+  /** When items were first seen: this tab's own have been there for ever. */
+  readonly #seen = new Map<string, number>();
   #up = false;
   #cancel = () => {};
 
   constructor(options: OutboxOptions) {
     this.#o = options;
-    for (const { id } of this.items()) this.#own.add(id);
+    for (const { id } of this.items()) this.#seen.set(id, Number.NEGATIVE_INFINITY);
   }
 
   /** All items, the oldest first. */
@@ -78,7 +77,7 @@ export class Outbox {
     const newest = this.items().at(-1)?.id;
     const id = uuid(newest);
     this.#put({ id, room, content, at: Date.now() });
-    this.#own.add(id);
+    this.#seen.set(id, Number.NEGATIVE_INFINITY);
     this.#after();
     return id;
   }
@@ -181,11 +180,10 @@ export class Outbox {
     const passed = new Set<string>();
     for (const item of items) {
       const { id, room } = item;
-      const seen = this.#foreign.get(id) ?? now;
-      if (!this.#own.has(id)) this.#foreign.set(id, seen);
+      const seen = this.#seen.get(id) ?? now;
+      this.#seen.set(id, seen);
       if (!room || item.refused || passed.has(room) || this.#flying.has(room)) continue;
-      let until = this.#resting.get(room)?.until ?? 0;
-      if (!this.#own.has(id)) until = Math.max(until, seen + FOREIGN_MS);
+      const until = Math.max(this.#resting.get(room)?.until ?? 0, seen + FOREIGN_MS);
       // Nobody overtakes in one room.
       passed.add(room);
       if (until > now) wake = Math.min(wake || until, until);

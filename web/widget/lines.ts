@@ -40,8 +40,12 @@ export function lines(box: HTMLElement, words: Words, lang: string, edit: (id: s
                 : text,
             ),
           ),
-          h("time", { datetime: at.toISOString() }, times.format(at)),
-          sender_type === "customer" && h("span.mark", { "aria-live": "off" }),
+          h(
+            "div",
+            {},
+            h("time", { datetime: at.toISOString() }, times.format(at)),
+            sender_type === "customer" && h("span.mark", { "aria-live": "off" }),
+          ),
         );
 
   /** Shows how far a message got. */

@@ -13,11 +13,11 @@ export function prechat(
   greeting: string,
   done: (details: Details) => void,
 ) {
-  const field = (name: "name" | "email" | "phone", type: string, maxlength: number) =>
+  const field = (name: string, label: string, type: string, maxlength: number) =>
     h(
       "label",
       {},
-      words[name],
+      label,
       h("input", {
         type,
         maxlength,
@@ -36,10 +36,10 @@ export function prechat(
       },
     },
     h("p", { dir: "auto" }, greeting),
-    field("name", "text", 100),
-    field("email", "email", 254),
-    field("phone", "tel", 40),
-    h("button.wide", {}, words.start),
+    field("name", words.yourName, "text", 100),
+    field("email", words.yourEmail, "email", 254),
+    field("phone", words.yourPhone, "tel", 40),
+    h("button.wide", {}, words.startChat),
   );
   return form;
 }

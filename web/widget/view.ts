@@ -58,8 +58,8 @@ export function makeView(
   const notice = h("p.notice", { role: "alert" });
   const text = h("textarea", {
     rows: 1,
-    "aria-label": words.message,
-    placeholder: words.message,
+    "aria-label": words.yourMessage,
+    placeholder: words.yourMessage,
     dir: "auto",
     enterkeyhint: "send",
     oninput() {
@@ -89,7 +89,7 @@ export function makeView(
     newer,
     typing,
     again,
-    h("form", { onsubmit: send }, text, iconButton(words.send, SEND)),
+    h("form", { onsubmit: send }, text, iconButton(words.sendIt, SEND)),
     h("div.foot", {}, status, end),
   );
   const list = h("div.intro", { tabindex: "0" });
@@ -143,7 +143,7 @@ export function makeView(
     say(presence, room && (talk.agentsOnline ? words.here : data.awayText || words.away));
     say(status, begun && !refusal && words[state]);
     status.dataset.state = state;
-    say(typing, typist && words.typing.replace("{}", typist));
+    say(typing, typist && words.isTyping.replace("{}", typist));
     end.hidden = !room || closed;
     again.hidden = !closed;
     say(notice, refusal ? (refusal.status === 401 ? words.signIn : refusal.detail) : problem);
