@@ -34,7 +34,7 @@ function launch({ src, dataset: data }: HTMLScriptElement) {
   const host = h("shoptalk-chat", { "data-side": data.side });
   const root = host.attachShadow({ mode: "open" });
   const language = data.locale || document.documentElement.lang || navigator.language;
-  const badge = h("span", { id: "badge" });
+  const badge = h("span", { id: "badge", hidden: true });
   const button = h(
     "button.launch",
     {
@@ -73,7 +73,8 @@ function launch({ src, dataset: data }: HTMLScriptElement) {
     },
     badge(unread) {
       // Drawn by the style, so that the button's words stay its name.
-      badge.dataset.unread = `${unread || ""}`;
+      badge.dataset.unread = `${unread}`;
+      badge.hidden = !unread;
     },
   };
 
