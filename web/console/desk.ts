@@ -52,6 +52,8 @@ const clock = browserClock();
 const lobby = new Lobby();
 const moved = signal(0);
 const logs = new Map<string, Log>();
+/** Acked in the open conversation, whose log will show them in a moment. */
+const acked = new Set<string>();
 const stopTyping = new Map<string, () => void>();
 let connection: Connection<AgentServerFrame, AgentClientFrame> | undefined;
 let outbox: Outbox | undefined;
@@ -244,7 +246,7 @@ function receive(frame: AgentServerFrame) {
       // In an open conversation the message itself takes it out, so that nothing flickers.
       if (frame.room_id !== selected.value || (log && frame.seq <= log.last)) {
         outbox?.acked(frame.id);
-      }
+      } else acked.add(frame.id);
       break;
     }
     case "error":
@@ -302,7 +304,10 @@ function receiveInRoom(frame: RoomFrame) {
 function take(log: Log, fresh: Message[]) {
   // A hole is filled by joining again from what we have.
   if (!log.take(fresh) && selected.value) join(selected.value);
-  for (const { id } of fresh) outbox?.acked(id);
+  for (const { id } of fresh) {
+    acked.delete(id);
+    outbox?.acked(id);
+  }
 }
 
 function refused(frame: Extract<AgentServerFrame, { type: "error" }>) {
@@ -383,6 +388,9 @@ export function open(id: string, seq?: number) {
 /** Closes the view of the conversation; the conversation itself goes on. */
 export function leave() {
   if (selected.value) connection?.send({ type: "leave", room_id: selected.value });
+  // Nobody will tell us of these any more, and they are on disk.
+  for (const id of acked) outbox?.acked(id);
+  acked.clear();
   selected.value = room.value = undefined;
   messages.value = [];
   typists.value = [];

@@ -252,6 +252,10 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
     outbox.touched(key);
     const before = session;
     session = read();
+    // Two tabs asked for a room at once: what was for the one's goes to the other's.
+    if (before.room && session.room && before.token !== session.token) {
+      outbox.redirect(before.room, session.room);
+    }
     // Another tab went to another conversation, or signed out: go with it.
     if (before.room !== session.room || before.token !== session.token) {
       forget();
