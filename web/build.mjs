@@ -28,11 +28,12 @@ const TERSER = {
  * wire's, the storage's or the launcher's is one: other versions of this code read those.
  */
 const OWN = `
-  acked again agentsOnline anew arrived atEnd away back begin begun changed chat clock dial
-  discard draft earlier edit end enter failed hasOlder hello here isTyping items last look
-  maxContent minimize newer nudge older outbox panel post prefix probe receive redial
-  redirect refusal rest resync rooms sendIt session signIn startChat stopped take takeOlder
-  touched tries typist unread unsent until update yourEmail yourMessage yourName yourPhone
+  acked again agentsOnline anew arrived atEnd away back badge base begin begun button changed
+  chat clock dial discard down draft dress earlier edit emit end enter failed frame hasOlder
+  hello here icon isTyping items last log look maxContent minimize newer nudge older outbox
+  panel post prefix probe receive redial redirect refusal rest resync rooms sendIt session
+  shelf signIn startChat stopped take takeOlder toEnd touched tries typist unread unsent until
+  up update yourEmail yourMessage yourName yourPhone
 `;
 
 /** Bundles one entry and answers its files: name → { code | source, isEntry }. */
@@ -120,7 +121,7 @@ const wordsHash = hashOf(words.join());
 for (const [name, code] of words) hashed(name, code, wordsHash);
 const app = await module("widget/app.ts", "chat", { __WORDS__: JSON.stringify(wordsHash) }, names);
 const [launcher] = await bundle("widget/launcher.ts", "iife", { __APP__: JSON.stringify(app) });
-write("widget.js", await minified(launcher.code));
+write("widget.js", await minified(launcher.code, names));
 pages["console.js"] = await module("console/main.tsx", "console");
 
 for (const file of readdirSync(join(root, "storefront"))) {

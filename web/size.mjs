@@ -8,7 +8,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** Bytes of gzip. */
-const BUDGETS = { launcher: 2_048, whole: 10_752 };
+const BUDGETS = { launcher: 2_048, whole: 10_240 };
 
 /** The sizes of what `build.mjs` left in `dist`, and the budgets that were passed. */
 export function weigh(dist) {

@@ -5,9 +5,9 @@
  */
 import { batch, computed, signal } from "@preact/signals";
 import { browserClock } from "../shared/clock";
-import { Connection, dial, type State, watch } from "../shared/connection";
+import { type Connection, dial, makeConnection, type State, watch } from "../shared/connection";
 import { Log } from "../shared/log";
-import { Outbox } from "../shared/outbox";
+import { makeOutbox, type Outbox } from "../shared/outbox";
 import type {
   Agent,
   AgentClientFrame,
@@ -45,6 +45,8 @@ const SYSTEM_CLOSE: Record<number, string> = {
 };
 const PAGE = 50;
 const TYPING_MS = 2_500;
+/** Whose desk this is, so that a page that opens need not ask before it connects. */
+const KEEPER = "shoptalk:console:agent";
 /** How many conversations are kept after leaving them, so that coming back is instant. */
 const KEPT_LOGS = 30;
 
@@ -55,9 +57,9 @@ const logs = new Map<string, Log>();
 /** Acked in the open conversation, whose log will show them in a moment. */
 const acked = new Set<string>();
 const stopTyping = new Map<string, () => void>();
-let connection: Connection<AgentServerFrame, AgentClientFrame> | undefined;
+let connection: Connection<AgentClientFrame> | undefined;
 let outbox: Outbox | undefined;
-let endWatch = () => {};
+let signedIn = new AbortController();
 let typedAt = Number.NEGATIVE_INFINITY;
 let readUpTo = 0;
 let asked = false;
@@ -126,9 +128,11 @@ export async function attempt(task: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** Finds out who is signed in. */
+/** Finds out who is signed in; where that is remembered, the welcome or a refusal will tell. */
 export async function arrive() {
   try {
+    const keeper = localStorage.getItem(KEEPER);
+    if (keeper) return enter(JSON.parse(keeper));
     enter((await call<{ agent: Agent }>("GET", "me/")).agent);
   } catch (error) {
     if (error instanceof Refused && error.status === 401) agent.value = null;
@@ -142,8 +146,9 @@ export async function arrive() {
 /** Begins to work as an agent. */
 export function enter(who: Agent) {
   agent.value = who;
+  localStorage.setItem(KEEPER, JSON.stringify(who));
   trouble.value = undefined;
-  outbox = new Outbox({
+  outbox = makeOutbox({
     clock,
     shelf: localStorage,
     prefix: `shoptalk:console:${who.id}:out:`,
@@ -154,7 +159,7 @@ export function enter(who: Agent) {
     },
   });
   stored.value++;
-  connection = new Connection<AgentServerFrame, AgentClientFrame>({
+  connection = makeConnection<AgentServerFrame, AgentClientFrame>({
     clock,
     dial: () => dial(`${location.origin}/ws/admin/chat/`),
     hello: () => ({
@@ -163,7 +168,9 @@ export function enter(who: Agent) {
     }),
     rest: "summaries",
     probe: () =>
-      selected.value && { type: "history", room_id: selected.value, before: 1, limit: 1 },
+      selected.value
+        ? { type: "history", room_id: selected.value, before: 1, limit: 1 }
+        : undefined,
     receive: (frame) => batch(() => receive(frame)),
     changed(now) {
       state.value = now;
@@ -181,8 +188,9 @@ export function enter(who: Agent) {
         trouble.value = { words, final: true };
       }
     },
-  } as ConstructorParameters<typeof Connection<AgentServerFrame, AgentClientFrame>>[0]);
-  endWatch = watch(connection);
+  });
+  signedIn = new AbortController();
+  watch(connection, signedIn.signal);
   connection.open();
 }
 
@@ -198,11 +206,12 @@ export async function signOut(everywhere: boolean) {
 }
 
 function signedOut(words: string) {
-  endWatch();
+  signedIn.abort();
   connection?.close();
   lobby.clear();
   lobby.epoch = undefined;
   logs.clear();
+  localStorage.removeItem(KEEPER);
   batch(() => {
     leave();
     agent.value = null;
@@ -214,6 +223,11 @@ function signedOut(words: string) {
 function receive(frame: AgentServerFrame) {
   switch (frame.type) {
     case "welcome":
+      if (frame.agent.id !== agent.value?.id) {
+        // Somebody else has signed in from another tab: their outbox and drafts are others.
+        localStorage.setItem(KEEPER, JSON.stringify(frame.agent));
+        return location.reload();
+      }
       if (!frame.recovered) lobby.clear();
       lobby.epoch = frame.epoch;
       lobby.counts = frame.counts;

@@ -101,3 +101,24 @@ it("leaves the page’s own elements, globals and style alone", async () => {
   expect(await page.evaluate(() => document.styleSheets.length)).toBe(0);
   expect(await page.evaluate(() => document.adoptedStyleSheets.length)).toBe(0);
 });
+
+it("is dark for whom wants it dark, unless the tag says otherwise; an accent must be a colour", async () => {
+  const world = await World.start();
+  const colors = async (attributes: string, colorScheme: "dark" | "light") => {
+    world.shop.page = { attributes };
+    const customer = await world.customer({ colorScheme });
+    await customer.open();
+    return customer.dialog.evaluate((panel) => {
+      const { backgroundColor } = getComputedStyle(panel);
+      const accent = getComputedStyle(panel.querySelector("header")!).backgroundColor;
+      return { dark: backgroundColor !== "rgb(255, 255, 255)", accent };
+    });
+  };
+  const blue = "rgb(47, 85, 212)";
+  expect(await colors("", "dark")).toEqual({ dark: true, accent: blue });
+  expect(await colors("", "light")).toEqual({ dark: false, accent: blue });
+  expect(await colors('data-theme="light"', "dark")).toMatchObject({ dark: false });
+  expect(await colors('data-theme="dark"', "light")).toMatchObject({ dark: true });
+  expect(await colors('data-accent="#060"', "light")).toMatchObject({ accent: "rgb(0, 102, 0)" });
+  expect(await colors('data-accent="nonsense"', "light")).toMatchObject({ accent: blue });
+});

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Connection, type ConnectionOptions, type State } from "./connection";
+import { type ConnectionOptions, makeConnection, type State } from "./connection";
 import { FakeClock } from "./testing/clock";
 import { pick, seeded, seeds } from "./testing/random";
 import { FakeWire } from "./testing/wire";
@@ -36,7 +36,7 @@ beforeEach(() => {
 });
 
 function connect(options: Partial<ConnectionOptions<Frame, Frame>> = {}) {
-  return new Connection<Frame, Frame>({
+  return makeConnection<Frame, Frame>({
     clock,
     dial() {
       const made = new FakeWire();

@@ -73,198 +73,210 @@ const RESYNC = 4010;
  * - Until `close` or a stop code there is always a timer that will dial, give up or look again.
  *   No answer, half-open sockets and sleeping machines all end in `lose`, and `lose` dials.
  */
-export class Connection<In extends { type: string }, Out> {
-  state: State = "offline";
-  readonly #o: ConnectionOptions<In, Out>;
-  #wire: Wire | undefined;
+export function makeConnection<In extends { type: string }, Out>({
+  clock,
+  dial,
+  hello,
+  rest,
+  probe,
+  receive,
+  changed,
+  stopped,
+  random = Math.random,
+}: ConnectionOptions<In, Out>) {
+  let state: State = "offline";
+  let wire: Wire | undefined;
   /** The welcome has come: frames may be sent. */
-  #welcomed = false;
-  #caughtUp = false;
-  #heardAt = 0;
-  #welcomedAt = 0;
+  let welcomed = false;
+  let caughtUp = false;
+  let heardAt = 0;
+  let welcomedAt = 0;
   /** How long the socket may be silent now. */
-  #allowedMs = 0;
+  let allowedMs = 0;
   /** Losses and failed tries in a row. */
-  #losses = 0;
-  #pingMs = 25_000;
-  #windowMs = BACKOFF_MS;
-  #goingAwayMs: number | undefined;
-  #cancel = () => {};
+  let losses = 0;
+  let pingMs = 25_000;
+  let windowMs = BACKOFF_MS;
+  let goingAwayMs: number | undefined;
+  let cancel = () => {};
 
-  constructor(options: ConnectionOptions<In, Out>) {
-    this.#o = options;
-  }
+  return {
+    get state() {
+      return state;
+    },
+
+    open,
+
+    /** Lets what was dialled go for what `dial` makes now; the state is what it was. */
+    redial() {
+      letGo();
+      open();
+    },
+
+    close,
+
+    /** Sends a frame; false when nobody would get it. */
+    send(frame: Out): boolean {
+      if (welcomed) write(frame);
+      return welcomed;
+    },
+
+    /** What was received has a hole: lets go and resumes. */
+    resync: () => lose(RESYNC),
+
+    /** The browser says that the network is gone. */
+    offline() {
+      if (wire) lose(0);
+    },
+
+    /** The page was looked at again, or the network came back: do not wait for the timers. */
+    nudge() {
+      if (!wire) {
+        if (losses) open();
+        return;
+      }
+      look();
+      const silent = silence();
+      // A silence that may last longer than a probe's answer has not been probed yet.
+      const isLong = silent > LOOK_MS && allowedMs > silent + PROBE_MS;
+      const question = welcomed && isLong && probe?.();
+      if (question) {
+        allowedMs = silent + PROBE_MS;
+        write(question);
+        look();
+      }
+    },
+  };
 
   /** Dials, unless a socket is there already. */
-  open() {
-    if (this.#wire) return;
-    const wire = this.#o.dial();
-    this.#wire = wire;
-    this.#heard(GREETING_MS);
-    wire.onopen = () => this.#write(this.#o.hello());
-    wire.onmessage = ({ data }) => this.#hear(data);
-    wire.onclose = ({ code }) => this.#lose(code);
-    this.#look();
-  }
-
-  /** Lets what was dialled go for what `dial` makes now; the state is what it was. */
-  redial() {
-    this.#letGo();
-    this.open();
+  function open() {
+    if (wire) return;
+    wire = dial();
+    heard(GREETING_MS);
+    wire.onopen = () => write(hello());
+    wire.onmessage = ({ data }) => hear(data);
+    wire.onclose = ({ code }) => lose(code);
+    look();
   }
 
   /** Lets the socket go and does not come back until `open`. */
-  close() {
-    this.#letGo();
-    this.#losses = 0;
-    this.#goingAwayMs = undefined;
-    this.#say();
+  function close() {
+    letGo();
+    losses = 0;
+    goingAwayMs = undefined;
+    say();
   }
 
-  /** Sends a frame; false when nobody would get it. */
-  send(frame: Out): boolean {
-    if (this.#welcomed) this.#write(frame);
-    return this.#welcomed;
+  function silence() {
+    return clock.now() - heardAt;
   }
 
-  /** What was received has a hole: lets go and resumes. */
-  resync() {
-    this.#lose(RESYNC);
+  function heard(allowed: number) {
+    heardAt = clock.now();
+    allowedMs = allowed;
   }
 
-  /** The browser says that the network is gone. */
-  offline() {
-    if (this.#wire) this.#lose(0);
+  function write(frame: Out) {
+    wire?.send(JSON.stringify(frame));
   }
 
-  /** The page was looked at again, or the network came back: do not wait for the timers. */
-  nudge() {
-    if (!this.#wire) {
-      if (this.#losses) this.open();
-      return;
-    }
-    this.#look();
-    const silence = this.#silence();
-    // A silence that may last longer than a probe's answer has not been probed yet.
-    const isLong = silence > LOOK_MS && this.#allowedMs > silence + PROBE_MS;
-    const question = this.#welcomed && isLong && this.#o.probe?.();
-    if (question) {
-      this.#allowedMs = silence + PROBE_MS;
-      this.#write(question);
-      this.#look();
-    }
-  }
-
-  #silence() {
-    return this.#o.clock.now() - this.#heardAt;
-  }
-
-  #heard(allowedMs: number) {
-    this.#heardAt = this.#o.clock.now();
-    this.#allowedMs = allowedMs;
-  }
-
-  #write(frame: Out) {
-    this.#wire?.send(JSON.stringify(frame));
-  }
-
-  #hear(data: unknown) {
+  function hear(data: unknown) {
     let frame: In & AnyFrame;
     try {
       frame = JSON.parse(data as string);
     } catch {
-      return this.resync();
+      return lose(RESYNC);
     }
     const { type, more } = frame;
-    const resumes = this.#welcomed && !this.#caughtUp && type === this.#o.rest;
-    if (type === "ping") this.#write({ type: "pong" } as Out);
-    if (type === "going_away") this.#goingAwayMs = frame.reconnect_within_ms;
+    const resumes = welcomed && !caughtUp && type === rest;
+    if (type === "ping") write({ type: "pong" } as Out);
+    if (type === "going_away") goingAwayMs = frame.reconnect_within_ms;
     if (type === "welcome") {
-      this.#welcomed = true;
-      this.#welcomedAt = this.#o.clock.now();
-      this.#pingMs = frame.ping_interval_ms ?? this.#pingMs;
-      this.#windowMs = frame.reconnect_window_ms ?? this.#windowMs;
+      welcomed = true;
+      welcomedAt = clock.now();
+      pingMs = frame.ping_interval_ms ?? pingMs;
+      windowMs = frame.reconnect_window_ms ?? windowMs;
     }
-    this.#heard(this.#welcomed ? this.#pingMs + SILENCE_MS : GREETING_MS);
-    const wire = this.#wire;
-    this.#o.receive(frame);
+    heard(welcomed ? pingMs + SILENCE_MS : GREETING_MS);
+    const from = wire;
+    receive(frame);
     // The receiver may have let this socket go.
-    if (wire !== this.#wire) return;
-    if (resumes || type === "welcome") this.#caughtUp = !more;
-    this.#look();
+    if (wire !== from) return;
+    if (resumes || type === "welcome") caughtUp = !more;
+    look();
   }
 
   /** Holds the silence against what is due, and looks again in time. */
-  #look() {
-    const silence = this.#silence();
-    if (silence >= this.#allowedMs) return this.#lose(0);
-    const due = overdueAfter(this.#pingMs);
-    const next = Math.min(this.#allowedMs, silence < due ? due : this.#allowedMs) - silence;
-    this.#cancel();
-    this.#cancel = this.#o.clock.after(Math.min(next, LOOK_MS), () => this.#look());
-    this.#say();
+  function look() {
+    const silent = silence();
+    if (silent >= allowedMs) return lose(0);
+    const due = overdueAfter(pingMs);
+    const next = Math.min(allowedMs, silent < due ? due : allowedMs) - silent;
+    cancel();
+    cancel = clock.after(Math.min(next, LOOK_MS), look);
+    say();
   }
 
-  #say() {
-    const isLive = this.#caughtUp && this.#silence() < overdueAfter(this.#pingMs);
-    const isNear = this.#welcomed || (this.#wire && !this.#losses);
-    const state = isLive ? "connected" : isNear ? "catching-up" : "offline";
-    if (state !== this.state) {
-      this.state = state;
-      this.#o.changed(state);
+  function say() {
+    const isLive = caughtUp && silence() < overdueAfter(pingMs);
+    const isNear = welcomed || (wire && !losses);
+    const now = isLive ? "connected" : isNear ? "catching-up" : "offline";
+    if (now !== state) {
+      state = now;
+      changed(now);
     }
   }
 
-  #letGo() {
-    const wire = this.#wire;
-    this.#wire = undefined;
-    this.#welcomed = this.#caughtUp = false;
-    this.#cancel();
-    if (wire) {
-      wire.onopen = wire.onmessage = wire.onclose = null;
-      wire.close();
+  function letGo() {
+    const old = wire;
+    wire = undefined;
+    welcomed = caughtUp = false;
+    cancel();
+    if (old) {
+      old.onopen = old.onmessage = old.onclose = null;
+      old.close();
     }
   }
 
-  #lose(code: number) {
-    const { random = Math.random, clock, stopped } = this.#o;
-    const wasWelcomed = this.#welcomed;
-    if (wasWelcomed && clock.now() - this.#welcomedAt >= STEADY_MS) this.#losses = 0;
+  function lose(code: number) {
+    const wasWelcomed = welcomed;
+    if (wasWelcomed && clock.now() - welcomedAt >= STEADY_MS) losses = 0;
     if (code >= STOP_FROM || code === TOO_BIG) {
-      this.close();
+      close();
       return stopped(code);
     }
-    this.#letGo();
-    if (code === FLOOD) this.#losses += 4;
+    letGo();
+    if (code === FLOOD) losses += 4;
     const window =
-      this.#goingAwayMs ??
-      (wasWelcomed && !this.#losses
-        ? this.#windowMs
-        : Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** this.#losses));
-    this.#goingAwayMs = undefined;
-    this.#losses++;
-    this.#cancel = clock.after(random() * window, () => this.open());
+      goingAwayMs ??
+      (wasWelcomed && !losses ? windowMs : Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** losses));
+    goingAwayMs = undefined;
+    losses++;
+    cancel = clock.after(random() * window, open);
     // Last, since whoever hears it may close.
-    this.#say();
+    say();
   }
 }
+
+export type Connection<Out> = ReturnType<typeof makeConnection<never, Out>>;
 
 /** A browser's socket to an address that begins with http or https. */
 export function dial(url: string): Wire {
   return new WebSocket(url.replace(/^http/, "ws"), "shoptalk.v1") as unknown as Wire;
 }
 
-/** Lets the browser's own signs of life and death reach a connection. Answers how to stop that. */
-export function watch(connection: Pick<Connection<never, never>, "nudge" | "offline">) {
-  const ends = new AbortController();
-  const { signal } = ends;
+/** Lets the browser's own signs of life and death reach a connection, until `signal` aborts. */
+export function watch(
+  connection: Pick<Connection<never>, "nudge" | "offline">,
+  signal?: AbortSignal,
+) {
+  const until = { signal: signal! };
   const nudge = () => {
-    if (document.visibilityState === "visible") connection.nudge();
+    if (!document.hidden) connection.nudge();
   };
-  for (const type of ["pageshow", "focus"]) addEventListener(type, nudge, { signal });
+  for (const type of ["pageshow", "focus"]) addEventListener(type, nudge, until);
   // A page in the background comes back, too: its owner waits for the sound of an answer.
-  addEventListener("online", () => connection.nudge(), { signal });
-  document.addEventListener("visibilitychange", nudge, { signal });
-  addEventListener("offline", () => connection.offline(), { signal });
-  return () => ends.abort();
+  addEventListener("online", connection.nudge, until);
+  document.addEventListener("visibilitychange", nudge, until);
+  addEventListener("offline", connection.offline, until);
 }

@@ -17,7 +17,11 @@ export class Log {
 
   /** Whether older messages exist on the server. */
   get hasOlder(): boolean {
-    return (this.messages[0]?.seq ?? 1) > 1;
+    return this.#first > 1;
+  }
+
+  get #first() {
+    return this.messages[0]?.seq ?? 1;
   }
 
   /** Starts over with what the server gave instead of a resume. */
@@ -38,9 +42,8 @@ export class Log {
 
   /** Adds an older page in front; what does not touch the front is left out. */
   takeOlder(page: Message[]) {
-    const first = this.messages[0]?.seq ?? 1;
-    const older = page.filter(({ seq }) => seq < first);
-    if (older.at(-1)?.seq === first - 1) this.messages = [...older, ...this.messages];
+    const older = page.filter(({ seq }) => seq < this.#first);
+    if (older.at(-1)?.seq === this.#first - 1) this.messages = [...older, ...this.messages];
   }
 
   /** The other side has read up to `seq`. */

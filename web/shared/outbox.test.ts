@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Item, Outbox } from "./outbox";
+import { type Item, makeOutbox, type Outbox } from "./outbox";
 import { FakeClock } from "./testing/clock";
 import { pick, seeded, seeds } from "./testing/random";
 import { FakeStorage } from "./testing/shelf";
@@ -34,7 +34,7 @@ function tab() {
       return tab.outbox.items().map(({ content }) => content);
     },
   };
-  tab.outbox = new Outbox({
+  tab.outbox = makeOutbox({
     clock,
     shelf: tab.shelf,
     prefix: PREFIX,
@@ -67,7 +67,7 @@ describe("keeping", () => {
 
   it("has it on the shelf before the socket gets it", () => {
     let onShelf: unknown[] = [];
-    const outbox = new Outbox({
+    const outbox = makeOutbox({
       clock,
       shelf: storage.shelf(),
       prefix: PREFIX,
@@ -549,7 +549,7 @@ describe("random histories", () => {
     const open = async (name = `tab ${names++}`, written = 0) => {
       // Each page has its own copy of the code, and remembers no other's ids.
       vi.resetModules();
-      const { Outbox } = await import("./outbox");
+      const { makeOutbox } = await import("./outbox");
       const tab = {
         name,
         up: false,
@@ -559,7 +559,7 @@ describe("random histories", () => {
         written,
       } as Tab;
       tab.shelf = storage.shelf((key) => tab.unheard.push(key));
-      tab.outbox = new Outbox({
+      tab.outbox = makeOutbox({
         clock,
         shelf: tab.shelf,
         prefix: PREFIX,

@@ -31,6 +31,8 @@ export interface OutboxOptions {
   changed: () => void;
 }
 
+export type Outbox = ReturnType<typeof makeOutbox>;
+
 /** Another tab's fresh item is left to that tab for so long. */
 const FOREIGN_MS = 5_000;
 const RETRY_MS = 1_000;
@@ -44,153 +46,154 @@ const RETRY_MAX_MS = 20_000;
  * until the server answers, which makes it one message however many tabs and sockets try. A
  * room's items leave one after another, so they stand in the log in the order of writing.
  */
-export class Outbox {
-  readonly #o: OutboxOptions;
+export function makeOutbox({ clock, shelf, prefix, send, changed }: OutboxOptions) {
   /** Per room: the item that waits for its ack. */
-  readonly #flying = new Map<string, string>();
+  const flying = new Map<string, string>();
   /** Per room: retries in a row, and until when nothing is tried. */
-  readonly #resting = new Map<string, { tries: number; until: number }>();
+  const resting = new Map<string, { tries: number; until: number }>();
   /** When items were first seen: this tab's own have been there for ever. */
-  readonly #seen = new Map<string, number>();
-  #up = false;
-  #cancel = () => {};
+  const seen = new Map<string, number>();
+  let isUp = false;
+  let cancel = () => {};
 
-  constructor(options: OutboxOptions) {
-    this.#o = options;
-    for (const { id } of this.items()) this.#seen.set(id, Number.NEGATIVE_INFINITY);
-  }
+  for (const { id } of items()) seen.set(id, Number.NEGATIVE_INFINITY);
+
+  return {
+    items,
+
+    /**
+     * Keeps a message and sends it when it can. Throws when the shelf is full: the text must then
+     * stay where it was written.
+     */
+    add(room: string | null, content: string): string {
+      const id = uuid(items().at(-1)?.id);
+      put({ id, room, content, at: Date.now() });
+      seen.set(id, Number.NEGATIVE_INFINITY);
+      after();
+      return id;
+    },
+
+    /** The socket is welcome: what waits may go. */
+    up() {
+      isUp = true;
+      pump();
+    },
+
+    /** The socket is gone: what was flying will fly again. */
+    down() {
+      isUp = false;
+      flying.clear();
+      resting.clear();
+      cancel();
+    },
+
+    acked,
+
+    /** The server answered with an error. */
+    refused(id: string, reason: string, retryable: boolean, retryAfterMs?: number) {
+      const item = find(id);
+      if (!item?.room) return;
+      flying.delete(item.room);
+      if (retryable) {
+        const tries = resting.get(item.room)?.tries ?? 0;
+        const wait = retryAfterMs ?? Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** tries);
+        resting.set(item.room, { tries: tries + 1, until: clock.now() + wait });
+      } else {
+        put({ ...item, refused: reason });
+      }
+      after();
+    },
+
+    /** Forgets an item, and answers its text so that it can be mended. */
+    discard(id: string): string {
+      const text = find(id)?.content ?? "";
+      acked(id);
+      return text;
+    },
+
+    /** Directs what waited for one room to another. */
+    redirect(from: string | null, to: string | null) {
+      for (const item of items()) {
+        if (item.room === from && !item.refused) put({ ...item, room: to });
+      }
+      if (from) flying.delete(from);
+      after();
+    },
+
+    /** Forgets everything. */
+    clear() {
+      // The newest first: another tab sends no later one when it sees an earlier one go.
+      for (const { id } of items().reverse()) remove(id);
+      resting.clear();
+      changed();
+    },
+
+    /** Another tab wrote to the shelf: call with every `storage` event's key. */
+    touched(key: string | null) {
+      if (key === null || key.startsWith(prefix)) after();
+    },
+  };
 
   /** All items, the oldest first. */
-  items(): Item[] {
-    const { shelf, prefix } = this.#o;
+  function items(): Item[] {
     return Object.keys(shelf)
       .filter((key) => key.startsWith(prefix))
       .sort()
       .map((key) => ({ id: key.slice(prefix.length), ...JSON.parse(shelf[key]!) }));
   }
 
-  /**
-   * Keeps a message and sends it when it can. Throws when the shelf is full: the text must then
-   * stay where it was written.
-   */
-  add(room: string | null, content: string): string {
-    const newest = this.items().at(-1)?.id;
-    const id = uuid(newest);
-    this.#put({ id, room, content, at: Date.now() });
-    this.#seen.set(id, Number.NEGATIVE_INFINITY);
-    this.#after();
-    return id;
-  }
-
-  /** The socket is welcome: what waits may go. */
-  up() {
-    this.#up = true;
-    this.#pump();
-  }
-
-  /** The socket is gone: what was flying will fly again. */
-  down() {
-    this.#up = false;
-    this.#flying.clear();
-    this.#resting.clear();
-    this.#cancel();
+  function find(id: string) {
+    return items().find((item) => item.id === id);
   }
 
   /** The message is in the log. */
-  acked(id: string) {
-    if (this.#remove(id)) this.#after();
+  function acked(id: string) {
+    if (remove(id)) after();
   }
 
-  /** The server answered with an error. */
-  refused(id: string, reason: string, retryable: boolean, retryAfterMs?: number) {
-    const item = this.items().find((other) => other.id === id);
-    if (!item?.room) return;
-    this.#flying.delete(item.room);
-    if (retryable) {
-      const tries = (this.#resting.get(item.room)?.tries ?? 0) + 1;
-      const wait = retryAfterMs ?? Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** (tries - 1));
-      this.#resting.set(item.room, { tries, until: this.#o.clock.now() + wait });
-    } else {
-      this.#put({ ...item, refused: reason });
-    }
-    this.#after();
+  function put({ id, ...rest }: Item) {
+    shelf[prefix + id] = JSON.stringify(rest);
   }
 
-  /** Forgets an item, and answers its text so that it can be mended. */
-  discard(id: string): string {
-    const text = this.items().find((item) => item.id === id)?.content ?? "";
-    this.acked(id);
-    return text;
-  }
-
-  /** Directs what waited for one room to another. */
-  redirect(from: string | null, to: string | null) {
-    for (const item of this.items()) {
-      if (item.room === from && !item.refused) this.#put({ ...item, room: to });
-    }
-    if (from) this.#flying.delete(from);
-    this.#after();
-  }
-
-  /** Forgets everything. */
-  clear() {
-    // The newest first: another tab sends no later one when it sees an earlier one go.
-    for (const { id } of this.items().reverse()) this.#remove(id);
-    this.#resting.clear();
-    this.#o.changed();
-  }
-
-  /** Another tab wrote to the shelf: call with every `storage` event's key. */
-  touched(key: string | null) {
-    if (key === null || key.startsWith(this.#o.prefix)) this.#after();
-  }
-
-  #put({ id, ...rest }: Item) {
-    this.#o.shelf[this.#o.prefix + id] = JSON.stringify(rest);
-  }
-
-  #remove(id: string): boolean {
-    const key = this.#o.prefix + id;
-    const known = key in this.#o.shelf;
-    delete this.#o.shelf[key];
-    for (const [room, flying] of this.#flying) {
-      if (flying === id) {
-        this.#flying.delete(room);
-        this.#resting.delete(room);
+  function remove(id: string): boolean {
+    const known = prefix + id in shelf;
+    delete shelf[prefix + id];
+    for (const [room, flown] of flying) {
+      if (flown === id) {
+        flying.delete(room);
+        resting.delete(room);
       }
     }
     return known;
   }
 
-  #after() {
-    this.#pump();
-    this.#o.changed();
+  function after() {
+    pump();
+    changed();
   }
 
-  #pump() {
-    this.#cancel();
-    if (!this.#up) return;
-    const now = this.#o.clock.now();
-    const items = this.items();
+  function pump() {
+    cancel();
+    if (!isUp) return;
+    const now = clock.now();
+    const all = items();
     // What another tab saw acked is not flying any more.
-    for (const [room, flying] of this.#flying) {
-      if (!items.some(({ id }) => id === flying)) this.#flying.delete(room);
+    for (const [room, flown] of flying) {
+      if (!all.some(({ id }) => id === flown)) flying.delete(room);
     }
     let wake = 0;
     const passed = new Set<string>();
-    for (const item of items) {
+    for (const item of all) {
       const { id, room } = item;
-      const seen = this.#seen.get(id) ?? now;
-      this.#seen.set(id, seen);
-      if (!room || item.refused || passed.has(room) || this.#flying.has(room)) continue;
-      const until = Math.max(this.#resting.get(room)?.until ?? 0, seen + FOREIGN_MS);
+      const since = seen.get(id) ?? now;
+      seen.set(id, since);
+      if (!room || item.refused || passed.has(room) || flying.has(room)) continue;
+      const until = Math.max(resting.get(room)?.until ?? 0, since + FOREIGN_MS);
       // Nobody overtakes in one room.
       passed.add(room);
       if (until > now) wake = Math.min(wake || until, until);
-      else if (this.#o.send({ ...item, room })) this.#flying.set(room, id);
+      else if (send({ ...item, room })) flying.set(room, id);
     }
-    if (wake) {
-      this.#cancel = this.#o.clock.after(wake - now, () => this.#pump());
-    }
+    if (wake) cancel = clock.after(wake - now, pump);
   }
 }

@@ -5,7 +5,7 @@ let lastMs = 0;
  * `crypto.randomUUID` exists on secure pages only, and a shop's page may be plain http.
  */
 export function uuid(newest = ""): string {
-  const newestMs = Number.parseInt(newest.replace("-", "").slice(0, 12), 16) || 0;
+  const newestMs = Number(`0x${newest.replace("-", "").slice(0, 12)}`) || 0;
   lastMs = Math.max(Date.now(), lastMs + 1, newestMs + 1);
   let hex = lastMs.toString(16).padStart(12, "0");
   for (const byte of crypto.getRandomValues(new Uint8Array(18))) hex += (byte & 15).toString(16);

@@ -1,19 +1,20 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { dial, watch } from "./connection";
 
-let page: EventTarget & { visibilityState: string };
+let page: EventTarget & { hidden: boolean };
 let screen: EventTarget;
 const connection = { nudge: vi.fn(), offline: vi.fn() };
-let stop: () => void;
+let stop: AbortController;
 
 beforeEach(() => {
-  page = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  page = Object.assign(new EventTarget(), { hidden: false });
   screen = new EventTarget();
   vi.stubGlobal("document", page);
   vi.stubGlobal("addEventListener", screen.addEventListener.bind(screen));
   connection.nudge.mockClear();
   connection.offline.mockClear();
-  stop = watch(connection);
+  stop = new AbortController();
+  watch(connection, stop.signal);
 });
 afterEach(() => vi.unstubAllGlobals());
 
@@ -24,16 +25,16 @@ it.each(["pageshow", "focus", "online"])("nudges at %s", (type) => {
 });
 
 it("nudges when the page is looked at again, not when it is left", () => {
-  page.visibilityState = "hidden";
+  page.hidden = true;
   page.dispatchEvent(new Event("visibilitychange"));
   expect(connection.nudge).not.toHaveBeenCalled();
-  page.visibilityState = "visible";
+  page.hidden = false;
   page.dispatchEvent(new Event("visibilitychange"));
   expect(connection.nudge).toHaveBeenCalledOnce();
 });
 
 it("nudges a hidden page, too, when the network is back", () => {
-  page.visibilityState = "hidden";
+  page.hidden = true;
   screen.dispatchEvent(new Event("online"));
   expect(connection.nudge).toHaveBeenCalledOnce();
 });
@@ -45,7 +46,7 @@ it("lets go when the network is gone", () => {
 });
 
 it("hears nothing once it is stopped", () => {
-  stop();
+  stop.abort();
   for (const type of ["pageshow", "focus", "online", "offline"]) {
     screen.dispatchEvent(new Event(type));
   }

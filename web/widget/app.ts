@@ -4,24 +4,26 @@
  */
 import { converse } from "./conversation";
 import { use } from "./kit";
-import { language, translation } from "./language";
+import type { Words } from "./locales/en";
 import type { Chat, Shell } from "./shell";
 import { chime } from "./sound";
 import css from "./style.css?inline";
 import { makeView } from "./view";
 
+/** The hash in the names of the translations' files; filled in by the build. */
+declare const __WORDS__: string;
+
 export async function start(shell: Shell): Promise<Chat> {
-  const { data, frame, button, root } = shell;
-  const lang = language(data);
-  const words = await translation(lang);
+  const { data, lang, frame, button } = shell;
+  const { default: words }: { default: Words } = await import(
+    /* @vite-ignore */ `./${lang}-${__WORDS__}.js`
+  );
   use(shell);
-  shell.dress(root, css);
-  frame.lang = lang;
-  frame.dir = lang === "ar" ? "rtl" : "ltr";
+  shell.dress(css);
 
   let isOpen = false;
   let unread = 0;
-  const seen = () => isOpen && document.visibilityState === "visible";
+  const seen = () => isOpen && !document.hidden;
 
   const update = () => {
     if (seen() && view.atEnd()) talk.look();
@@ -48,26 +50,25 @@ export async function start(shell: Shell): Promise<Chat> {
     if (!seen() && data.sound === "on") chime();
   });
 
+  const show = (shown: boolean) => {
+    isOpen = shown;
+    view.panel.hidden = !shown;
+    button.hidden = shown;
+  };
   const close = () => {
     if (!isOpen) return;
-    isOpen = false;
-    view.panel.hidden = true;
-    button.hidden = false;
-    button.setAttribute("aria-expanded", "false");
+    show(false);
     button.focus();
     shell.emit("close");
   };
-  const view = makeView(shell, talk, words, lang, close);
+  const view = makeView(shell, talk, words, close);
   frame.append(view.panel);
   document.addEventListener("visibilitychange", update);
 
   return {
     open() {
       if (isOpen) return view.focus();
-      isOpen = true;
-      view.panel.hidden = false;
-      button.hidden = true;
-      button.setAttribute("aria-expanded", "true");
+      show(true);
       if (data.prechat === "off" || shell.identity || talk.session.details) talk.begin();
       view.update();
       view.toEnd();

@@ -1,7 +1,7 @@
 import { browserClock } from "../shared/clock";
-import { Connection, dial, type State, type Wire, watch } from "../shared/connection";
+import { dial, makeConnection, type State, type Wire, watch } from "../shared/connection";
 import { Log } from "../shared/log";
-import { Outbox } from "../shared/outbox";
+import { makeOutbox } from "../shared/outbox";
 import type { Message, Room, VisitorClientFrame, VisitorServerFrame } from "../shared/protocol";
 import { SESSION, type Shell } from "./shell";
 
@@ -30,9 +30,15 @@ const NO_SUCH_ROOM = 4506;
 /** The server passes typing on every two seconds at most. */
 const TYPING_MS = 2_500;
 
+/** What the server said instead of making a room; nothing when it could not be reached. */
+interface Refusal {
+  status?: number;
+  detail?: string;
+}
+
 /** A function for each type of frame, which asks for no more of it than it looks at. */
 type Takes = {
-  [Type in VisitorServerFrame["type"]]: (
+  [Type in Exclude<VisitorServerFrame["type"], "going_away">]: (
     frame: Omit<Extract<VisitorServerFrame, { type: Type }>, "type">,
   ) => void;
 };
@@ -48,13 +54,12 @@ export type Conversation = ReturnType<typeof converse>;
 export function converse(shell: Shell, changed: () => void, arrived: (message: Message) => void) {
   const clock = browserClock();
   const { shelf: kept } = shell;
-  const api = `${shell.base}/api/chat/`;
   let session: Session = read();
   let missedPings = 0;
   let typedAt = Number.NEGATIVE_INFINITY;
   let stopTyping = () => {};
 
-  const connection = new Connection<VisitorServerFrame, VisitorClientFrame>({
+  const connection = makeConnection<VisitorServerFrame, VisitorClientFrame>({
     clock,
     dial: () => (session.room ? dial(`${shell.base}/ws/chat/${session.room}/`) : making()),
     hello: () => ({
@@ -82,7 +87,7 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
       changed();
     },
   });
-  const outbox = new Outbox({
+  const outbox = makeOutbox({
     clock,
     shelf: kept,
     prefix: `${shell.keys}out:`,
@@ -121,7 +126,7 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
     },
     read({ reader, seq }) {
       log.read(reader, seq);
-      if (reader === "customer" && talk.room) talk.room.customer_read_seq = seq;
+      if (reader === "customer") talk.room!.customer_read_seq = seq;
     },
     typing({ sender_name, expires_in_ms }) {
       talk.typist = sender_name;
@@ -149,7 +154,6 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
     error({ id, message, retryable, retry_after_ms }) {
       if (id) outbox.refused(id, message, retryable, retry_after_ms);
     },
-    going_away() {},
   };
 
   const talk = {
@@ -161,7 +165,7 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
     /** Who is typing. */
     typist: undefined as string | undefined,
     /** Why the server will not make a room, in its words. */
-    refusal: undefined as { status: number; detail?: string } | undefined,
+    refusal: undefined as Refusal | undefined,
     /** The visitor has begun to talk, now or before. */
     begun: false,
     get session(): Readonly<Session> {
@@ -172,8 +176,10 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
     },
     /** Answers that have not been looked at. */
     get unread() {
-      const mark = talk.room?.customer_read_seq ?? 0;
-      return log.messages.filter((m) => m.seq > mark && m.sender_type === "admin").length;
+      // Where there are messages, there is a room.
+      const isNew = ({ seq, sender_type }: Message) =>
+        sender_type === "admin" && seq > talk.room!.customer_read_seq;
+      return log.messages.filter(isNew).length;
     },
     /** What is on its way to this conversation. */
     get unsent() {
@@ -201,8 +207,8 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
     },
     /** The visitor has seen all there is. */
     look() {
-      if (talk.room && talk.unread && connection.send({ type: "read", seq: log.last })) {
-        talk.room.customer_read_seq = log.last;
+      if (talk.unread && connection.send({ type: "read", seq: log.last })) {
+        talk.room!.customer_read_seq = log.last;
         changed();
       }
     },
@@ -239,7 +245,6 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
       const { token } = session;
       leave();
       outbox.clear();
-      talk.begun = false;
       shell.identity = talk.refusal = undefined;
       session = {};
       for (const key of ["draft", SESSION]) delete kept[shell.keys + key];
@@ -303,21 +308,15 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
 
   /** In the place of a socket until there is a room, so that one back-off serves both. */
   function making(): Wire {
-    // Once let go, an answer that still comes is about a room that nobody waits for.
-    const ends = new AbortController();
-    const wire: Wire = {
-      onopen: null,
-      onmessage: null,
-      onclose: null,
-      send() {},
-      close: () => ends.abort(),
-    };
+    // Nothing is sent before `onopen`, which never comes. Once let go, it has no `onclose`: an
+    // answer that still comes is about a room that nobody waits for.
+    const wire = { close() {} } as Wire;
     const { identity } = shell;
     const page_url = location.href.split("#")[0]!.slice(0, 2_000);
     const body = { ...session.details, identity, page_url };
-    call<{ room: Room; token?: string }>("rooms/", body, session.token, ends.signal).then(
+    call<{ room: Room; token?: string }>("rooms/", body).then(
       ({ room, token }) => {
-        if (ends.signal.aborted) return;
+        if (!wire.onclose) return;
         talk.refusal = undefined;
         keep({ room: room.id, open: true, ...(token && { token, user: subject(identity) }) });
         outbox.redirect(null, room.id);
@@ -329,8 +328,8 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
   }
 
   /** Whether to ask for a room again: the close code that says so. */
-  function judge(refusal: typeof talk.refusal): number {
-    const status = refusal?.status ?? 0;
+  function judge(refusal: Refusal): number {
+    const { status = 0 } = refusal;
     if (status === 401 && !shell.identity) {
       // Only the token is dead; without it a new conversation begins.
       session.token = undefined;
@@ -343,7 +342,9 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
   }
 
   function receive(frame: VisitorServerFrame) {
-    (takes[frame.type] as ((frame: VisitorServerFrame) => void) | undefined)?.(frame);
+    (takes[frame.type as keyof Takes] as ((frame: VisitorServerFrame) => void) | undefined)?.(
+      frame,
+    );
     changed();
   }
 
@@ -354,14 +355,8 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
   }
 
   /** Answers the body of a success; throws the problem of a refusal, or the network's error. */
-  async function call<T>(
-    path: string,
-    body?: object,
-    bearer = session.token,
-    signal: AbortSignal | null = null,
-  ): Promise<T> {
-    const answer = await fetch(api + path, {
-      signal,
+  async function call<T>(path: string, body?: object, bearer = session.token): Promise<T> {
+    const answer = await fetch(`${shell.base}/api/chat/${path}`, {
       method: body ? "POST" : "GET",
       body: JSON.stringify(body),
       keepalive: true,
@@ -378,9 +373,9 @@ export function converse(shell: Shell, changed: () => void, arrived: (message: M
 }
 
 /** Whose identity it is. The server checks the signature; here only «the same as before?» counts. */
-function subject(jwt = ""): string | undefined {
+function subject(jwt: string | undefined): string | undefined {
   try {
-    const claims = jwt.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/");
+    const claims = jwt!.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/");
     return JSON.parse(atob(claims)).sub;
   } catch {
     return undefined;

@@ -2,7 +2,7 @@ type Kid = Node | string | false | undefined;
 type Prop = string | number | boolean | undefined | ((event: never) => void);
 type Tags = HTMLElementTagNameMap & Pick<SVGElementTagNameMap, "svg" | "path">;
 
-const DRAWN = ["svg", "path"];
+const DRAWN = /svg|path/;
 
 /** An element: `tag.class`, attributes (those that are not falsy) or listeners, children. */
 export function h<K extends keyof Tags>(
@@ -11,7 +11,7 @@ export function h<K extends keyof Tags>(
   ...kids: Kid[]
 ): Tags[K] {
   const [tag, name] = selector.split(".") as [K, string?];
-  const space = DRAWN.includes(tag) ? "2000/svg" : "1999/xhtml";
+  const space = DRAWN.test(tag) ? "2000/svg" : "1999/xhtml";
   const node = document.createElementNS(`http://www.w3.org/${space}`, tag) as Tags[K];
   for (const [key, value] of Object.entries({ class: name, ...props })) {
     if (typeof value === "function") Object.assign(node, { [key]: value });
@@ -23,10 +23,3 @@ export function h<K extends keyof Tags>(
 
 /** A line drawing on a 24 by 24 grid; says nothing to a screen reader. */
 export const icon = (d: string) => h("svg", { viewBox: "0 0 24 24" }, h("path", { d }));
-
-/** Has what is in `root` look like `css`, whatever the page's policy says of styles. */
-export function dress(root: ShadowRoot, css: string) {
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(css);
-  root.adoptedStyleSheets.push(sheet);
-}

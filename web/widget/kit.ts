@@ -8,5 +8,6 @@ export let h: Shell["h"];
 export let icon: Shell["icon"];
 
 export function use(shell: Shell) {
-  ({ h, icon } = shell);
+  h = shell.h;
+  icon = shell.icon;
 }

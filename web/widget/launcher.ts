@@ -4,7 +4,7 @@
  * All that a page pays before somebody wants to talk. It stores and connects nothing; the chat
  * itself is fetched at the first click, or at once for a visitor with an open conversation.
  */
-import { dress, h, icon } from "./dom";
+import { h, icon } from "./dom";
 import css from "./launcher.css?inline";
 import { type Api, type Chat, type EventName, SESSION, type Shell } from "./shell";
 
@@ -20,41 +20,46 @@ declare global {
   }
 }
 
+/** The languages that there are. */
+const LANGUAGE = /(?:^|,)(ar|de|en|es|fr)/i;
 /** The one word needed before a translation is loaded. */
 const WORD: Record<string, string> = { ar: "دردشة" };
-const BUBBLE =
-  "M21 12a8.5 8.5 0 0 1-12.6 7.4L3.5 20.5l1.3-4.4A8.5 8.5 0 1 1 21 12ZM8.5 10.5h7M8.5 14h4.5";
+const BUBBLE = "M21 12a8.5 8.5 0 0 1-12.6 7.4L3 21l1.6-5A8.5 8.5 0 1 1 21 12ZM8 10h8M8 14h5";
 
 function launch({ src, dataset: data }: HTMLScriptElement) {
   const base = new URL(src).origin;
   const keys = `shoptalk:${base}:`;
-  const listeners = new Set<[EventName, (detail: unknown) => void]>();
+  const listeners: Partial<Record<EventName, Set<(detail: unknown) => void>>> = {};
   let loading: Promise<Chat> | undefined;
 
   const host = h("shoptalk-chat", { "data-side": data.side });
   const root = host.attachShadow({ mode: "open" });
-  const language = data.locale || document.documentElement.lang || navigator.language;
+  // Style sheets of this kind are nothing that a page's policy could forbid.
+  const dress = (text: string) => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(text);
+    root.adoptedStyleSheets.push(sheet);
+  };
+  const wished = [data.locale, document.documentElement.lang, ...navigator.languages, "en"];
+  const lang = LANGUAGE.exec(wished.join())![1]!.toLowerCase();
   const badge = h("span", { id: "badge", hidden: true });
   const button = h(
     "button.launch",
     {
-      "aria-label": data.title || WORD[language.slice(0, 2)] || "Chat",
+      "aria-label": data.title || WORD[lang] || "Chat",
       // The name stays what it is; the count is said after it.
       "aria-describedby": "badge",
       "aria-haspopup": "dialog",
-      "aria-expanded": "false",
       onclick: () => api.open().catch(console.error),
     },
     icon(BUBBLE),
     data.title,
     badge,
   );
-  const frame = h("div.frame", {}, button);
-  if (CSS.supports("color", data.accent ?? "")) {
-    frame.style.setProperty("--accent", data.accent!);
-  }
+  const frame = h("div.frame", { lang, dir: lang === "ar" ? "rtl" : "ltr" }, button);
+  // A colour that is missing or makes no sense changes nothing.
+  if (CSS.supports("color", data.accent!)) frame.style.setProperty("--accent", data.accent!);
   frame.style.colorScheme = data.theme ?? "";
-  dress(root, css);
   root.append(frame);
 
   const shell: Shell = {
@@ -62,14 +67,14 @@ function launch({ src, dataset: data }: HTMLScriptElement) {
     keys,
     shelf: shelf(),
     data,
-    root,
+    lang,
     frame,
     button,
     h,
     icon,
     dress,
     emit(event, detail) {
-      for (const [name, listener] of listeners) if (name === event) listener(detail);
+      for (const listener of listeners[event] ?? []) listener(detail);
     },
     badge(unread) {
       // Drawn by the style, so that the button's words stay its name.
@@ -77,6 +82,8 @@ function launch({ src, dataset: data }: HTMLScriptElement) {
       badge.hidden = !unread;
     },
   };
+
+  dress(css);
 
   /** The chat, loaded once; a failed load is tried again at the next wish. */
   const load = async () => {
@@ -126,9 +133,9 @@ function launch({ src, dataset: data }: HTMLScriptElement) {
       await (await begun())?.reset();
     },
     on(event, listener) {
-      const entry: [EventName, typeof listener] = [event, listener];
-      listeners.add(entry);
-      return () => void listeners.delete(entry);
+      listeners[event] ??= new Set();
+      const all = listeners[event].add(listener);
+      return () => all.delete(listener);
     },
   };
   window.shoptalk = api;

@@ -35,15 +35,13 @@ export function lines(box: HTMLElement, words: Words, lang: string, edit: (id: s
             "div.text",
             { dir: "auto" },
             ...pieces(content).map(({ text, href }) =>
-              href
-                ? h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, text)
-                : text,
+              href ? h("a", { href, target: "_blank", rel: "noopener noreferrer" }, text) : text,
             ),
           ),
           h(
             "div",
             {},
-            h("time", { datetime: at.toISOString() }, times.format(at)),
+            times.format(at),
             sender_type === "customer" && h("span.mark", { "aria-live": "off" }),
           ),
         );

@@ -34,14 +34,16 @@ export interface Shell {
   shelf: Shelf;
   /** The tag's `data-` attributes. */
   data: DOMStringMap;
-  root: ShadowRoot;
-  /** What is between the shadow root and the page: carries language and direction. */
+  /** The first of the tag's, the page's and the browser's languages that there is. */
+  lang: string;
+  /** What is between the shadow root and the page: carries language, direction and colours. */
   frame: HTMLElement;
   button: HTMLButtonElement;
   /** Make elements, see `kit.ts`. */
   h: typeof dom.h;
   icon: typeof dom.icon;
-  dress: typeof dom.dress;
+  /** Adds a style sheet. */
+  dress(css: string): void;
   identity?: string | undefined;
   emit(event: EventName, detail?: unknown): void;
   /** Shows how many answers wait. */

@@ -15,15 +15,9 @@ const NEAR_PX = 60;
 export type View = ReturnType<typeof makeView>;
 
 /** The dialog: what the visitor sees of the conversation. */
-export function makeView(
-  shell: Shell,
-  talk: Conversation,
-  words: Words,
-  lang: string,
-  close: () => void,
-) {
-  const { data, root } = shell;
-  const title = data.title || words.chat;
+export function makeView(shell: Shell, talk: Conversation, words: Words, close: () => void) {
+  const { data, lang } = shell;
+  const title = shell.button.ariaLabel!;
   const greeting = data.greeting || words.hello;
   /** What did not work, until the next keystroke. */
   let problem = "";
@@ -48,7 +42,7 @@ export function makeView(
     box,
   );
   const showLines = lines(box, words, lang, (id) => {
-    text.value = [text.value, talk.outbox.discard(id)].filter(Boolean).join("\n");
+    text.value += (text.value && "\n") + talk.outbox.discard(id);
     typed();
     text.focus();
   });
@@ -212,7 +206,6 @@ export function makeView(
 
   async function listRooms() {
     past = true;
-    const date = new Intl.DateTimeFormat(lang, { dateStyle: "long", timeStyle: "short" });
     const buttons = (await talk.rooms().catch(() => [])).map(({ id, updated_at }) =>
       h(
         "button.room",
@@ -222,7 +215,7 @@ export function makeView(
             backButton.click();
           },
         },
-        date.format(new Date(updated_at)),
+        new Date(updated_at).toLocaleString(lang, { dateStyle: "long", timeStyle: "short" }),
       ),
     );
     list.replaceChildren(
@@ -240,10 +233,10 @@ export function makeView(
       else close();
     }
     if (event.key !== "Tab") return;
-    const stops = [
-      ...panel.querySelectorAll<HTMLElement>("button,input,textarea,a,[tabindex='0']"),
-    ].filter((node) => node.checkVisibility());
-    const at = stops.indexOf(root.activeElement as HTMLElement);
+    const stops = [...panel.querySelectorAll<HTMLElement>("*")].filter(
+      (node) => node.tabIndex >= 0 && node.checkVisibility(),
+    );
+    const at = stops.indexOf(event.target as HTMLElement);
     const edge = event.shiftKey ? at < 1 : at === stops.length - 1;
     if (edge) {
       event.preventDefault();
@@ -255,8 +248,7 @@ export function makeView(
   function keepAboveKeyboard() {
     const screen = visualViewport!;
     const follow = () => {
-      panel.style.setProperty("--height", `${screen.height}px`);
-      panel.style.setProperty("--top", `${screen.offsetTop}px`);
+      panel.style.cssText = `--height:${screen.height}px;--top:${screen.offsetTop}px`;
     };
     for (const type of ["resize", "scroll"]) screen.addEventListener(type, follow);
   }

@@ -28,8 +28,9 @@ import { SignIn } from "./sign-in";
 import { Status, Trouble } from "./status";
 
 const dialog = signal<"" | "agents" | "profile" | "keys" | "palette">("");
-const close = () => {
-  dialog.value = "";
+/** Closes one dialog: a late word of its end must not end the next one. */
+const closing = (which: typeof dialog.value) => () => {
+  if (dialog.value === which) dialog.value = "";
 };
 const focus = (id: string) => document.getElementById(id)?.focus();
 
@@ -188,9 +189,9 @@ function Desk() {
         </main>
         <Details />
       </div>
-      {dialog.value === "agents" && <Agents close={close} />}
-      {dialog.value === "profile" && <Profile close={close} />}
-      {dialog.value === "palette" && <Palette commands={commands()} close={close} />}
+      {dialog.value === "agents" && <Agents close={closing("agents")} />}
+      {dialog.value === "profile" && <Profile close={closing("profile")} />}
+      {dialog.value === "palette" && <Palette commands={commands()} close={closing("palette")} />}
       {dialog.value === "keys" && <Keys />}
       <div class="toast" role="alert">
         {toast.value}
@@ -217,7 +218,7 @@ function Tool({
 
 function Keys() {
   return (
-    <Dialog title="Keys" close={close}>
+    <Dialog title="Keys" close={closing("keys")}>
       <dl class="keys">
         <dt>
           <kbd>Ctrl</kbd> <kbd>K</kbd>

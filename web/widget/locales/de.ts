@@ -1,7 +1,6 @@
 import type { Words } from "./en";
 
 export default {
-  chat: "Chat",
   hello: "Hallo! Wie können wir helfen?",
   yourName: "Name",
   yourEmail: "E-Mail",

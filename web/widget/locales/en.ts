@@ -1,6 +1,5 @@
 /** English, and the list of what every translation says. */
 const words = {
-  chat: "Chat",
   hello: "Hello! How can we help?",
   yourName: "Name",
   yourEmail: "Email",

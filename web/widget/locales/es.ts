@@ -1,7 +1,6 @@
 import type { Words } from "./en";
 
 export default {
-  chat: "Chat",
   hello: "¡Hola! ¿En qué podemos ayudarle?",
   yourName: "Nombre",
   yourEmail: "Correo electrónico",
@@ -27,6 +26,6 @@ export default {
   read: "Leído",
   edit: "Editar",
   newer: "Mensajes nuevos",
-  signIn: "Su sesión ha caducado. Vuelva a cargar la página",
+  signIn: "Su sesión ha caducado. Recargue la página",
   failed: "No ha funcionado. Inténtelo de nuevo",
 } satisfies Words;

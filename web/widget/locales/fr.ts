@@ -1,7 +1,6 @@
 import type { Words } from "./en";
 
 export default {
-  chat: "Chat",
   hello: "Bonjour ! Comment pouvons-nous vous aider ?",
   yourName: "Nom",
   yourEmail: "E-mail",
