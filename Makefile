@@ -23,8 +23,9 @@ check: ## formatting and lint only
 types: ## writes web/shared/protocol.ts, the wire's shapes for the front ends
 	SHOPTALK_WRITE_TYPES=1 $(CARGO) test --lib -- the_front_ends_know_the_shapes_of_the_wire
 
-bench: ## what a message costs, as ratios to the raw disk
-	$(CARGO) bench --bench first_figures
+bench: ## what the server can do, as ratios to what the machine gives; ten minutes at most
+	$(CARGO) build --release --workspace
+	$(CARGO) run --release --quiet -p shoptalk-load -- bench
 
 figures: ## what the front ends weigh, and how fast they are in a real browser
 	$(CARGO) build --release

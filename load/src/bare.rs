@@ -1,0 +1,115 @@
+//! A TCP server that does nothing but write the same bytes: what the sockets of this machine
+//! give. It runs as a process of its own, as the measured server does.
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+
+use crate::wire::frame_into;
+
+/// Bytes that wait for one subscriber, at most, in messages.
+const QUEUE: usize = 4_096;
+
+/// Serves until it is killed. The first connection sends: whatever frames arrive from it,
+/// `bytes` bytes for each go to all others, and a short answer to the sender. As in the measured
+/// server, what is there when a subscriber's turn comes leaves in one write.
+pub(crate) async fn serve(bytes: usize) -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    let (sender, _) = listener.accept().await?;
+    sender.set_nodelay(true)?;
+    let mut subscribers = Vec::new();
+    // The sender says with its first byte that all are there.
+    let mut first = [0];
+    let (mut from, mut to) = sender.into_split();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (stream, _) = accepted?;
+                stream.set_nodelay(true)?;
+                let (queue, queued) = mpsc::channel(QUEUE);
+                tokio::spawn(deliver(stream, queued));
+                subscribers.push(queue);
+            }
+            read = from.read(&mut first) => {
+                if read? == 0 { return Ok(()); }
+                break;
+            }
+        }
+    }
+    let mut frame = Vec::new();
+    unmasked_into(&mut frame, &vec![b'x'; bytes]);
+    let frame: Arc<[u8]> = frame.into();
+    let mut ack = Vec::new();
+    unmasked_into(&mut ack, b"{\"type\":\"ack\"}");
+    let mut incoming = [0; 4_096];
+    let mut one = Vec::new();
+    frame_into(&mut one, crate::people::CONTENT.as_bytes());
+    let mut bytes_in = 0;
+    loop {
+        let read = from.read(&mut incoming).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        bytes_in += read;
+        while bytes_in >= one.len() {
+            bytes_in -= one.len();
+            for subscriber in &subscribers {
+                subscriber.send(frame.clone()).await?;
+            }
+            to.write_all(&ack).await?;
+        }
+    }
+}
+
+async fn deliver(mut stream: TcpStream, mut queued: mpsc::Receiver<Arc<[u8]>>) -> Result<()> {
+    let mut frames = Vec::new();
+    let mut bytes = Vec::new();
+    while queued.recv_many(&mut frames, QUEUE).await > 0 {
+        bytes.clear();
+        for frame in frames.drain(..) {
+            bytes.extend_from_slice(&frame);
+        }
+        stream.write_all(&bytes).await?;
+    }
+    Ok(())
+}
+
+fn unmasked_into(out: &mut Vec<u8>, payload: &[u8]) {
+    out.push(0x81);
+    if payload.len() <= 125 {
+        out.push(payload.len() as u8);
+    } else {
+        out.push(126);
+        out.extend_from_slice(&(payload.len() as u16).to_be_bytes());
+    }
+    out.extend_from_slice(payload);
+}
+
+/// The bare server as a process.
+pub(crate) struct Bare {
+    pub(crate) addr: SocketAddr,
+    _child: Child,
+}
+
+impl Bare {
+    pub(crate) async fn start(bytes: usize) -> Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["bare", "--bytes", &bytes.to_string()])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdout = child.stdout.take().context("its output is piped")?;
+        let line = BufReader::new(stdout).lines().next_line().await?;
+        Ok(Self {
+            addr: line.context("it ended at once")?.parse()?,
+            _child: child,
+        })
+    }
+}

@@ -1,0 +1,197 @@
+//! Measures a Shoptalk server on this machine, as ratios to what the machine gives in the same
+//! minute: `shoptalk-load SCENARIO`. Everything stays on loopback and is bounded in time.
+
+mod bare;
+mod curves;
+mod people;
+mod raw;
+mod report;
+mod scenarios;
+mod server;
+mod tally;
+mod wire;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+use report::{Goal, Report};
+use scenarios::{Bench, fanout, history, idle, lobby, open, pairs, soak, stored, storm};
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// The server's binary; beside this program when left out.
+    #[arg(long, global = true)]
+    binary: Option<PathBuf>,
+    /// Where databases are made, on the disk that is to be measured. Emptied afterwards.
+    #[arg(long, global = true, default_value = ".")]
+    scratch: PathBuf,
+    #[command(subcommand)]
+    scenario: Scenario,
+}
+
+#[derive(Subcommand)]
+enum Scenario {
+    /// All scenarios with the sizes of docs/performance.md; some minutes.
+    Bench,
+    /// Growth: cost against rooms, messages, subscribers and consoles, as SVG pictures.
+    Curves {
+        /// Where the pictures go.
+        #[arg(long, default_value = "docs/images")]
+        out: PathBuf,
+        /// The largest database, in messages.
+        #[arg(long, default_value_t = 1_000_000)]
+        most: usize,
+    },
+    /// Closed loop: customers who post as fast as they are answered, against raw inserts.
+    Pairs {
+        #[arg(long, default_value_t = 256)]
+        rooms: usize,
+        /// Raw inserts to a transaction.
+        #[arg(long, default_value_t = 64)]
+        batch: usize,
+    },
+    /// Fixed rates: the highest whose p99 stays below 100 ms.
+    Open {
+        #[arg(long, default_value_t = 256)]
+        rooms: usize,
+    },
+    /// One room with many subscribers, against a bare TCP server.
+    Fanout {
+        #[arg(long, default_value_t = 100)]
+        subscribers: usize,
+    },
+    /// Many rooms talk, consoles watch.
+    Lobby {
+        #[arg(long, default_value_t = 1_000)]
+        rooms: usize,
+        #[arg(long, default_value_t = 1)]
+        consoles: usize,
+    },
+    /// Memory of the process and of idle visitors.
+    Idle {
+        #[arg(long, default_value_t = 10_000)]
+        visitors: usize,
+    },
+    /// Everybody connects, the server is killed, everybody is back at once.
+    Storm {
+        #[arg(long, default_value_t = 10_000)]
+        visitors: usize,
+    },
+    /// First pages of a room's history while others post.
+    History {
+        #[arg(long, default_value_t = 16)]
+        posting: usize,
+    },
+    /// A full database: start, first pages, search, posting, disk.
+    Stored {
+        #[arg(long, default_value_t = 1_000_000)]
+        messages: usize,
+        #[arg(long, default_value_t = 100_000)]
+        rooms: usize,
+    },
+    /// Talk without a pause: nothing lost, memory stands still.
+    Soak {
+        #[arg(long, default_value_t = 64)]
+        rooms: usize,
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+    },
+    #[command(hide = true)]
+    Bare {
+        #[arg(long)]
+        bytes: usize,
+    },
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    server::raise_open_files();
+    // One thread: the server has the machine's other cores, as it would have with the load
+    // coming from elsewhere.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    runtime.block_on(run(arguments))
+}
+
+async fn run(arguments: Arguments) -> Result<()> {
+    if let Scenario::Bare { bytes } = arguments.scenario {
+        return bare::serve(bytes).await;
+    }
+    let beside = std::env::current_exe()?.with_file_name("shoptalk");
+    let bench = Bench {
+        binary: arguments.binary.unwrap_or(beside),
+        scratch: arguments.scratch,
+        report: Report::default(),
+    };
+    let report = scenario(bench, arguments.scenario).await?;
+    report.print();
+    Ok(())
+}
+
+async fn scenario(mut bench: Bench, scenario: Scenario) -> Result<Report> {
+    let it = &mut bench;
+    match scenario {
+        Scenario::Bench => all(it).await?,
+        Scenario::Curves { out, most } => curves::draw(it, &out, most).await?,
+        Scenario::Pairs { rooms, batch } => {
+            pairs::durable(it, rooms, batch, 0.0).await?;
+            pairs::pairs(it, rooms, Duration::from_secs(5)).await?;
+        }
+        Scenario::Open { rooms } => open::open(it, rooms).await?,
+        Scenario::Fanout { subscribers } => {
+            fanout::fanout(it, subscribers, Goal::AtLeast(0.8)).await?;
+        }
+        Scenario::Lobby { rooms, consoles } => {
+            lobby::lobby(it, rooms, consoles).await?;
+        }
+        Scenario::Idle { visitors } => {
+            idle::idle(it, visitors).await?;
+        }
+        Scenario::Storm { visitors } => storm::storm(it, visitors).await?,
+        Scenario::History { posting } => history::history(it, posting).await?,
+        Scenario::Stored { messages, rooms } => {
+            stored::stored(it, messages, rooms).await?;
+        }
+        Scenario::Soak { rooms, seconds } => {
+            soak::soak(it, rooms, Duration::from_secs(seconds)).await?;
+        }
+        Scenario::Bare { .. } => {}
+    }
+    Ok(bench.report)
+}
+
+/// The figures of docs/performance.md.
+async fn all(bench: &mut Bench) -> Result<()> {
+    for (senders, batch, goal) in [
+        (1, 1, 0.40),
+        (16, 8, 0.80),
+        (256, 64, 0.55),
+        (1_000, 256, 0.35),
+    ] {
+        pairs::durable(bench, senders, batch, goal).await?;
+    }
+    pairs::pairs(bench, 256, Duration::from_secs(5)).await?;
+    open::open(bench, 256).await?;
+    fanout::fanout(bench, 100, Goal::AtLeast(0.8)).await?;
+    lobby::lobby(bench, 1_000, 1).await?;
+    idle::idle(bench, 10_000).await?;
+    storm::storm(bench, 10_000).await?;
+    history::history(bench, 16).await?;
+    stored::stored(bench, 1_000_000, 100_000).await?;
+    soak::soak(bench, 64, Duration::from_secs(30)).await?;
+    let binary = std::fs::metadata(&bench.binary).context("no binary")?.len() as f64 / 1e6;
+    bench.report.add(
+        "binary",
+        "stripped, front ends included",
+        binary,
+        "MB",
+        Goal::AtMost(15.0),
+    );
+    Ok(())
+}

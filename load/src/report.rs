@@ -1,0 +1,134 @@
+//! What a run says: a table for people, a line of JSON for each figure.
+
+use serde_json::json;
+
+use crate::tally::Tally;
+
+/// A bound that a figure should keep.
+#[derive(Clone, Copy)]
+pub(crate) enum Goal {
+    AtLeast(f64),
+    AtMost(f64),
+    /// Only told.
+    None,
+}
+
+struct Row {
+    scenario: &'static str,
+    figure: String,
+    value: f64,
+    unit: &'static str,
+    goal: Goal,
+}
+
+/// The figures of a run, in the order they were measured.
+#[derive(Default)]
+pub(crate) struct Report {
+    rows: Vec<Row>,
+}
+
+impl Report {
+    /// Adds a figure, and says it at once.
+    pub(crate) fn add(
+        &mut self,
+        scenario: &'static str,
+        figure: impl Into<String>,
+        value: f64,
+        unit: &'static str,
+        goal: Goal,
+    ) {
+        let row = Row {
+            scenario,
+            figure: figure.into(),
+            value,
+            unit,
+            goal,
+        };
+        let (bound, met) = row.verdict();
+        println!(
+            "{}",
+            json!({"scenario": scenario, "figure": row.figure, "value": row.value, "unit": unit, "goal": bound, "met": met})
+        );
+        self.rows.push(row);
+    }
+
+    /// What all subscribers of a scenario missed, in one figure.
+    pub(crate) fn tally(&mut self, scenario: &'static str, tally: &Tally) {
+        let [lost, doubled, reordered] = tally.counts();
+        let wrong = lost + doubled + reordered;
+        self.add(
+            scenario,
+            format!("lost {lost}, doubled {doubled}, reordered {reordered}"),
+            wrong as f64,
+            "messages",
+            Goal::AtMost(0.0),
+        );
+    }
+
+    /// The table.
+    pub(crate) fn print(&self) {
+        println!("\n| scenario | figure | measured | goal | |");
+        println!("| --- | --- | ---: | ---: | --- |");
+        for row in &self.rows {
+            let (bound, met) = row.verdict();
+            let met = match met {
+                Some(true) => "met",
+                Some(false) => "**missed**",
+                None => "",
+            };
+            println!(
+                "| {} | {} | {} {} | {} | {met} |",
+                row.scenario,
+                row.figure,
+                rounded(row.value),
+                row.unit,
+                bound.unwrap_or_default(),
+            );
+        }
+    }
+}
+
+impl Row {
+    fn verdict(&self) -> (Option<String>, Option<bool>) {
+        match self.goal {
+            Goal::AtLeast(bound) => (
+                Some(format!("≥ {}", rounded(bound))),
+                Some(self.value >= bound),
+            ),
+            Goal::AtMost(bound) => (
+                Some(format!("≤ {}", rounded(bound))),
+                Some(self.value <= bound),
+            ),
+            Goal::None => (None, None),
+        }
+    }
+}
+
+/// With as many digits as say something.
+fn rounded(value: f64) -> String {
+    let digits = match value.abs() {
+        large if large >= 100.0 || large.fract() == 0.0 => 0,
+        middle if middle >= 10.0 => 1,
+        _ => 2,
+    };
+    let text = format!("{value:.digits$}");
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let mut grouped = String::new();
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    if fraction.is_empty() {
+        grouped
+    } else {
+        format!("{grouped}.{fraction}")
+    }
+}
+
+/// The middle one.
+pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}

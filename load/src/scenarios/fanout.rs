@@ -1,0 +1,176 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::Bench;
+use crate::bare::Bare;
+use crate::people::{CONTENT, Customer, Ticket};
+use crate::report::{Goal, median};
+use crate::server::Server;
+use crate::tally::Tally;
+use crate::wire::frame_into;
+
+/// Of the subscribers, so many send, as fast as they are answered.
+const SENDERS: usize = 16;
+/// Posts of one of them that may be without an answer.
+const WINDOW: usize = 16;
+const SLICE: Duration = Duration::from_millis(1_500);
+const ROUNDS: usize = 5;
+
+/// One room, so many subscribers, and a bare server that writes the same bytes to as many.
+pub(crate) async fn fanout(bench: &mut Bench, subscribers: usize, goal: Goal) -> Result<f64> {
+    let dir = bench.directory()?;
+    let server = Server::start(&bench.binary, dir.path()).await?;
+    let process = server.process()?;
+    let tally = Arc::new(Tally::default());
+    let ticket = Ticket::take(&reqwest::Client::new(), server.addr).await?;
+    let delivered = Arc::new(AtomicU64::new(0));
+    let frame_bytes = Arc::new(AtomicU64::new(0));
+    let (go, going) = watch::channel(false);
+    let mut readers = JoinSet::new();
+    for number in 0..subscribers {
+        let customer = Customer::arrive(server.addr, ticket.clone(), 0, tally.clone()).await?;
+        let (delivered, frame_bytes) = (delivered.clone(), frame_bytes.clone());
+        let going = (number < SENDERS).then(|| going.clone());
+        readers.spawn(subscribe(customer, delivered, frame_bytes, going));
+    }
+    let mut sender = Customer::arrive(server.addr, ticket, 0, tally.clone()).await?;
+    // Fills the room's first messages, and tells how long a frame is.
+    sender.post().await?;
+    while delivered.load(Ordering::Relaxed) < subscribers as u64 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    drop(sender);
+    let bytes = frame_bytes.load(Ordering::Relaxed) as usize;
+    let bare = Bare::start(bytes).await?;
+    let mut plain = TcpStream::connect(bare.addr).await?;
+    plain.set_nodelay(true)?;
+    let plain_delivered = Arc::new(AtomicU64::new(0));
+    for _ in 0..subscribers {
+        let mut stream = TcpStream::connect(bare.addr).await?;
+        let delivered = plain_delivered.clone();
+        readers.spawn(async move {
+            // As the sockets' client reads, and no more.
+            let mut buffer = vec![0; 2 * 1024];
+            loop {
+                let read = stream.read(&mut buffer).await?;
+                if read == 0 {
+                    return Ok(());
+                }
+                delivered.fetch_add(read as u64, Ordering::Relaxed);
+            }
+        });
+    }
+    // Accepted before the sender's first byte is looked at.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    plain.write_all(b"!").await?;
+    let mut post = Vec::new();
+    frame_into(&mut post, CONTENT.as_bytes());
+    let whole = (bytes + if bytes > 125 { 4 } else { 2 }) as f64;
+    let ack_bytes = 2 + "{\"type\":\"ack\"}".len();
+    let (mut ratios, mut rates, mut cpu, mut sent) = (Vec::new(), Vec::new(), 0.0, 0.0);
+    for _ in 0..ROUNDS {
+        let (before, cpu_before) = (delivered.load(Ordering::Relaxed), process.cpu_seconds()?);
+        let started = Instant::now();
+        go.send_replace(true);
+        tokio::time::sleep(SLICE).await;
+        go.send_replace(false);
+        let served = (delivered.load(Ordering::Relaxed) - before) as f64;
+        let rate = served / started.elapsed().as_secs_f64();
+        cpu += process.cpu_seconds()? - cpu_before;
+        sent += served;
+        // What was on its way when time was up.
+        let mut before = u64::MAX;
+        while before != delivered.load(Ordering::Relaxed) {
+            before = delivered.load(Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let before = plain_delivered.load(Ordering::Relaxed);
+        let started = Instant::now();
+        let flying = WINDOW * SENDERS.min(subscribers);
+        let mut acks = vec![0; flying * ack_bytes];
+        while started.elapsed() < SLICE {
+            for _ in 0..flying {
+                plain.write_all(&post).await?;
+            }
+            plain.read_exact(&mut acks).await?;
+        }
+        let plain_rate = (plain_delivered.load(Ordering::Relaxed) - before) as f64
+            / whole
+            / started.elapsed().as_secs_f64();
+        rates.push((rate, plain_rate));
+        ratios.push(rate / plain_rate);
+    }
+    let ratio = median(ratios);
+    let report = &mut bench.report;
+    let name = |what: &str| format!("{subscribers} subscribers: {what}");
+    report.add(
+        "fanout",
+        name("deliveries"),
+        median(rates.iter().map(|rate| rate.0).collect()),
+        "/s",
+        Goal::None,
+    );
+    report.add(
+        "fanout",
+        name("of a bare TCP server, the same bytes"),
+        median(rates.iter().map(|rate| rate.1).collect()),
+        "/s",
+        Goal::None,
+    );
+    report.add("fanout", name("ratio"), ratio, "", goal);
+    let each = cpu / sent * 1e6;
+    report.add(
+        "fanout",
+        name("server CPU a delivery"),
+        each,
+        "µs",
+        Goal::None,
+    );
+    report.tally("fanout", &tally);
+    readers.abort_all();
+    server.stop().await.context("the fan-out's server")?;
+    Ok(each)
+}
+
+/// Reads for ever, and sends while it may.
+async fn subscribe(
+    mut customer: Customer,
+    delivered: Arc<AtomicU64>,
+    frame_bytes: Arc<AtomicU64>,
+    mut going: Option<watch::Receiver<bool>>,
+) -> Result<()> {
+    let mut flying = 0;
+    loop {
+        if let Some(going) = &mut going
+            && *going.borrow_and_update()
+        {
+            while flying < WINDOW {
+                customer.send_post().await?;
+                flying += 1;
+            }
+        }
+        let before = customer.last_seq;
+        let acked = tokio::select! {
+            acked = customer.take_frame() => acked?,
+            Some(_) = changed(&mut going) => continue,
+        };
+        if acked.is_some() {
+            flying -= 1;
+        }
+        if customer.last_seq > before {
+            delivered.fetch_add(customer.last_seq - before, Ordering::Relaxed);
+            frame_bytes.store(customer.wire.last_frame_bytes(), Ordering::Relaxed);
+        }
+    }
+}
+
+async fn changed(going: &mut Option<watch::Receiver<bool>>) -> Option<()> {
+    going.as_mut()?.changed().await.ok()
+}

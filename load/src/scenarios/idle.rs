@@ -1,0 +1,65 @@
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::Bench;
+use crate::people::Customer;
+use crate::report::{Goal, median};
+use crate::server::Server;
+use crate::tally::Tally;
+
+/// Starts whose median counts.
+const STARTS: usize = 5;
+
+/// What the process needs, and what each idle visitor with a live room adds.
+pub(crate) async fn idle(bench: &mut Bench, visitors: usize) -> Result<f64> {
+    let dir = bench.directory()?;
+    let mut ready = Vec::new();
+    for _ in 0..STARTS {
+        let server = Server::start(&bench.binary, dir.path()).await?;
+        ready.push(server.ready_in.as_secs_f64() * 1_000.0);
+        server.stop().await?;
+    }
+    let server = Server::start(&bench.binary, dir.path()).await?;
+    let process = server.process()?;
+    let alone = process.resident_bytes()?;
+    let tally = Arc::new(Tally::default());
+    let customers = Customer::many(server.addr, visitors, &tally).await?;
+    let crowded = process.resident_bytes()?;
+    let report = &mut bench.report;
+    report.add(
+        "idle",
+        "ready on an existing database",
+        median(ready),
+        "ms",
+        Goal::None,
+    );
+    report.add(
+        "idle",
+        "the process alone, resident",
+        alone as f64 / 1e6,
+        "MB",
+        Goal::AtMost(12.0),
+    );
+    report.add(
+        "idle",
+        format!("each of {visitors} idle visitors"),
+        (crowded - alone) as f64 / visitors as f64,
+        "bytes",
+        Goal::AtMost(16_384.0),
+    );
+    report.add(
+        "idle",
+        format!("the process with {visitors} of them"),
+        crowded as f64 / 1e6,
+        "MB",
+        if visitors == 10_000 {
+            Goal::AtMost(170.0)
+        } else {
+            Goal::None
+        },
+    );
+    drop(customers);
+    server.stop().await?;
+    Ok(crowded as f64 / 1e6)
+}

@@ -1,0 +1,198 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::Bench;
+use crate::people::{Console, Customer, summary_of};
+use crate::report::Goal;
+use crate::server::Server;
+use crate::tally::Tally;
+use crate::wire::kind;
+
+const TIME: Duration = Duration::from_secs(5);
+/// Between two posts of a room.
+const PACE: Duration = Duration::from_millis(500);
+
+/// When each room's newest message was acked, and when a console heard of it.
+#[derive(Default)]
+struct Heard {
+    /// The newest acked seq of a room that no summary has shown yet, and since when.
+    owed: HashMap<String, (u64, Instant)>,
+    longest: Duration,
+    /// The newest seq of a room that a summary has shown.
+    told: HashMap<String, u64>,
+    /// When summaries of a room came.
+    times: HashMap<String, Vec<Instant>>,
+}
+
+/// So many rooms talk, so many consoles watch.
+pub(crate) async fn lobby(bench: &mut Bench, rooms: usize, consoles: usize) -> Result<f64> {
+    let dir = bench.directory()?;
+    let server = Server::start(&bench.binary, dir.path()).await?;
+    let process = server.process()?;
+    let tally = Arc::new(Tally::default());
+    let mut customers = Customer::many(server.addr, rooms, &tally).await?;
+    for customer in &mut customers {
+        customer.post().await?;
+    }
+    let (mut customers, cpu_alone) = (customers, process.cpu_seconds()?);
+    customers = talk(customers, None).await?;
+    let cpu_alone = process.cpu_seconds()? - cpu_alone;
+    let token = server.sign_in().await?;
+    let heard = Arc::new(Mutex::new(Heard::default()));
+    let (stop, stopped) = watch::channel(false);
+    let mut watching = JoinSet::new();
+    for number in 0..consoles {
+        let mut console = Console::arrive(server.addr, &token).await?;
+        let (heard, mut stopped) = (heard.clone(), stopped.clone());
+        watching.spawn(async move {
+            loop {
+                let frame = tokio::select! {
+                    frame = console.wire.next() => frame?,
+                    _ = stopped.changed() => return Ok::<_, anyhow::Error>(()),
+                };
+                match kind(frame) {
+                    b"ping" => console.wire.send(r#"{"type":"pong"}"#).await?,
+                    // One console's view is timed; the others are there for their cost.
+                    b"summary" if number == 0 => {
+                        if let Some((room, seq)) = summary_of(frame) {
+                            heard
+                                .lock()
+                                .unwrap_or_else(PoisonError::into_inner)
+                                .summary(room, seq);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        });
+    }
+    let before = process.cpu_seconds()?;
+    let customers = talk(customers, (consoles > 0).then(|| heard.clone())).await?;
+    let cpu = process.cpu_seconds()? - before;
+    // What was acked last is owed a summary, too.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    stop.send_replace(true);
+    while let Some(ended) = watching.join_next().await {
+        ended??;
+    }
+    let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+    let most = heard
+        .times
+        .values()
+        .map(|times| most_in_a_second(times))
+        .max();
+    let longest = heard.longest.as_secs_f64() * 1_000.0;
+    let share = 100.0 * (cpu - cpu_alone).max(0.0) / cpu;
+    let report = &mut bench.report;
+    let name = |what: &str| format!("{rooms} rooms, {consoles} consoles: {what}");
+    let goal = |bound| {
+        if consoles == 1 {
+            Goal::AtMost(bound)
+        } else {
+            Goal::None
+        }
+    };
+    report.add(
+        "lobby",
+        name("newest state after its ack, at the latest"),
+        longest,
+        "ms",
+        goal(250.0),
+    );
+    report.add(
+        "lobby",
+        name("rooms never told"),
+        heard.owed.len() as f64,
+        "",
+        Goal::AtMost(0.0),
+    );
+    let most = most.unwrap_or(0) as f64;
+    report.add(
+        "lobby",
+        name("summaries of one room in any second"),
+        most,
+        "",
+        goal(4.0),
+    );
+    report.add(
+        "lobby",
+        name("their share of the server's CPU"),
+        share,
+        "%",
+        goal(10.0),
+    );
+    report.tally("lobby", &tally);
+    drop(heard);
+    drop(customers);
+    server.stop().await?;
+    Ok(cpu / TIME.as_secs_f64() * 100.0)
+}
+
+impl Heard {
+    fn acked(&mut self, room: &str, seq: u64) {
+        // A summary may be faster than the ack.
+        if self.told.get(room).is_some_and(|told| *told >= seq) {
+            return;
+        }
+        self.owed.insert(room.to_owned(), (seq, Instant::now()));
+    }
+
+    fn summary(&mut self, room: String, seq: u64) {
+        if let Some((owed, since)) = self.owed.get(&room)
+            && seq >= *owed
+        {
+            self.longest = self.longest.max(since.elapsed());
+            self.owed.remove(&room);
+        }
+        self.told.insert(room.clone(), seq);
+        self.times.entry(room).or_default().push(Instant::now());
+    }
+}
+
+async fn talk(customers: Vec<Customer>, heard: Option<Arc<Mutex<Heard>>>) -> Result<Vec<Customer>> {
+    let started = Instant::now();
+    let count = customers.len() as u32;
+    let mut tasks = JoinSet::new();
+    for (at, mut customer) in customers.into_iter().enumerate() {
+        let heard = heard.clone();
+        tasks.spawn(async move {
+            let mut next = started + PACE * at as u32 / count;
+            while next < started + TIME {
+                tokio::time::sleep_until(next.into()).await;
+                next += PACE;
+                customer.send_post().await?;
+                let acked = customer.next_ack().await?;
+                if let Some(heard) = &heard {
+                    heard
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .acked(&customer.ticket.room_id, acked);
+                }
+                while customer.last_seq < acked {
+                    customer.take_frame().await?;
+                }
+            }
+            Ok::<_, anyhow::Error>(customer)
+        });
+    }
+    let mut back = Vec::new();
+    while let Some(finished) = tasks.join_next().await {
+        back.push(finished??);
+    }
+    Ok(back)
+}
+
+fn most_in_a_second(times: &[Instant]) -> usize {
+    let in_second = |(at, first): (usize, &Instant)| {
+        let within = times[at..].iter();
+        within
+            .take_while(|time| time.duration_since(*first) < Duration::from_secs(1))
+            .count()
+    };
+    times.iter().enumerate().map(in_second).max().unwrap_or(0)
+}

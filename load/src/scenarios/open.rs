@@ -1,0 +1,103 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use hdrhistogram::Histogram;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::Bench;
+use crate::people::Customer;
+use crate::report::Goal;
+use crate::server::Server;
+use crate::tally::Tally;
+
+/// What p99 may be, from the moment a message was due to its ack.
+const P99_MS: f64 = 100.0;
+const STEP: Duration = Duration::from_secs(2);
+/// Posts of one socket that may be without an answer.
+const WINDOW: usize = 16;
+
+/// Posts come at fixed times, whether the server keeps up or not, and each is timed from when
+/// it was due: a server that stalls is charged for all that waited meanwhile.
+async fn fixed_rate(
+    customers: Vec<Customer>,
+    per_second: f64,
+) -> Result<(Vec<Customer>, Histogram<u64>)> {
+    let started = Instant::now() + Duration::from_millis(20);
+    let count = customers.len() as f64;
+    let each = (per_second * STEP.as_secs_f64() / count).round() as u32;
+    let gap = STEP / each.max(1);
+    let mut tasks = JoinSet::new();
+    for (at, mut customer) in customers.into_iter().enumerate() {
+        let first = started + gap.mul_f64(at as f64 / count);
+        tasks.spawn(async move {
+            let mut latency = Histogram::<u64>::new(3)?;
+            let mut due = (0..each).map(|n| first + gap * n).peekable();
+            let mut flying = VecDeque::new();
+            while due.peek().is_some() || !flying.is_empty() {
+                let next = due.peek().copied().filter(|_| flying.len() < WINDOW);
+                let wake = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(3_600));
+                tokio::select! {
+                    biased;
+                    () = sleep_until(wake), if next.is_some() => {
+                        flying.extend(due.next());
+                        customer.send_post().await?;
+                    }
+                    acked = customer.take_frame(), if !flying.is_empty() => {
+                        if acked?.is_some() && let Some(due) = flying.pop_front() {
+                            latency.record(due.elapsed().as_micros() as u64)?;
+                        }
+                    }
+                }
+            }
+            Ok::<_, anyhow::Error>((customer, latency))
+        });
+    }
+    let mut back = Vec::new();
+    let mut latency = Histogram::<u64>::new(3)?;
+    while let Some(finished) = tasks.join_next().await {
+        let (customer, own) = finished??;
+        back.push(customer);
+        latency.add(own)?;
+    }
+    Ok((back, latency))
+}
+
+/// The highest rate whose p99 stays below 100 ms, to a tenth.
+pub(crate) async fn open(bench: &mut Bench, rooms: usize) -> Result<()> {
+    let dir = bench.directory()?;
+    let server = Server::start(&bench.binary, dir.path()).await?;
+    let tally = Arc::new(Tally::default());
+    let mut customers = Customer::many(server.addr, rooms, &tally).await?;
+    let (mut good, mut bad) = ((0.0, 0.0), f64::INFINITY);
+    let mut rate = 1_000.0;
+    while bad / good.0 > 1.1 && rate < 1e6 {
+        let (back, latency) = fixed_rate(customers, rate).await?;
+        customers = back;
+        let p99 = latency.value_at_quantile(0.99) as f64 / 1_000.0;
+        if p99 < P99_MS {
+            good = (rate, p99);
+        } else {
+            bad = rate;
+        }
+        rate = if bad.is_finite() {
+            (good.0 + bad) / 2.0
+        } else {
+            rate * 2.0
+        };
+    }
+    bench.report.add(
+        "open",
+        format!("{rooms} rooms: highest rate with p99 below {P99_MS} ms"),
+        good.0,
+        "/s",
+        Goal::None,
+    );
+    bench
+        .report
+        .add("open", "p99 there", good.1, "ms", Goal::None);
+    bench.report.tally("open", &tally);
+    server.stop().await
+}

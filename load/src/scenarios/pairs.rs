@@ -1,0 +1,273 @@
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use hdrhistogram::Histogram;
+use memchr::memmem;
+use tokio::task::JoinSet;
+
+use super::Bench;
+use crate::people::{Console, Customer};
+use crate::raw::Inserter;
+use crate::report::{Goal, median};
+use crate::server::Server;
+use crate::tally::Tally;
+use crate::wire::{kind, seq, text_after};
+
+/// How long each side runs before it is measured: until the write-ahead log has its full size,
+/// each fsync also pays for the growth of the file.
+const WARM_UP: Duration = Duration::from_secs(3);
+/// How long each side is measured in one round.
+const SLICE: Duration = Duration::from_millis(1_500);
+/// Server and raw inserts take turns, and the median counts.
+const ROUNDS: usize = 5;
+/// Rooms that an agent's socket may join.
+const JOINS: usize = 128;
+
+/// What one round of a closed loop brought.
+pub(crate) struct Round {
+    pub(crate) acked: u64,
+    pub(crate) per_second: f64,
+    /// From a post to its ack, in microseconds.
+    pub(crate) latency: Histogram<u64>,
+}
+
+/// Each customer posts as fast as it is answered.
+pub(crate) async fn closed_loop(
+    customers: Vec<Customer>,
+    time: Duration,
+) -> Result<(Vec<Customer>, Round)> {
+    let started = Instant::now();
+    let mut tasks = JoinSet::new();
+    for mut customer in customers {
+        tasks.spawn(async move {
+            let mut latency = Histogram::<u64>::new(3)?;
+            while started.elapsed() < time {
+                let before = Instant::now();
+                customer.send_post().await?;
+                let acked = customer.next_ack().await?;
+                latency.record(before.elapsed().as_micros() as u64)?;
+                while customer.last_seq < acked {
+                    customer.take_frame().await?;
+                }
+            }
+            Ok::<_, anyhow::Error>((customer, latency))
+        });
+    }
+    let mut back = Vec::new();
+    let mut latency = Histogram::<u64>::new(3)?;
+    while let Some(finished) = tasks.join_next().await {
+        let (customer, own) = finished??;
+        back.push(customer);
+        latency.add(own)?;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let acked = latency.len();
+    Ok((
+        back,
+        Round {
+            acked,
+            per_second: acked as f64 / seconds,
+            latency,
+        },
+    ))
+}
+
+/// So many customers against raw inserts, so many to a transaction; and the same ratio's goal.
+pub(crate) async fn durable(
+    bench: &mut Bench,
+    senders: usize,
+    batch: usize,
+    goal: f64,
+) -> Result<()> {
+    let dir = bench.directory()?;
+    let server = Server::start(&bench.binary, &dir.path().join("served")).await?;
+    let process = server.process()?;
+    let tally = Arc::new(Tally::default());
+    let mut customers = Customer::many(server.addr, senders, &tally).await?;
+    let mut inserter = Inserter::new(&dir.path().join("raw"), senders).await?;
+    customers = closed_loop(customers, WARM_UP).await?.0;
+    tokio::task::block_in_place(|| inserter.run(batch, WARM_UP))?;
+    let (mut rounds, mut cpu, mut messages) = (Vec::new(), 0.0, 0);
+    let mut latency = Histogram::<u64>::new(3)?;
+    let mut commits = Histogram::<u64>::new(3)?;
+    for _ in 0..ROUNDS {
+        let before = process.cpu_seconds()?;
+        let (back, round) = closed_loop(customers, SLICE).await?;
+        cpu += process.cpu_seconds()? - before;
+        customers = back;
+        messages += round.acked;
+        latency.add(&round.latency)?;
+        let (raw, raw_commits) = tokio::task::block_in_place(|| inserter.run(batch, SLICE))?;
+        commits.add(raw_commits)?;
+        rounds.push((round.per_second, raw));
+    }
+    let report = &mut bench.report;
+    let of = |what: fn(&(f64, f64)) -> f64| median(rounds.iter().map(what).collect());
+    let name = |what: &str| format!("{senders} senders: {what}");
+    report.add(
+        "pairs",
+        name("durable acked"),
+        of(|round| round.0),
+        "/s",
+        Goal::None,
+    );
+    report.add(
+        "pairs",
+        name(&format!("raw inserts, {batch} to a transaction")),
+        of(|round| round.1),
+        "/s",
+        Goal::None,
+    );
+    report.add(
+        "pairs",
+        name("ratio"),
+        of(|round| round.0 / round.1),
+        "",
+        Goal::AtLeast(goal),
+    );
+    let quantile = |of: &Histogram<u64>, q| of.value_at_quantile(q) as f64 / 1_000.0;
+    report.add(
+        "pairs",
+        name("ack p50"),
+        quantile(&latency, 0.5),
+        "ms",
+        Goal::None,
+    );
+    report.add(
+        "pairs",
+        name("ack p99"),
+        quantile(&latency, 0.99),
+        "ms",
+        Goal::None,
+    );
+    if senders == 1 {
+        report.add(
+            "pairs",
+            name("ack p50 ÷ raw COMMIT p50"),
+            quantile(&latency, 0.5) / quantile(&commits, 0.5),
+            "",
+            Goal::AtMost(2.5),
+        );
+    }
+    report.add(
+        "pairs",
+        name("server CPU a message"),
+        cpu / messages as f64 * 1e6,
+        "µs",
+        Goal::None,
+    );
+    report.tally("pairs", &tally);
+    server.stop().await
+}
+
+/// Rooms of a customer, who posts, and an agent, who has joined.
+pub(crate) async fn pairs(bench: &mut Bench, rooms: usize, time: Duration) -> Result<()> {
+    let dir = bench.directory()?;
+    let server = Server::start(&bench.binary, dir.path()).await?;
+    let process = server.process()?;
+    let tally = Arc::new(Tally::default());
+    let customers = Customer::many(server.addr, rooms, &tally).await?;
+    let token = server.sign_in().await?;
+    let seen = Arc::new(AtomicU64::new(0));
+    let mut agents = JoinSet::new();
+    for joined in customers.chunks(JOINS) {
+        let rooms = joined
+            .iter()
+            .map(|customer| (customer.ticket.room_id.clone(), 0));
+        let agent = Watcher {
+            addr: server.addr,
+            token: token.clone(),
+            rooms: rooms.collect(),
+            tally: tally.clone(),
+            seen: seen.clone(),
+        };
+        agents.spawn(agent.watch());
+    }
+    let (customers, warm) = closed_loop(customers, WARM_UP).await?;
+    let before = process.cpu_seconds()?;
+    let (customers, round) = closed_loop(customers, time).await?;
+    let cpu = process.cpu_seconds()? - before;
+    drop(customers);
+    let acked = warm.acked + round.acked;
+    let patience = Instant::now() + WARM_UP;
+    while seen.load(Ordering::Relaxed) < acked && Instant::now() < patience {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let missed = acked.abs_diff(seen.load(Ordering::Relaxed));
+    agents.abort_all();
+    server.stop().await?;
+    let report = &mut bench.report;
+    let name = |what: &str| format!("{rooms} rooms of two: {what}");
+    report.add(
+        "pairs",
+        name("durable acked"),
+        round.per_second,
+        "/s",
+        Goal::None,
+    );
+    report.add(
+        "pairs",
+        name("server CPU a message"),
+        cpu / round.acked as f64 * 1e6,
+        "µs",
+        Goal::AtMost(45.0),
+    );
+    report.add(
+        "pairs",
+        name("acked and not seen by the agent"),
+        missed as f64,
+        "messages",
+        Goal::AtMost(0.0),
+    );
+    report.tally("pairs", &tally);
+    Ok(())
+}
+
+/// An agent who has joined rooms, and comes back as a client does when the server lets go of a
+/// reader that is too slow.
+struct Watcher {
+    addr: SocketAddr,
+    token: String,
+    /// The rooms, with the newest seq seen of each.
+    rooms: HashMap<String, u64>,
+    tally: Arc<Tally>,
+    seen: Arc<AtomicU64>,
+}
+
+impl Watcher {
+    async fn watch(mut self) -> Result<()> {
+        loop {
+            let mut agent = Console::arrive(self.addr, &self.token).await?;
+            for (room_id, seq) in &self.rooms {
+                agent.join(room_id, *seq).await?;
+            }
+            while let Ok(frame) = agent.wire.next().await {
+                match kind(frame) {
+                    // A resume's messages stand in one frame, each with its seq.
+                    b"message" | b"joined" | b"messages" => self.take(frame)?,
+                    b"ping" => agent.wire.send(r#"{"type":"pong"}"#).await?,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, frame: &[u8]) -> Result<()> {
+        let room = text_after(frame, b"\"room_id\":\"").context("no room")?;
+        let last = self.rooms.get_mut(std::str::from_utf8(room)?);
+        let last = last.context("a strange room")?;
+        for at in memmem::find_iter(frame, b",\"seq\":") {
+            let seq = seq(&frame[at..])?;
+            // The seam of a resume may bring one twice to the wire, never to the log.
+            if seq > *last {
+                self.seen.fetch_add(1, Ordering::Relaxed);
+            }
+            *last = self.tally.saw(*last, seq);
+        }
+        Ok(())
+    }
+}

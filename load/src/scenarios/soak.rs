@@ -1,0 +1,47 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::Bench;
+use super::pairs::closed_loop;
+use crate::people::Customer;
+use crate::report::Goal;
+use crate::server::Server;
+use crate::tally::Tally;
+
+/// Talk without a pause; what matters is that nothing is lost and memory stands still.
+pub(crate) async fn soak(bench: &mut Bench, rooms: usize, time: Duration) -> Result<()> {
+    let dir = bench.directory()?;
+    let server = Server::start(&bench.binary, dir.path()).await?;
+    let process = server.process()?;
+    let tally = Arc::new(Tally::default());
+    let mut customers = Customer::many(server.addr, rooms, &tally).await?;
+    let started = Instant::now();
+    let (mut acked, mut memory) = (0, Vec::new());
+    while started.elapsed() < time {
+        let (back, round) = closed_loop(customers, time / 20).await?;
+        customers = back;
+        acked += round.acked;
+        memory.push(process.resident_bytes()? as f64 / 1e6);
+    }
+    let report = &mut bench.report;
+    report.add(
+        "soak",
+        "durable acked",
+        acked as f64,
+        "messages",
+        Goal::None,
+    );
+    let early = memory[memory.len() / 4];
+    report.add("soak", "resident after a quarter", early, "MB", Goal::None);
+    report.add(
+        "soak",
+        "resident at the end",
+        memory[memory.len() - 1],
+        "MB",
+        Goal::AtMost(early * 1.2),
+    );
+    report.tally("soak", &tally);
+    server.stop().await
+}

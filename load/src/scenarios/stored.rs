@@ -1,0 +1,176 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use hdrhistogram::Histogram;
+use rusqlite::{Connection, OpenFlags};
+
+use super::Bench;
+use super::pairs::closed_loop;
+use crate::people::Customer;
+use crate::raw::Inserter;
+use crate::report::{Goal, median};
+use crate::server::Server;
+use crate::tally::Tally;
+
+/// Messages to a transaction while a database is filled.
+const BATCH: usize = 1_000;
+/// Rooms whose first page is read, spread over all.
+const SAMPLED: i64 = 200;
+/// Searches: in every message, in none, two words, a beginning, one letter.
+const SEARCHES: [&str; 6] = ["kettle", "teapot", "kettle%20week", "yest", "a", "th"];
+const SEARCHES_EACH: usize = 20;
+const STARTS: usize = 3;
+const POSTING: usize = 16;
+/// How long the text index may take for a million messages.
+const INDEXING_A_MILLION: Duration = Duration::from_secs(300);
+
+/// What one size of database costs.
+pub(crate) struct Cost {
+    pub(crate) ready_ms: f64,
+    pub(crate) page_p99_ms: f64,
+    pub(crate) search_p99_ms: f64,
+    pub(crate) cpu_us: f64,
+}
+
+/// A database with so many messages in so many rooms, all of it indexed.
+pub(crate) async fn stored(bench: &mut Bench, messages: usize, rooms: usize) -> Result<Cost> {
+    let dir = bench.directory()?;
+    let mut inserter = Inserter::new(dir.path(), rooms).await?;
+    tokio::task::block_in_place(|| -> Result<()> {
+        let mut left = messages;
+        while left > 0 {
+            let batch = left.min(BATCH);
+            inserter.transaction(batch)?;
+            left -= batch;
+        }
+        inserter.finish()
+    })?;
+    let path = dir.path().join("shoptalk.db");
+    let look = || Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let server = Server::start(&bench.binary, dir.path()).await?;
+    let patience = INDEXING_A_MILLION * (messages / 1_000_000 + 1) as u32;
+    let started = Instant::now();
+    loop {
+        let behind: bool =
+            look()?.query_row("SELECT indexed_change < change FROM state", [], |row| {
+                row.get(0)
+            })?;
+        if !behind {
+            break;
+        }
+        anyhow::ensure!(
+            started.elapsed() < patience,
+            "the text index is not done after {patience:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let indexed_in = started.elapsed();
+    server.stop().await?;
+    let bytes = std::fs::metadata(&path)?.len() as f64 / messages as f64;
+    let mut ready = Vec::new();
+    for _ in 1..STARTS {
+        let server = Server::start(&bench.binary, dir.path()).await?;
+        ready.push(server.ready_in.as_secs_f64() * 1_000.0);
+        server.stop().await?;
+    }
+    let server = Server::start(&bench.binary, dir.path()).await?;
+    ready.push(server.ready_in.as_secs_f64() * 1_000.0);
+    let token = server.sign_in().await?;
+    let ids: Vec<uuid::Uuid> = look()?
+        .prepare("SELECT id FROM rooms WHERE pk % max(1, (SELECT max(pk) FROM rooms) / ?1) = 0 AND last_seq > 0 LIMIT ?1")?
+        .query_map([SAMPLED], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let http = reqwest::Client::new();
+    let get = async |path: String, times: &mut Histogram<u64>| -> Result<()> {
+        let before = Instant::now();
+        let url = format!("http://{}/api/admin/rooms/{path}", server.addr);
+        http.get(url)
+            .bearer_auth(&token)
+            .send()
+            .await?
+            .error_for_status()?
+            .bytes()
+            .await?;
+        Ok(times.record(before.elapsed().as_micros() as u64)?)
+    };
+    let mut pages = Histogram::<u64>::new(3)?;
+    for _ in 0..2 {
+        for id in &ids {
+            get(format!("{id}/messages/?limit=50"), &mut pages).await?;
+        }
+    }
+    let mut worst = 0.0_f64;
+    let mut slowest = "";
+    for words in SEARCHES {
+        let mut searches = Histogram::<u64>::new(3)?;
+        for _ in 0..SEARCHES_EACH {
+            get(format!("?q={words}&limit=50"), &mut searches).await?;
+        }
+        let p99 = searches.value_at_quantile(0.99) as f64 / 1_000.0;
+        if p99 > worst {
+            (worst, slowest) = (p99, words);
+        }
+    }
+    let process = server.process()?;
+    let tally = Arc::new(Tally::default());
+    let customers = Customer::many(server.addr, POSTING, &tally).await?;
+    let customers = closed_loop(customers, Duration::from_secs(1)).await?.0;
+    let before = process.cpu_seconds()?;
+    let (customers, round) = closed_loop(customers, Duration::from_secs(3)).await?;
+    let cpu_us = (process.cpu_seconds()? - before) / round.acked as f64 * 1e6;
+    let cost = Cost {
+        ready_ms: median(ready),
+        page_p99_ms: pages.value_at_quantile(0.99) as f64 / 1_000.0,
+        search_p99_ms: worst,
+        cpu_us,
+    };
+    let report = &mut bench.report;
+    let name = |what: &str| format!("{messages} messages in {rooms} rooms: {what}");
+    report.add(
+        "stored",
+        name("ready"),
+        cost.ready_ms,
+        "ms",
+        Goal::AtMost(100.0),
+    );
+    report.add(
+        "stored",
+        name("first page p99"),
+        cost.page_p99_ms,
+        "ms",
+        Goal::AtMost(2.0),
+    );
+    report.add(
+        "stored",
+        name(&format!("slowest search p99 («{slowest}»)")),
+        worst,
+        "ms",
+        Goal::AtMost(20.0),
+    );
+    report.add(
+        "stored",
+        name("server CPU a message, 16 senders"),
+        cost.cpu_us,
+        "µs",
+        Goal::None,
+    );
+    report.add(
+        "stored",
+        name("disk a message"),
+        bytes,
+        "bytes",
+        Goal::AtMost(250.0),
+    );
+    report.add(
+        "stored",
+        name("indexed in"),
+        indexed_in.as_secs_f64(),
+        "s",
+        Goal::None,
+    );
+    report.tally("stored", &tally);
+    drop(customers);
+    server.stop().await.context("the full server")?;
+    Ok(cost)
+}

@@ -1,0 +1,153 @@
+//! The server under test: one that is started for the run, or one that is there already.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// The agent that a started server has.
+const AGENT: (&str, &str) = ("load", "a password for the load generator");
+
+/// Thousands of sockets need as many descriptors; the servers inherit the limit.
+pub(crate) fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // What is not granted shows as a failed connection soon enough.
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
+}
+
+/// A process of the machine, with what /proc says of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Process(pub(crate) u32);
+
+impl Process {
+    /// Resident memory.
+    pub(crate) fn resident_bytes(self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0))?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .context("no VmRSS")?;
+        let kib = line.split_whitespace().nth(1).context("no figure")?;
+        Ok(kib.parse::<u64>()? * 1024)
+    }
+
+    /// Processor time so far, of all threads.
+    pub(crate) fn cpu_seconds(self) -> Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0))?;
+        // The name before the last parenthesis may hold anything.
+        let (_, fields) = stat.rsplit_once(')').context("no name")?;
+        let ticks: u64 = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|field| field.parse::<u64>().ok())
+            .sum();
+        Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
+}
+
+/// A Shoptalk that is measured.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) addr: SocketAddr,
+    /// From the start of the process to the ready line.
+    pub(crate) ready_in: Duration,
+    binary: PathBuf,
+    data_dir: PathBuf,
+}
+
+impl Server {
+    /// Serves this directory on a free port, without rate limits and with everything else on.
+    pub(crate) async fn start(binary: &Path, data_dir: &Path) -> Result<Self> {
+        let mut add = Command::new(binary)
+            .args(["agent", "add", AGENT.0, "--role", "admin"])
+            .args(["--password-stdin", "--data-dir"])
+            .arg(data_dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("{} does not start; build it first", binary.display()))?;
+        let mut stdin = add.stdin.take().context("its input is piped")?;
+        stdin.write_all(format!("{}\n", AGENT.1).as_bytes()).await?;
+        drop(stdin);
+        // An agent that is there already is refused, which is as good.
+        add.wait().await?;
+        Self::serve(binary, data_dir, "127.0.0.1:0").await
+    }
+
+    async fn serve(binary: &Path, data_dir: &Path, listen: &str) -> Result<Self> {
+        let started = Instant::now();
+        let mut child = Command::new(binary)
+            .args(["serve", "--listen", listen, "--data-dir"])
+            .arg(data_dir)
+            .env("SHOPTALK_LIMITS__ENABLED", "false")
+            .env("SHOPTALK_LOG__FILTER", "error")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdout = child.stdout.take().context("its output is piped")?;
+        let line = BufReader::new(stdout)
+            .lines()
+            .next_line()
+            .await?
+            .context("the server ended at once")?;
+        let ready_in = started.elapsed();
+        let addr = line
+            .strip_prefix("listening on http://")
+            .context("no ready line")?
+            .parse()?;
+        Ok(Self {
+            child,
+            addr,
+            ready_in,
+            binary: binary.to_owned(),
+            data_dir: data_dir.to_owned(),
+        })
+    }
+
+    /// The server's process.
+    pub(crate) fn process(&self) -> Result<Process> {
+        Ok(Process(self.child.id().context("it runs")?))
+    }
+
+    /// The cookie of the agent's session.
+    pub(crate) async fn sign_in(&self) -> Result<String> {
+        let answer = reqwest::Client::new()
+            .post(format!("http://{}/api/admin/login/", self.addr))
+            .json(&json!({"username": AGENT.0, "password": AGENT.1}))
+            .send()
+            .await?
+            .error_for_status()?;
+        let json: Value = answer.json().await?;
+        Ok(json["token"].as_str().context("no token")?.to_owned())
+    }
+
+    /// Kills it and serves the same data at the same address again.
+    pub(crate) async fn restart(mut self) -> Result<Self> {
+        self.child.kill().await?;
+        Self::serve(&self.binary, &self.data_dir, &self.addr.to_string()).await
+    }
+
+    /// Asks it to drain and waits.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        let pid = self.child.id().and_then(|pid| Pid::from_raw(pid as i32));
+        kill_process(pid.context("it runs")?, Signal::TERM)?;
+        let status = self.child.wait().await?;
+        ensure!(status.success(), "the server ended with {status}");
+        Ok(())
+    }
+}
