@@ -46,6 +46,9 @@ impl Connector {
         conn.pragma_update(None, "foreign_keys", true)?;
         // Negative means KiB rather than pages.
         conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        // What savepoints keep for a rollback stays in memory; on disk it would be written
+        // for every item of a batch.
+        conn.pragma_update(None, "temp_store", "MEMORY")?;
         conn.pragma_update_and_check(None, "journal_size_limit", JOURNAL_SIZE_LIMIT_BYTES, |_| {
             Ok(())
         })?;

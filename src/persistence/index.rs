@@ -29,24 +29,51 @@ struct Indexed {
     email: Option<String>,
 }
 
+/// A message that is to be indexed: its global number, and where it is.
+type Found = (i64, i64, u64);
+
 /// Brings the text index one bounded batch nearer to the head and returns up to
 /// which change it is complete.
 ///
 /// Rooms are walked in the order of their changes, and the mark moves in the same
 /// transaction as the entries. So the index is complete up to its mark whatever
-/// happens, and nothing before the mark is ever read again.
+/// happens, and nothing before the mark is ever read again. Messages are entered in
+/// the order of their numbers: an entry that goes back makes the index write out
+/// what it has gathered, so room by room it would write, and later merge, a segment
+/// for each room.
 pub(super) fn step(tx: &mut Tx<'_>) -> Result<u64, Trouble> {
     let rooms = changed_rooms(tx)?;
     let seen_all = i64::try_from(rooms.len()).unwrap_or(i64::MAX) < STEP_ROOMS;
-    let mut budget = STEP_MESSAGES;
-    for room in rooms {
-        if !index_room(tx, &room, &mut budget)? {
-            return Ok(tx.state.indexed_change);
+    let mut found = Vec::new();
+    let mut complete = Some(if seen_all {
+        tx.state.change
+    } else {
+        rooms
+            .last()
+            .map_or(tx.state.indexed_change, |room| room.change)
+    });
+    let mut details = Vec::new();
+    for (at, room) in rooms.iter().enumerate() {
+        let from = room.indexed.as_ref().map_or(0, |indexed| indexed.seq);
+        let left = STEP_MESSAGES.saturating_sub(found.len());
+        let until = room
+            .last_seq
+            .min(from.saturating_add(u64::try_from(left).unwrap_or(u64::MAX)));
+        find_messages(tx, room.pk, from, until, &mut found)?;
+        details.push((room, until));
+        if until < room.last_seq {
+            // The next step goes on with this room.
+            complete = at.checked_sub(1).map(|before| rooms[before].change);
+            break;
         }
-        tx.state.indexed_change = room.change;
     }
-    if seen_all {
-        tx.state.indexed_change = tx.state.change;
+    found.sort_unstable();
+    index_messages(tx, &found)?;
+    for (room, until) in details {
+        index_room(tx, room, until)?;
+    }
+    if let Some(complete) = complete {
+        tx.state.indexed_change = complete;
     }
     Ok(tx.state.indexed_change)
 }
@@ -81,14 +108,9 @@ fn changed_rooms(tx: &Tx<'_>) -> rusqlite::Result<Vec<Changed>> {
         .collect()
 }
 
-/// Indexes what is new of a room. Returns whether that was all of it.
-fn index_room(tx: &mut Tx<'_>, room: &Changed, budget: &mut usize) -> rusqlite::Result<bool> {
+/// Indexes a room's details if they have changed, and notes how far the room is indexed.
+fn index_room(tx: &mut Tx<'_>, room: &Changed, until: u64) -> rusqlite::Result<()> {
     let details_n = index_details(tx, room)?;
-    let from = room.indexed.as_ref().map_or(0, |indexed| indexed.seq);
-    let until = room
-        .last_seq
-        .min(from.saturating_add(u64::try_from(*budget).unwrap_or(u64::MAX)));
-    *budget -= index_messages(tx, room.pk, from, until)?.min(*budget);
     tx.execute(
         "INSERT INTO search_rooms (room, indexed_seq, details_n, name, email)
          VALUES (?1, ?2, ?3, ?4, ?5)
@@ -96,7 +118,7 @@ fn index_room(tx: &mut Tx<'_>, room: &Changed, budget: &mut usize) -> rusqlite::
              details_n = excluded.details_n, name = excluded.name, email = excluded.email",
         params![room.pk, int(until), details_n, room.name, room.email],
     )?;
-    Ok(until == room.last_seq)
+    Ok(())
 }
 
 /// Replaces a room's entry for its details when they have changed. Returns the
@@ -125,31 +147,40 @@ fn index_details(tx: &mut Tx<'_>, room: &Changed) -> rusqlite::Result<Option<i64
     Ok(Some(n))
 }
 
-/// Indexes what people wrote in `from + 1 ..= until`; notes of the system are no
-/// words of theirs. Returns how many messages were looked at.
-fn index_messages(tx: &Tx<'_>, pk: i64, from: u64, until: u64) -> rusqlite::Result<usize> {
-    let mut messages = tx.conn.prepare_cached(
-        "SELECT n, seq, sender_type, sender_name, content FROM messages
-         WHERE room = ?1 AND seq > ?2 AND seq <= ?3",
+/// Adds the messages of a room in `from + 1 ..= until` to what is found.
+fn find_messages(
+    tx: &Tx<'_>,
+    pk: i64,
+    from: u64,
+    until: u64,
+    found: &mut Vec<Found>,
+) -> rusqlite::Result<()> {
+    let mut messages = tx
+        .conn
+        .prepare_cached("SELECT n, seq FROM messages WHERE room = ?1 AND seq > ?2 AND seq <= ?3")?;
+    let mut rows = messages.query(params![pk, int(from), int(until)])?;
+    while let Some(row) = rows.next()? {
+        found.push((row.get(0)?, pk, uint(row, 1)?));
+    }
+    Ok(())
+}
+
+/// Indexes what people wrote; notes of the system are no words of theirs.
+fn index_messages(tx: &Tx<'_>, found: &[Found]) -> rusqlite::Result<()> {
+    let mut message = tx.conn.prepare_cached(
+        "SELECT sender_type, sender_name, content FROM messages WHERE room = ?1 AND seq = ?2",
     )?;
     let mut insert = tx.conn.prepare_cached(
         "INSERT INTO search (rowid, name, email, body, room, seq)
          VALUES (?1, ?2, '', ?3, ?4, ?5)",
     )?;
-    let mut rows = messages.query(params![pk, int(from), int(until)])?;
-    let mut looked_at = 0;
-    while let Some(row) = rows.next()? {
-        looked_at += 1;
-        if codes::sender(row, 2)? == SenderType::System {
-            continue;
+    for (n, pk, seq) in found {
+        let mut rows = message.query(params![pk, int(*seq)])?;
+        let Some(row) = rows.next()? else { continue };
+        if codes::sender(row, 0)? != SenderType::System {
+            let (name, body) = (row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?);
+            insert.execute(params![n, name, body, pk, int(*seq)])?;
         }
-        insert.execute(params![
-            row.get::<_, i64>(0)?,
-            row.get_ref(3)?.as_str()?,
-            row.get_ref(4)?.as_str()?,
-            pk,
-            row.get::<_, i64>(1)?,
-        ])?;
     }
-    Ok(looked_at)
+    Ok(())
 }

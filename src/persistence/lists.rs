@@ -15,6 +15,8 @@ use crate::chat::{RoomRecord, Status};
 const BY_ACTIVITY: char = 'a';
 /// Cursor of the waiting rooms, the longest waiting first.
 const WAITING: char = 'w';
+/// The statuses of rooms that nobody waits in.
+const NOT_WAITING: [Status; 2] = [Status::Active, Status::Closed];
 /// Cursor of the rooms behind the waiting ones.
 const REST: char = 'r';
 
@@ -121,6 +123,22 @@ fn by_status(
     )
 }
 
+/// Rooms of several statuses older than `before`, the newest message first.
+fn by_statuses(
+    conn: &Connection,
+    statuses: &[Status],
+    before: i64,
+    items: usize,
+) -> rusqlite::Result<Vec<RoomRow>> {
+    let mut rows = Vec::new();
+    for status in statuses {
+        rows.extend(by_status(conn, *status, before, items)?);
+    }
+    rows.sort_by_key(|row| std::cmp::Reverse(row.last_n));
+    rows.truncate(items);
+    Ok(rows)
+}
+
 fn list_by_activity(conn: &Connection, query: &RoomQuery) -> Result<RoomPage, Trouble> {
     let before = match &query.cursor {
         Some(cursor) => Cursor::decode(cursor, &[(BY_ACTIVITY, 1)])?.keys[0],
@@ -129,11 +147,7 @@ fn list_by_activity(conn: &Connection, query: &RoomQuery) -> Result<RoomPage, Tr
     let items = query.limit.saturating_add(1);
     let mut rows = match query.status {
         Some(status) => by_status(conn, status, before, items)?,
-        None => room_rows::query(
-            conn,
-            "WHERE r.last_n < ?1 ORDER BY r.last_n DESC LIMIT ?2",
-            params![before, limit(items, 0)],
-        )?,
+        None => by_statuses(conn, &Status::ALL, before, items)?,
     };
     let more = cut(&mut rows, query.limit);
     let next = rows
@@ -166,11 +180,7 @@ fn list_by_waiting(conn: &Connection, query: &RoomQuery) -> Result<RoomPage, Tro
     let room_left = items - rows.len();
     if room_left > 0 {
         rows.extend(match query.status {
-            None => room_rows::query(
-                conn,
-                "WHERE r.last_n < ?1 AND r.waiting_n IS NULL ORDER BY r.last_n DESC LIMIT ?2",
-                params![rest_before, limit(room_left, 0)],
-            )?,
+            None => by_statuses(conn, &NOT_WAITING, rest_before, room_left)?,
             Some(Status::Waiting) => Vec::new(),
             Some(status) => by_status(conn, status, rest_before, room_left)?,
         });
@@ -351,9 +361,7 @@ mod tests {
     async fn lists_walk_an_index_and_never_sort() {
         let bench = Bench::new();
         for rest in [
-            "WHERE r.last_n < 1 ORDER BY r.last_n DESC LIMIT 2",
             "WHERE r.status = 1 AND r.last_n < 9 ORDER BY r.last_n DESC LIMIT 2",
-            "WHERE r.last_n < 9 AND r.waiting_n IS NULL ORDER BY r.last_n DESC LIMIT 2",
             "WHERE r.waiting_n > 1 ORDER BY r.waiting_n LIMIT 2",
             "WHERE r.change > 1 ORDER BY r.change LIMIT 2",
             "WHERE r.visitor = x'00' AND r.pk < 9 ORDER BY r.pk DESC LIMIT 2",

@@ -17,14 +17,23 @@ pub(super) struct RoomRow {
     pub(super) record: RoomRecord,
 }
 
-/// Where a room stood before a change: its status if it was listed.
+/// Where a room stood before a change.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Standing(Option<Status>);
+pub(super) struct Standing {
+    /// Its status if it was listed.
+    listed: Option<Status>,
+    status: Status,
+    waiting_since: Option<Timestamp>,
+}
 
 impl Standing {
     /// Where the room stands now.
     pub(super) fn of(record: &RoomRecord) -> Self {
-        Self(record.is_listed().then_some(record.room.status))
+        Self {
+            listed: record.is_listed().then_some(record.room.status),
+            status: record.room.status,
+            waiting_since: record.waiting_since,
+        }
     }
 }
 
@@ -165,7 +174,7 @@ pub(super) fn insert(tx: &Tx<'_>, record: &RoomRecord) -> rusqlite::Result<i64> 
 /// changes, and the counts follow its status.
 pub(super) fn update(tx: &mut Tx<'_>, before: Standing, row: &mut RoomRow) -> rusqlite::Result<()> {
     let record = &mut row.record;
-    if let Some(status) = before.0 {
+    if let Some(status) = before.listed {
         let count = tx.state.counts.of_mut(status);
         *count = count.saturating_sub(1);
     }
@@ -176,20 +185,18 @@ pub(super) fn update(tx: &mut Tx<'_>, before: Standing, row: &mut RoomRow) -> ru
     let room = &record.room;
     let last = record.last_message.as_ref();
     tx.execute(
-        "UPDATE rooms SET status = ?2, updated_at = ?3, last_seq = ?4, customer_read_seq = ?5,
-             admin_read_seq = ?6, unread_count = ?7, waiting_since = ?8, version = ?9,
-             change = ?10, last_n = ?11, last_message_at = ?12, last_sender_type = ?13,
-             last_sender_name = ?14, last_content = ?15, waiting_n = ?16
+        "UPDATE rooms SET updated_at = ?2, last_seq = ?3, customer_read_seq = ?4,
+             admin_read_seq = ?5, unread_count = ?6, version = ?7, change = ?8, last_n = ?9,
+             last_message_at = ?10, last_sender_type = ?11, last_sender_name = ?12,
+             last_content = ?13
          WHERE pk = ?1",
         params![
             row.pk,
-            codes::status_code(room.status),
             room.updated_at.0,
             int(room.last_seq),
             int(room.customer_read_seq),
             int(room.admin_read_seq),
             int(record.unread_count),
-            record.waiting_since.map(|since| since.0),
             int(record.version),
             record.is_listed().then(|| int(record.change)),
             row.last_n,
@@ -197,9 +204,20 @@ pub(super) fn update(tx: &mut Tx<'_>, before: Standing, row: &mut RoomRow) -> ru
             last.map(|last| codes::sender_code(last.sender_type)),
             last.map(|last| last.sender_name.as_str()),
             last.map(|last| last.content.as_str()),
-            row.waiting_n,
         ],
     )?;
+    // Most messages leave these as they are, and their index with them.
+    if (room.status, record.waiting_since) != (before.status, before.waiting_since) {
+        tx.execute(
+            "UPDATE rooms SET status = ?2, waiting_since = ?3, waiting_n = ?4 WHERE pk = ?1",
+            params![
+                row.pk,
+                codes::status_code(room.status),
+                record.waiting_since.map(|since| since.0),
+                row.waiting_n,
+            ],
+        )?;
+    }
     Ok(())
 }
 
