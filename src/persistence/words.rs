@@ -1,5 +1,7 @@
 //! What somebody typed into the search box, as a query of the text index.
 
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
+
 /// Characters of what was typed that are looked at.
 const TYPED_CHARS: usize = 400;
 /// Words of it that are looked for.
@@ -15,13 +17,26 @@ pub(super) struct Words {
     words: Vec<String>,
 }
 
+/// Whether the index takes this sign for a part of a word.
+fn in_word(char: char) -> bool {
+    // Accents that stand for themselves are taken off, the letter before and after is one word.
+    let is_accent = ('\u{300}'..='\u{36f}').contains(&char);
+    let group = char.general_category_group();
+    is_accent
+        || matches!(
+            group,
+            GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number
+        )
+        || char.general_category() == GeneralCategory::PrivateUse
+}
+
 impl Words {
     /// The words of `typed`, or `None` when there is nothing to look for. What has
-    /// neither letters nor digits is no word.
+    /// neither letters nor digits is no word, and signs inside part a word in two.
     pub(super) fn parse(typed: &str) -> Option<Self> {
         let typed: String = typed.chars().take(TYPED_CHARS).collect();
         let words: Vec<String> = typed
-            .split(|char: char| char.is_whitespace() || char == '\0')
+            .split(|char| !in_word(char))
             .filter(|word| word.chars().any(char::is_alphanumeric))
             .take(WORDS)
             .map(str::to_owned)
@@ -31,12 +46,7 @@ impl Words {
 
     /// The query. Every word is quoted, so that operators are plain text.
     pub(super) fn query(&self) -> String {
-        let quoted: Vec<String> = self
-            .words
-            .iter()
-            .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
-            .collect();
-        format!("{} *", quoted.join(" AND "))
+        format!("\"{}\" *", self.words.join("\" AND \""))
     }
 
     /// The text around the first match in `text`, or its beginning when the words
@@ -156,8 +166,9 @@ mod tests {
     #[test]
     fn operators_and_quotes_are_plain_text() {
         assert_eq!(words("a OR b").query(), r#""a" AND "OR" AND "b" *"#);
-        assert_eq!(words(r#"say "hi"#).query(), r#""say" AND """hi" *"#);
-        assert_eq!(words("  - foo-bar ** ").query(), r#""foo-bar" *"#);
+        assert_eq!(words(r#"say "hi"#).query(), r#""say" AND "hi" *"#);
+        assert_eq!(words("  - foo-bar ** ").query(), r#""foo" AND "bar" *"#);
+        assert_eq!(words("cafe\u{301}s").query(), "\"cafe\u{301}s\" *");
         for nothing in ["", "   ", "* - \"", "\0"] {
             assert_eq!(Words::parse(nothing), None, "{nothing:?}");
         }

@@ -18,8 +18,26 @@ use crate::protocol::{
     VisitorWelcome, decode_agent_hello, decode_visitor_hello, encode,
 };
 
-/// Opens a visitor's socket: hello, welcome, conversation.
-pub(super) async fn visitor(state: AppState, mut wire: Wire, room_id: Option<RoomId>) {
+/// A socket whose hello was answered.
+pub(super) struct Opened {
+    session: Session,
+    wire: Wire,
+    _guard: Guard,
+}
+
+impl Opened {
+    /// The conversation, until the socket ends.
+    pub(super) async fn run(self) {
+        self.session.run(self.wire).await;
+    }
+}
+
+/// Opens a visitor's socket: hello and welcome.
+pub(super) async fn visitor(
+    state: AppState,
+    mut wire: Wire,
+    room_id: Option<RoomId>,
+) -> Option<Opened> {
     let hello = match first_frame(&state, &mut wire).await {
         Ok(text) => decode_visitor_hello(&text).map_err(|_| CloseCode::NotThisProtocol.into()),
         Err(end) => Err(end),
@@ -28,15 +46,16 @@ pub(super) async fn visitor(state: AppState, mut wire: Wire, room_id: Option<Roo
         Ok(hello) => welcome_visitor(&state, &mut wire, &hello, room_id).await,
         Err(end) => Err(end),
     };
-    match welcomed {
-        Ok((session, _guard)) => session.run(wire).await,
-        Err(end) => end_early(wire, end).await,
-    }
+    opened(wire, welcomed).await
 }
 
-/// Opens an agent's socket: hello, welcome, lobby. `cookie` is the session that
-/// the browser brought along.
-pub(super) async fn agent(state: AppState, mut wire: Wire, cookie: Option<String>) {
+/// Opens an agent's socket: hello and welcome. `cookie` is the session that the browser
+/// brought along.
+pub(super) async fn agent(
+    state: AppState,
+    mut wire: Wire,
+    cookie: Option<String>,
+) -> Option<Opened> {
     let hello = match first_frame(&state, &mut wire).await {
         Ok(text) => decode_agent_hello(&text).map_err(|_| CloseCode::NotThisProtocol.into()),
         Err(end) => Err(end),
@@ -45,9 +64,20 @@ pub(super) async fn agent(state: AppState, mut wire: Wire, cookie: Option<String
         Ok(hello) => welcome_agent(&state, &mut wire, hello, cookie).await,
         Err(end) => Err(end),
     };
+    opened(wire, welcomed).await
+}
+
+async fn opened(wire: Wire, welcomed: Result<(Session, Guard), End>) -> Option<Opened> {
     match welcomed {
-        Ok((session, _guard)) => session.run(wire).await,
-        Err(end) => end_early(wire, end).await,
+        Ok((session, guard)) => Some(Opened {
+            session,
+            wire,
+            _guard: guard,
+        }),
+        Err(end) => {
+            end_early(wire, end).await;
+            None
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use axum::routing::get;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use self::hello::Opened;
 use self::upgrade::Handshake;
 use self::wire::Wire;
 use super::AppState;
@@ -119,14 +120,14 @@ fn admit(state: &AppState, request: &Request<Body>) -> Result<SocketGuard, Probl
     })
 }
 
-type Talk = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Hello = Pin<Box<dyn Future<Output = Option<Opened>> + Send>>;
 
 fn take_over(
     state: &AppState,
     handshake: Handshake,
     side: Side,
     guard: SocketGuard,
-    talk: impl FnOnce(AppState, Wire) -> Talk + Send + 'static,
+    hello: impl FnOnce(AppState, Wire) -> Hello + Send + 'static,
 ) -> Response<Body> {
     let (response, upgrade) = handshake.accept();
     let counted = Counted::new(state.metrics.sockets(side).clone());
@@ -135,7 +136,14 @@ fn take_over(
     let task = async move {
         let _held = (guard, counted);
         match upgrade.await {
-            Ok(upgraded) => talk(task_state, Wire::new(upgraded).await).await,
+            Ok(upgraded) => {
+                // Each part is boxed for itself, so that a conversation does not hold room
+                // for its hello.
+                let opened = hello(task_state, Wire::new(upgraded).await).await;
+                if let Some(opened) = opened {
+                    Box::pin(opened.run()).await;
+                }
+            }
             Err(error) => tracing::debug!(%error, "the connection went before it was upgraded"),
         }
     };

@@ -109,6 +109,8 @@ impl Session {
         }
     }
 
+    /// What happens seldom is boxed, so that the many sockets at which nothing happens do
+    /// not each hold room for it.
     async fn turns(&mut self, wire: &mut Wire) -> End {
         let mut events = VecDeque::new();
         let outbox = self.joiner.outbox.clone();
@@ -129,16 +131,16 @@ impl Session {
                     Ok(()) => self.events(&mut events, wire).await,
                     Err(code) => Err(code.into()),
                 },
-                () = std::future::ready(()), if catching_up => self.catch_up().await,
-                () = sleep_until(wake) => self.time(wire).await,
+                () = std::future::ready(()), if catching_up => Box::pin(self.catch_up()).await,
+                () = sleep_until(wake) => Box::pin(self.time(wire)).await,
                 Ok(()) = self.agents_online.changed(), if self.is_visitor() => {
                     let agents_online = *self.agents_online.borrow_and_update();
                     self.frames.push(encode(&ServerFrame::Presence { agents_online }));
                     Ok(())
                 }
-                Ok(()) = self.auth_version.changed(), if !self.is_visitor() => self.check_session().await,
+                Ok(()) = self.auth_version.changed(), if !self.is_visitor() => Box::pin(self.check_session()).await,
                 () = token_ended.cancelled() => Err(CloseCode::TokenRefused.into()),
-                () = drain.cancelled() => return self.drain(wire, &mut events).await,
+                () = drain.cancelled() => return Box::pin(self.drain(wire, &mut events)).await,
             };
             let sent = self.send(wire).await;
             if let Err(end) = turn.and(sent) {

@@ -15,7 +15,9 @@ use crate::protocol::CloseCode;
 
 /// An idle socket costs its buffers, so they are small; a frame that needs more
 /// gets it for as long as it is there.
-const BUFFER_BYTES: usize = 4 * 1024;
+const READ_BUFFER_BYTES: usize = 1024;
+/// Bytes that are gathered before they are written out; taken only when used.
+const WRITE_BUFFER_BYTES: usize = 4 * 1024;
 /// Above the contract's limit, which is checked by hand so that the close code
 /// can be told; below what would let one peer take the memory of many.
 const LIBRARY_FRAME_BYTES: usize = 2 * FRAME_BYTES;
@@ -58,8 +60,8 @@ pub(super) enum SendError {
 impl Wire {
     pub(super) async fn new(upgraded: Upgraded) -> Self {
         let config = WebSocketConfig::default()
-            .read_buffer_size(BUFFER_BYTES)
-            .write_buffer_size(BUFFER_BYTES)
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(WRITE_BUFFER_BYTES)
             .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
             .max_message_size(Some(LIBRARY_FRAME_BYTES))
             .max_frame_size(Some(LIBRARY_FRAME_BYTES));

@@ -1,10 +1,11 @@
 -- The text index. It keeps no text of its own; its rowid is the message's global
 -- number, so that the newest matches come first without sorting. A room's details
--- have one entry with seq 0.
+-- have one entry with seq 0. It does not keep where in a text a word stands (detail = none):
+-- that would be most of its size and of its cost, and only phrases need it.
 CREATE VIRTUAL TABLE search USING fts5 (
     name, email, body, room UNINDEXED, seq UNINDEXED,
     content = '', contentless_delete = 1, contentless_unindexed = 1,
-    tokenize = "unicode61 remove_diacritics 2", prefix = '1 2 3'
+    tokenize = "unicode61 remove_diacritics 2", prefix = '1 2 3', detail = none
 );
 
 -- How much of a room is in the index.

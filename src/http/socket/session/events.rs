@@ -36,7 +36,7 @@ impl Session {
                     let gap = feed.ring(seq, frame, &mut frames);
                     self.frames.append(&mut frames);
                     if gap {
-                        self.close_gap(room_id, wire).await?;
+                        Box::pin(self.close_gap(room_id, wire)).await?;
                     }
                 }
                 Event::Room {
@@ -57,7 +57,7 @@ impl Session {
                         continue;
                     };
                     if lobby.ring(place, cursor, frame, &mut self.frames) {
-                        self.close_lobby_gap(wire).await?;
+                        Box::pin(self.close_lobby_gap(wire)).await?;
                     }
                 }
                 Event::Online {
@@ -79,7 +79,9 @@ impl Session {
                     outcome: Err(None),
                 } => lost.push(request),
                 Event::Answer { request, outcome } => self.answered(request, outcome),
-                Event::Detached(subscription) => self.detached(subscription, wire).await?,
+                Event::Detached(subscription) => {
+                    Box::pin(self.detached(subscription, wire)).await?;
+                }
             }
             if self.frames.len() >= TURN_FRAMES {
                 self.send(wire).await?;

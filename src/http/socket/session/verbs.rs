@@ -95,7 +95,7 @@ impl Session {
 
     async fn act(&mut self, room_id: RoomId, verb: Verb) -> Result<(), End> {
         match verb {
-            Verb::Join { resume } => return self.join(room_id, &resume).await,
+            Verb::Join { resume } => return Box::pin(self.join(room_id, &resume)).await,
             Verb::Leave => {
                 self.feeds.remove(&room_id);
             }
@@ -131,7 +131,9 @@ impl Session {
                 Some(feed) => feed.subscription.typing(),
                 None => self.refuse_unjoined(room_id),
             },
-            Verb::History { before, limit } => return self.history(room_id, before, limit).await,
+            Verb::History { before, limit } => {
+                return Box::pin(self.history(room_id, before, limit)).await;
+            }
         }
         Ok(())
     }
