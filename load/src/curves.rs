@@ -21,7 +21,7 @@ pub(crate) async fn draw(bench: &mut Bench, out: &Path, most: usize) -> Result<(
     let mut by_messages: [Line; 4] = [
         line("ready, ms"),
         line("first page p99, ms"),
-        line("slowest search p99, ms"),
+        line("search p99, ms"),
         line("CPU a message, µs"),
     ];
     let mut messages = 1_000;

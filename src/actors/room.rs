@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +51,8 @@ pub(super) struct RoomState {
     /// waits for them.
     loads: usize,
     waiting: Vec<RoomMsg>,
-    subscribers: HashMap<SubscriptionId, Subscriber>,
+    /// Few in most rooms, and told one after the other.
+    subscribers: Vec<Subscriber>,
     /// Writes and rereads that the store has not answered.
     in_store: usize,
     /// What consoles were last told about the visitor.
@@ -90,7 +90,7 @@ impl Actor for Room {
             record: None,
             loads: 0,
             waiting: Vec::new(),
-            subscribers: HashMap::new(),
+            subscribers: Vec::new(),
             in_store: 0,
             customer_online: false,
             customer_gone_at: None,
@@ -273,12 +273,12 @@ impl RoomState {
             self.unreported.push(after.change);
         }
         // Sockets of the anonymous visitor hold a token that has ended.
-        for subscriber in self.subscribers.values() {
+        for subscriber in &self.subscribers {
             if subscriber.side == Side::Customer && subscriber.person != after.visitor_id {
                 subscriber.outbox.close(CloseCode::TokenRefused);
             }
         }
-        self.subscribers.retain(|_, subscriber| {
+        self.subscribers.retain(|subscriber| {
             subscriber.side != Side::Customer || subscriber.person == after.visitor_id
         });
         self.tell_room_if_changed(&before.room, &after.room);
@@ -315,14 +315,17 @@ impl RoomState {
             return;
         }
         let is_customer = subscriber.side == Side::Customer;
-        self.subscribers.insert(subscriber.id, subscriber);
+        // Room for one: most rooms have no more.
+        self.subscribers
+            .reserve_exact(usize::from(self.subscribers.is_empty()));
+        self.subscribers.push(subscriber);
         if is_customer {
             self.set_online(true);
         }
     }
 
     fn forget(&mut self, id: SubscriptionId) {
-        self.subscribers.remove(&id);
+        self.subscribers.retain(|subscriber| subscriber.id != id);
     }
 
     fn write(&mut self, myself: &ActorRef<RoomMsg>, op: RoomOp, reply: Reply) {
@@ -401,25 +404,14 @@ impl RoomState {
         });
         let hooks = &self.shared.hooks;
         self.subscribers
-            .retain(|_, subscriber| subscriber.deliver(message.seq, &frame, hooks));
+            .retain(|subscriber| subscriber.deliver(message.seq, &frame, hooks));
     }
 
     fn tell(&mut self, frame: &Utf8Bytes) {
-        self.subscribers
-            .retain(|_, subscriber| subscriber.tell(frame));
+        self.subscribers.retain(|subscriber| subscriber.tell(frame));
     }
 
     fn tell_room_if_changed(&mut self, before: &RoomView, after: &RoomView) {
-        let shown = |room: &RoomView| {
-            (
-                room.status,
-                room.customer_name.clone(),
-                room.customer_email.clone(),
-                room.customer_phone.clone(),
-                room.user.clone(),
-                room.page_url.clone(),
-            )
-        };
         if !self.subscribers.is_empty() && shown(before) != shown(after) {
             let frame = encode(&ServerFrame::Room {
                 room_id: self.room_id,
@@ -434,7 +426,11 @@ impl RoomState {
             .hooks
             .reach(HookPoint::RoomTyping, Some(self.room_id));
         let now = Instant::now();
-        let Some(typist) = self.subscribers.get_mut(&id) else {
+        let Some(typist) = self
+            .subscribers
+            .iter_mut()
+            .find(|subscriber| subscriber.id == id)
+        else {
             return;
         };
         if typist
@@ -458,7 +454,7 @@ impl RoomState {
             expires_in_ms: TYPING_EXPIRES_IN_MS,
         });
         // Nobody needs to be told that they are typing themselves, in whichever tab.
-        self.subscribers.retain(|_, subscriber| {
+        self.subscribers.retain(|subscriber| {
             (subscriber.side == side && subscriber.person == person)
                 || subscriber.tell_ephemeral(&frame)
         });
@@ -466,7 +462,7 @@ impl RoomState {
 
     fn customer_is_here(&self) -> bool {
         self.subscribers
-            .values()
+            .iter()
             .any(|subscriber| subscriber.side == Side::Customer)
     }
 
@@ -601,9 +597,21 @@ impl RoomState {
     }
 
     fn close_all(&mut self, code: CloseCode) {
-        for subscriber in self.subscribers.values() {
+        for subscriber in &self.subscribers {
             subscriber.outbox.close(code);
         }
         self.subscribers.clear();
     }
+}
+
+/// What a `room` frame is sent for when it changes; what messages move, their own frames tell.
+fn shown(room: &RoomView) -> impl PartialEq {
+    (
+        room.status,
+        &room.customer_name,
+        &room.customer_email,
+        &room.customer_phone,
+        &room.user,
+        &room.page_url,
+    )
 }

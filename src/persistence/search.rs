@@ -22,7 +22,18 @@ impl Store {
     /// Refused with `BadCursor`.
     pub async fn search(&self, query: SearchQuery) -> Result<SearchPage, WriteError> {
         self.readers()
-            .try_search(move |conn| search(conn, &query))
+            .try_search(move |conn| match search(conn, &query) {
+                // A sign that is younger than the index's own tables and that we take for a
+                // letter parts a word there, so it has no such word.
+                Err(Trouble::Sqlite(error)) if error.to_string().contains("phrase queries") => {
+                    Ok(SearchPage {
+                        hits: Vec::new(),
+                        next: None,
+                        truncated: false,
+                    })
+                }
+                found => found,
+            })
             .await
     }
 }
@@ -49,17 +60,7 @@ fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, Trouble>
         "SELECT rowid, room, seq FROM search
          WHERE search MATCH ?1 AND rowid <= ?2 ORDER BY rowid DESC",
     )?;
-    let mut matches = match statement.query(params![words.query(), newest]) {
-        // A letter younger than the index's own tables parts a word for it; it has no such word.
-        Err(error)
-            if error
-                .to_string()
-                .contains("phrase queries are not supported") =>
-        {
-            return Ok(page);
-        }
-        matches => matches?,
-    };
+    let mut matches = statement.query(params![words.query(), newest])?;
     let mut rooms = HashSet::new();
     let mut looked_at = 0;
     let mut last_n = seen_until;
@@ -172,7 +173,7 @@ mod tests {
         assert_eq!(find(&bench, "हिन्दी").await, [(one, Some(2))]);
         assert_eq!(find(&bench, "resume").await, [(one, Some(2))]);
         assert_eq!(find(&bench, "re\u{301}sume\u{301}").await, [(one, Some(2))]);
-        let _ = find(&bench, "\u{1e900}\u{1e901}\u{1e902}").await;
+        let _ = find(&bench, "\u{10d4a}\u{10d4b}\u{10d4c}").await;
         assert_eq!(find(&bench, "mia").await, [(two, Some(2))]);
         assert_eq!(find(&bench, "smith").await.len(), 1);
         for odd in ["\"", "*", "NEAR(", "body:my", "^", "a\0b", "(((", ""] {

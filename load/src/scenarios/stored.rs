@@ -19,7 +19,7 @@ const BATCH: usize = 1_000;
 const SAMPLED: i64 = 200;
 /// Searches: in every message, in none, two words, a beginning, one letter.
 const SEARCHES: [&str; 6] = ["kettle", "teapot", "kettle%20week", "yest", "a", "th"];
-const SEARCHES_EACH: usize = 20;
+const SEARCHES_EACH: usize = 50;
 const STARTS: usize = 3;
 const POSTING: usize = 16;
 /// How long the text index may take for a million messages.
@@ -100,18 +100,20 @@ pub(crate) async fn stored(bench: &mut Bench, messages: usize, rooms: usize) -> 
             get(format!("{id}/messages/?limit=50"), &mut pages).await?;
         }
     }
-    let mut worst = 0.0_f64;
-    let mut slowest = "";
+    let mut searches = Histogram::<u64>::new(3)?;
+    let (mut slowest, mut slowest_ms) = ("", 0.0);
     for words in SEARCHES {
-        let mut searches = Histogram::<u64>::new(3)?;
+        let mut own = Histogram::<u64>::new(3)?;
         for _ in 0..SEARCHES_EACH {
-            get(format!("?q={words}&limit=50"), &mut searches).await?;
+            get(format!("?q={words}&limit=50"), &mut own).await?;
         }
-        let p99 = searches.value_at_quantile(0.99) as f64 / 1_000.0;
-        if p99 > worst {
-            (worst, slowest) = (p99, words);
+        let ms = own.value_at_quantile(0.5) as f64 / 1_000.0;
+        if ms > slowest_ms {
+            (slowest, slowest_ms) = (words, ms);
         }
+        searches.add(own)?;
     }
+    let search_p99_ms = searches.value_at_quantile(0.99) as f64 / 1_000.0;
     let process = server.process()?;
     let tally = Arc::new(Tally::default());
     let customers = Customer::many(server.addr, POSTING, &tally).await?;
@@ -122,7 +124,7 @@ pub(crate) async fn stored(bench: &mut Bench, messages: usize, rooms: usize) -> 
     let cost = Cost {
         ready_ms: median(ready),
         page_p99_ms: pages.value_at_quantile(0.99) as f64 / 1_000.0,
-        search_p99_ms: worst,
+        search_p99_ms,
         cpu_us,
     };
     let report = &mut bench.report;
@@ -143,10 +145,17 @@ pub(crate) async fn stored(bench: &mut Bench, messages: usize, rooms: usize) -> 
     );
     report.add(
         "stored",
-        name(&format!("slowest search p99 («{slowest}»)")),
-        worst,
+        name("search p99"),
+        cost.search_p99_ms,
         "ms",
         Goal::AtMost(20.0),
+    );
+    report.add(
+        "stored",
+        name(&format!("the slowest words («{slowest}»), p50")),
+        slowest_ms,
+        "ms",
+        Goal::None,
     );
     report.add(
         "stored",

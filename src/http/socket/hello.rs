@@ -18,10 +18,11 @@ use crate::protocol::{
     VisitorWelcome, decode_agent_hello, decode_visitor_hello, encode,
 };
 
-/// A socket whose hello was answered.
+/// A socket whose hello was answered. Its parts are boxed, since every future that they are
+/// moved through would hold room for them.
 pub(super) struct Opened {
-    session: Session,
-    wire: Wire,
+    session: Box<Session>,
+    wire: Box<Wire>,
     _guard: Guard,
 }
 
@@ -70,8 +71,8 @@ pub(super) async fn agent(
 async fn opened(wire: Wire, welcomed: Result<(Session, Guard), End>) -> Option<Opened> {
     match welcomed {
         Ok((session, guard)) => Some(Opened {
-            session,
-            wire,
+            session: Box::new(session),
+            wire: Box::new(wire),
             _guard: guard,
         }),
         Err(end) => {
@@ -180,7 +181,7 @@ async fn welcome_visitor(
     wire.send(&mut vec![encode(&welcome)])
         .await
         .map_err(|_| End::Gone)?;
-    session.feeds.insert(room_id, feed);
+    session.feeds.insert(room_id, Box::new(feed));
     Ok((session, guard))
 }
 

@@ -61,7 +61,7 @@ pub(super) struct Session {
     pub(super) state: AppState,
     pub(super) who: Who,
     pub(super) joiner: Joiner,
-    pub(super) feeds: HashMap<RoomId, RoomFeed>,
+    pub(super) feeds: HashMap<RoomId, Box<RoomFeed>>,
     pub(super) agents_online: watch::Receiver<bool>,
     pub(super) auth_version: watch::Receiver<u64>,
     pending: PendingWrites,
@@ -93,7 +93,7 @@ impl Session {
     }
 
     /// Runs until the socket ends, and closes it.
-    pub(super) async fn run(mut self, mut wire: Wire) {
+    pub(super) async fn run(mut self: Box<Self>, mut wire: Box<Wire>) {
         let end = self.turns(&mut wire).await;
         let outbox = self.joiner.outbox.clone();
         if end == End::Close(CloseCode::OutboxFull) {
@@ -104,8 +104,8 @@ impl Session {
         outbox.close(CloseCode::ResyncWanted);
         tracing::debug!(?end, "socket ends");
         match end {
-            End::Close(code) => wire.close(code).await,
-            End::Gone => wire.finish().await,
+            End::Close(code) => Box::pin(wire.close(code)).await,
+            End::Gone => Box::pin(wire.finish()).await,
         }
     }
 
@@ -241,7 +241,7 @@ impl Session {
             self.close_lobby_gap(wire).await?;
         }
         let last_seq = match &self.who {
-            Who::Visitor { room_id, .. } => self.feeds.get(room_id).map(RoomFeed::delivered),
+            Who::Visitor { room_id, .. } => self.feeds.get(room_id).map(|feed| feed.delivered()),
             Who::Agent { .. } => None,
         };
         self.frames.push(encode(&Ping { last_seq }));

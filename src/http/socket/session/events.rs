@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use super::{End, Session, Who, resync};
 use crate::actors::{Event, JoinError, RequestId, SubscriptionId};
 use crate::chat::{Message, RoomId};
-use crate::http::socket::feed::RoomFeed;
 use crate::http::socket::pending::PendingWrite;
 use crate::http::socket::wire::Wire;
 use crate::persistence::{Effect, RoomCommit, StoreError, WriteError};
@@ -29,12 +28,12 @@ impl Session {
                     seq,
                     frame,
                 } => {
-                    let Some(feed) = self.feed_of(room_id, subscription) else {
+                    let feed = self.feeds.get_mut(&room_id);
+                    let Some(feed) = feed.filter(|feed| feed.subscription.id == subscription)
+                    else {
                         continue;
                     };
-                    let mut frames = Vec::new();
-                    let gap = feed.ring(seq, frame, &mut frames);
-                    self.frames.append(&mut frames);
+                    let gap = feed.ring(seq, frame, &mut self.frames);
                     if gap {
                         Box::pin(self.close_gap(room_id, wire)).await?;
                     }
@@ -44,7 +43,7 @@ impl Session {
                     subscription,
                     frame,
                 } => {
-                    if self.feed_of(room_id, subscription).is_some() {
+                    if self.is_subscribed(room_id, subscription) {
                         self.frames.push(frame);
                     }
                 }
@@ -98,10 +97,10 @@ impl Session {
         Ok(())
     }
 
-    fn feed_of(&mut self, room_id: RoomId, subscription: SubscriptionId) -> Option<&mut RoomFeed> {
+    fn is_subscribed(&self, room_id: RoomId, subscription: SubscriptionId) -> bool {
         self.feeds
-            .get_mut(&room_id)
-            .filter(|feed| feed.subscription.id == subscription)
+            .get(&room_id)
+            .is_some_and(|feed| feed.subscription.id == subscription)
     }
 
     fn answered(&mut self, request: RequestId, outcome: Result<RoomCommit, Option<WriteError>>) {
@@ -218,7 +217,7 @@ impl Session {
 
     pub(super) fn is_catching_up(&self) -> bool {
         let lobby = matches!(&self.who, Who::Agent { lobby, .. } if lobby.is_catching_up());
-        lobby || self.feeds.values().any(RoomFeed::is_catching_up)
+        lobby || self.feeds.values().any(|feed| feed.is_catching_up())
     }
 
     /// One page of a long resume. The next is read when this one has been sent.

@@ -247,7 +247,7 @@ impl Session {
                     recovered: first.recovered,
                     more: first.more,
                 }));
-                self.feeds.insert(room_id, feed);
+                self.feeds.insert(room_id, Box::new(feed));
             }
             Err(error) => self.refuse_for(&error.into(), room_id, None),
         }
