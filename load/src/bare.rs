@@ -3,22 +3,17 @@
 
 use std::net::SocketAddr;
 use std::process::Stdio;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
 
 use crate::wire::frame_into;
 
-/// Bytes that wait for one subscriber, at most, in messages.
-const QUEUE: usize = 4_096;
-
-/// Serves until it is killed. The first connection sends: whatever frames arrive from it,
-/// `bytes` bytes for each go to all others, and a short answer to the sender. As in the measured
-/// server, what is there when a subscriber's turn comes leaves in one write.
+/// Serves until it is killed. The first connection sends; for each frame that arrives from it,
+/// `bytes` bytes go to all others, then a short answer to the sender. What arrives together
+/// leaves together, in one write to each subscriber.
 pub(crate) async fn serve(bytes: usize) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
@@ -33,9 +28,7 @@ pub(crate) async fn serve(bytes: usize) -> Result<()> {
             accepted = listener.accept() => {
                 let (stream, _) = accepted?;
                 stream.set_nodelay(true)?;
-                let (queue, queued) = mpsc::channel(QUEUE);
-                tokio::spawn(deliver(stream, queued));
-                subscribers.push(queue);
+                subscribers.push(stream);
             }
             read = from.read(&mut first) => {
                 if read? == 0 { return Ok(()); }
@@ -45,12 +38,11 @@ pub(crate) async fn serve(bytes: usize) -> Result<()> {
     }
     let mut frame = Vec::new();
     unmasked_into(&mut frame, &vec![b'x'; bytes]);
-    let frame: Arc<[u8]> = frame.into();
     let mut ack = Vec::new();
     unmasked_into(&mut ack, b"{\"type\":\"ack\"}");
-    let mut incoming = [0; 4_096];
-    let mut one = Vec::new();
-    frame_into(&mut one, crate::people::CONTENT.as_bytes());
+    let mut post = Vec::new();
+    frame_into(&mut post, crate::people::CONTENT.as_bytes());
+    let mut incoming = vec![0; 64 * 1_024];
     let mut bytes_in = 0;
     loop {
         let read = from.read(&mut incoming).await?;
@@ -58,27 +50,14 @@ pub(crate) async fn serve(bytes: usize) -> Result<()> {
             return Ok(());
         }
         bytes_in += read;
-        while bytes_in >= one.len() {
-            bytes_in -= one.len();
-            for subscriber in &subscribers {
-                subscriber.send(frame.clone()).await?;
-            }
-            to.write_all(&ack).await?;
+        let posts = bytes_in / post.len();
+        bytes_in %= post.len();
+        let frames = frame.repeat(posts);
+        for subscriber in &mut subscribers {
+            subscriber.write_all(&frames).await?;
         }
+        to.write_all(&ack.repeat(posts)).await?;
     }
-}
-
-async fn deliver(mut stream: TcpStream, mut queued: mpsc::Receiver<Arc<[u8]>>) -> Result<()> {
-    let mut frames = Vec::new();
-    let mut bytes = Vec::new();
-    while queued.recv_many(&mut frames, QUEUE).await > 0 {
-        bytes.clear();
-        for frame in frames.drain(..) {
-            bytes.extend_from_slice(&frame);
-        }
-        stream.write_all(&bytes).await?;
-    }
-    Ok(())
 }
 
 fn unmasked_into(out: &mut Vec<u8>, payload: &[u8]) {

@@ -41,6 +41,8 @@ mod visitors;
 mod words;
 
 #[cfg(test)]
+mod cost_tests;
+#[cfg(test)]
 mod model_tests;
 #[cfg(test)]
 mod testing;

@@ -303,3 +303,22 @@ fn resync(error: StoreError) -> End {
     tracing::warn!(%error, "a socket could not read the store and has to resume");
     CloseCode::ResyncWanted.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What one call of an async function with these arguments holds.
+    fn future_bytes<A, B, F>(_: impl Fn(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Ten thousand idle sockets each hold these; the sum is what a guard can count.
+    #[test]
+    fn an_idle_socket_holds_little() {
+        let talk = future_bytes(Session::run);
+        let (session, wire) = (size_of::<Session>(), size_of::<Wire>());
+        let whole = talk + session + wire;
+        assert!(whole <= 2_800, "{talk} + {session} + {wire} bytes");
+    }
+}

@@ -15,7 +15,7 @@ use crate::protocol::CloseCode;
 
 /// An idle socket costs its buffers, so they are small; a frame that needs more
 /// gets it for as long as it is there.
-const READ_BUFFER_BYTES: usize = 1024;
+const READ_BUFFER_BYTES: usize = 512;
 /// Bytes that are gathered before they are written out; taken only when used.
 const WRITE_BUFFER_BYTES: usize = 4 * 1024;
 /// Above the contract's limit, which is checked by hand so that the close code
