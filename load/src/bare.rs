@@ -12,9 +12,9 @@ use tokio::process::{Child, Command};
 use crate::wire::frame_into;
 
 /// Serves until it is killed. The first connection sends; for each frame that arrives from it,
-/// `bytes` bytes go to all others, then a short answer to the sender. What arrives together
-/// leaves together, in one write to each subscriber.
-pub(crate) async fn serve(bytes: usize) -> Result<()> {
+/// `bytes` bytes go to all others, then a short answer to the sender. `gathered`: what arrives
+/// together leaves in one write to each subscriber, and not in one for each message.
+pub(crate) async fn serve(bytes: usize, gathered: bool) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
     let (sender, _) = listener.accept().await?;
@@ -52,9 +52,12 @@ pub(crate) async fn serve(bytes: usize) -> Result<()> {
         bytes_in += read;
         let posts = bytes_in / post.len();
         bytes_in %= post.len();
-        let frames = frame.repeat(posts);
-        for subscriber in &mut subscribers {
-            subscriber.write_all(&frames).await?;
+        let (times, together) = if gathered { (1, posts) } else { (posts, 1) };
+        let frames = frame.repeat(together);
+        for _ in 0..times {
+            for subscriber in &mut subscribers {
+                subscriber.write_all(&frames).await?;
+            }
         }
         to.write_all(&ack.repeat(posts)).await?;
     }
@@ -78,9 +81,10 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    pub(crate) async fn start(bytes: usize) -> Result<Self> {
+    pub(crate) async fn start(bytes: usize, gathered: bool) -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["bare", "--bytes", &bytes.to_string()])
+            .args(gathered.then_some("--gathered"))
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;

@@ -104,6 +104,8 @@ enum Scenario {
     Bare {
         #[arg(long)]
         bytes: usize,
+        #[arg(long)]
+        gathered: bool,
     },
 }
 
@@ -120,8 +122,8 @@ fn main() -> Result<()> {
 }
 
 async fn run(arguments: Arguments) -> Result<()> {
-    if let Scenario::Bare { bytes } = arguments.scenario {
-        return bare::serve(bytes).await;
+    if let Scenario::Bare { bytes, gathered } = arguments.scenario {
+        return bare::serve(bytes, gathered).await;
     }
     let beside = std::env::current_exe()?.with_file_name("shoptalk");
     let bench = Bench {

@@ -48,33 +48,9 @@ pub(crate) async fn fanout(bench: &mut Bench, subscribers: usize, goal: Goal) ->
     }
     drop(sender);
     let bytes = frame_bytes.load(Ordering::Relaxed) as usize;
-    let bare = Bare::start(bytes).await?;
-    let mut plain = TcpStream::connect(bare.addr).await?;
-    plain.set_nodelay(true)?;
-    let plain_delivered = Arc::new(AtomicU64::new(0));
-    for _ in 0..subscribers {
-        let mut stream = TcpStream::connect(bare.addr).await?;
-        let delivered = plain_delivered.clone();
-        readers.spawn(async move {
-            // As the sockets' client reads, and no more.
-            let mut buffer = vec![0; 2 * 1024];
-            loop {
-                let read = stream.read(&mut buffer).await?;
-                if read == 0 {
-                    return Ok(());
-                }
-                delivered.fetch_add(read as u64, Ordering::Relaxed);
-            }
-        });
-    }
-    // Accepted before the sender's first byte is looked at.
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    plain.write_all(b"!").await?;
-    let mut post = Vec::new();
-    frame_into(&mut post, CONTENT.as_bytes());
-    let whole = (bytes + if bytes > 125 { 4 } else { 2 }) as f64;
-    let ack_bytes = 2 + "{\"type\":\"ack\"}".len();
-    let (mut ratios, mut rates, mut cpu, mut sent) = (Vec::new(), Vec::new(), 0.0, 0.0);
+    let mut plain = Plain::start(bytes, subscribers, false).await?;
+    let mut gathered = Plain::start(bytes, subscribers, true).await?;
+    let (mut rounds, mut cpu, mut sent) = (Vec::new(), 0.0, 0.0);
     for _ in 0..ROUNDS {
         let (before, cpu_before) = (delivered.load(Ordering::Relaxed), process.cpu_seconds()?);
         let started = Instant::now();
@@ -91,40 +67,39 @@ pub(crate) async fn fanout(bench: &mut Bench, subscribers: usize, goal: Goal) ->
             before = delivered.load(Ordering::Relaxed);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let before = plain_delivered.load(Ordering::Relaxed);
-        let started = Instant::now();
-        let flying = WINDOW * SENDERS.min(subscribers);
-        let mut acks = vec![0; flying * ack_bytes];
-        while started.elapsed() < SLICE {
-            for _ in 0..flying {
-                plain.write_all(&post).await?;
-            }
-            plain.read_exact(&mut acks).await?;
-        }
-        let plain_rate = (plain_delivered.load(Ordering::Relaxed) - before) as f64
-            / whole
-            / started.elapsed().as_secs_f64();
-        rates.push((rate, plain_rate));
-        ratios.push(rate / plain_rate);
+        rounds.push([rate, plain.round().await?, gathered.round().await?]);
     }
-    let ratio = median(ratios);
+    let middle = |of: fn(&[f64; 3]) -> f64| median(rounds.iter().map(of).collect());
     let report = &mut bench.report;
     let name = |what: &str| format!("{subscribers} subscribers: {what}");
     report.add(
         "fanout",
         name("deliveries"),
-        median(rates.iter().map(|rate| rate.0).collect()),
+        middle(|round| round[0]),
         "/s",
         Goal::None,
     );
     report.add(
         "fanout",
-        name("of a bare TCP server, the same bytes"),
-        median(rates.iter().map(|rate| rate.1).collect()),
+        name("a bare TCP server, a write for each"),
+        middle(|round| round[1]),
         "/s",
         Goal::None,
     );
-    report.add("fanout", name("ratio"), ratio, "", goal);
+    report.add(
+        "fanout",
+        name("ratio"),
+        middle(|round| round[0] / round[1]),
+        "",
+        goal,
+    );
+    report.add(
+        "fanout",
+        name("a bare TCP server that gathers"),
+        middle(|round| round[2]),
+        "/s",
+        Goal::None,
+    );
     let each = cpu / sent * 1e6;
     report.add(
         "fanout",
@@ -137,6 +112,72 @@ pub(crate) async fn fanout(bench: &mut Bench, subscribers: usize, goal: Goal) ->
     readers.abort_all();
     server.stop().await.context("the fan-out's server")?;
     Ok(each)
+}
+
+/// A bare server with its subscribers, who read as the sockets' client does, and no more.
+struct Plain {
+    sender: TcpStream,
+    post: Vec<u8>,
+    /// Of one delivery, and of one answer to the sender.
+    whole: usize,
+    ack_bytes: usize,
+    flying: usize,
+    delivered: Arc<AtomicU64>,
+    _bare: Bare,
+    _readers: JoinSet<Result<()>>,
+}
+
+impl Plain {
+    async fn start(bytes: usize, subscribers: usize, gathered: bool) -> Result<Self> {
+        let bare = Bare::start(bytes, gathered).await?;
+        let mut sender = TcpStream::connect(bare.addr).await?;
+        sender.set_nodelay(true)?;
+        let delivered = Arc::new(AtomicU64::new(0));
+        let mut readers = JoinSet::new();
+        for _ in 0..subscribers {
+            let mut stream = TcpStream::connect(bare.addr).await?;
+            let delivered = delivered.clone();
+            readers.spawn(async move {
+                let mut buffer = vec![0; 2 * 1024];
+                loop {
+                    let read = stream.read(&mut buffer).await?;
+                    if read == 0 {
+                        return Ok(());
+                    }
+                    delivered.fetch_add(read as u64, Ordering::Relaxed);
+                }
+            });
+        }
+        // All are accepted before the sender's first byte is looked at.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        sender.write_all(b"!").await?;
+        let mut post = Vec::new();
+        frame_into(&mut post, CONTENT.as_bytes());
+        Ok(Self {
+            sender,
+            post,
+            whole: bytes + if bytes > 125 { 4 } else { 2 },
+            ack_bytes: 2 + "{\"type\":\"ack\"}".len(),
+            flying: WINDOW * SENDERS.min(subscribers),
+            delivered,
+            _bare: bare,
+            _readers: readers,
+        })
+    }
+
+    /// Deliveries a second.
+    async fn round(&mut self) -> Result<f64> {
+        let before = self.delivered.load(Ordering::Relaxed);
+        let started = Instant::now();
+        let posts = self.post.repeat(self.flying);
+        let mut acks = vec![0; self.flying * self.ack_bytes];
+        while started.elapsed() < SLICE {
+            self.sender.write_all(&posts).await?;
+            self.sender.read_exact(&mut acks).await?;
+        }
+        let bytes = self.delivered.load(Ordering::Relaxed) - before;
+        Ok(bytes as f64 / self.whole as f64 / started.elapsed().as_secs_f64())
+    }
 }
 
 /// Reads for ever, and sends while it may.
