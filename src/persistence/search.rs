@@ -16,6 +16,11 @@ const SEARCH: char = 's';
 /// common word as cheap as a rare one.
 const MATCHES: usize = 10_000;
 
+/// Beginnings of words up to so many letters stand in the index themselves.
+const INDEXED_BEGINNING: usize = 3;
+/// Words that one beginning is looked for as, at most.
+const ENDINGS: usize = 64;
+
 impl Store {
     /// Rooms in which one message, or the customer's name and address, has every
     /// word, by their newest match. A message is findable within 2 s of its commit.
@@ -60,7 +65,7 @@ fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, Trouble>
         "SELECT rowid, room, seq FROM search
          WHERE search MATCH ?1 AND rowid <= ?2 ORDER BY rowid DESC",
     )?;
-    let mut matches = statement.query(params![words.query(), newest])?;
+    let mut matches = statement.query(params![words.query(&endings(conn, &words)?), newest])?;
     let mut rooms = HashSet::new();
     let mut looked_at = 0;
     let mut last_n = seen_until;
@@ -91,6 +96,33 @@ fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, Trouble>
         page.hits.push(hit(conn, &words, room, seq)?);
     }
     Ok(page)
+}
+
+/// The words of the index that begin with the last word, or none where the index itself is as
+/// fast: it walks whole words, and beginnings of three letters at most, from the newest match
+/// on, but gathers all matches of a longer beginning first.
+fn endings(conn: &Connection, words: &Words) -> rusqlite::Result<Vec<String>> {
+    let beginning = words.beginning();
+    let mut endings: Vec<String> = Vec::new();
+    if beginning.chars().count() <= INDEXED_BEGINNING {
+        return Ok(endings);
+    }
+    // One word at a time, each from just past the last: the table would go on to the next one
+    // only through all texts of this one.
+    let mut next = conn.prepare_cached("SELECT term FROM search_words WHERE term >= ?1 LIMIT 1")?;
+    let mut from = beginning.clone();
+    loop {
+        let found: Option<String> = next.query_row([&from], |row| row.get(0)).optional()?;
+        match found.filter(|word| word.starts_with(&beginning)) {
+            Some(word) if endings.len() < ENDINGS => {
+                from = format!("{word}\u{1}");
+                endings.push(word);
+            }
+            // So many are rare ones, such as numbers of orders: gathering them is cheap.
+            Some(_) => return Ok(Vec::new()),
+            None => return Ok(endings),
+        }
+    }
 }
 
 fn hit(conn: &Connection, words: &Words, room: RoomRow, seq: i64) -> rusqlite::Result<SearchHit> {
@@ -164,6 +196,9 @@ mod tests {
         );
         assert_eq!(find(&bench, "AND").await, [(one, Some(1))]);
         assert_eq!(find(&bench, "my OR").await, []);
+        assert_eq!(find(&bench, "parc").await, [(two, Some(1))]);
+        assert_eq!(find(&bench, "my PÄCK").await, [(one, Some(1))]);
+        assert_eq!(find(&bench, "my parcels").await, []);
         assert_eq!(find(&bench, "4-71").await, [(two, Some(1))]);
         // Vowel signs part words in the index, and a script younger than its tables is none.
         bench

@@ -44,9 +44,28 @@ impl Words {
         (!words.is_empty()).then_some(Self { words })
     }
 
-    /// The query. Every word is quoted, so that operators are plain text.
-    pub(super) fn query(&self) -> String {
-        format!("\"{}\" *", self.words.join("\" AND \""))
+    /// The query. Every word is quoted, so that operators are plain text. `endings` are all
+    /// words of the index that begin with the last one; without any the index finds them.
+    pub(super) fn query(&self, endings: &[String]) -> String {
+        let quoted = |words: &[String], between: &str| {
+            let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+            words.join(between)
+        };
+        if endings.is_empty() {
+            return format!("{} *", quoted(&self.words, " AND "));
+        }
+        let mut query = quoted(&self.words[..self.words.len() - 1], " AND ");
+        if !query.is_empty() {
+            query.push_str(" AND ");
+        }
+        format!("{query}({})", quoted(endings, " OR "))
+    }
+
+    /// The beginning of a word that the last one is, without case and accents, nearly as the
+    /// index keeps words.
+    pub(super) fn beginning(&self) -> String {
+        let last = self.words.last().map_or("", String::as_str);
+        last.chars().map(fold).collect()
     }
 
     /// The text around the first match in `text`, or its beginning when the words
@@ -165,10 +184,17 @@ mod tests {
 
     #[test]
     fn operators_and_quotes_are_plain_text() {
-        assert_eq!(words("a OR b").query(), r#""a" AND "OR" AND "b" *"#);
-        assert_eq!(words(r#"say "hi"#).query(), r#""say" AND "hi" *"#);
-        assert_eq!(words("  - foo-bar ** ").query(), r#""foo" AND "bar" *"#);
-        assert_eq!(words("cafe\u{301}s").query(), "\"cafe\u{301}s\" *");
+        assert_eq!(words("a OR b").query(&[]), r#""a" AND "OR" AND "b" *"#);
+        assert_eq!(words(r#"say "hi"#).query(&[]), r#""say" AND "hi" *"#);
+        assert_eq!(words("  - foo-bar ** ").query(&[]), r#""foo" AND "bar" *"#);
+        assert_eq!(words("cafe\u{301}s").query(&[]), "\"cafe\u{301}s\" *");
+        let endings = ["week".to_owned(), "weekly".to_owned()];
+        assert_eq!(words("week").query(&endings), r#"("week" OR "weekly")"#);
+        assert_eq!(
+            words("a Wéek").query(&endings),
+            r#""a" AND ("week" OR "weekly")"#
+        );
+        assert_eq!(words("a Wéek").beginning(), "week");
         for nothing in ["", "   ", "* - \"", "\0"] {
             assert_eq!(Words::parse(nothing), None, "{nothing:?}");
         }

@@ -8,6 +8,10 @@ CREATE VIRTUAL TABLE search USING fts5 (
     tokenize = "unicode61 remove_diacritics 2", prefix = '1 2 3', detail = none
 );
 
+-- The words of the index, so that a beginning of a word can be looked for as the words that
+-- begin so.
+CREATE VIRTUAL TABLE search_words USING fts5vocab (search, instance);
+
 -- How much of a room is in the index.
 CREATE TABLE search_rooms (
     room        INTEGER PRIMARY KEY REFERENCES rooms (pk),
