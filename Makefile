@@ -2,7 +2,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check types bench figures screenshots proof crash
+.PHONY: help run test check types bench curves figures screenshots proof crash
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ test: check ## formatting, lint, and every test
 
 check: ## formatting and lint only
 	$(CARGO) fmt --all -- --check
-	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	cd web && npm run check
 
 types: ## writes web/shared/protocol.ts, the wire's shapes for the front ends
@@ -25,7 +25,11 @@ types: ## writes web/shared/protocol.ts, the wire's shapes for the front ends
 
 bench: ## what the server can do, as ratios to what the machine gives; ten minutes at most
 	$(CARGO) build --release --workspace
-	$(CARGO) run --release --quiet -p shoptalk-load -- bench
+	$${CARGO_TARGET_DIR:-target}/release/shoptalk-load bench
+
+curves: ## draws how costs grow with messages, subscribers, consoles and live rooms
+	$(CARGO) build --release --workspace
+	$${CARGO_TARGET_DIR:-target}/release/shoptalk-load curves
 
 figures: ## what the front ends weigh, and how fast they are in a real browser
 	$(CARGO) build --release

@@ -80,7 +80,7 @@ pub(crate) async fn lobby(bench: &mut Bench, rooms: usize, consoles: usize) -> R
     while let Some(ended) = watching.join_next().await {
         ended??;
     }
-    let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+    let heard = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
     let most = heard
         .times
         .values()
@@ -127,7 +127,6 @@ pub(crate) async fn lobby(bench: &mut Bench, rooms: usize, consoles: usize) -> R
         goal(10.0),
     );
     report.tally("lobby", &tally);
-    drop(heard);
     drop(customers);
     server.stop().await?;
     Ok(cpu / TIME.as_secs_f64() * 100.0)

@@ -26,6 +26,10 @@ use crate::protocol::{CloseCode, Ping, ServerFrame, encode};
 /// How long a draining socket waits for the answers to its writes.
 const DRAIN_WRITES: Duration = Duration::from_secs(3);
 
+/// A console is told what happens at once, and what follows within this time together: a busy
+/// shop would otherwise cost a write to its socket for each message.
+const GATHER: Duration = Duration::from_millis(10);
+
 /// Who speaks on a socket.
 pub(super) enum Who {
     /// A visitor, about the one room of the address.
@@ -116,6 +120,7 @@ impl Session {
         let outbox = self.joiner.outbox.clone();
         let drain = self.state.drain.clone();
         let token_ended = self.token_ended();
+        let mut gather_until = Instant::now();
         loop {
             let now = Instant::now();
             let reads = self.pending.has_credit();
@@ -124,11 +129,22 @@ impl Session {
                 .pending
                 .next_deadline()
                 .map_or(self.liveness.next(), |at| at.min(self.liveness.next()));
+            let gathers = gather_until > now;
+            let wake = if gathers {
+                wake.min(gather_until)
+            } else {
+                wake
+            };
             let catching_up = self.is_catching_up();
             let turn = tokio::select! {
                 incoming = wire.recv(), if reads => self.incoming(incoming).await,
-                received = outbox.recv(&mut events) => match received {
-                    Ok(()) => self.events(&mut events, wire).await,
+                received = outbox.recv(&mut events), if !gathers => match received {
+                    Ok(()) => {
+                        if !self.is_visitor() {
+                            gather_until = now + GATHER;
+                        }
+                        self.events(&mut events, wire).await
+                    }
                     Err(code) => Err(code.into()),
                 },
                 () = std::future::ready(()), if catching_up => Box::pin(self.catch_up()).await,
