@@ -11,14 +11,16 @@ mod server;
 mod tally;
 mod wire;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 
 use report::{Goal, Report};
 use scenarios::{Bench, fanout, history, idle, lobby, open, pairs, soak, stored, storm};
+use server::Target;
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -26,6 +28,12 @@ struct Arguments {
     /// The server's binary; beside this program when left out.
     #[arg(long, global = true)]
     binary: Option<PathBuf>,
+    /// Measures a server that runs already, such as 127.0.0.1:8001, instead of the binary. Its
+    /// limits must be off (limits.enabled = false), and its data is written to. Scenarios with
+    /// consoles take the agent from SHOPTALK_LOAD_AGENT, as NAME:PASSWORD. What needs the
+    /// server's process (memory, kills, full databases) is not measured.
+    #[arg(long, global = true, conflicts_with = "binary")]
+    server: Option<SocketAddr>,
     /// Where databases are made, on the disk that is to be measured. Emptied afterwards.
     #[arg(long, global = true, default_value = ".")]
     scratch: PathBuf,
@@ -126,8 +134,39 @@ async fn run(arguments: Arguments) -> Result<()> {
         return bare::serve(bytes, gathered).await;
     }
     let beside = std::env::current_exe()?.with_file_name("shoptalk");
+    let target = match arguments.server {
+        Some(addr) => {
+            ensure!(
+                matches!(
+                    arguments.scenario,
+                    Scenario::Pairs { .. }
+                        | Scenario::Open { .. }
+                        | Scenario::Fanout { .. }
+                        | Scenario::Lobby { .. }
+                        | Scenario::History { .. }
+                ),
+                "this scenario starts and stops servers of its own: leave --server out, or \
+                 measure pairs, open, fanout, lobby or history"
+            );
+            let agent = std::env::var("SHOPTALK_LOAD_AGENT").ok();
+            let agent = agent.and_then(|agent| {
+                let (name, password) = agent.split_once(':')?;
+                Some((name.to_owned(), password.to_owned()))
+            });
+            ensure!(
+                agent.is_some()
+                    || !matches!(
+                        arguments.scenario,
+                        Scenario::Pairs { .. } | Scenario::Lobby { .. }
+                    ),
+                "this scenario has agents: name one in SHOPTALK_LOAD_AGENT, as NAME:PASSWORD"
+            );
+            Target::Running { addr, agent }
+        }
+        None => Target::Binary(arguments.binary.unwrap_or(beside)),
+    };
     let bench = Bench {
-        binary: arguments.binary.unwrap_or(beside),
+        target,
         scratch: arguments.scratch,
         report: Report::default(),
     };
@@ -187,7 +226,10 @@ async fn all(bench: &mut Bench) -> Result<()> {
     history::history(bench, 16).await?;
     stored::stored(bench, 1_000_000, 100_000).await?;
     soak::soak(bench, 64, Duration::from_secs(30)).await?;
-    let binary = std::fs::metadata(&bench.binary).context("no binary")?.len() as f64 / 1e6;
+    let Target::Binary(binary) = &bench.target else {
+        return Ok(());
+    };
+    let binary = std::fs::metadata(binary).context("no binary")?.len() as f64 / 1e6;
     bench.report.add(
         "binary",
         "stripped, front ends included",

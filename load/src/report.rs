@@ -91,6 +91,8 @@ impl Report {
 impl Row {
     fn verdict(&self) -> (Option<String>, Option<bool>) {
         match self.goal {
+            // Not known of a server that runs elsewhere.
+            _ if self.value.is_nan() => (None, None),
             Goal::AtLeast(bound) => (
                 Some(format!("≥ {}", rounded(bound))),
                 Some(self.value >= bound),
@@ -106,6 +108,9 @@ impl Row {
 
 /// With as many digits as say something.
 fn rounded(value: f64) -> String {
+    if value.is_nan() {
+        return "unknown".to_owned();
+    }
     let digits = match value.abs() {
         large if large >= 100.0 || large.fract() == 0.0 => 0,
         middle if middle >= 10.0 => 1,

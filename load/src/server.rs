@@ -14,6 +14,19 @@ use tokio::process::{Child, Command};
 /// The agent that a started server has.
 const AGENT: (&str, &str) = ("load", "a password for the load generator");
 
+/// What is measured.
+#[derive(Clone)]
+pub(crate) enum Target {
+    /// A binary, started for each scenario with data of its own.
+    Binary(PathBuf),
+    /// A server that is there already. Nothing is known of its process.
+    Running {
+        addr: SocketAddr,
+        /// An agent's name and password, for scenarios with consoles.
+        agent: Option<(String, String)>,
+    },
+}
+
 /// Thousands of sockets need as many descriptors; the servers inherit the limit.
 pub(crate) fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
@@ -27,14 +40,15 @@ pub(crate) fn raise_open_files() {
     );
 }
 
-/// A process of the machine, with what /proc says of it.
+/// The server's process, with what /proc says of it; nothing (NaN) of one that runs elsewhere.
 #[derive(Clone, Copy)]
-pub(crate) struct Process(pub(crate) u32);
+pub(crate) struct Process(Option<u32>);
 
 impl Process {
     /// Resident memory.
     pub(crate) fn resident_bytes(self) -> Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0))?;
+        let pid = self.0.context("nothing is known of this server's memory")?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         let line = status
             .lines()
             .find(|line| line.starts_with("VmRSS:"))
@@ -45,7 +59,10 @@ impl Process {
 
     /// Processor time so far, of all threads.
     pub(crate) fn cpu_seconds(self) -> Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0))?;
+        let Some(pid) = self.0 else {
+            return Ok(f64::NAN);
+        };
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
         // The name before the last parenthesis may hold anything.
         let (_, fields) = stat.rsplit_once(')').context("no name")?;
         let ticks: u64 = fields
@@ -60,17 +77,32 @@ impl Process {
 
 /// A Shoptalk that is measured.
 pub(crate) struct Server {
-    child: Child,
+    child: Option<Child>,
     pub(crate) addr: SocketAddr,
     /// From the start of the process to the ready line.
     pub(crate) ready_in: Duration,
     binary: PathBuf,
     data_dir: PathBuf,
+    agent: Option<(String, String)>,
 }
 
 impl Server {
-    /// Serves this directory on a free port, without rate limits and with everything else on.
-    pub(crate) async fn start(binary: &Path, data_dir: &Path) -> Result<Self> {
+    /// The target; a binary serves this directory on a free port, without rate limits and with
+    /// everything else on.
+    pub(crate) async fn start(target: &Target, data_dir: &Path) -> Result<Self> {
+        let binary = match target {
+            Target::Binary(binary) => binary,
+            Target::Running { addr, agent } => {
+                return Ok(Self {
+                    child: None,
+                    addr: *addr,
+                    ready_in: Duration::ZERO,
+                    binary: PathBuf::new(),
+                    data_dir: PathBuf::new(),
+                    agent: agent.clone(),
+                });
+            }
+        };
         let mut add = Command::new(binary)
             .args(["agent", "add", AGENT.0, "--role", "admin"])
             .args(["--password-stdin", "--data-dir"])
@@ -111,24 +143,31 @@ impl Server {
             .context("no ready line")?
             .parse()?;
         Ok(Self {
-            child,
+            child: Some(child),
             addr,
             ready_in,
             binary: binary.to_owned(),
             data_dir: data_dir.to_owned(),
+            agent: Some((AGENT.0.to_owned(), AGENT.1.to_owned())),
         })
     }
 
     /// The server's process.
     pub(crate) fn process(&self) -> Result<Process> {
-        Ok(Process(self.child.id().context("it runs")?))
+        match &self.child {
+            Some(child) => Ok(Process(Some(child.id().context("it runs")?))),
+            None => Ok(Process(None)),
+        }
     }
 
     /// The cookie of the agent's session.
     pub(crate) async fn sign_in(&self) -> Result<String> {
+        let (username, password) = self.agent.as_ref().context(
+            "this scenario needs an agent: name one in SHOPTALK_LOAD_AGENT, as NAME:PASSWORD",
+        )?;
         let answer = reqwest::Client::new()
             .post(format!("http://{}/api/admin/login/", self.addr))
-            .json(&json!({"username": AGENT.0, "password": AGENT.1}))
+            .json(&json!({"username": username, "password": password}))
             .send()
             .await?
             .error_for_status()?;
@@ -138,15 +177,22 @@ impl Server {
 
     /// Kills it and serves the same data at the same address again.
     pub(crate) async fn restart(mut self) -> Result<Self> {
-        self.child.kill().await?;
+        let child = self.child.as_mut();
+        child
+            .context("this server is not ours to kill")?
+            .kill()
+            .await?;
         Self::serve(&self.binary, &self.data_dir, &self.addr.to_string()).await
     }
 
     /// Asks it to drain and waits.
     pub(crate) async fn stop(mut self) -> Result<()> {
-        let pid = self.child.id().and_then(|pid| Pid::from_raw(pid as i32));
+        let Some(child) = &mut self.child else {
+            return Ok(());
+        };
+        let pid = child.id().and_then(|pid| Pid::from_raw(pid as i32));
         kill_process(pid.context("it runs")?, Signal::TERM)?;
-        let status = self.child.wait().await?;
+        let status = child.wait().await?;
         ensure!(status.success(), "the server ended with {status}");
         Ok(())
     }

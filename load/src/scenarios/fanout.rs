@@ -26,7 +26,7 @@ const ROUNDS: usize = 5;
 /// One room, so many subscribers, and a bare server that writes the same bytes to as many.
 pub(crate) async fn fanout(bench: &mut Bench, subscribers: usize, goal: Goal) -> Result<f64> {
     let dir = bench.directory()?;
-    let server = Server::start(&bench.binary, dir.path()).await?;
+    let server = Server::start(&bench.target, dir.path()).await?;
     let process = server.process()?;
     let tally = Arc::new(Tally::default());
     let ticket = Ticket::take(&reqwest::Client::new(), server.addr).await?;

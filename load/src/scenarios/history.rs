@@ -18,7 +18,7 @@ const MESSAGES: usize = 1_000;
 /// Reads first pages while others post.
 pub(crate) async fn history(bench: &mut Bench, posting: usize) -> Result<()> {
     let dir = bench.directory()?;
-    let server = Server::start(&bench.binary, dir.path()).await?;
+    let server = Server::start(&bench.target, dir.path()).await?;
     let tally = Arc::new(Tally::default());
     let mut customers = Customer::many(server.addr, posting + 1, &tally).await?;
     let Some(mut reader) = customers.pop() else {

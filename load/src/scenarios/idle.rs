@@ -16,11 +16,11 @@ pub(crate) async fn idle(bench: &mut Bench, visitors: usize) -> Result<f64> {
     let dir = bench.directory()?;
     let mut ready = Vec::new();
     for _ in 0..STARTS {
-        let server = Server::start(&bench.binary, dir.path()).await?;
+        let server = Server::start(&bench.target, dir.path()).await?;
         ready.push(server.ready_in.as_secs_f64() * 1_000.0);
         server.stop().await?;
     }
-    let server = Server::start(&bench.binary, dir.path()).await?;
+    let server = Server::start(&bench.target, dir.path()).await?;
     let process = server.process()?;
     let alone = process.resident_bytes()?;
     let tally = Arc::new(Tally::default());

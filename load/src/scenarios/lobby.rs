@@ -32,7 +32,7 @@ struct Heard {
 /// So many rooms talk, so many consoles watch.
 pub(crate) async fn lobby(bench: &mut Bench, rooms: usize, consoles: usize) -> Result<f64> {
     let dir = bench.directory()?;
-    let server = Server::start(&bench.binary, dir.path()).await?;
+    let server = Server::start(&bench.target, dir.path()).await?;
     let process = server.process()?;
     let tally = Arc::new(Tally::default());
     let mut customers = Customer::many(server.addr, rooms, &tally).await?;

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 
 /// What every scenario needs.
 pub(crate) struct Bench {
-    /// The server's binary.
-    pub(crate) binary: PathBuf,
+    /// What is measured.
+    pub(crate) target: crate::server::Target,
     /// Where data directories are made; they are removed afterwards.
     pub(crate) scratch: PathBuf,
     pub(crate) report: crate::report::Report,

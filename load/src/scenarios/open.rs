@@ -68,7 +68,7 @@ async fn fixed_rate(
 /// The highest rate whose p99 stays below 100 ms, to a tenth.
 pub(crate) async fn open(bench: &mut Bench, rooms: usize) -> Result<()> {
     let dir = bench.directory()?;
-    let server = Server::start(&bench.binary, dir.path()).await?;
+    let server = Server::start(&bench.target, dir.path()).await?;
     let tally = Arc::new(Tally::default());
     let mut customers = Customer::many(server.addr, rooms, &tally).await?;
     let (mut good, mut bad) = ((0.0, 0.0), f64::INFINITY);

@@ -84,7 +84,7 @@ pub(crate) async fn durable(
     goal: f64,
 ) -> Result<()> {
     let dir = bench.directory()?;
-    let server = Server::start(&bench.binary, &dir.path().join("served")).await?;
+    let server = Server::start(&bench.target, &dir.path().join("served")).await?;
     let process = server.process()?;
     let tally = Arc::new(Tally::default());
     let mut customers = Customer::many(server.addr, senders, &tally).await?;
@@ -167,7 +167,7 @@ pub(crate) async fn durable(
 /// Rooms of a customer, who posts, and an agent, who has joined.
 pub(crate) async fn pairs(bench: &mut Bench, rooms: usize, time: Duration) -> Result<()> {
     let dir = bench.directory()?;
-    let server = Server::start(&bench.binary, dir.path()).await?;
+    let server = Server::start(&bench.target, dir.path()).await?;
     let process = server.process()?;
     let tally = Arc::new(Tally::default());
     let customers = Customer::many(server.addr, rooms, &tally).await?;

@@ -13,7 +13,7 @@ use crate::tally::Tally;
 /// Talk without a pause; what matters is that nothing is lost and memory stands still.
 pub(crate) async fn soak(bench: &mut Bench, rooms: usize, time: Duration) -> Result<()> {
     let dir = bench.directory()?;
-    let server = Server::start(&bench.binary, dir.path()).await?;
+    let server = Server::start(&bench.target, dir.path()).await?;
     let process = server.process()?;
     let tally = Arc::new(Tally::default());
     let mut customers = Customer::many(server.addr, rooms, &tally).await?;

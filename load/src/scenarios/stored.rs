@@ -48,7 +48,7 @@ pub(crate) async fn stored(bench: &mut Bench, messages: usize, rooms: usize) -> 
     })?;
     let path = dir.path().join("shoptalk.db");
     let look = || Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY);
-    let server = Server::start(&bench.binary, dir.path()).await?;
+    let server = Server::start(&bench.target, dir.path()).await?;
     let patience = INDEXING_A_MILLION * (messages / 1_000_000 + 1) as u32;
     let started = Instant::now();
     loop {
@@ -70,11 +70,11 @@ pub(crate) async fn stored(bench: &mut Bench, messages: usize, rooms: usize) -> 
     let bytes = std::fs::metadata(&path)?.len() as f64 / messages as f64;
     let mut ready = Vec::new();
     for _ in 1..STARTS {
-        let server = Server::start(&bench.binary, dir.path()).await?;
+        let server = Server::start(&bench.target, dir.path()).await?;
         ready.push(server.ready_in.as_secs_f64() * 1_000.0);
         server.stop().await?;
     }
-    let server = Server::start(&bench.binary, dir.path()).await?;
+    let server = Server::start(&bench.target, dir.path()).await?;
     ready.push(server.ready_in.as_secs_f64() * 1_000.0);
     let token = server.sign_in().await?;
     let ids: Vec<uuid::Uuid> = look()?

@@ -13,7 +13,7 @@ use crate::tally::Tally;
 /// Everybody connects, the server is killed, and everybody is back at once, without any jitter.
 pub(crate) async fn storm(bench: &mut Bench, visitors: usize) -> Result<()> {
     let dir = bench.directory()?;
-    let server = Server::start(&bench.binary, dir.path()).await?;
+    let server = Server::start(&bench.target, dir.path()).await?;
     let addr = server.addr;
     let tally = Arc::new(Tally::default());
     let tickets = Ticket::many(addr, visitors).await?;
