@@ -1,0 +1,216 @@
+//! The history checker: every send is classed, and every reader's view is held against the
+//! database.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use rusqlite::{Connection, OpenFlags};
+use uuid::Uuid;
+
+/// What became of a send, as far as its sender knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Acked with this seq. `noted` is how far the journal of the disk was by then.
+    Acked { seq: u64, noted: u64 },
+    /// Refused for good.
+    Refused,
+    /// Neither, when the sender gave up.
+    Unknown,
+}
+
+/// One message that somebody posted, however often.
+#[derive(Debug, Clone)]
+pub(crate) struct Send {
+    pub(crate) id: Uuid,
+    pub(crate) content: String,
+    pub(crate) outcome: Outcome,
+}
+
+/// What a reader was shown, in the order in which it came, over all its connections.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct View {
+    /// The first is shown after this seq.
+    pub(crate) after: u64,
+    pub(crate) seen: Vec<(u64, Uuid)>,
+}
+
+impl View {
+    /// The newest seq that was shown.
+    pub(crate) fn last(&self) -> u64 {
+        self.seen.last().map_or(self.after, |(seq, _)| *seq)
+    }
+}
+
+/// What the people of one room did and saw.
+#[derive(Debug, Clone)]
+pub(crate) struct RoomHistory {
+    pub(crate) room_id: Uuid,
+    pub(crate) sends: Vec<Send>,
+    pub(crate) views: Vec<View>,
+}
+
+/// What came of it all. All but the first four are faults.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) sent: usize,
+    pub(crate) acked: usize,
+    pub(crate) refused: usize,
+    pub(crate) unknown: usize,
+    /// Acked and not stored, or stored and never shown to a reader.
+    pub(crate) lost: usize,
+    /// Stored or shown more than once.
+    pub(crate) doubled: usize,
+    /// Stored or shown at another place than acked, or with a gap.
+    pub(crate) reordered: usize,
+    /// Stored though refused, with other content, or sent by nobody.
+    pub(crate) false_: usize,
+}
+
+impl Verdict {
+    pub(crate) fn faults(&self) -> usize {
+        self.lost + self.doubled + self.reordered + self.false_
+    }
+
+    /// An error that says what is wrong, if anything is.
+    pub(crate) fn clean(&self) -> Result<()> {
+        ensure!(self.faults() == 0, "{self}");
+        Ok(())
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            sent,
+            acked,
+            refused,
+            unknown,
+            lost,
+            doubled,
+            reordered,
+            false_,
+        } = self;
+        write!(
+            out,
+            "{sent} sent: {acked} acked, {refused} refused, {unknown} unknown; \
+             {lost} lost, {doubled} doubled, {reordered} reordered, {false_} false"
+        )
+    }
+}
+
+/// A message as it is stored.
+struct Stored {
+    seq: u64,
+    id: Uuid,
+    content: String,
+    by_customer: bool,
+}
+
+/// Holds what people know against a database. With `crashed_at`, only what was acked before
+/// the disk's journal was that far must be there, and nobody's view counts.
+pub(crate) fn judge(
+    database: &Path,
+    rooms: &[RoomHistory],
+    crashed_at: Option<u64>,
+) -> Result<Verdict> {
+    let conn = open(database)?;
+    let mut verdict = Verdict::default();
+    for room in rooms {
+        judge_room(&conn, room, crashed_at, &mut verdict)
+            .with_context(|| format!("room {}", room.room_id))?;
+    }
+    let whole: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+    ensure!(whole == "ok", "integrity_check: {whole}");
+    Ok(verdict)
+}
+
+fn open(database: &Path) -> Result<Connection> {
+    // As the server would: what is left in the log is taken over.
+    let conn = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    conn.busy_timeout(std::time::Duration::from_secs(10))?;
+    Ok(conn)
+}
+
+fn judge_room(
+    conn: &Connection,
+    room: &RoomHistory,
+    crashed_at: Option<u64>,
+    verdict: &mut Verdict,
+) -> Result<()> {
+    let stored = stored(conn, room.room_id)?;
+    let mut place: HashMap<Uuid, &Stored> = HashMap::new();
+    for (at, message) in stored.iter().enumerate() {
+        // A gapless order: the n-th message has the seq n.
+        verdict.reordered += usize::from(message.seq != at as u64 + 1);
+        verdict.doubled += usize::from(place.insert(message.id, message).is_some());
+    }
+    let sent: HashMap<Uuid, &Send> = room.sends.iter().map(|send| (send.id, send)).collect();
+    for send in &room.sends {
+        verdict.sent += 1;
+        let stored = place.get(&send.id);
+        if stored.is_some_and(|stored| stored.content != send.content) {
+            verdict.false_ += 1;
+        }
+        match send.outcome {
+            Outcome::Acked { seq, noted } => {
+                let must_be_there = crashed_at.is_none_or(|crashed_at| noted <= crashed_at);
+                verdict.acked += usize::from(must_be_there);
+                match stored {
+                    None => verdict.lost += usize::from(must_be_there),
+                    Some(stored) => verdict.reordered += usize::from(stored.seq != seq),
+                }
+            }
+            Outcome::Refused => {
+                verdict.refused += 1;
+                verdict.false_ += usize::from(stored.is_some());
+            }
+            Outcome::Unknown => verdict.unknown += 1,
+        }
+    }
+    verdict.false_ += stored
+        .iter()
+        .filter(|message| message.by_customer && !sent.contains_key(&message.id))
+        .count();
+    if crashed_at.is_none() {
+        for view in &room.views {
+            judge_view(view, &stored, verdict);
+        }
+    }
+    Ok(())
+}
+
+/// A reader must have seen exactly what is stored past its beginning.
+fn judge_view(view: &View, stored: &[Stored], verdict: &mut Verdict) {
+    let due = stored.iter().filter(|message| message.seq > view.after);
+    let due: Vec<(u64, Uuid)> = due.map(|message| (message.seq, message.id)).collect();
+    if view.seen == due {
+        return;
+    }
+    let mut shown = HashSet::new();
+    for (at, seen) in view.seen.iter().enumerate() {
+        verdict.doubled += usize::from(!shown.insert(*seen));
+        let before = at.checked_sub(1).map_or(view.after, |at| view.seen[at].0);
+        verdict.reordered += usize::from(seen.0 != before + 1);
+    }
+    verdict.lost += due.iter().filter(|due| !shown.contains(due)).count();
+    let due: HashSet<_> = due.into_iter().collect();
+    verdict.false_ += shown.difference(&due).count();
+}
+
+fn stored(conn: &Connection, room_id: Uuid) -> Result<Vec<Stored>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT seq, messages.id, content, sender_type FROM messages
+         JOIN rooms ON rooms.pk = messages.room WHERE rooms.id = ?1 ORDER BY seq",
+    )?;
+    let rows = statement.query_map([room_id], |row| {
+        Ok(Stored {
+            seq: row.get::<_, i64>(0)?.unsigned_abs(),
+            id: row.get(1)?,
+            content: row.get(2)?,
+            by_customer: row.get::<_, i64>(3)? == 0,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

@@ -1,0 +1,63 @@
+//! The promises under faults and attack, each with a figure. `cargo test --test trials` takes
+//! the short form; `SHOPTALK_TRIALS=long` the long one; names or lines (`P3`) choose.
+//!
+//! `SHOPTALK_TRIALS_SEED` repeats a run's choices, `SHOPTALK_BIN` puts another binary on trial.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod crashes;
+mod faults;
+mod history;
+mod people;
+mod power;
+mod process;
+mod report;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use report::{Form, Table};
+
+fn main() {
+    let form = Form::from_environment();
+    let mut arguments = Arguments::from_args();
+    // The long form measures; the short one fits two cores.
+    arguments.test_threads = arguments
+        .test_threads
+        .or(Some(if form.long { 1 } else { 3 }));
+    let table = Table::default();
+    let trials = TRIALS
+        .iter()
+        .map(|(line, name, run)| {
+            let table = table.clone();
+            Trial::test(format!("{line} {name}"), move || {
+                let runtime = tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(2)
+                    .enable_all()
+                    .build()?;
+                let result = runtime.block_on(run(form, table.line(line, name)));
+                table.end(line, name, &result);
+                runtime.shutdown_background();
+                result.map_err(|error| Failed::from(format!("{error:#}")))
+            })
+        })
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    table.print(form);
+    conclusion.exit();
+}
+
+type Run = fn(Form, report::Line) -> std::pin::Pin<Box<dyn Future<Output = anyhow::Result<()>>>>;
+
+macro_rules! trials {
+    ($($line:literal $name:literal => $run:path,)*) => {
+        &[$(($line, $name, (|form, line| Box::pin($run(form, line))) as Run)),*]
+    };
+}
+
+const TRIALS: &[(&str, &str, Run)] = trials![
+    "P1" "acked is on disk: kill -9" => crashes::kill_nine,
+    "P2" "one gapless order, retries safe" => crashes::retries_and_cuts,
+    "P3" "power loss" => power::full,
+    "P3" "power loss, control: NORMAL loses" => power::control,
+];
