@@ -204,7 +204,7 @@ impl RoomState {
             Ok(record) => self.take_record(myself, record),
             // The batch failed for the writes beside this read; all that was queued
             // before is settled all the same, and reading may still work.
-            Err(WriteError::Store(StoreError::Unavailable(_))) => {
+            Err(WriteError::Store(StoreError::Unavailable(_) | StoreError::Full)) => {
                 let (store, room_id, myself) =
                     (self.shared.store.clone(), self.room_id, myself.clone());
                 tokio::spawn(async move {

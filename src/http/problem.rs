@@ -204,12 +204,19 @@ impl From<StoreError> for Problem {
                 retry_after_ms: Some(1_000),
                 ..Self::new(ErrorCode::Busy, "too much is being written; try again")
             },
-            StoreError::Unavailable(_) | StoreError::Closed | StoreError::Corrupt(_) => {
+            StoreError::Unavailable(_)
+            | StoreError::Full
+            | StoreError::Closed
+            | StoreError::Corrupt(_) => {
                 tracing::warn!(%error, "a request met an unavailable storage");
-                Self::new(
-                    ErrorCode::StorageUnavailable,
-                    "the storage does not work at the moment; /readyz says why",
-                )
+                let detail = match error {
+                    StoreError::Full => "the server's disk is full; free some space there",
+                    StoreError::Corrupt(_) => {
+                        "the server's database is damaged; stop it and restore a backup"
+                    }
+                    _ => "the storage does not work at the moment; /readyz says why",
+                };
+                Self::new(ErrorCode::StorageUnavailable, detail)
             }
             StoreError::Internal(_) => {
                 tracing::error!(%error, "a request met a bug in the storage");

@@ -6,7 +6,10 @@ pub enum StoreError {
     /// Too much is queued already; nothing was tried.
     #[error("too much is waiting to be written; try again")]
     Busy,
-    /// The disk refuses: full, read-only, failing. Nothing was stored.
+    /// The disk has no space left. Nothing was stored.
+    #[error("the disk is full; free some space")]
+    Full,
+    /// The disk refuses: read-only, failing, locked. Nothing was stored.
     #[error("the storage is unavailable: {0}")]
     Unavailable(String),
     /// SQLite found the file damaged. It takes a restored backup to go on.

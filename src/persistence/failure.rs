@@ -45,9 +45,7 @@ impl From<Trouble> for WriteError {
 /// Tells a failing disk from a damaged file from a bug of ours.
 pub(super) fn classify(error: &rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => {
-            StoreError::Unavailable("the disk is full; free some space".into())
-        }
+        Some(ErrorCode::DiskFull) => StoreError::Full,
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             StoreError::Unavailable(format!("the database cannot be written: {error}"))
         }
@@ -63,8 +61,24 @@ pub(super) fn classify(error: &rusqlite::Error) -> StoreError {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             StoreError::Corrupt(format!("{error}; stop the server and restore a backup"))
         }
-        _ => StoreError::Internal(error.to_string()),
+        Some(_) => StoreError::Internal(error.to_string()),
+        None if is_unreadable(error) => StoreError::Corrupt(format!(
+            "it holds what was never written ({error}); stop the server and restore a backup"
+        )),
+        None => StoreError::Internal(error.to_string()),
     }
+}
+
+/// Whether a row holds what this program never writes, though SQLite could read it: somebody
+/// else wrote it, or the disk has rotted inside a value.
+fn is_unreadable(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::Utf8Error(..)
+    )
 }
 
 /// Whether the connection itself is to be trusted no more.

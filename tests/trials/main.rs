@@ -7,6 +7,7 @@
 mod common;
 
 mod crashes;
+mod disks;
 mod faults;
 mod history;
 mod people;
@@ -60,4 +61,8 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P2" "one gapless order, retries safe" => crashes::retries_and_cuts,
     "P3" "power loss" => power::full,
     "P3" "power loss, control: NORMAL loses" => power::control,
+    "P5" "a full disk" => disks::full_disk,
+    "P6" "I/O errors" => disks::io_errors,
+    "P6" "I/O errors, control" => disks::half_written,
+    "P7" "flipped bits" => disks::flipped_bits,
 ];

@@ -55,7 +55,7 @@ impl Setup {
         self.wrapper = Some([
             "unshare",
             "-rm",
-            r#"mount -t tmpfs -o size=6m none "$DISK" && exec "$@""#,
+            r#"mount -t tmpfs -o size=128m none "$DISK" && exec "$@""#,
         ]);
         self
     }
@@ -208,6 +208,21 @@ impl Process {
     /// How many descriptors are open.
     pub(crate) fn descriptors(&self) -> anyhow::Result<usize> {
         Ok(std::fs::read_dir(format!("/proc/{}/fd", self.pid()))?.count())
+    }
+
+    /// Stops it where it stands, copies its database as it is on the disk, and kills it.
+    pub(crate) async fn freeze(&mut self, setup: &Setup, to: &Path) -> anyhow::Result<PathBuf> {
+        kill_process(
+            Pid::from_raw(i32::try_from(self.pid())?).expect("a process id"),
+            Signal::STOP,
+        )?;
+        let database = self.sees(&setup.database());
+        for end in ["", "-wal"] {
+            let file = PathBuf::from(format!("{}{end}", database.display()));
+            std::fs::copy(file, to.join(format!("shoptalk.db{end}")))?;
+        }
+        self.kill().await?;
+        Ok(to.join("shoptalk.db"))
     }
 
     /// What the server sees at this path of the outside.

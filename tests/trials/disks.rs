@@ -1,0 +1,441 @@
+//! P5, P6 and P7: disks that are full, fail, or have rotted.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::time::timeout;
+
+use crate::common::{PASSWORD, Rest, Value, json, new_id};
+use crate::faults::{EIO, ENOSPC, Faults, Order, SYNCS, TRUNCATES, WRITES};
+use crate::history::judge;
+use crate::people::{AtWork, Habits};
+use crate::process::{Process, Setup};
+use crate::report::{Form, Line};
+
+/// A room with messages in it, and whose it is.
+struct Scene {
+    agent: Rest,
+    visitor: Rest,
+    room_id: String,
+}
+
+impl Scene {
+    async fn set(setup: &mut Setup, server: &Process, messages: usize) -> Result<Self> {
+        setup.add_agent().await?;
+        let signed_in = sign_in(server).await;
+        ensure!(signed_in.status == 200, "{}", signed_in.text);
+        let agent = server
+            .rest()
+            .bearer(signed_in.json()["token"].as_str().context("a token")?);
+        let opened = server
+            .rest()
+            .post("/api/chat/rooms/", json!({"customer_name": "Ann"}))
+            .await
+            .is(201);
+        let scene = Self {
+            agent,
+            visitor: server
+                .rest()
+                .bearer(opened["token"].as_str().context("a token")?),
+            room_id: opened["room"]["id"].as_str().context("an id")?.to_owned(),
+        };
+        for _ in 0..messages {
+            let posted = scene.post().await?;
+            ensure!(posted.status == 201, "{}", posted.text);
+        }
+        Ok(scene)
+    }
+
+    fn messages(&self) -> String {
+        format!("/api/chat/rooms/{}/messages/", self.room_id)
+    }
+
+    async fn post(&self) -> Result<crate::common::Answer> {
+        let body = json!({"id": new_id(), "content": "Where is my blue kettle?"});
+        Ok(self.visitor.post(&self.messages(), body).await)
+    }
+}
+
+async fn sign_in(server: &Process) -> crate::common::Answer {
+    let body = json!({"username": "ada", "password": PASSWORD});
+    server.rest().post("/api/admin/login/", body).await
+}
+
+/// Until something holds; the deadline is the promise's.
+async fn within<F: Future<Output = Result<bool>>>(
+    seconds: u64,
+    what: &str,
+    mut holds: impl FnMut() -> F,
+) -> Result<()> {
+    let tries = async {
+        while !holds().await? {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    };
+    timeout(Duration::from_secs(seconds), tries)
+        .await
+        .with_context(|| format!("not within {seconds} s: {what}"))?
+}
+
+/// A disk without space: no false ack, what can go on goes on, and space heals it.
+pub(crate) async fn full_disk(form: Form, line: Line) -> Result<()> {
+    let rounds = form.pick(2, 20);
+    let mut setup = Setup::new();
+    let mut real = can_mount();
+    if real {
+        setup = setup.on_a_small_disk();
+    } else {
+        setup = setup.failing(Faults::new());
+    }
+    let mut server = setup.serve().await?;
+    let scene = Scene::set_on_a_disk(&setup, &server, real).await?;
+    let ballast = server.sees(&setup.data_dir()).join("ballast");
+    let mut people = AtWork::begin(server.addr, 4, Habits::PLAIN, form.seed).await?;
+    people.acked(200).await?;
+    for _ in 0..rounds {
+        if let Some(faults) = &setup.faults {
+            faults.order(Order {
+                nth: 1,
+                kinds: WRITES | TRUNCATES,
+                error: ENOSPC,
+                repeat: crate::faults::FOREVER,
+                torn: false,
+            });
+        } else {
+            fill(&ballast)?;
+        }
+        let refused = people.errors() + 8;
+        within(30, "a full disk refuses", || {
+            let errors = people.errors();
+            async move {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                Ok(errors >= refused)
+            }
+        })
+        .await?;
+        refuses_and_reads(&server, &scene).await?;
+        if let Some(faults) = &setup.faults {
+            faults.withdraw();
+        } else {
+            std::fs::remove_file(&ballast)?;
+        }
+        let goal = people.acks() + 50;
+        timeout(Duration::from_secs(5), people.acked(goal))
+            .await
+            .context("posting does not recover in 5 s")??;
+        within(5, "readyz recovers", || {
+            let rest = server.rest();
+            async move { Ok(rest.get("/readyz").await.status == 200) }
+        })
+        .await?;
+    }
+    let refusals = people.errors();
+    let histories = people.finish().await?;
+    let copy = tempfile::tempdir()?;
+    let database = server.freeze(&setup, copy.path()).await?;
+    let verdict = judge(&database, &histories, None)?;
+    setup.said()?;
+    real &= setup.faults.is_none();
+    line.figure(
+        &format!(
+            "{rounds} × a full {}",
+            if real {
+                "tmpfs of 128 MB"
+            } else {
+                "disk (ENOSPC to order: no rights to mount a tmpfs)"
+            }
+        ),
+        format!("{refusals} refusals; {verdict}"),
+        "no false ack, reading goes on, sign-in refused with the reason, posting back ≤ 5 s",
+        verdict.faults() == 0 && verdict.unknown == 0,
+    )
+}
+
+impl Scene {
+    /// As `set`; on a disk that only the server sees, the agent is made over HTTP.
+    async fn set_on_a_disk(setup: &Setup, server: &Process, hidden: bool) -> Result<Self> {
+        if hidden {
+            let said = setup.said()?;
+            let code = said
+                .split_once("/admin/setup#")
+                .map(|(_, rest)| rest.split_whitespace().next().unwrap_or(""))
+                .context("a setup link")?;
+            let body = json!({"code": code, "username": "ada", "password": PASSWORD});
+            let made = server.rest().post("/api/admin/setup/", body).await;
+            ensure!(made.status == 201, "{}", made.text);
+        } else {
+            setup.add_agent().await?;
+        }
+        let signed_in = sign_in(server).await;
+        ensure!(signed_in.status == 200, "{}", signed_in.text);
+        let rest = server.rest();
+        let token = signed_in.json()["token"].as_str().context("t")?.to_owned();
+        let opened = rest.post("/api/chat/rooms/", json!({})).await.is(201);
+        let scene = Self {
+            agent: rest.bearer(&token),
+            visitor: rest.bearer(opened["token"].as_str().context("a token")?),
+            room_id: opened["room"]["id"].as_str().context("an id")?.to_owned(),
+        };
+        for _ in 0..3 {
+            scene.post().await?.is(201);
+        }
+        Ok(scene)
+    }
+}
+
+/// What must be so while nothing can be written.
+async fn refuses_and_reads(server: &Process, scene: &Scene) -> Result<()> {
+    let told = |answer: &crate::common::Answer| -> Result<()> {
+        ensure!(answer.status == 503, "{} {}", answer.status, answer.text);
+        let problem = answer.json();
+        ensure!(problem["code"] == "storage_unavailable", "{problem}");
+        let detail = problem["detail"].as_str().unwrap_or("");
+        ensure!(detail.contains("disk is full"), "no reason in {problem}");
+        Ok(())
+    };
+    told(&scene.post().await?).context("a post")?;
+    told(&sign_in(server).await).context("a sign-in")?;
+    within(5, "readyz says that the disk is full", || {
+        let rest = server.rest();
+        async move {
+            let ready = rest.get("/readyz").await;
+            Ok(ready.status == 503 && ready.text.contains("full"))
+        }
+    })
+    .await?;
+    let read = scene.visitor.get(&scene.messages()).await;
+    ensure!(read.status == 200, "reading: {}", read.text);
+    let messages = read.json()["results"].as_array().map_or(0, Vec::len);
+    ensure!(messages >= 3, "{messages} messages");
+    for path in ["/api/admin/me/", "/api/admin/rooms/", "/healthz"] {
+        let standing = scene.agent.get(path).await;
+        ensure!(standing.status == 200, "{path}: {}", standing.text);
+    }
+    Ok(())
+}
+
+/// Writes zeros until there is no space left.
+fn fill(path: &std::path::Path) -> Result<()> {
+    use std::io::Write;
+    let mut file = std::fs::File::create(path)?;
+    for size in [1 << 20, 4_096] {
+        while file.write_all(&vec![0; size]).is_ok() {}
+    }
+    Ok(())
+}
+
+/// Whether this user may make a file system of its own.
+fn can_mount() -> bool {
+    std::process::Command::new("unshare")
+        .args(["-rm", "sh", "-c", "mount -t tmpfs none /mnt"])
+        .stderr(std::process::Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Each write or sync in turn fails while people write.
+pub(crate) async fn io_errors(form: Form, line: Line) -> Result<()> {
+    let last = form.pick(60, 500);
+    let mut random = StdRng::seed_from_u64(form.seed);
+    let mut setup = Setup::new().failing(Faults::new());
+    let mut server = setup.serve().await?;
+    let mut people = AtWork::begin(server.addr, 4, Habits::PLAIN, form.seed).await?;
+    people.acked(50).await?;
+    let faults = setup.faults.as_ref().context("faults")?;
+    let mut failed = 0;
+    for nth in 1..=last {
+        for error in [EIO, ENOSPC] {
+            let fired = faults.fired();
+            faults.order(Order {
+                nth,
+                kinds: [WRITES, SYNCS, WRITES | SYNCS | TRUNCATES][random.random_range(0..3)],
+                error,
+                // A disk may fail once, or for a while.
+                repeat: [1, 1, 7][random.random_range(0..3)],
+                torn: random.random_bool(0.5),
+            });
+            // The writing itself brings the call that fails, and must go on after it.
+            while faults.fired() == fired {
+                people.acked(people.acks() + 1).await?;
+            }
+            faults.withdraw();
+            let goal = people.acks() + 5;
+            people
+                .acked(goal)
+                .await
+                .with_context(|| format!("wedged after call {nth} failed with {error}"))?;
+            failed += 1;
+        }
+    }
+    let (refusals, calls) = (people.errors(), faults.fired());
+    let histories = people.finish().await?;
+    // Those that were refused must not come back from the log after a crash either, unless
+    // their retry was acked: all of them were.
+    server.kill().await?;
+    let verdict = judge(&setup.database(), &histories, None)?;
+    setup.said()?;
+    line.figure(
+        &format!("EIO and ENOSPC at each of {last} writes and syncs"),
+        format!("{failed} orders, {calls} calls failed, {refusals} refusals; {verdict}"),
+        "no false ack, no half message, no wedge",
+        verdict.faults() == 0 && verdict.unknown == 0 && refusals > 0,
+    )
+}
+
+/// *Control* of P6: an error that is swallowed must be seen by the checker.
+pub(crate) async fn half_written(form: Form, line: Line) -> Result<()> {
+    let mut setup = Setup::new();
+    let mut server = setup.serve().await?;
+    let mut people = AtWork::begin(server.addr, 2, Habits::PLAIN, form.seed).await?;
+    people.acked(50).await?;
+    let histories = people.finish().await?;
+    server.kill().await?;
+    judge(&setup.database(), &histories, None)?.clean()?;
+    // As if the last commit had been half done.
+    rusqlite::Connection::open(setup.database())?.execute(
+        "DELETE FROM messages WHERE n = (SELECT max(n) FROM messages)",
+        [],
+    )?;
+    let verdict = judge(&setup.database(), &histories, None)?;
+    line.figure(
+        "*control*: one message taken out of the database",
+        &verdict,
+        "the checker sees it",
+        verdict.lost > 0,
+    )
+}
+
+/// Bytes of a page of the database.
+const PAGE: usize = 4096;
+
+/// How a server took a flipped bit.
+#[derive(Default)]
+struct Taken {
+    unnoticed: usize,
+    /// Refused to start, and said why.
+    not_started: usize,
+    /// Noticed at work: writes refused, and `/readyz` says what to restore.
+    refusing: usize,
+}
+
+/// One bit of the database flipped.
+pub(crate) async fn flipped_bits(form: Form, line: Line) -> Result<()> {
+    let copies = form.pick(40, 1_000);
+    let mut random = StdRng::seed_from_u64(form.seed);
+    let mut setup = Setup::new();
+    let mut server = setup.serve().await?;
+    let scene = Scene::set(&mut setup, &server, 30).await?;
+    let people = AtWork::begin(server.addr, 8, Habits::PLAIN, form.seed).await?;
+    let mut people = people;
+    people.acked(400).await?;
+    people.finish().await?;
+    server.terminate(Duration::from_secs(30)).await?;
+    let whole = std::fs::read(setup.database())?;
+    let mut taken = Taken::default();
+    for _ in 0..copies {
+        let mut flipped = whole.clone();
+        // Half of them where SQLite keeps its books, at the head of a page.
+        let byte = if random.random() {
+            random.random_range(0..flipped.len() / PAGE) * PAGE + random.random_range(0..12)
+        } else {
+            random.random_range(0..flipped.len())
+        };
+        let bit = byte * 8 + random.random_range(0..8);
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        for end in ["-wal", "-shm"] {
+            let beside = setup.data_dir().join(format!("shoptalk.db{end}"));
+            if beside.exists() {
+                std::fs::remove_file(beside)?;
+            }
+        }
+        std::fs::write(setup.database(), flipped)?;
+        try_damaged(&mut setup, &scene, &mut taken)
+            .await
+            .with_context(|| {
+                format!(
+                    "bit {bit} of {}: {}",
+                    whole.len() * 8,
+                    setup.said().unwrap_or_default()
+                )
+            })?;
+        setup.said()?;
+    }
+    line.figure(
+        &format!("one bit flipped in {copies} copies of a database"),
+        format!(
+            "0 panics; {} refused to start with the reason, {} refused writes, {} not noticed by SQLite",
+            taken.not_started, taken.refusing, taken.unnoticed
+        ),
+        "never a panic; where noticed, writes refused and `/readyz` says what to restore",
+        taken.not_started + taken.refusing > 0,
+    )
+}
+
+async fn try_damaged(setup: &mut Setup, scene: &Scene, taken: &mut Taken) -> Result<()> {
+    let mut server = match setup.serve().await {
+        Ok(server) => server,
+        Err(refused) => {
+            let refused = format!("{refused:#}");
+            let last = refused.trim_end().lines().last().unwrap_or("");
+            ensure!(last.contains("shoptalk:"), "no reason: {refused}");
+            taken.not_started += 1;
+            return Ok(());
+        }
+    };
+    let mut damaged = false;
+    let room = format!("/api/admin/rooms/{}/", scene.room_id);
+    for (who, path) in [
+        (&scene.visitor, scene.messages()),
+        (&scene.agent, "/api/admin/rooms/?limit=200".to_owned()),
+        (&scene.agent, "/api/admin/rooms/?q=kettle".to_owned()),
+        (&scene.agent, format!("{room}messages/?limit=200")),
+        (&scene.agent, "/api/admin/agents/".to_owned()),
+    ] {
+        damaged |= is_told(&who.get(&path).await)?;
+    }
+    for _ in 0..3 {
+        damaged |= is_told(&scene.post().await?)?;
+        damaged |= is_told(&sign_in(&server).await)?;
+    }
+    let ready = server.rest().get("/readyz").await;
+    if damaged {
+        // What was found once is not forgotten.
+        let post = scene.post().await?;
+        ensure!(
+            !(200..300).contains(&post.status),
+            "a damaged database takes a message: {}",
+            post.text
+        );
+        ensure!(
+            ready.status == 503 && ready.text.contains("restore"),
+            "{} {}",
+            ready.status,
+            ready.text
+        );
+        taken.refusing += 1;
+    } else {
+        taken.unnoticed += 1;
+    }
+    server.kill().await
+}
+
+/// Whether an answer says that the database is damaged. A flip inside a hash or an id makes a
+/// stranger of somebody, which is a refusal like any other; what is not allowed is an answer
+/// that nobody can do anything with.
+fn is_told(answer: &crate::common::Answer) -> Result<bool> {
+    if answer.status < 500 {
+        return Ok(false);
+    }
+    let problem: Value = answer.json();
+    ensure!(
+        answer.status == 503 && problem["code"] == "storage_unavailable",
+        "{} {problem}",
+        answer.status
+    );
+    Ok(problem["detail"]
+        .as_str()
+        .is_some_and(|detail| detail.contains("restore")))
+}
