@@ -23,6 +23,8 @@ use super::client_addr::PeerAddr;
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's headers, and of what is buffered in either direction.
 const MAX_BUF_BYTES: usize = 64 * 1024;
+/// Bytes of one connection that may wait in the kernel without being on the wire.
+const UNSENT_BYTES: u32 = 64 * 1024;
 /// How long to wait when the system has no descriptor for the next connection. Nothing
 /// tells when one becomes free, and trying at once would spin.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
@@ -55,6 +57,14 @@ pub(crate) async fn serve(
     }
 }
 
+/// Has a write wait as soon as this much is not on the wire. By itself the kernel would take
+/// megabytes for a peer that has stopped reading, beside our own bound and before it is noticed.
+fn bound_unsent(stream: &TcpStream) -> std::io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    Ok(())
+}
+
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
@@ -63,6 +73,7 @@ async fn connection(
 ) {
     // Messages are small and wanted at once; a failure to say so costs latency alone.
     let _ = stream.set_nodelay(true);
+    let _ = bound_unsent(&stream);
     let handler = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(PeerAddr(peer));

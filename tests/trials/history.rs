@@ -199,6 +199,12 @@ fn judge_view(view: &View, stored: &[Stored], verdict: &mut Verdict) {
     verdict.false_ += shown.difference(&due).count();
 }
 
+/// What a room's log holds: seqs and ids.
+pub(crate) fn read_room(database: &Path, room_id: Uuid) -> Result<Vec<(u64, Uuid)>> {
+    let stored = stored(&open(database)?, room_id)?;
+    Ok(stored.into_iter().map(|one| (one.seq, one.id)).collect())
+}
+
 fn stored(conn: &Connection, room_id: Uuid) -> Result<Vec<Stored>> {
     let mut statement = conn.prepare_cached(
         "SELECT seq, messages.id, content, sender_type FROM messages

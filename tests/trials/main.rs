@@ -13,7 +13,9 @@ mod history;
 mod people;
 mod power;
 mod process;
+mod proxy;
 mod report;
+mod sockets;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -57,12 +59,19 @@ macro_rules! trials {
 }
 
 const TRIALS: &[(&str, &str, Run)] = trials![
+    // The longest waits come first, so that the others run beside them.
+    "P10" "a dead peer" => sockets::dead_peer,
     "P1" "acked is on disk: kill -9" => crashes::kill_nine,
     "P2" "one gapless order, retries safe" => crashes::retries_and_cuts,
     "P3" "power loss" => power::full,
     "P3" "power loss, control: NORMAL loses" => power::control,
+    "P4" "resume of rooms is exact" => sockets::exact_resume,
+    "P4" "resume of the lobby is exact" => sockets::exact_lobby,
     "P5" "a full disk" => disks::full_disk,
     "P6" "I/O errors" => disks::io_errors,
     "P6" "I/O errors, control" => disks::half_written,
     "P7" "flipped bits" => disks::flipped_bits,
+    "P8" "slow readers" => sockets::slow_readers,
+    "P9" "storms" => sockets::storms,
+    "P13" "graceful restarts" => sockets::graceful_restarts,
 ];

@@ -3,8 +3,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -59,6 +59,7 @@ pub(crate) struct Crowd {
     errors: AtomicU64,
     cuts: AtomicU64,
     resumes: AtomicU64,
+    heads: Mutex<HashMap<Uuid, u64>>,
     /// How far the disk's journal is, where it matters.
     noted: Box<dyn Fn() -> u64 + std::marker::Send + Sync>,
 }
@@ -99,6 +100,7 @@ impl AtWork {
             errors: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
             resumes: AtomicU64::new(0),
+            heads: Mutex::default(),
             noted,
         });
         let mut random = StdRng::seed_from_u64(seed);
@@ -140,6 +142,18 @@ impl AtWork {
     /// Acks so far, repeated ones included.
     pub(crate) fn acks(&self) -> u64 {
         *self.crowd.acks.borrow()
+    }
+
+    /// Whose rooms these are: ids and tokens.
+    pub(crate) fn rooms(&self) -> Vec<(Uuid, String)> {
+        self.rooms.clone()
+    }
+
+    /// The highest seq that was acked in a room so far.
+    pub(crate) fn head(&self, room_id: Uuid) -> u64 {
+        let heads = self.crowd.heads.lock();
+        let heads = heads.unwrap_or_else(PoisonError::into_inner);
+        heads.get(&room_id).copied().unwrap_or(0)
     }
 
     /// Refusals so far.
@@ -217,7 +231,8 @@ impl AtWork {
     }
 }
 
-async fn open_room(rest: &Rest) -> Result<(Uuid, String)> {
+/// A fresh anonymous visitor's room and token.
+pub(crate) async fn open_room(rest: &Rest) -> Result<(Uuid, String)> {
     let opened = rest.post("/api/chat/rooms/", json!({})).await;
     ensure!(opened.status == 201, "{}", opened.text);
     let opened = opened.json();
@@ -518,6 +533,12 @@ impl Customer {
         }
         self.waiting.remove(place);
         self.in_flight -= 1;
+        {
+            let heads = self.person.crowd.heads.lock();
+            let mut heads = heads.unwrap_or_else(PoisonError::into_inner);
+            let head = heads.entry(self.person.room_id).or_default();
+            *head = seq.max(*head);
+        }
         self.person.crowd.acks.send_modify(|acks| *acks += 1);
         Ok(())
     }
