@@ -1,6 +1,8 @@
 use rusqlite::{Connection, OptionalExtension};
 use rusqlite_migration::{M, Migrations};
 
+use super::failure::classify;
+
 /// Every change of the schema, oldest first. A released one is never edited.
 const STEPS: &[M<'_>] = &[
     M::up(include_str!("migrations/0001_base.sql")),
@@ -24,6 +26,19 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), rusqlite_migration::E
         )?;
     }
     Ok(())
+}
+
+/// What an operator can do about a migration that failed.
+pub(super) fn said(error: &rusqlite_migration::Error) -> String {
+    use rusqlite_migration::{Error, MigrationDefinitionError};
+    match error {
+        Error::MigrationDefinition(MigrationDefinitionError::DatabaseTooFarAhead) => {
+            "a newer shoptalk made it; start that version, or restore a backup from before it"
+                .to_owned()
+        }
+        Error::RusqliteError { err, .. } => classify(err).to_string(),
+        other => other.to_string(),
+    }
 }
 
 /// A string that no other database has.

@@ -10,7 +10,7 @@ use super::batch::Committer;
 use super::connection::{Connector, make_private};
 use super::failure::{Trouble, classify};
 use super::job::{Job, Tx};
-use super::migrations::migrate;
+use super::migrations::{migrate, said};
 use super::queue::{NotPut, Queue};
 use super::reader::Readers;
 use super::state::State;
@@ -78,7 +78,7 @@ impl Store {
             synchronous: options.synchronous,
         };
         let mut conn = connector.writer().map_err(failed)?;
-        migrate(&mut conn).map_err(|error| broken(error.to_string()))?;
+        migrate(&mut conn).map_err(|error| broken(said(&error)))?;
         let state = State::load(&conn).map_err(failed)?;
         let epoch = conn
             .query_row("SELECT epoch FROM state", [], |row| row.get(0))

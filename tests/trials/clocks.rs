@@ -1,0 +1,50 @@
+//! P11: wall clocks that jump.
+
+use anyhow::{Context, Result, ensure};
+
+use crate::common::json;
+use crate::faults::Faults;
+use crate::history::judge;
+use crate::people::{AtWork, Habits};
+use crate::process::Setup;
+use crate::report::{Form, Line};
+
+/// By how many seconds the server's clock stands wrong, one after the other.
+const JUMPS: [i64; 6] = [86_400, -86_400, -3_600, 0, 7_200, -60];
+
+pub(crate) async fn jumps(form: Form, line: Line) -> Result<()> {
+    let rounds = form.pick(1, 20);
+    let mut setup = Setup::new()
+        .with("SHOPTALK_SOCKET__PING_INTERVAL_MS", "500")
+        .failing(Faults::new());
+    let mut server = setup.serve().await?;
+    let rest = server.rest();
+    let mut people = AtWork::begin(server.addr, 6, Habits::PLAIN, form.seed).await?;
+    people.acked(100).await?;
+    let faults = setup.faults.as_ref().context("faults")?;
+    let mut dates = Vec::new();
+    for jump in JUMPS.iter().cycle().take(rounds * JUMPS.len()) {
+        faults.set_clock(*jump);
+        people.acked(people.acks() + 300).await?;
+        // The jump is real: what is made now has the wrong date.
+        let opened = rest.post("/api/chat/rooms/", json!({})).await.is(201);
+        let date = opened["room"]["created_at"].as_str().context("a date")?;
+        dates.push(chrono::DateTime::parse_from_rfc3339(date)?.timestamp());
+    }
+    let backwards = dates.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    ensure!(backwards >= 2 * rounds, "the clock never jumped: {dates:?}");
+    let (resumes, errors) = (people.resumes(), people.errors());
+    let histories = people.finish().await?;
+    server.kill().await?;
+    let verdict = judge(&setup.database(), &histories, None)?;
+    setup.said()?;
+    line.figure(
+        &format!(
+            "{} jumps of the clock, ±1 day, −1 h, under load",
+            dates.len()
+        ),
+        format!("{resumes} connections lost, {errors} refusals; {verdict}"),
+        "order unchanged, nobody dropped",
+        verdict.faults() == 0 && verdict.unknown == 0 && resumes == 0 && errors == 0,
+    )
+}

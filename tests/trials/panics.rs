@@ -1,0 +1,216 @@
+//! P14 and P15: panics in rooms and in the lobby. The server runs in this process, as only a
+//! debug build can be told to panic.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use shoptalk::HookPoint;
+use tokio::task::JoinSet;
+
+use crate::common::{Agent, TestServer, Visitor, json, new_id};
+use crate::report::{Form, Line};
+
+/// Where rooms panic.
+const POINTS: [HookPoint; 6] = [
+    HookPoint::RoomStart,
+    HookPoint::RoomJoin,
+    HookPoint::RoomWrite,
+    HookPoint::RoomCommitted,
+    HookPoint::RoomTyping,
+    HookPoint::RoomRefresh,
+];
+
+/// A hundred rooms, each of which panics at one of its handlers, and as many that do not.
+pub(crate) async fn in_rooms(form: Form, line: Line) -> Result<()> {
+    let rounds = form.pick(1, 20);
+    let server = TestServer::start().await;
+    let agent = server.agent("mia", "agent").await;
+    let mut slowest = Duration::ZERO;
+    let mut panics = 0;
+    for _ in 0..rounds {
+        let mut rooms = Vec::new();
+        for at in 0..100 {
+            // Whose earlier room it is through which this one is told to read its record again.
+            let earlier = Visitor::named(&server, "Ann").await;
+            earlier.post("an earlier conversation").await;
+            earlier
+                .rest
+                .post(&earlier.path("close/"), json!({}))
+                .await
+                .is(200);
+            let opened = earlier
+                .rest
+                .post("/api/chat/rooms/", json!({}))
+                .await
+                .is(201);
+            let visitor = Visitor::from_answer(&server, &opened);
+            let mut socket = visitor.online().await;
+            socket.post("before").await;
+            rooms.push((POINTS[at % POINTS.len()], earlier, visitor, socket));
+        }
+        let beside = Visitor::named(&server, "Beside").await;
+        let mut beside_socket = beside.online().await;
+        let mut trials = JoinSet::new();
+        for (point, earlier, visitor, mut socket) in rooms {
+            let room: uuid::Uuid = visitor.room_id.parse()?;
+            server.hooks().panic_at(point, Some(room), 1);
+            if point == HookPoint::RoomStart {
+                // It has to fall before it can fail to rise.
+                server
+                    .hooks()
+                    .panic_at(HookPoint::RoomTyping, Some(room), 1);
+            }
+            let agent = Agent::signed_in(
+                &server,
+                &json!({"token": agent.token, "agent": {"id": agent.id}}),
+            );
+            trials.spawn(async move {
+                let started = Instant::now();
+                match point {
+                    HookPoint::RoomStart | HookPoint::RoomTyping => {
+                        socket.send(json!({"type": "typing"})).await;
+                    }
+                    HookPoint::RoomJoin => {
+                        agent.joined(&visitor.room_id).await;
+                    }
+                    HookPoint::RoomRefresh => {
+                        for blocked in [true, false] {
+                            let path = agent.path(&earlier.room_id, "");
+                            let patch = json!({"blocked": blocked});
+                            agent.rest.patch(&path, patch).await.is(200);
+                        }
+                    }
+                    _ => {}
+                }
+                let ack = socket.post("during").await;
+                let took = started.elapsed();
+                anyhow::ensure!(ack["seq"] == 2, "{point:?}: {ack}");
+                let seen = socket.messages(2).await;
+                let seqs: Vec<_> = seen.iter().map(|message| &message["seq"]).collect();
+                anyhow::ensure!(
+                    seqs == [&json!(1), &json!(2)] && socket.count_unread("message") == 0,
+                    "{point:?}: {seqs:?}"
+                );
+                anyhow::ensure!(socket.count_unread("error") == 0, "{point:?}: an error");
+                Ok::<_, anyhow::Error>((took, socket))
+            });
+        }
+        for _ in 0..20 {
+            beside_socket.post("all is well here").await;
+        }
+        while let Some(trial) = trials.join_next().await {
+            let (took, _open) = trial??;
+            slowest = slowest.max(took);
+            panics += 1;
+        }
+        ensure!(
+            beside_socket.count_unread("error") == 0,
+            "a room beside them was hurt"
+        );
+    }
+    let restarts = server
+        .rest()
+        .get("/metrics")
+        .await
+        .text
+        .lines()
+        .find_map(|line| line.strip_prefix("shoptalk_room_restarts_total "))
+        .context("the metric")?
+        .parse::<u64>()?;
+    line.figure(
+        &format!(
+            "a panic at each of {} handlers, over {panics} rooms",
+            POINTS.len()
+        ),
+        format!(
+            "{restarts} restarts; all back, the slowest after {} ms; every socket stayed open and saw each message once",
+            slowest.as_millis()
+        ),
+        "back ≤ 1 s, others unaffected",
+        restarts >= panics + panics / POINTS.len() as u64 && (!form.long || slowest <= Duration::from_secs(1)),
+    )
+}
+
+/// The lobby panics at each of its handlers and misses nothing.
+pub(crate) async fn in_the_lobby(form: Form, line: Line) -> Result<()> {
+    let rounds = form.pick(2, 50);
+    let server = TestServer::start().await;
+    let agent = server.agent("mia", "agent").await;
+    let visitor = Visitor::named(&server, "Ann").await;
+    let mut customer = visitor.online().await;
+    let mut console = agent.online().await;
+    let mut last = 0;
+    for _ in 0..rounds {
+        for point in [
+            HookPoint::LobbyReport,
+            HookPoint::LobbyHeartbeat,
+            HookPoint::LobbySubscribe,
+        ] {
+            server.hooks().panic_at(point, None, 1);
+            if point == HookPoint::LobbySubscribe {
+                agent.online().await;
+            }
+            customer.post("is anybody there?").await;
+            last += 1;
+            console
+                .expect_where("the newest state", |frame| {
+                    frame["type"] == "summary" && frame["summary"]["last_seq"] == last
+                })
+                .await;
+        }
+    }
+    line.figure(
+        &format!("{last} panics of the lobby"),
+        "its consoles stayed and saw the newest state each time",
+        "the lobby heals",
+        true,
+    )
+}
+
+/// A room that panics at each start is tried again later and later, left alone for a minute
+/// after the fifth time, and then has one try.
+pub(crate) async fn poisoned(_: Form, line: Line) -> Result<()> {
+    const QUARANTINE: Duration = Duration::from_secs(60);
+    let server = TestServer::start().await;
+    let poisoned = Visitor::named(&server, "Poisoned").await;
+    let healthy = Visitor::named(&server, "Healthy").await;
+    let room = poisoned.room_id.parse()?;
+    let starts = || async {
+        let metrics = server.rest().get("/metrics").await.text;
+        metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("shoptalk_room_restarts_total "))
+            .and_then(|count| count.parse::<u64>().ok())
+            .context("the metric")
+    };
+    let post = || async {
+        let body = json!({"id": new_id(), "content": "hello?"});
+        poisoned.rest.post(&poisoned.path("messages/"), body).await
+    };
+    server
+        .hooks()
+        .panic_at(HookPoint::RoomStart, Some(room), u32::MAX);
+    post().await.problem(503, "busy");
+    let failed = starts().await?;
+    ensure!(failed == 5, "quarantined after {failed} failures");
+    let since = Instant::now();
+    // It is left alone: being asked for does not start it, and costs nobody else anything.
+    let mut socket = healthy.online().await;
+    for _ in 0..50 {
+        post().await.problem(503, "busy");
+        socket.post("all is well").await;
+    }
+    ensure!(starts().await? == failed, "it was started in quarantine");
+    tokio::time::sleep_until((since + QUARANTINE + Duration::from_secs(1)).into()).await;
+    // One try, which fails, and it is left alone again.
+    post().await.problem(503, "busy");
+    post().await.problem(503, "busy");
+    let tried = starts().await? - failed;
+    ensure!(tried == 1, "{tried} tries after the quarantine");
+    line.figure(
+        "a room that panics at each start",
+        format!("left alone after {failed} failures for 60 s, then {tried} try; a room beside it wrote on"),
+        "quarantine after 5 a minute for 60 s, then one try",
+        true,
+    )
+}

@@ -1,0 +1,169 @@
+//! P17: an upgrade is a restart, also one that is killed in the middle.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use rusqlite::Connection;
+use rusqlite_migration::{M, Migrations};
+
+use crate::common::{Rest, json};
+use crate::faults::{Faults, KILLED, Order, SYNCS, TRUNCATES, WRITES};
+use crate::history::judge;
+use crate::people::{AtWork, Habits};
+use crate::process::Setup;
+use crate::report::{Form, Line};
+
+/// The path of the database that this process is to migrate, when it was started for that.
+const MIGRATE: &str = "TRIALS_MIGRATE";
+
+/// Today's schema, and a step that only this trial has: it touches every message.
+const STEPS: &[M<'_>] = &[
+    M::up(include_str!(
+        "../../src/persistence/migrations/0001_base.sql"
+    )),
+    M::up(include_str!(
+        "../../src/persistence/migrations/0002_search.sql"
+    )),
+    M::up(
+        "ALTER TABLE messages ADD COLUMN mood TEXT;
+         UPDATE messages SET mood = 'a mood for message ' || n;
+         CREATE INDEX messages_by_mood ON messages (mood);",
+    ),
+];
+
+/// Migrates and returns true if this process was started to do so.
+pub(crate) fn was_started_to_migrate() -> bool {
+    let Some(path) = std::env::var_os(MIGRATE) else {
+        return false;
+    };
+    let migrate = || -> Result<()> {
+        let mut conn = Connection::open(&path)?;
+        conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        // A small cache, so that a step is written while it goes on.
+        conn.pragma_update(None, "cache_size", 10)?;
+        Migrations::from_slice(STEPS).to_latest(&mut conn)?;
+        Ok(())
+    };
+    migrate().expect("the migration works");
+    true
+}
+
+/// Starts this program once more, under faults, to migrate.
+fn migrate(database: &Path, faults: &Faults) -> Result<bool> {
+    let status = Command::new(std::env::current_exe()?)
+        .env(MIGRATE, database)
+        .envs(faults.environment(database.parent().context("a directory")?))
+        .status()?;
+    Ok(status.success())
+}
+
+/// The first start makes the whole schema; killed at each of its writes, the next one goes on.
+pub(crate) async fn first_starts(form: Form, line: Line) -> Result<()> {
+    let kills = form.pick(12, 50);
+    let mut random = StdRng::seed_from_u64(form.seed);
+    let mut whole = Setup::new().failing(Faults::new());
+    let mut server = whole.serve().await?;
+    server.kill().await?;
+    let calls = whole.faults.as_ref().context("faults")?.calls();
+    let mut killed = 0;
+    for _ in 0..kills {
+        let mut setup = Setup::new().failing(Faults::new());
+        let faults = setup.faults.as_ref().context("faults")?;
+        faults.order(Order {
+            nth: random.random_range(1..=u64::try_from(calls)?),
+            kinds: WRITES | SYNCS | TRUNCATES,
+            error: KILLED,
+            repeat: 1,
+            torn: false,
+        });
+        match setup.serve().await {
+            Ok(mut server) => server.kill().await?,
+            Err(_) => killed += 1,
+        }
+        setup.faults = None;
+        let mut server = setup.serve().await.context("after a kill")?;
+        let opened = Rest::new(server.addr)
+            .post("/api/chat/rooms/", json!({}))
+            .await;
+        ensure!(opened.status == 201, "{}", opened.text);
+        server.kill().await?;
+        setup.said()?;
+    }
+    line.figure(
+        &format!("{kills} first starts, killed at a random write of {calls}"),
+        format!("{killed} killed in the middle; each next start works"),
+        "it resumes",
+        killed > 0,
+    )
+}
+
+/// A step over a database with messages in it, killed at random writes.
+pub(crate) async fn killed_steps(form: Form, line: Line) -> Result<()> {
+    let kills: usize = form.pick(10, 50);
+    let mut random = StdRng::seed_from_u64(form.seed);
+    let mut setup = Setup::new();
+    let mut server = setup.serve().await?;
+    let mut people = AtWork::begin(server.addr, 4, Habits::PLAIN, form.seed).await?;
+    people.acked(form.pick(1_500, 20_000)).await?;
+    let histories = people.finish().await?;
+    server.terminate(std::time::Duration::from_secs(30)).await?;
+    let dir = tempfile::tempdir()?;
+    let database = dir.path().join("shoptalk.db");
+    let copy = |to: &Path| std::fs::copy(setup.database(), to);
+    copy(&database)?;
+    let faults = Faults::new();
+    ensure!(migrate(&database, &faults)?, "the step itself fails");
+    let calls = u64::try_from(faults.calls())?;
+    let mut killed = 0;
+    for _ in 0..kills {
+        for end in ["", "-wal", "-shm"] {
+            let file = dir.path().join(format!("shoptalk.db{end}"));
+            if file.exists() {
+                std::fs::remove_file(file)?;
+            }
+        }
+        copy(&database)?;
+        faults.order(Order {
+            nth: random.random_range(1..=calls),
+            kinds: WRITES | SYNCS | TRUNCATES,
+            error: KILLED,
+            repeat: 1,
+            torn: false,
+        });
+        killed += usize::from(!migrate(&database, &faults)?);
+        faults.withdraw();
+        ensure!(
+            migrate(&database, &faults)?,
+            "the next start does not go on"
+        );
+        let conn = Connection::open(&database)?;
+        let (steps, moods): (usize, bool) = conn.query_row(
+            "SELECT (SELECT user_version FROM pragma_user_version),
+                    NOT EXISTS (SELECT 1 FROM messages WHERE mood IS NULL)",
+            [],
+            |row| Ok((row.get::<_, i64>(0)? as usize, row.get(1)?)),
+        )?;
+        ensure!(
+            steps == STEPS.len() && moods,
+            "{steps} steps, moods: {moods}"
+        );
+        judge(&database, &histories, None)?.clean()?;
+    }
+    // An older binary does not touch what a newer one has made.
+    std::fs::copy(&database, setup.database())?;
+    let refused = match setup.serve().await {
+        Ok(_) => anyhow::bail!("a newer database was opened"),
+        Err(refused) => format!("{refused:#}"),
+    };
+    ensure!(refused.contains("newer"), "{refused}");
+    line.figure(
+        &format!("a step over a database with messages, killed {kills} ×"),
+        format!("{killed} killed in the middle of {calls} writes; each next start finished it, nothing lost; an older binary refuses the newer schema"),
+        "it resumes",
+        killed > 0,
+    )
+}

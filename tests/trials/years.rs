@@ -1,0 +1,71 @@
+//! P18: it runs for years.
+
+use anyhow::{Result, ensure};
+
+use crate::common::eventually;
+use crate::history::judge;
+use crate::people::{AtWork, Habits};
+use crate::process::Setup;
+use crate::report::{Form, Line};
+
+const MIB: u64 = 1024 * 1024;
+
+pub(crate) async fn soak(form: Form, line: Line) -> Result<()> {
+    let generations = form.pick(5, 60);
+    let each = form.pick(3_000, 25_000);
+    let habits = Habits {
+        again: 0.05,
+        cut: 0.01,
+        readers: 2,
+    };
+    let mut setup = Setup::new();
+    let mut server = setup.serve().await?;
+    let log = setup.data_dir().join("shoptalk.db-wal");
+    let (mut log_most, mut messages) = (0, 0);
+    let (mut memory, mut descriptors) = (Vec::new(), Vec::new());
+    let mut histories = Vec::new();
+    for generation in 0..generations {
+        // People come, talk, are cut off, come back and leave for good.
+        let mut people = AtWork::begin(server.addr, 16, habits, form.seed ^ generation).await?;
+        let mut goal = 0;
+        while goal < each {
+            goal += each / 10;
+            people.acked(goal).await?;
+            log_most = log_most.max(std::fs::metadata(&log)?.len());
+        }
+        messages += people.acks();
+        histories.extend(people.finish().await?);
+        let rest = server.rest();
+        eventually("all sockets have gone", || async {
+            rest.get("/metrics")
+                .await
+                .text
+                .contains("shoptalk_sockets{side=\"visitor\"} 0")
+        })
+        .await;
+        memory.push(server.resident()?);
+        descriptors.push(server.descriptors()?);
+    }
+    server.kill().await?;
+    let verdict = judge(&setup.database(), &histories, None)?;
+    setup.said()?;
+    verdict.clean()?;
+    let quarter = memory.len() / 4;
+    let growth = memory[memory.len() - 1] as f64 / memory[quarter] as f64;
+    // The client for metrics may keep a connection or two.
+    let spread = descriptors[descriptors.len() - 1].saturating_sub(descriptors[0]);
+    ensure!(spread <= 4, "descriptors: {descriptors:?}");
+    line.figure(
+        &format!("{messages} messages of {} people, cut at random", generations * 48),
+        format!(
+            "log at most {:.1} MiB, {} descriptors at the end and {} at first, memory {:.0} → {:.0} MiB ({growth:.2} ×); {verdict}",
+            log_most as f64 / MIB as f64,
+            descriptors[descriptors.len() - 1],
+            descriptors[0],
+            memory[quarter] as f64 / MIB as f64,
+            memory[memory.len() - 1] as f64 / MIB as f64,
+        ),
+        "log ≤ 64 MiB, descriptors and memory flat (≤ 1.2 × in the long form)",
+        log_most <= 64 * MIB && (!form.long || growth <= 1.2),
+    )
+}
