@@ -11,6 +11,7 @@ mod crashes;
 mod disks;
 mod faults;
 mod history;
+mod input;
 mod panics;
 mod people;
 mod power;
@@ -94,6 +95,8 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P8" "slow readers" => sockets::slow_readers,
     "P9" "storms" => sockets::storms,
     "P11" "clocks that jump" => clocks::jumps,
+    "P12" "frames in the decoders" => input::decoders,
+    "P12" "frames on sockets" => input::sockets,
     "P13" "graceful restarts" => sockets::graceful_restarts,
     "P14" "panics in rooms" => panics::in_rooms,
     "P14" "panics in the lobby" => panics::in_the_lobby,

@@ -1,0 +1,238 @@
+//! P12: input that nobody meant. Frames are made by changing good ones at random.
+
+use anyhow::{Context, Result, ensure};
+use futures_util::{SinkExt, StreamExt};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use shoptalk::protocol;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::common::{PASSWORD, Value, json};
+use crate::people;
+use crate::process::Setup;
+use crate::report::{Form, Line};
+
+/// One good frame of each kind.
+const FRAMES: &[&str] = &[
+    r#"{"type":"hello","token":"abc","epoch":"0011223344556677","after":118,"tail":50}"#,
+    r#"{"type":"hello","token":"abc","epoch":"0011223344556677","cursor":"12.34"}"#,
+    r#"{"type":"post","id":"01890a5d-ac96-774b-bcce-b302099a8057","content":"Where is it? \u00e9 🫖"}"#,
+    r#"{"type":"post","room_id":"01890a5d-ac96-774b-bcce-b302099a8057","id":"01890a5d-ac96-774b-bcce-b302099a8058","content":"On its way"}"#,
+    r#"{"type":"read","seq":121}"#,
+    r#"{"type":"read","room_id":"01890a5d-ac96-774b-bcce-b302099a8057","seq":121}"#,
+    r#"{"type":"typing"}"#,
+    r#"{"type":"typing","room_id":"01890a5d-ac96-774b-bcce-b302099a8057"}"#,
+    r#"{"type":"history","before":90,"limit":50}"#,
+    r#"{"type":"history","room_id":"01890a5d-ac96-774b-bcce-b302099a8057","before":90,"limit":50}"#,
+    r#"{"type":"close"}"#,
+    r#"{"type":"pong"}"#,
+    r#"{"type":"join","room_id":"01890a5d-ac96-774b-bcce-b302099a8057","epoch":"00","after":1,"tail":200}"#,
+    r#"{"type":"leave","room_id":"01890a5d-ac96-774b-bcce-b302099a8057"}"#,
+    r#"{"type":"status","room_id":"01890a5d-ac96-774b-bcce-b302099a8057","status":"closed"}"#,
+];
+
+/// What is put in somewhere.
+const PIECES: &[&str] = &[
+    "null",
+    "true",
+    "-1",
+    "0",
+    "1e400",
+    "1e-400",
+    "9007199254740993",
+    "18446744073709551615",
+    "18446744073709551616",
+    "-9223372036854775809",
+    "0.1",
+    "\"\"",
+    "[]",
+    "{}",
+    "[[[[[[[[",
+    "{\"a\":",
+    "\\u0000",
+    "\\ud800",
+    "\\udc00\\ud800",
+    "\u{feff}",
+    "\u{202e}",
+    "\u{0}",
+    "\"type\":\"post\",",
+    ",",
+    "\"",
+    "\\",
+    "NaN",
+    "Infinity",
+    "/*",
+    "'",
+    "<script>",
+    "../",
+    "%00",
+    "\u{10ffff}",
+    "\r\n\r\n",
+];
+
+/// Changes a good frame at random.
+fn mutate(random: &mut StdRng) -> String {
+    let mut frame = pick(FRAMES, random).to_owned();
+    for _ in 0..random.random_range(0..4) {
+        let at = boundary(&frame, random);
+        let until = boundary(&frame, random);
+        let (at, until) = (at.min(until), at.max(until));
+        match random.random_range(0..7) {
+            0 => frame.truncate(at),
+            1 => frame.insert_str(at, pick(PIECES, random)),
+            2 => frame.replace_range(at..until, pick(PIECES, random)),
+            3 => frame.replace_range(at..until, ""),
+            4 => {
+                let twice = frame[at..until].to_owned();
+                frame.insert_str(at, &twice);
+            }
+            // A value instead of another one.
+            5 => {
+                if let Some(colon) = frame[at..].find(':').map(|colon| at + colon + 1) {
+                    let end = frame[colon..]
+                        .find([',', '}'])
+                        .map_or(frame.len(), |end| colon + end);
+                    frame.replace_range(colon..end, pick(PIECES, random));
+                }
+            }
+            _ => {
+                let other = pick(FRAMES, random);
+                let cut = boundary(other, random);
+                frame.replace_range(at.., &other[cut..]);
+            }
+        }
+    }
+    if random.random_range(0..2_000) == 0 {
+        frame = frame.replacen(':', &format!(":\"{}\",\"x\":", "long ".repeat(20_000)), 1);
+    }
+    frame
+}
+
+fn pick<'a>(from: &[&'a str], random: &mut StdRng) -> &'a str {
+    from[random.random_range(0..from.len())]
+}
+
+/// A place between two characters.
+fn boundary(text: &str, random: &mut StdRng) -> usize {
+    let mut at = random.random_range(0..=text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// Frames in the decoders, where a panic ends this process.
+pub(crate) async fn decoders(form: Form, line: Line) -> Result<()> {
+    let inputs: u64 = form.pick(150_000, 10_000_000);
+    let (taken, refused) = tokio::task::spawn_blocking(move || {
+        let mut random = StdRng::seed_from_u64(form.seed);
+        let (mut taken, mut refused) = (0_u64, 0_u64);
+        let mut note = |result: Result<(), String>| -> Result<()> {
+            match result {
+                Ok(()) => taken += 1,
+                Err(said) => {
+                    ensure!(!said.is_empty(), "a refusal that says nothing");
+                    refused += 1;
+                }
+            }
+            Ok(())
+        };
+        for at in 0..inputs {
+            let frame = mutate(&mut random);
+            note(match at % 4 {
+                0 => told(protocol::decode_visitor_frame(&frame)),
+                1 => told(protocol::decode_agent_frame(&frame)),
+                2 => told(protocol::decode_visitor_hello(&frame)),
+                _ => told(protocol::decode_agent_hello(&frame)),
+            })?;
+        }
+        Ok::<_, anyhow::Error>((taken, refused))
+    })
+    .await??;
+    line.figure(
+        &format!("{inputs} frames in the decoders"),
+        format!("0 panics; {taken} taken, {refused} refused in words"),
+        "0 panics",
+        taken > 0 && refused > 0,
+    )
+}
+
+fn told<T>(decoded: Result<T, protocol::FrameError>) -> Result<(), String> {
+    decoded.map(|_| ()).map_err(|error| error.message)
+}
+
+/// Frames on the sockets of a running server.
+pub(crate) async fn sockets(form: Form, line: Line) -> Result<()> {
+    let inputs = form.pick(3_000, 200_000);
+    let mut random = StdRng::seed_from_u64(form.seed);
+    let mut setup = Setup::new();
+    let mut server = setup.serve().await?;
+    setup.add_agent().await?;
+    let rest = server.rest();
+    let signed_in = rest
+        .post(
+            "/api/admin/login/",
+            json!({"username": "ada", "password": PASSWORD}),
+        )
+        .await
+        .is(200);
+    let (mut sent, mut sockets, mut errors) = (0, 0, 0);
+    let memory = server.resident()?;
+    while sent < inputs {
+        let (room_id, token) = people::open_room(&rest).await?;
+        let (path, token) = if random.random() {
+            (format!("/ws/chat/{room_id}/"), Value::from(token))
+        } else {
+            ("/ws/admin/chat/".to_owned(), signed_in["token"].clone())
+        };
+        let (mut socket, _) =
+            tokio_tungstenite::connect_async(format!("ws://{}{path}", server.addr)).await?;
+        sockets += 1;
+        let hello = json!({"type": "hello", "token": token}).to_string();
+        socket.send(Message::text(hello)).await?;
+        // Until it is closed for what it said, or has said enough.
+        for _ in 0..random.random_range(1..60) {
+            let frame = mutate(&mut random)
+                .replace("01890a5d-ac96-774b-bcce-b302099a8057", &room_id.to_string());
+            sent += 1;
+            let frame = if random.random_range(0..50) == 0 {
+                Message::binary(frame.into_bytes())
+            } else {
+                Message::text(frame)
+            };
+            if socket.send(frame).await.is_err() {
+                break;
+            }
+        }
+        let _ = socket.close(None).await;
+        while let Some(Ok(frame)) = tokio::time::timeout(crate::common::DEADLINE, socket.next())
+            .await
+            .context("a socket that does not close")?
+        {
+            if let Message::Text(text) = frame {
+                let frame: Value = serde_json::from_str(&text)?;
+                if frame["type"] == "error" {
+                    errors += 1;
+                    ensure!(
+                        frame["code"] != "internal"
+                            && frame["message"]
+                                .as_str()
+                                .is_some_and(|said| !said.is_empty()),
+                        "{frame}"
+                    );
+                }
+            }
+        }
+    }
+    let grown = server.resident()?.saturating_sub(memory) >> 20;
+    let ready = rest.get("/readyz").await.status;
+    ensure!(ready == 200, "/readyz answers {ready}");
+    server.kill().await?;
+    setup.said()?;
+    line.figure(
+        &format!("{sent} frames on {sockets} sockets"),
+        format!("0 panics; {errors} refused in words; memory + {grown} MiB"),
+        "0 panics, 0 internal errors, bounded memory",
+        errors > 0 && grown < 64,
+    )
+}
