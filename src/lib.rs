@@ -1,6 +1,7 @@
 //! Shoptalk: live chat for a shop, in one process with one SQLite file.
 
 pub mod actors;
+mod canary;
 pub mod chat;
 pub mod config;
 pub mod credentials;

@@ -11,6 +11,7 @@ use metrics_exporter_prometheus::{
 };
 
 use crate::actors::ActorMetrics;
+use crate::canary::CanaryMetrics;
 use crate::chat::Side;
 use crate::persistence::StoreMetrics;
 use crate::protocol::ErrorCode;
@@ -61,6 +62,7 @@ struct Inner {
     outbox_overflows: Counter,
     store: StoreMetrics,
     actors: ActorMetrics,
+    canary: CanaryMetrics,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -85,6 +87,12 @@ impl Metrics {
             )
             .and_then(|builder| {
                 builder.set_buckets_for_metric(
+                    Matcher::Full("shoptalk_canary_seconds".into()),
+                    COMMIT_SECONDS,
+                )
+            })
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(
                     Matcher::Full("shoptalk_commit_items".into()),
                     COMMIT_ITEMS,
                 )
@@ -94,6 +102,8 @@ impl Metrics {
         describe(&recorder);
         let counter =
             |name: &'static str| recorder.register_counter(&Key::from_static_name(name), &METADATA);
+        let gauge =
+            |name: &'static str| recorder.register_gauge(&Key::from_static_name(name), &METADATA);
         let histogram = |name: &'static str| {
             recorder.register_histogram(&Key::from_static_name(name), &METADATA)
         };
@@ -118,11 +128,16 @@ impl Metrics {
                 commit_failures: counter("shoptalk_commit_failures_total"),
             },
             actors: ActorMetrics {
-                rooms_live: recorder
-                    .register_gauge(&Key::from_static_name("shoptalk_rooms_live"), &METADATA),
+                rooms_live: gauge("shoptalk_rooms_live"),
                 messages,
                 room_restarts: counter("shoptalk_room_restarts_total"),
                 lobby_restarts: counter("shoptalk_lobby_restarts_total"),
+            },
+            canary: CanaryMetrics {
+                up: gauge("shoptalk_canary_up"),
+                last_success: gauge("shoptalk_canary_last_success_timestamp_seconds"),
+                seconds: histogram("shoptalk_canary_seconds"),
+                failures: counter("shoptalk_canary_failures_total"),
             },
             handle: recorder.handle(),
             recorder,
@@ -138,6 +153,11 @@ impl Metrics {
     /// What the actors count with.
     pub fn actors(&self) -> ActorMetrics {
         self.0.actors.clone()
+    }
+
+    /// What the canary counts with.
+    pub(crate) fn canary(&self) -> CanaryMetrics {
+        self.0.canary.clone()
     }
 
     /// Open sockets of one side.
@@ -205,6 +225,14 @@ fn describe(recorder: &PrometheusRecorder) {
     for (name, words) in [
         ("shoptalk_sockets", "Open sockets by side"),
         ("shoptalk_rooms_live", "Rooms with a live actor"),
+        (
+            "shoptalk_canary_up",
+            "1 when the server's last try of itself went through: commit, read, room, lobby",
+        ),
+        (
+            "shoptalk_canary_last_success_timestamp_seconds",
+            "When such a try went through last; tries are 15 s apart",
+        ),
     ] {
         recorder.describe_gauge(name.into(), None, words.into());
     }
@@ -214,6 +242,7 @@ fn describe(recorder: &PrometheusRecorder) {
             "Seconds that a commit took, fsync included",
         ),
         ("shoptalk_commit_items", "Writes that shared a commit"),
+        ("shoptalk_canary_seconds", "Time of one try of the server"),
     ] {
         recorder.describe_histogram(name.into(), None, words.into());
     }
@@ -241,6 +270,10 @@ fn describe(recorder: &PrometheusRecorder) {
             "Requests answered, by route and status",
         ),
         ("shoptalk_logins_total", "Sign-ins, by result"),
+        (
+            "shoptalk_canary_failures_total",
+            "Tries of the server that failed",
+        ),
     ] {
         recorder.describe_counter(name.into(), None, words.into());
     }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::actors::{ActorOptions, Actors, Hooks, Rooms, until_some};
+use crate::canary::Canary;
 use crate::chat::Timestamp;
 use crate::config::Config;
 use crate::credentials::SetupCode;
@@ -134,7 +135,18 @@ impl Server {
         } else {
             (None, None)
         };
+        let canary = Arc::new(Canary::new(
+            store.clone(),
+            actors.rooms(),
+            actors.lobby(),
+            metrics.canary(),
+        ));
         let drain = CancellationToken::new();
+        let watch = canary.clone();
+        tokio::spawn({
+            let drain = drain.clone();
+            async move { watch.fly_on(drain).await }
+        });
         let stop_listening = CancellationToken::new();
         let sockets = TaskTracker::new();
         let connections = TaskTracker::new();
@@ -146,6 +158,7 @@ impl Server {
             lobby: actors.lobby(),
             presence: actors.presence(),
             metrics,
+            canary,
             local_addr,
             setup,
             drain: drain.clone(),

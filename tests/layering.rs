@@ -9,12 +9,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("persistence", &["chat"]),
     ("credentials", &["persistence"]),
     ("actors", &["chat", "protocol", "persistence"]),
+    ("canary", &["actors", "chat", "persistence"]),
     ("config", &["persistence"]),
-    ("metrics", &["actors", "chat", "persistence", "protocol"]),
+    (
+        "metrics",
+        &["actors", "canary", "chat", "persistence", "protocol"],
+    ),
     (
         "http",
         &[
             "actors",
+            "canary",
             "chat",
             "config",
             "credentials",
@@ -28,6 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "server",
         &[
             "actors",
+            "canary",
             "chat",
             "config",
             "credentials",

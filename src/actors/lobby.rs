@@ -84,6 +84,9 @@ impl Actor for Lobby {
         state: &mut LobbyState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
+            LobbyMsg::Ping(reply) => {
+                let _ = reply.send(());
+            }
             LobbyMsg::Report(report) => state.report(&myself, report),
             LobbyMsg::Online {
                 room_id,

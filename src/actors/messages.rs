@@ -105,6 +105,8 @@ pub enum JoinError {
 
 /// To the lobby.
 pub(super) enum LobbyMsg {
+    /// Answers, if it can.
+    Ping(oneshot::Sender<()>),
     /// A room has changed.
     Report(Box<Report>),
     /// A listed room's visitor has come or gone.

@@ -409,6 +409,22 @@ impl Drop for LobbySubscription {
 }
 
 impl LobbyHandle {
+    /// Whether the lobby answers.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` when there is none, or none that answers within 10 seconds.
+    pub async fn ping(&self) -> Result<(), JoinError> {
+        let lobby = until_some(self.shared.lobby.subscribe());
+        let answered = async {
+            let (reply, answer) = oneshot::channel();
+            lobby.await.cast(LobbyMsg::Ping(reply)).ok()?;
+            answer.await.ok()
+        };
+        let answered = tokio::time::timeout(CALL_TIMEOUT, answered).await;
+        answered.ok().flatten().ok_or(JoinError::Unavailable)
+    }
+
     /// Subscribes a console. While a new lobby is being made it waits for that.
     ///
     /// # Errors

@@ -1,13 +1,9 @@
 //! For those who operate the server: does it live, can it commit, what does it count.
 
-use std::time::Duration;
-
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::AppState;
@@ -17,44 +13,6 @@ use super::extract::Json;
 use super::problem::Problem;
 use crate::credentials::secrets_match;
 use crate::protocol::ErrorCode;
-
-/// How long one canary's answer serves everybody who asks.
-const CANARY_INTERVAL: Duration = Duration::from_secs(1);
-/// A disk that takes longer is not ready.
-const CANARY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The newest canary: when it was sent, and why it failed if it did.
-#[derive(Debug, Default)]
-pub(crate) struct Readiness {
-    last: Mutex<Option<(Instant, Result<(), String>)>>,
-}
-
-impl Readiness {
-    /// Whether the store commits. Callers that come at the same time share one canary.
-    async fn check(&self, state: &AppState) -> Result<(), String> {
-        if let Some(damage) = state.store.damage() {
-            return Err(format!(
-                "the database is damaged, restore a backup: {damage}"
-            ));
-        }
-        let mut last = self.last.lock().await;
-        if let Some((at, outcome)) = &*last
-            && at.elapsed() < CANARY_INTERVAL
-        {
-            return outcome.clone();
-        }
-        let sent_at = Instant::now();
-        let outcome = match tokio::time::timeout(CANARY_TIMEOUT, state.store.canary()).await {
-            Ok(outcome) => outcome.map_err(|error| error.to_string()),
-            Err(_) => Err(format!(
-                "a commit took more than {} s",
-                CANARY_TIMEOUT.as_secs()
-            )),
-        };
-        *last = Some((sent_at, outcome.clone()));
-        outcome
-    }
-}
 
 /// How the server is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -73,14 +31,15 @@ pub(crate) async fn healthz() -> Json<Health> {
 
 /// Whether the server can commit
 ///
-/// 503 with the reason when it cannot, and while it drains.
+/// The server tries itself, at most once a second: a commit, reading it back, a room, the
+/// lobby. 503 with the reason when that fails, and while it drains.
 #[utoipa::path(get, path = "/readyz", tag = "operation", security(()),
     responses((status = 200, body = Health)))]
 pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
     if state.drain.is_cancelled() {
         return Err(Problem::draining());
     }
-    match state.readiness.check(&state).await {
+    match state.canary.check().await {
         Ok(()) => Ok(Json(Health { status: "ok" })),
         Err(reason) => Err(Problem::new(ErrorCode::StorageUnavailable, reason)),
     }

@@ -6,12 +6,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::health::Readiness;
 use super::identity::IdentityVerifier;
 use super::limits::Limits;
 use super::open_tokens::OpenTokens;
 use super::origin::Origins;
 use crate::actors::{LobbyHandle, Presence, Rooms};
+use crate::canary::Canary;
 use crate::config::Config;
 use crate::credentials::{PasswordGate, SetupCode};
 use crate::metrics::Metrics;
@@ -37,6 +37,8 @@ pub(crate) struct AppParts {
     pub(crate) presence: Presence,
     /// What is counted.
     pub(crate) metrics: Metrics,
+    /// How the server tries itself.
+    pub(crate) canary: Arc<Canary>,
     /// The code of the setup link, while there was no agent at the start.
     pub(crate) setup: Option<SetupCode>,
     /// Moves when agents or sessions change, so that sockets look at theirs again.
@@ -63,7 +65,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) identity: IdentityVerifier,
     pub(crate) passwords: PasswordGate,
-    pub(crate) readiness: Readiness,
+    pub(crate) canary: Arc<Canary>,
     pub(crate) open_tokens: OpenTokens,
 }
 
@@ -78,6 +80,7 @@ impl AppState {
             lobby,
             presence,
             metrics,
+            canary,
             setup,
             auth_version,
             drain,
@@ -88,7 +91,6 @@ impl AppState {
             limits: Limits::new(&config.limits),
             identity: IdentityVerifier::new(&config.identity),
             passwords: PasswordGate::default(),
-            readiness: Readiness::default(),
             open_tokens: OpenTokens::default(),
             config,
             store,
@@ -96,6 +98,7 @@ impl AppState {
             lobby,
             presence,
             metrics,
+            canary,
             setup,
             auth_version,
             drain,

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::codes::limit;
 use super::failure::Trouble;
@@ -12,23 +12,35 @@ use crate::chat::{RoomId, Timestamp, VisitorId};
 const REMOVED_ROOMS: usize = 500;
 
 impl Store {
-    /// Commits a row through the whole way of a write.
-    pub async fn canary(&self) -> Result<(), StoreError> {
+    /// Commits a row through the whole way of a write. Returns what it holds.
+    pub async fn canary(&self) -> Result<i64, StoreError> {
         let written = self
             .write(|tx| {
+                let at = tx.now.0;
                 tx.execute(
                     "INSERT INTO canary (id, at) VALUES (1, ?1)
                      ON CONFLICT (id) DO UPDATE SET at = excluded.at",
-                    [tx.now.0],
+                    [at],
                 )?;
-                Ok(())
+                Ok(at)
             })
             .await;
         match written {
-            Ok(()) => Ok(()),
+            Ok(at) => Ok(at),
             Err(WriteError::Store(error)) => Err(error),
             Err(WriteError::Refused(refusal)) => Err(StoreError::Internal(refusal.to_string())),
         }
+    }
+
+    /// What the canary's row holds, read as anything else is read.
+    pub async fn canary_read(&self) -> Result<Option<i64>, StoreError> {
+        self.readers()
+            .read(|conn| {
+                conn.prepare_cached("SELECT at FROM canary")?
+                    .query_row([], |row| row.get(0))
+                    .optional()
+            })
+            .await
     }
 
     /// Removes rooms without messages made before `before`, but for those in `keep`; at most 500 a call. Returns how many.

@@ -149,6 +149,50 @@ async fn readyz_says_whether_it_can_commit() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_tries_itself_and_notices_what_is_not_kept() {
+    let server = TestServer::start().await;
+    let metric = async |name: &str| {
+        let metrics = server.rest().get("/metrics").await.text;
+        let line = metrics.lines().find(|line| line.starts_with(name));
+        let (_, value) = line.and_then(|line| line.rsplit_once(' ')).expect(name);
+        value.parse::<f64>().expect("a number")
+    };
+    // Unasked, and soon after the start.
+    eventually("it has tried itself", async || {
+        metric("shoptalk_canary_up ").await == 1.0
+    })
+    .await;
+    assert!(metric("shoptalk_canary_last_success_timestamp_seconds").await > 1.7e9);
+    assert_eq!(metric("shoptalk_canary_failures_total").await, 0.0);
+    // A disk that takes a row and forgets it.
+    let database =
+        rusqlite::Connection::open(server.data_dir().join("shoptalk.db")).expect("it opens");
+    database
+        .execute_batch(
+            "CREATE TRIGGER forgets BEFORE INSERT ON canary BEGIN SELECT RAISE(IGNORE); END",
+        )
+        .expect("made");
+    eventually("it notices", async || {
+        let ready = server.rest().get("/readyz").await;
+        ready.status == 503
+            && ready.problem(503, "storage_unavailable")["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.contains("was read as"))
+    })
+    .await;
+    assert_eq!(metric("shoptalk_canary_up ").await, 0.0);
+    assert!(metric("shoptalk_canary_failures_total").await >= 1.0);
+    database
+        .execute_batch("DROP TRIGGER forgets")
+        .expect("gone");
+    eventually("it works again", async || {
+        server.rest().get("/readyz").await.status == 200
+    })
+    .await;
+    assert_eq!(metric("shoptalk_canary_up ").await, 1.0);
+}
+
 #[tokio::test]
 async fn the_files_are_the_owners_alone() {
     let server = TestServer::start().await;

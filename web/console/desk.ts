@@ -19,6 +19,7 @@ import type {
 } from "../shared/protocol";
 import { ringFor } from "./alerts";
 import { call, inWords, Refused } from "./api";
+import { watchCanary } from "./canary";
 import { type Filter, Lobby, rings } from "./lobby";
 
 /** Who is signed in; undefined until known, null for nobody. */
@@ -191,6 +192,7 @@ export function enter(who: Agent) {
   });
   signedIn = new AbortController();
   watch(connection, signedIn.signal);
+  watchCanary(clock, signedIn.signal);
   connection.open();
 }
 

@@ -63,7 +63,11 @@ export class World {
 
   /** «ada» at the console, signed in. */
   async agent(options: PersonOptions = {}): Promise<Agent> {
-    const person = await this.#person(options);
+    return this.agentOf(await this.#person(options));
+  }
+
+  /** «ada» in a browser that the test keeps an eye on. */
+  async agentOf(person: Person): Promise<Agent> {
     const origin = this.options.proxyFor === "agent" ? this.proxy!.origin : this.server.origin;
     const agent = new Agent(await person.tab(`${origin}/admin/chat`));
     await agent.signIn("ada", PASSWORD);

@@ -123,7 +123,7 @@ CREATE TABLE audit (
     subject TEXT
 ) STRICT;
 
--- Written by the readiness check alone.
+-- Written and read by the server when it tries itself.
 CREATE TABLE canary (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     at INTEGER NOT NULL

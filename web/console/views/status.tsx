@@ -1,3 +1,4 @@
+import { ailment } from "../canary";
 import { reconnect, state, trouble, waiting } from "../desk";
 
 /** Whether what one sees is what there is. */
@@ -8,10 +9,12 @@ export function Status() {
     "catching-up": "Catching up",
     offline: `Offline. ${unsent ? `${unsent} unsent ${unsent === 1 ? "message is" : "messages are"}` : "Unsent messages are"} kept and sent when the server is back`,
   }[state.value];
+  const ails = state.value !== "offline" && ailment.value;
   return (
-    <div class="status" role="status" data-state={state.value}>
+    <div class="status" role="status" data-state={ails ? "ailing" : state.value}>
       <span class="dot" aria-hidden="true" />
       {words}
+      {ails && `, but the server does not work: ${ails}`}
     </div>
   );
 }

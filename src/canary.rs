@@ -1,0 +1,160 @@
+//! The server tries itself, the whole way: a commit and its fsync, reading that back through
+//! another connection, a room that is started and asked, the lobby. A chat that looks alive
+//! and takes nothing is the worst of failures, as nobody reports it.
+
+use std::time::Duration;
+
+use ::metrics::{Counter, Gauge, Histogram};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, MissedTickBehavior, timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::actors::{JoinError, Joiner, LobbyHandle, Outbox, Rooms};
+use crate::chat::{Side, Timestamp};
+use crate::persistence::{Store, StoreError};
+
+/// How often the server tries itself unasked.
+const INTERVAL: Duration = Duration::from_secs(15);
+/// How long one try serves everybody who asks.
+const FRESH: Duration = Duration::from_secs(1);
+/// Whoever takes longer for its part of the way is not ready.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the canary counts; no-ops unless they are set.
+#[derive(Debug, Clone)]
+pub(crate) struct CanaryMetrics {
+    /// 1 when the last try went through, else 0.
+    pub(crate) up: Gauge,
+    /// When a try went through last, in seconds since 1970.
+    pub(crate) last_success: Gauge,
+    /// How long tries take, in seconds.
+    pub(crate) seconds: Histogram,
+    /// Tries that failed.
+    pub(crate) failures: Counter,
+}
+
+/// The newest try and the way to another one.
+pub(crate) struct Canary {
+    store: Store,
+    rooms: Rooms,
+    lobby: LobbyHandle,
+    metrics: CanaryMetrics,
+    last: Mutex<Option<(Instant, Result<(), String>)>>,
+}
+
+impl Canary {
+    pub(crate) fn new(
+        store: Store,
+        rooms: Rooms,
+        lobby: LobbyHandle,
+        metrics: CanaryMetrics,
+    ) -> Self {
+        Self {
+            store,
+            rooms,
+            lobby,
+            metrics,
+            last: Mutex::new(None),
+        }
+    }
+
+    /// Whether the whole way works, at most a second old. Callers that come at the same time
+    /// share one try.
+    ///
+    /// # Errors
+    ///
+    /// What does not work and what to do, in words for an operator.
+    pub(crate) async fn check(&self) -> Result<(), String> {
+        let mut last = self.last.lock().await;
+        if let Some((at, outcome)) = &*last
+            && at.elapsed() < FRESH
+        {
+            return outcome.clone();
+        }
+        let started = Instant::now();
+        let outcome = self.fly().await;
+        self.metrics.seconds.record(started.elapsed());
+        self.metrics.up.set(if outcome.is_ok() { 1.0 } else { 0.0 });
+        let was_well = !matches!(&*last, Some((_, Err(_))));
+        match &outcome {
+            Ok(()) => {
+                let now = Timestamp::now().as_millis() as f64 / 1_000.0;
+                self.metrics.last_success.set(now);
+                if !was_well {
+                    tracing::info!("the server works again");
+                }
+            }
+            Err(reason) => {
+                self.metrics.failures.increment(1);
+                // What goes on failing is one event.
+                if was_well {
+                    tracing::error!(%reason, "the server does not work");
+                }
+            }
+        }
+        *last = Some((started, outcome.clone()));
+        outcome
+    }
+
+    /// Tries now and then until the server drains, so that a fault is noticed also when
+    /// nobody asks.
+    pub(crate) async fn fly_on(&self, drain: CancellationToken) {
+        let mut tick = tokio::time::interval(INTERVAL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while drain.run_until_cancelled(tick.tick()).await.is_some() {
+            let _ = self.check().await;
+        }
+    }
+
+    async fn fly(&self) -> Result<(), String> {
+        if let Some(damage) = self.store.damage() {
+            return Err(format!(
+                "the database is damaged, restore a backup: {damage}"
+            ));
+        }
+        part("a commit", self.commit()).await?;
+        part("a room", self.room()).await?;
+        part("the lobby", self.lobby()).await
+    }
+
+    /// Commits a row and reads it back through a connection of its own.
+    async fn commit(&self) -> Result<(), String> {
+        let said = |error: StoreError| error.to_string();
+        let written = self.store.canary().await.map_err(said)?;
+        let read = self.store.canary_read().await.map_err(said)?;
+        if read != Some(written) {
+            return Err(format!("what was written ({written}) was read as {read:?}"));
+        }
+        Ok(())
+    }
+
+    /// Has a room started for an id that no room has: it asks the store, behind all that is
+    /// being written, and says so.
+    async fn room(&self) -> Result<(), String> {
+        let nobody = Joiner {
+            side: Side::Customer,
+            person: Uuid::nil(),
+            display_name: None,
+            outbox: Outbox::new(1, 1),
+        };
+        match self.rooms.join(Uuid::now_v7(), &nobody).await {
+            Err(JoinError::NotFound) => Ok(()),
+            Err(JoinError::Store(error)) => Err(error.to_string()),
+            Err(_) => Err("rooms cannot be started; restart the server".to_owned()),
+            Ok(_) => Err("a room was found where there is none".to_owned()),
+        }
+    }
+
+    async fn lobby(&self) -> Result<(), String> {
+        let answered = self.lobby.ping().await;
+        answered.map_err(|_| "the lobby does not answer; restart the server".to_owned())
+    }
+}
+
+/// One part of the way, which must not hang.
+async fn part(what: &str, tried: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    timeout(PATIENCE, tried)
+        .await
+        .unwrap_or_else(|_| Err(format!("{what} took more than {} s", PATIENCE.as_secs())))
+}

@@ -1,0 +1,30 @@
+import { expect, it } from "vitest";
+import { eventually } from "./browser";
+import { World } from "./world";
+
+it("a server that is connected but cannot save says so in the console's status line", async () => {
+  const world = await World.start({});
+  const person = await world.person();
+  const agent = await world.agentOf(person);
+  await eventually(() => agent.status.innerText()).toBe("Real-time connected");
+  await agent.page.route("**/readyz", (route) =>
+    route.fulfill({
+      status: 503,
+      contentType: "application/problem+json",
+      body: JSON.stringify({
+        code: "storage_unavailable",
+        detail: "the disk is full; free some space",
+      }),
+    }),
+  );
+  await agent.page.reload();
+  await eventually(() => agent.status.innerText()).toBe(
+    "Real-time connected, but the server does not work: the disk is full; free some space",
+  );
+  // A refusal is an error to the browser, and here the only one.
+  for (const problem of person.problems.splice(0)) expect(problem).toMatch(/503 .*readyz/);
+  await agent.page.unroute("**/readyz");
+  await agent.page.reload();
+  await eventually(() => agent.status.innerText()).toBe("Real-time connected");
+  expect(await agent.page.getByRole("alert").count()).toBe(0);
+});
