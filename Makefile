@@ -2,7 +2,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check types bench curves figures screenshots proof crash
+.PHONY: help run test check deny types bench curves figures screenshots proof trials
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ check: ## formatting and lint only
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	cd web && npm run check
+
+deny: ## licences, sources and duplicates of the dependencies; needs cargo-deny
+	$(CARGO) deny check licenses bans sources
 
 types: ## writes web/shared/protocol.ts, the wire's shapes for the front ends
 	SHOPTALK_WRITE_TYPES=1 $(CARGO) test --lib -- the_front_ends_know_the_shapes_of_the_wire
@@ -39,8 +42,10 @@ screenshots: ## the README's pictures, and all views in target/screenshots to lo
 	$(CARGO) build
 	cd web && node screenshots.mjs
 
-crash: ## the long form of the fault tests: 200 kills, 1,000 random histories
-	SHOPTALK_CRASH_KILLS=200 SHOPTALK_MODEL_CASES=1000 $(CARGO) test --test faults -- --nocapture crash model
+trials: ## the promises under faults and attack, in the long form: an hour or so
+	$(CARGO) build --release
+	SHOPTALK_TRIALS=long SHOPTALK_BIN=$${CARGO_TARGET_DIR:-target}/release/shoptalk $(CARGO) test --test trials
+	SHOPTALK_MODEL_CASES=1000 $(CARGO) test --test faults -- --nocapture model
 
 proof: ## shows with strace that a 201 leaves after its fsync
 	$(CARGO) build
