@@ -18,6 +18,7 @@ mod power;
 mod process;
 mod proxy;
 mod report;
+mod security;
 mod sockets;
 mod upgrades;
 mod years;
@@ -82,6 +83,7 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     // The longest waits come first, so that the others run beside them.
     "P15" "a poisoned room" => panics::poisoned,
     "P10" "a dead peer" => sockets::dead_peer,
+    "P10" "a half-open peer" => sockets::half_open_peer,
     "P1" "acked is on disk: kill -9" => crashes::kill_nine,
     "P2" "one gapless order, retries safe" => crashes::retries_and_cuts,
     "P3" "power loss" => power::full,
@@ -93,6 +95,7 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P6" "I/O errors, control" => disks::half_written,
     "P7" "flipped bits" => disks::flipped_bits,
     "P8" "slow readers" => sockets::slow_readers,
+    "P8" "others beside slow readers" => sockets::beside_slow_readers,
     "P9" "storms" => sockets::storms,
     "P11" "clocks that jump" => clocks::jumps,
     "P12" "frames in the decoders" => input::decoders,
@@ -103,4 +106,8 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P17" "killed first starts" => upgrades::first_starts,
     "P17" "killed upgrades" => upgrades::killed_steps,
     "P18" "soak" => years::soak,
+    "S" "shown by tests" => security::by_tests,
+    "S" "shown in a browser" => security::in_a_browser,
+    "S2" "logins beside chat" => security::logins_beside_chat,
+    "S3" "equal times" => security::equal_times,
 ];

@@ -189,11 +189,6 @@ impl Process {
         Ok(timeout(within, self.child.wait()).await??)
     }
 
-    /// How it ended, once it has.
-    pub(crate) async fn ended(&mut self) -> anyhow::Result<ExitStatus> {
-        Ok(timeout(START, self.child.wait()).await??)
-    }
-
     /// Resident memory in bytes.
     pub(crate) fn resident(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;

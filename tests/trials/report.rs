@@ -99,6 +99,11 @@ impl Table {
 }
 
 impl Line {
+    /// A row of another line, that this trial shows too.
+    pub(crate) fn row(&self, line: &str, figure: &str, measured: &str, met: bool) {
+        self.table.add(line, figure, measured, "", met);
+    }
+
     /// A figure of the line. A goal that is missed is an error.
     pub(crate) fn figure(
         &self,

@@ -268,7 +268,6 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
     let mut watcher = people::Line::open(server.addr, room.id, &room.token, &mut view)
         .await?
         .context("no server")?;
-    let quiet = latencies(&rest, &room, 40).await?;
     let mut sockets = Vec::new();
     for _ in 0..readers {
         sockets.push(stalled(server.addr, &room).await?);
@@ -280,12 +279,9 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
     let text = "x".repeat(8_000);
     let mut most = before;
     let mut posts = 0;
-    let mut took = Vec::new();
     let (full_at, held) = loop {
-        let started = Instant::now();
         room.post(&rest, &text).await?;
-        took.push(started.elapsed());
-        while view.last() < posts + 41 {
+        while view.last() < posts + 1 {
             watcher.next(&mut view).await?.context("cut")?;
         }
         posts += 1;
@@ -304,7 +300,7 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
     loop {
         room.post(&rest, &text).await?;
         posts += 1;
-        while view.last() < posts + 40 {
+        while view.last() < posts {
             watcher.next(&mut view).await?.context("cut")?;
         }
         if sockets_open(&rest).await? <= 1 {
@@ -333,31 +329,63 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
         "≤ 256 KiB each, gone ≤ 10 s",
         each <= 256 * 1024 && told == readers / 2,
     )?;
-    if form.long {
-        let ratio = percentile(&mut took, 99) / percentile(&mut quiet.clone(), 99);
-        line.figure(
-            "post p99 beside them ÷ alone (8,000 and 20 characters)",
-            format!("{ratio:.2}"),
-            "recorded",
-            true,
-        )?;
-    }
     Ok(())
 }
 
-async fn latencies(rest: &Rest, room: &Room, posts: usize) -> Result<Vec<Duration>> {
-    let mut took = Vec::new();
-    for _ in 0..posts {
-        let started = Instant::now();
-        room.post(rest, "a short message, one").await?;
-        took.push(started.elapsed());
+/// What clients that stop reading cost the others, held against as many that do read.
+pub(crate) async fn beside_slow_readers(form: Form, line: Line) -> Result<()> {
+    if !form.long {
+        // A ratio of speed needs the whole machine for itself.
+        return Ok(());
     }
-    Ok(took)
-}
-
-fn percentile(times: &mut [Duration], percent: usize) -> f64 {
-    times.sort_unstable();
-    times[(times.len() - 1) * percent / 100].as_secs_f64()
+    const READERS: usize = 1_000;
+    let mut setup = Setup::new();
+    let mut server = setup.serve().await?;
+    let rest = server.rest();
+    let other = Room::open(&rest).await?;
+    let mut p99 = Vec::new();
+    for reads in [true, false] {
+        let busy = Room::open(&rest).await?;
+        let mut reading = JoinSet::new();
+        let mut stopped = Vec::new();
+        for _ in 0..READERS {
+            let mut socket = stalled(server.addr, &busy).await?;
+            if reads {
+                reading.spawn(async move {
+                    let mut buffer = vec![0; 64 * 1024];
+                    while socket.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+                });
+            } else {
+                stopped.push(socket);
+            }
+        }
+        let text = "x".repeat(8_000);
+        let mut took = Vec::new();
+        for _ in 0..300 {
+            let (posted, beside) = tokio::join!(busy.post(&rest, &text), async {
+                let started = Instant::now();
+                other.post(&rest, "Is it blue?").await?;
+                Ok::<_, anyhow::Error>(started.elapsed())
+            });
+            posted?;
+            took.push(beside?);
+        }
+        took.sort_unstable();
+        p99.push(took[took.len() * 99 / 100]);
+    }
+    server.kill().await?;
+    setup.said()?;
+    let ratio = p99[1].as_secs_f64() / p99[0].as_secs_f64();
+    line.figure(
+        "p99 of posts in another room: beside 1,000 that stopped ÷ beside 1,000 that read",
+        format!(
+            "{ratio:.2} ({:.1} ms ÷ {:.1} ms)",
+            p99[1].as_secs_f64() * 1e3,
+            p99[0].as_secs_f64() * 1e3
+        ),
+        "< 2",
+        ratio < 2.0,
+    )
 }
 
 /// A socket that has said hello and reads nothing, with little room in the kernel.

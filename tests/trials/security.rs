@@ -1,0 +1,335 @@
+//! The security lines. Most are shown by tests, which are run again here by name, so that the
+//! table has them and a test that was renamed or lost is missed; what is measured is measured.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use tokio::task::JoinSet;
+
+use crate::common::{PASSWORD, json, new_id};
+use crate::people;
+use crate::process::{Process, Setup, binary};
+use crate::report::{Form, Line};
+
+/// What shows a line: what is required, and the tests, by test target.
+const SHOWN: &[(&str, &str, &[&str])] = &[
+    (
+        "S1",
+        "no default credential; the setup link works once, one winner of a race",
+        &[
+            "contract agent_rest::there_is_no_default_credential_and_the_setup_link_works_once",
+            "contract agent_rest::a_race_for_the_setup_link_has_one_winner",
+            "cli serve::the_first_admin_comes_from_the_link_and_there_is_no_default_password",
+        ],
+    ),
+    (
+        "S2",
+        "Argon2id (m = 19456 KiB, t = 2, p = 1), a few at once",
+        &[
+            "lib credentials::tests::a_password_matches_its_hash_alone",
+            "lib credentials::tests::the_gate_refuses_instead_of_queueing_without_end",
+        ],
+    ),
+    (
+        "S3",
+        "the 11th try is 429; equal answers",
+        &[
+            "contract limits::the_eleventh_login_of_an_account_is_limited_and_other_accounts_are_not",
+            "contract agent_rest::a_wrong_password_and_an_unknown_name_are_answered_alike",
+        ],
+    ),
+    (
+        "S4",
+        "exact origins on sockets and CORS; the console's from the own origin only",
+        &[
+            "contract origins::no_other_site_is_allowed_however_alike_it_looks",
+            "contract origins::the_console_has_no_cors_and_takes_browsers_from_the_own_origin_only",
+            "contract origins::a_foreign_page_gets_no_socket",
+        ],
+    ),
+    (
+        "S6",
+        "no secret in a log or a file; credentials in an address are not looked at",
+        &[
+            "cli secrets::the_log_never_shows_a_secret",
+            "contract agent_rest::a_session_outlives_a_restart_and_no_secret_is_in_the_files",
+            "contract edges::credentials_in_an_address_are_not_looked_at",
+        ],
+    ),
+    (
+        "S7",
+        "identity: signature, exp and algorithm; never a fall-back",
+        &["contract visitor_identity::a_bad_identity_is_refused_and_never_falls_back_to_anonymous"],
+    ),
+    (
+        "S8",
+        "every call and frame authorised",
+        &[
+            "contract matrix::over_rest",
+            "contract matrix::hellos",
+            "contract matrix::a_visitors_socket_speaks_for_its_own_room_whatever_a_frame_says",
+            "contract matrix::an_agents_socket_has_no_verb_of_a_visitor_and_hears_joined_rooms_only",
+        ],
+    ),
+    (
+        "S9",
+        "a visitor gets only visitor fields",
+        &["contract matrix::every_event_for_a_visitor_has_a_visitors_fields_only"],
+    ),
+    (
+        "S10",
+        "signing out or disabling closes sockets ≤ 2 s, no frame after",
+        &[
+            "contract visitor_identity::a_socket_of_an_ended_token_hears_nothing_more",
+            "contract agent_rest::signing_out_ends_one_session_or_all",
+            "contract agent_rest::a_changed_password_ends_the_sessions_and_sockets",
+            "contract close_codes::code_4505_for_an_agent_who_was_disabled",
+        ],
+    ),
+    (
+        "S14",
+        "floods are warned, then closed with 4013; sockets and rooms are limited",
+        &[
+            "contract close_codes::code_4013_after_a_flood_and_its_warnings",
+            "contract limits::posts_have_a_burst_of_20_a_sender_over_rest",
+            "contract limits::rooms_are_limited_by_address",
+            "contract limits::hellos_are_limited_by_address",
+            "contract close_codes::code_4504_for_a_socket_too_many",
+        ],
+    ),
+    (
+        "S15",
+        "forwarded headers only from configured proxies",
+        &["contract limits::a_forwarded_address_counts_from_a_configured_proxy_only"],
+    ),
+    (
+        "S16",
+        "CSP without inline, frame-ancestors, nosniff, no-store",
+        &[
+            "contract headers::every_answer_has_the_security_headers",
+            "contract headers::the_api_is_never_stored_by_a_cache",
+        ],
+    ),
+    (
+        "S17",
+        "sessions hashed at rest, __Host- cookie, no CSRF",
+        &[
+            "contract agent_rest::a_session_outlives_a_restart_and_no_secret_is_in_the_files",
+            "contract agent_rest::under_https_the_cookie_is_bound_to_the_host",
+            "contract agent_rest::the_cookie_speaks_on_the_own_origin_alone",
+        ],
+    ),
+    (
+        "S18",
+        "an audit row for each sign-in, setup, role and block",
+        &["lib persistence::agents::tests::every_change_is_in_the_audit"],
+    ),
+    (
+        "S20",
+        "data files 0600; secrets redacted",
+        &[
+            "contract storage::the_files_are_the_owners_alone",
+            "cli serve::the_files_are_for_their_owner_alone",
+            "cli usage::check_prints_every_key_without_secrets",
+            "cli usage::a_short_secret_is_refused_and_no_refusal_shows_a_secret",
+        ],
+    ),
+    (
+        "S21",
+        "dependencies locked by what they contain (licences and sources: make deny)",
+        &[
+            "supply every_crate_is_locked_by_its_checksum",
+            "supply every_npm_package_is_locked_by_its_integrity",
+        ],
+    ),
+];
+
+/// What takes a browser.
+const IN_A_BROWSER: &[(&str, &str, &[&str])] = &[
+    (
+        "S5",
+        "a foreign page hijacks no socket and reads no answer",
+        &["e2e/hijack.test.ts"],
+    ),
+    (
+        "S11",
+        "text is text, links only http(s), CSP reports 0",
+        &["e2e/injection.test.ts", "e2e/csp.test.ts"],
+    ),
+];
+
+/// Runs the tests that show the lines.
+pub(crate) async fn by_tests(_: Form, line: Line) -> Result<()> {
+    let mut targets: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for test in SHOWN.iter().flat_map(|(_, _, tests)| *tests) {
+        let (target, name) = test.split_once(' ').context("a target and a name")?;
+        targets.entry(target).or_default().push(name);
+    }
+    let mut passed: HashMap<String, bool> = HashMap::new();
+    for (target, names) in targets {
+        let said = run_tests(target, &names).await?;
+        for name in names {
+            let ok = said.contains(&format!("test {name} ... ok"));
+            passed.insert(format!("{target} {name}"), ok);
+        }
+    }
+    let mut missed: Vec<&str> = Vec::new();
+    for (number, what, tests) in SHOWN {
+        let failed: Vec<&str> = tests
+            .iter()
+            .copied()
+            .filter(|test| !passed[*test])
+            .collect();
+        line.row(
+            number,
+            what,
+            &if failed.is_empty() {
+                format!("tests passed: {}", tests.len())
+            } else {
+                format!("not passed: {failed:?}")
+            },
+            failed.is_empty(),
+        );
+        missed.extend(failed);
+    }
+    ensure!(missed.is_empty(), "not passed: {missed:?}");
+    Ok(())
+}
+
+/// What the tests of a target say, by name.
+async fn run_tests(target: &str, names: &[&str]) -> Result<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = tokio::process::Command::new(cargo);
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).arg("test");
+    match target {
+        "lib" => command.arg("--lib"),
+        target => command.args(["--test", target]),
+    };
+    command.args(["--", "--exact"]).args(names);
+    let output = command.output().await?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs the browser tests that show the lines.
+pub(crate) async fn in_a_browser(form: Form, line: Line) -> Result<()> {
+    if !form.long {
+        // The browser tests run by themselves right after this.
+        return Ok(());
+    }
+    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+    for (number, what, files) in IN_A_BROWSER {
+        let status = Command::new("npx")
+            .args(["vitest", "run", "--project", "browser"])
+            .args(*files)
+            .current_dir(&web)
+            .env("SHOPTALK_BIN", binary())
+            .output()?
+            .status;
+        line.row(number, what, &files.join(", "), status.success());
+        ensure!(status.success(), "{files:?}");
+    }
+    Ok(())
+}
+
+async fn log_in(server: &Process, username: &str, password: &str) -> u16 {
+    let body = json!({"username": username, "password": password});
+    let answer = server.rest().post("/api/admin/login/", body).await;
+    answer.status
+}
+
+/// Fifty at once, while people chat.
+pub(crate) async fn logins_beside_chat(form: Form, line: Line) -> Result<()> {
+    let mut setup = Setup::new();
+    let mut server = setup.serve().await?;
+    setup.add_agent().await?;
+    let rest = server.rest();
+    let (room_id, token) = people::open_room(&rest).await?;
+    let visitor = rest.bearer(&token);
+    let path = format!("/api/chat/rooms/{room_id}/messages/");
+    let post = || async {
+        let started = Instant::now();
+        let body = json!({"id": new_id(), "content": "Is it blue?"});
+        let posted = visitor.post(&path, body).await;
+        ensure!(posted.status == 201, "{}", posted.text);
+        Ok(started.elapsed())
+    };
+    let mut alone = Vec::new();
+    for _ in 0..form.pick(50, 400) {
+        alone.push(post().await?);
+    }
+    let mut logins = JoinSet::new();
+    for _ in 0..50 {
+        let rest = server.rest();
+        logins.spawn(async move {
+            let body = json!({"username": "ada", "password": PASSWORD});
+            rest.post("/api/admin/login/", body).await.status
+        });
+    }
+    let mut beside = Vec::new();
+    while !logins.is_empty() {
+        beside.push(post().await?);
+        while let Some(status) = logins.try_join_next() {
+            let status = status?;
+            // Those that would wait too long are told to come again.
+            ensure!(status == 200 || status == 503, "a login answered {status}");
+        }
+    }
+    let p99 = |times: &mut Vec<Duration>| {
+        times.sort_unstable();
+        times[(times.len() - 1) * 99 / 100].as_secs_f64()
+    };
+    let posts = beside.len();
+    let ratio = p99(&mut beside) / p99(&mut alone);
+    server.kill().await?;
+    setup.said()?;
+    if !form.long {
+        // A ratio of times needs the whole machine for itself.
+        return line.figure(
+            "50 logins at once",
+            format!("{posts} posts were acked beside them"),
+            "chat goes on",
+            posts > 0,
+        );
+    }
+    line.figure(
+        "50 logins at once: chat p99 beside them ÷ alone",
+        format!("{ratio:.1}, over {posts} posts"),
+        "< 2",
+        ratio < 2.0,
+    )
+}
+
+/// The time of a refusal tells nothing of whether the name is known.
+pub(crate) async fn equal_times(form: Form, line: Line) -> Result<()> {
+    if !form.long {
+        // A ratio of times needs the whole machine for itself.
+        return Ok(());
+    }
+    let mut setup = Setup::new();
+    let mut server = setup.serve().await?;
+    setup.add_agent().await?;
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for _ in 0..200 {
+        for (name, times) in [("ada", &mut known), ("eve", &mut unknown)] {
+            let started = Instant::now();
+            ensure!(log_in(&server, name, "not the password").await == 401);
+            times.push(started.elapsed().as_secs_f64());
+        }
+    }
+    server.kill().await?;
+    let median = |times: &mut Vec<f64>| {
+        times.sort_unstable_by(f64::total_cmp);
+        times[times.len() / 2]
+    };
+    let (known, unknown) = (median(&mut known), median(&mut unknown));
+    let gap = (known - unknown).abs() / known * 100.0;
+    line.figure(
+        "time of a refusal: known ÷ unknown name, medians of 200",
+        format!("gap {gap:.1} % of {:.1} ms", known * 1e3),
+        "< 10 %",
+        gap < 10.0,
+    )
+}
