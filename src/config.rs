@@ -90,9 +90,13 @@ pub struct LimitsConfig {
     pub enabled: bool,
     pub posts_per_second: u32,
     pub posts_burst: u32,
+    pub calls_per_second: u32,
+    pub calls_burst: u32,
     pub logins_per_15_min: u32,
     pub rooms_per_minute: u32,
     pub rooms_burst: u32,
+    pub rooms_per_minute_by_visitor: u32,
+    pub rooms_burst_by_visitor: u32,
     pub hellos_per_second: u32,
     pub hellos_burst: u32,
     pub sockets_per_address: usize,
@@ -100,6 +104,8 @@ pub struct LimitsConfig {
     pub sockets_per_agent: usize,
     pub frames_per_second: u32,
     pub frames_burst: u32,
+    pub frame_bytes_per_second: u32,
+    pub frame_bytes_burst: u32,
     /// Frames refused over the budget before the socket is closed with 4013.
     pub flood_warnings: u32,
 }

@@ -66,7 +66,7 @@ impl Config {
             LogFormat::Json => "json",
         };
         let (limits, rooms, socket) = (&self.limits, &self.rooms, &self.socket);
-        let lines: [(&str, String); 37] = [
+        let lines: [(&str, String); 43] = [
             ("server.listen", self.server.listen.to_string()),
             ("server.public_url", public_url),
             ("server.allowed_origins", list(&self.server.allowed_origins)),
@@ -122,6 +122,27 @@ impl Config {
                 limits.frames_per_second.to_string(),
             ),
             ("limits.frames_burst", limits.frames_burst.to_string()),
+            (
+                "limits.calls_per_second",
+                limits.calls_per_second.to_string(),
+            ),
+            ("limits.calls_burst", limits.calls_burst.to_string()),
+            (
+                "limits.rooms_per_minute_by_visitor",
+                limits.rooms_per_minute_by_visitor.to_string(),
+            ),
+            (
+                "limits.rooms_burst_by_visitor",
+                limits.rooms_burst_by_visitor.to_string(),
+            ),
+            (
+                "limits.frame_bytes_per_second",
+                limits.frame_bytes_per_second.to_string(),
+            ),
+            (
+                "limits.frame_bytes_burst",
+                limits.frame_bytes_burst.to_string(),
+            ),
             ("limits.flood_warnings", limits.flood_warnings.to_string()),
             ("rooms.idle_timeout_ms", rooms.idle_timeout_ms.to_string()),
             (

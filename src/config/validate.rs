@@ -189,6 +189,43 @@ impl Raw {
                 1_000_000,
             ),
             (
+                "limits.calls_per_second",
+                u64::from(limits.calls_per_second),
+                1,
+                1_000_000,
+            ),
+            (
+                "limits.calls_burst",
+                u64::from(limits.calls_burst),
+                1,
+                1_000_000,
+            ),
+            (
+                "limits.rooms_per_minute_by_visitor",
+                u64::from(limits.rooms_per_minute_by_visitor),
+                1,
+                1_000_000,
+            ),
+            (
+                "limits.rooms_burst_by_visitor",
+                u64::from(limits.rooms_burst_by_visitor),
+                1,
+                1_000_000,
+            ),
+            (
+                "limits.frame_bytes_per_second",
+                u64::from(limits.frame_bytes_per_second),
+                1,
+                1_000_000_000,
+            ),
+            (
+                // One frame of the largest size must fit.
+                "limits.frame_bytes_burst",
+                u64::from(limits.frame_bytes_burst),
+                128 * 1024,
+                1_000_000_000,
+            ),
+            (
                 "rooms.idle_timeout_ms",
                 self.rooms.idle_timeout_ms,
                 0,

@@ -12,7 +12,7 @@ use super::AppState;
 use super::identity::IdentityError;
 use super::origin::OriginCheck;
 use super::problem::Problem;
-use crate::chat::{Agent, Role};
+use crate::chat::Agent;
 use crate::credentials::{SESSION_LIFETIME, TokenKind, hash_token};
 use crate::persistence::{StoreError, TokenHash, Visitor};
 
@@ -178,44 +178,32 @@ pub(crate) fn session_cookie(is_https: bool, token: Option<&str>) -> String {
 #[derive(Debug, Clone)]
 pub(crate) struct VisitorAuth(pub(crate) Visitor);
 
-impl FromRequestParts<AppState> for VisitorAuth {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let token = bearer(&parts.headers)?.ok_or(AuthError::Missing)?;
-        Ok(Self(visitor(state, token).await?))
-    }
-}
-
 /// The agent who sends a request, as an extractor.
 #[derive(Debug, Clone)]
 pub(crate) struct AgentAuth(pub(crate) Session);
 
-impl FromRequestParts<AppState> for AgentAuth {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        Ok(Self(agent(state, &parts.headers, &parts.method).await?))
-    }
-}
-
-/// The admin who sends a request, as an extractor; another agent is refused.
+/// The admin who sends a request, as an extractor.
 #[derive(Debug, Clone)]
 pub(crate) struct AdminAuth(pub(crate) Session);
 
-impl FromRequestParts<AppState> for AdminAuth {
-    type Rejection = Problem;
+/// What the table of `access` has found out. A handler that asks for somebody whom the table
+/// does not ask for gets nobody.
+macro_rules! found_by_the_table {
+    ($($caller:ty),*) => {$(
+        impl FromRequestParts<AppState> for $caller {
+            type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let session = agent(state, &parts.headers, &parts.method).await?;
-        if session.agent.role != Role::Admin {
-            return Err(Problem::forbidden(
-                "only an agent with the role admin may do this",
-            ));
+            async fn from_request_parts(
+                parts: &mut Parts,
+                _: &AppState,
+            ) -> Result<Self, Problem> {
+                let found = parts.extensions.remove::<Self>();
+                found.ok_or_else(|| AuthError::Missing.into())
+            }
         }
-        Ok(Self(session))
-    }
+    )*};
 }
+found_by_the_table!(VisitorAuth, AgentAuth, AdminAuth);
 
 #[cfg(test)]
 mod tests {

@@ -16,6 +16,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use uuid::Uuid;
 
 use crate::config::LimitsConfig;
+use crate::persistence::TokenHash;
 
 /// Over this many keys a map is swept before the next key enters.
 const SWEEP_KEYS: usize = 50_000;
@@ -48,9 +49,11 @@ impl From<IpAddr> for AddressKey {
 /// All budgets of one server.
 pub(crate) struct Limits {
     posts: Budget<Uuid>,
+    calls: Budget<Uuid>,
     logins: Budget<(u64, AddressKey)>,
     logins_by_address: Budget<AddressKey>,
     rooms: Budget<AddressKey>,
+    rooms_by_visitor: Budget<TokenHash>,
     hellos: Budget<AddressKey>,
     sockets: Sockets,
     /// Accounts are kept as hashes, so that a long name costs no memory.
@@ -65,6 +68,7 @@ impl Limits {
         let logins = |count| on.then(|| quota(count, LOGIN_WINDOW, count));
         Self {
             posts: Budget::new(per_second(config.posts_per_second, config.posts_burst)),
+            calls: Budget::new(per_second(config.calls_per_second, config.calls_burst)),
             logins: Budget::new(logins(config.logins_per_15_min)),
             logins_by_address: Budget::new(logins(
                 config
@@ -76,6 +80,13 @@ impl Limits {
                     config.rooms_per_minute,
                     Duration::from_secs(60),
                     config.rooms_burst,
+                )
+            })),
+            rooms_by_visitor: Budget::new(on.then(|| {
+                quota(
+                    config.rooms_per_minute_by_visitor,
+                    Duration::from_secs(60),
+                    config.rooms_burst_by_visitor,
                 )
             })),
             hellos: Budget::new(per_second(config.hellos_per_second, config.hellos_burst)),
@@ -94,6 +105,11 @@ impl Limits {
         self.posts.check(&sender)
     }
 
+    /// One call of a visitor or an agent, by their id.
+    pub(crate) fn check_call(&self, caller: Uuid) -> Result<(), RetryAfterMs> {
+        self.calls.check(&caller)
+    }
+
     /// One try to sign in as `username` from an address. Upper and lower case are one name.
     pub(crate) fn check_login(&self, username: &str, ip: IpAddr) -> Result<(), RetryAfterMs> {
         let address = AddressKey::from(ip);
@@ -106,6 +122,11 @@ impl Limits {
     /// One call that may make a room.
     pub(crate) fn check_room(&self, ip: IpAddr) -> Result<(), RetryAfterMs> {
         self.rooms.check(&ip.into())
+    }
+
+    /// The same of a visitor who has a token already, wherever it comes from.
+    pub(crate) fn check_room_by_visitor(&self, token: TokenHash) -> Result<(), RetryAfterMs> {
+        self.rooms_by_visitor.check(&token)
     }
 
     /// One attempt to open a socket.
@@ -134,6 +155,8 @@ impl Limits {
     /// Forgets every key whose budget is full again.
     pub(crate) fn retain_recent(&self) {
         self.posts.sweep();
+        self.calls.sweep();
+        self.rooms_by_visitor.sweep();
         self.logins.sweep();
         self.logins_by_address.sweep();
         self.rooms.sweep();
@@ -243,6 +266,12 @@ mod tests {
             enabled,
             posts_per_second: 5,
             posts_burst: 20,
+            calls_per_second: 100,
+            calls_burst: 1_000,
+            rooms_per_minute_by_visitor: 60,
+            rooms_burst_by_visitor: 30,
+            frame_bytes_per_second: 1_000,
+            frame_bytes_burst: 10_000,
             logins_per_15_min: 10,
             rooms_per_minute: 60,
             rooms_burst: 3,

@@ -2,9 +2,10 @@
 //!
 //! A request passes, from the outside in: [`serve`] (TCP, HTTP/1.1), the trimming of its
 //! trailing slash, `edge` (id, log, security headers, draining, origins), the catching of
-//! panics, the router, extractors (`auth`, `extract`) and at last a handler in `visitor`
-//! or `admin`. Whatever refuses answers with a `problem`.
+//! panics, the router, the table of who may call what (`access`), extractors (`extract`) and
+//! at last a handler in `visitor` or `admin`. Whatever refuses answers with a `problem`.
 
+mod access;
 mod admin;
 mod assets;
 mod auth;
@@ -61,6 +62,7 @@ pub(crate) fn router(state: AppState, start_page: StartPage) -> Service {
         .merge(socket::routes())
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async |method: Method| Problem::method_not_allowed(&method))
+        .layer(from_fn_with_state(state.clone(), access::enforce))
         .layer(CatchPanicLayer::custom(answer_to_panic))
         .layer(from_fn_with_state(state.clone(), edge::guard))
         .layer(from_fn_with_state(state.clone(), edge::observe))

@@ -95,7 +95,10 @@ async fn run(steps: Vec<Step>) {
                 };
                 (place, RoomOp::SetDetails(patch))
             }
-            Step::Block(place, blocked) => (place, RoomOp::SetBlocked(blocked)),
+            Step::Block(place, blocked) => {
+                let by = Actor::CommandLine;
+                (place, RoomOp::SetBlocked { blocked, by })
+            }
             Step::Fail => {
                 bench.hooks().fail_next_commit();
                 continue;

@@ -318,10 +318,7 @@ mod tests {
         bench.ask(users, "hello").await;
         let before = anonymous(named("Guest"));
         let guests = open(&bench, &before).await.record.room.id;
-        bench
-            .apply(guests, RoomOp::SetBlocked(true))
-            .await
-            .expect("blocked");
+        bench.apply(guests, block()).await.expect("blocked");
         let merged = open(&bench, &identified("ann", Some(before.fresh_token))).await;
         assert_eq!(merged.moved, [users, guests]);
         assert!(record(&bench, users).await.blocked && record(&bench, guests).await.blocked);

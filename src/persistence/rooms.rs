@@ -55,14 +55,14 @@ fn apply(tx: &mut Tx<'_>, room_id: RoomId, op: RoomOp) -> Result<RoomCommit, Tro
                 Effect::Unchanged
             }
         }
-        RoomOp::SetBlocked(blocked) if row.record.blocked == blocked => Effect::Unchanged,
-        RoomOp::SetBlocked(blocked) => {
+        RoomOp::SetBlocked { blocked, .. } if row.record.blocked == blocked => Effect::Unchanged,
+        RoomOp::SetBlocked { blocked, by } => {
             also_changed = set_blocked(tx, row.record.visitor_id, blocked)?;
             also_changed.retain(|id| *id != room_id);
             audit::note(
                 tx,
                 AuditAction::VisitorBlocked,
-                None,
+                Some(by),
                 Some(format!(
                     "{room_id} {}",
                     if blocked { "blocked" } else { "unblocked" }
@@ -259,10 +259,7 @@ mod tests {
         );
         assert_eq!(bench.head().change, 1, "none of these changed anything");
 
-        bench
-            .apply(room, RoomOp::SetBlocked(true))
-            .await
-            .expect("blocked");
+        bench.apply(room, block()).await.expect("blocked");
         let retried = bench.apply(room, post(Sender::Customer, "one")).await;
         assert_eq!(
             retried.expect("what is stored stays").effect,
@@ -290,15 +287,12 @@ mod tests {
         let two = bench.open_room(request.clone()).await.expect("it opens");
         assert!(two.created && two.token_issued);
         let two = two.record.room.id;
-        let blocked = bench
-            .apply(two, RoomOp::SetBlocked(true))
-            .await
-            .expect("blocked");
+        let blocked = bench.apply(two, block()).await.expect("blocked");
         assert_eq!(blocked.also_changed, [one]);
         assert!(blocked.record.blocked);
         assert_eq!(bench.head().change, 3, "the listed room alone has a change");
         assert!(record(&bench, one).await.blocked);
-        let again = bench.apply(one, RoomOp::SetBlocked(true)).await;
+        let again = bench.apply(one, block()).await;
         assert_eq!(again.expect("fine").effect, Effect::Unchanged);
     }
 

@@ -149,6 +149,13 @@ pub(super) fn question(content: &str) -> Draft {
     draft(Uuid::now_v7(), Sender::Customer, content)
 }
 
+pub(super) fn block() -> RoomOp {
+    RoomOp::SetBlocked {
+        blocked: true,
+        by: Actor::CommandLine,
+    }
+}
+
 pub(super) fn reply(content: &str) -> Draft {
     let sender = Sender::Admin {
         display_name: "Mia".into(),

@@ -103,7 +103,12 @@ pub enum RoomOp {
     /// Change the customer's details.
     SetDetails(DetailsPatch),
     /// Keep the room's visitor from posting in any room, or let them again.
-    SetBlocked(bool),
+    SetBlocked {
+        /// Whether posts are refused from now on.
+        blocked: bool,
+        /// Who says so, for the audit.
+        by: Actor,
+    },
 }
 
 /// What a [`RoomOp`] did.

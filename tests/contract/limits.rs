@@ -225,3 +225,75 @@ async fn sizes_hold_without_limits_too() {
     assert_eq!(error["code"], "too_large");
     assert_eq!(error["retryable"], false);
 }
+
+#[tokio::test]
+async fn calls_are_limited_by_visitor_and_by_agent_reading_included() {
+    let server = TestServer::start_with(|config| {
+        config.limits.enabled = true;
+        config.limits.calls_per_second = 1;
+        config.limits.calls_burst = 10;
+    })
+    .await;
+    let visitor = Visitor::arrive(&server).await;
+    let other = Visitor::arrive(&server).await;
+    let admin = server.admin().await;
+    for (rest, path) in [
+        (&visitor.rest, visitor.path("messages/")),
+        (&admin.rest, "/api/admin/rooms/".to_owned()),
+    ] {
+        let mut read = 0;
+        let refused = loop {
+            let answer = rest.get(&path).await;
+            if answer.status != 200 {
+                break answer;
+            }
+            read += 1;
+            assert!(read < 60, "{path} is not limited");
+        };
+        assert!(retry_after_s(&refused) >= 1);
+    }
+    other.rest.get(&other.path("")).await.is(200);
+}
+
+#[tokio::test]
+async fn a_visitor_cannot_open_rooms_without_end_wherever_it_calls_from() {
+    let server = TestServer::start_with(|config| {
+        config.limits.enabled = true;
+        config.limits.rooms_per_minute_by_visitor = 1;
+        config.limits.rooms_burst_by_visitor = 5;
+    })
+    .await;
+    let visitor = Visitor::arrive(&server).await;
+    let mut opened = 0;
+    let refused = loop {
+        let answer = visitor.rest.post("/api/chat/rooms/", json!({})).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        opened += 1;
+        assert!(opened < 20, "there is a limit");
+    };
+    assert!(opened >= 5);
+    assert!(retry_after_s(&refused) >= 1);
+    // Strangers are another budget: that of their address.
+    Visitor::arrive(&server).await;
+}
+
+#[tokio::test]
+async fn bytes_on_a_socket_are_limited_as_frames_are() {
+    let server = TestServer::start_with(|config| {
+        config.limits.enabled = true;
+        config.limits.frame_bytes_per_second = 1_000;
+        config.limits.frame_bytes_burst = 131_072;
+        config.limits.flood_warnings = 2;
+    })
+    .await;
+    let mut socket = Visitor::arrive(&server).await.online().await;
+    // Few frames, each of them harmless.
+    let frame = json!({"type": "typing", "padding": "x".repeat(60_000)});
+    for _ in 0..8 {
+        socket.send(frame.clone()).await;
+    }
+    assert_eq!(socket.closed().await, Some(4013));
+    assert!(socket.count_unread("error") >= 1, "there was a warning");
+}

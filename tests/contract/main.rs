@@ -7,6 +7,7 @@ mod common;
 mod admin_rooms;
 mod agent_rest;
 mod agent_socket;
+mod audit;
 mod close_codes;
 mod drain;
 mod edges;

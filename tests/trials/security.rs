@@ -68,6 +68,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
         "S8",
         "every call and frame authorised",
         &[
+            "lib http::access::tests::every_documented_call_is_in_the_table_and_asks_for_what_it_says",
             "contract matrix::over_rest",
             "contract matrix::hellos",
             "contract matrix::a_visitors_socket_speaks_for_its_own_room_whatever_a_frame_says",
@@ -97,6 +98,9 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
             "contract limits::posts_have_a_burst_of_20_a_sender_over_rest",
             "contract limits::rooms_are_limited_by_address",
             "contract limits::hellos_are_limited_by_address",
+            "contract limits::calls_are_limited_by_visitor_and_by_agent_reading_included",
+            "contract limits::a_visitor_cannot_open_rooms_without_end_wherever_it_calls_from",
+            "contract limits::bytes_on_a_socket_are_limited_as_frames_are",
             "contract close_codes::code_4504_for_a_socket_too_many",
         ],
     ),
@@ -125,7 +129,10 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
     (
         "S18",
         "an audit row for each sign-in, setup, role and block",
-        &["lib persistence::agents::tests::every_change_is_in_the_audit"],
+        &[
+            "lib persistence::agents::tests::every_change_is_in_the_audit",
+            "contract audit::each_deed_has_one_row_that_names_who_did_it",
+        ],
     ),
     (
         "S20",

@@ -3,12 +3,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::chat::limits::{self, check_line};
-use crate::chat::{Authority, Counts, DetailsPatch, RoomId, RoomRecord, Sender, Status, Summary};
+use crate::chat::{
+    Agent, Authority, Counts, DetailsPatch, RoomId, RoomRecord, Sender, Status, Summary,
+};
 use crate::http::AppState;
 use crate::http::auth::AgentAuth;
 use crate::http::extract::{Json, JsonBody, PathId, Query, Violations, present};
 use crate::http::problem::Problem;
-use crate::persistence::{RoomOp, RoomOrder, RoomQuery, SearchQuery};
+use crate::persistence::{Actor, RoomOp, RoomOrder, RoomQuery, SearchQuery};
 
 /// Characters of a search at most; nobody types more, and each word costs.
 const SEARCH_CHARS: usize = 500;
@@ -178,7 +180,7 @@ pub(crate) async fn patch(
 ) -> Result<Json<SummaryAnswer>, Problem> {
     let mut record = known_room(&state, room_id).await?;
     // Everything is checked before anything is written.
-    for op in request.into_ops(session.agent.display_name)? {
+    for op in request.into_ops(session.agent)? {
         record = RoomRecord::clone(&state.rooms.write(room_id, op).await?.record);
     }
     Ok(Json(SummaryAnswer {
@@ -187,7 +189,7 @@ pub(crate) async fn patch(
 }
 
 impl RoomChange {
-    fn into_ops(self, display_name: String) -> Result<Vec<RoomOp>, Problem> {
+    fn into_ops(self, agent: Agent) -> Result<Vec<RoomOp>, Problem> {
         let mut violations = Violations::default();
         let mut line = |field, wish: Option<Option<String>>, max_chars| {
             wish.map(|value| violations.take(check_line(field, value.as_deref(), max_chars)))
@@ -207,10 +209,15 @@ impl RoomChange {
             ));
         }
         let details = (!details.is_empty()).then_some(RoomOp::SetDetails(details));
-        let blocked = self.blocked.map(RoomOp::SetBlocked);
+        let blocked = self.blocked.map(|blocked| RoomOp::SetBlocked {
+            blocked,
+            by: Actor::Agent(agent.id),
+        });
         let status = self.status.map(|status| RoomOp::SetStatus {
             status,
-            by: Sender::Admin { display_name },
+            by: Sender::Admin {
+                display_name: agent.display_name,
+            },
         });
         Ok([details, blocked, status].into_iter().flatten().collect())
     }

@@ -17,11 +17,46 @@ const WARNINGS_KEPT: Duration = Duration::from_secs(10);
 /// How one socket behaves: frames that nobody understands, and too many of them.
 pub(super) struct Manners {
     bad_frames: VecDeque<Instant>,
-    /// `None` when limits are switched off.
-    frames: Option<DefaultDirectRateLimiter>,
+    /// How many frames, and of how many bytes; `None` when limits are switched off.
+    budgets: Option<Box<Budgets>>,
     warnings: u32,
     warnings_max: u32,
     warned_at: Option<Instant>,
+}
+
+struct Budgets {
+    frames: DefaultDirectRateLimiter,
+    bytes: DefaultDirectRateLimiter,
+}
+
+impl Budgets {
+    fn new(limits: &LimitsConfig) -> Option<Self> {
+        let budget = |per_second, burst| {
+            let quota = Quota::per_second(NonZeroU32::new(per_second)?);
+            Some(RateLimiter::direct(
+                quota.allow_burst(NonZeroU32::new(burst)?),
+            ))
+        };
+        Some(Self {
+            frames: budget(limits.frames_per_second, limits.frames_burst)?,
+            bytes: budget(limits.frame_bytes_per_second, limits.frame_bytes_burst)?,
+        })
+    }
+
+    /// How long to wait before a frame like this is welcome; none when it is.
+    fn wait(&self, bytes: usize) -> Option<Duration> {
+        let now = DefaultClock::default().now();
+        if let Err(refused) = self.frames.check() {
+            return Some(refused.wait_time_from(now));
+        }
+        let bytes = NonZeroU32::new(u32::try_from(bytes).unwrap_or(u32::MAX))?;
+        match self.bytes.check_n(bytes) {
+            Ok(Ok(())) => None,
+            Ok(Err(refused)) => Some(refused.wait_time_from(now)),
+            // Larger than the whole budget; the settings do not allow that.
+            Err(_) => Some(Duration::from_secs(1)),
+        }
+    }
 }
 
 /// What to do about a frame over the limit.
@@ -34,13 +69,13 @@ pub(super) enum TooMany {
 
 impl Manners {
     pub(super) fn new(limits: &LimitsConfig) -> Self {
-        let quota = NonZeroU32::new(limits.frames_per_second)
-            .zip(NonZeroU32::new(limits.frames_burst))
-            .filter(|_| limits.enabled)
-            .map(|(per_second, burst)| Quota::per_second(per_second).allow_burst(burst));
         Self {
             bad_frames: VecDeque::new(),
-            frames: quota.map(RateLimiter::direct),
+            budgets: limits
+                .enabled
+                .then(|| Budgets::new(limits))
+                .flatten()
+                .map(Box::new),
             warnings: 0,
             warnings_max: limits.flood_warnings,
             warned_at: None,
@@ -58,9 +93,13 @@ impl Manners {
         self.bad_frames.len() >= BAD_FRAMES_MAX
     }
 
-    /// Counts a frame against the limit.
-    pub(super) fn frame(&mut self, now: Instant) -> Result<(), TooMany> {
-        let Some(Err(refused)) = self.frames.as_ref().map(RateLimiter::check) else {
+    /// Counts a frame of so many bytes against the limits.
+    pub(super) fn frame(&mut self, now: Instant, bytes: usize) -> Result<(), TooMany> {
+        let Some(wait) = self
+            .budgets
+            .as_ref()
+            .and_then(|budgets| budgets.wait(bytes))
+        else {
             return Ok(());
         };
         if self
@@ -74,7 +113,6 @@ impl Manners {
         if self.warnings > self.warnings_max {
             return Err(TooMany::Flood);
         }
-        let wait = refused.wait_time_from(DefaultClock::default().now());
         Err(TooMany::Warn {
             retry_after_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1),
         })
@@ -111,7 +149,7 @@ mod tests {
         };
         let mut manners = Manners::new(&limits);
         let now = Instant::now();
-        let verdicts: Vec<_> = (0..9).map(|_| manners.frame(now)).collect();
+        let verdicts: Vec<_> = (0..9).map(|_| manners.frame(now, 100)).collect();
         assert!(verdicts[..5].iter().all(Result::is_ok));
         assert!(
             verdicts[5..8]
@@ -119,10 +157,17 @@ mod tests {
                 .all(|verdict| matches!(verdict, Err(TooMany::Warn { .. })))
         );
         assert!(matches!(verdicts[8], Err(TooMany::Flood)));
+        let mut large = Manners::new(&LimitsConfig {
+            frame_bytes_per_second: 1,
+            frame_bytes_burst: 300_000,
+            ..limits.clone()
+        });
+        let verdicts: Vec<_> = (0..4).map(|_| large.frame(now, 100_000).is_ok()).collect();
+        assert_eq!(verdicts, [true, true, true, false], "bytes count as well");
         let mut lifted = Manners::new(&LimitsConfig {
             enabled: false,
             ..limits
         });
-        assert!((0..100).all(|_| lifted.frame(now).is_ok()));
+        assert!((0..100).all(|_| lifted.frame(now, 100_000).is_ok()));
     }
 }

@@ -60,6 +60,9 @@ pub(crate) async fn open(
 ) -> Result<(StatusCode, Json<OpenAnswer>), Problem> {
     state.limits.check_room(ip)?;
     let caller = Caller::find(&state, &headers, body.identity.as_deref())?;
+    if let Some(token) = caller.token {
+        state.limits.check_room_by_visitor(token)?;
+    }
     let typed = typed_details(&body)?;
 
     let fresh_token = new_token(TokenKind::Visitor);

@@ -34,7 +34,7 @@ impl Session {
         self.liveness.alive();
         match incoming {
             Incoming::Text(text) => self.text(&text).await,
-            Incoming::Alive => match self.manners.frame(Instant::now()) {
+            Incoming::Alive => match self.manners.frame(Instant::now(), 0) {
                 Err(TooMany::Flood) => Err(CloseCode::Flood.into()),
                 _ => Ok(()),
             },
@@ -50,7 +50,7 @@ impl Session {
             }
             Who::Agent { .. } => decode_agent_frame(text).map(agent_verb),
         };
-        if let Err(too_many) = self.manners.frame(Instant::now()) {
+        if let Err(too_many) = self.manners.frame(Instant::now(), text.len()) {
             let about = decoded.as_ref().ok().and_then(Option::as_ref);
             return self.too_many(
                 too_many,
