@@ -67,8 +67,10 @@ impl Canary {
     /// What does not work and what to do, in words for an operator.
     pub(crate) async fn check(&self) -> Result<(), String> {
         let mut last = self.last.lock().await;
+        // Damage is known at once, whatever a try a moment ago has said.
         if let Some((at, outcome)) = &*last
             && at.elapsed() < FRESH
+            && (outcome.is_err() || self.store.damage().is_none())
         {
             return outcome.clone();
         }

@@ -116,7 +116,10 @@ pub enum HashError {
     /// Too many wait already.
     #[error("too many sign-ins wait for their turn; try again")]
     Busy,
-    /// A bug, or a hash in the database that is none.
+    /// A hash in the database that is none.
+    #[error("the stored password is damaged; set it anew with: shoptalk agent passwd NAME")]
+    Damaged,
+    /// No random bytes, or a bug.
     #[error("cannot hash a password: {0}")]
     Failed(String),
 }
@@ -146,8 +149,7 @@ pub fn hash_password(password: &str) -> Result<String, HashError> {
 ///
 /// When `hash` is no PHC string.
 pub fn verify_password(password: &str, hash: Option<&str>) -> Result<bool, HashError> {
-    let parsed = PasswordHash::new(hash.unwrap_or(DUMMY_HASH))
-        .map_err(|error| HashError::Failed(error.to_string()))?;
+    let parsed = PasswordHash::new(hash.unwrap_or(DUMMY_HASH)).map_err(|_| HashError::Damaged)?;
     let matches = argon2()
         .verify_password(password.as_bytes(), &parsed)
         .is_ok();

@@ -282,6 +282,10 @@ impl From<HashError> for Problem {
                 retry_after_ms: Some(1_000),
                 ..Self::new(ErrorCode::Busy, error.to_string())
             },
+            HashError::Damaged => {
+                tracing::error!(%error, "a password could not be compared");
+                Self::new(ErrorCode::StorageUnavailable, error.to_string())
+            }
             HashError::Failed(_) => {
                 tracing::error!(%error, "a password could not be hashed or compared");
                 Self::new(

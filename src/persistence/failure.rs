@@ -44,6 +44,12 @@ impl From<Trouble> for WriteError {
 
 /// Tells a failing disk from a damaged file from a bug of ours.
 pub(super) fn classify(error: &rusqlite::Error) -> StoreError {
+    if is_unreadable(error) {
+        return StoreError::Corrupt(format!(
+            "it holds what was never written ({}); stop the server and restore a backup",
+            in_a_line(error)
+        ));
+    }
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full,
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
@@ -58,27 +64,36 @@ pub(super) fn classify(error: &rusqlite::Error) -> StoreError {
             | ErrorCode::OutOfMemory
             | ErrorCode::FileLockingProtocolFailed,
         ) => StoreError::Unavailable(format!("the disk fails: {error}")),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            StoreError::Corrupt(format!("{error}; stop the server and restore a backup"))
-        }
-        Some(_) => StoreError::Internal(error.to_string()),
-        None if is_unreadable(error) => StoreError::Corrupt(format!(
-            "it holds what was never written ({error}); stop the server and restore a backup"
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt(format!(
+            "{}; stop the server and restore a backup",
+            in_a_line(error)
         )),
-        None => StoreError::Internal(error.to_string()),
+        _ => StoreError::Internal(error.to_string()),
     }
 }
 
-/// Whether a row holds what this program never writes, though SQLite could read it: somebody
-/// else wrote it, or the disk has rotted inside a value.
+/// What SQLite says, without the statement that it may quote at length.
+fn in_a_line(error: &rusqlite::Error) -> String {
+    let said = error.to_string();
+    said.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Whether the file holds what this program never writes, though SQLite could read it: somebody
+/// else wrote it, or the disk has rotted inside a value or a name of the schema.
 fn is_unreadable(error: &rusqlite::Error) -> bool {
-    matches!(
-        error,
+    match error {
         rusqlite::Error::FromSqlConversionFailure(..)
-            | rusqlite::Error::IntegralValueOutOfRange(..)
-            | rusqlite::Error::InvalidColumnType(..)
-            | rusqlite::Error::Utf8Error(..)
-    )
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::Utf8Error(..)
+        // Every statement fits the schema that the migrations make, so it is another one.
+        | rusqlite::Error::SqlInputError { .. } => true,
+        // The text index says so itself, and not by a code of its own.
+        rusqlite::Error::SqliteFailure(_, Some(said)) => {
+            said.starts_with("invalid fts5 file format") || said.starts_with("no such fts5 table")
+        }
+        _ => false,
+    }
 }
 
 /// Whether the connection itself is to be trusted no more.
