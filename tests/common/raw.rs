@@ -13,6 +13,8 @@ pub struct RawSocket {
 impl RawSocket {
     pub async fn connect(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).await.expect("the server listens");
+        // Pieces are to arrive as pieces.
+        stream.set_nodelay(true).expect("a socket");
         Self { stream }
     }
 
@@ -66,6 +68,16 @@ impl RawSocket {
         frame.extend([0; 4]);
         frame.extend(payload);
         self.send(&frame).await;
+    }
+
+    /// The next so many bytes; nothing when the server ends the connection before.
+    pub async fn read_exact<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        let read = tokio::time::timeout(DEADLINE, self.stream.read_exact(&mut bytes));
+        read.await
+            .expect("the server says something or ends the connection")
+            .ok()?;
+        Some(bytes)
     }
 
     /// Reads until the server ends the connection, and fails when it never does.

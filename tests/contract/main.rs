@@ -21,6 +21,7 @@ mod origins;
 mod presence;
 mod promises;
 mod races;
+mod rfc6455;
 mod storage;
 mod visitor_identity;
 mod visitor_rest;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCloseCode;
@@ -143,9 +143,18 @@ impl Wire {
         .await;
     }
 
-    /// Answers the peer's own close frame.
+    /// Answers the peer's own close frame and ends the connection, as the server should. What
+    /// the peer has sent after its close is read away, so that it cannot reset the answer.
     pub(super) async fn finish(mut self) {
-        let _ = tokio::time::timeout(CLOSE_READ, self.stream.close(None)).await;
+        let _ = tokio::time::timeout(CLOSE_READ, async {
+            // The answer was made when the close was read; the error says that it is out.
+            let _ = self.stream.flush().await;
+            let stream = self.stream.get_mut();
+            if stream.shutdown().await.is_ok() {
+                discard(stream).await;
+            }
+        })
+        .await;
     }
 }
 
