@@ -2,7 +2,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check deny types bench curves figures screenshots proof trials
+.PHONY: help run test check fuzz deny types bench curves figures screenshots proof trials
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ check: ## formatting and lint only
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	cd web && npm run check
+
+fuzz: ## fuzzes a running server by its own OpenAPI document, with schemathesis
+	$(CARGO) build
+	scripts/schemathesis.sh
 
 deny: ## licences, sources and duplicates of the dependencies; needs cargo-deny
 	$(CARGO) deny check licenses bans sources
