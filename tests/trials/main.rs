@@ -12,14 +12,18 @@ mod disks;
 mod faults;
 mod history;
 mod input;
+mod lines;
 mod panics;
 mod people;
 mod power;
 mod process;
 mod proxy;
 mod report;
+mod resume;
 mod security;
-mod sockets;
+mod shop;
+mod slow_readers;
+mod storms;
 mod upgrades;
 mod years;
 
@@ -82,25 +86,25 @@ macro_rules! trials {
 const TRIALS: &[(&str, &str, Run)] = trials![
     // The longest waits come first, so that the others run beside them.
     "P15" "a poisoned room" => panics::poisoned,
-    "P10" "a dead peer" => sockets::dead_peer,
-    "P10" "a half-open peer" => sockets::half_open_peer,
+    "P10" "a dead peer" => lines::dead_peer,
+    "P10" "a half-open peer" => lines::half_open_peer,
     "P1" "acked is on disk: kill -9" => crashes::kill_nine,
     "P2" "one gapless order, retries safe" => crashes::retries_and_cuts,
     "P3" "power loss" => power::full,
     "P3" "power loss, control: NORMAL loses" => power::control,
-    "P4" "resume of rooms is exact" => sockets::exact_resume,
-    "P4" "resume of the lobby is exact" => sockets::exact_lobby,
+    "P4" "resume of rooms is exact" => resume::exact_resume,
+    "P4" "resume of the lobby is exact" => resume::exact_lobby,
     "P5" "a full disk" => disks::full_disk,
     "P6" "I/O errors" => disks::io_errors,
     "P6" "I/O errors, control" => disks::half_written,
     "P7" "flipped bits" => disks::flipped_bits,
-    "P8" "slow readers" => sockets::slow_readers,
-    "P8" "others beside slow readers" => sockets::beside_slow_readers,
-    "P9" "storms" => sockets::storms,
+    "P8" "slow readers" => slow_readers::slow_readers,
+    "P8" "others beside slow readers" => slow_readers::beside_slow_readers,
+    "P9" "storms" => storms::storms,
     "P11" "clocks that jump" => clocks::jumps,
     "P12" "frames in the decoders" => input::decoders,
     "P12" "frames on sockets" => input::sockets,
-    "P13" "graceful restarts" => sockets::graceful_restarts,
+    "P13" "graceful restarts" => lines::graceful_restarts,
     "P14" "panics in rooms" => panics::in_rooms,
     "P14" "panics in the lobby" => panics::in_the_lobby,
     "P17" "killed first starts" => upgrades::first_starts,

@@ -1,0 +1,134 @@
+//! P10 and P13: lines that die, and servers that go.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::history::{View, judge};
+use crate::people::{self, AtWork, Habits};
+use crate::process::Setup;
+use crate::proxy::{self, Proxy};
+use crate::report::{Form, Line};
+use crate::shop::{Room, sign_in, sockets_open};
+
+/// A line that goes dead without a word.
+pub(crate) async fn dead_peer(form: Form, line: Line) -> Result<()> {
+    dead_line(form, line, proxy::Line::Silent, "cut in silence").await
+}
+
+/// A line on which the server is heard, but hears nothing.
+pub(crate) async fn half_open_peer(form: Form, line: Line) -> Result<()> {
+    dead_line(form, line, proxy::Line::Deaf, "half open").await
+}
+
+async fn dead_line(form: Form, line: Line, fault: proxy::Line, name: &str) -> Result<()> {
+    let mut setup = Setup::new();
+    if !form.long {
+        setup = setup.with("SHOPTALK_SOCKET__PING_INTERVAL_MS", "2000");
+    }
+    let mut server = setup.serve().await?;
+    setup.add_agent().await?;
+    let token = sign_in(&server).await?;
+    let rest = server.rest();
+    let proxy = Proxy::before(server.addr).await?;
+    let room = Room::open(&rest).await?;
+    room.post(&rest, "is anybody there?").await?;
+    let mut view = View::default();
+    let mut customer = people::Line::open(proxy.addr, room.id, &room.token, &mut view)
+        .await?
+        .context("no server")?;
+    let agent = rest.bearer(&token);
+    let path = format!("/api/admin/rooms/{}/", room.id);
+    let online = || async {
+        let summary = agent.get(&path).await.is(200);
+        Ok::<_, anyhow::Error>(summary["summary"]["customer_online"] == true)
+    };
+    ensure!(online().await?, "the customer is not there");
+    let here = sockets_open(&rest).await?;
+    let started = Instant::now();
+    proxy.set(fault);
+    // A half-open client still hears; it does what it can.
+    let listening =
+        tokio::spawn(async move { while let Ok(Some(_)) = customer.next(&mut view).await {} });
+    let gone = Duration::from_secs(45);
+    while sockets_open(&rest).await? >= here {
+        ensure!(started.elapsed() < gone, "{name}: still there");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let noticed = started.elapsed();
+    while online().await? {
+        ensure!(
+            started.elapsed() < gone + Duration::from_secs(15),
+            "{name}: still shown as online"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    listening.abort();
+    line.figure(
+        &format!("a line {name}"),
+        format!(
+            "noticed after {:.0} s, presence corrected after {:.0} s",
+            noticed.as_secs_f64(),
+            started.elapsed().as_secs_f64()
+        ),
+        "gone ≤ 45 s, presence 10 s later",
+        true,
+    )?;
+    server.kill().await?;
+    setup.said()?;
+    Ok(())
+}
+
+/// SIGTERM under load, through lines that are slow and cut.
+pub(crate) async fn graceful_restarts(form: Form, line: Line) -> Result<()> {
+    let restarts = form.pick(3, 30);
+    let mut setup = Setup::new();
+    let mut server = setup.serve().await?;
+    let proxy = Proxy::before(server.addr).await?;
+    let mut people = AtWork::begin(server.addr, 8, Habits::PLAIN, form.seed).await?;
+    let mut slowest = Duration::ZERO;
+    let mut told = 0;
+    for at in 0..restarts {
+        people.acked(people.acks() + 200).await?;
+        proxy.set(if at % 2 == 0 {
+            proxy::Line::Slow(Duration::from_millis(5))
+        } else {
+            proxy::Line::Cut
+        });
+        let room = Room::open(&server.rest()).await?;
+        let mut view = View::default();
+        let mut witness = people::Line::open(proxy.addr, room.id, &room.token, &mut view)
+            .await?
+            .context("no server")?;
+        let witness = tokio::spawn(async move {
+            while let Ok(Some(frame)) = witness.next(&mut view).await {
+                if frame["type"] == "going_away" {
+                    return true;
+                }
+            }
+            false
+        });
+        let started = Instant::now();
+        let status = server.terminate(Duration::from_secs(10)).await;
+        let status = status.context("it does not end within 10 s")?;
+        ensure!(status.success(), "it ended with {status}");
+        slowest = slowest.max(started.elapsed());
+        told += usize::from(witness.await?);
+        server = setup.serve().await?;
+        people.moved(server.addr);
+    }
+    people.acked(people.acks() + 50).await?;
+    let histories = people.finish().await?;
+    server.kill().await?;
+    let verdict = judge(&setup.database(), &histories, None)?;
+    setup.said()?;
+    line.figure(
+        &format!("{restarts} × SIGTERM under load"),
+        format!(
+            "exit 0 in {:.1} s at most, {told} of {restarts} watched sockets told; {verdict}",
+            slowest.as_secs_f64()
+        ),
+        "exit ≤ 10 s, sockets told, 0 acked lost",
+        verdict.faults() == 0 && verdict.unknown == 0 && told == restarts,
+    )
+}

@@ -1,0 +1,226 @@
+//! P4: whoever comes back sees exactly what was missed, in rooms and in the lobby.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use futures_util::{SinkExt, StreamExt};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use uuid::Uuid;
+
+use crate::common::{Value, json};
+use crate::history::{View, judge, read_room};
+use crate::people::{self, AtWork, Habits};
+use crate::process::Setup;
+use crate::report::{Form, Line};
+use crate::shop::sign_in;
+
+/// Connections to one busy room that begin anywhere and end anywhere: each sees exactly its
+/// part of the log.
+pub(crate) async fn exact_resume(form: Form, line: Line) -> Result<()> {
+    let leaves = form.pick(600, 10_000);
+    let mut random = StdRng::seed_from_u64(form.seed);
+    let mut setup = Setup::new();
+    let mut server = setup.serve().await?;
+    let mut people = AtWork::begin(server.addr, 2, Habits::PLAIN, form.seed).await?;
+    people.acked(form.pick(400, 4_000)).await?;
+    let rooms = people.rooms();
+    let mut views: HashMap<Uuid, Vec<View>> = HashMap::new();
+    let (mut at_once, mut days) = (0, 0);
+    for at in 0..leaves {
+        if at == leaves / 2 {
+            // For some the server was new when they came back.
+            server.kill().await?;
+            server = setup.serve().await?;
+            people.moved(server.addr);
+        }
+        let (room_id, token) = &rooms[random.random_range(0..rooms.len())];
+        let head = people.head(*room_id);
+        // Away for no time at all, for a while, or for very long.
+        let after = match random.random_range(0..40) {
+            0..13 => head,
+            13..26 => head.saturating_sub(random.random_range(0..300)),
+            26..39 => head.saturating_sub(random.random_range(0..3_000)),
+            _ => head.saturating_sub(20_000),
+        };
+        at_once += usize::from(after == head);
+        days += usize::from(head - after > 3_000 || after == 0);
+        let mut view = View {
+            after,
+            ..View::default()
+        };
+        let mut live = people::Line::open(server.addr, *room_id, token, &mut view)
+            .await?
+            .context("no server")?;
+        while live.more {
+            live.next(&mut view).await?.context("cut")?;
+        }
+        ensure!(
+            view.last() >= head,
+            "resumed after {after} up to {} though {head} was acked",
+            view.last()
+        );
+        // The seam between what was read and what came live.
+        for _ in 0..random.random_range(0..4) {
+            live.next(&mut view).await?.context("cut")?;
+        }
+        views.entry(*room_id).or_default().push(view);
+    }
+    let mut histories = people.finish().await?;
+    server.kill().await?;
+    for history in &mut histories {
+        let stored = read_room(&setup.database(), history.room_id)?;
+        for view in views.remove(&history.room_id).unwrap_or_default() {
+            let last = view.last();
+            let due = stored
+                .iter()
+                .filter(|(seq, _)| *seq > view.after && *seq <= last);
+            ensure!(
+                view.seen.iter().eq(due),
+                "a view after {} is not the log",
+                view.after
+            );
+        }
+    }
+    let verdict = judge(&setup.database(), &histories, None)?;
+    setup.said()?;
+    line.figure(
+        &format!("{leaves} disconnects and resumes of rooms"),
+        format!("{leaves} views equal the database; {at_once} away for no time, {days} for very long; {verdict}"),
+        "every view equals the database",
+        verdict.faults() == 0,
+    )
+}
+
+/// A console that leaves and comes back with its cursor knows the state of every room.
+pub(crate) async fn exact_lobby(form: Form, line: Line) -> Result<()> {
+    let leaves = form.pick(40, 1_000);
+    let mut random = StdRng::seed_from_u64(form.seed);
+    let mut setup = Setup::new();
+    let mut server = setup.serve().await?;
+    setup.add_agent().await?;
+    let token = sign_in(&server).await?;
+    let mut people =
+        AtWork::begin(server.addr, form.pick(12, 60), Habits::PLAIN, form.seed).await?;
+    let mut known = Lobby::default();
+    for _ in 0..leaves {
+        let goal = people.acks() + random.random_range(1..40);
+        people.acked(goal).await?;
+        let frames = random.random_range(1..30);
+        known.visit(server.addr, &token, frames).await?;
+    }
+    let histories = people.finish().await?;
+    known.visit(server.addr, &token, 0).await?;
+    let rest = server.rest().bearer(&token);
+    let list = rest.get("/api/admin/rooms/?limit=200").await.is(200);
+    let stored = list["results"].as_array().context("rooms")?;
+    ensure!(
+        stored.len() == histories.len() && known.rooms.len() == stored.len(),
+        "{} rooms known, {} stored",
+        known.rooms.len(),
+        stored.len()
+    );
+    for room in stored {
+        let id = room["id"].as_str().context("an id")?;
+        let summary = known.rooms.get(id).context("a room the console missed")?;
+        for field in [
+            "version",
+            "last_seq",
+            "unread_count",
+            "status",
+            "last_message",
+        ] {
+            ensure!(
+                summary[field] == room[field],
+                "{field}: {} known, {} stored",
+                summary[field],
+                room[field]
+            );
+        }
+    }
+    server.kill().await?;
+    setup.said()?;
+    line.figure(
+        &format!("{leaves} disconnects and resumes of the lobby"),
+        format!("{} rooms, each known as it is stored", stored.len()),
+        "the list equals the database",
+        known.resumes as usize >= leaves,
+    )
+}
+
+/// What a console keeps between its connections.
+#[derive(Default)]
+struct Lobby {
+    epoch: Option<Value>,
+    cursor: Option<Value>,
+    rooms: HashMap<String, Value>,
+    resumes: u64,
+}
+
+impl Lobby {
+    /// Connects, takes what was missed and some more frames, and leaves.
+    async fn visit(&mut self, addr: SocketAddr, token: &str, frames: usize) -> Result<()> {
+        let url = format!("ws://{addr}/ws/admin/chat/");
+        let (mut socket, _) = tokio_tungstenite::connect_async(url).await?;
+        let mut hello = json!({"type": "hello", "token": token});
+        if let (Some(epoch), Some(cursor)) = (&self.epoch, &self.cursor) {
+            hello["epoch"] = epoch.clone();
+            hello["cursor"] = cursor.clone();
+        }
+        socket.send(Message::text(hello.to_string())).await?;
+        let mut left = frames;
+        let mut more = true;
+        while more || left > 0 {
+            let next = timeout(Duration::from_secs(60), socket.next()).await?;
+            let Some(Ok(Message::Text(text))) = next else {
+                bail!("the console was cut: {next:?}");
+            };
+            let frame: Value = serde_json::from_str(&text)?;
+            match frame["type"].as_str() {
+                Some("welcome") => {
+                    ensure!(
+                        frame["recovered"] == self.cursor.is_some(),
+                        "recovered: {}",
+                        frame["recovered"]
+                    );
+                    self.resumes += u64::from(self.cursor.is_some());
+                    self.epoch = Some(frame["epoch"].clone());
+                    self.take(&frame["summaries"], &frame["cursor"])?;
+                    more = frame["more"] == true;
+                    // With the cursor from before the first message of a room, the list is
+                    // empty, and still a beginning.
+                    self.resumes += u64::from(self.resumes == 0);
+                }
+                Some("summaries") => {
+                    self.take(&frame["summaries"], &frame["cursor"])?;
+                    more = frame["more"] == true;
+                }
+                Some("summary") => {
+                    self.take(&json!([frame["summary"]]), &frame["cursor"])?;
+                    left = left.saturating_sub(1);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, summaries: &Value, cursor: &Value) -> Result<()> {
+        for summary in summaries.as_array().context("summaries")? {
+            let id = summary["id"].as_str().context("an id")?.to_owned();
+            let known = self
+                .rooms
+                .get(&id)
+                .map_or(0, |known| known["version"].as_u64().unwrap_or(u64::MAX));
+            if summary["version"].as_u64().context("a version")? >= known {
+                self.rooms.insert(id, summary.clone());
+            }
+        }
+        self.cursor = Some(cursor.clone());
+        Ok(())
+    }
+}
