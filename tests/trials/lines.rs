@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::history::{View, judge};
-use crate::people::{self, AtWork, Habits};
+use crate::live_line::LiveLine;
+use crate::people::{AtWork, Habits};
 use crate::process::Setup;
 use crate::proxy::{self, Proxy};
 use crate::report::{Form, Line};
@@ -34,7 +35,7 @@ async fn dead_line(form: Form, line: Line, fault: proxy::Line, name: &str) -> Re
     let room = Room::open(&rest).await?;
     room.post(&rest, "is anybody there?").await?;
     let mut view = View::default();
-    let mut customer = people::Line::open(proxy.addr, room.id, &room.token, &mut view)
+    let mut customer = LiveLine::open(proxy.addr, room.id, &room.token, &mut view)
         .await?
         .context("no server")?;
     let agent = rest.bearer(&token);
@@ -97,7 +98,7 @@ pub(crate) async fn graceful_restarts(form: Form, line: Line) -> Result<()> {
         });
         let room = Room::open(&server.rest()).await?;
         let mut view = View::default();
-        let mut witness = people::Line::open(proxy.addr, room.id, &room.token, &mut view)
+        let mut witness = LiveLine::open(proxy.addr, room.id, &room.token, &mut view)
             .await?
             .context("no server")?;
         let witness = tokio::spawn(async move {

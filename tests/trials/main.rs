@@ -8,11 +8,13 @@ mod common;
 
 mod clocks;
 mod crashes;
+mod customer;
 mod disks;
 mod faults;
 mod history;
 mod input;
 mod lines;
+mod live_line;
 mod panics;
 mod people;
 mod power;

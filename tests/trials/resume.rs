@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use crate::common::{Value, json};
 use crate::history::{View, judge, read_room};
-use crate::people::{self, AtWork, Habits};
+use crate::live_line::LiveLine;
+use crate::people::{AtWork, Habits};
 use crate::process::Setup;
 use crate::report::{Form, Line};
 use crate::shop::sign_in;
@@ -53,7 +54,7 @@ pub(crate) async fn exact_resume(form: Form, line: Line) -> Result<()> {
             after,
             ..View::default()
         };
-        let mut live = people::Line::open(server.addr, *room_id, token, &mut view)
+        let mut live = LiveLine::open(server.addr, *room_id, token, &mut view)
             .await?
             .context("no server")?;
         while live.more {

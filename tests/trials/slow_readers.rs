@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::common::json;
 use crate::history::View;
-use crate::people;
+use crate::live_line::LiveLine;
 use crate::process::Setup;
 use crate::report::{Form, Line};
 use crate::shop::{Room, overflows, sockets_open};
@@ -24,7 +24,7 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
     let rest = server.rest();
     let room = Room::open(&rest).await?;
     let mut view = View::default();
-    let mut watcher = people::Line::open(server.addr, room.id, &room.token, &mut view)
+    let mut watcher = LiveLine::open(server.addr, room.id, &room.token, &mut view)
         .await?
         .context("no server")?;
     let mut sockets = Vec::new();

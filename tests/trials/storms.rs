@@ -7,7 +7,7 @@ use anyhow::Result;
 use tokio::task::JoinSet;
 
 use crate::history::View;
-use crate::people;
+use crate::live_line::LiveLine;
 use crate::process::Setup;
 use crate::report::{Form, Line};
 use crate::shop::Room;
@@ -82,15 +82,13 @@ pub(crate) async fn storms(form: Form, line: Line) -> Result<()> {
 async fn all_connect(
     addr: SocketAddr,
     rooms: Vec<(Room, View)>,
-) -> Result<(Vec<(Room, View)>, Vec<people::Line>, usize)> {
+) -> Result<(Vec<(Room, View)>, Vec<LiveLine>, usize)> {
     let mut connecting = JoinSet::new();
     for (room, mut view) in rooms {
         connecting.spawn(async move {
             let mut refused = 0;
             let line = loop {
-                if let Some(line) =
-                    people::Line::open(addr, room.id, &room.token, &mut view).await?
-                {
+                if let Some(line) = LiveLine::open(addr, room.id, &room.token, &mut view).await? {
                     break line;
                 }
                 refused += 1;
