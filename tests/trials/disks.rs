@@ -1,4 +1,4 @@
-//! P5, P6 and P7: disks that are full, fail, or have rotted.
+//! P5 and P6: disks that are full or fail.
 
 use std::time::Duration;
 
@@ -7,61 +7,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::timeout;
 
-use crate::common::{PASSWORD, Rest, Value, json, new_id};
 use crate::faults::{EIO, ENOSPC, Faults, Order, SYNCS, TRUNCATES, WRITES};
 use crate::history::judge;
 use crate::people::{AtWork, Habits};
 use crate::process::{Process, Setup};
 use crate::report::{Form, Line};
-
-/// A room with messages in it, and whose it is.
-struct Scene {
-    agent: Rest,
-    visitor: Rest,
-    room_id: String,
-}
-
-impl Scene {
-    async fn set(setup: &mut Setup, server: &Process, messages: usize) -> Result<Self> {
-        setup.add_agent().await?;
-        let signed_in = sign_in(server).await;
-        ensure!(signed_in.status == 200, "{}", signed_in.text);
-        let agent = server
-            .rest()
-            .bearer(signed_in.json()["token"].as_str().context("a token")?);
-        let opened = server
-            .rest()
-            .post("/api/chat/rooms/", json!({"customer_name": "Ann"}))
-            .await
-            .is(201);
-        let scene = Self {
-            agent,
-            visitor: server
-                .rest()
-                .bearer(opened["token"].as_str().context("a token")?),
-            room_id: opened["room"]["id"].as_str().context("an id")?.to_owned(),
-        };
-        for _ in 0..messages {
-            let posted = scene.post().await?;
-            ensure!(posted.status == 201, "{}", posted.text);
-        }
-        Ok(scene)
-    }
-
-    fn messages(&self) -> String {
-        format!("/api/chat/rooms/{}/messages/", self.room_id)
-    }
-
-    async fn post(&self) -> Result<crate::common::Answer> {
-        let body = json!({"id": new_id(), "content": "Where is my blue kettle?"});
-        Ok(self.visitor.post(&self.messages(), body).await)
-    }
-}
-
-async fn sign_in(server: &Process) -> crate::common::Answer {
-    let body = json!({"username": "ada", "password": PASSWORD});
-    server.rest().post("/api/admin/login/", body).await
-}
+use crate::scene::{Scene, sign_in};
 
 /// Until something holds; the deadline is the promise's.
 async fn within<F: Future<Output = Result<bool>>>(
@@ -152,38 +103,6 @@ pub(crate) async fn full_disk(form: Form, line: Line) -> Result<()> {
         "no false ack, reading goes on, sign-in refused with the reason, posting back ≤ 5 s",
         verdict.faults() == 0 && verdict.unknown == 0,
     )
-}
-
-impl Scene {
-    /// As `set`; on a disk that only the server sees, the agent is made over HTTP.
-    async fn set_on_a_disk(setup: &Setup, server: &Process, hidden: bool) -> Result<Self> {
-        if hidden {
-            let said = setup.said()?;
-            let code = said
-                .split_once("/admin/setup#")
-                .map(|(_, rest)| rest.split_whitespace().next().unwrap_or(""))
-                .context("a setup link")?;
-            let body = json!({"code": code, "username": "ada", "password": PASSWORD});
-            let made = server.rest().post("/api/admin/setup/", body).await;
-            ensure!(made.status == 201, "{}", made.text);
-        } else {
-            setup.add_agent().await?;
-        }
-        let signed_in = sign_in(server).await;
-        ensure!(signed_in.status == 200, "{}", signed_in.text);
-        let rest = server.rest();
-        let token = signed_in.json()["token"].as_str().context("t")?.to_owned();
-        let opened = rest.post("/api/chat/rooms/", json!({})).await.is(201);
-        let scene = Self {
-            agent: rest.bearer(&token),
-            visitor: rest.bearer(opened["token"].as_str().context("a token")?),
-            room_id: opened["room"]["id"].as_str().context("an id")?.to_owned(),
-        };
-        for _ in 0..3 {
-            scene.post().await?.is(201);
-        }
-        Ok(scene)
-    }
 }
 
 /// What must be so while nothing can be written.
@@ -315,134 +234,4 @@ pub(crate) async fn half_written(form: Form, line: Line) -> Result<()> {
         "the checker sees it",
         verdict.lost > 0,
     )
-}
-
-/// Bytes of a page of the database.
-const PAGE: usize = 4096;
-
-/// How a server took a flipped bit.
-#[derive(Default)]
-struct Taken {
-    unnoticed: usize,
-    /// Refused to start, and said why.
-    not_started: usize,
-    /// Noticed at work: writes refused, and `/readyz` says what to restore.
-    refusing: usize,
-}
-
-/// One bit of the database flipped.
-pub(crate) async fn flipped_bits(form: Form, line: Line) -> Result<()> {
-    let copies = form.pick(40, 1_000);
-    let mut random = StdRng::seed_from_u64(form.seed);
-    let mut setup = Setup::new();
-    let mut server = setup.serve().await?;
-    let scene = Scene::set(&mut setup, &server, 30).await?;
-    let people = AtWork::begin(server.addr, 8, Habits::PLAIN, form.seed).await?;
-    let mut people = people;
-    people.acked(400).await?;
-    people.finish().await?;
-    server.terminate(Duration::from_secs(30)).await?;
-    let whole = std::fs::read(setup.database())?;
-    let mut taken = Taken::default();
-    for _ in 0..copies {
-        let mut flipped = whole.clone();
-        // Half of them where SQLite keeps its books, at the head of a page.
-        let byte = if random.random() {
-            random.random_range(0..flipped.len() / PAGE) * PAGE + random.random_range(0..12)
-        } else {
-            random.random_range(0..flipped.len())
-        };
-        let bit = byte * 8 + random.random_range(0..8);
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        for end in ["-wal", "-shm"] {
-            let beside = setup.data_dir().join(format!("shoptalk.db{end}"));
-            if beside.exists() {
-                std::fs::remove_file(beside)?;
-            }
-        }
-        std::fs::write(setup.database(), flipped)?;
-        try_damaged(&mut setup, &scene, &mut taken)
-            .await
-            .with_context(|| {
-                let said = setup.said().unwrap_or_default();
-                let last = said.lines().rfind(|line| line.contains("ERROR"));
-                format!("bit {bit} of {}: {last:?}", whole.len() * 8)
-            })?;
-        setup.said()?;
-    }
-    line.figure(
-        &format!("one bit flipped in {copies} copies of a database"),
-        format!(
-            "0 panics; {} refused to start with the reason, {} refused writes, {} not noticed by SQLite",
-            taken.not_started, taken.refusing, taken.unnoticed
-        ),
-        "never a panic; where noticed, writes refused and `/readyz` says what to restore",
-        taken.not_started + taken.refusing > 0,
-    )
-}
-
-async fn try_damaged(setup: &mut Setup, scene: &Scene, taken: &mut Taken) -> Result<()> {
-    let mut server = match setup.serve().await {
-        Ok(server) => server,
-        Err(refused) => {
-            let refused = format!("{refused:#}");
-            let last = refused.trim_end().lines().last().unwrap_or("");
-            ensure!(last.contains("shoptalk:"), "no reason: {refused}");
-            taken.not_started += 1;
-            return Ok(());
-        }
-    };
-    let mut damaged = false;
-    let room = format!("/api/admin/rooms/{}/", scene.room_id);
-    for (who, path) in [
-        (&scene.visitor, scene.messages()),
-        (&scene.agent, "/api/admin/rooms/?limit=200".to_owned()),
-        (&scene.agent, "/api/admin/rooms/?q=kettle".to_owned()),
-        (&scene.agent, format!("{room}messages/?limit=200")),
-        (&scene.agent, "/api/admin/agents/".to_owned()),
-    ] {
-        damaged |= is_told(&who.get(&path).await)?;
-    }
-    for _ in 0..3 {
-        damaged |= is_told(&scene.post().await?)?;
-        damaged |= is_told(&sign_in(&server).await)?;
-    }
-    let ready = server.rest().get("/readyz").await;
-    if damaged {
-        // What was found once is not forgotten.
-        let post = scene.post().await?;
-        ensure!(
-            !(200..300).contains(&post.status),
-            "a damaged database takes a message: {}",
-            post.text
-        );
-        ensure!(
-            ready.status == 503 && ready.text.contains("restore"),
-            "{} {}",
-            ready.status,
-            ready.text
-        );
-        taken.refusing += 1;
-    } else {
-        taken.unnoticed += 1;
-    }
-    server.kill().await
-}
-
-/// Whether an answer says that the database is damaged. A flip inside a hash or an id makes a
-/// stranger of somebody, which is a refusal like any other; what is not allowed is an answer
-/// that nobody can do anything with.
-fn is_told(answer: &crate::common::Answer) -> Result<bool> {
-    if answer.status < 500 {
-        return Ok(false);
-    }
-    let problem: Value = answer.json();
-    ensure!(
-        answer.status == 503 && problem["code"] == "storage_unavailable",
-        "{} {problem}",
-        answer.status
-    );
-    Ok(problem["detail"]
-        .as_str()
-        .is_some_and(|detail| detail.contains("restore")))
 }

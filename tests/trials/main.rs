@@ -9,6 +9,7 @@ mod common;
 mod clocks;
 mod crashes;
 mod customer;
+mod damage;
 mod disks;
 mod faults;
 mod history;
@@ -22,6 +23,7 @@ mod process;
 mod proxy;
 mod report;
 mod resume;
+mod scene;
 mod security;
 mod shop;
 mod slow_readers;
@@ -99,7 +101,7 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P5" "a full disk" => disks::full_disk,
     "P6" "I/O errors" => disks::io_errors,
     "P6" "I/O errors, control" => disks::half_written,
-    "P7" "flipped bits" => disks::flipped_bits,
+    "P7" "flipped bits" => damage::flipped_bits,
     "P8" "slow readers" => slow_readers::slow_readers,
     "P8" "others beside slow readers" => slow_readers::beside_slow_readers,
     "P9" "storms" => storms::storms,
