@@ -31,7 +31,7 @@ pub(crate) async fn flipped_bits(form: Form, line: Line) -> Result<()> {
     let mut random = StdRng::seed_from_u64(form.seed);
     let mut setup = Setup::new();
     let mut server = setup.serve().await?;
-    let scene = Scene::set(&mut setup, &server, 30).await?;
+    let scene = Scene::set(&setup, &server, 30).await?;
     let people = AtWork::begin(server.addr, 8, Habits::PLAIN, form.seed).await?;
     let mut people = people;
     people.acked(400).await?;

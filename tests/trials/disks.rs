@@ -42,7 +42,7 @@ pub(crate) async fn full_disk(form: Form, line: Line) -> Result<()> {
         setup = setup.failing(Faults::new());
     }
     let mut server = setup.serve().await?;
-    let scene = Scene::set_on_a_disk(&setup, &server, real).await?;
+    let scene = Scene::set(&setup, &server, 3).await?;
     let ballast = server.sees(&setup.data_dir()).join("ballast");
     let mut people = AtWork::begin(server.addr, 4, Habits::PLAIN, form.seed).await?;
     people.acked(200).await?;
