@@ -61,6 +61,7 @@ fn main() {
                 runtime.shutdown_background();
                 result.map_err(|error| Failed::from(format!("{error:#}")))
             })
+            .with_ignored_flag(!form.long && IN_THE_LONG_FORM.contains(name))
         })
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -86,6 +87,13 @@ macro_rules! trials {
         &[$(($line, $name, (|form, line| Box::pin($run(form, line))) as Run)),*]
     };
 }
+
+/// Ratios of speed, which need the whole machine, and what the browser tests show by themselves.
+const IN_THE_LONG_FORM: &[&str] = &[
+    "others beside slow readers",
+    "shown in a browser",
+    "equal times",
+];
 
 const TRIALS: &[(&str, &str, Run)] = trials![
     // The longest waits come first, so that the others run beside them.

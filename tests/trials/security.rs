@@ -221,11 +221,7 @@ async fn run_tests(target: &str, names: &[&str]) -> Result<String> {
 }
 
 /// Runs the browser tests that show the lines.
-pub(crate) async fn in_a_browser(form: Form, line: Line) -> Result<()> {
-    if !form.long {
-        // The browser tests run by themselves right after this.
-        return Ok(());
-    }
+pub(crate) async fn in_a_browser(_: Form, line: Line) -> Result<()> {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
     for (number, what, files) in IN_A_BROWSER {
         let status = Command::new("npx")
@@ -310,11 +306,7 @@ pub(crate) async fn logins_beside_chat(form: Form, line: Line) -> Result<()> {
 }
 
 /// The time of a refusal tells nothing of whether the name is known.
-pub(crate) async fn equal_times(form: Form, line: Line) -> Result<()> {
-    if !form.long {
-        // A ratio of times needs the whole machine for itself.
-        return Ok(());
-    }
+pub(crate) async fn equal_times(_: Form, line: Line) -> Result<()> {
     let mut setup = Setup::new();
     let mut server = setup.serve().await?;
     setup.add_agent().await?;

@@ -92,11 +92,7 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
 }
 
 /// What clients that stop reading cost the others, held against as many that do read.
-pub(crate) async fn beside_slow_readers(form: Form, line: Line) -> Result<()> {
-    if !form.long {
-        // A ratio of speed needs the whole machine for itself.
-        return Ok(());
-    }
+pub(crate) async fn beside_slow_readers(_: Form, line: Line) -> Result<()> {
     const READERS: usize = 1_000;
     let mut setup = Setup::new();
     let mut server = setup.serve().await?;
