@@ -56,7 +56,7 @@ fn main() {
                     .worker_threads(2)
                     .enable_all()
                     .build()?;
-                let result = runtime.block_on(run(form, table.line(line, name)));
+                let result = runtime.block_on(run(form, table.line(line)));
                 table.end(line, name, &result);
                 runtime.shutdown_background();
                 result.map_err(|error| Failed::from(format!("{error:#}")))

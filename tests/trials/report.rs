@@ -44,7 +44,7 @@ pub(crate) struct Line {
 }
 
 impl Table {
-    pub(crate) fn line(&self, line: &'static str, _name: &str) -> Line {
+    pub(crate) fn line(&self, line: &'static str) -> Line {
         Line {
             table: self.clone(),
             line,
