@@ -1,22 +1,55 @@
-//! A TCP server that does nothing but write the same bytes: what the sockets of this machine
-//! give. It runs as a process of its own, as the measured server does.
+//! TCP servers that do nothing but write the same bytes: what the sockets of this machine give.
+//! Each runs as a process of its own, as the measured server does.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
+use crate::people;
 use crate::wire::frame_into;
 
-/// Serves until it is killed. The first connection sends; for each frame that arrives from it,
-/// `bytes` bytes go to all others, then a short answer to the sender. `gathered`: what arrives
-/// together leaves in one write to each subscriber, and not in one for each message.
-pub(crate) async fn serve(bytes: usize, gathered: bool) -> Result<()> {
+/// What a bare server does with a post.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Bytes {
+    /// They go back to where the post came from.
+    Echoed,
+    /// They go to all other connections, in one write for each post and connection.
+    FannedOut,
+    /// They go to all others; what arrives together leaves together.
+    Gathered,
+}
+
+/// Serves until it is killed: for each post, so many bytes.
+pub(crate) async fn serve(bytes: usize, how: Bytes) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
+    match how {
+        Bytes::Echoed => loop {
+            let (stream, _) = listener.accept().await?;
+            tokio::spawn(echo(stream, vec![b'x'; bytes]));
+        },
+        Bytes::FannedOut => fan_out(listener, bytes, false).await,
+        Bytes::Gathered => fan_out(listener, bytes, true).await,
+    }
+}
+
+async fn echo(mut stream: TcpStream, answer: Vec<u8>) -> Result<()> {
+    stream.set_nodelay(true)?;
+    let mut post = vec![0; people::post_frame().len()];
+    loop {
+        stream.read_exact(&mut post).await?;
+        stream.write_all(&answer).await?;
+    }
+}
+
+/// The first connection sends; for each frame that arrives from it, the bytes go to all others,
+/// then a short answer to the sender.
+async fn fan_out(listener: TcpListener, bytes: usize, gathered: bool) -> Result<()> {
     let (sender, _) = listener.accept().await?;
     sender.set_nodelay(true)?;
     let mut subscribers = Vec::new();
@@ -41,7 +74,7 @@ pub(crate) async fn serve(bytes: usize, gathered: bool) -> Result<()> {
     let mut ack = Vec::new();
     unmasked_into(&mut ack, b"{\"type\":\"ack\"}");
     let mut post = Vec::new();
-    frame_into(&mut post, crate::people::CONTENT.as_bytes());
+    frame_into(&mut post, people::CONTENT.as_bytes());
     let mut incoming = vec![0; 64 * 1_024];
     let mut bytes_in = 0;
     loop {
@@ -81,10 +114,10 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    pub(crate) async fn start(bytes: usize, gathered: bool) -> Result<Self> {
+    pub(crate) async fn start(bytes: usize, how: Bytes) -> Result<Self> {
+        let how = how.to_possible_value().context("a hidden value")?;
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["bare", "--bytes", &bytes.to_string()])
-            .args(gathered.then_some("--gathered"))
+            .args(["bare", how.get_name(), &bytes.to_string()])
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;

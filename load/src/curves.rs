@@ -9,6 +9,9 @@ use anyhow::Result;
 use crate::report::Goal;
 use crate::scenarios::{Bench, fanout, idle, lobby, stored};
 
+/// Rooms that are stored at most.
+const MOST_ROOMS: usize = 1_000_000;
+
 /// A line of a picture.
 struct Line {
     name: &'static str,
@@ -18,24 +21,11 @@ struct Line {
 /// Measures and draws.
 pub(crate) async fn draw(bench: &mut Bench, out: &Path, most: usize) -> Result<()> {
     std::fs::create_dir_all(out)?;
-    let mut by_messages: [Line; 4] = [
-        line("ready, ms"),
-        line("first page p99, ms"),
-        line("search p99, ms"),
-        line("CPU a message, µs"),
-    ];
+    let mut by_messages = stored_lines();
     let mut messages = 1_000;
     while messages <= most {
-        let cost = stored::stored(bench, messages, (messages / 10).min(1_000_000)).await?;
-        let figures = [
-            cost.ready_ms,
-            cost.page_p99_ms,
-            cost.search_p99_ms,
-            cost.cpu_us,
-        ];
-        for (line, figure) in by_messages.iter_mut().zip(figures) {
-            line.points.push((messages as f64, figure));
-        }
+        let rooms = (messages / 10).min(MOST_ROOMS);
+        stored_point(bench, &mut by_messages, messages, messages, rooms).await?;
         messages *= 10;
     }
     write(
@@ -43,6 +33,18 @@ pub(crate) async fn draw(bench: &mut Bench, out: &Path, most: usize) -> Result<(
         "growth-messages.svg",
         "messages stored, ten to a room",
         &by_messages,
+    )?;
+    let mut by_rooms = stored_lines();
+    let mut rooms = 10;
+    while rooms <= most.min(MOST_ROOMS) {
+        stored_point(bench, &mut by_rooms, rooms, rooms, rooms).await?;
+        rooms *= 10;
+    }
+    write(
+        out,
+        "growth-rooms.svg",
+        "rooms stored, one message in each",
+        &by_rooms,
     )?;
     let mut cpu = line("CPU a delivery, µs");
     for subscribers in [1, 10, 100, 1_000] {
@@ -78,6 +80,37 @@ pub(crate) async fn draw(bench: &mut Bench, out: &Path, most: usize) -> Result<(
         "live rooms, one idle visitor in each",
         &[memory],
     )
+}
+
+/// What a full database may cost.
+fn stored_lines() -> [Line; 4] {
+    [
+        line("ready, ms"),
+        line("first page p99, ms"),
+        line("search p99, ms"),
+        line("CPU a message, µs"),
+    ]
+}
+
+/// Measures one database, for one point of each line.
+async fn stored_point(
+    bench: &mut Bench,
+    lines: &mut [Line; 4],
+    at: usize,
+    messages: usize,
+    rooms: usize,
+) -> Result<()> {
+    let cost = stored::stored(bench, messages, rooms).await?;
+    let figures = [
+        cost.ready_ms,
+        cost.page_p99_ms,
+        cost.search_p99_ms,
+        cost.cpu_us,
+    ];
+    for (line, figure) in lines.iter_mut().zip(figures) {
+        line.points.push((at as f64, figure));
+    }
+    Ok(())
 }
 
 fn line(name: &'static str) -> Line {

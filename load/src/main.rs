@@ -109,12 +109,7 @@ enum Scenario {
         seconds: u64,
     },
     #[command(hide = true)]
-    Bare {
-        #[arg(long)]
-        bytes: usize,
-        #[arg(long)]
-        gathered: bool,
-    },
+    Bare { how: bare::Bytes, bytes: usize },
 }
 
 fn main() -> Result<()> {
@@ -130,8 +125,8 @@ fn main() -> Result<()> {
 }
 
 async fn run(arguments: Arguments) -> Result<()> {
-    if let Scenario::Bare { bytes, gathered } = arguments.scenario {
-        return bare::serve(bytes, gathered).await;
+    if let Scenario::Bare { how, bytes } = arguments.scenario {
+        return bare::serve(bytes, how).await;
     }
     let beside = std::env::current_exe()?.with_file_name("shoptalk");
     let target = match arguments.server {

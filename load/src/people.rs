@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::tally::Tally;
-use crate::wire::{Wire, kind, number, seq, text_after};
+use crate::wire::{Wire, frame_into, kind, number, seq, text_after};
 
 /// 80 characters, as a customer writes.
 pub(crate) const CONTENT: &str =
@@ -54,6 +54,21 @@ impl Ticket {
         })
         .await
     }
+}
+
+/// A post with an id of its own.
+fn post() -> String {
+    format!(
+        r#"{{"type":"post","id":"{}","content":"{CONTENT}"}}"#,
+        Uuid::now_v7()
+    )
+}
+
+/// A post as it stands on the wire. All are equally long.
+pub(crate) fn post_frame() -> Vec<u8> {
+    let mut frame = Vec::new();
+    frame_into(&mut frame, post().as_bytes());
+    frame
 }
 
 /// A customer with an open socket in a room of its own.
@@ -102,11 +117,7 @@ impl Customer {
 
     /// Sends a post without waiting for anything.
     pub(crate) async fn send_post(&mut self) -> Result<()> {
-        let post = format!(
-            r#"{{"type":"post","id":"{}","content":"{CONTENT}"}}"#,
-            Uuid::now_v7()
-        );
-        self.wire.send(&post).await
+        self.wire.send(&post()).await
     }
 
     /// Waits for the next ack, and holds each message on the way against the log.

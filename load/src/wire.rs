@@ -19,6 +19,7 @@ pub(crate) struct Wire {
     end: usize,
     out: Vec<u8>,
     last_frame_bytes: u64,
+    bytes_in: u64,
 }
 
 impl Wire {
@@ -33,6 +34,7 @@ impl Wire {
             end: 0,
             out: Vec::new(),
             last_frame_bytes: 0,
+            bytes_in: 0,
         };
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -89,6 +91,11 @@ impl Wire {
         self.last_frame_bytes
     }
 
+    /// How much has come in so far.
+    pub(crate) fn bytes_in(&self) -> u64 {
+        self.bytes_in
+    }
+
     async fn fill(&mut self) -> Result<()> {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -101,6 +108,7 @@ impl Wire {
         let read = self.stream.read(&mut self.buffer[self.end..]).await?;
         ensure!(read > 0, "the server has gone");
         self.end += read;
+        self.bytes_in += read as u64;
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Bench;
-use crate::bare::Bare;
+use crate::bare::{Bare, Bytes};
 use crate::people::{CONTENT, Customer, Ticket};
 use crate::report::{Goal, median};
 use crate::server::Server;
@@ -48,8 +48,8 @@ pub(crate) async fn fanout(bench: &mut Bench, subscribers: usize, goal: Goal) ->
     }
     drop(sender);
     let bytes = frame_bytes.load(Ordering::Relaxed) as usize;
-    let mut plain = Plain::start(bytes, subscribers, false).await?;
-    let mut gathered = Plain::start(bytes, subscribers, true).await?;
+    let mut plain = Plain::start(bytes, subscribers, Bytes::FannedOut).await?;
+    let mut gathered = Plain::start(bytes, subscribers, Bytes::Gathered).await?;
     let (mut rounds, mut cpu, mut sent) = (Vec::new(), 0.0, 0.0);
     for _ in 0..ROUNDS {
         let (before, cpu_before) = (delivered.load(Ordering::Relaxed), process.cpu_seconds()?);
@@ -128,8 +128,8 @@ struct Plain {
 }
 
 impl Plain {
-    async fn start(bytes: usize, subscribers: usize, gathered: bool) -> Result<Self> {
-        let bare = Bare::start(bytes, gathered).await?;
+    async fn start(bytes: usize, subscribers: usize, how: Bytes) -> Result<Self> {
+        let bare = Bare::start(bytes, how).await?;
         let mut sender = TcpStream::connect(bare.addr).await?;
         sender.set_nodelay(true)?;
         let delivered = Arc::new(AtomicU64::new(0));

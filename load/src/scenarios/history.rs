@@ -5,7 +5,7 @@ use anyhow::Result;
 use hdrhistogram::Histogram;
 
 use super::Bench;
-use super::pairs::closed_loop;
+use super::closed_loop::closed_loop;
 use crate::people::Customer;
 use crate::report::Goal;
 use crate::server::Server;

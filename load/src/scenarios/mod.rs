@@ -1,5 +1,6 @@
 //! The scenarios, each a function that measures and reports.
 
+pub(crate) mod closed_loop;
 pub(crate) mod fanout;
 pub(crate) mod history;
 pub(crate) mod idle;

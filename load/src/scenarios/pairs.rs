@@ -10,6 +10,7 @@ use memchr::memmem;
 use tokio::task::JoinSet;
 
 use super::Bench;
+use super::closed_loop::{Echo, closed_loop};
 use crate::people::{Console, Customer};
 use crate::raw::Inserter;
 use crate::report::{Goal, median};
@@ -27,55 +28,6 @@ const ROUNDS: usize = 5;
 /// Rooms that an agent's socket may join.
 const JOINS: usize = 128;
 
-/// What one round of a closed loop brought.
-pub(crate) struct Round {
-    pub(crate) acked: u64,
-    pub(crate) per_second: f64,
-    /// From a post to its ack, in microseconds.
-    pub(crate) latency: Histogram<u64>,
-}
-
-/// Each customer posts as fast as it is answered.
-pub(crate) async fn closed_loop(
-    customers: Vec<Customer>,
-    time: Duration,
-) -> Result<(Vec<Customer>, Round)> {
-    let started = Instant::now();
-    let mut tasks = JoinSet::new();
-    for mut customer in customers {
-        tasks.spawn(async move {
-            let mut latency = Histogram::<u64>::new(3)?;
-            while started.elapsed() < time {
-                let before = Instant::now();
-                customer.send_post().await?;
-                let acked = customer.next_ack().await?;
-                latency.record(before.elapsed().as_micros() as u64)?;
-                while customer.last_seq < acked {
-                    customer.take_frame().await?;
-                }
-            }
-            Ok::<_, anyhow::Error>((customer, latency))
-        });
-    }
-    let mut back = Vec::new();
-    let mut latency = Histogram::<u64>::new(3)?;
-    while let Some(finished) = tasks.join_next().await {
-        let (customer, own) = finished??;
-        back.push(customer);
-        latency.add(own)?;
-    }
-    let seconds = started.elapsed().as_secs_f64();
-    let acked = latency.len();
-    Ok((
-        back,
-        Round {
-            acked,
-            per_second: acked as f64 / seconds,
-            latency,
-        },
-    ))
-}
-
 /// So many customers against raw inserts, so many to a transaction; and the same ratio's goal.
 pub(crate) async fn durable(
     bench: &mut Bench,
@@ -91,9 +43,15 @@ pub(crate) async fn durable(
     let mut inserter = Inserter::new(&dir.path().join("raw"), senders).await?;
     customers = closed_loop(customers, WARM_UP).await?.0;
     tokio::task::block_in_place(|| inserter.run(batch, WARM_UP))?;
+    let first = &mut customers[0];
+    let before = first.wire.bytes_in();
+    first.post().await?;
+    let answer_bytes = (first.wire.bytes_in() - before) as usize;
+    let mut echo = Echo::start(answer_bytes, senders).await?;
     let (mut rounds, mut cpu, mut messages) = (Vec::new(), 0.0, 0);
     let mut latency = Histogram::<u64>::new(3)?;
     let mut commits = Histogram::<u64>::new(3)?;
+    let mut echoes = Histogram::<u64>::new(3)?;
     for _ in 0..ROUNDS {
         let before = process.cpu_seconds()?;
         let (back, round) = closed_loop(customers, SLICE).await?;
@@ -103,31 +61,40 @@ pub(crate) async fn durable(
         latency.add(&round.latency)?;
         let (raw, raw_commits) = tokio::task::block_in_place(|| inserter.run(batch, SLICE))?;
         commits.add(raw_commits)?;
-        rounds.push((round.per_second, raw));
+        let echoed = echo.run(SLICE).await?;
+        echoes.add(&echoed.latency)?;
+        rounds.push([round.per_second, raw, echoed.per_second]);
     }
     let report = &mut bench.report;
-    let of = |what: fn(&(f64, f64)) -> f64| median(rounds.iter().map(what).collect());
+    let of = |what: fn(&[f64; 3]) -> f64| median(rounds.iter().map(what).collect());
     let name = |what: &str| format!("{senders} senders: {what}");
     report.add(
         "pairs",
         name("durable acked"),
-        of(|round| round.0),
+        of(|round| round[0]),
         "/s",
         Goal::None,
     );
     report.add(
         "pairs",
         name(&format!("raw inserts, {batch} to a transaction")),
-        of(|round| round.1),
+        of(|round| round[1]),
         "/s",
         Goal::None,
     );
     report.add(
         "pairs",
         name("ratio"),
-        of(|round| round.0 / round.1),
+        of(|round| round[0] / round[1]),
         "",
         Goal::AtLeast(goal),
+    );
+    report.add(
+        "pairs",
+        name("a bare TCP echo of the same bytes"),
+        of(|round| round[2]),
+        "/s",
+        Goal::None,
     );
     let quantile = |of: &Histogram<u64>, q| of.value_at_quantile(q) as f64 / 1_000.0;
     report.add(
@@ -141,6 +108,13 @@ pub(crate) async fn durable(
         "pairs",
         name("ack p99"),
         quantile(&latency, 0.99),
+        "ms",
+        Goal::None,
+    );
+    report.add(
+        "pairs",
+        name("echo p50"),
+        quantile(&echoes, 0.5),
         "ms",
         Goal::None,
     );

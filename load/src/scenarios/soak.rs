@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::Bench;
-use super::pairs::closed_loop;
+use super::closed_loop::closed_loop;
 use crate::people::Customer;
 use crate::report::Goal;
 use crate::server::Server;
