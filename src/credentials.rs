@@ -7,9 +7,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -29,6 +28,10 @@ const ARGON_MEMORY_KIB: u32 = 19_456;
 const ARGON_PASSES: u32 = 2;
 /// Lanes.
 const ARGON_LANES: u32 = 1;
+/// KiB that a hash asks for at the least; what it does not need is never touched. The C library
+/// maps what is past 32 MiB for this use alone, and gives it back. Of smaller memory it would
+/// keep a share for each thread that ever hashed: half a gigabyte after a rush of sign-ins.
+const ARGON_MAPPED_KIB: usize = 33 * 1_024;
 /// Hashes computed at once, so that sign-ins cannot take the machine from the chat.
 const HASHES_AT_ONCE: usize = 2;
 /// Hashes waiting for their turn; the next one is refused.
@@ -124,22 +127,30 @@ pub enum HashError {
     Failed(String),
 }
 
-fn argon2() -> Argon2<'static> {
-    let params = Params::new(ARGON_MEMORY_KIB, ARGON_PASSES, ARGON_LANES, None)
-        .expect("the parameters are within Argon2's bounds");
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-}
-
 /// Hashes a password into a PHC string. Blocks for tens of milliseconds.
 ///
 /// # Errors
 ///
-/// When the system has no random bytes for the salt.
+/// When the system has no memory for it.
 pub fn hash_password(password: &str) -> Result<String, HashError> {
-    argon2()
-        .hash_password(password.as_bytes())
-        .map(|hash| hash.to_string())
-        .map_err(|error| HashError::Failed(error.to_string()))
+    let params = Params::new(ARGON_MEMORY_KIB, ARGON_PASSES, ARGON_LANES, None)
+        .expect("the parameters are within Argon2's bounds");
+    let salt = rand::random::<[u8; Salt::RECOMMENDED_LENGTH]>();
+    let salt = Salt::new(&salt).map_err(failed)?;
+    let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+    let hash = PasswordHash {
+        algorithm: algorithm.ident(),
+        version: Some(version.into()),
+        params: ParamsString::try_from(&params).map_err(failed)?,
+        salt: Some(salt),
+        hash: Some(derive(
+            &Argon2::new(algorithm, version, params),
+            password,
+            &salt,
+            Params::DEFAULT_OUTPUT_LEN,
+        )?),
+    };
+    Ok(hash.to_string())
 }
 
 /// Whether `password` has the PHC string `hash`. Without a hash a dummy is compared, at
@@ -147,13 +158,50 @@ pub fn hash_password(password: &str) -> Result<String, HashError> {
 ///
 /// # Errors
 ///
-/// When `hash` is no PHC string.
+/// When `hash` is no PHC string of Argon2, or the system has no memory for it.
 pub fn verify_password(password: &str, hash: Option<&str>) -> Result<bool, HashError> {
-    let parsed = PasswordHash::new(hash.unwrap_or(DUMMY_HASH)).map_err(|_| HashError::Damaged)?;
-    let matches = argon2()
-        .verify_password(password.as_bytes(), &parsed)
-        .is_ok();
+    let (argon2, salt, stored) = parse(hash.unwrap_or(DUMMY_HASH)).ok_or(HashError::Damaged)?;
+    // Outputs are compared in constant time.
+    let matches = derive(&argon2, password, &salt, stored.len())? == stored;
     Ok(matches && hash.is_some())
+}
+
+/// How a PHC string was made, and what came out.
+fn parse(hash: &str) -> Option<(Argon2<'static>, Salt, Output)> {
+    let parsed = PasswordHash::new(hash).ok()?;
+    let algorithm = Algorithm::try_from(parsed.algorithm.as_str()).ok()?;
+    let version = Version::try_from(parsed.version?).ok()?;
+    let params = Params::try_from(&parsed).ok()?;
+    Some((
+        Argon2::new(algorithm, version, params),
+        parsed.salt?,
+        parsed.hash?,
+    ))
+}
+
+/// What Argon2 makes of a password, in memory that goes back to the system.
+fn derive(
+    argon2: &Argon2<'_>,
+    password: &str,
+    salt: &[u8],
+    length: usize,
+) -> Result<Output, HashError> {
+    let blocks = argon2.params().block_count();
+    let mut memory = Vec::new();
+    memory
+        .try_reserve_exact(blocks.max(ARGON_MAPPED_KIB))
+        .map_err(failed)?;
+    memory.resize(blocks, Block::new());
+    let mut output = [0; Output::MAX_LENGTH];
+    let output = &mut output[..length];
+    argon2
+        .hash_password_into_with_memory(password.as_bytes(), salt, output, &mut memory)
+        .map_err(failed)?;
+    Output::new(output).map_err(failed)
+}
+
+fn failed(error: impl std::fmt::Display) -> HashError {
+    HashError::Failed(error.to_string())
 }
 
 /// Lets a few passwords be hashed at once, off the runtime. Clones share the gate.
@@ -248,6 +296,11 @@ mod tests {
             "the dummy is a hash that can be compared"
         );
         assert!(verify_password("x", Some("not a hash")).is_err());
+        // One that another implementation made.
+        let stored = "$argon2id$v=19$m=19456,t=2,p=1$vbK3ZsQnWcuF+33qKDmrHA$\
+            RggP8FtiSpuOiz4gvAItUbhlyzaL9ZgRP+eEp93nrPU";
+        assert_eq!(verify_password("correct horse", Some(stored)), Ok(true));
+        assert_eq!(verify_password("Correct horse", Some(stored)), Ok(false));
     }
 
     #[test]

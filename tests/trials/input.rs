@@ -8,6 +8,7 @@ use shoptalk::protocol;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::common::{PASSWORD, Value, json};
+use crate::nonsense::{self, pick};
 use crate::people;
 use crate::process::Setup;
 use crate::report::{Form, Line};
@@ -31,94 +32,13 @@ const FRAMES: &[&str] = &[
     r#"{"type":"status","room_id":"01890a5d-ac96-774b-bcce-b302099a8057","status":"closed"}"#,
 ];
 
-/// What is put in somewhere.
-const PIECES: &[&str] = &[
-    "null",
-    "true",
-    "-1",
-    "0",
-    "1e400",
-    "1e-400",
-    "9007199254740993",
-    "18446744073709551615",
-    "18446744073709551616",
-    "-9223372036854775809",
-    "0.1",
-    "\"\"",
-    "[]",
-    "{}",
-    "[[[[[[[[",
-    "{\"a\":",
-    "\\u0000",
-    "\\ud800",
-    "\\udc00\\ud800",
-    "\u{feff}",
-    "\u{202e}",
-    "\u{0}",
-    "\"type\":\"post\",",
-    ",",
-    "\"",
-    "\\",
-    "NaN",
-    "Infinity",
-    "/*",
-    "'",
-    "<script>",
-    "../",
-    "%00",
-    "\u{10ffff}",
-    "\r\n\r\n",
-];
-
-/// Changes a good frame at random.
+/// A good frame, changed at random.
 fn mutate(random: &mut StdRng) -> String {
-    let mut frame = pick(FRAMES, random).to_owned();
-    for _ in 0..random.random_range(0..4) {
-        let at = boundary(&frame, random);
-        let until = boundary(&frame, random);
-        let (at, until) = (at.min(until), at.max(until));
-        match random.random_range(0..7) {
-            0 => frame.truncate(at),
-            1 => frame.insert_str(at, pick(PIECES, random)),
-            2 => frame.replace_range(at..until, pick(PIECES, random)),
-            3 => frame.replace_range(at..until, ""),
-            4 => {
-                let twice = frame[at..until].to_owned();
-                frame.insert_str(at, &twice);
-            }
-            // A value instead of another one.
-            5 => {
-                if let Some(colon) = frame[at..].find(':').map(|colon| at + colon + 1) {
-                    let end = frame[colon..]
-                        .find([',', '}'])
-                        .map_or(frame.len(), |end| colon + end);
-                    frame.replace_range(colon..end, pick(PIECES, random));
-                }
-            }
-            _ => {
-                let other = pick(FRAMES, random);
-                let cut = boundary(other, random);
-                frame.replace_range(at.., &other[cut..]);
-            }
-        }
-    }
+    let mut frame = nonsense::change(pick(FRAMES, random), FRAMES, random);
     if random.random_range(0..2_000) == 0 {
         frame = frame.replacen(':', &format!(":\"{}\",\"x\":", "long ".repeat(20_000)), 1);
     }
     frame
-}
-
-fn pick<'a>(from: &[&'a str], random: &mut StdRng) -> &'a str {
-    from[random.random_range(0..from.len())]
-}
-
-/// A place between two characters.
-fn boundary(text: &str, random: &mut StdRng) -> usize {
-    let mut at = random.random_range(0..=text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }
 
 /// Frames in the decoders, where a panic ends this process.

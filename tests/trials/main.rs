@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod calls;
 mod clocks;
 mod crashes;
 mod customer;
@@ -16,6 +17,7 @@ mod history;
 mod input;
 mod lines;
 mod live_line;
+mod nonsense;
 mod panics;
 mod people;
 mod power;
@@ -116,6 +118,8 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P11" "clocks that jump" => clocks::jumps,
     "P12" "frames in the decoders" => input::decoders,
     "P12" "frames on sockets" => input::sockets,
+    "P12" "numbers at their limits" => calls::numbers,
+    "P12" "calls by the API's description" => calls::random,
     "P13" "graceful restarts" => lines::graceful_restarts,
     "P14" "panics in rooms" => panics::in_rooms,
     "P14" "panics in the lobby" => panics::in_the_lobby,

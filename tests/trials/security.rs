@@ -263,6 +263,7 @@ pub(crate) async fn logins_beside_chat(form: Form, line: Line) -> Result<()> {
     for _ in 0..form.pick(50, 400) {
         alone.push(post().await?);
     }
+    let memory = server.resident()?;
     let mut logins = JoinSet::new();
     for _ in 0..50 {
         let rest = server.rest();
@@ -285,9 +286,16 @@ pub(crate) async fn logins_beside_chat(form: Form, line: Line) -> Result<()> {
         times[(times.len() - 1) * 99 / 100].as_secs_f64()
     };
     let posts = beside.len();
+    let kept = server.resident()?.saturating_sub(memory) >> 20;
     let ratio = p99(&mut beside) / p99(&mut alone);
     server.kill().await?;
     setup.said()?;
+    line.figure(
+        "50 logins at once: memory kept after them",
+        format!("{kept} MiB"),
+        "≤ 24 MiB",
+        kept <= 24,
+    )?;
     if !form.long {
         // A ratio of times needs the whole machine for itself.
         return line.figure(
