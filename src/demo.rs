@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::chat::{Details, Draft, Role, RoomId, Sender, Side, Status};
-use crate::credentials::{HashError, TokenKind, hash_password, hash_token, new_token};
+use crate::credentials::{TokenKind, hash_token, new_token};
+use crate::passwords::{HashError, hash_password};
 use crate::persistence::{Actor, NewAgent, OpenRoom, RoomOp, Store, StoreError, WriteError};
 
 /// The name to sign in with.

@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod demo;
 mod http;
 pub mod metrics;
+pub mod passwords;
 pub mod persistence;
 pub mod protocol;
 mod server;

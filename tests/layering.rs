@@ -8,6 +8,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("protocol", &["chat"]),
     ("persistence", &["chat"]),
     ("credentials", &["persistence"]),
+    ("passwords", &[]),
     ("actors", &["chat", "protocol", "persistence"]),
     ("canary", &["actors", "chat", "persistence"]),
     ("config", &["persistence"]),
@@ -24,11 +25,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "config",
             "credentials",
             "metrics",
+            "passwords",
             "persistence",
             "protocol",
         ],
     ),
-    ("demo", &["chat", "credentials", "persistence"]),
+    ("demo", &["chat", "credentials", "passwords", "persistence"]),
     (
         "server",
         &[

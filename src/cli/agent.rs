@@ -6,7 +6,7 @@ use clap::Subcommand;
 use shoptalk::chat::limits::{NAME_CHARS, check_line, check_password};
 use shoptalk::chat::{Agent, AgentId, Role};
 use shoptalk::config::Config;
-use shoptalk::credentials::hash_password;
+use shoptalk::passwords::hash_password;
 use shoptalk::persistence::{Actor, AgentPatch, NewAgent, Refusal, Store, WriteError};
 
 use super::{Failure, print_out, runtime};

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::identity::IdentityError;
 use super::limits::RetryAfterMs;
 use crate::chat::limits::Violation;
-use crate::credentials::HashError;
+use crate::passwords::HashError;
 use crate::persistence::{Refusal, StoreError, WriteError};
 use crate::protocol::ErrorCode;
 

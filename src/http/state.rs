@@ -13,8 +13,9 @@ use super::origin::Origins;
 use crate::actors::{LobbyHandle, Presence, Rooms};
 use crate::canary::Canary;
 use crate::config::Config;
-use crate::credentials::{PasswordGate, SetupCode};
+use crate::credentials::SetupCode;
 use crate::metrics::Metrics;
+use crate::passwords::PasswordGate;
 use crate::persistence::Store;
 
 /// What every handler and socket shares. Clones are cheap.

@@ -7,6 +7,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::common::{PASSWORD, json, new_id};
@@ -29,8 +31,8 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
         "S2",
         "Argon2id (m = 19456 KiB, t = 2, p = 1), a few at once",
         &[
-            "lib credentials::tests::a_password_matches_its_hash_alone",
-            "lib credentials::tests::the_gate_refuses_instead_of_queueing_without_end",
+            "lib passwords::tests::a_password_matches_its_hash_alone",
+            "lib passwords::tests::the_gate_refuses_instead_of_queueing_without_end",
         ],
     ),
     (
@@ -243,6 +245,44 @@ async fn log_in(server: &Process, username: &str, password: &str) -> u16 {
     answer.status
 }
 
+/// Logins that are asked for at once.
+const LOGINS: usize = 50;
+
+/// Logins over connections that are there already, by a client that costs next to nothing: what
+/// is slow beside them is the server.
+struct Rush(Vec<TcpStream>);
+
+impl Rush {
+    async fn gather(server: &Process) -> Result<Self> {
+        let mut streams = Vec::new();
+        for _ in 0..LOGINS {
+            streams.push(TcpStream::connect(server.addr).await?);
+        }
+        Ok(Self(streams))
+    }
+
+    fn begin(self) -> JoinSet<Result<u16>> {
+        let body = json!({"username": "ada", "password": PASSWORD}).to_string();
+        let call = format!(
+            "POST /api/admin/login/ HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut logins = JoinSet::new();
+        for mut stream in self.0 {
+            let call = call.clone();
+            logins.spawn(async move {
+                stream.write_all(call.as_bytes()).await?;
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).await?;
+                let status = answer.split(' ').nth(1).context("a status")?;
+                Ok(status.parse()?)
+            });
+        }
+        logins
+    }
+}
+
 /// Fifty at once, while people chat.
 pub(crate) async fn logins_beside_chat(form: Form, line: Line) -> Result<()> {
     let mut setup = Setup::new();
@@ -259,55 +299,51 @@ pub(crate) async fn logins_beside_chat(form: Form, line: Line) -> Result<()> {
         ensure!(posted.status == 201, "{}", posted.text);
         Ok(started.elapsed())
     };
-    let mut alone = Vec::new();
-    for _ in 0..form.pick(50, 400) {
-        alone.push(post().await?);
-    }
     let memory = server.resident()?;
-    let mut logins = JoinSet::new();
-    for _ in 0..50 {
-        let rest = server.rest();
-        logins.spawn(async move {
-            let body = json!({"username": "ada", "password": PASSWORD});
-            rest.post("/api/admin/login/", body).await.status
-        });
-    }
-    let mut beside = Vec::new();
-    while !logins.is_empty() {
-        beside.push(post().await?);
-        while let Some(status) = logins.try_join_next() {
-            let status = status?;
-            // Those that would wait too long are told to come again.
-            ensure!(status == 200 || status == 503, "a login answered {status}");
+    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    for _ in 0..form.pick(1, 8) {
+        let rush = Rush::gather(&server).await?;
+        for _ in 0..form.pick(50, 1_000) {
+            alone.push(post().await?);
+        }
+        let mut logins = rush.begin();
+        while !logins.is_empty() {
+            beside.push(post().await?);
+            while let Some(status) = logins.try_join_next() {
+                let status = status??;
+                // Those that would wait too long are told to come again.
+                ensure!(status == 200 || status == 503, "a login answered {status}");
+            }
         }
     }
-    let p99 = |times: &mut Vec<Duration>| {
-        times.sort_unstable();
-        times[(times.len() - 1) * 99 / 100].as_secs_f64()
-    };
-    let posts = beside.len();
     let kept = server.resident()?.saturating_sub(memory) >> 20;
-    let ratio = p99(&mut beside) / p99(&mut alone);
     server.kill().await?;
     setup.said()?;
     line.figure(
-        "50 logins at once: memory kept after them",
+        &format!("{LOGINS} logins at once: memory kept after them"),
         format!("{kept} MiB"),
         "≤ 24 MiB",
         kept <= 24,
     )?;
+    let posts = beside.len();
     if !form.long {
         // A ratio of times needs the whole machine for itself.
         return line.figure(
-            "50 logins at once",
+            &format!("{LOGINS} logins at once"),
             format!("{posts} posts were acked beside them"),
             "chat goes on",
             posts > 0,
         );
     }
+    let p99 = |times: &mut Vec<Duration>| {
+        times.sort_unstable();
+        times[(times.len() - 1) * 99 / 100].as_secs_f64() * 1e3
+    };
+    let (alone, beside) = (p99(&mut alone), p99(&mut beside));
+    let ratio = beside / alone;
     line.figure(
-        "50 logins at once: chat p99 beside them ÷ alone",
-        format!("{ratio:.1}, over {posts} posts"),
+        &format!("{LOGINS} logins at once, 8 times: chat p99 beside them ÷ alone"),
+        format!("{ratio:.1} ({beside:.1} ms ÷ {alone:.1} ms), over {posts} posts"),
         "< 2",
         ratio < 2.0,
     )

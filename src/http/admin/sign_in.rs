@@ -9,12 +9,13 @@ use utoipa::ToSchema;
 use super::fields::check_name;
 use crate::chat::limits::check_password;
 use crate::chat::{Agent, Role, Timestamp};
-use crate::credentials::{PasswordGate, SESSION_LIFETIME, TokenKind, hash_token, new_token};
+use crate::credentials::{SESSION_LIFETIME, TokenKind, hash_token, new_token};
 use crate::http::AppState;
 use crate::http::auth::{AgentAuth, session_cookie};
 use crate::http::extract::{ClientIp, Json, JsonBody, Violations};
 use crate::http::problem::Problem;
 use crate::metrics::LoginResult;
+use crate::passwords::PasswordGate;
 use crate::persistence::{NewAgent, NewSession, Refusal, WriteError};
 use crate::protocol::ErrorCode;
 

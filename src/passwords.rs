@@ -1,0 +1,303 @@
+//! Passwords: hashed with Argon2id, since people choose them. A hash takes tens of milliseconds
+//! and 19 MiB, so it is made by a few threads that step back for all others, and end when nobody
+//! waits.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use tokio::sync::oneshot;
+
+/// KiB of memory for one Argon2id hash; OWASP's first recommendation.
+const ARGON_MEMORY_KIB: u32 = 19_456;
+/// Passes over that memory.
+const ARGON_PASSES: u32 = 2;
+/// Lanes.
+const ARGON_LANES: u32 = 1;
+/// KiB that a hash asks for at the least; what it does not need is never touched. The C library
+/// maps what is past 32 MiB for this use alone, and gives it back. Of smaller memory it would
+/// keep a share for each thread that ever hashed: half a gigabyte after a rush of sign-ins.
+const ARGON_MAPPED_KIB: usize = 33 * 1_024;
+/// Hashes made at once: half of the processors, and no more than this.
+const HASHES_AT_ONCE: usize = 4;
+/// Hashes waiting for their turn; the next one is refused.
+const HASHES_WAITING: usize = 64;
+/// A hash that no password has. Verifying against it costs what a real one costs, so
+/// that the time of an answer does not tell whether an account exists.
+const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2hvcHRhbGstZHVtbXktMQ$\
+    bm9ib2R5LWhhcy10aGlzLXBhc3N3b3JkLWF0LWFsbC4";
+
+/// Why a password could not be hashed or compared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HashError {
+    /// Too many wait already.
+    #[error("too many sign-ins wait for their turn; try again")]
+    Busy,
+    /// A hash in the database that is none.
+    #[error("the stored password is damaged; set it anew with: shoptalk agent passwd NAME")]
+    Damaged,
+    /// No memory, no thread, or a bug.
+    #[error("cannot hash a password: {0}")]
+    Failed(String),
+}
+
+/// Hashes a password into a PHC string. Blocks for tens of milliseconds.
+///
+/// # Errors
+///
+/// When the system has no memory for it.
+pub fn hash_password(password: &str) -> Result<String, HashError> {
+    hash_in(&mut Memory::default(), password)
+}
+
+fn hash_in(memory: &mut Memory, password: &str) -> Result<String, HashError> {
+    let params = Params::new(ARGON_MEMORY_KIB, ARGON_PASSES, ARGON_LANES, None)
+        .expect("the parameters are within Argon2's bounds");
+    let salt = rand::random::<[u8; Salt::RECOMMENDED_LENGTH]>();
+    let salt = Salt::new(&salt).map_err(failed)?;
+    let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+    let hash = PasswordHash {
+        algorithm: algorithm.ident(),
+        version: Some(version.into()),
+        params: ParamsString::try_from(&params).map_err(failed)?,
+        salt: Some(salt),
+        hash: Some(memory.derive(
+            &Argon2::new(algorithm, version, params),
+            password,
+            &salt,
+            Params::DEFAULT_OUTPUT_LEN,
+        )?),
+    };
+    Ok(hash.to_string())
+}
+
+fn verify_in(memory: &mut Memory, password: &str, hash: Option<&str>) -> Result<bool, HashError> {
+    let (argon2, salt, stored) = parse(hash.unwrap_or(DUMMY_HASH)).ok_or(HashError::Damaged)?;
+    // Outputs are compared in constant time.
+    let matches = memory.derive(&argon2, password, &salt, stored.len())? == stored;
+    Ok(matches && hash.is_some())
+}
+
+/// How a PHC string was made, and what came out.
+fn parse(hash: &str) -> Option<(Argon2<'static>, Salt, Output)> {
+    let parsed = PasswordHash::new(hash).ok()?;
+    let algorithm = Algorithm::try_from(parsed.algorithm.as_str()).ok()?;
+    let version = Version::try_from(parsed.version?).ok()?;
+    let params = Params::try_from(&parsed).ok()?;
+    Some((
+        Argon2::new(algorithm, version, params),
+        parsed.salt?,
+        parsed.hash?,
+    ))
+}
+
+/// What Argon2 works in. It goes back to the system when it is dropped.
+#[derive(Default)]
+struct Memory(Vec<Block>);
+
+impl Memory {
+    /// What Argon2 makes of a password.
+    fn derive(
+        &mut self,
+        argon2: &Argon2<'_>,
+        password: &str,
+        salt: &[u8],
+        length: usize,
+    ) -> Result<Output, HashError> {
+        let blocks = argon2.params().block_count();
+        let missing = blocks.max(ARGON_MAPPED_KIB).saturating_sub(self.0.len());
+        self.0.try_reserve_exact(missing).map_err(failed)?;
+        self.0.resize(blocks, Block::new());
+        let mut output = [0; Output::MAX_LENGTH];
+        let output = &mut output[..length];
+        argon2
+            .hash_password_into_with_memory(password.as_bytes(), salt, output, &mut self.0)
+            .map_err(failed)?;
+        Output::new(output).map_err(failed)
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> HashError {
+    HashError::Failed(error.to_string())
+}
+
+/// Lets a few passwords be hashed at once, off the runtime. Clones share the gate.
+#[derive(Clone)]
+pub struct PasswordGate(Arc<Mutex<Gate>>);
+
+struct Gate {
+    waiting: VecDeque<Job>,
+    /// Threads that take from what waits.
+    hashing: usize,
+    at_most: usize,
+}
+
+impl Default for PasswordGate {
+    fn default() -> Self {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        Self(Arc::new(Mutex::new(Gate {
+            waiting: VecDeque::new(),
+            hashing: 0,
+            at_most: (processors / 2).clamp(1, HASHES_AT_ONCE),
+        })))
+    }
+}
+
+type Job = Box<dyn FnOnce(&mut Memory) + Send>;
+
+impl PasswordGate {
+    /// [`hash_password`] when its turn comes.
+    ///
+    /// # Errors
+    ///
+    /// [`HashError::Busy`] when too many wait, or as [`hash_password`].
+    pub async fn hash(&self, password: String) -> Result<String, HashError> {
+        self.run(move |memory| hash_in(memory, &password)).await
+    }
+
+    /// Whether `password` has the PHC string `hash`, when its turn comes. Without a hash a dummy
+    /// is compared, at the same cost, and the answer is no.
+    ///
+    /// # Errors
+    ///
+    /// [`HashError::Busy`] when too many wait; when `hash` is no PHC string of Argon2, or the
+    /// system has no memory for it.
+    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, HashError> {
+        self.run(move |memory| verify_in(memory, &password, hash.as_deref()))
+            .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Memory) -> Result<T, HashError> + Send + 'static,
+    ) -> Result<T, HashError> {
+        let (tell, told) = oneshot::channel();
+        self.enqueue(Box::new(move |memory| {
+            // Nobody waits for it when the client has hung up.
+            if !tell.is_closed() {
+                let _ = tell.send(work(memory));
+            }
+        }))?;
+        told.await.map_err(failed)?
+    }
+
+    fn enqueue(&self, job: Job) -> Result<(), HashError> {
+        let mut gate = self.lock();
+        if gate.waiting.len() >= HASHES_WAITING {
+            return Err(HashError::Busy);
+        }
+        if gate.hashing < gate.at_most {
+            let own = self.clone();
+            let started = thread::Builder::new()
+                .name("password".to_owned())
+                .spawn(move || own.hash_all());
+            match started {
+                Ok(_) => gate.hashing += 1,
+                // Those that are there come to it.
+                Err(_) if gate.hashing > 0 => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        gate.waiting.push_back(job);
+        Ok(())
+    }
+
+    /// What a thread does until nobody waits. Its memory serves one password after the other.
+    fn hash_all(&self) {
+        step_back();
+        let mut memory = Memory::default();
+        loop {
+            let mut gate = self.lock();
+            let Some(job) = gate.waiting.pop_front() else {
+                gate.hashing -= 1;
+                return;
+            };
+            drop(gate);
+            // Whoever waits for a job that panics sees that it is gone.
+            let _ = catch_unwind(AssertUnwindSafe(|| job(&mut memory)));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Gate> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets every other thread go first, at once and always: a sign-in may take longer when there
+/// is much to do. Of use on Linux alone, where a thread has a priority of its own for the asking.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::{
+            NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+            set_thread_priority_and_policy, thread_native_id,
+        };
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let done = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+        if let Err(error) = done {
+            tracing::debug!(%error, "a password is hashed with the priority of the chat");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verify(password: &str, hash: Option<&str>) -> Result<bool, HashError> {
+        verify_in(&mut Memory::default(), password, hash)
+    }
+
+    #[test]
+    fn a_password_matches_its_hash_alone() {
+        let hash = hash_password("correct horse").expect("hashing works");
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
+        assert_eq!(verify("correct horse", Some(&hash)), Ok(true));
+        assert_eq!(verify("battery staple", Some(&hash)), Ok(false));
+        assert_eq!(
+            verify("correct horse", None),
+            Ok(false),
+            "the dummy is a hash that can be compared"
+        );
+        assert!(verify("x", Some("not a hash")).is_err());
+        // One that another implementation made.
+        let stored = "$argon2id$v=19$m=19456,t=2,p=1$vbK3ZsQnWcuF+33qKDmrHA$\
+            RggP8FtiSpuOiz4gvAItUbhlyzaL9ZgRP+eEp93nrPU";
+        assert_eq!(verify("correct horse", Some(stored)), Ok(true));
+        assert_eq!(verify("Correct horse", Some(stored)), Ok(false));
+    }
+
+    #[tokio::test]
+    async fn the_gate_refuses_instead_of_queueing_without_end() {
+        let gate = PasswordGate::default();
+        gate.lock().at_most = 0;
+        for _ in 0..HASHES_WAITING {
+            gate.enqueue(Box::new(|_| ())).expect("a place");
+        }
+        assert_eq!(gate.hash("password".into()).await, Err(HashError::Busy));
+    }
+
+    #[tokio::test]
+    async fn the_threads_serve_all_whatever_happens_to_one() {
+        let gate = PasswordGate::default();
+        let hash = gate.hash("correct horse".into()).await.expect("a hash");
+        let right = gate.verify("correct horse".into(), Some(hash.clone()));
+        let wrong = gate.verify("battery staple".into(), Some(hash));
+        let damaged = gate.verify("correct horse".into(), Some("no hash".into()));
+        let panics = gate.run::<()>(|_| panic!("ordered by a test"));
+        let unknown = gate.verify("correct horse".into(), None);
+        let (right, wrong, damaged, panics, unknown) =
+            tokio::join!(right, wrong, damaged, panics, unknown);
+        assert_eq!(right, Ok(true));
+        assert_eq!(wrong, Ok(false));
+        assert_eq!(damaged, Err(HashError::Damaged));
+        assert!(matches!(panics, Err(HashError::Failed(_))), "{panics:?}");
+        assert_eq!(unknown, Ok(false));
+    }
+}
