@@ -22,9 +22,6 @@ use crate::protocol::ErrorCode;
 
 /// A body that comes in more slowly is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Of a body that is too large, so much is still read and thrown away, so that a client
-/// that sends before it listens gets the answer instead of a reset.
-const DISCARD_BYTES: usize = 1024 * 1024;
 /// The largest number that JSON readers and the store both know.
 const MAX_NUMBER: u64 = i64::MAX as u64;
 
@@ -70,25 +67,19 @@ async fn read_body(body: Body) -> Result<Bytes, Problem> {
 
 async fn collect(mut body: Body) -> Result<Bytes, Problem> {
     let mut kept = BytesMut::new();
-    let mut seen = 0;
     while let Some(frame) = body.frame().await {
         let frame =
             frame.map_err(|_| Problem::new(ErrorCode::BadFrame, "the body could not be read"))?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        seen += data.len();
-        if seen <= limits::FRAME_BYTES {
-            kept.extend_from_slice(&data);
-        } else if seen > DISCARD_BYTES {
-            break;
+        if kept.len() + data.len() > limits::FRAME_BYTES {
+            return Err(Problem::new(
+                ErrorCode::TooLarge,
+                format!("a body may have at most {} bytes", limits::FRAME_BYTES),
+            ));
         }
-    }
-    if seen > limits::FRAME_BYTES {
-        return Err(Problem::new(
-            ErrorCode::TooLarge,
-            format!("a body may have at most {} bytes", limits::FRAME_BYTES),
-        ));
+        kept.extend_from_slice(&data);
     }
     Ok(kept.freeze())
 }

@@ -1,9 +1,10 @@
 //! The server's face: requests, sockets, and the rules of who may send them.
 //!
 //! A request passes, from the outside in: [`serve`] (TCP, HTTP/1.1), the trimming of its
-//! trailing slash, `edge` (id, log, security headers, draining, origins), the catching of
-//! panics, the router, the table of who may call what (`access`), extractors (`extract`) and
-//! at last a handler in `visitor` or `admin`. Whatever refuses answers with a `problem`.
+//! trailing slash, `edge` (id, log, security headers, draining, origins), `unread` (bodies that
+//! nobody wants), the catching of panics, the router, the table of who may call what (`access`),
+//! extractors (`extract`) and at last a handler in `visitor` or `admin`. Whatever refuses
+//! answers with a `problem`.
 
 mod access;
 mod admin;
@@ -27,13 +28,14 @@ mod socket;
 mod state;
 #[cfg(test)]
 mod typescript;
+mod unread;
 mod visitor;
 
 use std::any::Any;
 use std::time::Duration;
 
 use axum::http::Method;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
@@ -65,6 +67,7 @@ pub(crate) fn router(state: AppState, start_page: StartPage) -> Service {
         .layer(from_fn_with_state(state.clone(), access::enforce))
         .layer(CatchPanicLayer::custom(answer_to_panic))
         .layer(from_fn_with_state(state.clone(), edge::guard))
+        .layer(from_fn(unread::discard))
         .layer(from_fn_with_state(state.clone(), edge::observe))
         .with_state(state);
     NormalizePath::trim_trailing_slash(router)

@@ -156,6 +156,49 @@ async fn a_body_past_128_kib_is_too_large() {
 }
 
 #[tokio::test]
+async fn a_refused_body_is_read_so_that_the_connection_goes_on() {
+    let server = TestServer::start().await;
+    for (call, status) in [
+        ("POST /api/chat/nothing/", "404"),
+        ("GET /api/admin/rooms/", "401"),
+        ("DELETE /api/chat/rooms/", "405"),
+        ("POST /api/chat/rooms/", "413"),
+    ] {
+        let mut raw = RawSocket::connect(server.addr()).await;
+        let head = format!(
+            "{call} HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n\
+             Content-Length: 400000\r\n\r\n"
+        );
+        raw.send(head.as_bytes()).await;
+        raw.send(&vec![b' '; 400_000]).await;
+        raw.send(b"GET /healthz HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
+            .await;
+        let said = String::from_utf8(raw.read_to_end().await).expect("text");
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{said}");
+        assert!(said.contains("HTTP/1.1 200 OK"), "{call}: {said}");
+    }
+    // What is too much to be read is told.
+    let mut raw = RawSocket::connect(server.addr()).await;
+    raw.send(b"POST /api/chat/nothing/ HTTP/1.1\r\nHost: shop\r\nContent-Length: 9000000\r\n\r\n")
+        .await;
+    raw.send(&vec![b' '; 1_100_000]).await;
+    let head = raw.read_head().await.to_lowercase();
+    assert!(head.contains("connection: close"), "{head}");
+    // Who asks before sending is not asked for what nobody wants.
+    let mut raw = RawSocket::connect(server.addr()).await;
+    raw.send(
+        b"POST /api/chat/nothing/ HTTP/1.1\r\nHost: shop\r\nContent-Length: 10\r\n\
+          Expect: 100-continue\r\n\r\n",
+    )
+    .await;
+    let head = raw.read_head().await.to_lowercase();
+    assert!(
+        head.starts_with("http/1.1 404") && head.contains("connection: close"),
+        "{head}"
+    );
+}
+
+#[tokio::test]
 async fn limits_of_pages_are_1_to_200() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
