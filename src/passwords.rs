@@ -300,4 +300,17 @@ mod tests {
         assert!(matches!(panics, Err(HashError::Failed(_))), "{panics:?}");
         assert_eq!(unknown, Ok(false));
     }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_thread_that_hashes_lets_all_others_go_first() {
+        let gate = PasswordGate::default();
+        let status =
+            gate.run(|_| std::fs::read_to_string("/proc/thread-self/stat").map_err(failed));
+        let status = status.await.expect("what Linux says of the thread");
+        // The name stands in brackets and may hold spaces; its policy is the 41st field.
+        let (_, fields) = status.rsplit_once(") ").expect("the name comes second");
+        let policy = fields.split(' ').nth(41 - 3);
+        assert_eq!(policy, Some("5"), "SCHED_IDLE: {status}");
+    }
 }
