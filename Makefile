@@ -46,7 +46,7 @@ screenshots: ## the README's pictures, and all views in target/screenshots to lo
 	$(CARGO) build
 	cd web && node screenshots.mjs
 
-trials: ## the promises under faults and attack, in the long form: an hour or so
+trials: ## the promises under faults and attack, in the long form: about forty minutes
 	$(CARGO) build --release
 	SHOPTALK_TRIALS=long SHOPTALK_BIN=$${CARGO_TARGET_DIR:-target}/release/shoptalk $(CARGO) test --test trials
 	SHOPTALK_MODEL_CASES=1000 $(CARGO) test --test faults -- --nocapture model

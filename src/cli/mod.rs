@@ -11,8 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use shoptalk::config::{Config, LogConfig, LogFormat, Overrides};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -174,12 +173,12 @@ fn start_tracing(log: &LogConfig) -> Result<(), Failure> {
     let filter = log_filter(log)?;
     let lines = tracing_subscriber::fmt()
         .with_ansi(std::io::stderr().is_terminal())
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_writer(std::io::stderr);
     let without_bytes = filter_fn(shows_no_bytes);
     match log.format {
-        LogFormat::Text => lines.finish().with(without_bytes).init(),
-        LogFormat::Json => lines.json().finish().with(without_bytes).init(),
+        LogFormat::Text => lines.finish().with(filter).with(without_bytes).init(),
+        LogFormat::Json => (lines.json().finish().with(filter).with(without_bytes)).init(),
     }
     Ok(())
 }
@@ -191,8 +190,11 @@ fn shows_no_bytes(metadata: &tracing::Metadata<'_>) -> bool {
         || metadata.target().split("::").next() == Some("shoptalk")
 }
 
-fn log_filter(log: &LogConfig) -> Result<EnvFilter, Failure> {
-    EnvFilter::try_new(&log.filter)
+/// Levels by target. What filters by the fields of spans, too, takes a regular-expression engine.
+fn log_filter(log: &LogConfig) -> Result<Targets, Failure> {
+    let filter = log.filter.replace(' ', "");
+    filter
+        .parse()
         .map_err(|error| Failure::Usage(format!("configuration: log.filter: {error}")))
 }
 

@@ -56,9 +56,8 @@ const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Every route of the server.
 pub(crate) fn router(state: AppState, start_page: StartPage) -> Service {
-    let (api, document) = openapi::build();
-    let router = api
-        .merge(openapi::routes(document))
+    let router = openapi::router()
+        .merge(openapi::routes())
         .merge(pages::routes(start_page))
         .merge(assets::routes())
         .merge(socket::routes())

@@ -1,11 +1,10 @@
 //! The API's description, made from the handlers, and a page that shows it to people.
 
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use axum::Router;
 use axum::http::header;
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use serde_json::Value;
@@ -38,40 +37,64 @@ use crate::protocol::ErrorCode;
 )]
 struct Description;
 
-/// The documented routes and their document.
-pub(crate) fn build() -> (Router<AppState>, OpenApi) {
-    let (router, mut document) = OpenApiRouter::with_openapi(Description::openapi())
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
-        .routes(routes!(health::metrics))
-        .merge(visitor::routes())
-        .merge(admin::routes())
-        .split_for_parts();
+/// The documented routes.
+pub(crate) fn router() -> Router<AppState> {
+    calls().split_for_parts().0
+}
+
+/// What describes them.
+pub(crate) fn document() -> OpenApi {
+    let mut document = calls().into_openapi();
     add_security(&mut document);
     for (path, item) in &mut document.paths.paths {
         for operation in operations(item) {
             add_errors(path, operation);
         }
     }
-    (router, document)
+    document
 }
 
-/// `/api/openapi.json` and `/api/docs`. Both are written once, at the start.
-pub(crate) fn routes(document: OpenApi) -> Router<AppState> {
-    let value = serde_json::to_value(&document).expect("the document is plain JSON");
-    let json = Bytes::from(value.to_string());
-    let html: Arc<str> = page("Shoptalk API", &render(&value)).into();
+fn calls() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+        .merge(visitor::routes())
+        .merge(admin::routes())
+}
+
+/// `/api/openapi.json` and `/api/docs`.
+pub(crate) fn routes() -> Router<AppState> {
     Router::new()
         .route(
             "/api/openapi.json",
-            get(async move || ([(header::CONTENT_TYPE, "application/json")], json.clone())),
+            get(async || {
+                (
+                    [(header::CONTENT_TYPE, "application/json")],
+                    WRITTEN.json.clone(),
+                )
+            }),
         )
-        .route("/api/docs", get(async move || docs(&html)))
+        .route(
+            "/api/docs",
+            get(async || super::pages::html(WRITTEN.html.clone())),
+        )
 }
 
-fn docs(html: &str) -> Response {
-    super::pages::html(html.to_owned()).into_response()
+/// Both, as they are sent.
+struct Written {
+    json: Bytes,
+    html: String,
 }
+
+/// Few servers are ever asked for them, so they are written for the first who asks.
+static WRITTEN: LazyLock<Written> = LazyLock::new(|| {
+    let document = serde_json::to_value(document()).expect("the document is plain JSON");
+    Written {
+        json: document.to_string().into(),
+        html: page("Shoptalk API", &render(&document)),
+    }
+});
 
 fn add_security(document: &mut OpenApi) {
     let components = document.components.get_or_insert_default();
@@ -346,7 +369,7 @@ mod tests {
     use super::*;
 
     fn document() -> Value {
-        serde_json::to_value(build().1).expect("plain JSON")
+        serde_json::to_value(super::document()).expect("plain JSON")
     }
 
     fn references(value: &Value, found: &mut Vec<String>) {

@@ -28,6 +28,28 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), rusqlite_migration::E
     Ok(())
 }
 
+/// The first part of the schema that is not as the steps make it: rot in its text, which SQLite
+/// takes for another schema. What somebody else has added is left alone.
+pub(super) fn damaged_part(conn: &Connection) -> Result<Option<String>, rusqlite_migration::Error> {
+    let mut sound = Connection::open_in_memory()?;
+    MIGRATIONS.to_latest(&mut sound)?;
+    // What stores a virtual table is SQLite's own, and differs between its versions.
+    let mut parts = sound.prepare(
+        "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT IN \
+             (SELECT name FROM pragma_table_list WHERE type = 'shadow')",
+    )?;
+    let mut found =
+        conn.prepare("SELECT 1 FROM sqlite_schema WHERE (type, name, sql) = (?, ?, ?)")?;
+    let mut parts = parts.query([])?;
+    while let Some(part) = parts.next()? {
+        let (kind, name): (String, String) = (part.get(0)?, part.get(1)?);
+        if !found.exists((&kind, &name, part.get::<_, String>(2)?))? {
+            return Ok(Some(format!("{kind} {name}")));
+        }
+    }
+    Ok(None)
+}
+
 /// What an operator can do about a migration that failed.
 pub(super) fn said(error: &rusqlite_migration::Error) -> String {
     use rusqlite_migration::{Error, MigrationDefinitionError};

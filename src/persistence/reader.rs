@@ -104,14 +104,22 @@ impl Readers {
             .map_err(Trouble::from)
             .and_then(|transaction| query(&transaction));
         value.map_err(|trouble| {
-            if let Trouble::Sqlite(error) = &trouble {
-                let class = classify(error);
-                self.shared.note(&class);
-                if matches!(class, StoreError::Internal(_)) {
-                    tracing::error!(%error, "a read failed");
+            let Trouble::Sqlite(error) = &trouble else {
+                return trouble.into();
+            };
+            let class = classify(error);
+            self.shared.note(&class);
+            match (class, self.shared.damage.get()) {
+                // Whatever SQLite makes of what has rotted.
+                (StoreError::Internal(_), Some(damage)) => StoreError::Corrupt(damage.clone()),
+                (class, _) => {
+                    if matches!(class, StoreError::Internal(_)) {
+                        tracing::error!(%error, "a read failed");
+                    }
+                    class
                 }
             }
-            trouble.into()
+            .into()
         })
     }
 }

@@ -10,7 +10,7 @@ use super::batch::Committer;
 use super::connection::{Connector, make_private};
 use super::failure::{Trouble, classify};
 use super::job::{Job, Tx};
-use super::migrations::{migrate, said};
+use super::migrations::{damaged_part, migrate, said};
 use super::queue::{NotPut, Queue};
 use super::reader::Readers;
 use super::state::State;
@@ -79,6 +79,7 @@ impl Store {
         };
         let mut conn = connector.writer().map_err(failed)?;
         migrate(&mut conn).map_err(|error| broken(said(&error)))?;
+        let damaged = damaged_part(&conn).map_err(|error| broken(said(&error)))?;
         let state = State::load(&conn).map_err(failed)?;
         let epoch = conn
             .query_row("SELECT epoch FROM state", [], |row| row.get(0))
@@ -93,6 +94,11 @@ impl Store {
             #[cfg(test)]
             hooks: super::hooks::Hooks::default(),
         });
+        if let Some(part) = damaged {
+            shared.note(&StoreError::Corrupt(format!(
+                "its {part} is not as it was made; stop the server and restore a backup"
+            )));
+        }
         let readers = Readers::open(&connector, options.readers, Arc::clone(&shared))
             .map_err(|error| broken(error.to_string()))?;
         let writer = Writer {
@@ -324,6 +330,55 @@ mod tests {
             "{refused}"
         );
         assert_eq!(std::fs::read_to_string(path).expect("it is there"), text);
+    }
+
+    #[tokio::test]
+    async fn a_schema_that_has_rotted_is_read_and_not_written() {
+        let bench = Bench::new();
+        let room = bench.new_room("Ann").await;
+        bench.ask(room, "hello").await;
+        let conn = rusqlite::Connection::open(bench.directory.path().join(DATABASE_FILE));
+        let conn = conn.expect("it opens");
+        // An operator's own index is none of our business.
+        conn.execute_batch("CREATE INDEX own ON rooms (customer_email)")
+            .expect("made");
+        bench.close().await;
+        let sound = Store::open(options(&bench.directory)).expect("it opens");
+        assert_eq!(sound.damage(), None);
+        drop(sound);
+        for (right, wrong) in [
+            ("USING fts5", "USING fus5"),
+            ("detail = none", "detail = nonf"),
+        ] {
+            let change = |from: &str, to: &str| {
+                conn.execute_batch(&format!(
+                    "PRAGMA writable_schema = ON;
+                     UPDATE sqlite_schema SET sql = replace(sql, '{from}', '{to}') WHERE name = 'search';
+                     PRAGMA writable_schema = OFF;"
+                ))
+                .expect("changed");
+            };
+            change(right, wrong);
+            let rotten = Store::open(options(&bench.directory)).expect("it can be read");
+            let damage = rotten.damage().expect("it is noticed");
+            assert!(damage.contains("table search"), "{damage}");
+            let damaged = StoreError::Corrupt(damage);
+            let read = rotten.room(room).await.expect("readable");
+            assert_eq!(read.map(|record| record.room.last_seq), Some(1));
+            let query = SearchQuery {
+                words: "hello".into(),
+                status: None,
+                cursor: None,
+                limit: 1,
+            };
+            assert_eq!(
+                rotten.search(query).await.err(),
+                Some(damaged.clone().into())
+            );
+            assert_eq!(rotten.canary().await, Err(damaged));
+            drop(rotten);
+            change(wrong, right);
+        }
     }
 
     #[tokio::test]

@@ -226,15 +226,15 @@ async fn run_tests(target: &str, names: &[&str]) -> Result<String> {
 pub(crate) async fn in_a_browser(_: Form, line: Line) -> Result<()> {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
     for (number, what, files) in IN_A_BROWSER {
-        let status = Command::new("npx")
+        let output = Command::new("npx")
             .args(["vitest", "run", "--project", "browser"])
             .args(*files)
             .current_dir(&web)
             .env("SHOPTALK_BIN", binary())
-            .output()?
-            .status;
-        line.row(number, what, &files.join(", "), status.success());
-        ensure!(status.success(), "{files:?}");
+            .output()?;
+        let passed = output.status.success();
+        line.row(number, what, &files.join(", "), passed);
+        ensure!(passed, "{}", String::from_utf8_lossy(&output.stdout));
     }
     Ok(())
 }
