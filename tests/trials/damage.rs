@@ -68,7 +68,7 @@ pub(crate) async fn flipped_bits(form: Form, line: Line) -> Result<()> {
     line.figure(
         &format!("one bit flipped in {copies} copies of a database"),
         format!(
-            "0 panics; {} refused to start with the reason, {} refused writes, {} not noticed by SQLite",
+            "0 panics; {} refused to start with the reason, {} refused writes, {} not noticed",
             taken.not_started, taken.refusing, taken.unnoticed
         ),
         "never a panic; where noticed, writes refused and `/readyz` says what to restore",
