@@ -134,7 +134,7 @@ pub struct SocketConfig {
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct LogConfig {
-    /// A tracing filter: `info`, `shoptalk=debug`, …
+    /// Levels, also by where it comes from: `info`, `shoptalk=debug,warn`
     pub filter: String,
     /// `text` or `json`
     pub format: LogFormat,

@@ -11,7 +11,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use shoptalk::config::{Config, LogConfig, LogFormat, Overrides};
-use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -170,17 +171,22 @@ fn environment() -> Result<Vec<(String, String)>, Failure> {
 
 /// Log lines go to standard error: standard output is for what scripts read.
 fn start_tracing(log: &LogConfig) -> Result<(), Failure> {
-    let filter = log_filter(log)?;
-    let lines = tracing_subscriber::fmt()
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_max_level(LevelFilter::TRACE)
-        .with_writer(std::io::stderr);
-    let without_bytes = filter_fn(shows_no_bytes);
-    match log.format {
-        LogFormat::Text => lines.finish().with(filter).with(without_bytes).init(),
-        LogFormat::Json => (lines.json().finish().with(filter).with(without_bytes)).init(),
-    }
+    log_lines(log)?.init();
     Ok(())
+}
+
+fn log_lines(log: &LogConfig) -> Result<impl SubscriberInitExt + tracing::Subscriber, Failure> {
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    let lines = match log.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    Ok(tracing_subscriber::registry()
+        .with(lines)
+        .with(log_filter(log)?)
+        .with(filter_fn(shows_no_bytes)))
 }
 
 /// At trace, libraries show what goes over the wire, with the tokens in it. Only what
@@ -209,4 +215,28 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     Ok(tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Subscriber;
+    use tracing::level_filters::LevelFilter;
+
+    use super::*;
+
+    /// Libraries ask for it at every frame, and what is above it costs a look.
+    #[test]
+    fn nobody_makes_lines_that_the_filter_drops() {
+        for format in [LogFormat::Text, LogFormat::Json] {
+            for (filter, highest) in [
+                ("info,ractor=warn", LevelFilter::INFO),
+                ("warn, shoptalk=debug", LevelFilter::DEBUG),
+            ] {
+                let filter = filter.to_owned();
+                let lines = log_lines(&LogConfig { filter, format });
+                let lines = lines.ok().expect("a good filter");
+                assert_eq!(lines.max_level_hint(), Some(highest));
+            }
+        }
+    }
 }

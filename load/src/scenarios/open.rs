@@ -16,8 +16,9 @@ use crate::tally::Tally;
 /// What p99 may be, from the moment a message was due to its ack.
 const P99_MS: f64 = 100.0;
 const STEP: Duration = Duration::from_secs(2);
-/// Posts of one socket that may be without an answer.
-const WINDOW: usize = 16;
+/// Posts of one socket that may be without an answer. All of them together fit into the queue of
+/// a server that cannot keep up; past it the server refuses.
+const WINDOW: usize = 8;
 
 /// Posts come at fixed times, whether the server keeps up or not, and each is timed from when
 /// it was due: a server that stalls is charged for all that waited meanwhile.
