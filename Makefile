@@ -34,7 +34,7 @@ bench: ## what the server can do, as ratios to what the machine gives; ten minut
 	$(CARGO) build --release --workspace
 	$${CARGO_TARGET_DIR:-target}/release/shoptalk-load bench
 
-curves: ## draws how costs grow with messages, subscribers, consoles and live rooms
+curves: ## draws how costs grow with messages, rooms, subscribers and consoles
 	$(CARGO) build --release --workspace
 	$${CARGO_TARGET_DIR:-target}/release/shoptalk-load curves
 
