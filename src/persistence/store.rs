@@ -79,7 +79,7 @@ impl Store {
         };
         let mut conn = connector.writer().map_err(failed)?;
         migrate(&mut conn).map_err(|error| broken(said(&error)))?;
-        let damaged = damaged_part(&conn).map_err(|error| broken(said(&error)))?;
+        let damaged = damaged_part(&conn).map_err(failed)?;
         let state = State::load(&conn).map_err(failed)?;
         let epoch = conn
             .query_row("SELECT epoch FROM state", [], |row| row.get(0))
