@@ -16,9 +16,9 @@ use crate::tally::Tally;
 /// What p99 may be, from the moment a message was due to its ack.
 const P99_MS: f64 = 100.0;
 const STEP: Duration = Duration::from_secs(2);
-/// Posts of one socket that may be without an answer. All of them together fit into the queue of
-/// a server that cannot keep up; past it the server refuses.
-const WINDOW: usize = 8;
+/// Posts that may be without an answer, of all sockets together: half of the queue that a server
+/// has when it cannot keep up, and past which it refuses.
+const IN_FLIGHT: usize = 2_048;
 
 /// Posts come at fixed times, whether the server keeps up or not, and each is timed from when
 /// it was due: a server that stalls is charged for all that waited meanwhile.
@@ -27,6 +27,7 @@ async fn fixed_rate(
     per_second: f64,
 ) -> Result<(Vec<Customer>, Histogram<u64>)> {
     let started = Instant::now() + Duration::from_millis(20);
+    let window = (IN_FLIGHT / customers.len()).max(1);
     let count = customers.len() as f64;
     let each = (per_second * STEP.as_secs_f64() / count).round() as u32;
     let gap = STEP / each.max(1);
@@ -38,7 +39,7 @@ async fn fixed_rate(
             let mut due = (0..each).map(|n| first + gap * n).peekable();
             let mut flying = VecDeque::new();
             while due.peek().is_some() || !flying.is_empty() {
-                let next = due.peek().copied().filter(|_| flying.len() < WINDOW);
+                let next = due.peek().copied().filter(|_| flying.len() < window);
                 let wake = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(3_600));
                 tokio::select! {
                     biased;
