@@ -44,6 +44,16 @@ mod imp {
         pub(in crate::actors) fn ring(&self, outbox: &Outbox, event: impl Fn() -> Event) -> bool {
             outbox.push(event())
         }
+
+        #[inline(always)]
+        pub(in crate::actors) fn rings_can_be_relied_on(&self) -> bool {
+            true
+        }
+
+        #[inline(always)]
+        pub(in crate::actors) fn ring_consoles(&self, ring: impl Fn()) {
+            ring();
+        }
     }
 }
 
@@ -70,6 +80,16 @@ mod imp {
     struct Doorbell {
         random: u64,
         late: Vec<(Outbox, Event)>,
+    }
+
+    impl Doorbell {
+        /// xorshift: a seed replays the run.
+        fn roll(&mut self) -> u64 {
+            self.random ^= self.random << 13;
+            self.random ^= self.random >> 7;
+            self.random ^= self.random << 17;
+            self.random
+        }
     }
 
     impl Hooks {
@@ -107,12 +127,8 @@ mod imp {
                 drop(orders);
                 return outbox.push(event());
             };
-            // xorshift: a seed replays the run.
-            doorbell.random ^= doorbell.random << 13;
-            doorbell.random ^= doorbell.random >> 7;
-            doorbell.random ^= doorbell.random << 17;
             let mut now = Vec::new();
-            match doorbell.random % 4 {
+            match doorbell.roll() % 4 {
                 0 => {}
                 1 => now.extend([(outbox.clone(), event()), (outbox.clone(), event())]),
                 2 => doorbell.late.push((outbox.clone(), event())),
@@ -126,6 +142,24 @@ mod imp {
                 outbox.push(event);
             }
             true
+        }
+
+        pub(in crate::actors) fn rings_can_be_relied_on(&self) -> bool {
+            self.lock().doorbell.is_none()
+        }
+
+        /// Wakes the consoles that wait for the lobby's log, unless this ring is to be lost.
+        /// A doubled or a late one would tell them nothing else, since it carries nothing.
+        pub(in crate::actors) fn ring_consoles(&self, ring: impl Fn()) {
+            let mut orders = self.lock();
+            let lost = orders
+                .doorbell
+                .as_mut()
+                .is_some_and(|doorbell| doorbell.roll() % 4 == 0);
+            drop(orders);
+            if !lost {
+                ring();
+            }
         }
 
         fn lock(&self) -> MutexGuard<'_, Orders> {

@@ -1,48 +1,43 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::Shared;
-use super::cursor::Cursor;
 use super::frontier::Frontier;
 use super::hooks::HookPoint;
 use super::ids::SubscriptionId;
-use super::messages::{LobbyMsg, Report, RoomMsg};
-use super::outbox::{Event, LobbyPlace};
-use super::subscriber::Console;
-use crate::chat::{Counts, RoomId, Summary};
-use crate::protocol::{ServerFrame, encode};
+use super::lobby_log::{LobbyLog, REMEMBERED};
+use super::messages::{LobbyAccess, LobbyMsg, Report, RoomMsg};
+use super::{Shared, pacing};
 
-/// A room is told to consoles at once, and then again after this time at the
-/// earliest: at most four times a second.
-const ROOM_THROTTLE: Duration = Duration::from_millis(250);
 /// How often the lobby looks whether something passed it by.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 /// Rooms that are reread at a time.
 const RESYNC_PAGE: usize = 200;
 
-/// The actor that tells consoles what happens in all rooms.
+/// The actor that keeps the log of what happens in all rooms, which consoles read.
 ///
-/// It holds no room: a summary is state that a room or the store has, and passes
-/// through. So the lobby can die at any time and be made anew.
+/// It pushes nothing: each console's socket takes from the log what is new to it, when it can.
+/// So a change costs the lobby the same however many consoles there are, and a console that
+/// reads slowly holds nobody up. The log is a short memory of what the store has; the lobby
+/// can die at any time and be made anew.
 pub(super) struct Lobby;
 
 pub(super) struct LobbyState {
     shared: Arc<Shared>,
-    consoles: HashMap<SubscriptionId, Console>,
+    consoles: HashSet<SubscriptionId>,
+    log: Arc<LobbyLog>,
+    /// Wakes consoles that wait for the log to grow. Dropped with the lobby, which they notice.
+    changed: watch::Sender<()>,
     frontier: Frontier,
     /// Where the frontier and the store's head stood at the last heartbeat.
     last_heartbeat: (u64, u64),
     /// Rooms that have reported and may do so again at that time, in its order.
     throttled: VecDeque<(Instant, ActorRef<RoomMsg>)>,
     throttle_armed: bool,
-    told_counts: Counts,
-    counts_told_at: Option<Instant>,
     /// Since when there has been no console, while agents still count as online.
     agents_gone_at: Option<Instant>,
     agents_armed: bool,
@@ -61,14 +56,14 @@ impl Actor for Lobby {
         let head = shared.store.head();
         myself.send_interval(HEARTBEAT, || LobbyMsg::Heartbeat);
         let mut state = LobbyState {
+            consoles: HashSet::new(),
+            log: Arc::new(LobbyLog::new(shared.store.epoch(), head.counts)),
             shared,
-            consoles: HashMap::new(),
+            changed: watch::Sender::new(()),
             frontier: Frontier::new(head.change),
             last_heartbeat: (head.change, head.change),
             throttled: VecDeque::new(),
             throttle_armed: false,
-            told_counts: head.counts,
-            counts_told_at: None,
             agents_gone_at: None,
             agents_armed: false,
         };
@@ -88,14 +83,8 @@ impl Actor for Lobby {
                 let _ = reply.send(());
             }
             LobbyMsg::Report(report) => state.report(&myself, report),
-            LobbyMsg::Online {
-                room_id,
-                customer_online,
-            } => state.online(room_id, customer_online),
-            LobbyMsg::Subscribe { console, reply } => state.subscribe(console, reply),
-            LobbyMsg::Leave(id) => {
-                state.consoles.remove(&id);
-            }
+            LobbyMsg::Subscribe { id, reply } => state.subscribe(id, reply),
+            LobbyMsg::Leave(id) => state.leave(id),
             LobbyMsg::Resync => state.resync().await,
             LobbyMsg::ThrottleDue => state.release(&myself),
             LobbyMsg::Heartbeat => state.heartbeat().await,
@@ -108,15 +97,32 @@ impl Actor for Lobby {
 
 impl LobbyState {
     fn report(&mut self, myself: &ActorRef<LobbyMsg>, report: Box<Report>) {
+        let Report {
+            record,
+            customer_online,
+            changes,
+            room,
+        } = *report;
         self.shared
             .hooks
-            .reach(HookPoint::LobbyReport, Some(report.summary.room.id));
-        self.frontier.add(report.changes);
-        self.tell_summary(&report.summary, self.frontier.reached());
-        self.tell_counts();
-        self.throttled
-            .push_back((Instant::now() + ROOM_THROTTLE, report.room));
+            .reach(HookPoint::LobbyReport, Some(record.room.id));
+        self.frontier.add(changes);
+        // Without a console there is nobody to remember it for.
+        if !self.consoles.is_empty() {
+            let cursor = self.frontier.reached();
+            self.log.put(record, customer_online, cursor);
+            self.log.set_counts(self.shared.store.head().counts);
+            self.wake_consoles();
+        }
+        let interval = pacing::report_interval(self.consoles.len());
+        self.throttled.push_back((Instant::now() + interval, room));
         self.arm_throttle(myself);
+    }
+
+    fn wake_consoles(&self) {
+        self.shared
+            .hooks
+            .ring_consoles(|| self.changed.send_replace(()));
     }
 
     fn arm_throttle(&mut self, myself: &ActorRef<LobbyMsg>) {
@@ -138,76 +144,25 @@ impl LobbyState {
         self.arm_throttle(myself);
     }
 
-    /// Tells a summary with a cursor that no console has to be told anything
-    /// before.
-    fn tell_summary(&mut self, summary: &Summary, cursor: u64) {
-        if self.consoles.is_empty() {
-            return;
-        }
-        let text = Cursor::Change(cursor).encode(self.shared.store.epoch());
-        let frame = encode(&ServerFrame::Summary {
-            cursor: &text,
-            summary,
-        });
-        let hooks = &self.shared.hooks;
-        self.consoles.retain(|_, console| {
-            if !console.live.is_on() {
-                return true;
-            }
-            console.told += 1;
-            let place = LobbyPlace {
-                subscription: console.id,
-                number: console.told,
-            };
-            hooks.ring(&console.outbox, || Event::Summary {
-                place,
-                cursor,
-                frame: frame.clone(),
-            })
-        });
-    }
-
-    fn tell(&mut self, event: impl Fn() -> Event) {
-        self.consoles
-            .retain(|_, console| !console.live.is_on() || console.outbox.push(event()));
-    }
-
-    /// Counts are told when they change, at most as often as a room.
-    fn tell_counts(&mut self) {
-        let counts = self.shared.store.head().counts;
-        let too_soon = self
-            .counts_told_at
-            .is_some_and(|at| at.elapsed() < ROOM_THROTTLE);
-        if counts == self.told_counts || too_soon {
-            return;
-        }
-        self.told_counts = counts;
-        self.counts_told_at = Some(Instant::now());
-        let frame: Utf8Bytes = encode(&ServerFrame::Counts { counts });
-        self.tell(|| Event::Counts {
-            counts,
-            frame: frame.clone(),
-        });
-    }
-
-    fn online(&mut self, room_id: RoomId, customer_online: bool) {
-        let frame = encode(&ServerFrame::Online {
-            room_id,
-            customer_online,
-        });
-        self.tell(|| Event::Online {
-            room_id,
-            customer_online,
-            frame: frame.clone(),
-        });
-    }
-
-    fn subscribe(&mut self, console: Console, reply: oneshot::Sender<()>) {
+    fn subscribe(&mut self, id: SubscriptionId, reply: oneshot::Sender<LobbyAccess>) {
         self.shared.hooks.reach(HookPoint::LobbySubscribe, None);
-        if reply.send(()).is_ok() {
-            self.consoles.insert(console.id, console);
-            self.shared.presence.set_agents_online(true);
+        // From here on the log remembers for this console.
+        self.consoles.insert(id);
+        let access = LobbyAccess {
+            log: self.log.clone(),
+            changed: self.changed.subscribe(),
+        };
+        if reply.send(access).is_err() {
+            return self.leave(id);
         }
+        self.log.set_consoles(self.consoles.len());
+        self.log.set_counts(self.shared.store.head().counts);
+        self.shared.presence.set_agents_online(true);
+    }
+
+    fn leave(&mut self, id: SubscriptionId) {
+        self.consoles.remove(&id);
+        self.log.set_consoles(self.consoles.len());
     }
 
     /// The agents count as gone when no console came back within the grace.
@@ -240,15 +195,22 @@ impl LobbyState {
     /// there before the beat, has lost a report.
     async fn heartbeat(&mut self) {
         self.shared.hooks.reach(HookPoint::LobbyHeartbeat, None);
-        self.tell_counts();
-        let now = (self.frontier.reached(), self.shared.store.head().change);
+        if let Some(moment) = Instant::now().checked_sub(REMEMBERED) {
+            self.log.forget_before(moment);
+            self.shared.presence.forget_before(moment);
+        }
+        let head = self.shared.store.head();
+        if self.log.set_counts(head.counts) {
+            self.wake_consoles();
+        }
+        let now = (self.frontier.reached(), head.change);
         let (frontier_before, head_before) = std::mem::replace(&mut self.last_heartbeat, now);
         if now.0 == frontier_before && head_before > frontier_before {
             self.resync().await;
         }
     }
 
-    /// Tells everything past the frontier as the store has it.
+    /// Takes everything past the frontier as the store has it.
     async fn resync(&mut self) {
         loop {
             let page = match self
@@ -259,19 +221,21 @@ impl LobbyState {
             {
                 Ok(page) => page,
                 Err(error) => {
-                    tracing::warn!(%error, "the lobby could not be reread; it tries again");
+                    tracing::warn!(%error, "the lobby could not read the store; it tries again");
                     return;
                 }
             };
-            for record in &page.records {
-                let summary = record.summary(self.shared.presence.is_online(record.room.id));
-                self.tell_summary(&summary, record.change);
+            for record in page.records {
+                let customer_online = self.shared.presence.is_online(record.room.id);
+                let cursor = record.change;
+                self.log.put(Arc::new(record), customer_online, cursor);
             }
             self.frontier.advance_to(page.change);
             if !page.more {
                 break;
             }
         }
-        self.tell_counts();
+        self.log.set_counts(self.shared.store.head().counts);
+        self.wake_consoles();
     }
 }

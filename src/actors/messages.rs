@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use ractor::ActorRef;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::ids::{Incarnation, SubscriptionId};
-use super::subscriber::{Console, LiveSwitch, Reply, Subscriber};
-use crate::chat::{RoomId, RoomRecord, Summary};
+use super::lobby_log::LobbyLog;
+use super::subscriber::{LiveSwitch, Reply, Subscriber};
+use crate::chat::{RoomId, RoomRecord};
 use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
 
 /// To a room.
@@ -109,15 +110,10 @@ pub(super) enum LobbyMsg {
     Ping(oneshot::Sender<()>),
     /// A room has changed.
     Report(Box<Report>),
-    /// A listed room's visitor has come or gone.
-    Online {
-        room_id: RoomId,
-        customer_online: bool,
-    },
     /// A console wants to follow.
     Subscribe {
-        console: Console,
-        reply: oneshot::Sender<()>,
+        id: SubscriptionId,
+        reply: oneshot::Sender<LobbyAccess>,
     },
     /// A console has gone.
     Leave(SubscriptionId),
@@ -131,9 +127,17 @@ pub(super) enum LobbyMsg {
     AgentsDue,
 }
 
+/// What the lobby lends to a console.
+pub(super) struct LobbyAccess {
+    pub(super) log: Arc<LobbyLog>,
+    /// Told when the log has grown; closed when this lobby has gone.
+    pub(super) changed: watch::Receiver<()>,
+}
+
 /// A room's newest state.
 pub(super) struct Report {
-    pub(super) summary: Summary,
+    pub(super) record: Arc<RoomRecord>,
+    pub(super) customer_online: bool,
     /// All changes of this room since its last report.
     pub(super) changes: Vec<u64>,
     pub(super) room: ActorRef<RoomMsg>,

@@ -5,8 +5,9 @@
 //!      └─ RoomSupervisor ── Room × open conversations
 //! ```
 //!
-//! Reading order: `messages`, [`outbox`](Outbox), `subscriber`, `room`, `lobby`,
-//! `room_supervisor`, `root`. Outside this module nobody sees an actor; sockets and
+//! Reading order: `messages`, [`outbox`](Outbox), `subscriber`, `room`; then `state_log`,
+//! `lobby_log`, `lobby` and `lobby_handle` for what consoles see of all rooms; then
+//! `room_supervisor` and `root`. Outside this module nobody sees an actor; sockets and
 //! handlers hold [`Rooms`] and [`LobbyHandle`], whose methods are plain async functions.
 
 mod cursor;
@@ -14,12 +15,16 @@ mod frontier;
 mod hooks;
 mod ids;
 mod lobby;
+mod lobby_handle;
+mod lobby_log;
 mod messages;
 mod outbox;
+mod pacing;
 mod presence;
 mod room;
 mod room_supervisor;
 mod root;
+mod state_log;
 mod subscriber;
 
 use std::collections::HashSet;
@@ -33,16 +38,19 @@ use uuid::Uuid;
 pub use cursor::Cursor;
 pub use hooks::{HookPoint, Hooks};
 pub use ids::{Incarnation, RequestId, SubscriptionId};
+pub use lobby_handle::{
+    LobbyGone, LobbyHandle, LobbySubscription, LobbyTaken, PresenceForgotten,
+};
 pub use messages::{JoinError, JoinedRoom, Subscription};
-pub use outbox::{Event, LobbyPlace, Outbox};
+pub use outbox::{Event, Outbox};
 pub use presence::Presence;
 pub use subscriber::{LiveSwitch, Reply};
 
 use crate::chat::{RoomId, SenderType, Side};
-use crate::persistence::{RoomCommit, RoomOp, Store, StoreError, WriteError};
+use crate::persistence::{Effect, RoomCommit, RoomOp, Store, StoreError, WriteError};
 use ids::SubscriptionIds;
 use messages::{Delivery, LobbyMsg, RoomMsg, SupervisorMsg};
-use subscriber::{Console, Subscriber};
+use subscriber::Subscriber;
 
 /// How long anybody waits for an actor to answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -84,8 +92,11 @@ pub struct ActorMetrics {
 }
 
 impl ActorMetrics {
-    fn message(&self, sender_type: SenderType) {
-        let place = match sender_type {
+    fn committed(&self, effect: &Effect) {
+        let (Effect::Posted(message) | Effect::StatusChanged(message)) = effect else {
+            return;
+        };
+        let place = match message.sender_type {
             SenderType::Customer => 0,
             SenderType::Admin => 1,
             SenderType::System => 2,
@@ -166,9 +177,7 @@ impl Actors {
 
     /// The way to the lobby.
     pub fn lobby(&self) -> LobbyHandle {
-        LobbyHandle {
-            shared: self.shared.clone(),
-        }
+        LobbyHandle::new(self.shared.clone())
     }
 
     /// Who is there.
@@ -371,98 +380,5 @@ impl Rooms {
             Ok(Ok(answer)) => Ok(answer),
             _ => Err(JoinError::Unavailable),
         }
-    }
-}
-
-/// The way to the lobby. Clones share it.
-#[derive(Clone)]
-pub struct LobbyHandle {
-    shared: Arc<Shared>,
-}
-
-impl std::fmt::Debug for LobbyHandle {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("LobbyHandle")
-    }
-}
-
-/// A console's subscription to the lobby. Dropping it leaves the lobby.
-#[derive(Debug)]
-pub struct LobbySubscription {
-    /// Its name in the events.
-    pub id: SubscriptionId,
-    /// Whether the lobby's stream is delivered; off at first.
-    pub live: LiveSwitch,
-    handle: LobbyHandle,
-}
-
-impl Drop for LobbySubscription {
-    fn drop(&mut self) {
-        let _ = self
-            .handle
-            .shared
-            .lobby
-            .borrow()
-            .as_ref()
-            .map(|lobby| lobby.cast(LobbyMsg::Leave(self.id)));
-    }
-}
-
-impl LobbyHandle {
-    /// Whether the lobby answers.
-    ///
-    /// # Errors
-    ///
-    /// `Unavailable` when there is none, or none that answers within 10 seconds.
-    pub async fn ping(&self) -> Result<(), JoinError> {
-        let lobby = until_some(self.shared.lobby.subscribe());
-        let answered = async {
-            let (reply, answer) = oneshot::channel();
-            lobby.await.cast(LobbyMsg::Ping(reply)).ok()?;
-            answer.await.ok()
-        };
-        let answered = tokio::time::timeout(CALL_TIMEOUT, answered).await;
-        answered.ok().flatten().ok_or(JoinError::Unavailable)
-    }
-
-    /// Subscribes a console. While a new lobby is being made it waits for that.
-    ///
-    /// # Errors
-    ///
-    /// `Unavailable` when there is no lobby within 10 seconds.
-    pub async fn subscribe(&self, outbox: &Outbox) -> Result<LobbySubscription, JoinError> {
-        let attempts = async {
-            let mut current = self.shared.lobby.subscribe();
-            loop {
-                let lobby = current.borrow_and_update().clone();
-                if let Some(lobby) = lobby {
-                    let id = self.shared.subscription_ids.next();
-                    let live = LiveSwitch::default();
-                    let console = Console {
-                        id,
-                        outbox: outbox.clone(),
-                        live: live.clone(),
-                        told: 0,
-                    };
-                    let (reply, subscribed) = oneshot::channel();
-                    if lobby.cast(LobbyMsg::Subscribe { console, reply }).is_ok()
-                        && subscribed.await.is_ok()
-                    {
-                        return Ok(LobbySubscription {
-                            id,
-                            live,
-                            handle: self.clone(),
-                        });
-                    }
-                }
-                // It has died, or there is none; the next one is on its way.
-                if current.changed().await.is_err() {
-                    return Err(JoinError::Unavailable);
-                }
-            }
-        };
-        tokio::time::timeout(CALL_TIMEOUT, attempts)
-            .await
-            .unwrap_or(Err(JoinError::Unavailable))
     }
 }

@@ -5,7 +5,7 @@ use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::ids::{RequestId, SubscriptionId};
-use crate::chat::{Counts, RoomId};
+use crate::chat::RoomId;
 use crate::persistence::{RoomCommit, WriteError};
 use crate::protocol::CloseCode;
 
@@ -33,31 +33,6 @@ pub enum Event {
         /// The frame.
         frame: Utf8Bytes,
     },
-    /// A room as the console lists it.
-    Summary {
-        /// Which lobby says so, and how often it has spoken: a gap is found by it.
-        place: LobbyPlace,
-        /// All changes up to here have been told when this frame is sent.
-        cursor: u64,
-        /// The `summary` frame.
-        frame: Utf8Bytes,
-    },
-    /// How many rooms have each status.
-    Counts {
-        /// The counts.
-        counts: Counts,
-        /// The `counts` frame.
-        frame: Utf8Bytes,
-    },
-    /// A visitor came or went.
-    Online {
-        /// The visitor's room.
-        room_id: RoomId,
-        /// Came, or went.
-        customer_online: bool,
-        /// The `online` frame.
-        frame: Utf8Bytes,
-    },
     /// The answer to a write of this socket.
     Answer {
         /// Which write.
@@ -65,27 +40,14 @@ pub enum Event {
         /// What came of it; `Err(None)` when its room died before it could say.
         outcome: Result<RoomCommit, Option<WriteError>>,
     },
-    /// A subscription has ended, be it that its room or the lobby has died.
+    /// A subscription has ended, since its room has died.
     Detached(SubscriptionId),
-}
-
-/// One lobby's place in its own stream of summaries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LobbyPlace {
-    /// Which incarnation of the lobby, by the subscription to it.
-    pub subscription: SubscriptionId,
-    /// 1, 2, 3, … without a gap.
-    pub number: u64,
 }
 
 impl Event {
     fn bytes(&self) -> usize {
         match self {
-            Self::Log { frame, .. }
-            | Self::Room { frame, .. }
-            | Self::Summary { frame, .. }
-            | Self::Online { frame, .. }
-            | Self::Counts { frame, .. } => frame.len(),
+            Self::Log { frame, .. } | Self::Room { frame, .. } => frame.len(),
             Self::Answer { .. } | Self::Detached(_) => 0,
         }
     }
@@ -132,23 +94,36 @@ impl Outbox {
     /// Puts an event in. Returns whether the outbox is still open; when it is
     /// not, the caller forgets it.
     pub fn push(&self, event: Event) -> bool {
-        let bytes = event.bytes();
+        self.push_all([event])
+    }
+
+    /// Puts events in as one: the socket takes all of them at once.
+    pub fn push_all(&self, events: impl IntoIterator<Item = Event>) -> bool {
         let mut queue = self.lock();
-        if queue.closed.is_some() {
-            return false;
+        for event in events {
+            if queue.closed.is_some() {
+                return false;
+            }
+            let bytes = event.bytes();
+            let full =
+                queue.events.len() >= self.0.max_items || queue.bytes + bytes > self.0.max_bytes;
+            // A single frame larger than the whole bound still passes through an empty outbox.
+            if bytes > 0 && full && !queue.events.is_empty() {
+                drop(queue);
+                self.close(CloseCode::OutboxFull);
+                return false;
+            }
+            queue.bytes += bytes;
+            queue.events.push_back(event);
         }
-        let full = queue.events.len() >= self.0.max_items || queue.bytes + bytes > self.0.max_bytes;
-        // A single frame larger than the whole bound still passes through an empty outbox.
-        if bytes > 0 && full && !queue.events.is_empty() {
-            drop(queue);
-            self.close(CloseCode::OutboxFull);
-            return false;
-        }
-        queue.bytes += bytes;
-        queue.events.push_back(event);
         drop(queue);
         self.0.changed.notify_one();
         true
+    }
+
+    /// Whether both are one outbox.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Puts an event in that nobody misses: it is dropped once the outbox is
@@ -222,8 +197,9 @@ mod tests {
     use super::*;
 
     fn frame(text: &str) -> Event {
-        Event::Counts {
-            counts: Counts::default(),
+        Event::Room {
+            room_id: RoomId::nil(),
+            subscription: SubscriptionId(0),
             frame: Utf8Bytes::from(text.to_owned()),
         }
     }

@@ -2,8 +2,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::state_log::{Forgotten, Slice, StateLog};
 use crate::chat::RoomId;
+use crate::protocol::{ServerFrame, encode};
+
+/// Rooms whose visitors came or went lately, at most. A console that is further behind has to
+/// begin again.
+const CHANGES_MAX: usize = 65_536;
 
 /// Who is there, readable at any time and by anybody.
 ///
@@ -11,16 +19,30 @@ use crate::chat::RoomId;
 /// there. It outlives both, so neither's death makes anybody seem to leave.
 #[derive(Clone, Debug)]
 pub struct Presence {
-    /// Online visitors' rooms, and whether consoles list the room yet.
-    customers: Arc<RwLock<HashMap<RoomId, bool>>>,
+    customers: Arc<RwLock<Customers>>,
+    /// Told when a listed room's visitor has come or gone.
+    changed: Arc<watch::Sender<()>>,
     agents_online: Arc<watch::Sender<bool>>,
+}
+
+#[derive(Debug)]
+struct Customers {
+    /// Online visitors' rooms, and whether consoles list the room yet.
+    online: HashMap<RoomId, bool>,
+    /// The `online` frames of listed rooms, for consoles to read at their own pace.
+    changes: StateLog<Utf8Bytes>,
 }
 
 impl Default for Presence {
     fn default() -> Self {
+        let customers = Customers {
+            online: HashMap::new(),
+            changes: StateLog::new(CHANGES_MAX),
+        };
         Self {
-            customers: Arc::default(),
-            agents_online: Arc::new(watch::channel(false).0),
+            customers: Arc::new(RwLock::new(customers)),
+            changed: Arc::new(watch::Sender::new(())),
+            agents_online: Arc::new(watch::Sender::new(false)),
         }
     }
 }
@@ -28,12 +50,13 @@ impl Default for Presence {
 impl Presence {
     /// Whether the room's visitor has the chat open, or had it a moment ago.
     pub fn is_online(&self, room_id: RoomId) -> bool {
-        self.read().contains_key(&room_id)
+        self.read().online.contains_key(&room_id)
     }
 
     /// The listed rooms whose visitor is there.
     pub fn online_rooms(&self) -> Vec<RoomId> {
         self.read()
+            .online
             .iter()
             .filter(|(_, listed)| **listed)
             .map(|(room_id, _)| *room_id)
@@ -50,21 +73,81 @@ impl Presence {
             .send_if_modified(|present| std::mem::replace(present, agents_online) != agents_online);
     }
 
-    pub(super) fn set_customer(&self, room_id: RoomId, online: bool, listed: bool) {
+    /// Notes that a room's visitor has come or gone. Consoles hear of listed rooms.
+    pub(super) fn set_customer(&self, room_id: RoomId, customer_online: bool, listed: bool) {
         let mut customers = self
             .customers
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        if online {
-            customers.insert(room_id, listed);
+        let before = if customer_online {
+            customers.online.insert(room_id, listed)
         } else {
-            customers.remove(&room_id);
+            customers.online.remove(&room_id)
+        };
+        // What consoles know is whether a listed room's visitor is there.
+        let known = before == Some(true);
+        if listed && known != customer_online {
+            let frame = encode(&ServerFrame::Online {
+                room_id,
+                customer_online,
+            });
+            customers.changes.put(room_id, frame, Instant::now());
+            drop(customers);
+            self.changed.send_replace(());
         }
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<RoomId, bool>> {
+    /// A receiver that hears when there is something new after a position.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// The position of a console that knows who is online now.
+    pub(super) fn end(&self) -> u64 {
+        self.read().changes.end()
+    }
+
+    /// At most `max` `online` frames after a position.
+    pub(super) fn after(&self, position: u64, max: usize) -> Result<Slice<Utf8Bytes>, Forgotten> {
+        self.read().changes.after(position, max)
+    }
+
+    /// Forgets changes from before a moment.
+    pub(super) fn forget_before(&self, moment: Instant) {
+        self.customers
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .changes
+            .forget_before(moment);
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Customers> {
         self.customers
             .read()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn consoles_hear_of_listed_rooms_and_of_each_change_once() {
+        let presence = Presence::default();
+        let room = Uuid::now_v7();
+        let told = |from: u64| presence.after(from, 9).expect("it remembers").states.len();
+        presence.set_customer(room, true, false);
+        assert_eq!(told(0), 0, "nobody has asked anything yet");
+        assert!(presence.online_rooms().is_empty());
+        presence.set_customer(room, true, true);
+        assert_eq!((told(0), presence.online_rooms()), (1, vec![room]));
+        let here = presence.end();
+        presence.set_customer(room, true, true);
+        assert_eq!(told(here), 0, "nothing has changed");
+        presence.set_customer(room, false, true);
+        assert_eq!(told(here), 1);
+        assert!(!presence.is_online(room));
     }
 }

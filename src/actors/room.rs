@@ -334,10 +334,15 @@ impl RoomState {
             .reach(HookPoint::RoomWrite, Some(self.room_id));
         self.in_store += 1;
         let myself = myself.clone();
+        let metrics = self.shared.metrics.clone();
         self.shared.store.write_room(
             self.room_id,
             op,
             Box::new(move |outcome| {
+                // Counted here, since what is committed counts whether the room lives or not.
+                if let Ok(commit) = &outcome {
+                    metrics.committed(&commit.effect);
+                }
                 // If the room has died meanwhile, the reply says so as it is dropped.
                 let _ = myself.cast(RoomMsg::Committed { outcome, reply });
             }),
@@ -345,7 +350,7 @@ impl RoomState {
     }
 
     /// What is told here is on disk.
-    fn committed(&mut self, outcome: Result<RoomCommit, WriteError>, reply: Reply) {
+    fn committed(&mut self, outcome: Result<RoomCommit, WriteError>, mut reply: Reply) {
         self.in_store -= 1;
         self.shared
             .hooks
@@ -358,7 +363,9 @@ impl RoomState {
         if changed {
             let before = self.record.replace(commit.record.clone());
             match &commit.effect {
-                Effect::Posted(message) | Effect::StatusChanged(message) => self.deliver(message),
+                Effect::Posted(message) | Effect::StatusChanged(message) => {
+                    self.deliver(message, &mut reply);
+                }
                 Effect::ReadMoved { side, seq } => {
                     let frame = encode(&ServerFrame::Read {
                         room_id: self.room_id,
@@ -377,11 +384,6 @@ impl RoomState {
                 if commit.record.room.last_seq == 1 && self.customer_online {
                     // From now on consoles hear of this visitor.
                     self.shared.presence.set_customer(self.room_id, true, true);
-                    let room_id = self.room_id;
-                    self.tell_lobby(LobbyMsg::Online {
-                        room_id,
-                        customer_online: true,
-                    });
                 }
             }
             if !commit.also_changed.is_empty() {
@@ -393,8 +395,9 @@ impl RoomState {
         reply.send(Ok(commit));
     }
 
-    fn deliver(&mut self, message: &Message) {
-        self.shared.metrics.message(message.sender_type);
+    /// Puts a message into the outbox of each subscriber. The sender's own copy is left to the
+    /// reply, so that both reach its socket in one go.
+    fn deliver(&mut self, message: &Message, reply: &mut Reply) {
         if self.subscribers.is_empty() {
             return;
         }
@@ -404,7 +407,7 @@ impl RoomState {
         });
         let hooks = &self.shared.hooks;
         self.subscribers
-            .retain(|subscriber| subscriber.deliver(message.seq, &frame, hooks));
+            .retain(|subscriber| subscriber.deliver(message.seq, &frame, reply, hooks));
     }
 
     fn tell(&mut self, frame: &Utf8Bytes) {
@@ -478,12 +481,6 @@ impl RoomState {
         self.shared
             .presence
             .set_customer(self.room_id, customer_online, listed);
-        if listed {
-            self.tell_lobby(LobbyMsg::Online {
-                room_id: self.room_id,
-                customer_online,
-            });
-        }
     }
 
     /// The visitor counts as gone when no socket came back within the grace.
@@ -512,23 +509,19 @@ impl RoomState {
             return;
         };
         let report = Report {
-            summary: record.summary(self.customer_online),
+            record: record.clone(),
+            customer_online: self.customer_online,
             changes: std::mem::take(&mut self.unreported),
             room: myself.clone(),
         };
         self.lobby_ready = false;
-        self.tell_lobby(LobbyMsg::Report(Box::new(report)));
-    }
-
-    fn tell_lobby(&self, message: LobbyMsg) {
-        // A lobby that has died rereads the store when it comes back, and asks
-        // who is online.
+        // A lobby that has died rereads the store when it comes back.
         let _ = self
             .shared
             .lobby
             .borrow()
             .as_ref()
-            .map(|lobby| lobby.cast(message));
+            .map(|lobby| lobby.cast(LobbyMsg::Report(Box::new(report))));
     }
 
     fn is_idle(&self) -> bool {

@@ -51,9 +51,15 @@ pub(super) struct Subscriber {
 }
 
 impl Subscriber {
-    /// Delivers a message of the log. Returns false when the subscriber is to be
-    /// forgotten.
-    pub(super) fn deliver(&self, seq: u64, frame: &Utf8Bytes, hooks: &Hooks) -> bool {
+    /// Delivers a message of the log; to the socket that posted it, together with the reply.
+    /// Returns false when the subscriber is to be forgotten.
+    pub(super) fn deliver(
+        &self,
+        seq: u64,
+        frame: &Utf8Bytes,
+        reply: &mut Reply,
+        hooks: &Hooks,
+    ) -> bool {
         if !self.live.is_on() {
             return true;
         }
@@ -63,6 +69,10 @@ impl Subscriber {
             seq,
             frame: frame.clone(),
         };
+        if hooks.rings_can_be_relied_on() && reply.goes_to(&self.outbox) {
+            reply.bring_along(ring());
+            return true;
+        }
         hooks.ring(&self.outbox, ring)
     }
 
@@ -91,21 +101,6 @@ impl Drop for Subscriber {
     }
 }
 
-/// One console's place in the lobby. When it goes, its socket is told.
-pub(super) struct Console {
-    pub(super) id: SubscriptionId,
-    pub(super) outbox: Outbox,
-    pub(super) live: LiveSwitch,
-    /// Summaries told to this console.
-    pub(super) told: u64,
-}
-
-impl Drop for Console {
-    fn drop(&mut self) {
-        self.outbox.push(Event::Detached(self.id));
-    }
-}
-
 /// Where the outcome of a write goes. Dropped without an answer it says so, so
 /// nobody waits for a room that has died.
 #[derive(Debug)]
@@ -114,7 +109,12 @@ pub struct Reply(Option<ReplyTo>);
 #[derive(Debug)]
 enum ReplyTo {
     Call(oneshot::Sender<Result<RoomCommit, WriteError>>),
-    Socket { outbox: Outbox, request: RequestId },
+    Socket {
+        outbox: Outbox,
+        request: RequestId,
+        /// Goes into the outbox right before the outcome, as one.
+        along: Option<Event>,
+    },
 }
 
 impl Reply {
@@ -125,7 +125,24 @@ impl Reply {
 
     /// To a socket, as [`Event::Answer`].
     pub fn socket(outbox: Outbox, request: RequestId) -> Self {
-        Self(Some(ReplyTo::Socket { outbox, request }))
+        Self(Some(ReplyTo::Socket {
+            outbox,
+            request,
+            along: None,
+        }))
+    }
+
+    /// Whether the outcome goes into this outbox.
+    fn goes_to(&self, outbox: &Outbox) -> bool {
+        matches!(&self.0, Some(ReplyTo::Socket { outbox: own, .. }) if own.is_same(outbox))
+    }
+
+    /// Has an event reach the socket together with the outcome: its task wakes once, and sends
+    /// both in one write.
+    fn bring_along(&mut self, event: Event) {
+        if let Some(ReplyTo::Socket { along, .. }) = &mut self.0 {
+            *along = Some(event);
+        }
     }
 
     pub(super) fn send(mut self, outcome: Result<RoomCommit, WriteError>) {
@@ -134,11 +151,16 @@ impl Reply {
                 // The caller may have given up; then nobody wants to know.
                 let _ = sender.send(outcome);
             }
-            Some(ReplyTo::Socket { outbox, request }) => {
-                outbox.push(Event::Answer {
+            Some(ReplyTo::Socket {
+                outbox,
+                request,
+                along,
+            }) => {
+                let answer = Event::Answer {
                     request,
                     outcome: outcome.map_err(Some),
-                });
+                };
+                outbox.push_all(along.into_iter().chain([answer]));
             }
             None => {}
         }
@@ -147,11 +169,17 @@ impl Reply {
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        if let Some(ReplyTo::Socket { outbox, request }) = self.0.take() {
-            outbox.push(Event::Answer {
+        if let Some(ReplyTo::Socket {
+            outbox,
+            request,
+            along,
+        }) = self.0.take()
+        {
+            let answer = Event::Answer {
                 request,
                 outcome: Err(None),
-            });
+            };
+            outbox.push_all(along.into_iter().chain([answer]));
         }
     }
 }

@@ -215,13 +215,14 @@ async fn welcome_agent(
     };
     let subscription = state
         .lobby
-        .subscribe(&joiner.outbox)
+        .subscribe()
         .await
         .map_err(|_| CloseCode::ResyncWanted)?;
     let (mut lobby, recovered) =
         LobbyFeed::begin(subscription, &hello, &state.store, &state.presence)
             .await
             .map_err(retry)?;
+    let online = state.presence.online_rooms();
     let page = lobby
         .next_page(&state.store, &state.presence)
         .await
@@ -235,7 +236,7 @@ async fn welcome_agent(
         summaries: &page.summaries,
         more: page.more,
         counts: lobby.counts(),
-        online: &lobby.online(),
+        online: &online,
         ping_interval_ms: state.config.socket.ping_interval_ms,
         max_content: CONTENT_CHARS,
         reconnect_window_ms: state.config.socket.reconnect_window_ms,

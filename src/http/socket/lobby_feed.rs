@@ -1,10 +1,14 @@
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
+use std::pin::Pin;
 
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::actors::{Cursor, LobbyPlace, LobbySubscription, Presence};
+use crate::actors::{
+    Cursor, JoinError, LobbyGone, LobbySubscription, Presence, PresenceForgotten,
+};
 use crate::chat::limits::{PAGE_BYTES, PAGE_ITEMS};
-use crate::chat::{Counts, RoomId, RoomRecord, Summary};
+use crate::chat::{Counts, RoomRecord, Summary};
 use crate::persistence::{Store, StoreError};
 use crate::protocol::{AgentHello, ServerFrame, encode};
 
@@ -12,19 +16,20 @@ use crate::protocol::{AgentHello, ServerFrame, encode};
 const FIRST_SIGHT_ROOMS: usize = 1_000;
 /// What a frame holds beside its summaries.
 const ENVELOPE_BYTES: usize = 1_024;
+/// Frames that one turn takes from the lobby's log. What follows waits behind what the turn
+/// brings of the rooms that the agent has joined.
+const TAKE_FRAMES: usize = 256;
 
 /// The lobby on its way to one console.
 ///
-/// Safety: `cursor` never passes a change that this console has not been sent.
-/// Liveness: whatever rings are lost, [`close_gap`](Self::close_gap) reads what
-/// changed from the store; it runs when a ring is out of turn and before every
-/// ping.
+/// Safety: `cursor` never passes a change that this console has not been sent, or will be sent
+/// in a newer state. Liveness: what the lobby no longer remembers, or a lost ring has hidden,
+/// [`close_gap`](Self::close_gap) reads from the store; it runs when the lobby says so and
+/// before every ping.
 pub(super) struct LobbyFeed {
     subscription: LobbySubscription,
     /// Everything up to here has been sent.
     cursor: u64,
-    /// The number of the lobby's last ring.
-    rung: u64,
     /// Read, but not sent yet.
     unsent: VecDeque<Unsent>,
     /// What the cursor becomes when `unsent` is empty.
@@ -34,9 +39,13 @@ pub(super) struct LobbyFeed {
     /// The store has more after `unsent`.
     more_in_store: bool,
     catching_up: bool,
-    /// Visitors that the console believes to be online.
-    told_online: HashSet<RoomId>,
-    told_counts: Counts,
+    sent_counts: Counts,
+    /// The log has more than the last turn took.
+    more_in_log: bool,
+    /// Frames since the last pause, which decide how long the next one is.
+    burst: usize,
+    /// Resolves when the log has something new. Kept from turn to turn.
+    news: Option<Pin<Box<dyn Future<Output = Result<(), LobbyGone>> + Send>>>,
 }
 
 struct Unsent {
@@ -72,16 +81,16 @@ impl LobbyFeed {
         let mut feed = Self {
             subscription,
             cursor: cursor.unwrap_or(0),
-            rung: 0,
             unsent: VecDeque::new(),
             cursor_after: 0,
             first_sight: cursor.is_none(),
             more_in_store: false,
             catching_up: true,
-            told_online: presence.online_rooms().into_iter().collect(),
-            told_counts: store.head().counts,
+            sent_counts: store.head().counts,
+            more_in_log: false,
+            burst: 0,
+            news: None,
         };
-        feed.subscription.live.turn_on();
         if feed.first_sight {
             let sight = store.lobby_snapshot(FIRST_SIGHT_ROOMS).await?;
             feed.cursor_after = sight.change;
@@ -92,24 +101,14 @@ impl LobbyFeed {
         Ok((feed, cursor.is_some()))
     }
 
-    /// The rooms that were online when the feed began.
-    pub(super) fn online(&self) -> Vec<RoomId> {
-        self.told_online.iter().copied().collect()
-    }
-
     /// The counts when the feed began.
     pub(super) fn counts(&self) -> Counts {
-        self.told_counts
+        self.sent_counts
     }
 
     /// Whether [`next_page`](Self::next_page) has to be called.
     pub(super) fn is_catching_up(&self) -> bool {
         self.catching_up
-    }
-
-    /// Whether the subscription is this feed's.
-    pub(super) fn is_subscription(&self, id: crate::actors::SubscriptionId) -> bool {
-        self.subscription.id == id
     }
 
     async fn read_on(&mut self, store: &Store, presence: &Presence) -> Result<(), StoreError> {
@@ -172,67 +171,42 @@ impl LobbyFeed {
         })
     }
 
-    /// Takes a ring. Returns whether a gap was found, which the caller closes.
-    pub(super) fn ring(
-        &mut self,
-        place: LobbyPlace,
-        cursor: u64,
-        frame: Utf8Bytes,
-        frames: &mut Vec<Utf8Bytes>,
-    ) -> bool {
-        if place.subscription != self.subscription.id || place.number <= self.rung {
-            return false;
+    /// Resolves when [`take`](Self::take) has something to do: at once while the log has more,
+    /// otherwise after a pause in proportion to what was just sent. Cancel safe.
+    pub(super) async fn news(&mut self) -> Result<(), LobbyGone> {
+        if self.more_in_log {
+            return Ok(());
         }
-        let in_turn = place.number == self.rung + 1;
-        self.rung = place.number;
-        if self.catching_up || !in_turn {
-            // What rang while older summaries were being sent is in the store.
-            return true;
-        }
-        self.cursor = self.cursor.max(cursor);
-        frames.push(frame);
-        false
+        let subscription = &self.subscription;
+        let burst = std::mem::take(&mut self.burst);
+        let news = self.news.get_or_insert_with(|| {
+            Box::pin(subscription.news(Instant::now() + subscription.window(burst)))
+        });
+        let outcome = news.await;
+        self.news = None;
+        outcome
     }
 
-    /// A visitor came or went.
-    pub(super) fn came_or_went(
-        &mut self,
-        room_id: RoomId,
-        customer_online: bool,
-        frame: Utf8Bytes,
-        frames: &mut Vec<Utf8Bytes>,
-    ) {
-        if self.catching_up {
-            return;
-        }
-        let changed = if customer_online {
-            self.told_online.insert(room_id)
-        } else {
-            self.told_online.remove(&room_id)
-        };
-        if changed {
+    /// Takes what is new in the lobby's log. Returns whether the console is so far behind that
+    /// the caller has to close a gap.
+    pub(super) fn take(&mut self, frames: &mut Vec<Utf8Bytes>) -> Result<bool, PresenceForgotten> {
+        let before = frames.len();
+        let taken = self.subscription.take(self.cursor, TAKE_FRAMES, frames)?;
+        self.cursor = taken.cursor;
+        self.more_in_log = taken.more;
+        let (counts, frame) = self.subscription.counts();
+        if counts != self.sent_counts {
+            self.sent_counts = counts;
             frames.push(frame);
         }
+        self.burst += frames.len() - before;
+        Ok(taken.behind)
     }
 
-    /// The counts have changed.
-    pub(super) fn counted(
-        &mut self,
-        counts: Counts,
-        frame: Utf8Bytes,
-        frames: &mut Vec<Utf8Bytes>,
-    ) {
-        if !self.catching_up {
-            self.told_counts = counts;
-            frames.push(frame);
-        }
-    }
-
-    /// Goes on with a new lobby, after the last one has died.
-    pub(super) fn resubscribed(&mut self, subscription: LobbySubscription) {
-        self.subscription = subscription;
-        self.rung = 0;
-        self.subscription.live.turn_on();
+    /// Goes on with the next lobby, after the last one has died. The caller closes the gap.
+    pub(super) async fn resubscribe(&mut self) -> Result<(), JoinError> {
+        self.news = None;
+        self.subscription.resubscribe().await
     }
 
     /// Whether the store knows of changes that this console may not have.
@@ -240,8 +214,7 @@ impl LobbyFeed {
         !self.catching_up && self.cursor < store.head().change
     }
 
-    /// Reads one page of what is missing as single summaries, and tells who came
-    /// and went meanwhile. Returns whether there is more.
+    /// Reads one page of what is missing as single summaries. Returns whether there is more.
     pub(super) async fn close_gap(
         &mut self,
         store: &Store,
@@ -261,30 +234,11 @@ impl LobbyFeed {
             }));
         }
         self.cursor = self.cursor.max(page.change);
-        if !page.more {
-            self.tell_presence(presence, frames);
-            self.tell_counts(store, frames);
-        }
-        Ok(page.more)
-    }
-
-    fn tell_presence(&mut self, presence: &Presence, frames: &mut Vec<Utf8Bytes>) {
-        let now: HashSet<RoomId> = presence.online_rooms().into_iter().collect();
-        for room_id in now.symmetric_difference(&self.told_online) {
-            let customer_online = now.contains(room_id);
-            frames.push(encode(&ServerFrame::Online {
-                room_id: *room_id,
-                customer_online,
-            }));
-        }
-        self.told_online = now;
-    }
-
-    fn tell_counts(&mut self, store: &Store, frames: &mut Vec<Utf8Bytes>) {
         let counts = store.head().counts;
-        if counts != self.told_counts {
-            self.told_counts = counts;
+        if !page.more && counts != self.sent_counts {
+            self.sent_counts = counts;
             frames.push(encode(&ServerFrame::Counts { counts }));
         }
+        Ok(page.more)
     }
 }

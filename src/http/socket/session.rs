@@ -16,7 +16,7 @@ use super::lobby_feed::LobbyFeed;
 use super::manners::Manners;
 use super::pending::PendingWrites;
 use super::wire::{SendError, Wire};
-use crate::actors::{Event, Joiner, Outbox};
+use crate::actors::{Event, Joiner, LobbyGone, Outbox};
 use crate::chat::{RoomId, Sender, Side};
 use crate::http::AppState;
 use crate::http::open_tokens::HeldToken;
@@ -25,10 +25,6 @@ use crate::protocol::{CloseCode, Ping, ServerFrame, encode};
 
 /// How long a draining socket waits for the answers to its writes.
 const DRAIN_WRITES: Duration = Duration::from_secs(3);
-
-/// A console is told what happens at once, and what follows within this time together: a busy
-/// shop would otherwise cost a write to its socket for each message.
-const GATHER: Duration = Duration::from_millis(10);
 
 /// Who speaks on a socket.
 pub(super) enum Who {
@@ -120,7 +116,6 @@ impl Session {
         let outbox = self.joiner.outbox.clone();
         let drain = self.state.drain.clone();
         let token_ended = self.token_ended();
-        let mut gather_until = Instant::now();
         loop {
             let now = Instant::now();
             let reads = self.pending.has_credit();
@@ -129,24 +124,16 @@ impl Session {
                 .pending
                 .next_deadline()
                 .map_or(self.liveness.next(), |at| at.min(self.liveness.next()));
-            let gathers = gather_until > now;
-            let wake = if gathers {
-                wake.min(gather_until)
-            } else {
-                wake
-            };
             let catching_up = self.is_catching_up();
             let turn = tokio::select! {
                 incoming = wire.recv(), if reads => self.incoming(incoming).await,
-                received = outbox.recv(&mut events), if !gathers => match received {
-                    Ok(()) => {
-                        if !self.is_visitor() {
-                            gather_until = now + GATHER;
-                        }
-                        self.events(&mut events, wire).await
-                    }
+                received = outbox.recv(&mut events) => match received {
+                    Ok(()) => self.events(&mut events, wire).await,
                     Err(code) => Err(code.into()),
                 },
+                news = lobby_news(&mut self.who), if !catching_up => {
+                    Box::pin(self.lobby_news(news, wire)).await
+                }
                 () = std::future::ready(()), if catching_up => Box::pin(self.catch_up()).await,
                 () = sleep_until(wake) => Box::pin(self.time(wire)).await,
                 Ok(()) = self.agents_online.changed(), if self.is_visitor() => {
@@ -312,6 +299,14 @@ impl Session {
             Ok(Err(end)) => end,
             Ok(Ok(())) | Err(_) => CloseCode::Draining.into(),
         }
+    }
+}
+
+/// Resolves when the lobby has something new for an agent.
+async fn lobby_news(who: &mut Who) -> Result<(), LobbyGone> {
+    match who {
+        Who::Agent { lobby, .. } => lobby.news().await,
+        Who::Visitor { .. } => std::future::pending().await,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{End, Session, Who, resync};
-use crate::actors::{Event, JoinError, RequestId, SubscriptionId};
+use crate::actors::{Event, JoinError, LobbyGone, RequestId, SubscriptionId};
 use crate::chat::{Message, RoomId};
 use crate::http::socket::pending::PendingWrite;
 use crate::http::socket::wire::Wire;
@@ -45,32 +45,6 @@ impl Session {
                 } => {
                     if self.is_subscribed(room_id, subscription) {
                         self.frames.push(frame);
-                    }
-                }
-                Event::Summary {
-                    place,
-                    cursor,
-                    frame,
-                } => {
-                    let Who::Agent { lobby, .. } = &mut self.who else {
-                        continue;
-                    };
-                    if lobby.ring(place, cursor, frame, &mut self.frames) {
-                        Box::pin(self.close_lobby_gap(wire)).await?;
-                    }
-                }
-                Event::Online {
-                    room_id,
-                    customer_online,
-                    frame,
-                } => {
-                    if let Who::Agent { lobby, .. } = &mut self.who {
-                        lobby.came_or_went(room_id, customer_online, frame, &mut self.frames);
-                    }
-                }
-                Event::Counts { counts, frame } => {
-                    if let Who::Agent { lobby, .. } = &mut self.who {
-                        lobby.counted(counts, frame, &mut self.frames);
                     }
                 }
                 Event::Answer {
@@ -140,16 +114,37 @@ impl Session {
         }));
     }
 
-    /// A room or the lobby has died under this socket, which joins the next
-    /// incarnation and reads what it missed. The client notices nothing.
-    async fn detached(&mut self, subscription: SubscriptionId, wire: &mut Wire) -> Result<(), End> {
-        if let Who::Agent { lobby, .. } = &mut self.who
-            && lobby.is_subscription(subscription)
-        {
-            let again = self.state.lobby.subscribe(&self.joiner.outbox).await;
-            lobby.resubscribed(again.map_err(|_| CloseCode::ResyncWanted)?);
-            return self.close_lobby_gap(wire).await;
+    /// The lobby's log has something new for this console, or the lobby has died; then the next
+    /// one is subscribed to, and the client notices nothing.
+    pub(super) async fn lobby_news(
+        &mut self,
+        news: Result<(), LobbyGone>,
+        wire: &mut Wire,
+    ) -> Result<(), End> {
+        let Who::Agent { lobby, .. } = &mut self.who else {
+            return Ok(());
+        };
+        let behind = match news {
+            Ok(()) => lobby
+                .take(&mut self.frames)
+                .map_err(|_| CloseCode::ResyncWanted)?,
+            Err(LobbyGone) => {
+                lobby
+                    .resubscribe()
+                    .await
+                    .map_err(|_| CloseCode::ResyncWanted)?;
+                true
+            }
+        };
+        if behind {
+            self.close_lobby_gap(wire).await?;
         }
+        Ok(())
+    }
+
+    /// A room has died under this socket, which joins the next incarnation and reads what it
+    /// missed. The client notices nothing.
+    async fn detached(&mut self, subscription: SubscriptionId, wire: &mut Wire) -> Result<(), End> {
         let Some(room_id) = self
             .feeds
             .iter()

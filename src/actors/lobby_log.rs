@@ -1,0 +1,162 @@
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::cursor::Cursor;
+use super::state_log::{Forgotten, StateLog};
+use crate::chat::{Counts, RoomRecord};
+use crate::protocol::{ServerFrame, encode};
+
+/// Rooms that one lobby remembers. A console that is further behind reads the store.
+const ROOMS_MAX: usize = 8_192;
+/// How long a state is remembered: longer than a socket may take nothing, so that whoever is
+/// further behind has been closed.
+pub(super) const REMEMBERED: Duration = Duration::from_secs(30);
+
+/// A room's newest state as consoles are to see it. It is encoded by the first console that
+/// takes it, and the others share the bytes.
+#[derive(Debug)]
+struct SummaryState {
+    record: Arc<RoomRecord>,
+    customer_online: bool,
+    /// Every change up to here had reached the lobby when this state did.
+    cursor: u64,
+    frame: OnceLock<Utf8Bytes>,
+}
+
+/// The lobby as a log of states, written by the lobby's actor and read by the sockets of
+/// consoles, each at its own pace.
+///
+/// Whoever has taken everything up to a state has been sent every change up to the state's
+/// cursor, or a newer state of the same room comes further on; that one's change is past the
+/// cursor. So a console that resumes by any cursor that it was sent misses nothing.
+#[derive(Debug)]
+pub(super) struct LobbyLog {
+    epoch: String,
+    states: Mutex<States>,
+}
+
+#[derive(Debug)]
+struct States {
+    summaries: StateLog<Arc<SummaryState>>,
+    counts: (Counts, Utf8Bytes),
+    consoles: usize,
+}
+
+/// What a console takes from the log at once.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// The position to go on from.
+    pub(super) position: u64,
+    /// Every change up to here has been sent, once the frames are.
+    pub(super) cursor: u64,
+    /// There are more.
+    pub(super) more: bool,
+}
+
+impl LobbyLog {
+    /// An empty log.
+    pub(super) fn new(epoch: &str, counts: Counts) -> Self {
+        Self {
+            epoch: epoch.to_owned(),
+            states: Mutex::new(States {
+                summaries: StateLog::new(ROOMS_MAX),
+                counts: (counts, encode(&ServerFrame::Counts { counts })),
+                consoles: 0,
+            }),
+        }
+    }
+
+    /// Adds a room's state. An older one than the log's is not added.
+    pub(super) fn put(&self, record: Arc<RoomRecord>, customer_online: bool, cursor: u64) {
+        let room_id = record.room.id;
+        let mut states = self.lock();
+        let newest = states.summaries.get(room_id);
+        if newest.is_some_and(|newest| newest.record.version > record.version) {
+            return;
+        }
+        let state = Arc::new(SummaryState {
+            record,
+            customer_online,
+            cursor,
+            frame: OnceLock::new(),
+        });
+        states.summaries.put(room_id, state, Instant::now());
+    }
+
+    /// Notes how many rooms have each status. Returns whether that is new.
+    pub(super) fn set_counts(&self, counts: Counts) -> bool {
+        let mut states = self.lock();
+        let changed = states.counts.0 != counts;
+        if changed {
+            states.counts = (counts, encode(&ServerFrame::Counts { counts }));
+        }
+        changed
+    }
+
+    /// Notes how many consoles read this log.
+    pub(super) fn set_consoles(&self, consoles: usize) {
+        self.lock().consoles = consoles;
+    }
+
+    /// How many consoles read this log.
+    pub(super) fn consoles(&self) -> usize {
+        self.lock().consoles
+    }
+
+    /// The counts, and their frame.
+    pub(super) fn counts(&self) -> (Counts, Utf8Bytes) {
+        self.lock().counts.clone()
+    }
+
+    /// The position of a console that has read everything.
+    pub(super) fn end(&self) -> u64 {
+        self.lock().summaries.end()
+    }
+
+    /// Appends the frames of at most `max` states after `position` to `frames`, but not those
+    /// whose change the console has been sent already, up to `cursor`.
+    pub(super) fn take(
+        &self,
+        position: u64,
+        cursor: u64,
+        max: usize,
+        frames: &mut Vec<Utf8Bytes>,
+    ) -> Result<Taken, Forgotten> {
+        let slice = self.lock().summaries.after(position, max)?;
+        let mut taken = Taken {
+            position: slice.position,
+            cursor,
+            more: slice.more,
+        };
+        for state in &slice.states {
+            taken.cursor = taken.cursor.max(state.cursor);
+            if state.record.change > cursor {
+                frames.push(self.frame(state));
+            }
+        }
+        Ok(taken)
+    }
+
+    fn frame(&self, state: &SummaryState) -> Utf8Bytes {
+        let encode_once = || {
+            encode(&ServerFrame::Summary {
+                cursor: &Cursor::Change(state.cursor).encode(&self.epoch),
+                summary: &state.record.summary(state.customer_online),
+            })
+        };
+        state.frame.get_or_init(encode_once).clone()
+    }
+
+    /// Forgets what was added before a moment.
+    pub(super) fn forget_before(&self, moment: Instant) {
+        self.lock().summaries.forget_before(moment);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, States> {
+        // The log is whole after every statement that can panic.
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
