@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -171,20 +172,25 @@ impl LobbyFeed {
         })
     }
 
-    /// Resolves when [`take`](Self::take) has something to do: at once while the log has more,
-    /// otherwise after a pause in proportion to what was just sent. Cancel safe.
-    pub(super) async fn news(&mut self) -> Result<(), LobbyGone> {
+    /// Ready when [`take`](Self::take) has something to do: at once while the log has more,
+    /// otherwise after a pause in proportion to what was just sent.
+    pub(super) fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LobbyGone>> {
         if self.more_in_log {
-            return Ok(());
+            return Poll::Ready(Ok(()));
         }
-        let subscription = &self.subscription;
-        let burst = std::mem::take(&mut self.burst);
-        let news = self.news.get_or_insert_with(|| {
-            Box::pin(subscription.news(Instant::now() + subscription.window(burst)))
+        let Self {
+            subscription,
+            burst,
+            news,
+            ..
+        } = self;
+        let waiting = news.get_or_insert_with(|| {
+            let pause = subscription.window(std::mem::take(burst));
+            Box::pin(subscription.news(Instant::now() + pause))
         });
-        let outcome = news.await;
-        self.news = None;
-        outcome
+        let outcome = std::task::ready!(waiting.as_mut().poll(cx));
+        *news = None;
+        Poll::Ready(outcome)
     }
 
     /// Takes what is new in the lobby's log. Returns whether the console is so far behind that

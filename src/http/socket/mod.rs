@@ -139,7 +139,7 @@ fn take_over(
             Ok(upgraded) => {
                 // Each part is boxed for itself, so that a conversation does not hold room
                 // for its hello.
-                let opened = hello(task_state, Wire::new(upgraded).await).await;
+                let opened = hello(task_state, Wire::new(upgraded, side).await).await;
                 if let Some(opened) = opened {
                     Box::pin(opened.run()).await;
                 }

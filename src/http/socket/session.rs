@@ -2,6 +2,8 @@ mod events;
 mod verbs;
 
 use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -39,6 +41,16 @@ pub(super) enum Who {
         session: TokenHash,
         lobby: Box<LobbyFeed>,
     },
+}
+
+impl Who {
+    /// Ready when the lobby has something new for an agent.
+    fn poll_lobby_news(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LobbyGone>> {
+        match self {
+            Self::Agent { lobby, .. } => lobby.poll_news(cx),
+            Self::Visitor { .. } => Poll::Pending,
+        }
+    }
 }
 
 /// Why a socket ends.
@@ -113,9 +125,8 @@ impl Session {
     /// not each hold room for it.
     async fn turns(&mut self, wire: &mut Wire) -> End {
         let mut events = VecDeque::new();
-        let outbox = self.joiner.outbox.clone();
-        let drain = self.state.drain.clone();
         let token_ended = self.token_ended();
+        let mut alarm = std::pin::pin!(sleep_until(self.liveness.next()));
         loop {
             let now = Instant::now();
             let reads = self.pending.has_credit();
@@ -124,18 +135,23 @@ impl Session {
                 .pending
                 .next_deadline()
                 .map_or(self.liveness.next(), |at| at.min(self.liveness.next()));
+            // An alarm that rings early finds nothing to do, and is cheaper than one that is set
+            // anew at every turn.
+            if wake < alarm.deadline() || alarm.is_elapsed() {
+                alarm.as_mut().reset(wake);
+            }
             let catching_up = self.is_catching_up();
             let turn = tokio::select! {
                 incoming = wire.recv(), if reads => self.incoming(incoming).await,
-                received = outbox.recv(&mut events) => match received {
+                received = self.joiner.outbox.recv(&mut events) => match received {
                     Ok(()) => self.events(&mut events, wire).await,
                     Err(code) => Err(code.into()),
                 },
-                news = lobby_news(&mut self.who), if !catching_up => {
+                news = poll_fn(|cx| self.who.poll_lobby_news(cx)), if !catching_up => {
                     Box::pin(self.lobby_news(news, wire)).await
                 }
                 () = std::future::ready(()), if catching_up => Box::pin(self.catch_up()).await,
-                () = sleep_until(wake) => Box::pin(self.time(wire)).await,
+                () = alarm.as_mut() => Box::pin(self.time(wire)).await,
                 Ok(()) = self.agents_online.changed(), if self.is_visitor() => {
                     let agents_online = *self.agents_online.borrow_and_update();
                     self.frames.push(encode(&ServerFrame::Presence { agents_online }));
@@ -143,7 +159,7 @@ impl Session {
                 }
                 Ok(()) = self.auth_version.changed(), if !self.is_visitor() => Box::pin(self.check_session()).await,
                 () = token_ended.cancelled() => Err(CloseCode::TokenRefused.into()),
-                () = drain.cancelled() => return Box::pin(self.drain(wire, &mut events)).await,
+                () = self.state.drain.cancelled() => return Box::pin(self.drain(wire, &mut events)).await,
             };
             let sent = self.send(wire).await;
             if let Err(end) = turn.and(sent) {
@@ -299,14 +315,6 @@ impl Session {
             Ok(Err(end)) => end,
             Ok(Ok(())) | Err(_) => CloseCode::Draining.into(),
         }
-    }
-}
-
-/// Resolves when the lobby has something new for an agent.
-async fn lobby_news(who: &mut Who) -> Result<(), LobbyGone> {
-    match who {
-        Who::Agent { lobby, .. } => lobby.news().await,
-        Who::Visitor { .. } => std::future::pending().await,
     }
 }
 

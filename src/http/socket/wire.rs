@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCl
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
+use crate::chat::Side;
 use crate::chat::limits::FRAME_BYTES;
 use crate::protocol::CloseCode;
 
@@ -18,6 +19,8 @@ use crate::protocol::CloseCode;
 const READ_BUFFER_BYTES: usize = 512;
 /// Bytes that are gathered before they are written out; taken only when used.
 const WRITE_BUFFER_BYTES: usize = 4 * 1024;
+/// The same for a console, which is sent many rooms' states at once.
+const CONSOLE_WRITE_BUFFER_BYTES: usize = 32 * 1024;
 /// Above the contract's limit, which is checked by hand so that the close code
 /// can be told; below what would let one peer take the memory of many.
 const LIBRARY_FRAME_BYTES: usize = 2 * FRAME_BYTES;
@@ -58,10 +61,14 @@ pub(super) enum SendError {
 }
 
 impl Wire {
-    pub(super) async fn new(upgraded: Upgraded) -> Self {
+    pub(super) async fn new(upgraded: Upgraded, side: Side) -> Self {
+        let write_buffer_bytes = match side {
+            Side::Customer => WRITE_BUFFER_BYTES,
+            Side::Admin => CONSOLE_WRITE_BUFFER_BYTES,
+        };
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(WRITE_BUFFER_BYTES)
+            .write_buffer_size(write_buffer_bytes)
             .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
             .max_message_size(Some(LIBRARY_FRAME_BYTES))
             .max_frame_size(Some(LIBRARY_FRAME_BYTES));
