@@ -1,6 +1,17 @@
 # `make help` says what there is.
 CARGO ?= cargo
 
+# rustup installs into a directory that only a new login shell has in its PATH.
+CARGO_BIN := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+ifeq (,$(findstring :$(CARGO_BIN):,:$(PATH):))
+export PATH := $(CARGO_BIN):$(PATH)
+endif
+
+# Where systems keep Chromium; the variable CHROMIUM names another.
+export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-browser \
+	/snap/bin/chromium /usr/bin/google-chrome /Applications/Chromium.app/Contents/MacOS/Chromium) \
+	/usr/bin/chromium)
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check fuzz deny types bench curves figures screenshots proof trials
 
@@ -8,14 +19,18 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## a shop to play with on http://127.0.0.1:8001, thrown away at the end
+	@scripts/preflight.sh run
 	$(CARGO) run --release -- demo
 
-test: check ## formatting, lint, and every test
+test: ## formatting, lint, and every test
+	@scripts/preflight.sh test
+	@$(MAKE) --no-print-directory check
 	$(CARGO) test
 	cd web && npm test
 	cd web && npm run test:browser
 
 check: ## formatting and lint only
+	@scripts/preflight.sh check
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	cd web && npm run check

@@ -11,19 +11,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// What the pages are made of; a change in any of it, but for tests, builds them again.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "shared",
     "widget",
     "console",
     "storefront",
     "build.mjs",
+    "gzip.mjs",
     "package.json",
     "package-lock.json",
     "tsconfig.json",
 ];
-/// The oldest Node that the tools run on.
-const NODE: (u32, u32) = (20, 19);
-
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     if env::var_os("CARGO_FEATURE_FRONT_ENDS").is_none() {
@@ -39,7 +37,7 @@ fn main() {
 fn build() -> Result<(), Box<dyn Error>> {
     let web = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("web");
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    check_node()?;
+    check_node(&web)?;
     {
         // Two builds at once would trample on each other's node_modules.
         let lock = File::create(web.join(".npm-lock"))?;
@@ -77,25 +75,39 @@ fn watch(path: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn check_node() -> Result<(), Box<dyn Error>> {
+fn check_node(web: &Path) -> Result<(), Box<dyn Error>> {
+    let package = fs::read_to_string(web.join("package.json"))?;
+    let (_, rest) = package.split_once("\"node\": \"").ok_or("no engines")?;
+    let (range, _) = rest.split_once('"').ok_or("no engines")?;
     let needed = format!(
-        "Node {}.{} or newer is needed, with npm: https://nodejs.org, or your system's packages",
-        NODE.0, NODE.1
+        "Node {range} is needed, with npm: https://nodejs.org, your system's packages, \
+         or `npm install -g node@22`"
     );
     let output = Command::new("node")
         .arg("--version")
         .output()
         .map_err(|error| format!("`node` does not start ({error}). {needed}"))?;
     let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let mut numbers = version
-        .trim_start_matches('v')
-        .split('.')
-        .map_while(|number| number.parse::<u32>().ok());
-    let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if found < NODE {
+    if !is_in_range(&version, range) {
         return Err(format!("this machine has Node {version}. {needed}").into());
     }
     Ok(())
+}
+
+/// Whether a version is in a range of npm's made of `^` and `>=`.
+fn is_in_range(version: &str, range: &str) -> bool {
+    let numbers = |text: &str| -> Vec<u32> {
+        let digits = text.trim_start_matches(|sign: char| !sign.is_ascii_digit());
+        digits
+            .split('.')
+            .map_while(|number| number.parse().ok())
+            .collect()
+    };
+    let found = numbers(version);
+    range.split("||").map(str::trim).any(|part| {
+        let oldest = numbers(part);
+        found >= oldest && (part.starts_with(">=") || found.first() == oldest.first())
+    })
 }
 
 /// Installs what the lock file names, when it is not there yet or the lock file has changed.

@@ -1,0 +1,196 @@
+#!/bin/sh
+# Looks, before anything is built, for everything that a target of the Makefile needs:
+#   scripts/preflight.sh run|check|test
+# Lists all that is missing at once, with one line that installs it. Root with apt, as in CI,
+# gets it installed. Plain POSIX sh with no program but those it looks for, so that it works
+# on the barest machine.
+set -u
+cd "${0%/*}/.." || exit 2
+
+target=${1-}
+case $target in
+  run | check | test) ;;
+  *) echo "usage: scripts/preflight.sh run|check|test" >&2; exit 2 ;;
+esac
+
+# The value of the first line `KEY = "VALUE"` or `"KEY": "VALUE"` of a file.
+setting() {
+  while IFS= read -r row; do
+    case $row in
+      "$1 = \""* | *"\"$1\": \""*)
+        row=${row#*"$1"}
+        row=${row#*[=:] \"}
+        echo "${row%%\"*}"
+        return ;;
+    esac
+  done <"$2"
+}
+rust_version=$(setting rust-version Cargo.toml)
+toolchain=$(setting channel rust-toolchain.toml)
+node_range=$(setting node web/package.json)
+
+# Whether version $1 is at least $2. Both are numbers with dots, which may end in something else.
+at_least() {
+  left=$1. right=$2.
+  while [ -n "$right" ]; do
+    a=${left%%.*} b=${right%%.*}
+    a=${a%%[!0-9]*} b=${b%%[!0-9]*}
+    [ "${a:-0}" -gt "${b:-0}" ] && return 0
+    [ "${a:-0}" -lt "${b:-0}" ] && return 1
+    left=${left#*.} right=${right#*.}
+  done
+}
+
+# Whether version $1 is in an npm range made of `^` and `>=`, such as `^20.19.0 || >=24.0.0`.
+in_range() {
+  for part in $2; do
+    case $part in
+      '>='*) at_least "$1" "${part#>=}" && return 0 ;;
+      '^'*)
+        part=${part#^}
+        [ "${1%%.*}" = "${part%%.*}" ] && at_least "$1" "$part" && return 0 ;;
+    esac
+  done
+  return 1
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Notes that $1 is missing, and why it is needed.
+missing() {
+  lacks="$lacks $1 "
+  list="$list$(printf '  %-9s %s' "$1" "$2")
+"
+}
+lacks_any() {
+  for name; do
+    case $lacks in *" $name "*) return 0 ;; esac
+  done
+  return 1
+}
+
+look() {
+  lacks='' list=''
+  hash -r
+  has make || missing make "runs the targets"
+  has git || missing git "fetches these sources and their updates"
+  # The preprocessor finds the headers of the C library only if they are there.
+  if ! has cc; then missing cc "compiles SQLite, which is built in"
+  elif ! echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1; then
+    missing headers "the C library's, with which cc compiles SQLite"
+  fi
+  # rustup may fetch the toolchain now, and says so.
+  if ! has rustc; then missing rustc "compiles the server: $rust_version or newer"
+  elif ! rust=$(rustc --version); then missing rustc "does not start; $rust_version or newer is needed"
+  else
+    rust=${rust#rustc }
+    at_least "${rust%% *}" "$rust_version" ||
+      missing rustc "$rust_version or newer is needed, and this is ${rust%% *}"
+  fi
+  has cargo || missing cargo "builds the server"
+  if ! has node; then missing node "builds the pages: $node_range"
+  else
+    node=$(node --version) || node='one that does not start'
+    in_range "${node#v}" "$node_range" ||
+      missing node "$node_range is needed, and this is $node"
+  fi
+  has npm || missing npm "fetches what builds the pages"
+  [ "$target" = run ] && return
+  cargo fmt --version >/dev/null 2>&1 || missing rustfmt "checks the format of the sources"
+  cargo clippy --version >/dev/null 2>&1 || missing clippy "checks the sources"
+  [ "$target" = check ] && return
+  [ -x "${CHROMIUM:-/usr/bin/chromium}" ] ||
+    missing chromium "runs the browser tests: ${CHROMIUM:-/usr/bin/chromium}, or set CHROMIUM"
+}
+
+then_() { line="${line:+$line && }$1"; }
+
+# One line of shell that installs what is missing.
+remedy() {
+  line='' packages='' headers='' system=''
+  root=$([ "$(id -u)" = 0 ] || echo sudo)
+  for system in apt-get dnf pacman apk brew ''; do
+    [ -n "$system" ] && has "$system" && break
+  done
+  case $system in
+    apt-get) headers=libc6-dev ;;
+    dnf) headers=glibc-devel ;;
+    apk) headers=musl-dev ;;
+  esac
+  lacks_any make && packages="$packages make"
+  lacks_any git && packages="$packages git"
+  lacks_any cc headers && packages="$packages gcc${headers:+ $headers}"
+  lacks_any node && ! has node && packages="$packages nodejs"
+  lacks_any npm && packages="$packages npm"
+  lacks_any chromium && packages="$packages chromium"
+  lacks_any rustc cargo rustfmt clippy && ! has rustup && ! has curl &&
+    packages="$packages curl ca-certificates"
+  if [ -n "$packages" ]; then
+    case $system in
+      apt-get) install="apt-get update && apt-get install -y --no-install-recommends$packages" ;;
+      dnf) install="dnf install -y$packages" ;;
+      pacman) install="pacman -Sy --needed$packages" ;;
+      apk) install="apk add$packages" ;;
+      brew)
+        root=''
+        # The command line tools bring the compiler, its headers, make and git.
+        lacks_any make git cc headers && then_ "xcode-select --install"
+        install=''
+        lacks_any node npm && install="brew install node"
+        lacks_any chromium && install="${install:+$install && }brew install --cask chromium" ;;
+      *) install="YOUR PACKAGE MANAGER install$packages" root='' ;;
+    esac
+    if [ -z "$root" ]; then [ -z "$install" ] || then_ "$install"
+    elif ! has sudo; then then_ "su -c '$install'"
+    else
+      # Each command of the line needs it.
+      case $install in *' && '*) install="${install%% && *} && sudo ${install#* && }" ;; esac
+      then_ "sudo $install"
+    fi
+  fi
+  # Distributions carry a Node for years; the npm package of this name brings its binary.
+  if lacks_any node && [ "$system" != brew ] && { has node || old_packages; }; then
+    if [ "$(id -u)" = 0 ]; then then_ "npm install -g node@22"
+    else
+      # shellcheck disable=SC2016  # for the reader's shell to expand
+      then_ 'npm install -g --prefix ~/.local node@22 && export PATH=~/.local/bin:"$PATH"'
+    fi
+  fi
+  if lacks_any rustc cargo rustfmt clippy; then
+    if has rustup; then
+      then_ "rustup toolchain install $toolchain --profile minimal -c rustfmt -c clippy"
+    else
+      then_ "curl --proto '=https' -sSf https://sh.rustup.rs | sh -s -- -y --default-toolchain $toolchain"
+      then_ ". \"${CARGO_HOME:-\$HOME/.cargo}/env\""
+    fi
+  fi
+}
+
+# Whether the system's own package of Node is too old, as far as this can be told.
+old_packages() {
+  [ "$system" = apt-get ] || return 1
+  while IFS= read -r row; do
+    case $row in VERSION_ID=*) row=${row#*=\"} && release=${row%\"*} ;; ID=*) name=${row#ID=} ;; esac
+  done </etc/os-release
+  case $name in
+    debian) ! at_least "${release:-99}" 13 ;;
+    *) ! at_least "${release:-99}" 25.10 ;;
+  esac
+}
+
+look
+[ -z "$list" ] && exit
+remedy
+if [ "$(id -u)" = 0 ] && has apt-get; then
+  echo "make $target needs this, which is installed now:" >&2
+  printf '%s\n%s\n\n' "$list" "  $line" >&2
+  (export DEBIAN_FRONTEND=noninteractive && eval "$line") >/dev/null
+  look
+  [ -z "$list" ] && exit
+  remedy
+fi
+{
+  printf 'make %s needs what this machine lacks:\n\n%s\n' "$target" "$list"
+  printf 'This installs it:\n\n  %s\n\n' "$line"
+} >&2
+exit 1
