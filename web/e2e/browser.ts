@@ -11,10 +11,14 @@ let browser: Promise<Browser> | undefined;
 
 afterAll(async () => (await browser)?.close());
 
+/** How long anything is waited for: a loaded machine is slow, and what never comes is an error. */
+export const DEADLINE_MS = 60_000;
+
 /** One Chromium for a file of tests. */
 function launch(): Promise<Browser> {
   browser ??= chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+    timeout: DEADLINE_MS,
     args: [
       "--no-sandbox",
       "--disable-background-networking",
@@ -30,6 +34,8 @@ function launch(): Promise<Browser> {
 export interface PersonOptions extends BrowserContextOptions {
   /** The network fails in this test: a browser's words about that are not a page's mistake. */
   badNetwork?: boolean;
+  /** What else the browser will complain about here; a test in which it does not fails. */
+  complains?: RegExp;
 }
 
 /** How a console finds out that nobody is signed in. */
@@ -42,7 +48,9 @@ const NETWORK = /net::ERR_|WebSocket connection to|WebSocket is closed/;
  * console that is an error, and every breach of a policy fails the test when it is over.
  */
 export class Person {
-  readonly problems: string[] = [];
+  readonly #problems: string[] = [];
+  /** What the browser was to complain about, and did. */
+  readonly complaints: string[] = [];
   readonly #context;
   readonly #options: PersonOptions;
 
@@ -52,14 +60,15 @@ export class Person {
   }
 
   static async arrives(options: PersonOptions = {}): Promise<Person> {
-    const { badNetwork, ...rest } = options;
+    const { badNetwork, complains, ...rest } = options;
     const context = await (await launch()).newContext({ reducedMotion: "reduce", ...rest });
     const person = new Person(context, options);
     onTestFinished(async () => {
+      if (complains) await eventually(() => person.complaints.length).toBeGreaterThan(0);
       await context.close();
-      expect(person.problems, "what the browser complained about").toEqual([]);
-    });
-    context.setDefaultTimeout(15_000);
+      expect(person.#problems, "what the browser complained about").toEqual([]);
+    }, 2 * DEADLINE_MS);
+    context.setDefaultTimeout(DEADLINE_MS);
     context.on("page", (page) => person.#watch(page));
     await context.addInitScript(() => {
       addEventListener("securitypolicyviolation", (event) => {
@@ -86,9 +95,9 @@ export class Person {
   }
 
   #watch(page: Page) {
-    page.on("pageerror", (error) => this.problems.push(`${error.stack ?? error}`));
+    page.on("pageerror", (error) => this.#problems.push(`${error.stack ?? error}`));
     page.on("dialog", (dialog) => {
-      this.problems.push(`a dialog: ${dialog.message()}`);
+      this.#problems.push(`a dialog: ${dialog.message()}`);
       dialog.dismiss().catch(() => {});
     });
     page.on("console", (message) => {
@@ -96,14 +105,15 @@ export class Person {
       const text = `${message.text()} ${message.location().url}`;
       if (SIGNED_OUT.test(text)) return;
       if (this.#options.badNetwork && NETWORK.test(text)) return;
-      this.problems.push(text);
+      if (this.#options.complains?.test(text)) this.complaints.push(text);
+      else this.#problems.push(text);
     });
   }
 }
 
 /** Waits for a value: `await eventually(() => …).toBe(…)`. */
-export const eventually = <T>(look: () => Promise<T> | T, ms = 15_000) =>
-  expect.poll(look, { timeout: ms, interval: 50 });
+export const eventually = <T>(look: () => Promise<T> | T) =>
+  expect.poll(look, { timeout: DEADLINE_MS, interval: 50 });
 
 /**
  * Types letter by letter until the other side shows it. The server passes on that somebody types

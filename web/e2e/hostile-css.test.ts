@@ -58,7 +58,14 @@ async function looks(customer: Customer) {
 it("looks and works the same on a page whose style sheet spoils everything", async () => {
   const world = await World.start();
   const seen = async () => {
-    const customer = await world.customer();
+    const person = await world.person();
+    // A message's time would be as wide as the minute is.
+    await person.context.addInitScript(() => {
+      Intl.DateTimeFormat = class {
+        format = () => "at noon";
+      } as never;
+    });
+    const customer = await world.customerOf(person);
     await customer.button.waitFor();
     const closed = await looks(customer);
     await customer.open();

@@ -1,15 +1,8 @@
 import type { Locator, Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { Agent, sees } from "./people";
+import { Agent, focused, hasFocus, sees } from "./people";
 import { PASSWORD, World } from "./world";
-
-/** Whether something has the focus, in the page or in a shadow root. */
-const focused = (place: Locator) =>
-  place.evaluate((node) => (node.getRootNode() as Document | ShadowRoot).activeElement === node);
-
-const hasFocus = (place: Locator) =>
-  eventually(async () => (await place.count()) === 1 && focused(place)).toBe(true);
 
 /** Goes there with the Tab key, as far as a person would. */
 async function tabTo(page: Page, place: Locator, key = "Tab") {
@@ -44,6 +37,7 @@ it("the whole story by keyboard alone, on both sides", async () => {
   await agent.isConnected();
 
   // The customer finds the button, fills in the form and asks.
+  await customer.button.waitFor();
   await tabTo(shop, customer.button);
   expect(await showsFocus(customer.button)).toBe(true);
   await shop.keyboard.press("Enter");
@@ -107,8 +101,10 @@ it("the whole story by keyboard alone, on both sides", async () => {
   await desk.keyboard.press("Escape");
   await desk.keyboard.press("e");
   await dialog.getByText("The conversation has ended").waitFor();
+  await desk.getByRole("button", { name: "Reopen conversation" }).waitFor();
   await desk.keyboard.press("e");
   await dialog.getByText("The conversation goes on").waitFor();
+  await desk.getByRole("button", { name: "Close conversation" }).waitFor();
   await agent.item("Bea").waitFor();
   await desk.keyboard.press("Escape");
   await agent.reply.waitFor({ state: "hidden" });
@@ -120,8 +116,13 @@ it("the whole story by keyboard alone, on both sides", async () => {
   // Search, the keys, and all commands behind one field.
   await desk.keyboard.press("/");
   await hasFocus(agent.search);
-  await desk.keyboard.type("norw");
-  await desk.getByText("1 conversation").waitFor();
+  // The index may be a moment behind the messages.
+  await eventually(async () => {
+    await desk.keyboard.press("Control+a");
+    await desk.keyboard.type("norw");
+    await agent.hasSearched();
+    return agent.found.innerText();
+  }).toBe("1 conversation");
   await tabTo(desk, agent.item("Bea").getByRole("button"));
   await desk.keyboard.press("Enter");
   await desk.keyboard.press("r");
@@ -154,6 +155,7 @@ it("letters are letters while one writes, and commands otherwise", async () => {
   await customer.begin({ name: "Bea" });
   await customer.says("Hello?");
   await agent.opens("Bea");
+  await hasFocus(agent.reply);
   const words = "we jump over 1 quick key? see /r";
   await agent.page.keyboard.type(words);
   expect(await agent.reply.inputValue()).toBe(words);
@@ -168,6 +170,7 @@ it("a form that lacks something puts the caret there", async () => {
   const email = dialog.getByRole("textbox", { name: "Email", exact: true });
   const isValid = (field: Locator) =>
     field.evaluate((input) => (input as HTMLInputElement).validity.valid);
+  await customer.button.waitFor();
   await tabTo(page, customer.button);
   await page.keyboard.press("Enter");
   await hasFocus(name);

@@ -2,6 +2,20 @@ import type { Locator, Page } from "playwright-core";
 import { expect } from "vitest";
 import { eventually } from "./browser";
 
+/** Whether something has the focus, in the page or in a shadow root. */
+export const focused = (place: Locator) =>
+  place.evaluate((node) => (node.getRootNode() as Document | ShadowRoot).activeElement === node);
+
+/** Waits until it has. */
+export const hasFocus = (place: Locator) =>
+  eventually(async () => (await place.count()) === 1 && focused(place)).toBe(true);
+
+/** What stands in all fields of a place: words that its text does not show. */
+export const valuesOf = (place: Locator) =>
+  place
+    .locator("input, textarea")
+    .evaluateAll((all) => (all as HTMLInputElement[]).map(({ value }) => value));
+
 /** The texts of a log that are among those given, in its order, each as often as it is there. */
 export async function linesOf(log: Locator, texts: readonly string[]): Promise<string[]> {
   const lines = (await log.innerText()).split("\n").map((line) => line.trim());
@@ -86,6 +100,8 @@ export class Agent {
   readonly status: Locator;
   readonly search: Locator;
   readonly list: Locator;
+  /** How much a search has found. */
+  readonly found: Locator;
 
   constructor(readonly page: Page) {
     this.log = page.getByRole("log");
@@ -93,6 +109,7 @@ export class Agent {
     this.status = page.getByRole("status").first();
     this.search = page.getByRole("searchbox", { name: "Search" });
     this.list = page.getByRole("list", { name: "Conversations" });
+    this.found = page.locator(".found");
   }
 
   async signIn(username: string, password: string) {
@@ -110,7 +127,23 @@ export class Agent {
   /** Opens the conversation of a customer. */
   async opens(customer: string) {
     await this.item(customer).getByRole("button").click();
+    await this.page.waitForURL(/#room=/);
     await this.reply.waitFor();
+  }
+
+  /** Searches until it finds what is expected; the index may be a moment behind the messages. */
+  async finds(words: string, expected: RegExp) {
+    await eventually(async () => {
+      await this.search.fill("");
+      await this.search.fill(words);
+      await this.hasSearched();
+      return this.found.innerText();
+    }).toMatch(expected);
+  }
+
+  /** Waits until the list shows what the present search found. */
+  async hasSearched() {
+    await eventually(() => this.found.innerText()).not.toMatch(/^Searching/);
   }
 
   async says(text: string) {
@@ -120,7 +153,7 @@ export class Agent {
 
   /** Answers in the open conversation with many texts, faster than anybody types. */
   async posts(texts: readonly string[]) {
-    const room = /#room=(.+)/.exec(this.page.url())?.[1];
+    const room = /#room=(.+)/.exec(this.page.url())![1];
     const statuses = await this.page.evaluate(
       async ([room, texts]) => {
         const statuses: number[] = [];

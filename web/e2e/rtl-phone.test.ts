@@ -109,6 +109,7 @@ it("the console on a phone shows one thing at a time, and nothing sticks out", a
   const person = await world.person(PHONE);
   const agent = new Agent(await person.tab(`${world.server.origin}/admin/chat`));
   const { page } = agent;
+  await page.getByRole("button", { name: "Sign in" }).waitFor();
   expect(await overflowing(page)).toEqual([]);
   await agent.signIn("ada", PASSWORD);
   const row = agent.list.getByRole("listitem").getByRole("button");

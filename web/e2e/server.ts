@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { onTestFailed, onTestFinished } from "vitest";
+import { DEADLINE_MS } from "./browser";
 
 const BINARY =
   process.env.SHOPTALK_BIN ??
@@ -13,16 +14,24 @@ const BINARY =
     process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, "../../target"),
     "debug/shoptalk",
   );
-const STARTS_WITHIN_MS = 20_000;
 
-/** A port that nothing listens on. */
+/**
+ * A port that nothing listens on. It is none of those that the system gives to connections, or a
+ * server that comes back might find that somebody's connection has it meanwhile.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const isFree = await Promise.race([
+      once(server, "listening").then(() => true),
+      once(server, "error").then(() => false),
+    ]);
+    if (!isFree) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 export interface ServerOptions {
@@ -88,7 +97,7 @@ export class Server {
     });
     let timer: NodeJS.Timeout | undefined;
     const failed = new Promise<never>((_, fail) => {
-      timer = setTimeout(() => fail(new Error("the server does not start")), STARTS_WITHIN_MS);
+      timer = setTimeout(() => fail(new Error("the server does not start")), DEADLINE_MS);
       child.once("error", fail);
       child.once("exit", (code) => fail(new Error(`the server ended with ${code}\n${this.log}`)));
     });
