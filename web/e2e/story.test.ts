@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { eventually, typesUntil } from "./browser";
 import { identity } from "./identity";
-import { sees } from "./people";
+import { sees, valuesOf } from "./people";
 import { World } from "./world";
 
 const QUESTION = "Do you ship to Norway?";
@@ -123,10 +123,12 @@ it("an identified customer finds the same conversation on another device", async
   await Promise.all([phone.sees(QUESTION, ANSWER), laptop.sees(QUESTION, ANSWER)]);
 
   // Signing out on a shared computer leaves nothing behind.
+  await laptop.message.fill("a draft");
   await laptop.page.evaluate(() => window.shoptalk?.reset());
   await laptop.dialog.waitFor({ state: "hidden" });
   expect(await laptop.page.evaluate(() => Object.keys(localStorage))).toEqual([]);
   await laptop.open();
   await laptop.dialog.getByRole("button", { name: "Start chat" }).waitFor();
   expect(await laptop.dialog.innerText()).not.toContain(QUESTION);
+  expect(await valuesOf(laptop.dialog)).toEqual(["", "", "", ""]);
 });

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { Agent } from "./people";
+import { Agent, valuesOf } from "./people";
 import { World } from "./world";
 
 const QUICK = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
@@ -90,8 +90,7 @@ it("two tabs that begin at the same time talk in one conversation", async () => 
   }
   await first.open();
   await second.open();
-  await first.begin({ name: "Bea" });
-  await second.begin({ name: "Bea" });
+  await Promise.all([first.begin({ name: "Bea" }), second.begin({ name: "Bea" })]);
   await first.says("one");
   await second.says("two");
 
@@ -101,13 +100,30 @@ it("two tabs that begin at the same time talk in one conversation", async () => 
   expect(await agent.item("Bea").count(), "conversations").toBe(1);
 });
 
-it("signing out in one tab signs the other out", async () => {
+it("signing out in one tab signs the other out, and leaves nothing in either", async () => {
   const world = await World.start();
   const { first, second } = await twoTabs(world);
-  await first.page.evaluate(() => window.shoptalk?.reset());
+  await first.message.fill("a draft in the first");
+  await second.message.fill("a draft in the second");
+  const reset = () => first.page.evaluate(() => window.shoptalk?.reset());
+  await reset();
+  await first.open();
+  const name = first.dialog.getByRole("textbox", { name: "Name" });
+  await name.waitFor();
   await second.dialog.getByRole("button", { name: "Start chat" }).waitFor();
-  expect(await second.dialog.innerText()).not.toContain("from the first tab");
+  for (const { dialog } of [first, second]) {
+    expect(await dialog.innerText()).not.toContain("from the first tab");
+    // Name, email, phone and message.
+    expect(await valuesOf(dialog)).toEqual(["", "", "", ""]);
+  }
   expect(await second.page.evaluate(() => Object.keys(localStorage))).toEqual([]);
+
+  // Nor does what was filled in and never sent stay for the next person.
+  await name.fill("Bea");
+  expect(await valuesOf(first.dialog)).toContain("Bea");
+  await reset();
+  await first.open();
+  expect(await valuesOf(first.dialog)).toEqual(["", "", "", ""]);
 });
 
 it("an agent’s two tabs show the same, and what is unsent arrives once", async () => {

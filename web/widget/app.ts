@@ -80,7 +80,9 @@ export async function start(shell: Shell): Promise<Chat> {
     identify: (jwt) => talk.identify(jwt, isOpen),
     async reset() {
       close();
-      await talk.reset();
+      const ended = talk.reset();
+      view.discard();
+      await ended;
     },
   };
 }

@@ -25,6 +25,8 @@ export function makeView(shell: Shell, talk: Conversation, words: Words, close: 
   let past = false;
   /** The seq of the first message shown. */
   let oldest = 0;
+  /** The visitor's token when it was last looked at. */
+  let token: string | undefined;
 
   const iconButton = (name: string, path: string, onclick?: () => void) =>
     h("button", { title: name, onclick }, icon(path));
@@ -112,7 +114,7 @@ export function makeView(shell: Shell, talk: Conversation, words: Words, close: 
   );
   text.value = talk.draft;
   keepAboveKeyboard();
-  return { panel, update, focus, atEnd, toEnd };
+  return { panel, update, focus, atEnd, toEnd, discard };
 
   /** Whether the newest message is in sight. */
   function atEnd() {
@@ -125,9 +127,20 @@ export function makeView(shell: Shell, talk: Conversation, words: Words, close: 
     (matchMedia("(pointer: coarse)").matches ? panel : field)?.focus();
   }
 
+  /** Forgets what was filled in: the fields show what is kept in the browser, and no more. */
+  function discard() {
+    past = false;
+    intro.reset();
+    text.value = talk.draft;
+    text.style.height = "";
+  }
+
   /** Shows the conversation as it is now. */
   function update() {
     const { state, room, session, typist, refusal, begun } = talk;
+    // Signed out, here or in another tab.
+    if (token && !session.token) discard();
+    token = session.token;
     const closed = room?.status === "closed";
     intro.hidden = begun || past;
     chat.hidden = !begun || past;
