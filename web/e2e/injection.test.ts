@@ -154,7 +154,8 @@ it("customers’ details, list, search and notifications are text", async () => 
     await isHarmless(page, ".desk");
   }
   for (const text of some(PAYLOADS)) {
-    await agent.search.fill(text);
+    // The server refuses a tab.
+    await agent.search.fill(text.replaceAll("\t", " "));
     await agent.hasSearched();
     await isHarmless(page, ".desk");
   }
@@ -208,7 +209,7 @@ it("the shop’s own attributes are text, too", async () => {
 
 it("what would run is noticed by this test", async () => {
   const world = await World.start();
-  const person = await world.person({ complains: /net::ERR_|Not allowed to load/ });
+  const person = await world.person();
   const page = await person.tab("about:blank");
   await page.setContent(`<main>${PAYLOADS[11]}</main>`);
   await eventually(() => page.evaluate(() => window.__xss)).toBe(1);
