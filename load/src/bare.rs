@@ -9,9 +9,12 @@ use clap::ValueEnum;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
+use tokio::sync::watch;
 
 use crate::people;
+use crate::server::Process;
 use crate::wire::frame_into;
+use crate::words;
 
 /// What a bare server does with a post.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -22,6 +25,8 @@ pub(crate) enum Bytes {
     FannedOut,
     /// They go to all others; what arrives together leaves together.
     Gathered,
+    /// They go to all others, each of which has a task that is woken for it.
+    Woken,
 }
 
 /// Serves until it is killed: for each post, so many bytes.
@@ -35,12 +40,13 @@ pub(crate) async fn serve(bytes: usize, how: Bytes) -> Result<()> {
         },
         Bytes::FannedOut => fan_out(listener, bytes, false).await,
         Bytes::Gathered => fan_out(listener, bytes, true).await,
+        Bytes::Woken => wake(listener, bytes).await,
     }
 }
 
 async fn echo(mut stream: TcpStream, answer: Vec<u8>) -> Result<()> {
     stream.set_nodelay(true)?;
-    let mut post = vec![0; people::post_frame().len()];
+    let mut post = vec![0; people::typical_frame().len()];
     loop {
         stream.read_exact(&mut post).await?;
         stream.write_all(&answer).await?;
@@ -74,7 +80,7 @@ async fn fan_out(listener: TcpListener, bytes: usize, gathered: bool) -> Result<
     let mut ack = Vec::new();
     unmasked_into(&mut ack, b"{\"type\":\"ack\"}");
     let mut post = Vec::new();
-    frame_into(&mut post, people::CONTENT.as_bytes());
+    frame_into(&mut post, words::TYPICAL.as_bytes());
     let mut incoming = vec![0; 64 * 1_024];
     let mut bytes_in = 0;
     loop {
@@ -96,6 +102,34 @@ async fn fan_out(listener: TcpListener, bytes: usize, gathered: bool) -> Result<
     }
 }
 
+/// The first connection sends; each of its bytes wakes the tasks of all others, and each of them
+/// writes once.
+async fn wake(listener: TcpListener, bytes: usize) -> Result<()> {
+    let (mut sender, _) = listener.accept().await?;
+    let (woken, _) = watch::channel(());
+    let mut byte = [0];
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (mut stream, _) = accepted?;
+                stream.set_nodelay(true)?;
+                let mut wakes = woken.subscribe();
+                tokio::spawn(async move {
+                    let frame = vec![b'x'; bytes];
+                    while wakes.changed().await.is_ok() {
+                        stream.write_all(&frame).await?;
+                    }
+                    Ok::<_, anyhow::Error>(())
+                });
+            }
+            read = sender.read(&mut byte) => {
+                if read? == 0 { return Ok(()); }
+                woken.send_replace(());
+            }
+        }
+    }
+}
+
 fn unmasked_into(out: &mut Vec<u8>, payload: &[u8]) {
     out.push(0x81);
     if payload.len() <= 125 {
@@ -110,7 +144,7 @@ fn unmasked_into(out: &mut Vec<u8>, payload: &[u8]) {
 /// The bare server as a process.
 pub(crate) struct Bare {
     pub(crate) addr: SocketAddr,
-    _child: Child,
+    child: Child,
 }
 
 impl Bare {
@@ -125,7 +159,12 @@ impl Bare {
         let line = BufReader::new(stdout).lines().next_line().await?;
         Ok(Self {
             addr: line.context("it ended at once")?.parse()?,
-            _child: child,
+            child,
         })
+    }
+
+    /// Its process.
+    pub(crate) fn process(&self) -> Result<Process> {
+        Process::of(&self.child)
     }
 }

@@ -2,7 +2,11 @@
 //! minute: `shoptalk-load SCENARIO`. Everything stays on loopback and is bounded in time.
 
 mod bare;
+mod compare;
+mod conversations;
 mod curves;
+mod dialect;
+mod peer;
 mod people;
 mod raw;
 mod report;
@@ -10,6 +14,7 @@ mod scenarios;
 mod server;
 mod tally;
 mod wire;
+mod words;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,8 +23,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 
+use compare::Compared;
+use peer::Program;
 use report::{Goal, Report};
-use scenarios::{Bench, fanout, history, idle, lobby, open, pairs, soak, stored, storm};
+use scenarios::{
+    Bench, burst, change_cost, consoles, everyday, fanout, history, idle, joined, lobby, open,
+    pairs, rates, soak, stored, storm,
+};
 use server::Target;
 
 #[derive(Parser)]
@@ -34,6 +44,21 @@ struct Arguments {
     /// server's process (memory, kills, full databases) is not measured.
     #[arg(long, global = true, conflicts_with = "binary")]
     server: Option<SocketAddr>,
+    /// Measures this other binary as well, in turns with the first, and puts both into one table.
+    #[arg(long, global = true, conflicts_with = "server")]
+    against: Option<PathBuf>,
+    /// How often the two take turns.
+    #[arg(long, global = true, default_value_t = 3)]
+    turns: usize,
+    /// Measures the peer (load/peer) as well, in turns with Shoptalk, where a scenario has
+    /// consoles. How it tells its consoles of the rooms: not at all, gathered for 250 ms, or each
+    /// message to each.
+    #[arg(long, global = true, value_name = "LOBBY", num_args = 0..=1, require_equals = true,
+          default_missing_value = "none", value_parser = ["none", "batched", "each"])]
+    peer: Option<String>,
+    /// Where the peer and its packages are.
+    #[arg(long, global = true, default_value = "load/peer")]
+    peer_directory: PathBuf,
     /// Where databases are made, on the disk that is to be measured. Emptied afterwards.
     #[arg(long, global = true, default_value = ".")]
     scratch: PathBuf,
@@ -41,7 +66,7 @@ struct Arguments {
     scenario: Scenario,
 }
 
-#[derive(Subcommand)]
+#[derive(Subcommand, Clone)]
 enum Scenario {
     /// All scenarios with the sizes of docs/performance.md; some minutes.
     Bench,
@@ -61,6 +86,45 @@ enum Scenario {
         /// Raw inserts to a transaction.
         #[arg(long, default_value_t = 64)]
         batch: usize,
+    },
+    /// What agents at consoles have: talk, joined, rates, everyday, change and burst with the sizes
+    /// of docs/performance.md; some minutes.
+    Consoles,
+    /// Closed loop: pairs of a customer and an agent at a console, who answer each other.
+    Talk {
+        #[arg(long, default_value_t = 50)]
+        pairs: usize,
+    },
+    /// One room that many consoles have joined; one of them posts.
+    Joined {
+        #[arg(long, default_value_t = 100)]
+        consoles: usize,
+    },
+    /// Fixed rates: customers and agents at consoles; the highest whose p99 stays below 100 ms.
+    Rates {
+        #[arg(long, default_value_t = 200)]
+        rooms: usize,
+        /// How often the highest rate is looked for.
+        #[arg(long, default_value_t = 1)]
+        rounds: usize,
+    },
+    /// A shop's everyday: 10 consoles, 50 rooms, 20 messages a second.
+    Everyday {
+        /// Of ten seconds each.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+    /// What a change of a room costs with 0, 1, 50 and 500 consoles.
+    Change {
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+    /// Many rooms change at once before consoles.
+    Burst {
+        #[arg(long, default_value_t = 5_000)]
+        rooms: usize,
+        #[arg(long, default_value_t = 50)]
+        consoles: usize,
     },
     /// Fixed rates: the highest whose p99 stays below 100 ms.
     Open {
@@ -160,13 +224,34 @@ async fn run(arguments: Arguments) -> Result<()> {
         }
         None => Target::Binary(arguments.binary.unwrap_or(beside)),
     };
-    let bench = Bench {
-        target,
-        scratch: arguments.scratch,
+    let peer = match &arguments.peer {
+        Some(lobby) => match Program::find(&arguments.peer_directory, lobby) {
+            Ok(program) => Some(program),
+            Err(missing) => {
+                eprintln!("The peer is left out: {missing}");
+                None
+            }
+        },
+        None => None,
+    };
+    let bench = |target: &Target| Bench {
+        target: target.clone(),
+        peer: peer.clone(),
+        scratch: arguments.scratch.clone(),
         report: Report::default(),
     };
-    let report = scenario(bench, arguments.scenario).await?;
-    report.print();
+    let Some(against) = arguments.against else {
+        let report = scenario(bench(&target), arguments.scenario).await?;
+        report.print();
+        return Ok(());
+    };
+    let mut compared = Compared::default();
+    for _ in 0..arguments.turns {
+        let first = scenario(bench(&target), arguments.scenario.clone()).await?;
+        let other = bench(&Target::Binary(against.clone()));
+        compared.add(first, scenario(other, arguments.scenario.clone()).await?);
+    }
+    compared.print();
     Ok(())
 }
 
@@ -179,6 +264,13 @@ async fn scenario(mut bench: Bench, scenario: Scenario) -> Result<Report> {
             pairs::durable(it, rooms, batch, 0.0).await?;
             pairs::pairs(it, rooms, Duration::from_secs(5)).await?;
         }
+        Scenario::Consoles => at_consoles(it).await?,
+        Scenario::Talk { pairs } => consoles::consoles(it, pairs).await?,
+        Scenario::Joined { consoles } => joined::joined(it, consoles).await?,
+        Scenario::Rates { rooms, rounds } => rates::rates(it, rooms, rounds).await?,
+        Scenario::Everyday { rounds } => everyday::everyday(it, rounds).await?,
+        Scenario::Change { rounds } => change_cost::change_cost(it, rounds).await?,
+        Scenario::Burst { rooms, consoles } => burst::burst(it, rooms, consoles).await?,
         Scenario::Open { rooms } => open::open(it, rooms).await?,
         Scenario::Fanout { subscribers } => {
             fanout::fanout(it, subscribers, Goal::AtLeast(0.8)).await?;
@@ -202,6 +294,18 @@ async fn scenario(mut bench: Bench, scenario: Scenario) -> Result<Report> {
     Ok(bench.report)
 }
 
+/// The figures of docs/performance.md that agents at consoles see.
+async fn at_consoles(bench: &mut Bench) -> Result<()> {
+    for pairs in [1, 50, 500] {
+        consoles::consoles(bench, pairs).await?;
+    }
+    joined::joined(bench, 100).await?;
+    rates::rates(bench, 200, 1).await?;
+    everyday::everyday(bench, 2).await?;
+    change_cost::change_cost(bench, 2).await?;
+    burst::burst(bench, 5_000, 50).await
+}
+
 /// The figures of docs/performance.md.
 async fn all(bench: &mut Bench) -> Result<()> {
     for (senders, batch, goal) in [
@@ -216,6 +320,7 @@ async fn all(bench: &mut Bench) -> Result<()> {
     open::open(bench, 256).await?;
     fanout::fanout(bench, 100, Goal::AtLeast(0.8)).await?;
     lobby::lobby(bench, 1_000, 1).await?;
+    at_consoles(bench).await?;
     idle::idle(bench, 10_000).await?;
     storm::storm(bench, 10_000).await?;
     history::history(bench, 16).await?;

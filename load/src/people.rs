@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -9,12 +10,11 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use crate::dialect::{Dialect, Side};
 use crate::tally::Tally;
 use crate::wire::{Wire, frame_into, kind, number, seq, text_after};
+use crate::words;
 
-/// 80 characters, as a customer writes.
-pub(crate) const CONTENT: &str =
-    "Hello, I ordered the blue kettle last week and it has not arrived yet. Any news?";
 /// Connections that are being made at a time, where the measurement is not about that.
 const CONNECTS: usize = 64;
 
@@ -57,17 +57,17 @@ impl Ticket {
 }
 
 /// A post with an id of its own.
-fn post() -> String {
+fn post(content: &str) -> String {
     format!(
-        r#"{{"type":"post","id":"{}","content":"{CONTENT}"}}"#,
+        r#"{{"type":"post","id":"{}","content":"{content}"}}"#,
         Uuid::now_v7()
     )
 }
 
-/// A post as it stands on the wire. All are equally long.
-pub(crate) fn post_frame() -> Vec<u8> {
+/// A post as it stands on the wire. All are equally long, and as long as posts are on average.
+pub(crate) fn typical_frame() -> Vec<u8> {
     let mut frame = Vec::new();
-    frame_into(&mut frame, post().as_bytes());
+    frame_into(&mut frame, post(words::TYPICAL).as_bytes());
     frame
 }
 
@@ -117,7 +117,7 @@ impl Customer {
 
     /// Sends a post without waiting for anything.
     pub(crate) async fn send_post(&mut self) -> Result<()> {
-        self.wire.send(&post()).await
+        self.wire.send(&post(words::next())).await
     }
 
     /// Waits for the next ack, and holds each message on the way against the log.
@@ -146,6 +146,16 @@ impl Customer {
     /// Posts, and waits for the ack and for its own message.
     pub(crate) async fn post(&mut self) -> Result<()> {
         self.send_post().await?;
+        self.settle().await
+    }
+
+    /// The same with a message of average length, for those who look at how long the answer is.
+    pub(crate) async fn post_typical(&mut self) -> Result<()> {
+        self.wire.send(&post(words::TYPICAL)).await?;
+        self.settle().await
+    }
+
+    async fn settle(&mut self) -> Result<()> {
         let acked = self.next_ack().await?;
         while self.last_seq < acked {
             self.take_frame().await?;
@@ -157,19 +167,72 @@ impl Customer {
 /// A console's socket.
 pub(crate) struct Console {
     pub(crate) wire: Wire,
+    addr: SocketAddr,
+    token: String,
+    epoch: String,
+    /// How far what was read brings this console.
+    cursor: String,
 }
 
+/// How long a console that was closed stays away.
+const AWAY: Duration = Duration::from_millis(250);
+
 impl Console {
-    /// Connects and takes the whole welcome.
+    /// Connects and takes the welcome.
     pub(crate) async fn arrive(addr: SocketAddr, token: &str) -> Result<Self> {
-        let mut wire = Wire::open(addr, "/ws/admin/chat/").await?;
-        wire.send(&json!({"type": "hello", "token": token}).to_string())
-            .await?;
+        let wire = Self::greet(addr, token, None).await?;
+        let epoch = text_after(wire.last(), b"\"epoch\":\"").context("no epoch")?;
+        let epoch = String::from_utf8_lossy(epoch).into_owned();
+        let mut console = Self {
+            wire,
+            addr,
+            token: token.to_owned(),
+            epoch,
+            cursor: String::new(),
+        };
+        console.keep_cursor();
+        Ok(console)
+    }
+
+    /// Comes back after it was closed, as consoles do, and goes on after its cursor. The welcome
+    /// is the wire's last frame then.
+    pub(crate) async fn come_back(&mut self) -> Result<()> {
+        tokio::time::sleep(AWAY).await;
+        let resume = (self.epoch.as_str(), self.cursor.as_str());
+        self.wire = Self::greet(self.addr, &self.token, Some(resume)).await?;
+        self.keep_cursor();
+        Ok(())
+    }
+
+    async fn greet(addr: SocketAddr, token: &str, after: Option<(&str, &str)>) -> Result<Wire> {
+        let mut wire = Wire::open(addr, &Dialect::Shoptalk.path(Side::Agent, "")).await?;
+        let hello = Dialect::Shoptalk.agent_hello(token, after);
+        wire.send(&hello).await?;
         let welcome = wire.next().await?;
         if kind(welcome) != b"welcome" {
             bail!("no welcome: {}", String::from_utf8_lossy(welcome));
         }
-        Ok(Self { wire })
+        Ok(wire)
+    }
+
+    /// The next frame that tells of rooms' states; pings are answered on the way.
+    pub(crate) async fn next_states(&mut self) -> Result<&[u8]> {
+        loop {
+            let kind = kind(self.wire.next().await?);
+            if kind == b"ping" {
+                self.wire.send(r#"{"type":"pong"}"#).await?;
+            } else if kind == b"summary" || kind == b"summaries" {
+                self.keep_cursor();
+                return Ok(self.wire.last());
+            }
+        }
+    }
+
+    fn keep_cursor(&mut self) {
+        if let Some(cursor) = text_after(self.wire.last(), b"\"cursor\":\"") {
+            self.cursor.clear();
+            self.cursor.push_str(&String::from_utf8_lossy(cursor));
+        }
     }
 
     /// Joins a room after this seq, without waiting for the answer.

@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use shoptalk::persistence::{Store, StoreOptions, Synchronous};
 use uuid::Uuid;
 
-use crate::people::CONTENT;
+use crate::words;
 
 /// Inserts messages into rooms in turn.
 pub(crate) struct Inserter {
@@ -103,6 +103,7 @@ impl Inserter {
     }
 
     fn insert(&mut self) -> Result<()> {
+        let content = words::next();
         let place = self.next % self.rooms.len();
         self.next += 1;
         self.n += 1;
@@ -113,7 +114,7 @@ impl Inserter {
                 "INSERT INTO messages (room, seq, n, id, sender_type, sender_name, content, created_at)
                  VALUES (?1, ?2, ?3, ?4, 0, 'Ann', ?5, ?6)",
             )?
-            .execute(params![*pk, *seq, self.n, Uuid::now_v7(), CONTENT, 1_700_000_000_000_i64])?;
+            .execute(params![*pk, *seq, self.n, Uuid::now_v7(), content, 1_700_000_000_000_i64])?;
         self.conn
             .prepare_cached(
                 "UPDATE rooms SET status = 0, updated_at = ?2, last_seq = ?3, unread_count = ?3, version = ?3,
@@ -122,7 +123,7 @@ impl Inserter {
                         waiting_n = coalesce(waiting_n, ?4)
                  WHERE pk = ?1",
             )?
-            .execute(params![*pk, 1_700_000_000_000_i64, *seq, self.n, CONTENT])?;
+            .execute(params![*pk, 1_700_000_000_000_i64, *seq, self.n, content])?;
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! What a run says: a table for people, a line of JSON for each figure.
 
+use hdrhistogram::Histogram;
 use serde_json::json;
 
 use crate::tally::Tally;
@@ -13,18 +14,19 @@ pub(crate) enum Goal {
     None,
 }
 
-struct Row {
-    scenario: &'static str,
-    figure: String,
-    value: f64,
-    unit: &'static str,
+/// One figure.
+pub(crate) struct Row {
+    pub(crate) scenario: &'static str,
+    pub(crate) figure: String,
+    pub(crate) value: f64,
+    pub(crate) unit: &'static str,
     goal: Goal,
 }
 
 /// The figures of a run, in the order they were measured.
 #[derive(Default)]
 pub(crate) struct Report {
-    rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
 }
 
 impl Report {
@@ -56,9 +58,12 @@ impl Report {
     pub(crate) fn tally(&mut self, scenario: &'static str, tally: &Tally) {
         let [lost, doubled, reordered] = tally.counts();
         let wrong = lost + doubled + reordered;
+        if wrong > 0 {
+            eprintln!("{scenario}: lost {lost}, doubled {doubled}, reordered {reordered}");
+        }
         self.add(
             scenario,
-            format!("lost {lost}, doubled {doubled}, reordered {reordered}"),
+            "lost, doubled or reordered",
             wrong as f64,
             "messages",
             Goal::AtMost(0.0),
@@ -89,7 +94,17 @@ impl Report {
 }
 
 impl Row {
-    fn verdict(&self) -> (Option<String>, Option<bool>) {
+    /// The same figure with another value.
+    pub(crate) fn with(&self, value: f64) -> Self {
+        Self {
+            figure: self.figure.clone(),
+            value,
+            ..*self
+        }
+    }
+
+    /// The bound, and whether this value keeps it.
+    pub(crate) fn verdict(&self) -> (Option<String>, Option<bool>) {
         match self.goal {
             // Not known of a server that runs elsewhere.
             _ if self.value.is_nan() => (None, None),
@@ -107,7 +122,7 @@ impl Row {
 }
 
 /// With as many digits as say something.
-fn rounded(value: f64) -> String {
+pub(crate) fn rounded(value: f64) -> String {
     if value.is_nan() {
         return "unknown".to_owned();
     }
@@ -136,4 +151,9 @@ fn rounded(value: f64) -> String {
 pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
+}
+
+/// A quantile of microseconds, in milliseconds.
+pub(crate) fn millis(times: &Histogram<u64>, quantile: f64) -> f64 {
+    times.value_at_quantile(quantile) as f64 / 1_000.0
 }

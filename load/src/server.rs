@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::dialect::Dialect;
+use crate::peer;
+
 /// The agent that a started server has.
 const AGENT: (&str, &str) = ("load", "a password for the load generator");
 
@@ -25,6 +28,8 @@ pub(crate) enum Target {
         /// An agent's name and password, for scenarios with consoles.
         agent: Option<(String, String)>,
     },
+    /// The peer, a program of load/peer, started as the binary is.
+    Peer(peer::Program),
 }
 
 /// Thousands of sockets need as many descriptors; the servers inherit the limit.
@@ -45,16 +50,31 @@ pub(crate) fn raise_open_files() {
 pub(crate) struct Process(Option<u32>);
 
 impl Process {
+    /// That of a child.
+    pub(crate) fn of(child: &Child) -> Result<Self> {
+        Ok(Self(Some(child.id().context("it runs")?)))
+    }
+
     /// Resident memory.
     pub(crate) fn resident_bytes(self) -> Result<u64> {
+        Ok(self.status_kib("VmRSS:")? * 1024)
+    }
+
+    /// The most memory that was resident since the last call of this function, if the kernel
+    /// lets it be reset.
+    pub(crate) fn high_water_bytes(self) -> Result<u64> {
+        let most = self.status_kib("VmHWM:")?;
+        let pid = self.0.context("nothing is known of this server's memory")?;
+        std::fs::write(format!("/proc/{pid}/clear_refs"), "5")?;
+        Ok(most * 1024)
+    }
+
+    fn status_kib(self, what: &str) -> Result<u64> {
         let pid = self.0.context("nothing is known of this server's memory")?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .context("no VmRSS")?;
-        let kib = line.split_whitespace().nth(1).context("no figure")?;
-        Ok(kib.parse::<u64>()? * 1024)
+        let line = status.lines().find(|line| line.starts_with(what));
+        let figure = line.and_then(|line| line.split_whitespace().nth(1));
+        Ok(figure.with_context(|| format!("no {what}"))?.parse()?)
     }
 
     /// Processor time so far, of all threads.
@@ -84,6 +104,7 @@ pub(crate) struct Server {
     binary: PathBuf,
     data_dir: PathBuf,
     agent: Option<(String, String)>,
+    dialect: Dialect,
 }
 
 impl Server {
@@ -100,7 +121,14 @@ impl Server {
                     binary: PathBuf::new(),
                     data_dir: PathBuf::new(),
                     agent: agent.clone(),
+                    dialect: Dialect::Shoptalk,
                 });
+            }
+            Target::Peer(program) => {
+                let started = program.command(&data_dir.join("peer.db"));
+                let mut server = Self::ready(started, Path::new(""), data_dir).await?;
+                server.dialect = Dialect::SocketIo;
+                return Ok(server);
             }
         };
         let mut add = Command::new(binary)
@@ -121,12 +149,19 @@ impl Server {
     }
 
     async fn serve(binary: &Path, data_dir: &Path, listen: &str) -> Result<Self> {
-        let started = Instant::now();
-        let mut child = Command::new(binary)
+        let mut command = Command::new(binary);
+        command
             .args(["serve", "--listen", listen, "--data-dir"])
             .arg(data_dir)
             .env("SHOPTALK_LIMITS__ENABLED", "false")
-            .env("SHOPTALK_LOG__FILTER", "error")
+            .env("SHOPTALK_LOG__FILTER", "error");
+        Self::ready(command, binary, data_dir).await
+    }
+
+    /// Starts a server and waits for its ready line.
+    async fn ready(mut command: Command, binary: &Path, data_dir: &Path) -> Result<Self> {
+        let started = Instant::now();
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -149,19 +184,28 @@ impl Server {
             binary: binary.to_owned(),
             data_dir: data_dir.to_owned(),
             agent: Some((AGENT.0.to_owned(), AGENT.1.to_owned())),
+            dialect: Dialect::Shoptalk,
         })
+    }
+
+    /// How it is spoken to.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// The server's process.
     pub(crate) fn process(&self) -> Result<Process> {
         match &self.child {
-            Some(child) => Ok(Process(Some(child.id().context("it runs")?))),
+            Some(child) => Process::of(child),
             None => Ok(Process(None)),
         }
     }
 
     /// The cookie of the agent's session.
     pub(crate) async fn sign_in(&self) -> Result<String> {
+        if self.dialect == Dialect::SocketIo {
+            return Ok(peer::AGENT.to_owned());
+        }
         let (username, password) = self.agent.as_ref().context(
             "this scenario needs an agent: name one in SHOPTALK_LOAD_AGENT, as NAME:PASSWORD",
         )?;

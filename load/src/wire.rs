@@ -1,14 +1,33 @@
 //! A WebSocket client that costs next to nothing, so that what is measured is the server.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result, bail, ensure};
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Room for what one read brings; grows for a long page and stays so.
+/// Room for what one read brings at first; grows for a long page and stays so.
 const BUFFER_BYTES: usize = 2 * 1024;
+/// Whoever gets more than fits into one read gets room for so much.
+const BUSY_BUFFER_BYTES: usize = 32 * 1024;
+
+/// The socket was closed: by the server with this code, or without any (0).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Closed(pub(crate) u16);
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("the server has gone"),
+            code => write!(f, "closed by the server with {code}"),
+        }
+    }
+}
+
+impl std::error::Error for Closed {}
 
 /// One open socket. Text frames in and out, nothing else.
 pub(crate) struct Wire {
@@ -18,8 +37,10 @@ pub(crate) struct Wire {
     start: usize,
     end: usize,
     out: Vec<u8>,
-    last_frame_bytes: u64,
+    /// Where the last text frame stands in the buffer, until the next one is asked for.
+    last: (usize, usize),
     bytes_in: u64,
+    reads: u64,
 }
 
 impl Wire {
@@ -33,8 +54,9 @@ impl Wire {
             start: 0,
             end: 0,
             out: Vec::new(),
-            last_frame_bytes: 0,
+            last: (0, 0),
             bytes_in: 0,
+            reads: 0,
         };
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -62,38 +84,63 @@ impl Wire {
         Ok(self.stream.write_all(&self.out).await?)
     }
 
+    /// Sends whole frames.
+    pub(crate) async fn write(&mut self, frames: &[u8]) -> Result<()> {
+        let written = self.stream.write_all(frames).await;
+        // Why it was closed stands in what is still to be read.
+        written.or_else(|_| Ok(()))
+    }
+
     /// The next text frame. Cancel safe: what was read stays.
     pub(crate) async fn next(&mut self) -> Result<&[u8]> {
         loop {
-            if let Some((opcode, from, until)) = parse(&self.buffer[self.start..self.end]) {
-                let (from, until) = (self.start + from, self.start + until);
-                self.start = until;
-                match opcode {
-                    1 => {
-                        self.last_frame_bytes = (until - from) as u64;
-                        return Ok(&self.buffer[from..until]);
-                    }
-                    8 => bail!(
-                        "closed by the server with {}",
-                        self.buffer[from..until]
-                            .first_chunk()
-                            .map_or(0, |code| u16::from_be_bytes(*code))
-                    ),
-                    _ => continue,
-                }
+            if let Some((from, until)) = self.parse()? {
+                return Ok(&self.buffer[from..until]);
             }
             self.fill().await?;
         }
     }
 
-    /// How long the last text frame was.
-    pub(crate) fn last_frame_bytes(&self) -> u64 {
-        self.last_frame_bytes
+    /// The next text frame of what has been read already.
+    pub(crate) fn buffered(&mut self) -> Result<Option<&[u8]>> {
+        let place = self.parse()?;
+        Ok(place.map(|(from, until)| &self.buffer[from..until]))
+    }
+
+    /// The place of the next text frame, if it is there as a whole.
+    fn parse(&mut self) -> Result<Option<(usize, usize)>> {
+        while let Some((opcode, from, until)) = parse(&self.buffer[self.start..self.end]) {
+            let (from, until) = (self.start + from, self.start + until);
+            self.start = until;
+            match opcode {
+                1 => {
+                    self.last = (from, until);
+                    return Ok(Some((from, until)));
+                }
+                8 => bail!(Closed(
+                    self.buffer[from..until]
+                        .first_chunk()
+                        .map_or(0, |code| u16::from_be_bytes(*code))
+                )),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The last text frame, until the next one is asked for.
+    pub(crate) fn last(&self) -> &[u8] {
+        &self.buffer[self.last.0..self.last.1]
     }
 
     /// How much has come in so far.
     pub(crate) fn bytes_in(&self) -> u64 {
         self.bytes_in
+    }
+
+    /// How many reads brought something, which is about how often the server wrote.
+    pub(crate) fn reads(&self) -> u64 {
+        self.reads
     }
 
     async fn fill(&mut self) -> Result<()> {
@@ -105,10 +152,16 @@ impl Wire {
         if self.end == self.buffer.len() {
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
-        let read = self.stream.read(&mut self.buffer[self.end..]).await?;
-        ensure!(read > 0, "the server has gone");
+        let read = match self.stream.read(&mut self.buffer[self.end..]).await {
+            Ok(0) | Err(_) => bail!(Closed(0)),
+            Ok(read) => read,
+        };
         self.end += read;
         self.bytes_in += read as u64;
+        self.reads += 1;
+        if self.end == self.buffer.len() && self.end < BUSY_BUFFER_BYTES {
+            self.buffer.resize(BUSY_BUFFER_BYTES, 0);
+        }
         Ok(())
     }
 }
@@ -144,23 +197,33 @@ fn parse(bytes: &[u8]) -> Option<(u8, usize, usize)> {
     (bytes.len() >= from + length).then_some((first & 15, from, from + length))
 }
 
-/// What a frame says it is.
+/// What a frame says it is, which it says first.
 pub(crate) fn kind(frame: &[u8]) -> &[u8] {
-    text_after(frame, b"\"type\":\"").unwrap_or(b"")
+    let named = frame.strip_prefix(b"{\"type\":\"");
+    named
+        .and_then(|rest| Some(&rest[..memchr::memchr(b'"', rest)?]))
+        .unwrap_or(b"")
 }
 
 /// The first number after this key.
 pub(crate) fn number(frame: &[u8], key: &[u8]) -> Option<u64> {
-    let at = memmem::find(frame, key)? + key.len();
+    number_at(frame, memmem::find(frame, key)? + key.len())
+}
+
+/// The number that stands here.
+pub(crate) fn number_at(frame: &[u8], at: usize) -> Option<u64> {
     let digits = frame[at..].iter().take_while(|byte| byte.is_ascii_digit());
     digits.fold(None, |number, digit| {
         Some(number.unwrap_or(0) * 10 + u64::from(digit - b'0'))
     })
 }
 
+static SEQ: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"seq\":"));
+
 /// The seq that a frame carries.
 pub(crate) fn seq(frame: &[u8]) -> Result<u64> {
-    number(frame, b"\"seq\":")
+    SEQ.find(frame)
+        .and_then(|at| number_at(frame, at + SEQ.needle().len()))
         .with_context(|| format!("no seq in {}", String::from_utf8_lossy(frame)))
 }
 

@@ -101,7 +101,7 @@ impl Echo {
                 let mut latency = Histogram::<u64>::new(3)?;
                 while started.elapsed() < time {
                     let before = Instant::now();
-                    stream.write_all(&people::post_frame()).await?;
+                    stream.write_all(&people::typical_frame()).await?;
                     stream.read_exact(&mut answer).await?;
                     latency.record(before.elapsed().as_micros() as u64)?;
                 }

@@ -10,11 +10,12 @@ use tokio::task::JoinSet;
 
 use super::Bench;
 use crate::bare::{Bare, Bytes};
-use crate::people::{CONTENT, Customer, Ticket};
+use crate::people::{Customer, Ticket};
 use crate::report::{Goal, median};
 use crate::server::Server;
 use crate::tally::Tally;
 use crate::wire::frame_into;
+use crate::words;
 
 /// Of the subscribers, so many send, as fast as they are answered.
 const SENDERS: usize = 16;
@@ -42,7 +43,7 @@ pub(crate) async fn fanout(bench: &mut Bench, subscribers: usize, goal: Goal) ->
     }
     let mut sender = Customer::arrive(server.addr, ticket, 0, tally.clone()).await?;
     // Fills the room's first messages, and tells how long a frame is.
-    sender.post().await?;
+    sender.post_typical().await?;
     while delivered.load(Ordering::Relaxed) < subscribers as u64 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -152,7 +153,7 @@ impl Plain {
         tokio::time::sleep(Duration::from_millis(200)).await;
         sender.write_all(b"!").await?;
         let mut post = Vec::new();
-        frame_into(&mut post, CONTENT.as_bytes());
+        frame_into(&mut post, words::TYPICAL.as_bytes());
         Ok(Self {
             sender,
             post,
@@ -207,7 +208,7 @@ async fn subscribe(
         }
         if customer.last_seq > before {
             delivered.fetch_add(customer.last_seq - before, Ordering::Relaxed);
-            frame_bytes.store(customer.wire.last_frame_bytes(), Ordering::Relaxed);
+            frame_bytes.store(customer.wire.last().len() as u64, Ordering::Relaxed);
         }
     }
 }

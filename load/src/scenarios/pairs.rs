@@ -45,7 +45,7 @@ pub(crate) async fn durable(
     tokio::task::block_in_place(|| inserter.run(batch, WARM_UP))?;
     let first = &mut customers[0];
     let before = first.wire.bytes_in();
-    first.post().await?;
+    first.post_typical().await?;
     let answer_bytes = (first.wire.bytes_in() - before) as usize;
     let mut echo = Echo::start(answer_bytes, senders).await?;
     let (mut rounds, mut cpu, mut messages) = (Vec::new(), 0.0, 0);

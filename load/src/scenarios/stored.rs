@@ -17,8 +17,16 @@ use crate::tally::Tally;
 const BATCH: usize = 1_000;
 /// Rooms whose first page is read, spread over all.
 const SAMPLED: i64 = 200;
-/// Searches: in every message, in none, two words, a beginning, one letter.
-const SEARCHES: [&str; 6] = ["kettle", "teapot", "kettle%20week", "yest", "a", "th"];
+/// Searches: in most messages, in few, in none, two words, a beginning, one letter, two.
+const SEARCHES: [&str; 7] = [
+    "the",
+    "kettle",
+    "teapot",
+    "kettle%20week",
+    "yest",
+    "a",
+    "th",
+];
 const SEARCHES_EACH: usize = 50;
 const STARTS: usize = 3;
 const POSTING: usize = 16;

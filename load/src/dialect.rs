@@ -1,0 +1,245 @@
+//! What participants say and hear: Shoptalk's frames, or those of the peer in load/peer, which
+//! speaks Engine.IO 4 and Socket.IO 5. As little as possible is parsed.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::wire::{frame_into, kind, number_at};
+
+/// Which server is spoken to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Shoptalk,
+    SocketIo,
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Customer,
+    Agent,
+}
+
+/// What a frame is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// The hello is answered; a customer's first page stands in it.
+    Welcome,
+    /// A join is answered, with its first page.
+    Joined,
+    /// More of a page.
+    Page,
+    Message,
+    Ack,
+    /// A room's newest state.
+    Summary,
+    /// More rooms' states.
+    Summaries,
+    Ping,
+    Refused,
+    Other,
+}
+
+impl Side {
+    /// The place of what belongs to this side.
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl Dialect {
+    /// Where a socket is opened.
+    pub(crate) fn path(self, side: Side, room_id: &str) -> String {
+        match (self, side) {
+            (Self::Shoptalk, Side::Customer) => format!("/ws/chat/{room_id}/"),
+            (Self::Shoptalk, Side::Agent) => "/ws/admin/chat/".to_owned(),
+            (Self::SocketIo, _) => "/socket.io/?EIO=4&transport=websocket".to_owned(),
+        }
+    }
+
+    /// A customer's first frame.
+    pub(crate) fn customer_hello(self, room_id: &str, token: &str, after: u64) -> String {
+        match self {
+            Self::Shoptalk => json!({"type": "hello", "token": token, "after": after}).to_string(),
+            Self::SocketIo => {
+                format!(
+                    "40{}",
+                    json!({"room_id": room_id, "token": token, "after": after})
+                )
+            }
+        }
+    }
+
+    /// An agent's first frame; with a cursor only what changed since is told.
+    pub(crate) fn agent_hello(self, token: &str, resume: Option<(&str, &str)>) -> String {
+        match (self, resume) {
+            (Self::Shoptalk, Some((epoch, cursor))) => {
+                json!({"type": "hello", "token": token, "epoch": epoch, "cursor": cursor})
+                    .to_string()
+            }
+            (Self::Shoptalk, None) => json!({"type": "hello", "token": token}).to_string(),
+            (Self::SocketIo, _) => format!("40{}", json!({"agent": token})),
+        }
+    }
+
+    /// An agent joins a room.
+    pub(crate) fn join(self, room_id: &str, after: u64) -> String {
+        match self {
+            Self::Shoptalk => {
+                json!({"type": "join", "room_id": room_id, "after": after}).to_string()
+            }
+            // 0 asks for an answer of that number; posts have the numbers from 1 on.
+            Self::SocketIo => format!(
+                "420{}",
+                json!(["join", {"room_id": room_id, "after": after}])
+            ),
+        }
+    }
+
+    /// A post, as a whole frame. `call` is any number but 0.
+    pub(crate) fn post_into(
+        self,
+        out: &mut Vec<u8>,
+        room_id: &str,
+        id: Uuid,
+        content: &str,
+        call: u32,
+    ) {
+        let text = match self {
+            Self::Shoptalk => format!(
+                r#"{{"type":"post","room_id":"{room_id}","id":"{id}","content":"{content}"}}"#
+            ),
+            Self::SocketIo => format!(
+                r#"42{call}["post",{{"room_id":"{room_id}","id":"{id}","content":"{content}"}}]"#
+            ),
+        };
+        frame_into(out, text.as_bytes());
+    }
+
+    /// Answers a ping.
+    pub(crate) fn pong(self) -> &'static str {
+        match self {
+            Self::Shoptalk => r#"{"type":"pong"}"#,
+            Self::SocketIo => "3",
+        }
+    }
+
+    /// What a frame is.
+    pub(crate) fn heard(self, frame: &[u8]) -> Heard {
+        match self {
+            Self::Shoptalk => match kind(frame) {
+                b"message" => Heard::Message,
+                b"ack" => Heard::Ack,
+                b"summary" => Heard::Summary,
+                b"welcome" => Heard::Welcome,
+                b"joined" => Heard::Joined,
+                b"messages" => Heard::Page,
+                b"summaries" => Heard::Summaries,
+                b"ping" => Heard::Ping,
+                b"error" => Heard::Refused,
+                _ => Heard::Other,
+            },
+            Self::SocketIo => match frame {
+                [b'4', b'2', event @ ..] => match event.get(2..9) {
+                    Some(b"message") => Heard::Message,
+                    Some(b"summary") => Heard::Summary,
+                    Some(b"welcome") => Heard::Welcome,
+                    _ => Heard::Other,
+                },
+                [b'4', b'3', b'0', b'[', ..] => Heard::Joined,
+                [b'4', b'3', ..] if REFUSED.find(frame).is_some() => Heard::Refused,
+                [b'4', b'3', ..] => Heard::Ack,
+                [b'4', b'4', ..] => Heard::Refused,
+                [b'2'] => Heard::Ping,
+                _ => Heard::Other,
+            },
+        }
+    }
+}
+
+static REFUSED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"[{\"error\":"));
+static ROOM_ID: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"room_id\":\""));
+static ROOM: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"{\"id\":\""));
+static SEQ: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"seq\":"));
+static SENDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"sender_type\":\""));
+static LAST_SEQ: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"last_seq\":"));
+
+/// A room's id as it stands on the wire.
+pub(crate) type RoomKey = [u8; 36];
+
+/// The room that a frame is about.
+pub(crate) fn room_of(frame: &[u8]) -> Option<RoomKey> {
+    let at = ROOM_ID.find(frame)? + ROOM_ID.needle().len();
+    frame.get(at..)?.first_chunk().copied()
+}
+
+/// The messages of a frame: each seq, and who wrote it.
+pub(crate) fn messages_of(frame: &[u8]) -> impl Iterator<Item = (u64, Side)> {
+    SEQ.find_iter(frame).filter_map(|at| {
+        let seq = number_at(frame, at + SEQ.needle().len())?;
+        let rest = &frame[at..];
+        let sender = SENDER.find(rest)? + SENDER.needle().len();
+        let side = match rest.get(sender)? {
+            b'c' => Side::Customer,
+            _ => Side::Agent,
+        };
+        Some((seq, side))
+    })
+}
+
+/// The rooms whose states a frame tells, each with its newest seq.
+pub(crate) fn states_of(frame: &[u8]) -> impl Iterator<Item = (RoomKey, u64)> {
+    ROOM.find_iter(frame).filter_map(|at| {
+        let rest = &frame[at + ROOM.needle().len()..];
+        let id = rest.first_chunk().copied()?;
+        let seq = LAST_SEQ.find(rest)? + LAST_SEQ.needle().len();
+        Some((id, number_at(rest, seq)?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "0190b0a0-0000-7000-8000-00000000000a";
+    const B: &str = "0190b0a0-0000-7000-8000-00000000000b";
+
+    fn key(id: &str) -> RoomKey {
+        *id.as_bytes().first_chunk().expect("36 characters")
+    }
+
+    #[test]
+    fn shoptalks_frames_are_read() {
+        let message = format!(
+            r#"{{"type":"message","room_id":"{A}","message":{{"id":"{B}","room_id":"{A}","seq":12,"sender_type":"admin","sender_name":"load"}}}}"#
+        );
+        let message = message.as_bytes();
+        assert!(Dialect::Shoptalk.heard(message) == Heard::Message);
+        assert_eq!(room_of(message), Some(key(A)));
+        let found: Vec<_> = messages_of(message).collect();
+        assert!(found == [(12, Side::Agent)]);
+        let states = format!(
+            r#"{{"type":"summaries","cursor":"9","summaries":[{{"id":"{A}","last_seq":3,"last_message":{{"seq":3}}}},{{"id":"{B}","last_seq":40}}],"more":false}}"#
+        );
+        let found: Vec<_> = states_of(states.as_bytes()).collect();
+        assert_eq!(found, [(key(A), 3), (key(B), 40)]);
+    }
+
+    #[test]
+    fn the_peers_frames_are_read() {
+        let message = format!(
+            r#"42["message",{{"room_id":"{A}","id":"{B}","seq":7,"sender_type":"customer","content":"Hi"}}]"#
+        );
+        let message = message.as_bytes();
+        assert!(Dialect::SocketIo.heard(message) == Heard::Message);
+        let found: Vec<_> = messages_of(message).collect();
+        assert!(found == [(7, Side::Customer)]);
+        assert!(Dialect::SocketIo.heard(br#"4312[{"seq":7}]"#) == Heard::Ack);
+        assert!(Dialect::SocketIo.heard(br#"430[{"messages":[]}]"#) == Heard::Joined);
+        assert!(Dialect::SocketIo.heard(br#"431[{"error":"no"}]"#) == Heard::Refused);
+        assert!(Dialect::SocketIo.heard(b"2") == Heard::Ping);
+    }
+}

@@ -1,0 +1,119 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::time::Instant;
+
+use super::Bench;
+use crate::conversations::{Conversations, Measured, Seating, Timetable};
+use crate::report::{Goal, median, millis};
+use crate::server::{Server, Target};
+use crate::tally::Tally;
+
+/// What p99 may be, from the moment a message was due to the other side.
+const P99_MS: f64 = 100.0;
+const STEP: Duration = Duration::from_secs(2);
+/// Posts that may be without an answer, of all sockets together: half of the queue that a server
+/// has when it cannot keep up, and past which it refuses.
+const IN_FLIGHT: usize = 2_048;
+
+/// Rooms of a customer and an agent at a console, who post at fixed times: the highest rate that
+/// arrives in time. Shoptalk and the peer take turns, and the median counts.
+pub(crate) async fn rates(bench: &mut Bench, rooms: usize, rounds: usize) -> Result<()> {
+    let contestants = bench.contestants();
+    let mut found: Vec<Vec<[f64; 3]>> = vec![Vec::new(); contestants.len()];
+    let tally = Arc::new(Tally::default());
+    let mut closed = vec![Measured::sum(&[])?; contestants.len()];
+    for _ in 0..rounds {
+        for (place, (_, target)) in contestants.iter().enumerate() {
+            let highest = highest(bench, target, rooms, &tally, &mut closed[place]).await?;
+            found[place].push(highest);
+        }
+    }
+    for (place, (name, _)) in contestants.iter().enumerate() {
+        let ours = *name == "Shoptalk";
+        let of = |what: usize| median(found[place].iter().map(|round| round[what]).collect());
+        let figure = |what: &str| {
+            let who = if ours { "" } else { "the peer, " };
+            format!("{who}{rooms} rooms of two: {what}")
+        };
+        let report = &mut bench.report;
+        let goal = if ours && rooms == 200 {
+            Goal::AtLeast(30_000.0)
+        } else {
+            Goal::None
+        };
+        report.add(
+            "rates",
+            figure("highest rate with p99 below 100 ms"),
+            of(0),
+            "/s",
+            goal,
+        );
+        report.add("rates", figure("p99 there"), of(1), "ms", Goal::None);
+        report.add(
+            "rates",
+            figure("server CPU a message there"),
+            of(2),
+            "µs",
+            Goal::None,
+        );
+        for (what, count) in closed[place].closings() {
+            report.add("rates", figure(what), count as f64, "", Goal::AtMost(0.0));
+        }
+    }
+    bench.report.tally("rates", &tally);
+    Ok(())
+}
+
+/// The highest rate to a tenth, its p99 in milliseconds and the processor time of a message in
+/// microseconds.
+async fn highest(
+    bench: &Bench,
+    target: &Target,
+    rooms: usize,
+    tally: &Arc<Tally>,
+    closed: &mut Measured,
+) -> Result<[f64; 3]> {
+    let dir = bench.directory()?;
+    let server = Server::start(target, dir.path()).await?;
+    let process = server.process()?;
+    let seating = Seating {
+        rooms,
+        consoles: rooms,
+        together: false,
+    };
+    let mut pairs = Conversations::start(&server, seating, tally).await?;
+    let (mut good, mut bad) = ([0.0; 3], f64::INFINITY);
+    let mut rate = 1_000.0;
+    while bad / good[0] > 1.1 && rate < 1e6 {
+        let senders = 2.0 * rooms as f64;
+        let each = (rate * STEP.as_secs_f64() / senders).round().max(1.0) as u32;
+        let before = process.cpu_seconds()?;
+        let timetable = Timetable {
+            start: Instant::now() + Duration::from_millis(20),
+            gap: STEP / each,
+            each,
+            jitter: Duration::ZERO,
+            window: (IN_FLIGHT / (2 * rooms)).max(1),
+        };
+        pairs.fixed(timetable).await?;
+        let cpu = process.cpu_seconds()? - before;
+        let measured = pairs.take()?;
+        let p99 = millis(&measured.across, 0.99);
+        if p99 < P99_MS {
+            good = [rate, p99, cpu / measured.messages as f64 * 1e6];
+        } else {
+            bad = rate;
+        }
+        closed.add(&Measured::closed_only(measured)?)?;
+        rate = if bad.is_finite() {
+            (good[0] + bad) / 2.0
+        } else {
+            rate * 2.0
+        };
+    }
+    drop(pairs);
+    server.stop().await?;
+    Ok(good)
+}
