@@ -13,7 +13,7 @@ export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-br
 	/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz deny types bench curves figures screenshots proof trials
+.PHONY: help run test check fuzz deny types bench consoles curves figures screenshots proof trials
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,11 @@ types: ## writes web/shared/protocol.ts, the wire's shapes for the front ends
 bench: ## what the server can do, as ratios to what the machine gives; ten minutes at most
 	$(CARGO) build --release --workspace
 	$${CARGO_TARGET_DIR:-target}/release/shoptalk-load bench
+
+consoles: ## what agents at consoles have, beside a Socket.IO server; npm gets the latter
+	$(CARGO) build --release --workspace
+	load/peer/install.sh
+	$${CARGO_TARGET_DIR:-target}/release/shoptalk-load --peer consoles
 
 curves: ## draws how costs grow with messages, rooms, subscribers and consoles
 	$(CARGO) build --release --workspace
