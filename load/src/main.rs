@@ -28,7 +28,7 @@ use peer::Program;
 use report::{Goal, Report};
 use scenarios::{
     Bench, burst, change_cost, consoles, everyday, fanout, history, idle, joined, lobby, open,
-    pairs, rates, soak, stored, storm,
+    pairs, rates, soak, store, stored, storm,
 };
 use server::Target;
 
@@ -165,6 +165,17 @@ enum Scenario {
         #[arg(long, default_value_t = 100_000)]
         rooms: usize,
     },
+    /// The store alone: processor time of the writer, log and disk a message; pages; the index.
+    Store {
+        #[arg(long, default_value_t = 256)]
+        rooms: usize,
+        /// Messages in the database when pages are read.
+        #[arg(long, default_value_t = 1_000_000)]
+        messages: usize,
+        /// Seconds of a shop's everyday, 20 messages a second.
+        #[arg(long, default_value_t = 20)]
+        everyday: u64,
+    },
     /// Talk without a pause: nothing lost, memory stands still.
     Soak {
         #[arg(long, default_value_t = 64)]
@@ -285,6 +296,18 @@ async fn scenario(mut bench: Bench, scenario: Scenario) -> Result<Report> {
         Scenario::History { posting } => history::history(it, posting).await?,
         Scenario::Stored { messages, rooms } => {
             stored::stored(it, messages, rooms).await?;
+        }
+        Scenario::Store {
+            rooms,
+            messages,
+            everyday,
+        } => {
+            let sizes = store::Sizes {
+                rooms,
+                stored: messages,
+                everyday: Duration::from_secs(everyday),
+            };
+            store::store(it, sizes).await?;
         }
         Scenario::Soak { rooms, seconds } => {
             soak::soak(it, rooms, Duration::from_secs(seconds)).await?;

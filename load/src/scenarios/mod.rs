@@ -14,6 +14,7 @@ pub(crate) mod open;
 pub(crate) mod pairs;
 pub(crate) mod rates;
 pub(crate) mod soak;
+pub(crate) mod store;
 pub(crate) mod stored;
 pub(crate) mod storm;
 
