@@ -107,12 +107,12 @@ pub(super) fn insert(tx: &mut Tx<'_>, pk: i64, message: &Message) -> rusqlite::R
     let n = int(tx.state.next_n());
     tx.execute(
         "INSERT INTO messages
-             (room, seq, n, id, sender_type, sender_name, content, event, created_at)
+             (n, room, seq, id, sender_type, sender_name, content, event, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
+            n,
             pk,
             int(message.seq),
-            n,
             message.id,
             codes::sender_code(message.sender_type),
             message.sender_name,

@@ -5,25 +5,29 @@ use super::failure::classify;
 
 /// Every change of the schema, oldest first. A released one is never edited, comments included:
 /// SQLite keeps them, and a database whose schema reads otherwise counts as damaged.
-const TEXTS: [&str; 2] = [
+const TEXTS: [&str; 3] = [
     include_str!("migrations/0001_base.sql"),
     include_str!("migrations/0002_search.sql"),
+    include_str!("migrations/0003_arrival.sql"),
 ];
-const STEPS: &[M<'_>] = &[M::up(TEXTS[0]), M::up(TEXTS[1])];
+const STEPS: &[M<'_>] = &[M::up(TEXTS[0]), M::up(TEXTS[1]), M::up(TEXTS[2])];
 const MIGRATIONS: Migrations<'_> = Migrations::from_slice(STEPS);
 
 /// Brings the schema up to date and makes the state row of a new database.
 /// Each step is one transaction, so an upgrade that was killed goes on at the
 /// next start.
 pub(super) fn migrate(conn: &mut Connection) -> Result<(), rusqlite_migration::Error> {
+    // A step over many messages sorts them, and may take the disk for it.
+    conn.pragma_update(None, "temp_store", "DEFAULT")?;
     MIGRATIONS.to_latest(conn)?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
     let known = conn
         .query_row("SELECT 1 FROM state", [], |_| Ok(()))
         .optional()?;
     if known.is_none() {
         // Two processes may meet here at a database's first start; one epoch stays.
         conn.execute(
-            "INSERT INTO state VALUES (1, ?1, 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING",
+            "INSERT INTO state VALUES (1, ?1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING",
             [new_epoch()],
         )?;
     }

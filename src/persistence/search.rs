@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::codes::int;
+use super::codes::{int, uint};
 use super::cursor::Cursor;
 use super::failure::Trouble;
 use super::room_rows::{self, RoomRow};
@@ -62,8 +62,7 @@ fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, Trouble>
         return Ok(page);
     };
     let mut statement = conn.prepare_cached(
-        "SELECT rowid, room, seq FROM search
-         WHERE search MATCH ?1 AND rowid <= ?2 ORDER BY rowid DESC",
+        "SELECT rowid FROM search WHERE search MATCH ?1 AND rowid <= ?2 ORDER BY rowid DESC",
     )?;
     let mut matches = statement.query(params![words.query(&endings(conn, &words)?), newest])?;
     let mut rooms = HashSet::new();
@@ -75,7 +74,10 @@ fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, Trouble>
             break;
         }
         looked_at += 1;
-        let (n, pk, seq): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let n = row.get(0)?;
+        let Some((pk, seq)) = place(conn, n)? else {
+            continue;
+        };
         if !rooms.insert(pk) || n >= seen_until {
             continue;
         }
@@ -93,7 +95,7 @@ fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, Trouble>
             break;
         }
         last_n = n;
-        page.hits.push(hit(conn, &words, room, seq)?);
+        page.hits.push(hit(conn, &words, room, n, seq)?);
     }
     Ok(page)
 }
@@ -125,32 +127,46 @@ fn endings(conn: &Connection, words: &Words) -> rusqlite::Result<Vec<String>> {
     }
 }
 
-fn hit(conn: &Connection, words: &Words, room: RoomRow, seq: i64) -> rusqlite::Result<SearchHit> {
-    let seq = u64::try_from(seq).unwrap_or(0);
-    let text = if seq == 0 {
-        let room = &room.record.room;
-        [&room.customer_name, &room.customer_email]
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(" · ")
-    } else {
-        content(conn, room.pk, seq)?
+/// The room that an entry is of, and the seq of its message; none for details.
+fn place(conn: &Connection, n: i64) -> rusqlite::Result<Option<(i64, Option<u64>)>> {
+    let message = conn
+        .prepare_cached("SELECT room, seq FROM messages WHERE n = ?1")?
+        .query_row([n], |row| Ok((row.get(0)?, Some(uint(row, 1)?))))
+        .optional()?;
+    if message.is_some() {
+        return Ok(message);
+    }
+    conn.prepare_cached("SELECT room FROM search_details WHERE n = ?1")?
+        .query_row([n], |row| Ok((row.get(0)?, None)))
+        .optional()
+}
+
+fn hit(
+    conn: &Connection,
+    words: &Words,
+    room: RoomRow,
+    n: i64,
+    seq: Option<u64>,
+) -> rusqlite::Result<SearchHit> {
+    let text = match seq {
+        Some(_) => conn
+            .prepare_cached("SELECT content FROM messages WHERE n = ?1")?
+            .query_row([n], |row| row.get(0))?,
+        None => {
+            let room = &room.record.room;
+            [&room.customer_name, &room.customer_email]
+                .into_iter()
+                .flatten()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(" · ")
+        }
     };
     Ok(SearchHit {
         snippet: words.snippet(&text),
-        seq: (seq > 0).then_some(seq),
+        seq,
         record: room.record,
     })
-}
-
-fn content(conn: &Connection, pk: i64, seq: u64) -> rusqlite::Result<String> {
-    let content = conn
-        .prepare_cached("SELECT content FROM messages WHERE room = ?1 AND seq = ?2")?
-        .query_row(params![pk, int(seq)], |row| row.get(0))
-        .optional()?;
-    Ok(content.unwrap_or_default())
 }
 
 #[cfg(test)]

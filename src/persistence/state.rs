@@ -19,6 +19,8 @@ pub(super) struct State {
     pub(super) auth_version: u64,
     /// Every change up to here is in the text index.
     pub(super) indexed_change: u64,
+    /// Every message up to this number is in the text index.
+    pub(super) indexed_n: u64,
     /// Commits of the process that holds the lock.
     pub(super) server_commits: u64,
     /// Commits of other processes.
@@ -30,7 +32,7 @@ impl State {
     pub(super) fn load(conn: &Connection) -> rusqlite::Result<Self> {
         conn.prepare_cached(
             "SELECT change, n, waiting, active, closed, auth_version, indexed_change,
-                    server_commits, tool_commits
+                    indexed_n, server_commits, tool_commits
              FROM state",
         )?
         .query_row([], |row| {
@@ -44,8 +46,9 @@ impl State {
                 },
                 auth_version: uint(row, 5)?,
                 indexed_change: uint(row, 6)?,
-                server_commits: uint(row, 7)?,
-                tool_commits: uint(row, 8)?,
+                indexed_n: uint(row, 7)?,
+                server_commits: uint(row, 8)?,
+                tool_commits: uint(row, 9)?,
             })
         })
     }
@@ -54,8 +57,8 @@ impl State {
     pub(super) fn save(&self, conn: &Connection) -> rusqlite::Result<()> {
         conn.prepare_cached(
             "UPDATE state SET change = ?1, n = ?2, waiting = ?3, active = ?4, closed = ?5,
-                    auth_version = ?6, indexed_change = ?7, server_commits = ?8,
-                    tool_commits = ?9",
+                    auth_version = ?6, indexed_change = ?7, indexed_n = ?8,
+                    server_commits = ?9, tool_commits = ?10",
         )?
         .execute(params![
             int(self.change),
@@ -65,6 +68,7 @@ impl State {
             int(self.counts.closed),
             int(self.auth_version),
             int(self.indexed_change),
+            int(self.indexed_n),
             int(self.server_commits),
             int(self.tool_commits),
         ])?;

@@ -195,8 +195,7 @@ impl Feeder {
             let mut posted = 0;
             while sent.acked.load(Ordering::Acquire) < messages {
                 // As many as the queue holds, and one batch on its way.
-                while posted < messages && posted - sent.acked.load(Ordering::Acquire) < 4 * BATCH
-                {
+                while posted < messages && posted - sent.acked.load(Ordering::Acquire) < 4 * BATCH {
                     self.send(store, texts, &sent);
                     posted += 1;
                 }
@@ -350,13 +349,19 @@ impl Log {
 
 /// Processor time of the writer's thread so far.
 fn writer_cpu() -> Result<Duration> {
-    for task in fs::read_dir("/proc/self/task")? {
-        let task = task?.path();
-        if fs::read_to_string(task.join("comm"))?.trim_end() == "shoptalk-writer" {
-            let stat = fs::read_to_string(task.join("schedstat"))?;
-            let on_cpu = stat.split_whitespace().next().context("no time")?;
-            return Ok(Duration::from_nanos(on_cpu.parse()?));
+    for _ in 0..1_000 {
+        for task in fs::read_dir("/proc/self/task")? {
+            let task = task?.path();
+            // Other threads come and go.
+            let name = fs::read_to_string(task.join("comm")).unwrap_or_default();
+            if name.trim_end() == "shoptalk-writer" {
+                let stat = fs::read_to_string(task.join("schedstat"))?;
+                let on_cpu = stat.split_whitespace().next().context("no time")?;
+                return Ok(Duration::from_nanos(on_cpu.parse()?));
+            }
         }
+        // A thread takes its name when it begins to run.
+        std::thread::sleep(Duration::from_millis(1));
     }
     anyhow::bail!("there is no writer")
 }
