@@ -47,7 +47,7 @@ pub(super) async fn visitor(
         Ok(hello) => welcome_visitor(&state, &mut wire, &hello, room_id).await,
         Err(end) => Err(end),
     };
-    opened(wire, welcomed).await
+    opened(&state, wire, welcomed).await
 }
 
 /// Opens an agent's socket: hello and welcome. `cookie` is the session that the browser
@@ -65,10 +65,14 @@ pub(super) async fn agent(
         Ok(hello) => welcome_agent(&state, &mut wire, hello, cookie).await,
         Err(end) => Err(end),
     };
-    opened(wire, welcomed).await
+    opened(&state, wire, welcomed).await
 }
 
-async fn opened(wire: Wire, welcomed: Result<(Session, Guard), End>) -> Option<Opened> {
+async fn opened(
+    state: &AppState,
+    wire: Wire,
+    welcomed: Result<(Session, Guard), End>,
+) -> Option<Opened> {
     match welcomed {
         Ok((session, guard)) => Some(Opened {
             session: Box::new(session),
@@ -76,6 +80,10 @@ async fn opened(wire: Wire, welcomed: Result<(Session, Guard), End>) -> Option<O
             _guard: guard,
         }),
         Err(end) => {
+            // A reader that stops within its welcome is as slow as one that stops later.
+            if end == End::Close(CloseCode::OutboxFull) {
+                state.metrics.outbox_overflowed();
+            }
             end_early(wire, end).await;
             None
         }
@@ -178,9 +186,7 @@ async fn welcome_visitor(
         max_content: CONTENT_CHARS,
         reconnect_window_ms: state.config.socket.reconnect_window_ms,
     };
-    wire.send(&mut vec![encode(&welcome)])
-        .await
-        .map_err(|_| End::Gone)?;
+    wire.send(&mut vec![encode(&welcome)]).await?;
     session.feeds.insert(room_id, Box::new(feed));
     Ok((session, guard))
 }
@@ -249,7 +255,7 @@ async fn welcome_agent(
             .map_err(retry)?
         {}
     }
-    wire.send(&mut frames).await.map_err(|_| End::Gone)?;
+    wire.send(&mut frames).await?;
     let who = Who::Agent {
         session: token_hash,
         lobby: Box::new(lobby),

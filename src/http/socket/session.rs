@@ -62,6 +62,15 @@ pub(super) enum End {
     Gone,
 }
 
+impl From<SendError> for End {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Gone => Self::Gone,
+            SendError::Stalled => CloseCode::OutboxFull.into(),
+        }
+    }
+}
+
 impl From<CloseCode> for End {
     fn from(code: CloseCode) -> Self {
         Self::Close(code)
@@ -205,11 +214,7 @@ impl Session {
         self.liveness.set_reading(false, Instant::now());
         tokio::select! {
             biased;
-            sent = wire.send(&mut self.frames) => match sent {
-                Ok(()) => Ok(()),
-                Err(SendError::Gone) => Err(End::Gone),
-                Err(SendError::Stalled) => Err(CloseCode::OutboxFull.into()),
-            },
+            sent = wire.send(&mut self.frames) => Ok(sent?),
             code = self.joiner.outbox.closed() => Err(code.into()),
         }
     }

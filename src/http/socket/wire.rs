@@ -1,9 +1,13 @@
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::Sleep;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCloseCode;
@@ -26,8 +30,8 @@ const CONSOLE_WRITE_BUFFER_BYTES: usize = 32 * 1024;
 const LIBRARY_FRAME_BYTES: usize = 2 * FRAME_BYTES;
 /// A page of 128 KiB and what else one turn brings must fit.
 const WRITE_BUFFER_BYTES_MAX: usize = 1024 * 1024;
-/// A peer that takes nothing for this long while there is something to take is gone.
-const WRITE_STALL: Duration = Duration::from_secs(20);
+/// A peer that takes not a byte for this long while there is something to take does not read.
+const WRITE_STALL: Duration = Duration::from_secs(8);
 /// A peer that does not even take the close frame.
 const CLOSE_WRITE: Duration = Duration::from_secs(5);
 /// How long the peer may take to answer the close frame.
@@ -35,7 +39,7 @@ const CLOSE_READ: Duration = Duration::from_secs(2);
 
 /// A WebSocket with the limits of the contract.
 pub(super) struct Wire {
-    stream: WebSocketStream<TokioIo<Upgraded>>,
+    stream: WebSocketStream<Patient<TokioIo<Upgraded>>>,
     /// What follows on the wire is no longer frames.
     broken: bool,
 }
@@ -60,6 +64,71 @@ pub(super) enum SendError {
     Stalled,
 }
 
+impl From<Error> for SendError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => Self::Stalled,
+            _ => Self::Gone,
+        }
+    }
+}
+
+/// A stream whose writes fail with [`TimedOut`](io::ErrorKind::TimedOut) when the peer takes
+/// nothing for [`WRITE_STALL`]. The clock is there only while a write waits.
+struct Patient<S> {
+    stream: S,
+    stall: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S: Unpin> Patient<S> {
+    fn watched<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stall = None;
+            return written;
+        }
+        let stall = self
+            .stall
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_STALL)));
+        ready!(stall.as_mut().poll(context));
+        self.stall = None;
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.watched(context, written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.watched(context, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
 impl Wire {
     pub(super) async fn new(upgraded: Upgraded, side: Side) -> Self {
         let write_buffer_bytes = match side {
@@ -72,9 +141,11 @@ impl Wire {
             .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
             .max_message_size(Some(LIBRARY_FRAME_BYTES))
             .max_frame_size(Some(LIBRARY_FRAME_BYTES));
-        let stream =
-            WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config))
-                .await;
+        let patient = Patient {
+            stream: TokioIo::new(upgraded),
+            stall: None,
+        };
+        let stream = WebSocketStream::from_raw_socket(patient, Role::Server, Some(config)).await;
         Self {
             stream,
             broken: false,
@@ -109,21 +180,12 @@ impl Wire {
         }
     }
 
-    /// Sends frames with one flush.
+    /// Sends frames with one flush, however long a slow line takes, as long as it takes some.
     pub(super) async fn send(&mut self, frames: &mut Vec<Utf8Bytes>) -> Result<(), SendError> {
         for frame in frames.drain(..) {
-            // Each frame makes progress or the peer is stalled; a long page on a
-            // slow line is many frames.
-            let sent = tokio::time::timeout(WRITE_STALL, self.stream.feed(Message::Text(frame)));
-            sent.await
-                .map_err(|_| SendError::Stalled)?
-                .map_err(|_| SendError::Gone)?;
+            self.stream.feed(Message::Text(frame)).await?;
         }
-        let flushed = tokio::time::timeout(WRITE_STALL, self.stream.flush());
-        flushed
-            .await
-            .map_err(|_| SendError::Stalled)?
-            .map_err(|_| SendError::Gone)
+        Ok(self.stream.flush().await?)
     }
 
     /// Closes with a code, and reads on until the peer has seen it: a connection
