@@ -71,6 +71,8 @@ mod imp {
     #[derive(Debug, Default)]
     struct Orders {
         panics: HashMap<(HookPoint, Option<RoomId>), u32>,
+        fired: HashMap<(HookPoint, Option<RoomId>), u32>,
+        reached: HashMap<(HookPoint, Option<RoomId>), u32>,
         doorbell: Option<Doorbell>,
     }
 
@@ -99,6 +101,18 @@ mod imp {
             self.lock().panics.insert((point, room_id), times);
         }
 
+        /// How many of the panics ordered at `point` (in this room, or in any) have happened.
+        pub fn fired(&self, point: HookPoint, room_id: Option<RoomId>) -> u32 {
+            let fired = &self.lock().fired;
+            fired.get(&(point, room_id)).copied().unwrap_or(0)
+        }
+
+        /// How often an actor has reached `point`, in this room or as the lobby.
+        pub fn reached(&self, point: HookPoint, room_id: Option<RoomId>) -> u32 {
+            let reached = &self.lock().reached;
+            reached.get(&(point, room_id)).copied().unwrap_or(0)
+        }
+
         /// From now on rings are lost, doubled and reordered, by this seed.
         pub fn unreliable_doorbell(&self, seed: u64) {
             self.lock().doorbell = Some(Doorbell {
@@ -109,12 +123,11 @@ mod imp {
 
         pub(in crate::actors) fn reach(&self, point: HookPoint, room_id: Option<RoomId>) {
             let mut orders = self.lock();
-            if orders.panics.is_empty() {
-                return;
-            }
+            *orders.reached.entry((point, room_id)).or_default() += 1;
             for key in [(point, room_id), (point, None)] {
                 if let Some(times) = orders.panics.get_mut(&key).filter(|times| **times > 0) {
                     *times -= 1;
+                    *orders.fired.entry(key).or_default() += 1;
                     drop(orders);
                     panic!("ordered by a test at {point:?}");
                 }

@@ -2,14 +2,25 @@
 //! reference: every reader's view equals the log.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use proptest::prelude::*;
 use shoptalk::HookPoint;
 
-use crate::common::{Agent, Socket, TestServer, Value, Visitor, json, new_id};
+use crate::common::{
+    Agent, DEADLINE, Socket, TestServer, Value, Visitor, eventually, json, new_id,
+};
 
 /// Readers of the one room: two tabs of the visitor, two agents' consoles.
 const READERS: usize = 4;
+
+/// Where the room is made to crash.
+const POINTS: [HookPoint; 4] = [
+    HookPoint::RoomWrite,
+    HookPoint::RoomCommitted,
+    HookPoint::RoomJoin,
+    HookPoint::RoomStart,
+];
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -31,12 +42,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let reader = 0..READERS;
-    let point = prop::sample::select(vec![
-        HookPoint::RoomWrite,
-        HookPoint::RoomCommitted,
-        HookPoint::RoomJoin,
-        HookPoint::RoomStart,
-    ]);
+    let point = prop::sample::select(&POINTS);
     prop_oneof![
         3 => reader.clone().prop_map(Step::Connect),
         2 => reader.clone().prop_map(Step::Cut),
@@ -65,7 +71,8 @@ struct World {
     /// The reference: what has been acked, by id.
     acked: HashMap<String, (u64, String)>,
     posted: u32,
-    crashes: u32,
+    /// Panics that were ordered, by where the room gets to them.
+    crashes: Vec<HookPoint>,
 }
 
 impl World {
@@ -81,7 +88,7 @@ impl World {
             readers,
             acked: HashMap::new(),
             posted: 0,
-            crashes: 0,
+            crashes: Vec::new(),
         }
     }
 
@@ -131,14 +138,50 @@ impl World {
             }
             Step::CatchUp(reader) => self.catch_up(reader).await,
             Step::Crash(point) => {
-                // Fewer than the quarantine takes.
-                if self.crashes < 4 {
-                    self.crashes += 1;
-                    let room = self.visitor.room_id.parse().expect("a room's id");
-                    self.server.hooks().panic_at(point, Some(room), 1);
+                // With the one that brings about a start, fewer than the quarantine takes.
+                if self.crashes.len() < 3 && self.pending(point) == 0 {
+                    self.order(point);
                 }
             }
         }
+    }
+
+    fn room(&self) -> uuid::Uuid {
+        self.visitor.room_id.parse().expect("a room's id")
+    }
+
+    fn order(&mut self, point: HookPoint) {
+        self.crashes.push(point);
+        self.server.hooks().panic_at(point, Some(self.room()), 1);
+    }
+
+    /// Panics ordered there that have not happened yet.
+    fn pending(&self, point: HookPoint) -> u32 {
+        let ordered = self.crashes.iter().filter(|at| **at == point).count();
+        let fired = self.server.hooks().fired(point, Some(self.room()));
+        u32::try_from(ordered).expect("a few") - fired
+    }
+
+    /// Goes where the room has yet to fall, so that each run has all of its crashes.
+    async fn provoke(&mut self) {
+        if self.pending(HookPoint::RoomStart) > 0 {
+            // It has to fall before it can fail to rise.
+            self.order(HookPoint::RoomTyping);
+        }
+        let until = Instant::now() + DEADLINE;
+        while let Some(point) = self.crashes.iter().find(|at| self.pending(**at) > 0) {
+            assert!(Instant::now() < until, "it never falls at {point:?}");
+            // A join, a write and its commit, and typing.
+            self.readers[0].socket = None;
+            self.take(Step::Post(0)).await;
+            self.socket(0).send(json!({"type": "typing"})).await;
+        }
+        let count = format!("shoptalk_room_restarts_total {}", self.crashes.len());
+        eventually("each crash was a restart", async || {
+            let metrics = self.server.rest().get("/metrics").await.text;
+            metrics.lines().any(|line| line == count)
+        })
+        .await;
     }
 
     fn draft(&mut self, reader: usize) -> (String, String) {
@@ -239,6 +282,7 @@ impl World {
 
     /// At the end everybody has posted and read everything.
     async fn check(mut self) {
+        self.provoke().await;
         for reader in 0..READERS {
             self.flush(reader).await;
         }

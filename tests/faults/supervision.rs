@@ -3,7 +3,7 @@
 use shoptalk::HookPoint;
 use uuid::Uuid;
 
-use crate::common::{Agent, Socket, TestServer, Value, Visitor, json, new_id};
+use crate::common::{Agent, Socket, TestServer, Value, Visitor, eventually, json, new_id};
 
 /// A room with its visitor and an agent looking at it.
 struct Scene {
@@ -39,9 +39,18 @@ impl Scene {
         self.server.hooks().panic_at(point, Some(self.room()), 1);
     }
 
+    /// The room has panicked once at each of these, and was started again each time.
+    async fn has_fallen_at(&self, points: &[HookPoint]) {
+        for point in points {
+            let fired = self.server.hooks().fired(*point, Some(self.room()));
+            assert_eq!(fired, 1, "{point:?}");
+        }
+        assert_eq!(restarts(&self.server).await, points.len());
+    }
+
     /// Both sockets are open, and see the same log from the second message on,
     /// each message once.
-    async fn goes_on(mut self, so_far: &[&str]) {
+    async fn goes_on(&mut self, so_far: &[&str]) {
         self.customer.post("afterwards").await;
         let id = new_id();
         let post =
@@ -75,6 +84,16 @@ impl Scene {
     }
 }
 
+/// How often rooms have failed, as the server counts it.
+async fn restarts(server: &TestServer) -> usize {
+    let metrics = server.rest().get("/metrics").await.text;
+    let count = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("shoptalk_room_restarts_total "));
+    let count = count.expect("the metric").parse();
+    count.expect("a number")
+}
+
 fn contents(messages: &[Value]) -> Vec<&str> {
     messages
         .iter()
@@ -92,6 +111,7 @@ async fn a_panic_before_the_write_loses_nothing() {
         (Some(2), Some(false))
     );
     scene.goes_on(&["during"]).await;
+    scene.has_fallen_at(&[HookPoint::RoomWrite]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,6 +125,7 @@ async fn a_panic_after_the_commit_doubles_nothing() {
         "the store had it; the second try found it there"
     );
     scene.goes_on(&["during"]).await;
+    scene.has_fallen_at(&[HookPoint::RoomCommitted]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,32 +134,36 @@ async fn a_panic_under_typing_is_not_noticed() {
     scene.panic_at(HookPoint::RoomTyping);
     scene.customer.send(json!({"type": "typing"})).await;
     scene.goes_on(&[]).await;
+    scene.has_fallen_at(&[HookPoint::RoomTyping]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_as_another_joins_is_not_noticed() {
-    let scene = Scene::set().await;
+    let mut scene = Scene::set().await;
     scene.panic_at(HookPoint::RoomJoin);
     let mut other = scene.agent.joined(&scene.visitor.room_id).await;
     other
         .send(json!({"type": "leave", "room_id": scene.visitor.room_id}))
         .await;
     scene.goes_on(&[]).await;
+    scene.has_fallen_at(&[HookPoint::RoomJoin]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_at_the_start_is_tried_again() {
-    let scene = Scene::set().await;
+    let mut scene = Scene::set().await;
     scene.panic_at(HookPoint::RoomStart);
     scene.panic_at(HookPoint::RoomTyping);
-    let mut scene = scene;
     scene.customer.send(json!({"type": "typing"})).await;
     scene.goes_on(&[]).await;
+    scene
+        .has_fallen_at(&[HookPoint::RoomTyping, HookPoint::RoomStart])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rest_call_outlives_the_room() {
-    let scene = Scene::set().await;
+    let mut scene = Scene::set().await;
     scene.panic_at(HookPoint::RoomCommitted);
     let post = json!({"id": new_id(), "content": "over REST"});
     // The room died after the commit, so the second try finds the message there.
@@ -150,6 +175,7 @@ async fn a_rest_call_outlives_the_room() {
         .success();
     assert_eq!(answer["message"]["seq"], 2);
     scene.goes_on(&["over REST"]).await;
+    scene.has_fallen_at(&[HookPoint::RoomCommitted]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,6 +184,7 @@ async fn a_poisoned_room_is_left_alone_and_the_others_go_on() {
     let poisoned = Visitor::named(&server, "Poisoned").await;
     let healthy = Visitor::named(&server, "Healthy").await;
     let room = poisoned.room_id.parse().expect("a room's id");
+    let started = server.hooks().reached(HookPoint::RoomStart, Some(room));
     server
         .hooks()
         .panic_at(HookPoint::RoomStart, Some(room), 1_000);
@@ -179,6 +206,13 @@ async fn a_poisoned_room_is_left_alone_and_the_others_go_on() {
         )
         .await;
     again.problem(503, "busy");
+    let tries = server.hooks().reached(HookPoint::RoomStart, Some(room)) - started;
+    assert_eq!(tries, 5, "and it is not started again for those who ask");
+    assert_eq!(
+        server.hooks().fired(HookPoint::RoomStart, Some(room)),
+        tries
+    );
+    assert_eq!(restarts(&server).await, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,6 +232,8 @@ async fn a_lobby_that_dies_is_made_anew_and_consoles_miss_nothing() {
             agent.online().await;
         }
         customer.post("is anybody there?").await;
+        let fell = async || server.hooks().fired(point, None) == 1;
+        eventually("the lobby falls", fell).await;
         let told = console
             .expect_where("the room's newest state", |frame| {
                 frame["type"] == "summary" && frame["summary"]["last_seq"] == 1

@@ -9,7 +9,7 @@ use shoptalk::HookPoint;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::common::{Agent, TestServer, Visitor, json, new_id};
+use crate::common::{Agent, TestServer, Visitor, eventually, json, new_id};
 use crate::report::{Form, Line};
 
 /// Where rooms panic.
@@ -57,9 +57,11 @@ pub(crate) async fn in_rooms(form: Form, line: Line) -> Result<()> {
         let mut beside_socket = beside.online().await;
         let mut trials = JoinSet::new();
         let gate = Arc::new(Semaphore::new(AT_ONCE));
+        let mut ordered = Vec::new();
         for (point, earlier, visitor, mut socket) in rooms {
             let room: uuid::Uuid = visitor.room_id.parse()?;
             server.hooks().panic_at(point, Some(room), 1);
+            ordered.push((point, room));
             if point == HookPoint::RoomStart {
                 // It has to fall before it can fail to rise.
                 server
@@ -111,6 +113,10 @@ pub(crate) async fn in_rooms(form: Form, line: Line) -> Result<()> {
             slowest = slowest.max(took);
             panics += 1;
         }
+        for (point, room) in ordered {
+            let fired = server.hooks().fired(point, Some(room));
+            ensure!(fired == 1, "{point:?} fired {fired} times in {room}");
+        }
         ensure!(
             beside_socket.count_unread("error") == 0,
             "a room beside them was hurt"
@@ -148,7 +154,7 @@ pub(crate) async fn in_the_lobby(form: Form, line: Line) -> Result<()> {
     let mut customer = visitor.online().await;
     let mut console = agent.online().await;
     let mut last = 0;
-    for _ in 0..rounds {
+    for round in 1..=rounds {
         for point in [
             HookPoint::LobbyReport,
             HookPoint::LobbyHeartbeat,
@@ -160,6 +166,8 @@ pub(crate) async fn in_the_lobby(form: Form, line: Line) -> Result<()> {
             }
             customer.post("is anybody there?").await;
             last += 1;
+            let fell = async || server.hooks().fired(point, None) == round;
+            eventually("the lobby falls", fell).await;
             console
                 .expect_where("the newest state", |frame| {
                     frame["type"] == "summary" && frame["summary"]["last_seq"] == last
@@ -207,8 +215,11 @@ pub(crate) async fn poisoned(_: Form, line: Line) -> Result<()> {
     for _ in 0..50 {
         post().await.problem(503, "busy");
         socket.post("all is well").await;
+        ensure!(starts().await? == failed, "it was started in quarantine");
+        if since.elapsed() > QUARANTINE / 2 {
+            break;
+        }
     }
-    ensure!(starts().await? == failed, "it was started in quarantine");
     tokio::time::sleep_until((since + QUARANTINE + Duration::from_secs(1)).into()).await;
     // One try, which fails, and it is left alone again.
     post().await.problem(503, "busy");
