@@ -400,7 +400,7 @@ mod tests {
             .await
             .expect("it is added");
         let noticed = head.wait_for(|head| head.auth_version == 1);
-        tokio::time::timeout(std::time::Duration::from_secs(5), noticed)
+        tokio::time::timeout(std::time::Duration::from_secs(60), noticed)
             .await
             .expect("in time")
             .expect("the store lives");

@@ -1,17 +1,25 @@
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 
 use shoptalk::Server;
+use shoptalk::chat::{Role, Timestamp};
 use shoptalk::config::{Config, Secret};
-use shoptalk::persistence::Store;
+use shoptalk::credentials::{TokenKind, hash_token, new_token};
+use shoptalk::passwords::hash_password;
+use shoptalk::persistence::{Actor, NewAgent, NewSession, Store};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
 use super::{Agent, IDENTITY_SECRET, PASSWORD, Rest, Value, json};
 
+/// The hash of [`PASSWORD`], made once. A server hashes with the last of the machine's time, for
+/// which every test with an agent would wait on a busy one; the tests of signing in still do.
+static PASSWORD_HASH: LazyLock<String> = LazyLock::new(|| hash_password(PASSWORD).expect("a hash"));
+
 /// A server of one test's own, on a free port, with its data in a directory
 /// that goes with it.
 pub struct TestServer {
-    running: Option<Server>,
+    running: Option<(Server, Store)>,
     addr: SocketAddr,
     setup_code: Option<String>,
     admin: OnceCell<Agent>,
@@ -56,24 +64,25 @@ impl TestServer {
             .await
             .expect("opening does not panic")
             .expect("the store opens");
-        let server = Server::start(self.config.clone(), listener, store)
+        let server = Server::start(self.config.clone(), listener, store.clone())
             .await
             .expect("the server starts");
         self.setup_code = server
             .setup_link()
             .and_then(|link| link.split_once('#'))
             .map(|(_, code)| code.to_owned());
-        self.running = Some(server);
+        self.running = Some((server, store));
     }
 
     /// Faults to order.
     pub fn hooks(&self) -> &shoptalk::Hooks {
-        self.running.as_ref().expect("the server runs").hooks()
+        let (server, _) = self.running.as_ref().expect("the server runs");
+        server.hooks()
     }
 
     /// Drains and stops.
     pub async fn stop(&mut self) {
-        let server = self.running.take().expect("the server runs");
+        let (server, _) = self.running.take().expect("the server runs");
         server.shutdown().await;
     }
 
@@ -108,46 +117,48 @@ impl TestServer {
         self.setup_code.as_deref()
     }
 
-    /// The first admin, «Ada Admin»; made by the setup link when first asked for.
+    fn store(&self) -> &Store {
+        let (_, store) = self.running.as_ref().expect("the server runs");
+        store
+    }
+
+    /// The first admin, "Ada Admin"; made as the setup link makes one, when first asked for.
     pub async fn admin(&self) -> &Agent {
         self.admin
             .get_or_init(|| async {
-                let code = self.setup_code().expect("a link while there is no agent");
+                let (token, session) = new_session();
                 let made = self
-                    .rest()
-                    .post(
-                        "/api/admin/setup/",
-                        json!({"code": code, "username": "ada", "password": PASSWORD}),
-                    )
+                    .store()
+                    .set_up(new_agent("ada", "Ada Admin", Role::Admin), session)
                     .await
-                    .is(201);
-                let admin = Agent::signed_in(self, &made);
-                admin
-                    .rest
-                    .patch("/api/admin/me/", json!({"display_name": "Ada Admin"}))
-                    .await
-                    .is(200);
-                admin
+                    .expect("there is no agent");
+                Agent::signed_in(self, &json!({"token": token, "agent": {"id": made.id}}))
             })
             .await
     }
 
-    /// Another agent with the role `agent` (by default) or `admin`, signed in.
-    /// The display name is the user name with a capital and « Agent».
+    /// Another agent with the role `agent` or `admin`, made by the admin and signed in.
+    /// The display name is the user name with a capital and " Agent".
     pub async fn agent(&self, username: &str, role: &str) -> Agent {
         let (first, rest) = username.split_at(1);
         let display_name = format!("{}{rest} Agent", first.to_uppercase());
-        self.admin()
+        let role = match role {
+            "admin" => Role::Admin,
+            "agent" => Role::Agent,
+            other => panic!("no role: {other}"),
+        };
+        let by = Actor::Agent(self.admin().await.id.parse().expect("an id"));
+        let made = self
+            .store()
+            .add_agent(new_agent(username, &display_name, role), by)
             .await
-            .rest
-            .post(
-                "/api/admin/agents/",
-                json!({"username": username, "password": PASSWORD, "display_name": display_name, "role": role}),
-            )
+            .expect("the name is free");
+        let (token, session) = new_session();
+        self.store()
+            .start_session(made.id, session)
             .await
-            .success();
-        let session = self.sign_in(username, PASSWORD).await;
-        Agent::signed_in(self, &session)
+            .expect("an agent");
+        Agent::signed_in(self, &json!({"token": token, "agent": {"id": made.id}}))
     }
 
     /// Signs in and returns `{token, agent}`.
@@ -160,4 +171,22 @@ impl TestServer {
             .await
             .is(200)
     }
+}
+
+fn new_agent(username: &str, display_name: &str, role: Role) -> NewAgent {
+    NewAgent {
+        username: username.to_owned(),
+        display_name: display_name.to_owned(),
+        role,
+        password_hash: PASSWORD_HASH.clone(),
+    }
+}
+
+fn new_session() -> (String, NewSession) {
+    let token = new_token(TokenKind::Agent);
+    let session = NewSession {
+        token: hash_token(&token),
+        expires_at: Timestamp(Timestamp::now().as_millis() + 60 * 60 * 1_000),
+    };
+    (token, session)
 }

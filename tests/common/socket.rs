@@ -151,6 +151,19 @@ impl Socket {
         self.expect_where(kind, |frame| frame["type"] == kind).await
     }
 
+    /// The next frame of this type, or nothing when the socket closes instead.
+    pub async fn expect_or_close(&mut self, kind: &str) -> Option<Value> {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            match self.read(deadline).await {
+                Read::Frame(frame) if frame["type"] == kind => return Some(frame),
+                Read::Frame(frame) => self.inbox.push_back(frame),
+                Read::Closed(_) => return None,
+                Read::TooLate => panic!("{kind} never came; the socket got {:?}", self.inbox),
+            }
+        }
+    }
+
     /// The next `error`, which has this code and says whether to try again.
     pub async fn expect_error(&mut self, code: &str) -> Value {
         let error = self.expect("error").await;

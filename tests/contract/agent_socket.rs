@@ -206,6 +206,7 @@ async fn summaries_under_load_are_merged_but_the_newest_arrives() {
     let admin = server.admin().await;
     let mut console = admin.online().await;
     let visitor = Visitor::arrive(&server).await;
+    let began = std::time::Instant::now();
     visitor.online().await.post_many(320).await;
     let mut versions = Vec::new();
     loop {
@@ -216,8 +217,10 @@ async fn summaries_under_load_are_merged_but_the_newest_arrives() {
         }
     }
     assert!(versions.is_sorted(), "{versions:?}");
+    // The slower the machine, the more of them have a time of their own.
+    let times = usize::try_from(began.elapsed().as_millis() / 10).expect("not for ages");
     assert!(
-        versions.len() < 160,
+        versions.len() < times.max(160),
         "several are merged into one: {}",
         versions.len()
     );

@@ -62,42 +62,40 @@ async fn strange_queries_are_refused_or_ignored() {
     let visitor = Visitor::arrive(&server).await;
     visitor.post("hello").await;
     let long = format!("q={}", "word+".repeat(1_000));
-    for query in [
-        "q=%ff",
-        "q=%00",
-        "limit=%ff",
-        "limit=1&limit=2",
-        "cursor=%00",
-        "cursor=AAAA",
-        "status=",
-        "order=",
-        "q=",
-        "q=%20",
-        "q=%E2%80%8B",
-        "q=%F0%9F%98%80",
-        "q=*",
-        "q=hello*",
-        "%",
-        "&&&",
-        "=",
-        long.as_str(),
+    let mut wrong = Vec::new();
+    // What the list of rooms answers, and the log, which knows no `q`, `cursor` or `status`.
+    for (query, rooms, messages) in [
+        ("q=%ff", 200, 200),
+        ("q=%00", 400, 200),
+        ("limit=%ff", 400, 400),
+        ("limit=1&limit=2", 200, 200),
+        ("cursor=%00", 400, 200),
+        ("cursor=AAAA", 400, 200),
+        ("status=", 200, 200),
+        ("order=", 200, 200),
+        ("q=", 200, 200),
+        ("q=%20", 200, 200),
+        ("q=%E2%80%8B", 200, 200),
+        ("q=%F0%9F%98%80", 200, 200),
+        ("q=*", 200, 200),
+        ("q=hello*", 200, 200),
+        ("%", 200, 200),
+        ("&&&", 200, 200),
+        ("=", 200, 200),
+        (long.as_str(), 400, 200),
     ] {
-        let answer = admin.rest.get(&format!("/api/admin/rooms/?{query}")).await;
-        assert!(
-            matches!(answer.status, 200 | 400),
-            "{query}: {}",
-            answer.text
-        );
-        let answer = visitor
-            .rest
-            .get(&visitor.path(&format!("messages/?{query}")))
-            .await;
-        assert!(
-            matches!(answer.status, 200 | 400),
-            "{query}: {}",
-            answer.text
-        );
+        let log = visitor.path(&format!("messages/?{query}"));
+        for (rest, path, status) in [
+            (&admin.rest, format!("/api/admin/rooms/?{query}"), rooms),
+            (&visitor.rest, log, messages),
+        ] {
+            let answer = rest.get(&path).await;
+            if answer.status != status {
+                wrong.push(format!("{path}: {} {}", answer.status, answer.text));
+            }
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
     let all = admin.rest.get("/api/admin/rooms/?q=").await.is(200);
     assert_eq!(results(&all).len(), 1, "an empty search is the list");
 }
@@ -127,8 +125,8 @@ async fn changes_of_a_room_are_typed() {
         before
     );
     let same = json!({"customer_name": "Carla", "status": "waiting"});
-    let answer = admin.rest.patch(&path, same).await;
-    assert!(matches!(answer.status, 200 | 400), "{}", answer.text);
+    // The contract sets no room waiting, whatever it is.
+    admin.rest.patch(&path, same).await.problem(400, "invalid");
     assert_eq!(admin.summary(&visitor.room_id).await, before);
     let emptied = admin
         .rest
@@ -213,10 +211,10 @@ async fn agents_have_names_and_passwords_within_limits() {
     }
     let huge = json!({"username": "bob", "password": "x".repeat(100_000)});
     let answer = server.rest().post("/api/admin/login/", huge).await;
-    assert!(matches!(answer.status, 400 | 401), "{}", answer.text);
+    answer.problem(401, "bad_credentials");
     let strange = json!({"username": "b\0b' OR 1=1 --", "password": "\0\0\0\0\0\0\0\0"});
     let answer = server.rest().post("/api/admin/login/", strange).await;
-    assert!(matches!(answer.status, 400 | 401), "{}", answer.text);
+    answer.problem(401, "bad_credentials");
 }
 
 #[tokio::test]
@@ -255,8 +253,7 @@ async fn reading_and_history_at_their_ends() {
         let mut wrong = Socket::dial(server.addr(), &visitor.socket_path()).await;
         let hello = json!({"type": "hello", "token": visitor.token, "tail": tail});
         wrong.send(hello).await;
-        let code = wrong.closed().await;
-        assert!(code.is_some_and(|code| code >= 4_500), "{code:?}");
+        assert_eq!(wrong.closed().await, Some(4501));
     }
     let mut console = server.admin().await.online().await;
     let join = json!({"type": "join", "room_id": visitor.room_id, "tail": 201});
@@ -300,10 +297,7 @@ async fn signing_out_takes_the_cookie_away() {
     let gone = logout(Some(server.own_origin())).await;
     gone.is(204);
     let cleared = gone.header("set-cookie");
-    assert!(
-        cleared.contains("Max-Age=0") || cleared.contains("1970"),
-        "{cleared}"
-    );
+    assert!(cleared.contains("Max-Age=0"), "{cleared}");
     let get = server
         .rest()
         .request(Method::GET, "/api/admin/me/")

@@ -42,7 +42,7 @@ async fn preflight(server: &TestServer, path: &str, origin: &str) -> Answer {
 async fn the_shop_may_use_the_visitors_api_from_its_pages() {
     let server = start().await;
     let asked = preflight(&server, "/api/chat/rooms/", SHOP).await;
-    assert!((200..300).contains(&asked.status), "{}", asked.status);
+    assert_eq!(asked.status, 204);
     assert_eq!(asked.header("access-control-allow-origin"), SHOP);
     let allowed = asked.header("access-control-allow-headers").to_lowercase();
     assert!(
@@ -224,6 +224,7 @@ async fn the_consoles_cookie_opens_its_socket_on_the_own_origin_only() {
     assert_eq!(socket.closed().await, Some(4500));
 }
 
+#[cfg(feature = "front-ends")]
 #[tokio::test]
 async fn any_site_may_load_the_widget() {
     let server = start().await;
@@ -232,14 +233,10 @@ async fn any_site_may_load_the_widget() {
         .request(Method::GET, "/widget.js")
         .header("origin", "https://anywhere.example");
     let answer = Answer::to(request).await;
-    if answer.status == 200 {
-        let policy = answer.header("cross-origin-resource-policy");
-        assert_eq!(policy, "cross-origin");
-        let allowed = answer.header("access-control-allow-origin");
-        assert!(allowed == "*" || allowed.is_empty(), "{allowed}");
-    } else {
-        answer.problem(404, "not_found");
-    }
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let policy = answer.header("cross-origin-resource-policy");
+    assert_eq!(policy, "cross-origin");
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
 }
 
 #[tokio::test]

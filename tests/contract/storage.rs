@@ -18,10 +18,10 @@ fn files(server: &TestServer) -> Vec<PathBuf> {
 
 /// Keeps every write of the server waiting until it is dropped, as a disk would
 /// that does not answer.
-struct StuckDisk(rusqlite::Connection);
+pub(crate) struct StuckDisk(rusqlite::Connection);
 
 impl StuckDisk {
-    fn hold(server: &TestServer) -> Self {
+    pub(crate) fn hold(server: &TestServer) -> Self {
         let database = files(server)
             .into_iter()
             .find(|path| {
@@ -38,7 +38,7 @@ impl StuckDisk {
         Self(connection)
     }
 
-    fn release(self) {
+    pub(crate) fn release(self) {
         self.0.execute_batch("ROLLBACK").expect("nothing was done");
     }
 }
@@ -48,7 +48,12 @@ async fn a_post_that_waits_too_long_says_so_and_its_id_settles_it() {
     let server = TestServer::start_with(|config| config.socket.post_timeout_ms = 300).await;
     let visitor = Visitor::arrive(&server).await;
     let mut socket = visitor.online().await;
-    socket.post("before").await;
+    // A slow machine may take that long by itself; what is meant is a disk that does not answer.
+    let before = json!({"type": "post", "id": new_id(), "content": "before"});
+    eventually("the first is acked", async || {
+        retry(&visitor, &before).await
+    })
+    .await;
     let disk = StuckDisk::hold(&server);
     let id = socket.send_post("while it is stuck").await;
     let error = socket.answer(&id).await;
@@ -79,8 +84,10 @@ async fn retry(visitor: &Visitor, post: &crate::common::Value) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_is_busy_and_names_the_time() {
+    // The server itself writes now and then, as do those who arrive: for each of them there is
+    // a place, and there are fewer places than posts.
     let server = TestServer::start_with(|config| {
-        config.storage.queue_items = 1;
+        config.storage.queue_items = 8;
         config.storage.batch_items = 1;
     })
     .await;
@@ -92,7 +99,7 @@ async fn a_full_queue_is_busy_and_names_the_time() {
     let disk = StuckDisk::hold(&server);
     let mut ids = Vec::new();
     for socket in &mut sockets {
-        for _ in 0..8 {
+        for _ in 0..16 {
             ids.push(socket.send_post("in a crowd").await);
         }
     }
@@ -104,7 +111,7 @@ async fn a_full_queue_is_busy_and_names_the_time() {
     assert_eq!(error["retryable"], true);
     assert!(error["retry_after_ms"].as_u64() > Some(0), "{error}");
     assert!(ids.iter().any(|id| error["id"] == *id), "{error}");
-    // One of these may find a place in the queue and wait there; the others are refused.
+    // A place that a write has left in between may be found and waited in; the others are refused.
     let mut posts: FuturesUnordered<_> = (0..8)
         .map(|_| {
             let body = json!({"id": new_id(), "content": "by the other way"});
@@ -164,7 +171,7 @@ async fn the_server_tries_itself_and_notices_what_is_not_kept() {
     })
     .await;
     assert!(metric("shoptalk_canary_last_success_timestamp_seconds").await > 1.7e9);
-    assert_eq!(metric("shoptalk_canary_failures_total").await, 0.0);
+    let failures = metric("shoptalk_canary_failures_total").await;
     // A disk that takes a row and forgets it.
     let database =
         rusqlite::Connection::open(server.data_dir().join("shoptalk.db")).expect("it opens");
@@ -182,7 +189,7 @@ async fn the_server_tries_itself_and_notices_what_is_not_kept() {
     })
     .await;
     assert_eq!(metric("shoptalk_canary_up ").await, 0.0);
-    assert!(metric("shoptalk_canary_failures_total").await >= 1.0);
+    assert!(metric("shoptalk_canary_failures_total").await > failures);
     database
         .execute_batch("DROP TRIGGER forgets")
         .expect("gone");

@@ -1,3 +1,5 @@
+use futures_util::FutureExt;
+
 use super::super::testing::*;
 use super::super::*;
 
@@ -146,7 +148,7 @@ async fn a_dead_writer_is_noticed_and_answers() {
     bench.hooks().kill_writer();
     let waiting = bench.canary();
     let (death, answer) = tokio::join!(
-        tokio::time::timeout(std::time::Duration::from_secs(5), bench.writer_died()),
+        tokio::time::timeout(std::time::Duration::from_secs(60), bench.writer_died()),
         waiting
     );
     death.expect("in time");
@@ -157,8 +159,9 @@ async fn a_dead_writer_is_noticed_and_answers() {
 async fn a_closed_store_has_no_dead_writer() {
     let bench = Bench::new();
     bench.close().await;
-    let died = tokio::time::timeout(std::time::Duration::from_millis(20), bench.writer_died());
-    assert!(died.await.is_err(), "it was closed, it has not died");
+    // How the thread has ended is known when it is closed, so one look is enough.
+    let died = bench.writer_died().now_or_never();
+    assert_eq!(died, None, "it was closed, it has not died");
 }
 
 #[tokio::test]
