@@ -57,6 +57,10 @@ impl Place {
         command
             .args(args)
             .env_clear()
+            // What scripts/stress.sh makes slow is to be slow here, too.
+            .envs(std::env::vars_os().filter(|(name, _)| {
+                name == "LD_PRELOAD" || name.to_string_lossy().starts_with("SLOW_SYNC_")
+            }))
             .envs(self.environment.iter().cloned())
             .current_dir(self.path())
             .stdin(Stdio::null())

@@ -1,12 +1,14 @@
-//! P7: a database that has rotted.
+//! P7: a database that has rotted. What must be noticed is not left to the server: SQLite itself
+//! reads each damaged copy first, and the server is held against what it says.
 
-use std::time::Duration;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use rusqlite::Connection;
 
-use crate::common::{Answer, Value};
+use crate::common::{Answer, DEADLINE, Value};
 use crate::people::{AtWork, Habits};
 use crate::process::Setup;
 use crate::report::{Form, Line};
@@ -15,9 +17,14 @@ use crate::scene::{Scene, sign_in};
 /// Bytes of a page of the database.
 const PAGE: usize = 4096;
 
+/// Tables that the trial has the server read whole.
+const READ_WHOLE: [&str; 3] = ["rooms", "messages", "agents"];
+
 /// How a server took a flipped bit.
 #[derive(Default)]
 struct Taken {
+    /// SQLite finds them damaged, so the server has to.
+    visible: usize,
     unnoticed: usize,
     /// Refused to start, and said why.
     not_started: usize,
@@ -32,23 +39,42 @@ pub(crate) async fn flipped_bits(form: Form, line: Line) -> Result<()> {
     let mut setup = Setup::new();
     let mut server = setup.serve().await?;
     let scene = Scene::set(&setup, &server, 30).await?;
-    let people = AtWork::begin(server.addr, 8, Habits::PLAIN, form.seed).await?;
-    let mut people = people;
+    let mut people = AtWork::begin(server.addr, 8, Habits::PLAIN, form.seed).await?;
     people.acked(400).await?;
+    let mut rooms: Vec<String> = people
+        .rooms()
+        .iter()
+        .map(|(id, _)| id.to_string())
+        .collect();
+    rooms.push(scene.room_id.clone());
     people.finish().await?;
-    server.terminate(Duration::from_secs(30)).await?;
+    server.terminate(DEADLINE).await?;
+    ensure!(visible_damage(&setup.database())?.is_none(), "it is whole");
+    let roots = root_pages(&setup.database())?;
     let whole = std::fs::read(setup.database())?;
+    let beside = tempfile::tempdir()?;
     let mut taken = Taken::default();
-    for _ in 0..copies {
+    for at in 0..copies {
         let mut flipped = whole.clone();
-        // Half of them where SQLite keeps its books, at the head of a page.
-        let byte = if random.random() {
-            random.random_range(0..flipped.len() / PAGE) * PAGE + random.random_range(0..12)
-        } else {
-            random.random_range(0..flipped.len())
+        let pages = flipped.len() / PAGE;
+        let byte = match at % 3 {
+            // What kind of page the root of a table is: no reader can miss it.
+            0 => (roots[random.random_range(0..roots.len())] - 1) * PAGE,
+            // Where SQLite keeps its books, at the head of a page.
+            1 => random.random_range(0..pages) * PAGE + random.random_range(0..12),
+            _ => random.random_range(0..flipped.len()),
         };
         let bit = byte * 8 + random.random_range(0..8);
         flipped[bit / 8] ^= 1 << (bit % 8);
+        // SQLite has a copy of its own, as it leaves files beside what it reads.
+        let copy = beside.path().join(format!("{at}.db"));
+        std::fs::write(&copy, &flipped)?;
+        let visible = visible_damage(&copy)?;
+        std::fs::remove_file(&copy)?;
+        ensure!(
+            at % 3 != 0 || visible.is_some(),
+            "SQLite reads a page of no kind"
+        );
         for end in ["-wal", "-shm"] {
             let beside = setup.data_dir().join(format!("shoptalk.db{end}"));
             if beside.exists() {
@@ -56,10 +82,11 @@ pub(crate) async fn flipped_bits(form: Form, line: Line) -> Result<()> {
             }
         }
         std::fs::write(setup.database(), flipped)?;
-        try_damaged(&mut setup, &scene, &mut taken)
+        taken.visible += usize::from(visible.is_some());
+        try_damaged(&mut setup, &scene, &rooms, visible.as_deref(), &mut taken)
             .await
             .with_context(|| {
-                let said = setup.said().unwrap_or_default();
+                let said = setup.said().unwrap_or_else(|error| error.to_string());
                 let last = said.lines().rfind(|line| line.contains("ERROR"));
                 format!("bit {bit} of {}: {last:?}", whole.len() * 8)
             })?;
@@ -68,15 +95,67 @@ pub(crate) async fn flipped_bits(form: Form, line: Line) -> Result<()> {
     line.figure(
         &format!("one bit flipped in {copies} copies of a database"),
         format!(
-            "0 panics; {} refused to start with the reason, {} refused writes, {} not noticed",
-            taken.not_started, taken.refusing, taken.unnoticed
+            "0 panics; {} damaged to SQLite's eyes, all noticed; {} refused to start with the reason, {} refused writes, {} not noticed",
+            taken.visible, taken.not_started, taken.refusing, taken.unnoticed
         ),
-        "never a panic; where noticed, writes refused and `/readyz` says what to restore",
-        taken.not_started + taken.refusing > 0,
+        "never a panic; where SQLite reports it, writes refused and `/readyz` says what to restore",
+        // Those at the roots alone are as many.
+        taken.visible >= copies / 3,
     )
 }
 
-async fn try_damaged(setup: &mut Setup, scene: &Scene, taken: &mut Taken) -> Result<()> {
+/// The first pages of the tables that the server is to read whole.
+fn root_pages(database: &Path) -> Result<Vec<usize>> {
+    let conn = Connection::open(database)?;
+    let page: i64 = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    ensure!(page as usize == PAGE, "pages have {page} bytes");
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+    READ_WHOLE
+        .iter()
+        .map(|table| Ok(conn.query_row(root, [table], |row| row.get::<_, i64>(0))? as usize))
+        .collect()
+}
+
+/// What SQLite says of a database when all is read that the server will be asked for.
+fn visible_damage(database: &Path) -> Result<Option<String>> {
+    let read = || -> rusqlite::Result<()> {
+        let conn = Connection::open(database)?;
+        for table in READ_WHOLE {
+            let mut statement = conn.prepare(&format!("SELECT * FROM {table}"))?;
+            let columns = statement.column_count();
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                for column in 0..columns {
+                    row.get_ref(column)?;
+                }
+            }
+        }
+        Ok(())
+    };
+    match read() {
+        Ok(()) => Ok(None),
+        Err(error) => {
+            use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, Unknown};
+            // A name that has rotted in the schema is a table or a column that is not there.
+            ensure!(
+                matches!(
+                    error.sqlite_error_code(),
+                    Some(DatabaseCorrupt | NotADatabase | Unknown)
+                ),
+                "SQLite cannot read a copy: {error}"
+            );
+            Ok(Some(error.to_string()))
+        }
+    }
+}
+
+async fn try_damaged(
+    setup: &mut Setup,
+    scene: &Scene,
+    rooms: &[String],
+    visible: Option<&str>,
+    taken: &mut Taken,
+) -> Result<()> {
     let mut server = match setup.serve().await {
         Ok(server) => server,
         Err(refused) => {
@@ -88,14 +167,16 @@ async fn try_damaged(setup: &mut Setup, scene: &Scene, taken: &mut Taken) -> Res
         }
     };
     let mut damaged = false;
-    let room = format!("/api/admin/rooms/{}/", scene.room_id);
+    let log = |room: &String| format!("/api/admin/rooms/{room}/messages/?limit=200");
     for (who, path) in [
         (&scene.visitor, scene.messages()),
         (&scene.agent, "/api/admin/rooms/?limit=200".to_owned()),
         (&scene.agent, "/api/admin/rooms/?q=kettle".to_owned()),
-        (&scene.agent, format!("{room}messages/?limit=200")),
         (&scene.agent, "/api/admin/agents/".to_owned()),
-    ] {
+    ]
+    .into_iter()
+    .chain(rooms.iter().map(|room| (&scene.agent, log(room))))
+    {
         damaged |= is_told(&who.get(&path).await)?;
     }
     for _ in 0..3 {
@@ -119,6 +200,10 @@ async fn try_damaged(setup: &mut Setup, scene: &Scene, taken: &mut Taken) -> Res
         );
         taken.refusing += 1;
     } else {
+        ensure!(
+            visible.is_none(),
+            "the server does not notice what SQLite says: {visible:?}"
+        );
         taken.unnoticed += 1;
     }
     server.kill().await

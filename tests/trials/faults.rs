@@ -78,8 +78,15 @@ impl Faults {
 
     /// What the server needs in its environment.
     pub(crate) fn environment(&self, data_dir: &Path) -> Vec<(&'static str, PathBuf)> {
+        // Before what is preloaded already (scripts/stress.sh), which it calls.
+        let mut preloads = library().as_os_str().to_owned();
+        if let Some(others) = std::env::var_os("LD_PRELOAD") {
+            preloads.push(":");
+            preloads.push(others);
+        }
+        let preloads = PathBuf::from(preloads);
         let mut environment = vec![
-            ("LD_PRELOAD", library().to_owned()),
+            ("LD_PRELOAD", preloads),
             ("TRIALS_DIR", data_dir.to_owned()),
             ("TRIALS_ORDERS", self.dir.path().join("orders")),
         ];

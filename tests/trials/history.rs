@@ -9,6 +9,8 @@ use anyhow::{Context, Result, ensure};
 use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
 
+use crate::common::DEADLINE;
+
 /// What became of a send, as far as its sender knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -129,7 +131,7 @@ pub(crate) fn judge(
 fn open(database: &Path) -> Result<Connection> {
     // As the server would: what is left in the log is taken over.
     let conn = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    conn.busy_timeout(std::time::Duration::from_secs(10))?;
+    conn.busy_timeout(DEADLINE)?;
     Ok(conn)
 }
 

@@ -51,15 +51,16 @@ async fn dead_line(form: Form, line: Line, fault: proxy::Line, name: &str) -> Re
     // A half-open client still hears; it does what it can.
     let listening =
         tokio::spawn(async move { while let Ok(Some(_)) = customer.next(&mut view).await {} });
-    let gone = Duration::from_secs(45);
+    let gone = form.deadline(Duration::from_secs(45));
     while sockets_open(&rest).await? >= here {
         ensure!(started.elapsed() < gone, "{name}: still there");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let noticed = started.elapsed();
+    let offline = form.deadline(Duration::from_secs(15));
     while online().await? {
         ensure!(
-            started.elapsed() < gone + Duration::from_secs(15),
+            started.elapsed() < noticed + offline,
             "{name}: still shown as online"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -110,8 +111,9 @@ pub(crate) async fn graceful_restarts(form: Form, line: Line) -> Result<()> {
             false
         });
         let started = Instant::now();
-        let status = server.terminate(Duration::from_secs(10)).await;
-        let status = status.context("it does not end within 10 s")?;
+        let within = form.deadline(Duration::from_secs(10));
+        let status = server.terminate(within).await;
+        let status = status.with_context(|| format!("it does not end within {within:?}"))?;
         ensure!(status.success(), "it ended with {status}");
         slowest = slowest.max(started.elapsed());
         told += usize::from(witness.await?);

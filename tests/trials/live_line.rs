@@ -11,11 +11,11 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
-use crate::common::{Value, json};
+use crate::common::{DEADLINE, Value, json};
 use crate::history::View;
 
 /// Nobody waits longer than this for a frame; pings come every 25 s.
-pub(crate) const SILENCE: Duration = Duration::from_secs(60);
+pub(crate) const SILENCE: Duration = DEADLINE;
 
 /// Reads what is past the view.
 pub(crate) async fn catch_up(

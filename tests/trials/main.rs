@@ -53,6 +53,7 @@ fn main() {
         .iter()
         .map(|(line, name, run)| {
             let table = table.clone();
+            let missing = missing(form, name);
             Trial::test(format!("{line} {name}"), move || {
                 let runtime = tokio::runtime::Builder::new_multi_thread()
                     .worker_threads(2)
@@ -63,7 +64,8 @@ fn main() {
                 runtime.shutdown_background();
                 result.map_err(|error| Failed::from(format!("{error:#}")))
             })
-            .with_ignored_flag(!form.long && IN_THE_LONG_FORM.contains(name))
+            .with_kind(missing.unwrap_or(""))
+            .with_ignored_flag(missing.is_some())
         })
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -90,11 +92,27 @@ macro_rules! trials {
     };
 }
 
+/// Why a trial is ignored: what it needs and has not got. It is shown beside its name.
+fn missing(form: Form, name: &str) -> Option<&'static str> {
+    if !form.long && IN_THE_LONG_FORM.contains(&name) {
+        return Some("in the long form");
+    }
+    if name == "a full tmpfs" && !disks::can_mount() {
+        return Some("no right to mount a tmpfs");
+    }
+    // The library is preloaded, and the server looked at in /proc.
+    if !cfg!(target_os = "linux") {
+        return Some("needs Linux");
+    }
+    None
+}
+
 /// Ratios of speed, which need the whole machine, and what the browser tests show by themselves.
 const IN_THE_LONG_FORM: &[&str] = &[
     "others beside slow readers",
     "shown in a browser",
     "equal times",
+    "sessions that end",
 ];
 
 const TRIALS: &[(&str, &str, Run)] = trials![
@@ -109,10 +127,12 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P4" "resume of rooms is exact" => resume::exact_resume,
     "P4" "resume of the lobby is exact" => resume::exact_lobby,
     "P5" "a full disk" => disks::full_disk,
+    "P5" "a full tmpfs" => disks::full_tmpfs,
     "P6" "I/O errors" => disks::io_errors,
     "P6" "I/O errors, control" => disks::half_written,
     "P7" "flipped bits" => damage::flipped_bits,
     "P8" "slow readers" => slow_readers::slow_readers,
+    "P8" "readers that stop in a welcome" => slow_readers::stopped_in_a_welcome,
     "P8" "others beside slow readers" => slow_readers::beside_slow_readers,
     "P9" "storms" => storms::storms,
     "P11" "clocks that jump" => clocks::jumps,
@@ -130,4 +150,5 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "S" "shown in a browser" => security::in_a_browser,
     "S2" "logins beside chat" => security::logins_beside_chat,
     "S3" "equal times" => security::equal_times,
+    "S10" "sessions that end" => security::sessions_that_end,
 ];

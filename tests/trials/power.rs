@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::common::DEADLINE;
 use crate::faults::Faults;
 use crate::history::{Outcome, RoomHistory, judge};
 use crate::people::{AtWork, Habits};
@@ -136,7 +137,7 @@ async fn record(form: Form, synchronous: &str) -> Result<Recorded> {
     server = setup.serve().await?;
     people.moved(server.addr);
     people.acked(2 * leg).await?;
-    server.terminate(std::time::Duration::from_secs(30)).await?;
+    server.terminate(DEADLINE).await?;
     server = setup.serve().await?;
     people.moved(server.addr);
     people.acked(3 * leg).await?;

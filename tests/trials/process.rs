@@ -10,11 +10,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::common::Rest;
+use crate::common::{DEADLINE, Rest};
 use crate::faults::Faults;
-
-/// How long a start may take, also of a debug build on a busy machine.
-const START: Duration = Duration::from_secs(30);
 
 /// How a server is started.
 pub(crate) struct Setup {
@@ -121,7 +118,7 @@ impl Setup {
             .spawn()?;
         let stdout = child.stdout.take().expect("its output is piped");
         let mut lines = BufReader::new(stdout).lines();
-        let ready = timeout(START, lines.next_line()).await??;
+        let ready = timeout(DEADLINE, lines.next_line()).await??;
         let Some(addr) = ready.and_then(|line| {
             line.strip_prefix("listening on http://")
                 .and_then(|addr| addr.parse().ok())
@@ -136,18 +133,30 @@ impl Setup {
         Ok(Process { child, addr })
     }
 
-    /// Adds the admin «ada».
+    /// Adds the admin "ada".
     pub(crate) async fn add_agent(&self) -> anyhow::Result<()> {
+        self.with_password(&["agent", "add", "ada", "--password-stdin"])
+            .await
+    }
+
+    /// Gives "ada" her password once more, which ends her sessions.
+    pub(crate) async fn change_password(&self) -> anyhow::Result<()> {
+        self.with_password(&["agent", "passwd", "ada", "--password-stdin"])
+            .await
+    }
+
+    /// Runs a command that reads the password from its input.
+    async fn with_password(&self, arguments: &[&str]) -> anyhow::Result<()> {
         use tokio::io::AsyncWriteExt;
         let mut child = self
-            .command(&["agent", "add", "ada", "--password-stdin"])?
+            .command(arguments)?
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()?;
         let mut stdin = child.stdin.take().expect("its input is piped");
         stdin.write_all(crate::common::PASSWORD.as_bytes()).await?;
         drop(stdin);
-        anyhow::ensure!(child.wait().await?.success(), "the agent was not added");
+        anyhow::ensure!(child.wait().await?.success(), "{arguments:?} failed");
         Ok(())
     }
 }

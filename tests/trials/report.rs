@@ -1,6 +1,9 @@
 //! The table of promises: what was measured, what was to be, and whether it was.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::common::DEADLINE;
 
 /// How much is tried.
 #[derive(Clone, Copy)]
@@ -17,6 +20,12 @@ impl Form {
             long: std::env::var("SHOPTALK_TRIALS").is_ok_and(|form| form == "long"),
             seed,
         }
+    }
+
+    /// How long a trial waits for what must come. In the long form it is what was promised; the
+    /// short form runs on any machine, beside anything, and judges nothing by the clock.
+    pub(crate) fn deadline(self, promised: Duration) -> Duration {
+        self.pick(DEADLINE, promised)
     }
 
     /// The first in the short form, the second in the long one.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::{SinkExt, StreamExt};
@@ -12,7 +11,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
-use crate::common::{Value, json};
+use crate::common::{DEADLINE, Value, json};
 use crate::history::{View, judge, read_room};
 use crate::live_line::LiveLine;
 use crate::people::{AtWork, Habits};
@@ -174,7 +173,7 @@ impl Lobby {
         let mut left = frames;
         let mut more = true;
         while more || left > 0 {
-            let next = timeout(Duration::from_secs(60), socket.next()).await?;
+            let next = timeout(DEADLINE, socket.next()).await?;
             let Some(Ok(Message::Text(text))) = next else {
                 bail!("the console was cut: {next:?}");
             };

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use tokio::task::JoinSet;
 
 use crate::history::View;
@@ -15,7 +15,7 @@ use crate::shop::Room;
 /// Everybody at once, and everybody again after a restart.
 pub(crate) async fn storms(form: Form, line: Line) -> Result<()> {
     let clients = form.pick(400, 10_000);
-    raise_open_files();
+    raise_open_files(clients)?;
     let mut setup = Setup::new();
     let mut server = setup.serve().await?;
     let rest = server.rest();
@@ -108,13 +108,20 @@ async fn all_connect(
 }
 
 /// Each client has a descriptor here and one in the server, which inherits the limit.
-fn raise_open_files() {
+fn raise_open_files(clients: usize) -> Result<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
         maximum: limit.maximum,
     };
-    // Without the right to do so, it has to be enough as it is.
-    let _ = setrlimit(Resource::Nofile, raised);
+    setrlimit(Resource::Nofile, raised).context("the limit of open files")?;
+    // Beside them there are the database, the pool of connections that post, and other trials.
+    let wanted = clients as u64 + 300;
+    ensure!(
+        limit.maximum.is_none_or(|most| most >= wanted),
+        "{wanted} open files are wanted, and this user may have {:?} (ulimit -Hn)",
+        limit.maximum
+    );
+    Ok(())
 }

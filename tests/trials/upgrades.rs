@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
-use crate::common::{Rest, json};
+use crate::common::{DEADLINE, Rest, json};
 use crate::faults::{Faults, KILLED, Order, SYNCS, TRUNCATES, WRITES};
 use crate::history::judge;
 use crate::people::{AtWork, Habits};
@@ -110,7 +110,7 @@ pub(crate) async fn killed_steps(form: Form, line: Line) -> Result<()> {
     let mut people = AtWork::begin(server.addr, 4, Habits::PLAIN, form.seed).await?;
     people.acked(form.pick(1_500, 20_000)).await?;
     let histories = people.finish().await?;
-    server.terminate(std::time::Duration::from_secs(30)).await?;
+    server.terminate(DEADLINE).await?;
     let dir = tempfile::tempdir()?;
     let database = dir.path().join("shoptalk.db");
     let copy = |to: &Path| std::fs::copy(setup.database(), to);

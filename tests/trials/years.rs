@@ -1,6 +1,6 @@
 //! P18: it runs for years.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use crate::common::eventually;
 use crate::history::judge;
@@ -44,6 +44,15 @@ pub(crate) async fn soak(form: Form, line: Line) -> Result<()> {
         })
         .await;
         memory.push(server.resident()?);
+        // The calls of those people had connections, which are closed a little later; the client
+        // for metrics may keep one or two.
+        let first = descriptors.first().copied().unwrap_or(usize::MAX);
+        eventually("the descriptors are as many as at first", async || {
+            server
+                .descriptors()
+                .is_ok_and(|open| open.saturating_sub(4) <= first)
+        })
+        .await;
         descriptors.push(server.descriptors()?);
     }
     server.kill().await?;
@@ -52,9 +61,6 @@ pub(crate) async fn soak(form: Form, line: Line) -> Result<()> {
     verdict.clean()?;
     let quarter = memory.len() / 4;
     let growth = memory[memory.len() - 1] as f64 / memory[quarter] as f64;
-    // The client for metrics may keep a connection or two.
-    let spread = descriptors[descriptors.len() - 1].saturating_sub(descriptors[0]);
-    ensure!(spread <= 4, "descriptors: {descriptors:?}");
     line.figure(
         &format!("{messages} messages of {} people, cut at random", generations * 48),
         format!(
