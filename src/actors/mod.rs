@@ -38,9 +38,7 @@ use uuid::Uuid;
 pub use cursor::Cursor;
 pub use hooks::{HookPoint, Hooks};
 pub use ids::{Incarnation, RequestId, SubscriptionId};
-pub use lobby_handle::{
-    LobbyGone, LobbyHandle, LobbySubscription, LobbyTaken, PresenceForgotten,
-};
+pub use lobby_handle::{LobbyGone, LobbyHandle, LobbySubscription, LobbyTaken, PresenceForgotten};
 pub use messages::{JoinError, JoinedRoom, Subscription};
 pub use outbox::{Event, Outbox};
 pub use presence::Presence;

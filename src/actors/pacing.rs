@@ -15,7 +15,7 @@ const FRAME_PAUSE: Duration = Duration::from_micros(40);
 /// The oldest that a room's newest state may become before it is sent, beside a single console.
 const DELAY_MIN: Duration = Duration::from_millis(100);
 /// The same, beside as many consoles as there may be.
-const DELAY_MAX: Duration = Duration::from_millis(900);
+const DELAY_MAX: Duration = Duration::from_millis(800);
 /// What each console adds.
 const DELAY_BY_CONSOLE: Duration = Duration::from_millis(2);
 
@@ -56,7 +56,10 @@ mod tests {
         for (consoles, bound_ms) in [(1, 250), (50, 250), (500, 1_000), (10_000, 1_000)] {
             // A state may just miss a report, and that report a window.
             let oldest = report_interval(consoles) + window(usize::MAX, consoles);
-            assert!(oldest < Duration::from_millis(bound_ms), "{consoles}: {oldest:?}");
+            assert!(
+                oldest < Duration::from_millis(bound_ms),
+                "{consoles}: {oldest:?}"
+            );
         }
     }
 }

@@ -172,7 +172,9 @@ mod tests {
         log.put(b, 2, Instant::now());
         log.put(c, 3, Instant::now());
         assert_eq!(log.after(0, 9).err(), Some(Forgotten));
-        let slice = log.after(reader, 9).expect("it had read what was forgotten");
+        let slice = log
+            .after(reader, 9)
+            .expect("it had read what was forgotten");
         assert_eq!(slice.states, [2, 3]);
         assert_eq!(log.get(a), None);
     }

@@ -2,12 +2,12 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::actors::{
-    Cursor, JoinError, LobbyGone, LobbySubscription, Presence, PresenceForgotten,
-};
+use crate::actors::{Cursor, JoinError, LobbyGone, LobbySubscription, Presence, PresenceForgotten};
 use crate::chat::limits::{PAGE_BYTES, PAGE_ITEMS};
 use crate::chat::{Counts, RoomRecord, Summary};
 use crate::persistence::{Store, StoreError};
@@ -45,8 +45,9 @@ pub(super) struct LobbyFeed {
     more_in_log: bool,
     /// Frames since the last pause, which decide how long the next one is.
     burst: usize,
-    /// Resolves when the log has something new. Kept from turn to turn.
-    news: Option<Pin<Box<dyn Future<Output = Result<(), LobbyGone>> + Send>>>,
+    /// Resolves when the log has something new. Kept from turn to turn, and asked only when it
+    /// has something to say.
+    news: FuturesUnordered<Pin<Box<dyn Future<Output = Result<(), LobbyGone>> + Send>>>,
 }
 
 struct Unsent {
@@ -90,7 +91,7 @@ impl LobbyFeed {
             sent_counts: store.head().counts,
             more_in_log: false,
             burst: 0,
-            news: None,
+            news: FuturesUnordered::new(),
         };
         if feed.first_sight {
             let sight = store.lobby_snapshot(FIRST_SIGHT_ROOMS).await?;
@@ -178,19 +179,14 @@ impl LobbyFeed {
         if self.more_in_log {
             return Poll::Ready(Ok(()));
         }
-        let Self {
-            subscription,
-            burst,
-            news,
-            ..
-        } = self;
-        let waiting = news.get_or_insert_with(|| {
-            let pause = subscription.window(std::mem::take(burst));
-            Box::pin(subscription.news(Instant::now() + pause))
-        });
-        let outcome = std::task::ready!(waiting.as_mut().poll(cx));
-        *news = None;
-        Poll::Ready(outcome)
+        if self.news.is_empty() {
+            let pause = self.subscription.window(std::mem::take(&mut self.burst));
+            let news = self.subscription.news(Instant::now() + pause);
+            self.news.push(Box::pin(news));
+        }
+        self.news
+            .poll_next_unpin(cx)
+            .map(|news| news.unwrap_or(Ok(())))
     }
 
     /// Takes what is new in the lobby's log. Returns whether the console is so far behind that
@@ -211,7 +207,7 @@ impl LobbyFeed {
 
     /// Goes on with the next lobby, after the last one has died. The caller closes the gap.
     pub(super) async fn resubscribe(&mut self) -> Result<(), JoinError> {
-        self.news = None;
+        self.news.clear();
         self.subscription.resubscribe().await
     }
 

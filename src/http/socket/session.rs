@@ -6,7 +6,8 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -41,6 +42,19 @@ pub(super) enum Who {
         session: TokenHash,
         lobby: Box<LobbyFeed>,
     },
+}
+
+/// What happens to a socket seldom.
+enum Seldom {
+    /// The server drains.
+    Drain,
+    /// The visitor's token has ended. What an agent's socket does is
+    /// [`check_session`](Session::check_session).
+    TokenEnded,
+    /// The first agent has come, or the last one has gone.
+    AgentsOnline,
+    /// Something about agents or their sessions has changed.
+    AccountsChanged,
 }
 
 impl Who {
@@ -134,7 +148,10 @@ impl Session {
     /// not each hold room for it.
     async fn turns(&mut self, wire: &mut Wire) -> End {
         let mut events = VecDeque::new();
-        let token_ended = self.token_ended();
+        // What happens seldom hangs on what all sockets share. Here it is asked only when it has
+        // happened, instead of at every turn.
+        let mut seldom = FuturesUnordered::new();
+        seldom.push(self.seldom());
         let mut alarm = std::pin::pin!(sleep_until(self.liveness.next()));
         loop {
             let now = Instant::now();
@@ -161,14 +178,20 @@ impl Session {
                 }
                 () = std::future::ready(()), if catching_up => Box::pin(self.catch_up()).await,
                 () = alarm.as_mut() => Box::pin(self.time(wire)).await,
-                Ok(()) = self.agents_online.changed(), if self.is_visitor() => {
-                    let agents_online = *self.agents_online.borrow_and_update();
-                    self.frames.push(encode(&ServerFrame::Presence { agents_online }));
-                    Ok(())
+                Some(happened) = seldom.next() => {
+                    let turn = match happened {
+                        Seldom::AgentsOnline => {
+                            let agents_online = *self.agents_online.borrow_and_update();
+                            self.frames.push(encode(&ServerFrame::Presence { agents_online }));
+                            Ok(())
+                        }
+                        Seldom::AccountsChanged => Box::pin(self.check_session()).await,
+                        Seldom::TokenEnded => Err(CloseCode::TokenRefused.into()),
+                        Seldom::Drain => return Box::pin(self.drain(wire, &mut events)).await,
+                    };
+                    seldom.push(self.seldom());
+                    turn
                 }
-                Ok(()) = self.auth_version.changed(), if !self.is_visitor() => Box::pin(self.check_session()).await,
-                () = token_ended.cancelled() => Err(CloseCode::TokenRefused.into()),
-                () = self.state.drain.cancelled() => return Box::pin(self.drain(wire, &mut events)).await,
             };
             let sent = self.send(wire).await;
             if let Err(end) = turn.and(sent) {
@@ -181,14 +204,23 @@ impl Session {
         matches!(self.who, Who::Visitor { .. })
     }
 
-    /// Cancelled when a visitor's token ends. What an agent's socket does is
-    /// [`check_session`](Self::check_session).
-    fn token_ended(&self) -> CancellationToken {
-        match &self.who {
-            Who::Visitor {
-                token: Some(token), ..
-            } => token.ended(),
-            _ => CancellationToken::new(),
+    /// The next of what happens seldom. Whoever takes it marks the change as seen, and asks for
+    /// the next one.
+    fn seldom(&self) -> impl Future<Output = Seldom> + Send + use<> {
+        let drain = self.state.drain.clone();
+        let token_ended = match &self.who {
+            Who::Visitor { token, .. } => token.as_ref().map(HeldToken::ended),
+            Who::Agent { .. } => None,
+        };
+        let mut agents_online = self.is_visitor().then(|| self.agents_online.clone());
+        let mut auth_version = (!self.is_visitor()).then(|| self.auth_version.clone());
+        async move {
+            tokio::select! {
+                () = drain.cancelled() => Seldom::Drain,
+                () = cancelled(token_ended.as_ref()) => Seldom::TokenEnded,
+                () = changed(agents_online.as_mut()) => Seldom::AgentsOnline,
+                () = changed(auth_version.as_mut()) => Seldom::AccountsChanged,
+            }
         }
     }
 
@@ -323,6 +355,24 @@ impl Session {
     }
 }
 
+/// Resolves when the token is cancelled; without one, never.
+async fn cancelled(token: Option<&CancellationToken>) {
+    match token {
+        Some(token) => token.cancelled().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves when the value changes; without one, or once nobody can change it, never.
+async fn changed<T>(value: Option<&mut watch::Receiver<T>>) {
+    if let Some(value) = value
+        && value.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
 fn resync(error: StoreError) -> End {
     tracing::warn!(%error, "a socket could not read the store and has to resume");
     CloseCode::ResyncWanted.into()
@@ -343,6 +393,6 @@ mod tests {
         let talk = future_bytes(Session::run);
         let (session, wire) = (size_of::<Session>(), size_of::<Wire>());
         let whole = talk + session + wire;
-        assert!(whole <= 2_800, "{talk} + {session} + {wire} bytes");
+        assert!(whole <= 1_900, "{talk} + {session} + {wire} bytes");
     }
 }

@@ -64,7 +64,9 @@ impl Session {
         lost.sort_unstable();
         for request in lost {
             match self.pending.retry(request) {
-                Some((room_id, op, dead)) => self.submit(room_id, op, dead, request).await,
+                Some((room_id, op, dead)) => {
+                    Box::pin(self.submit(room_id, op, dead, request)).await;
+                }
                 None => self.answered(request, Err(Some(StoreError::Busy.into()))),
             }
         }

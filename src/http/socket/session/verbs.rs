@@ -147,7 +147,7 @@ impl Session {
                 let asked = feed.subscription.write(op, reply);
                 self.pending.asked(request, asked);
             }
-            None => self.submit(room_id, op, None, request).await,
+            None => Box::pin(self.submit(room_id, op, None, request)).await,
         }
     }
 
