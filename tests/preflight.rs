@@ -6,8 +6,17 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
+
+/// Held while a tool is written and while a process is made: one that is forked in between would
+/// keep the tool open, and an open file cannot be executed.
+static WRITES: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    WRITES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What a fake tool says, by its name. All that the preflight may call is here or missing.
 const TOOLS: [(&str, &str); 9] = [
@@ -49,6 +58,7 @@ impl Machine {
 
     fn has(&self, name: &str, script: &str) {
         let tool = self.tool(name);
+        let _alone = alone();
         fs::write(&tool, format!("#!/bin/sh\n{script}\n")).expect("a tool");
         fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).expect("executable");
     }
@@ -60,6 +70,7 @@ impl Machine {
     /// Whether the preflight of a target passes, and what it says.
     fn preflight(&self, target: &str) -> (bool, String) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/preflight.sh");
+        let _alone = alone();
         let output = Command::new("/bin/sh")
             .arg(script)
             .arg(target)
