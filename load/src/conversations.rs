@@ -488,6 +488,8 @@ impl Person {
             let frame = wire.next().await?;
             self.hear(stage, frame)?;
         }
+        // An answer to what stood in a page is without an ack as well.
+        self.out.clear();
         for at in 0..self.seats.len() {
             for n in 0..self.seats[at].unacked.len() {
                 let Unacked { id, content, .. } = self.seats[at].unacked[n];

@@ -55,6 +55,11 @@ impl Process {
         Ok(Self(Some(child.id().context("it runs")?)))
     }
 
+    /// The load generator itself.
+    pub(crate) fn own() -> Self {
+        Self(Some(std::process::id()))
+    }
+
     /// Resident memory.
     pub(crate) fn resident_bytes(self) -> Result<u64> {
         Ok(self.status_kib("VmRSS:")? * 1024)

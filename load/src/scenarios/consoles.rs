@@ -50,6 +50,8 @@ struct Side {
     /// Of each round: messages a second, the median to the other side in microseconds.
     rounds: Vec<[f64; 2]>,
     cpu: f64,
+    /// Of the load generator, meanwhile.
+    own_cpu: f64,
     measured: Vec<Measured>,
     old: usize,
     _dir: tempfile::TempDir,
@@ -81,6 +83,7 @@ pub(crate) async fn consoles(bench: &mut Bench, pairs: usize) -> Result<()> {
             tally,
             rounds: Vec::new(),
             cpu: 0.0,
+            own_cpu: 0.0,
             // Who is closed while it warms up is closed all the same.
             measured: vec![Measured::closed_only(warm)?],
             old: 0,
@@ -89,9 +92,10 @@ pub(crate) async fn consoles(bench: &mut Bench, pairs: usize) -> Result<()> {
     }
     for _ in 0..ROUNDS {
         for side in &mut sides {
-            let before = side.process.cpu_seconds()?;
+            let (before, own) = (side.process.cpu_seconds()?, Process::own().cpu_seconds()?);
             let rate = side.pairs.alternate(SLICE).await?;
             side.cpu += side.process.cpu_seconds()? - before;
+            side.own_cpu += Process::own().cpu_seconds()? - own;
             side.old += side.pairs.states_arrive().await?;
             let measured = side.pairs.take()?;
             let p50 = measured.across.value_at_quantile(0.5) as f64;
@@ -146,6 +150,8 @@ fn tell(report: &mut Report, pairs: usize, side: &Side, goals: &Goals) -> Result
     add("own ack p99", millis(&ack, 0.99), "ms", Goal::None);
     let each = side.cpu / whole.messages as f64 * 1e6;
     add("server CPU a message", each, "µs", Goal::None);
+    let own = side.own_cpu / whole.messages as f64 * 1e6;
+    add("the load generator's CPU a message", own, "µs", Goal::None);
     for (what, count) in whole.closings() {
         add(what, count as f64, "", Goal::AtMost(0.0));
     }

@@ -86,9 +86,12 @@ async fn highest(
     let mut pairs = Conversations::start(&server, seating, tally).await?;
     let (mut good, mut bad) = ([0.0; 3], f64::INFINITY);
     let mut rate = 1_000.0;
-    while bad / good[0] > 1.1 && rate < 1e6 {
+    // A step is at least one post more of each side of each room.
+    let finest = 2.0 * rooms as f64 / STEP.as_secs_f64();
+    while bad / good[0] > 1.1 && bad - good[0] > finest && rate < 1e6 {
         let senders = 2.0 * rooms as f64;
         let each = (rate * STEP.as_secs_f64() / senders).round().max(1.0) as u32;
+        rate = f64::from(each) * senders / STEP.as_secs_f64();
         let before = process.cpu_seconds()?;
         let timetable = Timetable {
             start: Instant::now() + Duration::from_millis(20),
