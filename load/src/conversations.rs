@@ -546,16 +546,25 @@ impl Person {
                 error => error,
             };
             if let Err(error) = heard {
-                let Some(Closed(code)) = error.downcast_ref() else {
-                    return Err(error);
-                };
-                *lock(&stage.measured).closed.entry(*code).or_default() += 1;
                 stage.away.fetch_add(1, Ordering::SeqCst);
-                self.out.clear();
-                sleep(AWAY).await;
-                wire = self.connect(&stage).await?;
+                wire = self.come_back(&stage, error).await?;
                 stage.away.fetch_sub(1, Ordering::SeqCst);
             }
+        }
+    }
+
+    /// Connects again after it was closed, as often as that happens, and counts it.
+    async fn come_back(&mut self, stage: &Stage, mut error: anyhow::Error) -> Result<Wire> {
+        loop {
+            let Some(Closed(code)) = error.downcast_ref() else {
+                return Err(error);
+            };
+            *lock(&stage.measured).closed.entry(*code).or_default() += 1;
+            sleep(AWAY).await;
+            error = match self.connect(stage).await {
+                Ok(wire) => return Ok(wire),
+                Err(error) => error,
+            };
         }
     }
 
