@@ -172,6 +172,13 @@ struct Stage {
     unacked: AtomicUsize,
     /// Sockets that were closed and are not back.
     away: AtomicUsize,
+    /// Everybody's places in rooms.
+    seats: usize,
+    /// Whether a message is on its way until the other side has it.
+    across: bool,
+    /// Reads and bytes of all consoles.
+    console_reads: AtomicU64,
+    console_bytes: AtomicU64,
     /// What a broadcast has brought to its consoles.
     delivered: AtomicU64,
     /// The newest states that each timed console has shown, by room.
@@ -195,13 +202,22 @@ pub(crate) struct Conversations {
 pub(crate) struct Seating {
     pub(crate) rooms: usize,
     pub(crate) consoles: usize,
-    /// All consoles are in the one room, and no customer is.
-    pub(crate) together: bool,
+    pub(crate) joined: Joined,
+}
+
+/// Which rooms the consoles have joined.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Joined {
+    /// Each room one console, in turn.
+    Own,
+    /// All consoles the one room, in which there is no customer.
+    Together,
+    /// None: they watch the lobby.
+    Nothing,
 }
 
 impl Conversations {
-    /// Opens the rooms, connects everybody, and lets the consoles join: each room one console in
-    /// turn.
+    /// Opens the rooms, connects everybody, and lets the consoles join.
     pub(crate) async fn start(
         server: &Server,
         seating: Seating,
@@ -214,7 +230,7 @@ impl Conversations {
         });
         let keys = keys.collect::<Result<Vec<RoomKey>>>()?;
         let timed = match server.dialect() {
-            Dialect::Shoptalk if !seating.together => seating.consoles.min(TIMED),
+            Dialect::Shoptalk if seating.joined == Joined::Own => seating.consoles.min(TIMED),
             _ => 0,
         };
         let stage = Arc::new(Stage {
@@ -230,6 +246,14 @@ impl Conversations {
             talking: AtomicUsize::new(0),
             unacked: AtomicUsize::new(0),
             away: AtomicUsize::new(0),
+            seats: match seating.joined {
+                Joined::Own => 2 * seating.rooms,
+                Joined::Together => seating.consoles,
+                Joined::Nothing => seating.rooms,
+            },
+            across: seating.joined == Joined::Own,
+            console_reads: AtomicU64::new(0),
+            console_bytes: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
             shown: (0..timed)
                 .map(|_| Mutex::new(vec![0; keys.len()]))
@@ -246,18 +270,20 @@ impl Conversations {
             posted: 0,
         };
         let mut people = Vec::new();
-        if !seating.together {
+        if seating.joined != Joined::Together {
             for (at, ticket) in tickets.iter().enumerate() {
                 let token = ticket.token.clone();
                 people.push(Person::new(Side::Customer, token, vec![seat(at)], None));
             }
         }
         for console in 0..seating.consoles {
-            let seats = if seating.together {
-                vec![seat(0)]
-            } else {
-                let own = (console..seating.rooms).step_by(seating.consoles);
-                own.map(seat).collect()
+            let seats = match seating.joined {
+                Joined::Own => (console..seating.rooms)
+                    .step_by(seating.consoles)
+                    .map(seat)
+                    .collect(),
+                Joined::Together => vec![seat(0)],
+                Joined::Nothing => Vec::new(),
             };
             // Those that are timed are spread over all.
             let watches = (0..timed).find(|at| at * seating.consoles / timed == console);
@@ -277,7 +303,7 @@ impl Conversations {
         .await?;
         let mut tasks = JoinSet::new();
         for (place, (person, wire)) in arrived.into_iter().enumerate() {
-            let first_console = seating.together && place == 0;
+            let first_console = seating.joined == Joined::Together && place == 0;
             // Subscribed here, before the first phase can come.
             let phases = stage.phase.subscribe();
             tasks.spawn(person.take_part(stage.clone(), wire, phases, first_console));
@@ -326,10 +352,25 @@ impl Conversations {
     /// Everybody posts by the timetable.
     pub(crate) async fn fixed(&mut self, timetable: Timetable) -> Result<()> {
         let stage = self.stage.clone();
-        stage.talking.store(stage.lines.len() * 2, Ordering::SeqCst);
+        stage.talking.store(stage.seats, Ordering::SeqCst);
         stage.phase.send_replace(Phase::Fixed(timetable));
         let last = timetable.start + timetable.gap * (timetable.each + 1) + timetable.jitter;
         self.settle(last + PATIENCE).await
+    }
+
+    /// How often the consoles have read something, and how many bytes.
+    pub(crate) fn console_reads(&self) -> (u64, u64) {
+        let [reads, bytes] = [&self.stage.console_reads, &self.stage.console_bytes];
+        (reads.load(Ordering::SeqCst), bytes.load(Ordering::SeqCst))
+    }
+
+    /// Everybody only reads for so long.
+    pub(crate) async fn rest(&mut self, time: Duration) -> Result<()> {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            self.pause().await?;
+        }
+        Ok(())
     }
 
     /// What was measured since the last time.
@@ -514,6 +555,7 @@ impl Person {
         first: bool,
     ) -> Result<()> {
         let mut timetable = None;
+        let mut so_far = (0, 0);
         loop {
             let due = timetable.and_then(|timetable| self.next_due(&stage, timetable));
             let heard = tokio::select! {
@@ -541,6 +583,16 @@ impl Person {
                 }
                 Ok(())
             });
+            if self.side == Side::Agent {
+                let now = (wire.reads(), wire.bytes_in());
+                stage
+                    .console_reads
+                    .fetch_add(now.0 - so_far.0, Ordering::Relaxed);
+                stage
+                    .console_bytes
+                    .fetch_add(now.1 - so_far.1, Ordering::Relaxed);
+                so_far = now;
+            }
             let heard = match heard {
                 Ok(()) => self.flush(&mut wire).await,
                 error => error,
@@ -548,6 +600,7 @@ impl Person {
             if let Err(error) = heard {
                 stage.away.fetch_add(1, Ordering::SeqCst);
                 wire = self.come_back(&stage, error).await?;
+                so_far = (0, 0);
                 stage.away.fetch_sub(1, Ordering::SeqCst);
             }
         }
@@ -632,7 +685,7 @@ impl Person {
         let seat = &mut self.seats[at];
         seat.unacked.push_back(Unacked { since, id, content });
         stage.unacked.fetch_add(1, Ordering::SeqCst);
-        if !stage.broadcasting.load(Ordering::Relaxed) {
+        if stage.across {
             lock(&stage.lines[seat.place]).flying[self.side.index()].push_back(since);
         }
         self.say(stage, at, id, content);

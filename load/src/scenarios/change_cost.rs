@@ -1,48 +1,42 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Bench;
-use super::lobby::talk;
 use crate::bare::{Bare, Bytes};
-use crate::people::{Console, Customer, all};
+use crate::conversations::{Conversations, Joined, Measured, Seating, Timetable};
 use crate::report::Goal;
 use crate::server::{Process, Server};
 use crate::tally::Tally;
-use crate::wire::Closed;
 
 /// Rooms that change twice a second each.
 const ROOMS: usize = 200;
+const GAP: Duration = Duration::from_millis(500);
 const CONSOLES: [usize; 4] = [0, 1, 50, 500];
-const SLICE: Duration = Duration::from_secs(3);
+/// Changes of each room in one round.
+const EACH: usize = 6;
+/// How long the last states may be gathered for the consoles; it belongs to the round.
+const REST: Duration = Duration::from_secs(1);
+/// How long the bare server is measured.
+const BARE: Duration = Duration::from_secs(2);
 
 /// A server with its consoles, and what its changes cost.
 struct Side {
     consoles: usize,
     server: Server,
     process: Process,
-    customers: Vec<Customer>,
-    got: Arc<Got>,
-    watching: JoinSet<Result<()>>,
+    people: Conversations,
     cpu: f64,
-    changes: u64,
+    seconds: f64,
     reads: u64,
     bytes: u64,
+    measured: Vec<Measured>,
     _dir: tempfile::TempDir,
-}
-
-/// What consoles have read.
-#[derive(Default)]
-struct Got {
-    reads: AtomicU64,
-    bytes: AtomicU64,
-    /// Consoles that were closed.
-    closed: AtomicU64,
 }
 
 /// What a change of a room costs the server with so many consoles, and how much of that is the
@@ -59,42 +53,41 @@ pub(crate) async fn change_cost(bench: &mut Bench, rounds: usize) -> Result<()> 
             side.round().await?;
         }
     }
+    let changes = (rounds * ROOMS * EACH) as f64;
     let mut kept = Vec::new();
     for side in sides {
-        let changes = side.changes as f64;
+        let (count, reads) = (side.consoles as f64, side.reads as f64);
+        let (writes, bytes) = (reads / count / side.seconds, side.bytes as f64 / reads);
         let whole = side.cpu / changes * 1e6;
-        let seconds = rounds as f64 * SLICE.as_secs_f64();
         let sending = if side.consoles == 0 {
             0.0
         } else {
-            let writes = side.reads as f64 / side.consoles as f64 / seconds;
-            let bytes = side.bytes / side.reads.max(1);
-            let each = bare_write(side.consoles, writes, bytes as usize).await?;
-            each * side.reads as f64 / changes * 1e6
+            bare_write(side.consoles, writes, bytes as usize).await? * reads / changes * 1e6
         };
         let report = &mut bench.report;
-        let mut add = |what: &str, value: f64, unit: &'static str| {
-            let figure = format!("{ROOMS} rooms, {} consoles: {what}", side.consoles);
-            report.add("change", figure, value, unit, Goal::None);
+        let name = |what: &str| format!("{ROOMS} rooms, {} consoles: {what}", side.consoles);
+        let mut add = |what: &str, value: f64, unit: &'static str, goal: Goal| {
+            report.add("change", name(what), value, unit, goal);
         };
-        add("server CPU a change", whole, "µs");
+        add("server CPU a change", whole, "µs", Goal::None);
         if side.consoles > 0 {
-            add("of it a bare server's for the same writes", sending, "µs");
-            add("what is left", whole - sending, "µs");
-            let count = side.consoles as f64;
             add(
-                "writes a second to each console",
-                side.reads as f64 / count / seconds,
-                "/s",
+                "of it a bare server's for the same writes",
+                sending,
+                "µs",
+                Goal::None,
             );
-            add(
-                "bytes a change to each console",
-                side.bytes as f64 / count / changes,
-                "bytes",
-            );
+            add("what is left", whole - sending, "µs", Goal::None);
+            add("writes a second to each console", writes, "/s", Goal::None);
+            let each = side.bytes as f64 / count / changes;
+            add("bytes a change to each console", each, "bytes", Goal::None);
+        }
+        for (what, closed) in Measured::sum(&side.measured)?.closings() {
+            add(what, closed as f64, "", Goal::AtMost(0.0));
         }
         kept.push((side.consoles, whole - sending));
-        side.end().await?;
+        drop(side.people);
+        side.server.stop().await?;
     }
     let of = |count: usize| {
         let found = kept.iter().find(|(consoles, _)| *consoles == count);
@@ -115,83 +108,50 @@ impl Side {
     async fn start(bench: &Bench, consoles: usize, tally: &Arc<Tally>) -> Result<Self> {
         let dir = bench.directory()?;
         let server = Server::start(&bench.target, dir.path()).await?;
-        let (addr, token) = (server.addr, server.sign_in().await?);
-        let customers = Customer::many(addr, ROOMS, tally).await?;
-        let arrived = all(consoles, move |_| {
-            let token = token.clone();
-            async move { Console::arrive(addr, &token).await }
-        })
-        .await?;
-        let (got, mut watching) = (Arc::new(Got::default()), JoinSet::new());
-        for console in arrived {
-            watching.spawn(got.clone().count(console));
-        }
-        let customers = talk(customers, Duration::from_secs(1), None).await?;
+        let seating = Seating {
+            rooms: ROOMS,
+            consoles,
+            joined: Joined::Nothing,
+        };
+        let mut people = Conversations::start(&server, seating, tally).await?;
+        people.fixed(timetable(2)).await?;
         Ok(Self {
             consoles,
             process: server.process()?,
             server,
-            customers,
-            got,
-            watching,
+            people,
             cpu: 0.0,
-            changes: 0,
+            seconds: 0.0,
             reads: 0,
             bytes: 0,
+            measured: Vec::new(),
             _dir: dir,
         })
     }
 
     async fn round(&mut self) -> Result<()> {
-        let seqs = |customers: &[Customer]| customers.iter().map(|one| one.last_seq).sum::<u64>();
-        let (reads, bytes) = self.got.so_far();
-        let (before, cpu) = (seqs(&self.customers), self.process.cpu_seconds()?);
-        let customers = talk(std::mem::take(&mut self.customers), SLICE, None).await?;
-        self.customers = customers;
-        // What is gathered for the consoles belongs to it.
-        tokio::select! {
-            Some(ended) = self.watching.join_next() => ended??,
-            () = tokio::time::sleep(Duration::from_millis(1_200)) => {}
-        }
+        self.people.rest(REST).await?;
+        let (reads, bytes) = self.people.console_reads();
+        let (started, cpu) = (Instant::now(), self.process.cpu_seconds()?);
+        self.people.fixed(timetable(EACH)).await?;
+        self.people.rest(REST).await?;
         self.cpu += self.process.cpu_seconds()? - cpu;
-        self.changes += seqs(&self.customers) - before;
-        let (reads_after, bytes_after) = self.got.so_far();
+        self.seconds += started.elapsed().as_secs_f64();
+        let (reads_after, bytes_after) = self.people.console_reads();
         self.reads += reads_after - reads;
         self.bytes += bytes_after - bytes;
+        self.measured.push(self.people.take()?);
         Ok(())
-    }
-
-    async fn end(mut self) -> Result<()> {
-        self.watching.abort_all();
-        self.customers.clear();
-        self.server.stop().await
     }
 }
 
-impl Got {
-    fn so_far(&self) -> (u64, u64) {
-        let [reads, bytes] = [&self.reads, &self.bytes].map(|count| count.load(Ordering::SeqCst));
-        (reads, bytes)
-    }
-
-    async fn count(self: Arc<Self>, mut console: Console) -> Result<()> {
-        loop {
-            let (mut reads, mut bytes) = (console.wire.reads(), console.wire.bytes_in());
-            let error = loop {
-                if let Err(error) = console.next_states().await {
-                    break error;
-                }
-                let now = (console.wire.reads(), console.wire.bytes_in());
-                self.reads.fetch_add(now.0 - reads, Ordering::SeqCst);
-                self.bytes.fetch_add(now.1 - bytes, Ordering::SeqCst);
-                (reads, bytes) = now;
-            };
-            if !error.is::<Closed>() {
-                bail!(error);
-            }
-            self.closed.fetch_add(1, Ordering::SeqCst);
-            console.come_back().await?;
-        }
+fn timetable(each: usize) -> Timetable {
+    Timetable {
+        start: Instant::now() + Duration::from_millis(20),
+        gap: GAP,
+        each: each as u32,
+        jitter: Duration::ZERO,
+        window: 16,
     }
 }
 
@@ -210,14 +170,11 @@ async fn bare_write(sockets: usize, per_second: f64, bytes: usize) -> Result<f64
         });
     }
     // All are accepted before the first byte.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    sleep(Duration::from_millis(300)).await;
     let before = bare.process()?.cpu_seconds()?;
     let (started, mut woken) = (Instant::now(), 0);
-    while started.elapsed() < SLICE {
-        tokio::time::sleep_until(
-            (started + Duration::from_secs_f64(f64::from(woken) / per_second)).into(),
-        )
-        .await;
+    while started.elapsed() < BARE {
+        sleep_until(started + Duration::from_secs_f64(f64::from(woken) / per_second)).await;
         sender.write_all(b"!").await?;
         woken += 1;
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::Bench;
-use crate::conversations::{Conversations, Measured, Seating};
+use crate::conversations::{Conversations, Joined, Measured, Seating};
 use crate::report::{Goal, Report, median, millis};
 use crate::server::{Process, Server};
 use crate::tally::Tally;
@@ -69,7 +69,7 @@ pub(crate) async fn consoles(bench: &mut Bench, pairs: usize) -> Result<()> {
         let seating = Seating {
             rooms: pairs,
             consoles: pairs,
-            together: false,
+            joined: Joined::Own,
         };
         let mut pairs = Conversations::start(&server, seating, &tally).await?;
         pairs.alternate(WARM_UP).await?;

@@ -5,7 +5,7 @@ use anyhow::Result;
 use tokio::time::Instant;
 
 use super::Bench;
-use crate::conversations::{Conversations, Measured, Seating, Timetable};
+use crate::conversations::{Conversations, Joined, Measured, Seating, Timetable};
 use crate::report::{Goal, millis};
 use crate::server::Server;
 use crate::tally::Tally;
@@ -27,7 +27,7 @@ pub(crate) async fn everyday(bench: &mut Bench, turns: usize) -> Result<()> {
         let seating = Seating {
             rooms: ROOMS,
             consoles: CONSOLES,
-            together: false,
+            joined: Joined::Own,
         };
         let mut shop = Conversations::start(&server, seating, &tally).await?;
         // The first message of a room finds cold caches, once.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::Bench;
-use crate::conversations::{Conversations, Measured, Seating};
+use crate::conversations::{Conversations, Joined, Measured, Seating};
 use crate::report::{Goal, median, millis};
 use crate::server::Server;
 use crate::tally::Tally;
@@ -25,7 +25,7 @@ pub(crate) async fn joined(bench: &mut Bench, consoles: usize) -> Result<()> {
         let seating = Seating {
             rooms: 1,
             consoles,
-            together: true,
+            joined: Joined::Together,
         };
         let mut room = Conversations::start(&server, seating, &tally).await?;
         room.broadcast(WARM_UP, FLYING).await?;

@@ -19,7 +19,7 @@ const PACE: Duration = Duration::from_millis(500);
 
 /// When each room's newest message was acked, and when a console heard of it.
 #[derive(Default)]
-pub(super) struct Heard {
+struct Heard {
     /// The newest acked seq of a room that no summary has shown yet, and since when.
     owed: HashMap<String, (u64, Instant)>,
     longest: Duration,
@@ -40,7 +40,7 @@ pub(crate) async fn lobby(bench: &mut Bench, rooms: usize, consoles: usize) -> R
         customer.post().await?;
     }
     let before = process.cpu_seconds()?;
-    let customers = talk(customers, TIME, None).await?;
+    let customers = talk(customers, None).await?;
     let cpu_before = process.cpu_seconds()? - before;
     let token = server.sign_in().await?;
     let heard = Arc::new(Mutex::new(Heard::default()));
@@ -72,7 +72,7 @@ pub(crate) async fn lobby(bench: &mut Bench, rooms: usize, consoles: usize) -> R
         });
     }
     let before = process.cpu_seconds()?;
-    let customers = talk(customers, TIME, (consoles > 0).then(|| heard.clone())).await?;
+    let customers = talk(customers, (consoles > 0).then(|| heard.clone())).await?;
     let cpu = process.cpu_seconds()? - before;
     // What was acked last is owed a summary, too.
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -82,7 +82,7 @@ pub(crate) async fn lobby(bench: &mut Bench, rooms: usize, consoles: usize) -> R
     }
     // A machine's pace drifts, so the rooms talk among themselves once before and once after.
     let before = process.cpu_seconds()?;
-    let customers = talk(customers, TIME, None).await?;
+    let customers = talk(customers, None).await?;
     let cpu_after = process.cpu_seconds()? - before;
     let cpu_alone = f64::midpoint(cpu_before, cpu_after);
     let heard = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
@@ -158,12 +158,7 @@ impl Heard {
     }
 }
 
-/// Each customer posts twice a second for so long.
-pub(super) async fn talk(
-    customers: Vec<Customer>,
-    time: Duration,
-    heard: Option<Arc<Mutex<Heard>>>,
-) -> Result<Vec<Customer>> {
+async fn talk(customers: Vec<Customer>, heard: Option<Arc<Mutex<Heard>>>) -> Result<Vec<Customer>> {
     let started = Instant::now();
     let count = customers.len() as u32;
     let mut tasks = JoinSet::new();
@@ -171,7 +166,7 @@ pub(super) async fn talk(
         let heard = heard.clone();
         tasks.spawn(async move {
             let mut next = started + PACE * at as u32 / count;
-            while next < started + time {
+            while next < started + TIME {
                 tokio::time::sleep_until(next.into()).await;
                 next += PACE;
                 customer.send_post().await?;

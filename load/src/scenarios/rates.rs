@@ -5,7 +5,7 @@ use anyhow::Result;
 use tokio::time::Instant;
 
 use super::Bench;
-use crate::conversations::{Conversations, Measured, Seating, Timetable};
+use crate::conversations::{Conversations, Joined, Measured, Seating, Timetable};
 use crate::report::{Goal, median, millis};
 use crate::server::{Server, Target};
 use crate::tally::Tally;
@@ -81,7 +81,7 @@ async fn highest(
     let seating = Seating {
         rooms,
         consoles: rooms,
-        together: false,
+        joined: Joined::Own,
     };
     let mut pairs = Conversations::start(&server, seating, tally).await?;
     let (mut good, mut bad) = ([0.0; 3], f64::INFINITY);
