@@ -47,7 +47,7 @@ types: ## writes web/shared/protocol.ts, the wire's shapes for the front ends
 
 bench: ## what the server can do, as ratios to what the machine gives; ten minutes at most
 	$(CARGO) build --release --workspace
-	$${CARGO_TARGET_DIR:-target}/release/shoptalk-load bench
+	$${CARGO_TARGET_DIR:-target}/release/shoptalk-load --peer bench
 
 consoles: ## what agents at consoles have, beside a Socket.IO server; npm gets the latter
 	$(CARGO) build --release --workspace
