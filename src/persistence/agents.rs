@@ -179,7 +179,7 @@ impl Store {
     /// Adds an agent. Refused with `UsernameTaken`.
     pub async fn add_agent(&self, agent: NewAgent, by: Actor) -> Result<Agent, WriteError> {
         self.write(move |tx| {
-            let agent = insert(tx, agent)?;
+            let agent = insert(tx, agent.clone())?;
             let subject = Some(agent.id.to_string());
             audit::note(tx, AuditAction::AgentAdded, Some(by), subject)?;
             Ok(agent)
@@ -193,7 +193,7 @@ impl Store {
             if count(tx.conn)? > 0 {
                 return Err(Refusal::SetupNotNeeded.into());
             }
-            let agent = insert(tx, agent)?;
+            let agent = insert(tx, agent.clone())?;
             sessions::insert(tx, agent.id, session)?;
             let subject = Some(agent.id.to_string());
             audit::note(tx, AuditAction::Setup, Some(Actor::SetupLink), subject)?;
@@ -210,7 +210,8 @@ impl Store {
         patch: AgentPatch,
         by: Actor,
     ) -> Result<Agent, WriteError> {
-        self.write(move |tx| change(tx, id, patch, by)).await
+        self.write(move |tx| change(tx, id, patch.clone(), by))
+            .await
     }
 }
 

@@ -1,6 +1,7 @@
 use rusqlite::{Connection, Params};
 
 use super::failure::Trouble;
+use super::live_rooms::LiveRooms;
 use super::state::State;
 use super::{Completion, StoreError, WriteError};
 use crate::chat::Timestamp;
@@ -24,9 +25,10 @@ impl Tx<'_> {
 
 /// One write in the queue: run inside a transaction, then answered once.
 pub(super) trait Work: Send {
-    /// Does the work and keeps its result. Nothing is answered yet. `Err` undoes
-    /// what it did; a refusal is a result, kept like any other.
-    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Undo>;
+    /// Does the work and keeps its result. Nothing is answered yet. `Err` says that
+    /// what it did is to be undone; a refusal is a result, kept like any other. It may
+    /// be run again after a rollback, and the last result counts.
+    fn run(&mut self, tx: &mut Tx<'_>, rooms: &mut LiveRooms) -> Result<(), Undo>;
 
     /// Answers with the result, or with what befell the whole batch.
     fn answer(self: Box<Self>, batch: Result<(), StoreError>);
@@ -42,7 +44,7 @@ pub(super) enum Undo {
 
 /// A closure with its completion.
 pub(super) struct Job<T, F> {
-    action: Option<F>,
+    action: F,
     result: Option<Result<T, WriteError>>,
     done: Option<Completion<T>>,
 }
@@ -50,12 +52,12 @@ pub(super) struct Job<T, F> {
 impl<T, F> Job<T, F>
 where
     T: Send + 'static,
-    F: FnOnce(&mut Tx<'_>) -> Result<T, Trouble> + Send + 'static,
+    F: FnMut(&mut Tx<'_>, &mut LiveRooms) -> Result<T, Trouble> + Send + 'static,
 {
     /// Work that runs `action` and answers `done`.
     pub(super) fn boxed(action: F, done: Completion<T>) -> Box<dyn Work> {
         Box::new(Self {
-            action: Some(action),
+            action,
             result: None,
             done: Some(done),
         })
@@ -65,34 +67,27 @@ where
 impl<T, F> Work for Job<T, F>
 where
     T: Send,
-    F: FnOnce(&mut Tx<'_>) -> Result<T, Trouble> + Send,
+    F: FnMut(&mut Tx<'_>, &mut LiveRooms) -> Result<T, Trouble> + Send,
 {
-    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Undo> {
-        let Some(action) = self.action.take() else {
-            return Ok(());
-        };
+    fn run(&mut self, tx: &mut Tx<'_>, rooms: &mut LiveRooms) -> Result<(), Undo> {
         // Until the action has come back, a panic in it is the result.
         self.result = Some(Err(StoreError::Internal(
             "a write panicked; it was undone".into(),
         )
         .into()));
-        match action(tx) {
+        match (self.action)(tx, rooms) {
             Ok(value) => {
                 self.result = Some(Ok(value));
                 Ok(())
             }
             Err(Trouble::Sqlite(error)) => match super::failure::classify(&error) {
                 bug @ StoreError::Internal(_) => {
-                    tracing::error!(error = %bug, "a write failed");
                     self.result = Some(Err(bug.into()));
                     Err(Undo::Own)
                 }
                 _ => Err(Undo::Batch(error)),
             },
             Err(trouble) => {
-                if let Trouble::Bug(bug) = &trouble {
-                    tracing::error!(error = %bug, "a write failed");
-                }
                 self.result = Some(Err(trouble.into()));
                 Err(Undo::Own)
             }
@@ -105,6 +100,9 @@ where
             (Ok(()), None) => Err(StoreError::Internal("a write was never tried".into()).into()),
             (Err(error), _) => Err(error.into()),
         };
+        if let Err(WriteError::Store(bug @ StoreError::Internal(_))) = &result {
+            tracing::error!(error = %bug, "a write failed");
+        }
         if let Some(done) = self.done.take() {
             done(result);
         }

@@ -134,7 +134,7 @@ fn by_statuses(
     for status in statuses {
         rows.extend(by_status(conn, *status, before, items)?);
     }
-    rows.sort_by_key(|row| std::cmp::Reverse(row.last_n));
+    rows.sort_by_key(|row| std::cmp::Reverse(row.keys.last_n));
     rows.truncate(items);
     Ok(rows)
 }
@@ -153,7 +153,7 @@ fn list_by_activity(conn: &Connection, query: &RoomQuery) -> Result<RoomPage, Tr
     let next = rows
         .last()
         .filter(|_| more)
-        .map(|last| Cursor::encode(BY_ACTIVITY, &[last.last_n.unwrap_or(0)]));
+        .map(|last| Cursor::encode(BY_ACTIVITY, &[last.keys.last_n.unwrap_or(0)]));
     Ok(RoomPage {
         records: records(rows),
         next,
@@ -189,9 +189,9 @@ fn list_by_waiting(conn: &Connection, query: &RoomQuery) -> Result<RoomPage, Tro
     let next = rows
         .last()
         .filter(|_| more)
-        .map(|last| match last.waiting_n {
+        .map(|last| match last.keys.waiting_n {
             Some(n) => Cursor::encode(WAITING, &[n]),
-            None => Cursor::encode(REST, &[last.last_n.unwrap_or(0)]),
+            None => Cursor::encode(REST, &[last.keys.last_n.unwrap_or(0)]),
         });
     Ok(RoomPage {
         records: records(rows),

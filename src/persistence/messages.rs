@@ -102,13 +102,16 @@ pub(super) fn by_id(
     .optional()
 }
 
-/// Adds a message that has got its place, and returns its global number.
-pub(super) fn insert(tx: &mut Tx<'_>, pk: i64, message: &Message) -> rusqlite::Result<i64> {
-    let n = int(tx.state.next_n());
-    tx.execute(
+/// Adds a message that has got its place, and returns its global number; none, and nothing is
+/// added, when the room has a message with its id. Nearly none has, so the unique key is what
+/// says it, and nobody asks before.
+pub(super) fn insert(tx: &mut Tx<'_>, pk: i64, message: &Message) -> rusqlite::Result<Option<i64>> {
+    let n = int(tx.state.n + 1);
+    let added = tx.execute(
         "INSERT INTO messages
              (n, room, seq, id, sender_type, sender_name, content, event, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (id, room) DO NOTHING",
         params![
             n,
             pk,
@@ -121,7 +124,11 @@ pub(super) fn insert(tx: &mut Tx<'_>, pk: i64, message: &Message) -> rusqlite::R
             message.created_at.0,
         ],
     )?;
-    Ok(n)
+    if added == 0 {
+        return Ok(None);
+    }
+    tx.state.next_n();
+    Ok(Some(n))
 }
 
 /// How many messages of the customer have a seq in `after + 1 ..= until`.

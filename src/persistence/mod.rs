@@ -17,6 +17,7 @@ mod failure;
 #[cfg(test)]
 mod hooks;
 mod job;
+mod live_rooms;
 mod migrations;
 mod queue;
 mod reader;

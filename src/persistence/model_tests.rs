@@ -1,24 +1,27 @@
 //! Random conversations under failing commits, held against what the tables say.
 
+use std::collections::HashMap;
+
 use proptest::prelude::*;
 use rusqlite::Connection;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::failure::Trouble;
 use super::testing::*;
 use super::*;
-use crate::chat::{DetailsPatch, Draft, RoomId, Sender, Side, Status};
+use crate::chat::{DetailsPatch, Draft, RoomId, RoomRecord, Sender, Side, Status};
 
 #[derive(Debug, Clone)]
 enum Step {
-    Ask(usize),
-    Answer(usize),
-    /// The last draft of the room once more.
-    Retry(usize),
-    Read(usize, bool),
-    Close(usize),
-    Reopen(usize),
+    /// Things done one after another.
+    One(Item),
+    /// Things that share a commit.
+    Batch(Vec<Item>),
     Rename(usize, u8),
     Block(usize, bool),
+    /// A block by somebody who writes beside the server.
+    BlockBeside(usize, bool),
     /// The next commit fails.
     Fail,
     /// The next commit happens and reports an error.
@@ -28,17 +31,62 @@ enum Step {
     Restart,
 }
 
+#[derive(Debug, Clone)]
+enum Item {
+    Ask(usize),
+    Answer(usize),
+    /// The last draft of the room once more.
+    Retry(usize),
+    /// The id of the room's last draft with other words.
+    Reuse(usize),
+    Read(usize, bool),
+    ReadTooFar(usize),
+    Close(usize),
+    Reopen(usize),
+    /// Writes nonsense into a room's row, then panics.
+    Panic(usize),
+    /// Writes nonsense into a room's row, then refuses.
+    Refuse(usize),
+    /// Changes the room in memory, then panics.
+    PanicInMemory(usize),
+    /// Changes the room in memory, then refuses.
+    RefuseInMemory(usize),
+}
+
+fn item() -> impl Strategy<Value = Item> {
+    let room = 0..ROOMS;
+    prop_oneof![
+        6 => room.clone().prop_map(Item::Ask),
+        4 => room.clone().prop_map(Item::Answer),
+        2 => room.clone().prop_map(Item::Retry),
+        2 => room.clone().prop_map(Item::Reuse),
+        2 => (room.clone(), any::<bool>()).prop_map(|(room, admin)| Item::Read(room, admin)),
+        1 => room.clone().prop_map(Item::ReadTooFar),
+        1 => room.clone().prop_map(Item::Close),
+        1 => room.clone().prop_map(Item::Reopen),
+    ]
+}
+
+/// Items of a batch, with now and then one that does what none of ours does.
+fn batched() -> impl Strategy<Value = Item> {
+    let room = 0..ROOMS;
+    prop_oneof![
+        20 => item(),
+        1 => room.clone().prop_map(Item::Panic),
+        1 => room.clone().prop_map(Item::Refuse),
+        1 => room.clone().prop_map(Item::PanicInMemory),
+        1 => room.prop_map(Item::RefuseInMemory),
+    ]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let room = 0..ROOMS;
     prop_oneof![
-        6 => room.clone().prop_map(Step::Ask),
-        4 => room.clone().prop_map(Step::Answer),
-        2 => room.clone().prop_map(Step::Retry),
-        2 => (room.clone(), any::<bool>()).prop_map(|(room, admin)| Step::Read(room, admin)),
-        1 => room.clone().prop_map(Step::Close),
-        1 => room.clone().prop_map(Step::Reopen),
+        10 => item().prop_map(Step::One),
+        6 => proptest::collection::vec(batched(), 2..12).prop_map(Step::Batch),
         1 => (room.clone(), any::<u8>()).prop_map(|(room, name)| Step::Rename(room, name)),
-        1 => (room, any::<bool>()).prop_map(|(room, blocked)| Step::Block(room, blocked)),
+        1 => (room.clone(), any::<bool>()).prop_map(|(room, blocked)| Step::Block(room, blocked)),
+        1 => (room, any::<bool>()).prop_map(|(room, blocked)| Step::BlockBeside(room, blocked)),
         2 => Just(Step::Fail),
         2 => Just(Step::Blur),
         2 => Just(Step::Lose),
@@ -52,7 +100,88 @@ const ROOMS: usize = 3;
 #[derive(Default, Clone)]
 struct Believed {
     log: Vec<Uuid>,
+    drafts: HashMap<Uuid, Draft>,
+    /// The last draft that was tried.
     last: Option<Draft>,
+    blocked: bool,
+}
+
+impl Believed {
+    /// What an item asks for, or none when it asks for nothing.
+    fn op(&mut self, item: &Item) -> Option<RoomOp> {
+        let draft = match item {
+            Item::Ask(_) => question("hello"),
+            Item::Answer(_) => reply("hi"),
+            Item::Retry(_) => self.last.clone()?,
+            Item::Reuse(_) => Draft {
+                content: "something else".into(),
+                ..self.last.clone()?
+            },
+            Item::Read(_, admin) => {
+                let seq = self.log.len() as u64;
+                let side = if *admin { Side::Admin } else { Side::Customer };
+                return Some(RoomOp::MarkRead { side, seq });
+            }
+            Item::ReadTooFar(_) => {
+                return Some(RoomOp::MarkRead {
+                    side: Side::Admin,
+                    seq: u64::MAX,
+                });
+            }
+            Item::Close(_) => return Some(set(Status::Closed)),
+            Item::Reopen(_) => return Some(set(Status::Active)),
+            _ => return None,
+        };
+        self.last = Some(draft.clone());
+        Some(RoomOp::Post(draft))
+    }
+
+    /// Holds an answer against what is believed, and believes it.
+    fn hear(&mut self, op: &RoomOp, answer: Result<RoomCommit, Refusal>) {
+        match (op, answer) {
+            (RoomOp::Post(draft), answer) => self.hear_post(draft, answer),
+            (RoomOp::MarkRead { seq, .. }, Err(Refusal::PastHead(_))) => {
+                assert_eq!(*seq, u64::MAX);
+            }
+            (_, Ok(commit)) => {
+                if let Effect::StatusChanged(note) = commit.effect {
+                    assert_eq!(note.seq, self.log.len() as u64 + 1);
+                    self.log.push(note.id);
+                }
+                assert_eq!(commit.record.room.last_seq, self.log.len() as u64);
+            }
+            (op, answer) => panic!("{op:?} was answered with {answer:?}"),
+        }
+    }
+
+    fn hear_post(&mut self, draft: &Draft, answer: Result<RoomCommit, Refusal>) {
+        let place = self.log.iter().position(|id| *id == draft.id);
+        let known = self.drafts.get(&draft.id);
+        match answer {
+            Ok(RoomCommit {
+                effect: Effect::Posted(message),
+                record,
+                ..
+            }) => {
+                assert_eq!(place, None, "what is stored is not stored again");
+                assert!(!self.blocked || draft.sender != Sender::Customer);
+                assert_eq!(message.seq, self.log.len() as u64 + 1);
+                assert_eq!(record.room.last_seq, message.seq);
+                self.log.push(message.id);
+                self.drafts.insert(message.id, draft.clone());
+            }
+            Ok(RoomCommit {
+                effect: Effect::Duplicate(message),
+                ..
+            }) => {
+                assert_eq!(place, Some(message.seq as usize - 1));
+                assert_eq!(known, Some(draft));
+            }
+            Err(Refusal::Conflict) => assert_ne!(known.expect("it is stored"), draft),
+            Err(Refusal::Blocked) => assert!(self.blocked && known.is_none()),
+            other => panic!("a post was answered with {other:?}"),
+        }
+    }
 }
 
 async fn settled(bench: &Bench, room: RoomId, op: RoomOp) -> Result<RoomCommit, Refusal> {
@@ -66,6 +195,139 @@ async fn settled(bench: &Bench, room: RoomId, op: RoomOp) -> Result<RoomCommit, 
     }
 }
 
+/// Puts an item of another kind into the queue: it writes, then fails.
+fn submit_nonsense(
+    bench: &Bench,
+    item: &Item,
+    room: RoomId,
+) -> oneshot::Receiver<Result<(), WriteError>> {
+    let (answer, answered) = oneshot::channel();
+    let done: Completion<()> = Box::new(move |result| {
+        let _ = answer.send(result);
+    });
+    let panics = matches!(item, Item::Panic(_) | Item::PanicInMemory(_));
+    let fail = move || -> Result<(), Trouble> {
+        assert!(!panics, "a test says so");
+        Err(Refusal::NotFound.into())
+    };
+    if matches!(item, Item::Panic(_) | Item::Refuse(_)) {
+        bench.submit(
+            move |tx| {
+                tx.state.change += 7;
+                tx.execute("UPDATE rooms SET last_seq = 99 WHERE id = ?1", [room])?;
+                fail()
+            },
+            done,
+        );
+    } else {
+        bench.submit_to_rooms(
+            move |tx, rooms| {
+                let live = rooms.get(tx.conn, room)?.expect("it is there");
+                let mut record = RoomRecord::clone(&live.record);
+                record.room.last_seq = 99;
+                rooms.replace(tx, record, None)?;
+                fail()
+            },
+            done,
+        );
+    }
+    answered
+}
+
+enum Submitted {
+    Op(
+        usize,
+        RoomOp,
+        oneshot::Receiver<Result<RoomCommit, WriteError>>,
+    ),
+    Nonsense(oneshot::Receiver<Result<(), WriteError>>),
+}
+
+/// Does all items in one commit, and hears the answers.
+async fn share(bench: &Bench, rooms: &[RoomId], believed: &mut [Believed], items: &[Item]) {
+    let hold = bench.hold().await;
+    let mut submitted = Vec::new();
+    for item in items {
+        let place = item.place();
+        match believed[place].op(item) {
+            Some(op) => {
+                let answer = bench.submit_op(rooms[place], op.clone());
+                submitted.push(Submitted::Op(place, op, answer));
+            }
+            None if item.is_nonsense() => {
+                let answer = submit_nonsense(bench, item, rooms[place]);
+                submitted.push(Submitted::Nonsense(answer));
+            }
+            None => {}
+        }
+    }
+    drop(hold);
+    for item in submitted {
+        match item {
+            Submitted::Op(place, op, answer) => match answer.await.expect("it is answered") {
+                Ok(commit) => believed[place].hear(&op, Ok(commit)),
+                Err(WriteError::Refused(refusal)) => believed[place].hear(&op, Err(refusal)),
+                Err(WriteError::Store(StoreError::Unavailable(_))) => {}
+                Err(error) => panic!("nothing else may fail: {error}"),
+            },
+            Submitted::Nonsense(answer) => {
+                let answer = answer.await.expect("it is answered");
+                assert!(
+                    matches!(
+                        answer,
+                        Err(WriteError::Refused(Refusal::NotFound)
+                            | WriteError::Store(
+                                StoreError::Internal(_) | StoreError::Unavailable(_)
+                            ))
+                    ),
+                    "{answer:?}"
+                );
+            }
+        }
+    }
+}
+
+impl Item {
+    fn place(&self) -> usize {
+        match self {
+            Self::Ask(place)
+            | Self::Answer(place)
+            | Self::Retry(place)
+            | Self::Reuse(place)
+            | Self::Read(place, _)
+            | Self::ReadTooFar(place)
+            | Self::Close(place)
+            | Self::Reopen(place)
+            | Self::Panic(place)
+            | Self::Refuse(place)
+            | Self::PanicInMemory(place)
+            | Self::RefuseInMemory(place) => *place,
+        }
+    }
+
+    fn is_nonsense(&self) -> bool {
+        matches!(
+            self,
+            Self::Panic(_) | Self::Refuse(_) | Self::PanicInMemory(_) | Self::RefuseInMemory(_)
+        )
+    }
+}
+
+/// Blocks a room's visitor as somebody with a connection of their own would.
+fn block_beside(bench: &Bench, room: RoomId, blocked: bool) {
+    let path = bench.directory.path().join("shoptalk.db");
+    Connection::open(path)
+        .and_then(|conn| {
+            conn.busy_timeout(std::time::Duration::from_secs(60))?;
+            conn.execute(
+                "UPDATE visitors SET blocked = ?2
+                 WHERE id = (SELECT visitor FROM rooms WHERE id = ?1)",
+                rusqlite::params![room, blocked],
+            )
+        })
+        .expect("it is blocked");
+}
+
 async fn run(steps: Vec<Step>) {
     let mut bench = Bench::new();
     let mut rooms = Vec::new();
@@ -74,64 +336,39 @@ async fn run(steps: Vec<Step>) {
     }
     let mut believed = vec![Believed::default(); ROOMS];
     for step in steps {
-        let (place, op) = match step {
-            Step::Ask(place) => (place, RoomOp::Post(question("hello"))),
-            Step::Answer(place) => (place, RoomOp::Post(reply("hi"))),
-            Step::Retry(place) => match believed[place].last.clone() {
-                Some(draft) => (place, RoomOp::Post(draft)),
-                None => continue,
-            },
-            Step::Read(place, admin) => {
-                let seq = believed[place].log.len() as u64;
-                let side = if admin { Side::Admin } else { Side::Customer };
-                (place, RoomOp::MarkRead { side, seq })
+        match step {
+            Step::One(item) => {
+                let known = &mut believed[item.place()];
+                if let Some(op) = known.op(&item) {
+                    let answer = settled(&bench, rooms[item.place()], op.clone()).await;
+                    known.hear(&op, answer);
+                }
             }
-            Step::Close(place) => (place, set(Status::Closed)),
-            Step::Reopen(place) => (place, set(Status::Active)),
+            Step::Batch(items) => share(&bench, &rooms, &mut believed, &items).await,
             Step::Rename(place, name) => {
                 let patch = DetailsPatch {
                     name: Some(Some(name.to_string())),
                     ..DetailsPatch::default()
                 };
-                (place, RoomOp::SetDetails(patch))
+                let op = RoomOp::SetDetails(patch);
+                let answer = settled(&bench, rooms[place], op.clone()).await;
+                believed[place].hear(&op, answer);
             }
             Step::Block(place, blocked) => {
                 let by = Actor::CommandLine;
-                (place, RoomOp::SetBlocked { blocked, by })
+                let op = RoomOp::SetBlocked { blocked, by };
+                let answer = settled(&bench, rooms[place], op.clone()).await;
+                believed[place].hear(&op, answer);
+                believed[place].blocked = blocked;
             }
-            Step::Fail => {
-                bench.hooks().fail_next_commit();
-                continue;
+            Step::BlockBeside(place, blocked) => {
+                block_beside(&bench, rooms[place], blocked);
+                believed[place].blocked = blocked;
             }
-            Step::Blur => {
-                bench.hooks().blur_next_commit();
-                continue;
-            }
-            Step::Lose => {
-                bench.hooks().lose_next_commit();
-                continue;
-            }
-            Step::Restart => {
-                bench = bench.reopened();
-                continue;
-            }
-        };
-        let known = &mut believed[place];
-        let Ok(commit) = settled(&bench, rooms[place], op.clone()).await else {
-            continue;
-        };
-        match commit.effect {
-            Effect::Posted(message) | Effect::StatusChanged(message) => {
-                assert_eq!(message.seq, known.log.len() as u64 + 1);
-                known.log.push(message.id);
-                if let RoomOp::Post(draft) = op {
-                    known.last = Some(draft);
-                }
-            }
-            Effect::Duplicate(message) => {
-                assert_eq!(known.log[message.seq as usize - 1], message.id);
-            }
-            _ => {}
+            Step::Fail => bench.hooks().fail_next_commit(),
+            Step::Blur => bench.hooks().blur_next_commit(),
+            Step::Lose => bench.hooks().lose_next_commit(),
+            Step::Restart => bench = bench.reopened(),
         }
     }
     for (room, known) in rooms.iter().zip(&believed) {
@@ -186,6 +423,7 @@ fn recount(conn: &Connection, head: Head) {
              (SELECT max(n) FROM messages WHERE room = r.pk)",
         "SELECT count(*) FROM rooms r WHERE last_seq <>
              (SELECT count(*) FROM messages WHERE room = r.pk)",
+        "SELECT count(*) FROM messages WHERE room NOT IN (SELECT pk FROM rooms)",
         "SELECT count(*) FROM pragma_foreign_key_check",
     ] {
         assert_eq!(number(wrong), 0, "{wrong}");

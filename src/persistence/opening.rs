@@ -13,7 +13,7 @@ impl Store {
     /// Finds the visitor's open room of latest activity, or makes one. Refused with
     /// `BadToken` when there is no identity and the token is unknown or has ended.
     pub async fn open_room(&self, request: OpenRoom) -> Result<OpenedRoom, WriteError> {
-        self.write(move |tx| open(tx, request)).await
+        self.write(move |tx| open(tx, request.clone())).await
     }
 }
 

@@ -1,18 +1,36 @@
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, ToSql, params};
 
 use super::codes::{self, int, uint};
 use super::job::Tx;
+use super::state::State;
 use crate::chat::{LastMessage, Room, RoomId, RoomRecord, Status, Timestamp, VisitorId};
 
-/// A room with the keys that only the store knows.
-#[derive(Debug, Clone)]
-pub(super) struct RoomRow {
+/// What only the store knows of a room.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RoomKeys {
     /// The room's number in other tables.
     pub(super) pk: i64,
     /// The global number of the newest message.
     pub(super) last_n: Option<i64>,
     /// The global number of the oldest unanswered customer message.
     pub(super) waiting_n: Option<i64>,
+}
+
+impl RoomKeys {
+    /// Follows a record to which the message with this number was appended, if one was.
+    pub(super) fn append(&mut self, n: Option<i64>, record: &RoomRecord) {
+        self.last_n = n.or(self.last_n);
+        self.waiting_n = match record.waiting_since {
+            Some(_) => self.waiting_n.or(n),
+            None => None,
+        };
+    }
+}
+
+/// A room as the table has it.
+#[derive(Debug, Clone)]
+pub(super) struct RoomRow {
+    pub(super) keys: RoomKeys,
     /// Everything else.
     pub(super) record: RoomRecord,
 }
@@ -46,6 +64,16 @@ const SELECT: &str = "SELECT r.pk, r.last_n, r.waiting_n, r.id, r.status, r.cust
     r.signed, r.version, r.change, r.unread_count, r.waiting_since, r.last_sender_type,
     r.last_sender_name, r.last_content
   FROM rooms r CROSS JOIN visitors v ON v.id = r.visitor ";
+
+/// What every change of a room writes.
+macro_rules! update_room {
+    () => {
+        "UPDATE rooms SET updated_at = ?2, last_seq = ?3, customer_read_seq = ?4,
+             admin_read_seq = ?5, unread_count = ?6, version = ?7, change = ?8, last_n = ?9,
+             last_message_at = ?10, last_sender_type = ?11, last_sender_name = ?12,
+             last_content = ?13"
+    };
+}
 
 /// A query of rooms: what comes after FROM, with `r` for the room and `v` for its visitor.
 fn prepare<'c>(conn: &'c Connection, rest: &str) -> rusqlite::Result<CachedStatement<'c>> {
@@ -126,9 +154,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<RoomRow> {
         None => None,
     };
     Ok(RoomRow {
-        pk: row.get(0)?,
-        last_n: row.get(1)?,
-        waiting_n: row.get(2)?,
+        keys: RoomKeys {
+            pk: row.get(0)?,
+            last_n: row.get(1)?,
+            waiting_n: row.get(2)?,
+        },
         record: RoomRecord {
             room,
             visitor_id: row.get(16)?,
@@ -170,53 +200,63 @@ pub(super) fn insert(tx: &Tx<'_>, record: &RoomRecord) -> rusqlite::Result<i64> 
     Ok(tx.conn.last_insert_rowid())
 }
 
-/// Writes a changed room back. A listed one gets the next place in the order of
-/// changes, and the counts follow its status.
-pub(super) fn update(tx: &mut Tx<'_>, before: Standing, row: &mut RoomRow) -> rusqlite::Result<()> {
-    let record = &mut row.record;
+/// Moves the counts with a changed record, and gives it the next place in the order of changes
+/// if it is listed.
+pub(super) fn list(state: &mut State, before: Standing, record: &mut RoomRecord) {
     if let Some(status) = before.listed {
-        let count = tx.state.counts.of_mut(status);
+        let count = state.counts.of_mut(status);
         *count = count.saturating_sub(1);
     }
     if record.is_listed() {
-        *tx.state.counts.of_mut(record.room.status) += 1;
-        record.change = tx.state.next_change();
+        *state.counts.of_mut(record.room.status) += 1;
+        record.change = state.next_change();
     }
+}
+
+/// Lists a changed room and writes it back.
+pub(super) fn update(tx: &mut Tx<'_>, before: Standing, row: &mut RoomRow) -> rusqlite::Result<()> {
+    list(&mut tx.state, before, &mut row.record);
+    write(tx.conn, before, row.keys, &row.record)
+}
+
+/// Writes a room over what the table has of it, but for its details and its visitor. `stored`
+/// is how it stands there: most messages leave status and waiting time as they are, and the
+/// indices over them with them.
+pub(super) fn write(
+    conn: &Connection,
+    stored: Standing,
+    keys: RoomKeys,
+    record: &RoomRecord,
+) -> rusqlite::Result<()> {
     let room = &record.room;
     let last = record.last_message.as_ref();
-    tx.execute(
-        "UPDATE rooms SET updated_at = ?2, last_seq = ?3, customer_read_seq = ?4,
-             admin_read_seq = ?5, unread_count = ?6, version = ?7, change = ?8, last_n = ?9,
-             last_message_at = ?10, last_sender_type = ?11, last_sender_name = ?12,
-             last_content = ?13
-         WHERE pk = ?1",
-        params![
-            row.pk,
-            room.updated_at.0,
-            int(room.last_seq),
-            int(room.customer_read_seq),
-            int(room.admin_read_seq),
-            int(record.unread_count),
-            int(record.version),
-            record.is_listed().then(|| int(record.change)),
-            row.last_n,
-            room.last_message_at.map(|at| at.0),
-            last.map(|last| codes::sender_code(last.sender_type)),
-            last.map(|last| last.sender_name.as_str()),
-            last.map(|last| last.content.as_str()),
-        ],
-    )?;
-    // Most messages leave these as they are, and their index with them.
-    if (room.status, record.waiting_since) != (before.status, before.waiting_since) {
-        tx.execute(
-            "UPDATE rooms SET status = ?2, waiting_since = ?3, waiting_n = ?4 WHERE pk = ?1",
-            params![
-                row.pk,
-                codes::status_code(room.status),
-                record.waiting_since.map(|since| since.0),
-                row.waiting_n,
-            ],
-        )?;
+    let values: [&dyn ToSql; 16] = [
+        &keys.pk,
+        &room.updated_at.0,
+        &int(room.last_seq),
+        &int(room.customer_read_seq),
+        &int(room.admin_read_seq),
+        &int(record.unread_count),
+        &int(record.version),
+        &record.is_listed().then(|| int(record.change)),
+        &keys.last_n,
+        &room.last_message_at.map(|at| at.0),
+        &last.map(|last| codes::sender_code(last.sender_type)),
+        &last.map(|last| last.sender_name.as_str()),
+        &last.map(|last| last.content.as_str()),
+        &codes::status_code(room.status),
+        &record.waiting_since.map(|since| since.0),
+        &keys.waiting_n,
+    ];
+    if (room.status, record.waiting_since) == (stored.status, stored.waiting_since) {
+        conn.prepare_cached(concat!(update_room!(), " WHERE pk = ?1"))?
+            .execute(&values[..13])?;
+    } else {
+        conn.prepare_cached(concat!(
+            update_room!(),
+            ", status = ?14, waiting_since = ?15, waiting_n = ?16 WHERE pk = ?1"
+        ))?
+        .execute(&values[..])?;
     }
     Ok(())
 }
@@ -229,7 +269,7 @@ pub(super) fn update_details(tx: &Tx<'_>, row: &RoomRow) -> rusqlite::Result<()>
              page_url = ?5, signed = ?6
          WHERE pk = ?1",
         params![
-            row.pk,
+            row.keys.pk,
             room.customer_name,
             room.customer_email,
             room.customer_phone,
@@ -244,7 +284,7 @@ pub(super) fn update_details(tx: &Tx<'_>, row: &RoomRow) -> rusqlite::Result<()>
 pub(super) fn update_visitor(tx: &Tx<'_>, row: &RoomRow) -> rusqlite::Result<()> {
     tx.execute(
         "UPDATE rooms SET visitor = ?2 WHERE pk = ?1",
-        params![row.pk, row.record.visitor_id],
+        params![row.keys.pk, row.record.visitor_id],
     )?;
     Ok(())
 }

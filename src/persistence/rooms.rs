@@ -5,26 +5,30 @@ use uuid::Uuid;
 
 use super::failure::Trouble;
 use super::job::Tx;
-use super::room_rows::{self, RoomRow, Standing};
+use super::live_rooms::{LiveRoom, LiveRooms};
+use super::room_rows::{self, Standing};
 use super::{
-    AuditAction, Completion, Effect, Refusal, RoomCommit, RoomOp, Store, StoreError, audit,
+    Actor, AuditAction, Completion, Effect, Refusal, RoomCommit, RoomOp, Store, StoreError, audit,
     messages,
 };
 use crate::chat::{
-    Draft, Message, RoomId, RoomRecord, Sender, SenderType, Side, Status, VisitorId,
+    DetailsPatch, Draft, RoomId, RoomRecord, Sender, SenderType, Side, Status, VisitorId,
 };
 
 impl Store {
     /// Queues what is to be done to a room. `done` gets the commit, `NotFound` for
     /// an unknown room, or another refusal.
     pub fn write_room(&self, room_id: RoomId, op: RoomOp, done: Completion<RoomCommit>) {
-        self.submit(move |tx| apply(tx, room_id, op), done);
+        self.submit_to_rooms(move |tx, rooms| apply(tx, rooms, room_id, &op), done);
     }
 
     /// Reads a room through the writer's queue: behind all writes queued before.
     pub fn load_room(&self, room_id: RoomId, done: Completion<Option<Arc<RoomRecord>>>) {
-        self.submit(
-            move |tx| Ok(room_rows::by_id(tx.conn, room_id)?.map(|row| Arc::new(row.record))),
+        self.submit_to_rooms(
+            move |tx, rooms| {
+                let room = rooms.get(tx.conn, room_id)?;
+                Ok(room.map(|room| Arc::clone(&room.record)))
+            },
             done,
         );
     }
@@ -38,125 +42,168 @@ impl Store {
 }
 
 /// Does one thing to one room, inside the transaction.
-fn apply(tx: &mut Tx<'_>, room_id: RoomId, op: RoomOp) -> Result<RoomCommit, Trouble> {
-    let mut row = room_rows::by_id(tx.conn, room_id)?.ok_or(Refusal::NotFound)?;
+///
+/// What is done with every message goes through memory and changes nothing before it is sure
+/// to happen; the rest goes to the table.
+fn apply(
+    tx: &mut Tx<'_>,
+    rooms: &mut LiveRooms,
+    id: RoomId,
+    op: &RoomOp,
+) -> Result<RoomCommit, Trouble> {
     let mut also_changed = Vec::new();
-    let effect = match op {
-        RoomOp::Post(draft) => post(tx, &mut row, draft)?,
-        RoomOp::MarkRead { side, seq } => mark_read(tx, &mut row, side, seq)?,
-        RoomOp::SetStatus { status, by } => set_status(tx, &mut row, status, &by)?,
+    let (record, effect) = match op {
+        RoomOp::Post(draft) => post(tx, rooms, id, draft)?,
+        RoomOp::MarkRead { side, seq } => mark_read(tx, rooms, id, *side, *seq)?,
+        RoomOp::SetStatus { status, by } => set_status(tx, rooms, id, *status, by)?,
         RoomOp::SetDetails(patch) => {
-            let before = Standing::of(&row.record);
-            if row.record.set_details(patch, tx.now) {
-                room_rows::update(tx, before, &mut row)?;
-                room_rows::update_details(tx, &row)?;
-                Effect::DetailsChanged
-            } else {
-                Effect::Unchanged
-            }
+            rooms.put_away(tx.conn)?;
+            set_details(tx, id, patch)?
         }
-        RoomOp::SetBlocked { blocked, .. } if row.record.blocked == blocked => Effect::Unchanged,
         RoomOp::SetBlocked { blocked, by } => {
-            also_changed = set_blocked(tx, row.record.visitor_id, blocked)?;
-            also_changed.retain(|id| *id != room_id);
-            audit::note(
-                tx,
-                AuditAction::VisitorBlocked,
-                Some(by),
-                Some(format!(
-                    "{room_id} {}",
-                    if blocked { "blocked" } else { "unblocked" }
-                )),
-            )?;
-            row = room_rows::by_id(tx.conn, room_id)?.ok_or(Refusal::NotFound)?;
-            Effect::DetailsChanged
+            rooms.put_away(tx.conn)?;
+            block(tx, id, *blocked, *by, &mut also_changed)?
         }
     };
     Ok(RoomCommit {
-        record: Arc::new(row.record),
+        record,
         effect,
         also_changed,
     })
 }
 
-fn post(tx: &mut Tx<'_>, row: &mut RoomRow, draft: Draft) -> Result<Effect, Trouble> {
+fn known<'r>(tx: &Tx<'_>, rooms: &'r mut LiveRooms, id: RoomId) -> Result<&'r LiveRoom, Trouble> {
+    Ok(rooms.get(tx.conn, id)?.ok_or(Refusal::NotFound)?)
+}
+
+fn post(
+    tx: &mut Tx<'_>,
+    rooms: &mut LiveRooms,
+    id: RoomId,
+    draft: &Draft,
+) -> Result<(Arc<RoomRecord>, Effect), Trouble> {
+    let room = known(tx, rooms, id)?;
+    if room.record.blocked && draft.sender == Sender::Customer {
+        // What was stored stays stored, whoever was blocked since.
+        let effect = stored_before(tx, room, draft)?.ok_or(Refusal::Blocked)?;
+        return Ok((Arc::clone(&room.record), effect));
+    }
+    let mut record = RoomRecord::clone(&room.record);
+    let message = record.post(draft.clone(), tx.now);
+    let Some(n) = messages::insert(tx, room.keys.pk, &message)? else {
+        let effect = stored_before(tx, room, draft)?
+            .ok_or_else(|| Trouble::Bug("an id is taken by no message".into()))?;
+        return Ok((Arc::clone(&room.record), effect));
+    };
+    let record = rooms.replace(tx, record, Some(n))?;
+    Ok((record, Effect::Posted(message)))
+}
+
+/// What a draft is whose id the room has: the same once more, or a conflict.
+fn stored_before(tx: &Tx<'_>, room: &LiveRoom, draft: &Draft) -> Result<Option<Effect>, Trouble> {
+    let Some(stored) = messages::by_id(tx.conn, room.keys.pk, &room.record.room, draft.id)? else {
+        return Ok(None);
+    };
     let sender_type = SenderType::from(draft.sender.side());
-    // A retry comes first: what was stored stays stored, whoever was blocked since.
-    if let Some(stored) = messages::by_id(tx.conn, row.pk, &row.record.room, draft.id)? {
-        return if stored.sender_type == sender_type && stored.content == draft.content {
-            Ok(Effect::Duplicate(stored))
-        } else {
-            Err(Refusal::Conflict.into())
-        };
+    if stored.sender_type == sender_type && stored.content == draft.content {
+        Ok(Some(Effect::Duplicate(stored)))
+    } else {
+        Err(Refusal::Conflict.into())
     }
-    if row.record.blocked && draft.sender == Sender::Customer {
-        return Err(Refusal::Blocked.into());
-    }
-    let before = Standing::of(&row.record);
-    let message = row.record.post(draft, tx.now);
-    append(tx, before, row, &message)?;
-    Ok(Effect::Posted(message))
 }
 
 fn set_status(
     tx: &mut Tx<'_>,
-    row: &mut RoomRow,
+    rooms: &mut LiveRooms,
+    id: RoomId,
     status: Status,
     by: &Sender,
-) -> Result<Effect, Trouble> {
+) -> Result<(Arc<RoomRecord>, Effect), Trouble> {
+    let room = known(tx, rooms, id)?;
     if status == Status::Waiting {
         return Err(Trouble::Bug("a room was to be set waiting by hand".into()));
     }
-    let before = Standing::of(&row.record);
-    match row.record.set_status(status, by, Uuid::now_v7(), tx.now) {
-        Some(note) => {
-            append(tx, before, row, &note)?;
-            Ok(Effect::StatusChanged(note))
-        }
-        None => Ok(Effect::Unchanged),
-    }
-}
-
-/// Stores a message that the record has just given its place.
-fn append(
-    tx: &mut Tx<'_>,
-    before: Standing,
-    row: &mut RoomRow,
-    message: &Message,
-) -> rusqlite::Result<()> {
-    let n = messages::insert(tx, row.pk, message)?;
-    row.last_n = Some(n);
-    row.waiting_n = match row.record.waiting_since {
-        Some(_) => row.waiting_n.or(Some(n)),
-        None => None,
+    let mut record = RoomRecord::clone(&room.record);
+    let Some(note) = record.set_status(status, by, Uuid::now_v7(), tx.now) else {
+        return Ok((Arc::clone(&room.record), Effect::Unchanged));
     };
-    room_rows::update(tx, before, row)
+    let n = messages::insert(tx, room.keys.pk, &note)?
+        .ok_or_else(|| Trouble::Bug("the id of a note was taken".into()))?;
+    let record = rooms.replace(tx, record, Some(n))?;
+    Ok((record, Effect::StatusChanged(note)))
 }
 
-fn mark_read(tx: &mut Tx<'_>, row: &mut RoomRow, side: Side, seq: u64) -> Result<Effect, Trouble> {
-    let before = Standing::of(&row.record);
-    let old_mark = row.record.room.read_seq(side);
-    if !row.record.mark_read(side, seq, tx.now)? {
-        return Ok(Effect::Unchanged);
+fn mark_read(
+    tx: &mut Tx<'_>,
+    rooms: &mut LiveRooms,
+    id: RoomId,
+    side: Side,
+    seq: u64,
+) -> Result<(Arc<RoomRecord>, Effect), Trouble> {
+    let room = known(tx, rooms, id)?;
+    let mut record = RoomRecord::clone(&room.record);
+    let old_mark = record.room.read_seq(side);
+    if !record.mark_read(side, seq, tx.now)? {
+        return Ok((Arc::clone(&room.record), Effect::Unchanged));
     }
     if side == Side::Admin {
-        row.record.unread_count = unread(tx, row, old_mark)?;
+        record.unread_count = unread(tx, room.keys.pk, &record, old_mark)?;
     }
-    room_rows::update(tx, before, row)?;
-    Ok(Effect::ReadMoved { side, seq })
+    let record = rooms.replace(tx, record, None)?;
+    Ok((record, Effect::ReadMoved { side, seq }))
 }
 
 /// Customer messages past the agents' mark, which has just moved from `old_mark`;
 /// counted on the shorter side of it.
-fn unread(tx: &Tx<'_>, row: &RoomRow, old_mark: u64) -> rusqlite::Result<u64> {
-    let room = &row.record.room;
-    let (mark, head) = (room.admin_read_seq, room.last_seq);
+fn unread(tx: &Tx<'_>, pk: i64, record: &RoomRecord, old_mark: u64) -> rusqlite::Result<u64> {
+    let (mark, head) = (record.room.admin_read_seq, record.room.last_seq);
     if mark - old_mark < head - mark {
-        let read = messages::count_of_customer(tx.conn, row.pk, old_mark, mark)?;
-        Ok(row.record.unread_count.saturating_sub(read))
+        let read = messages::count_of_customer(tx.conn, pk, old_mark, mark)?;
+        Ok(record.unread_count.saturating_sub(read))
     } else {
-        messages::count_of_customer(tx.conn, row.pk, mark, head)
+        messages::count_of_customer(tx.conn, pk, mark, head)
     }
+}
+
+fn set_details(
+    tx: &mut Tx<'_>,
+    id: RoomId,
+    patch: &DetailsPatch,
+) -> Result<(Arc<RoomRecord>, Effect), Trouble> {
+    let mut row = room_rows::by_id(tx.conn, id)?.ok_or(Refusal::NotFound)?;
+    let before = Standing::of(&row.record);
+    let effect = if row.record.set_details(patch.clone(), tx.now) {
+        room_rows::update(tx, before, &mut row)?;
+        room_rows::update_details(tx, &row)?;
+        Effect::DetailsChanged
+    } else {
+        Effect::Unchanged
+    };
+    Ok((Arc::new(row.record), effect))
+}
+
+fn block(
+    tx: &mut Tx<'_>,
+    id: RoomId,
+    blocked: bool,
+    by: Actor,
+    also_changed: &mut Vec<RoomId>,
+) -> Result<(Arc<RoomRecord>, Effect), Trouble> {
+    let row = room_rows::by_id(tx.conn, id)?.ok_or(Refusal::NotFound)?;
+    if row.record.blocked == blocked {
+        return Ok((Arc::new(row.record), Effect::Unchanged));
+    }
+    *also_changed = set_blocked(tx, row.record.visitor_id, blocked)?;
+    also_changed.retain(|other| *other != id);
+    let what = if blocked { "blocked" } else { "unblocked" };
+    audit::note(
+        tx,
+        AuditAction::VisitorBlocked,
+        Some(by),
+        Some(format!("{id} {what}")),
+    )?;
+    let row = room_rows::by_id(tx.conn, id)?.ok_or(Refusal::NotFound)?;
+    Ok((Arc::new(row.record), Effect::DetailsChanged))
 }
 
 /// Blocks a visitor or lets them again, in all their rooms. Returns those.

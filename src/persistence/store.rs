@@ -10,6 +10,7 @@ use super::batch::Committer;
 use super::connection::{Connector, make_private};
 use super::failure::{Trouble, classify};
 use super::job::{Job, Tx};
+use super::live_rooms::LiveRooms;
 use super::migrations::{damaged_part, migrate, said};
 use super::queue::{NotPut, Queue};
 use super::reader::Readers;
@@ -107,6 +108,7 @@ impl Store {
                 connector,
                 conn: Some(conn),
                 exclusive: options.exclusive,
+                rooms: LiveRooms::default(),
                 shared: Arc::clone(&shared),
             },
             batch_items: options.batch_items,
@@ -189,11 +191,28 @@ impl Store {
     }
 
     /// Queues a write; `done` is called with its outcome after its COMMIT, or at
-    /// once when it cannot be queued.
-    pub(super) fn submit<T, F>(&self, action: F, done: Completion<T>)
+    /// once when it cannot be queued. It finds all in the tables and may change all of
+    /// them. It may be run more than once, each time after a rollback.
+    pub(super) fn submit<T, F>(&self, mut action: F, done: Completion<T>)
     where
         T: Send + 'static,
-        F: FnOnce(&mut Tx<'_>) -> Result<T, Trouble> + Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, Trouble> + Send + 'static,
+    {
+        self.submit_to_rooms(
+            move |tx, rooms| {
+                rooms.put_away(tx.conn)?;
+                action(tx)
+            },
+            done,
+        );
+    }
+
+    /// Like [`submit`](Self::submit), for writes that keep to the rules of [`LiveRooms`]
+    /// themselves.
+    pub(super) fn submit_to_rooms<T, F>(&self, action: F, done: Completion<T>)
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>, &mut LiveRooms) -> Result<T, Trouble> + Send + 'static,
     {
         let shared = &self.inner.shared;
         if let Some(damage) = shared.damage.get() {
@@ -210,7 +229,7 @@ impl Store {
     pub(super) async fn write<T, F>(&self, action: F) -> Result<T, WriteError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Tx<'_>) -> Result<T, Trouble> + Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, Trouble> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         self.submit(
@@ -226,7 +245,7 @@ impl Store {
     /// Queues a write that nobody waits for. A failure is the writer's to log.
     pub(super) fn write_behind<F>(&self, action: F)
     where
-        F: FnOnce(&mut Tx<'_>) -> Result<(), Trouble> + Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<(), Trouble> + Send + 'static,
     {
         self.submit(action, Box::new(|_| {}));
     }

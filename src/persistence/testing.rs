@@ -57,9 +57,13 @@ impl Bench {
     pub(super) async fn hold(&self) -> Hold {
         let (release, released) = std::sync::mpsc::channel();
         let (begun, begins) = oneshot::channel();
+        let mut begun = Some(begun);
         self.submit(
             move |_| {
-                let _ = begun.send(());
+                // Run again, it waits no more: whoever held it has let go.
+                if let Some(begun) = begun.take() {
+                    let _ = begun.send(());
+                }
                 let _ = released.recv();
                 Ok(())
             },

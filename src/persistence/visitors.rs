@@ -138,7 +138,7 @@ impl Store {
                 let next = rows
                     .last()
                     .filter(|_| more)
-                    .map(|last| Cursor::encode(OWN_ROOMS, &[last.pk]));
+                    .map(|last| Cursor::encode(OWN_ROOMS, &[last.keys.pk]));
                 Ok(RoomPage {
                     records: rows.into_iter().map(|row| row.record).collect(),
                     next,

@@ -191,7 +191,11 @@ impl Writer {
     fn index(&mut self) {
         let failed = Arc::clone(&self.index_failed);
         let step = Job::boxed(
-            index::step,
+            |tx, rooms| {
+                // It reads rooms and changes none.
+                rooms.write_back(tx.conn)?;
+                index::step(tx)
+            },
             Box::new(move |done| failed.store(done.is_err(), Ordering::Relaxed)),
         );
         let mut items = vec![step];

@@ -1,0 +1,142 @@
+//! The rows of rooms in which people talk, in the writer's memory.
+//!
+//! A message then costs its room no query, and a room's row is written once for all that a
+//! batch did to it. That rests on three rules:
+//!
+//! - What is in memory is what the table would hold after [`LiveRooms::write_back`]. A batch
+//!   calls it before COMMIT; whoever asks the table for rooms calls it first.
+//! - Whoever changes rooms or visitors in the table calls [`LiveRooms::put_away`] first. Every
+//!   write does that which is not a room's own (see [`Store::submit`](super::Store)).
+//! - Memory ends with the transaction that it came from, unless that was seen to commit, and
+//!   whenever another connection has committed since: the tools beside the server, or a hand.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::job::Tx;
+use super::room_rows::{self, RoomKeys, RoomRow, Standing};
+use crate::chat::{RoomId, RoomRecord};
+
+/// Rooms that are kept from one batch to the next, at most. When there are more, all are
+/// forgotten and read again as they are needed.
+const ROOMS: usize = 2_048;
+
+/// A room as the open transaction has it.
+#[derive(Debug)]
+pub(super) struct LiveRoom {
+    pub(super) keys: RoomKeys,
+    /// Shared with those who were answered with it.
+    pub(super) record: Arc<RoomRecord>,
+    /// How the room stands in the table, while its row there is older.
+    stored: Option<Standing>,
+}
+
+impl From<RoomRow> for LiveRoom {
+    fn from(row: RoomRow) -> Self {
+        Self {
+            keys: row.keys,
+            record: Arc::new(row.record),
+            stored: None,
+        }
+    }
+}
+
+/// Live rooms by their ids.
+#[derive(Debug, Default)]
+pub(super) struct LiveRooms {
+    rooms: HashMap<RoomId, LiveRoom>,
+    /// Those whose rows in the table are older.
+    unwritten: Vec<RoomId>,
+    /// How often a room was replaced.
+    changes: u64,
+    /// SQLite's mark of what other connections have committed.
+    data_version: i64,
+}
+
+impl LiveRooms {
+    /// Begins a transaction: forgets what another connection may have changed, and what has
+    /// become too much.
+    pub(super) fn begin(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        let version = conn
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get(0))?;
+        if version != self.data_version || self.rooms.len() > ROOMS {
+            self.forget();
+            self.data_version = version;
+        }
+        Ok(())
+    }
+
+    /// How often a room was replaced; unmoved while nothing was changed.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// A room, read from the table when it is not in memory.
+    pub(super) fn get(
+        &mut self,
+        conn: &Connection,
+        id: RoomId,
+    ) -> rusqlite::Result<Option<&LiveRoom>> {
+        match self.rooms.entry(id) {
+            Entry::Occupied(known) => Ok(Some(known.into_mut())),
+            Entry::Vacant(place) => {
+                let row = room_rows::by_id(conn, id)?;
+                Ok(row.map(|row| &*place.insert(row.into())))
+            }
+        }
+    }
+
+    /// Puts a changed record in the place of a room that was got before, with the number of
+    /// the message that was appended, if one was. Counts and changes move at once, the row
+    /// when it is written back.
+    pub(super) fn replace(
+        &mut self,
+        tx: &mut Tx<'_>,
+        mut record: RoomRecord,
+        appended: Option<i64>,
+    ) -> rusqlite::Result<Arc<RoomRecord>> {
+        let id = record.room.id;
+        let Some(live) = self.rooms.get_mut(&id) else {
+            return Err(rusqlite::Error::QueryReturnedNoRows);
+        };
+        self.changes += 1;
+        let before = Standing::of(&live.record);
+        room_rows::list(&mut tx.state, before, &mut record);
+        live.keys.append(appended, &record);
+        live.record = Arc::new(record);
+        if live.stored.is_none() {
+            live.stored = Some(before);
+            self.unwritten.push(id);
+        }
+        Ok(Arc::clone(&live.record))
+    }
+
+    /// Brings the table up to date.
+    pub(super) fn write_back(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        for id in self.unwritten.drain(..) {
+            if let Some(live) = self.rooms.get_mut(&id)
+                && let Some(stored) = live.stored.take()
+            {
+                room_rows::write(conn, stored, live.keys, &live.record)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the table up to date and forgets all rooms.
+    pub(super) fn put_away(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        self.write_back(conn)?;
+        self.forget();
+        Ok(())
+    }
+
+    /// Forgets all rooms, with what is not written.
+    pub(super) fn forget(&mut self) {
+        self.rooms.clear();
+        self.unwritten.clear();
+    }
+}
