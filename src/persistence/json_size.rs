@@ -8,6 +8,8 @@ const FRAME_SLACK_BYTES: usize = 20 * 1024;
 pub(super) const PAGE_BUDGET_BYTES: usize = limits::PAGE_BYTES - FRAME_SLACK_BYTES;
 /// Bytes of a message but for its texts, names of the fields included.
 const MESSAGE_BYTES: usize = 280;
+/// Messages in one page: more do not fit, however short they are.
+pub(super) const PAGE_BUDGET_MESSAGES: usize = PAGE_BUDGET_BYTES / MESSAGE_BYTES;
 /// Bytes of a summary but for its texts, names of the fields included.
 const SUMMARY_BYTES: usize = 900;
 

@@ -17,8 +17,9 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::job::Tx;
-use super::room_rows::{self, RoomKeys, RoomRow, Standing};
-use crate::chat::{RoomId, RoomRecord};
+use super::places::{Place, RoomPlaces};
+use super::room_rows::{self, RoomKeys, Standing};
+use crate::chat::{RoomId, RoomRecord, SenderType};
 
 /// Rooms that are kept from one batch to the next, at most. When there are more, all are
 /// forgotten and read again as they are needed.
@@ -28,20 +29,11 @@ const ROOMS: usize = 2_048;
 #[derive(Debug)]
 pub(super) struct LiveRoom {
     pub(super) keys: RoomKeys,
+    pub(super) places: RoomPlaces,
     /// Shared with those who were answered with it.
     pub(super) record: Arc<RoomRecord>,
     /// How the room stands in the table, while its row there is older.
     stored: Option<Standing>,
-}
-
-impl From<RoomRow> for LiveRoom {
-    fn from(row: RoomRow) -> Self {
-        Self {
-            keys: row.keys,
-            record: Arc::new(row.record),
-            stored: None,
-        }
-    }
 }
 
 /// Live rooms by their ids.
@@ -83,10 +75,15 @@ impl LiveRooms {
     ) -> rusqlite::Result<Option<&LiveRoom>> {
         match self.rooms.entry(id) {
             Entry::Occupied(known) => Ok(Some(known.into_mut())),
-            Entry::Vacant(place) => {
-                let row = room_rows::by_id(conn, id)?;
-                Ok(row.map(|row| &*place.insert(row.into())))
-            }
+            Entry::Vacant(place) => match room_rows::by_id(conn, id)? {
+                Some(row) => Ok(Some(place.insert(LiveRoom {
+                    places: RoomPlaces::load(conn, row.keys.pk)?,
+                    keys: row.keys,
+                    record: Arc::new(row.record),
+                    stored: None,
+                }))),
+                None => Ok(None),
+            },
         }
     }
 
@@ -107,6 +104,11 @@ impl LiveRooms {
         let before = Standing::of(&live.record);
         room_rows::list(&mut tx.state, before, &mut record);
         live.keys.append(appended, &record);
+        if let Some(n) = appended {
+            let last = record.last_message.as_ref();
+            let by_customer = last.is_some_and(|it| it.sender_type == SenderType::Customer);
+            live.places.append(tx.conn, Place { n, by_customer })?;
+        }
         live.record = Arc::new(record);
         if live.stored.is_none() {
             live.stored = Some(before);
@@ -121,7 +123,8 @@ impl LiveRooms {
             if let Some(live) = self.rooms.get_mut(&id)
                 && let Some(stored) = live.stored.take()
             {
-                room_rows::write(conn, stored, live.keys, &live.record)?;
+                let tail = live.places.tail();
+                room_rows::write(conn, stored, live.keys, &live.record, Some(tail))?;
             }
         }
         Ok(())

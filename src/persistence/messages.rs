@@ -1,89 +1,102 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::codes::{self, int, limit, uint};
+use super::codes::{self, int, uint};
 use super::job::Tx;
+use super::places::{Place, RoomPlaces, damage};
 use super::{MessagePage, Store, StoreError, json_size};
 use crate::chat::{Message, MessageId, Room, RoomId, SenderType, Timestamp};
 
-const COLUMNS: &str = "seq, id, sender_type, sender_name, content, event, created_at";
+const COLUMNS: &str = "room, seq, id, sender_type, sender_name, content, event, created_at";
 
 /// What a message's shape needs of its room.
-struct RoomHead {
-    pk: i64,
+struct Marks {
     id: RoomId,
-    head: u64,
     customer_read_seq: u64,
     admin_read_seq: u64,
 }
 
-impl RoomHead {
-    fn load(conn: &Connection, id: RoomId) -> rusqlite::Result<Option<Self>> {
-        conn.prepare_cached(
-            "SELECT pk, last_seq, customer_read_seq, admin_read_seq FROM rooms WHERE id = ?1",
-        )?
-        .query_row([id], |row| {
-            Ok(Self {
-                pk: row.get(0)?,
-                id,
-                head: uint(row, 1)?,
-                customer_read_seq: uint(row, 2)?,
-                admin_read_seq: uint(row, 3)?,
-            })
-        })
-        .optional()
-    }
-
-    fn of(pk: i64, room: &Room) -> Self {
+impl Marks {
+    fn of(room: &Room) -> Self {
         Self {
-            pk,
             id: room.id,
-            head: room.last_seq,
             customer_read_seq: room.customer_read_seq,
             admin_read_seq: room.admin_read_seq,
         }
     }
 
     fn message(&self, row: &Row<'_>) -> rusqlite::Result<Message> {
-        let seq = uint(row, 0)?;
-        let sender_type = codes::sender(row, 2)?;
+        let seq = uint(row, 1)?;
+        let sender_type = codes::sender(row, 3)?;
         let mark = match sender_type {
             SenderType::Customer => self.admin_read_seq,
             SenderType::Admin | SenderType::System => self.customer_read_seq,
         };
         Ok(Message {
-            id: row.get(1)?,
+            id: row.get(2)?,
             room_id: self.id,
             seq,
             sender_type,
-            sender_name: row.get(3)?,
-            content: row.get(4)?,
-            event: codes::event(row, 5)?,
+            sender_name: row.get(4)?,
+            content: row.get(5)?,
+            event: codes::event(row, 6)?,
             is_read: seq <= mark,
-            created_at: Timestamp(row.get(6)?),
+            created_at: Timestamp(row.get(7)?),
         })
     }
+}
 
-    /// Reads rows until `items` or the bytes of a page are reached. Returns
-    /// whether rows were left.
+/// A room whose log is read.
+struct Log {
+    marks: Marks,
+    places: RoomPlaces,
+}
+
+impl Log {
+    fn load(conn: &Connection, id: RoomId) -> rusqlite::Result<Option<Self>> {
+        conn.prepare_cached(
+            "SELECT pk, last_seq, customer_read_seq, admin_read_seq, tail FROM rooms
+             WHERE id = ?1",
+        )?
+        .query_row([id], |row| {
+            Ok(Self {
+                marks: Marks {
+                    id,
+                    customer_read_seq: uint(row, 2)?,
+                    admin_read_seq: uint(row, 3)?,
+                },
+                places: RoomPlaces::new(row.get(0)?, uint(row, 1)?, row.get(4)?)?,
+            })
+        })
+        .optional()
+    }
+
+    /// Reads messages by their places until `items` or the bytes of a page are reached.
     fn page(
         &self,
-        rows: &mut rusqlite::Rows<'_>,
+        conn: &Connection,
+        places: impl Iterator<Item = (Place, u64)>,
         items: usize,
-    ) -> rusqlite::Result<(Vec<Message>, bool)> {
+    ) -> rusqlite::Result<Vec<Message>> {
+        let mut by_n =
+            conn.prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE n = ?1"))?;
         let mut messages = Vec::new();
         let mut bytes = 0;
-        while let Some(row) = rows.next()? {
-            if messages.len() == items {
-                return Ok((messages, true));
-            }
-            let message = self.message(row)?;
+        for (place, seq) in places.take(items) {
+            let message = by_n
+                .query_row([place.n], |row| {
+                    let is_here = (row.get(0)?, uint(row, 1)?) == (self.places.pk(), seq);
+                    is_here.then(|| self.marks.message(row)).transpose()
+                })
+                .optional()?
+                .flatten()
+                .ok_or_else(|| damage(self.places.pk(), "a message is not in its place"))?;
             bytes += json_size::message(&message);
             if bytes > json_size::PAGE_BUDGET_BYTES && !messages.is_empty() {
-                return Ok((messages, true));
+                break;
             }
             messages.push(message);
         }
-        Ok((messages, false))
+        Ok(messages)
     }
 }
 
@@ -94,11 +107,10 @@ pub(super) fn by_id(
     room: &Room,
     id: MessageId,
 ) -> rusqlite::Result<Option<Message>> {
-    let head = RoomHead::of(pk, room);
     conn.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM messages WHERE room = ?1 AND id = ?2"
     ))?
-    .query_row(params![pk, id], |row| head.message(row))
+    .query_row(params![pk, id], |row| Marks::of(room).message(row))
     .optional()
 }
 
@@ -131,41 +143,26 @@ pub(super) fn insert(tx: &mut Tx<'_>, pk: i64, message: &Message) -> rusqlite::R
     Ok(Some(n))
 }
 
-/// How many messages of the customer have a seq in `after + 1 ..= until`.
-pub(super) fn count_of_customer(
-    conn: &Connection,
-    pk: i64,
-    after: u64,
-    until: u64,
-) -> rusqlite::Result<u64> {
-    conn.prepare_cached(
-        "SELECT count(*) FROM messages
-         WHERE room = ?1 AND seq > ?2 AND seq <= ?3 AND sender_type = ?4",
-    )?
-    .query_row(
-        params![
-            pk,
-            int(after),
-            int(until),
-            codes::sender_code(SenderType::Customer)
-        ],
-        |row| uint(row, 0),
-    )
+/// As many messages as may be in a page: `items`, or what fits one by its bytes.
+fn at_most(items: usize) -> u64 {
+    items.min(json_size::PAGE_BUDGET_MESSAGES) as u64
 }
 
 fn after(conn: &Connection, id: RoomId, after: u64, items: usize) -> rusqlite::Result<MessagePage> {
-    let Some(room) = RoomHead::load(conn, id)? else {
+    let Some(log) = Log::load(conn, id)? else {
         return Ok(MessagePage::default());
     };
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM messages WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
-    ))?;
-    let mut rows = statement.query(params![room.pk, int(after), limit(items, 1)])?;
-    let (messages, more) = room.page(&mut rows, items)?;
+    let head = log.places.head();
+    let (first, last) = (
+        after.saturating_add(1),
+        after.saturating_add(at_most(items)),
+    );
+    let places = log.places.range(conn, first, last)?;
+    let messages = log.page(conn, places.into_iter().zip(first..), items)?;
     Ok(MessagePage {
+        more: after.saturating_add(messages.len() as u64) < head,
         messages,
-        more,
-        head: room.head,
+        head,
     })
 }
 
@@ -175,20 +172,20 @@ fn before(
     before: Option<u64>,
     items: usize,
 ) -> rusqlite::Result<MessagePage> {
-    let Some(room) = RoomHead::load(conn, id)? else {
+    let Some(log) = Log::load(conn, id)? else {
         return Ok(MessagePage::default());
     };
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM messages WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
-    ))?;
-    let before = before.map_or(i64::MAX, int);
-    let mut rows = statement.query(params![room.pk, before, limit(items, 1)])?;
-    let (mut messages, more) = room.page(&mut rows, items)?;
+    let head = log.places.head();
+    let last = before.map_or(head, |before| before.saturating_sub(1).min(head));
+    let first = last.saturating_sub(at_most(items)) + 1;
+    let places = log.places.range(conn, first, last)?;
+    let newest_first = places.into_iter().rev().zip((first..=last).rev());
+    let mut messages = log.page(conn, newest_first, items)?;
     messages.reverse();
     Ok(MessagePage {
+        more: (messages.len() as u64) < last,
         messages,
-        more,
-        head: room.head,
+        head,
     })
 }
 
@@ -196,7 +193,7 @@ impl Store {
     /// The newest seq of a room, or `None` when there is no such room.
     pub async fn room_head(&self, room_id: RoomId) -> Result<Option<u64>, StoreError> {
         self.readers()
-            .read(move |conn| Ok(RoomHead::load(conn, room_id)?.map(|room| room.head)))
+            .read(move |conn| Ok(Log::load(conn, room_id)?.map(|log| log.places.head())))
             .await
     }
 

@@ -78,6 +78,111 @@ fn new_epoch() -> String {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::{Connection, params};
+    use rusqlite_migration::Migrations;
+    use uuid::Uuid;
+
+    use super::super::testing::*;
+    use super::super::*;
+    use crate::chat::Side;
+
+    /// A database as the second step left it, with so many messages in each room, which arrived
+    /// in turns. Two of three are the customer's.
+    fn second_schema(directory: &tempfile::TempDir, lengths: &[i64]) -> Vec<Uuid> {
+        let mut conn = Connection::open(directory.path().join("shoptalk.db")).expect("it is made");
+        Migrations::from_slice(&super::STEPS[..2])
+            .to_latest(&mut conn)
+            .expect("it migrates");
+        let (mut rooms, mut n) = (Vec::new(), 0);
+        for length in lengths {
+            let (visitor, room) = (Uuid::now_v7(), Uuid::now_v7());
+            conn.execute("INSERT INTO visitors VALUES (?1, NULL, 0, 0)", [visitor])
+                .expect("a visitor");
+            conn.execute(
+                "INSERT INTO rooms (id, visitor, status, customer_name, signed, created_at,
+                     updated_at, last_seq, customer_read_seq, admin_read_seq, unread_count, version)
+                 VALUES (?1, ?2, 1, 'Ann', 0, 0, 0, ?3, 0, 0, (2 * ?3 + 2) / 3, ?3)",
+                params![room, visitor, length],
+            )
+            .expect("a room");
+            rooms.push(room);
+        }
+        for seq in 1..=lengths.iter().copied().max().unwrap_or(0) {
+            for (at, _) in lengths
+                .iter()
+                .enumerate()
+                .filter(|(_, length)| seq <= **length)
+            {
+                n += 1;
+                let pk = at as i64 + 1;
+                conn.execute(
+                    "INSERT INTO messages VALUES (?1, ?2, ?3, ?4, ?5, 'Ann', ?6, NULL, 5)",
+                    params![
+                        pk,
+                        seq,
+                        n,
+                        Uuid::now_v7(),
+                        i64::from(seq % 3 == 0),
+                        format!("word{n}")
+                    ],
+                )
+                .expect("a message");
+                conn.execute(
+                    "UPDATE rooms SET change = ?2, last_n = ?2, last_message_at = 5,
+                         last_sender_type = 0, last_sender_name = 'Ann', last_content = ''
+                     WHERE pk = ?1",
+                    [pk, n],
+                )
+                .expect("its room");
+            }
+        }
+        conn.execute(
+            "INSERT INTO state VALUES (1, 'epoch', ?1, ?1, 0, ?2, 0, 0, ?1, 1, 0)",
+            params![n, lengths.len() as i64],
+        )
+        .expect("the state");
+        rooms
+    }
+
+    #[tokio::test]
+    async fn a_database_of_the_second_schema_is_taken_over_whole() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let lengths = [1, 31, 32, 33, 64, 100];
+        let rooms = second_schema(&directory, &lengths);
+        let store = Store::open(options(&directory)).expect("it migrates");
+        let bench = Bench { store, directory };
+        assert_eq!(bench.damage(), None);
+        assert_eq!(bench.epoch(), "epoch");
+        for (room, length) in rooms.iter().zip(lengths) {
+            let page = bench.messages_after(*room, 0, 200).await.expect("it reads");
+            let seqs: Vec<_> = page.messages.iter().map(|message| message.seq).collect();
+            assert_eq!(seqs, (1..=length as u64).collect::<Vec<_>>());
+            let newest = bench
+                .messages_before(*room, None, 2)
+                .await
+                .expect("it reads");
+            assert_eq!(newest.messages.last(), page.messages.last());
+            let read = RoomOp::MarkRead {
+                side: Side::Admin,
+                seq: 1,
+            };
+            let commit = bench.apply(*room, read).await.expect("it moves");
+            assert_eq!(commit.record.unread_count, (2 * length as u64 + 2) / 3 - 1);
+            assert_eq!(bench.ask(*room, "more").await.seq, length as u64 + 1);
+        }
+        bench.flush_search_index().await.expect("indexed");
+        for words in ["word1", "word261", "more", "ann"] {
+            let query = SearchQuery {
+                words: words.into(),
+                status: None,
+                cursor: None,
+                limit: 50,
+            };
+            let found = bench.search(query).await.expect("it searches");
+            assert!(!found.hits.is_empty(), "{words}");
+        }
+    }
+
     #[test]
     fn the_migrations_are_well_formed() {
         super::MIGRATIONS.validate().expect("every step applies");

@@ -34,6 +34,7 @@ mod json_size;
 mod lists;
 mod messages;
 mod opening;
+mod places;
 mod room_rows;
 mod rooms;
 mod search;

@@ -2,6 +2,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, ToSq
 
 use super::codes::{self, int, uint};
 use super::job::Tx;
+use super::places::Places;
 use super::state::State;
 use crate::chat::{LastMessage, Room, RoomId, RoomRecord, Status, Timestamp, VisitorId};
 
@@ -71,7 +72,7 @@ macro_rules! update_room {
         "UPDATE rooms SET updated_at = ?2, last_seq = ?3, customer_read_seq = ?4,
              admin_read_seq = ?5, unread_count = ?6, version = ?7, change = ?8, last_n = ?9,
              last_message_at = ?10, last_sender_type = ?11, last_sender_name = ?12,
-             last_content = ?13"
+             last_content = ?13, tail = ifnull(?14, tail)"
     };
 }
 
@@ -216,21 +217,22 @@ pub(super) fn list(state: &mut State, before: Standing, record: &mut RoomRecord)
 /// Lists a changed room and writes it back.
 pub(super) fn update(tx: &mut Tx<'_>, before: Standing, row: &mut RoomRow) -> rusqlite::Result<()> {
     list(&mut tx.state, before, &mut row.record);
-    write(tx.conn, before, row.keys, &row.record)
+    write(tx.conn, before, row.keys, &row.record, None)
 }
 
-/// Writes a room over what the table has of it, but for its details and its visitor. `stored`
-/// is how it stands there: most messages leave status and waiting time as they are, and the
+/// Writes a room over what the table has of it, but for its details and its visitor, and with
+/// the places of its last messages if there are new ones. `stored` is how it stands there: most messages leave status and waiting time as they are, and the
 /// indices over them with them.
 pub(super) fn write(
     conn: &Connection,
     stored: Standing,
     keys: RoomKeys,
     record: &RoomRecord,
+    tail: Option<&Places>,
 ) -> rusqlite::Result<()> {
     let room = &record.room;
     let last = record.last_message.as_ref();
-    let values: [&dyn ToSql; 16] = [
+    let values: [&dyn ToSql; 17] = [
         &keys.pk,
         &room.updated_at.0,
         &int(room.last_seq),
@@ -244,17 +246,18 @@ pub(super) fn write(
         &last.map(|last| codes::sender_code(last.sender_type)),
         &last.map(|last| last.sender_name.as_str()),
         &last.map(|last| last.content.as_str()),
+        &tail,
         &codes::status_code(room.status),
         &record.waiting_since.map(|since| since.0),
         &keys.waiting_n,
     ];
     if (room.status, record.waiting_since) == (stored.status, stored.waiting_since) {
         conn.prepare_cached(concat!(update_room!(), " WHERE pk = ?1"))?
-            .execute(&values[..13])?;
+            .execute(&values[..14])?;
     } else {
         conn.prepare_cached(concat!(
             update_room!(),
-            ", status = ?14, waiting_since = ?15, waiting_n = ?16 WHERE pk = ?1"
+            ", status = ?15, waiting_since = ?16, waiting_n = ?17 WHERE pk = ?1"
         ))?
         .execute(&values[..])?;
     }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::failure::Trouble;
 use super::job::Tx;
 use super::live_rooms::{LiveRoom, LiveRooms};
+use super::places::RoomPlaces;
 use super::room_rows::{self, Standing};
 use super::{
     Actor, AuditAction, Completion, Effect, Refusal, RoomCommit, RoomOp, Store, StoreError, audit,
@@ -147,7 +148,7 @@ fn mark_read(
         return Ok((Arc::clone(&room.record), Effect::Unchanged));
     }
     if side == Side::Admin {
-        record.unread_count = unread(tx, room.keys.pk, &record, old_mark)?;
+        record.unread_count = unread(tx, &room.places, &record, old_mark)?;
     }
     let record = rooms.replace(tx, record, None)?;
     Ok((record, Effect::ReadMoved { side, seq }))
@@ -155,13 +156,22 @@ fn mark_read(
 
 /// Customer messages past the agents' mark, which has just moved from `old_mark`;
 /// counted on the shorter side of it.
-fn unread(tx: &Tx<'_>, pk: i64, record: &RoomRecord, old_mark: u64) -> rusqlite::Result<u64> {
+fn unread(
+    tx: &Tx<'_>,
+    places: &RoomPlaces,
+    record: &RoomRecord,
+    old_mark: u64,
+) -> rusqlite::Result<u64> {
+    let of_customer = |after: u64, until: u64| -> rusqlite::Result<u64> {
+        let places = places.range(tx.conn, after + 1, until)?;
+        Ok(places.iter().filter(|place| place.by_customer).count() as u64)
+    };
     let (mark, head) = (record.room.admin_read_seq, record.room.last_seq);
     if mark - old_mark < head - mark {
-        let read = messages::count_of_customer(tx.conn, pk, old_mark, mark)?;
+        let read = of_customer(old_mark, mark)?;
         Ok(record.unread_count.saturating_sub(read))
     } else {
-        messages::count_of_customer(tx.conn, pk, mark, head)
+        of_customer(mark, head)
     }
 }
 

@@ -19,6 +19,8 @@ use crate::report::{Form, Line};
 /// The path of the database that this process is to migrate, when it was started for that.
 const MIGRATE: &str = "TRIALS_MIGRATE";
 
+/// The schema before this one, in steps.
+const RELEASED: usize = 2;
 /// Today's schema, and a step that only this trial has: it touches every message.
 const STEPS: &[M<'_>] = &[
     M::up(include_str!(
@@ -26,6 +28,9 @@ const STEPS: &[M<'_>] = &[
     )),
     M::up(include_str!(
         "../../src/persistence/migrations/0002_search.sql"
+    )),
+    M::up(include_str!(
+        "../../src/persistence/migrations/0003_arrival.sql"
     )),
     M::up(
         "ALTER TABLE messages ADD COLUMN mood TEXT;
@@ -101,7 +106,35 @@ pub(crate) async fn first_starts(form: Form, line: Line) -> Result<()> {
     )
 }
 
-/// A step over a database with messages in it, killed at random writes.
+/// Puts what a database holds into one of the schema before, as far as that has it.
+fn released(now: &Path, released: &Path) -> Result<()> {
+    let mut conn = Connection::open(released)?;
+    Migrations::from_slice(&STEPS[..RELEASED]).to_latest(&mut conn)?;
+    conn.pragma_update(None, "foreign_keys", false)?;
+    conn.execute("ATTACH ?1 AS now", [now.to_str().context("a plain name")?])?;
+    for table in [
+        "state",
+        "visitors",
+        "visitor_tokens",
+        "rooms",
+        "messages",
+        "agents",
+        "agent_sessions",
+        "audit",
+    ] {
+        let columns: String = conn.query_row(
+            "SELECT group_concat('\"' || name || '\"') FROM pragma_table_info(?1, 'main')",
+            [table],
+            |row| row.get(0),
+        )?;
+        conn.execute_batch(&format!(
+            "INSERT INTO main.{table} ({columns}) SELECT {columns} FROM now.{table}"
+        ))?;
+    }
+    Ok(())
+}
+
+/// All steps over a database of the schema before with messages in it, killed at random writes.
 pub(crate) async fn killed_steps(form: Form, line: Line) -> Result<()> {
     let kills: usize = form.pick(10, 50);
     let mut random = StdRng::seed_from_u64(form.seed);
@@ -113,7 +146,9 @@ pub(crate) async fn killed_steps(form: Form, line: Line) -> Result<()> {
     server.terminate(DEADLINE).await?;
     let dir = tempfile::tempdir()?;
     let database = dir.path().join("shoptalk.db");
-    let copy = |to: &Path| std::fs::copy(setup.database(), to);
+    let before = dir.path().join("before.db");
+    released(&setup.database(), &before)?;
+    let copy = |to: &Path| std::fs::copy(&before, to);
     copy(&database)?;
     let faults = Faults::new();
     ensure!(migrate(&database, &faults)?, "the step itself fails");
@@ -141,15 +176,18 @@ pub(crate) async fn killed_steps(form: Form, line: Line) -> Result<()> {
             "the next start does not go on"
         );
         let conn = Connection::open(&database)?;
-        let (steps, moods): (usize, bool) = conn.query_row(
+        let (steps, moods, places): (usize, bool, bool) = conn.query_row(
             "SELECT (SELECT user_version FROM pragma_user_version),
-                    NOT EXISTS (SELECT 1 FROM messages WHERE mood IS NULL)",
+                    NOT EXISTS (SELECT 1 FROM messages WHERE mood IS NULL),
+                    (SELECT count(*) FROM messages) =
+                        (SELECT sum(length(places) / 5) FROM message_places)
+                        + (SELECT sum(length(tail) / 5) FROM rooms)",
             [],
-            |row| Ok((row.get::<_, i64>(0)? as usize, row.get(1)?)),
+            |row| Ok((row.get::<_, i64>(0)? as usize, row.get(1)?, row.get(2)?)),
         )?;
         ensure!(
-            steps == STEPS.len() && moods,
-            "{steps} steps, moods: {moods}"
+            steps == STEPS.len() && moods && places,
+            "{steps} steps, moods: {moods}, places: {places}"
         );
         judge(&database, &histories, None)?.clean()?;
     }
@@ -161,7 +199,7 @@ pub(crate) async fn killed_steps(form: Form, line: Line) -> Result<()> {
     };
     ensure!(refused.contains("newer"), "{refused}");
     line.figure(
-        &format!("a step over a database with messages, killed {kills} ×"),
+        &format!("the steps over a database of the schema before, killed {kills} ×"),
         format!("{killed} killed in the middle of {calls} writes; each next start finished it, nothing lost; an older binary refuses the newer schema"),
         "it resumes",
         killed > 0,

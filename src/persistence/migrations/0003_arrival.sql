@@ -1,6 +1,25 @@
+-- Which messages are a room's: see places.rs. The last ones stand in the room's row, full
+-- blocks of 32 in a table. A place is five bytes: twice the number, and one if the customer
+-- wrote it.
+CREATE TABLE message_places (
+    room   INTEGER NOT NULL,
+    block  INTEGER NOT NULL,
+    places BLOB    NOT NULL,
+    PRIMARY KEY (room, block)
+) STRICT, WITHOUT ROWID;
+INSERT INTO message_places
+SELECT room, (seq - 1) / 32,
+    unhex(group_concat(printf('%010x', 2 * n + (sender_type = 0)), '' ORDER BY seq))
+FROM messages GROUP BY room, (seq - 1) / 32 HAVING count(*) = 32;
+ALTER TABLE rooms ADD COLUMN tail BLOB NOT NULL DEFAULT x'';
+UPDATE rooms SET tail = ifnull((
+    SELECT unhex(group_concat(printf('%010x', 2 * n + (sender_type = 0)), '' ORDER BY seq))
+    FROM messages WHERE room = rooms.pk AND seq > rooms.last_seq / 32 * 32), x'')
+WHERE last_seq % 32 > 0;
+
 -- Messages lie in the order of their arrival: those of one commit share pages, whatever their
--- rooms. A narrow index finds those of a room. A message names its room by a number that only
--- the writer gives, so nothing has to be looked up to be sure of it.
+-- rooms. A message names its room by a number that only the writer gives, so nothing has to be
+-- looked up to be sure of it.
 CREATE TABLE messages_by_arrival (
     n           INTEGER PRIMARY KEY,
     room        INTEGER NOT NULL,
@@ -19,7 +38,6 @@ FROM (SELECT n, room, seq FROM messages ORDER BY n) AS place
 CROSS JOIN messages m ON m.room = place.room AND m.seq = place.seq;
 DROP TABLE messages;
 ALTER TABLE messages_by_arrival RENAME TO messages;
-CREATE UNIQUE INDEX messages_by_place ON messages (room, seq);
 -- The id comes first: those of version 7 grow with time, so the messages of one commit
 -- lie side by side, whatever their rooms.
 CREATE UNIQUE INDEX messages_by_id ON messages (id, room);
