@@ -12,10 +12,21 @@ use uuid::Uuid;
 
 use crate::words;
 
+/// Messages of a room whose places share a block.
+const BLOCK: i64 = 32;
+
+/// A room that messages are inserted into.
+struct Room {
+    pk: i64,
+    seq: i64,
+    /// The places of the messages past the last full block.
+    tail: Vec<u8>,
+}
+
 /// Inserts messages into rooms in turn.
 pub(crate) struct Inserter {
     conn: Connection,
-    rooms: Vec<(i64, i64)>,
+    rooms: Vec<Room>,
     next: usize,
     n: i64,
 }
@@ -72,7 +83,11 @@ impl Inserter {
                      VALUES (?1, ?2, 1, 'Ann', 0, 0, 0, 0, 0, 0, 0, 0)",
                 )?
                 .execute(params![Uuid::now_v7(), visitor])?;
-            self.rooms.push((self.conn.last_insert_rowid(), 0));
+            self.rooms.push(Room {
+                pk: self.conn.last_insert_rowid(),
+                seq: 0,
+                tail: Vec::new(),
+            });
         }
         self.conn.execute_batch("COMMIT")?;
         Ok(())
@@ -107,23 +122,33 @@ impl Inserter {
         let place = self.next % self.rooms.len();
         self.next += 1;
         self.n += 1;
-        let (pk, seq) = &mut self.rooms[place];
+        let Room { pk, seq, tail } = &mut self.rooms[place];
         *seq += 1;
         self.conn
             .prepare_cached(
-                "INSERT INTO messages (room, seq, n, id, sender_type, sender_name, content, created_at)
+                "INSERT INTO messages (n, room, seq, id, sender_type, sender_name, content, created_at)
                  VALUES (?1, ?2, ?3, ?4, 0, 'Ann', ?5, ?6)",
             )?
-            .execute(params![*pk, *seq, self.n, Uuid::now_v7(), content, 1_700_000_000_000_i64])?;
+            .execute(params![self.n, *pk, *seq, Uuid::now_v7(), content, 1_700_000_000_000_i64])?;
+        // Five bytes: twice the number, and one because the customer wrote it.
+        tail.extend(&(2 * self.n + 1).to_be_bytes()[3..]);
+        if *seq % BLOCK == 0 {
+            self.conn
+                .prepare_cached(
+                    "INSERT INTO message_places (room, block, places) VALUES (?1, ?2, ?3)",
+                )?
+                .execute(params![*pk, *seq / BLOCK - 1, *tail])?;
+            tail.clear();
+        }
         self.conn
             .prepare_cached(
                 "UPDATE rooms SET status = 0, updated_at = ?2, last_seq = ?3, unread_count = ?3, version = ?3,
                         change = ?4, last_n = ?4, last_message_at = ?2, last_sender_type = 0,
                         last_sender_name = 'Ann', last_content = ?5, waiting_since = ?2,
-                        waiting_n = coalesce(waiting_n, ?4)
+                        waiting_n = coalesce(waiting_n, ?4), tail = ?6
                  WHERE pk = ?1",
             )?
-            .execute(params![*pk, 1_700_000_000_000_i64, *seq, self.n, content])?;
+            .execute(params![*pk, 1_700_000_000_000_i64, *seq, self.n, content, *tail])?;
         Ok(())
     }
 
