@@ -226,8 +226,11 @@ impl PasswordGate {
     }
 }
 
-/// Lets every other thread go first, at once and always: a sign-in may take longer when there
-/// is much to do. Of use on Linux alone, where a thread has a priority of its own for the asking.
+/// Steps back behind every other thread: a sign-in may take longer when there is much to do. It
+/// keeps the least share that there is, and not none (`SCHED_IDLE`): on a machine that something
+/// else keeps busy, a sign-in would take minutes, and whoever waits for a lock that this thread
+/// holds would wait with it. Of use on Linux alone, where a thread has a priority of its own for
+/// the asking.
 fn step_back() {
     #[cfg(target_os = "linux")]
     {
@@ -235,8 +238,8 @@ fn step_back() {
             NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
             set_thread_priority_and_policy, thread_native_id,
         };
-        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        let done = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+        let batch = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
+        let done = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, batch);
         if let Err(error) = done {
             tracing::debug!(%error, "a password is hashed with the priority of the chat");
         }
@@ -308,9 +311,11 @@ mod tests {
         let status =
             gate.run(|_| std::fs::read_to_string("/proc/thread-self/stat").map_err(failed));
         let status = status.await.expect("what Linux says of the thread");
-        // The name stands in brackets and may hold spaces; its policy is the 41st field.
+        // The name stands in brackets and may hold spaces; niceness and policy are the 19th and
+        // the 41st field.
         let (_, fields) = status.rsplit_once(") ").expect("the name comes second");
-        let policy = fields.split(' ').nth(41 - 3);
-        assert_eq!(policy, Some("5"), "SCHED_IDLE: {status}");
+        let field = |number: usize| fields.split(' ').nth(number - 3);
+        assert_eq!(field(19), Some("19"), "the least share: {status}");
+        assert_eq!(field(41), Some("3"), "SCHED_BATCH: {status}");
     }
 }

@@ -346,11 +346,11 @@ pub(crate) async fn logins_beside_chat(form: Form, line: Line) -> Result<()> {
     let memory = server.resident()?;
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
     for _ in 0..form.pick(1, 8) {
-        let rush = Rush::gather(&server).await?;
         for _ in 0..form.pick(50, 1_000) {
             alone.push(post().await?);
         }
-        let mut logins = rush.begin();
+        // Not before: the server keeps a connection that asks for nothing for 10 s.
+        let mut logins = Rush::gather(&server).await?.begin();
         while !logins.is_empty() {
             beside.push(post().await?);
             while let Some(status) = logins.try_join_next() {
