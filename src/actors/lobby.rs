@@ -96,13 +96,13 @@ impl Actor for Lobby {
 }
 
 impl LobbyState {
-    fn report(&mut self, myself: &ActorRef<LobbyMsg>, report: Box<Report>) {
+    fn report(&mut self, myself: &ActorRef<LobbyMsg>, report: Report) {
         let Report {
             record,
             customer_online,
             changes,
             room,
-        } = *report;
+        } = report;
         self.shared
             .hooks
             .reach(HookPoint::LobbyReport, Some(record.room.id));

@@ -109,7 +109,7 @@ pub(super) enum LobbyMsg {
     /// Answers, if it can.
     Ping(oneshot::Sender<()>),
     /// A room has changed.
-    Report(Box<Report>),
+    Report(Report),
     /// A console wants to follow.
     Subscribe {
         id: SubscriptionId,

@@ -521,7 +521,7 @@ impl RoomState {
             .lobby
             .borrow()
             .as_ref()
-            .map(|lobby| lobby.cast(LobbyMsg::Report(Box::new(report))));
+            .map(|lobby| lobby.cast(LobbyMsg::Report(report)));
     }
 
     fn is_idle(&self) -> bool {

@@ -167,7 +167,10 @@ mod tests {
                 seq: 1,
             };
             let commit = bench.apply(*room, read).await.expect("it moves");
-            assert_eq!(commit.record.unread_count, (2 * length as u64 + 2) / 3 - 1);
+            assert_eq!(
+                commit.record.unread_count,
+                (2 * length as u64).div_ceil(3) - 1
+            );
             assert_eq!(bench.ask(*room, "more").await.seq, length as u64 + 1);
         }
         bench.flush_search_index().await.expect("indexed");

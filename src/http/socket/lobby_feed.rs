@@ -47,8 +47,11 @@ pub(super) struct LobbyFeed {
     burst: usize,
     /// Resolves when the log has something new. Kept from turn to turn, and asked only when it
     /// has something to say.
-    news: FuturesUnordered<Pin<Box<dyn Future<Output = Result<(), LobbyGone>> + Send>>>,
+    news: FuturesUnordered<News>,
 }
+
+/// Resolves once.
+type News = Pin<Box<dyn Future<Output = Result<(), LobbyGone>> + Send>>;
 
 struct Unsent {
     summary: Summary,
