@@ -551,28 +551,31 @@ impl Person {
         mut self,
         stage: Arc<Stage>,
         mut wire: Wire,
-        mut phases: watch::Receiver<Phase>,
+        phases: watch::Receiver<Phase>,
         first: bool,
     ) -> Result<()> {
+        // One future for all turns of the loop, which costs less than one for each.
+        let mut phase = Box::pin(next_phase(phases));
         let mut timetable = None;
         let mut so_far = (0, 0);
         loop {
             let due = timetable.and_then(|timetable| self.next_due(&stage, timetable));
             let heard = tokio::select! {
-                frame = wire.next() => match frame {
-                    Ok(frame) => self.hear(&stage, frame),
-                    Err(error) => Err(error),
-                },
-                changed = phases.changed() => {
-                    changed?;
-                    let phase = *phases.borrow_and_update();
-                    timetable = self.begin(&stage, phase, first);
-                    Ok(())
-                }
+                biased;
                 () = at(due) => {
                     if let (Some(timetable), Some(due)) = (timetable, due) {
                         self.keep(&stage, timetable, due);
                     }
+                    Ok(())
+                }
+                frame = wire.next() => match frame {
+                    Ok(frame) => self.hear(&stage, frame),
+                    Err(error) => Err(error),
+                },
+                changed = &mut phase => {
+                    let (phases, now) = changed?;
+                    phase.set(next_phase(phases));
+                    timetable = self.begin(&stage, now, first);
                     Ok(())
                 }
             };
@@ -864,6 +867,12 @@ impl Line {
 
 fn micros(now: Instant, since: Instant) -> u64 {
     now.saturating_duration_since(since).as_micros() as u64
+}
+
+async fn next_phase(mut phases: watch::Receiver<Phase>) -> Result<(watch::Receiver<Phase>, Phase)> {
+    phases.changed().await?;
+    let phase = *phases.borrow_and_update();
+    Ok((phases, phase))
 }
 
 async fn at(due: Option<Instant>) {

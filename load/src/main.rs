@@ -27,8 +27,8 @@ use compare::Compared;
 use peer::Program;
 use report::{Goal, Report};
 use scenarios::{
-    Bench, burst, change_cost, consoles, everyday, fanout, history, idle, joined, lobby, open,
-    pairs, rates, soak, store, stored, storm,
+    Bench, burst, change_cost, everyday, fanout, history, idle, joined, lobby, open, pairs, rates,
+    soak, store, stored, storm, talk,
 };
 use server::Target;
 
@@ -276,7 +276,7 @@ async fn scenario(mut bench: Bench, scenario: Scenario) -> Result<Report> {
             pairs::pairs(it, rooms, Duration::from_secs(5)).await?;
         }
         Scenario::Consoles => at_consoles(it).await?,
-        Scenario::Talk { pairs } => consoles::consoles(it, pairs).await?,
+        Scenario::Talk { pairs } => talk::talk(it, pairs).await?,
         Scenario::Joined { consoles } => joined::joined(it, consoles).await?,
         Scenario::Rates { rooms, rounds } => rates::rates(it, rooms, rounds).await?,
         Scenario::Everyday { rounds } => everyday::everyday(it, rounds).await?,
@@ -320,7 +320,7 @@ async fn scenario(mut bench: Bench, scenario: Scenario) -> Result<Report> {
 /// The figures of docs/performance.md that agents at consoles see.
 async fn at_consoles(bench: &mut Bench) -> Result<()> {
     for pairs in [1, 50, 500] {
-        consoles::consoles(bench, pairs).await?;
+        talk::talk(bench, pairs).await?;
     }
     joined::joined(bench, 100).await?;
     rates::rates(bench, 200, 1).await?;

@@ -3,7 +3,7 @@
 pub(crate) mod burst;
 pub(crate) mod change_cost;
 pub(crate) mod closed_loop;
-pub(crate) mod consoles;
+mod contestant;
 pub(crate) mod everyday;
 pub(crate) mod fanout;
 pub(crate) mod history;
@@ -17,26 +17,30 @@ pub(crate) mod soak;
 pub(crate) mod store;
 pub(crate) mod stored;
 pub(crate) mod storm;
+pub(crate) mod talk;
 
 use std::path::PathBuf;
+
+use crate::peer::Program;
+use crate::report::Report;
+use crate::server::Target;
 
 /// What every scenario needs.
 pub(crate) struct Bench {
     /// What is measured.
-    pub(crate) target: crate::server::Target,
+    pub(crate) target: Target,
     /// What is measured in turns with it, where a scenario can.
-    pub(crate) peer: Option<crate::peer::Program>,
+    pub(crate) peer: Option<Program>,
     /// Where data directories are made; they are removed afterwards.
     pub(crate) scratch: PathBuf,
-    pub(crate) report: crate::report::Report,
+    pub(crate) report: Report,
 }
 
 impl Bench {
-    /// The server, and the peer if there is one.
-    pub(crate) fn contestants(&self) -> Vec<(&'static str, crate::server::Target)> {
-        let peer = self.peer.clone().map(crate::server::Target::Peer);
-        let peer = peer.map(|peer| ("the peer", peer));
-        std::iter::once(("Shoptalk", self.target.clone()))
+    /// The server, and the peer if there is one; and which of them is ours.
+    pub(crate) fn targets(&self) -> Vec<(bool, Target)> {
+        let peer = self.peer.clone().map(|peer| (false, Target::Peer(peer)));
+        std::iter::once((true, self.target.clone()))
             .chain(peer)
             .collect()
     }

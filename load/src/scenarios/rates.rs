@@ -20,7 +20,7 @@ const IN_FLIGHT: usize = 2_048;
 /// Rooms of a customer and an agent at a console, who post at fixed times: the highest rate that
 /// arrives in time. Shoptalk and the peer take turns, and the median counts.
 pub(crate) async fn rates(bench: &mut Bench, rooms: usize, rounds: usize) -> Result<()> {
-    let contestants = bench.contestants();
+    let contestants = bench.targets();
     let mut found: Vec<Vec<[f64; 3]>> = vec![Vec::new(); contestants.len()];
     let tally = Arc::new(Tally::default());
     let mut closed = vec![Measured::sum(&[])?; contestants.len()];
@@ -30,15 +30,14 @@ pub(crate) async fn rates(bench: &mut Bench, rooms: usize, rounds: usize) -> Res
             found[place].push(highest);
         }
     }
-    for (place, (name, _)) in contestants.iter().enumerate() {
-        let ours = *name == "Shoptalk";
+    for (place, (ours, _)) in contestants.iter().enumerate() {
         let of = |what: usize| median(found[place].iter().map(|round| round[what]).collect());
         let figure = |what: &str| {
-            let who = if ours { "" } else { "the peer, " };
+            let who = if *ours { "" } else { "the peer, " };
             format!("{who}{rooms} rooms of two: {what}")
         };
         let report = &mut bench.report;
-        let goal = if ours && rooms == 200 {
+        let goal = if *ours && rooms == 200 {
             Goal::AtLeast(30_000.0)
         } else {
             Goal::None

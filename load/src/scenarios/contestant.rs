@@ -1,0 +1,129 @@
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::Bench;
+use crate::conversations::{Conversations, Measured, Seating};
+use crate::report::{Goal, Report, median};
+use crate::server::{Process, Server};
+use crate::tally::Tally;
+
+/// Shoptalk or the peer, with people who talk over it, measured in turns with the other.
+pub(super) struct Contestant {
+    /// Whether it is Shoptalk.
+    pub(super) ours: bool,
+    server: Server,
+    process: Process,
+    pub(super) people: Conversations,
+    tally: Arc<Tally>,
+    /// Of each turn, and of the warm-up the closed sockets.
+    measured: Vec<Measured>,
+    /// Processor time of its turns, in seconds: the server's, and the load generator's.
+    cpu: f64,
+    own_cpu: f64,
+    _dir: tempfile::TempDir,
+}
+
+impl Contestant {
+    /// All there are, Shoptalk first.
+    pub(super) async fn all(bench: &Bench, seating: Seating) -> Result<Vec<Self>> {
+        let mut all = Vec::new();
+        for (ours, target) in bench.targets() {
+            let dir = bench.directory()?;
+            let server = Server::start(&target, dir.path()).await?;
+            let tally = Arc::new(Tally::default());
+            all.push(Self {
+                ours,
+                process: server.process()?,
+                people: Conversations::start(&server, seating, &tally).await?,
+                server,
+                tally,
+                measured: Vec::new(),
+                cpu: 0.0,
+                own_cpu: 0.0,
+                _dir: dir,
+            });
+        }
+        Ok(all)
+    }
+
+    /// Of what was before the first turn only the closed sockets count.
+    pub(super) fn warm(&mut self) -> Result<()> {
+        let warm = self.people.take()?;
+        self.measured.push(warm.closed_only()?);
+        Ok(())
+    }
+
+    /// Measures a turn. Returns what the turn does.
+    pub(super) async fn turn<T>(
+        &mut self,
+        turn: impl AsyncFnOnce(&mut Conversations) -> Result<T>,
+    ) -> Result<T> {
+        let (before, own) = (self.process.cpu_seconds()?, Process::own().cpu_seconds()?);
+        let brought = turn(&mut self.people).await?;
+        self.cpu += self.process.cpu_seconds()? - before;
+        self.own_cpu += Process::own().cpu_seconds()? - own;
+        Ok(brought)
+    }
+
+    /// Ends a turn, after whatever follows it without being a part of it.
+    pub(super) fn end_turn(&mut self) -> Result<&Measured> {
+        self.measured.push(self.people.take()?);
+        Ok(&self.measured[self.measured.len() - 1])
+    }
+
+    /// All turns together.
+    pub(super) fn whole(&self) -> Result<Measured> {
+        Measured::sum(&self.measured)
+    }
+
+    /// A figure's name.
+    pub(super) fn figure(&self, what: &str) -> String {
+        let who = if self.ours { "" } else { "the peer, " };
+        format!("{who}{what}")
+    }
+
+    /// Says what each of so many messages or deliveries took of the processors.
+    pub(super) fn tell_cpu(
+        &self,
+        report: &mut Report,
+        scenario: &'static str,
+        where_: &str,
+        (count, what): (u64, &str),
+    ) {
+        for (whose, seconds) in [
+            ("server CPU", self.cpu),
+            ("the load generator's CPU", self.own_cpu),
+        ] {
+            let figure = self.figure(&format!("{where_}: {whose} a {what}"));
+            let each = seconds / count as f64 * 1e6;
+            report.add(scenario, figure, each, "µs", Goal::None);
+        }
+    }
+
+    /// Says what went wrong, and stops the server.
+    pub(super) async fn end(
+        self,
+        report: &mut Report,
+        scenario: &'static str,
+        where_: &str,
+    ) -> Result<()> {
+        for (what, count) in self.whole()?.closings() {
+            let figure = self.figure(&format!("{where_}: {what}"));
+            report.add(scenario, figure, count as f64, "", Goal::AtMost(0.0));
+        }
+        report.tally(scenario, &self.tally);
+        drop(self.people);
+        self.server.stop().await
+    }
+}
+
+/// The median of the rounds' ratios.
+pub(super) fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
+    median(
+        ours.iter()
+            .zip(theirs)
+            .map(|(ours, theirs)| ours / theirs)
+            .collect(),
+    )
+}
