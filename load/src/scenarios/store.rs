@@ -2,7 +2,6 @@
 //! processor time, log and disk, and what a page costs to read. Figures of two builds can be
 //! compared by taking turns (`scripts/store-turns.sh`).
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +17,7 @@ use uuid::Uuid;
 
 use super::Bench;
 use crate::report::Goal;
+use crate::words;
 
 /// Writes that share a commit at most.
 const BATCH: usize = 64;
@@ -46,7 +46,6 @@ pub(crate) struct Sizes {
 pub(crate) async fn store(bench: &mut Bench, sizes: Sizes) -> Result<()> {
     let dir = bench.directory()?;
     let database = dir.path().join("shoptalk.db");
-    let mut texts = Texts::new();
     let mut add = |figure: &str, value: f64, unit: &'static str| {
         bench.report.add("store", figure, value, unit, Goal::None);
     };
@@ -58,13 +57,13 @@ pub(crate) async fn store(bench: &mut Bench, sizes: Sizes) -> Result<()> {
         rooms.push(new_room(&store).await?);
     }
     let mut feeder = Feeder { rooms, next: 0 };
-    let written = feeder.post(&store, WARM_UP, &mut texts)?;
-    let measured = feeder.post(&store, MEASURED, &mut texts)?;
+    let written = feeder.post(&store, WARM_UP)?;
+    let measured = feeder.post(&store, MEASURED)?;
     add("writer CPU a message, no index", measured.cpu_us(), "µs");
     add("log a message, no index", measured.log_bytes(), "bytes");
     add("messages to a commit", measured.batch(), "");
     let more = sizes.stored.saturating_sub(written.messages + MEASURED);
-    feeder.post(&store, more, &mut texts)?;
+    feeder.post(&store, more)?;
     let pages = read_pages(&store, &feeder.rooms).await?;
     add("first page p50", us(&pages, 0.5), "µs");
     add("first page p99", us(&pages, 0.99), "µs");
@@ -83,14 +82,14 @@ pub(crate) async fn store(bench: &mut Bench, sizes: Sizes) -> Result<()> {
     let index_us = (writer_cpu()? - cpu).as_secs_f64() * 1e6 / stored as f64;
     add("writer CPU a message, indexing alone", index_us, "µs");
     let cpu = writer_cpu()?;
-    let mixed = feeder.post(&store, MIXED, &mut texts)?;
+    let mixed = feeder.post(&store, MIXED)?;
     wait_for_index(&database).await?;
     let cpu = (writer_cpu()? - cpu).as_secs_f64() * 1e6 / MIXED as f64;
     add("writer CPU a message, with its index", cpu, "µs");
     add("ack p50, 256 in flight", us(&mixed.acks, 0.5), "µs");
     add("ack p99, 256 in flight", us(&mixed.acks, 0.99), "µs");
     add("ack max, 256 in flight", mixed.acks.max() as f64, "µs");
-    let everyday = feeder.everyday(&store, sizes.everyday, &mut texts)?;
+    let everyday = feeder.everyday(&store, sizes.everyday)?;
     add("ack p50, everyday", us(&everyday, 0.5), "µs");
     add("ack p99, everyday", us(&everyday, 0.99), "µs");
     add("ack max, everyday", everyday.max() as f64, "µs");
@@ -164,7 +163,7 @@ struct Feeder {
 }
 
 impl Feeder {
-    fn send(&mut self, store: &Store, texts: &mut Texts, sent: &Arc<Sent>) {
+    fn send(&mut self, store: &Store, sent: &Arc<Sent>) {
         let room = self.rooms[self.next % self.rooms.len()];
         let sender = if (self.next / self.rooms.len()).is_multiple_of(2) {
             Sender::Customer
@@ -177,7 +176,7 @@ impl Feeder {
         let draft = Draft {
             id: Uuid::now_v7(),
             sender,
-            content: texts.next(),
+            content: words::next().to_owned(),
         };
         let sent = Arc::clone(sent);
         let at = Instant::now();
@@ -186,7 +185,7 @@ impl Feeder {
     }
 
     /// Keeps the writer's queue full until so many messages are acked.
-    fn post(&mut self, store: &Store, messages: usize, texts: &mut Texts) -> Result<Cost> {
+    fn post(&mut self, store: &Store, messages: usize) -> Result<Cost> {
         tokio::task::block_in_place(|| {
             let sent = Arc::new(Sent::new()?);
             let log = Log::of(store)?;
@@ -196,7 +195,7 @@ impl Feeder {
             while sent.acked.load(Ordering::Acquire) < messages {
                 // As many as the queue holds, and one batch on its way.
                 while posted < messages && posted - sent.acked.load(Ordering::Acquire) < 4 * BATCH {
-                    self.send(store, texts, &sent);
+                    self.send(store, &sent);
                     posted += 1;
                 }
                 ensure!(sent.failed.load(Ordering::Acquire) == 0, "a post failed");
@@ -217,18 +216,13 @@ impl Feeder {
     }
 
     /// Posts at an everyday rate, evenly. Returns how long the acks took.
-    fn everyday(
-        &mut self,
-        store: &Store,
-        time: Duration,
-        texts: &mut Texts,
-    ) -> Result<Histogram<u64>> {
+    fn everyday(&mut self, store: &Store, time: Duration) -> Result<Histogram<u64>> {
         tokio::task::block_in_place(|| {
             let sent = Arc::new(Sent::new()?);
             let started = Instant::now();
             let mut posted = 0;
             while started.elapsed() < time {
-                self.send(store, texts, &sent);
+                self.send(store, &sent);
                 posted += 1;
                 // Not in step with anything that the writer does by the clock.
                 let next = Duration::from_micros(posted as u64 * 1_013_000 / EVERYDAY_RATE);
@@ -378,62 +372,7 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// Below 1.
-    fn unit(&mut self) -> f64 {
-        (self.roll() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
     fn below(&mut self, bound: usize) -> usize {
-        (self.unit() * bound as f64) as usize
-    }
-}
-
-/// Messages as people write them: words as often as Zipf has it (the nth in proportion to 1/n,
-/// short ones first) out of 30,000, lengths from a word to some lines, 80 characters on average.
-struct Texts {
-    dice: Dice,
-    /// By the share of all words up to and with this one, in millionths.
-    words: BTreeMap<u64, String>,
-    all: u64,
-}
-
-impl Texts {
-    const WORDS: usize = 30_000;
-    const MEAN_CHARS: f64 = 80.0;
-
-    fn new() -> Self {
-        const SYLLABLES: [&str; 40] = [
-            "the", "a", "to", "er", "in", "on", "re", "st", "en", "al", "or", "ti", "an", "ed",
-            "ma", "co", "de", "ar", "is", "le", "ri", "ne", "ra", "li", "po", "ta", "no", "se",
-            "ve", "di", "ca", "mi", "pa", "su", "lo", "be", "fo", "gu", "ha", "wo",
-        ];
-        let mut dice = Dice(1);
-        let mut words = BTreeMap::new();
-        let mut all = 0;
-        for rank in 1..=Self::WORDS {
-            let syllables = 1 + dice.below(2 + (rank as f64).log(20.0) as usize);
-            let word = (0..syllables)
-                .map(|_| SYLLABLES[dice.below(SYLLABLES.len())])
-                .collect();
-            all += 1_000_000_000 / (rank as u64 + 2);
-            words.insert(all, word);
-        }
-        Self { dice, words, all }
-    }
-
-    fn next(&mut self) -> String {
-        // Exponential, so many are short and some are long.
-        let length = -Self::MEAN_CHARS * self.dice.unit().max(1e-3).ln();
-        let mut text = String::new();
-        while text.len() < length as usize || text.is_empty() {
-            if !text.is_empty() {
-                text.push(' ');
-            }
-            let at = (self.dice.unit() * self.all as f64) as u64;
-            if let Some((_, word)) = self.words.range(at..).next() {
-                text.push_str(word);
-            }
-        }
-        text
+        (self.roll() % bound as u64) as usize
     }
 }
