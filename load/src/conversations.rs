@@ -27,6 +27,8 @@ use crate::words;
 const TIMED: usize = 50;
 /// How long a console that was closed stays away.
 const AWAY: Duration = Duration::from_millis(250);
+/// Between two looks at whether all is done.
+const MOMENT: Duration = Duration::from_millis(2);
 /// How long what was posted may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the newest states may take to reach the consoles when all is quiet.
@@ -321,6 +323,7 @@ impl Conversations {
         let before = lock(&stage.measured).messages;
         let until = started + time;
         stage.phase.send_replace(Phase::Alternating { until });
+        self.rest(time).await?;
         self.settle(until + PATIENCE).await?;
         let messages = lock(&stage.measured).messages - before;
         let rate = messages as f64 / started.elapsed().as_secs_f64();
@@ -337,6 +340,7 @@ impl Conversations {
         let before = stage.delivered.load(Ordering::SeqCst);
         let until = started + time;
         stage.phase.send_replace(Phase::Broadcast { until, flying });
+        self.rest(time).await?;
         self.settle(until + PATIENCE).await?;
         // Each message reaches every console, so the last ones are waited for.
         let consoles = self.tasks.len() as u64;
@@ -354,23 +358,17 @@ impl Conversations {
         let stage = self.stage.clone();
         stage.talking.store(stage.seats, Ordering::SeqCst);
         stage.phase.send_replace(Phase::Fixed(timetable));
-        let last = timetable.start + timetable.gap * (timetable.each + 1) + timetable.jitter;
-        self.settle(last + PATIENCE).await
+        let last = timetable.start + timetable.gap * timetable.each;
+        self.rest(last.saturating_duration_since(Instant::now()))
+            .await?;
+        self.settle(last + timetable.gap + timetable.jitter + PATIENCE)
+            .await
     }
 
     /// How often the consoles have read something, and how many bytes.
     pub(crate) fn console_reads(&self) -> (u64, u64) {
         let [reads, bytes] = [&self.stage.console_reads, &self.stage.console_bytes];
         (reads.load(Ordering::SeqCst), bytes.load(Ordering::SeqCst))
-    }
-
-    /// Everybody only reads for so long.
-    pub(crate) async fn rest(&mut self, time: Duration) -> Result<()> {
-        let until = Instant::now() + time;
-        while Instant::now() < until {
-            self.pause().await?;
-        }
-        Ok(())
     }
 
     /// What was measured since the last time.
@@ -398,7 +396,7 @@ impl Conversations {
         };
         let deadline = Instant::now() + STATES_PATIENCE;
         while old() > 0 && Instant::now() < deadline {
-            self.pause().await?;
+            self.rest(MOMENT).await?;
         }
         Ok(old())
     }
@@ -427,19 +425,19 @@ impl Conversations {
                 self.stage.talking.load(Ordering::SeqCst),
                 self.stage.unacked.load(Ordering::SeqCst)
             );
-            self.pause().await?;
+            self.rest(MOMENT).await?;
         }
         Ok(())
     }
 
-    /// A moment, in which a task that fails is noticed.
-    async fn pause(&mut self) -> Result<()> {
+    /// Lets everybody go on for so long; a task that fails is noticed.
+    pub(crate) async fn rest(&mut self, time: Duration) -> Result<()> {
         tokio::select! {
             Some(ended) = self.tasks.join_next() => {
                 ended??;
                 bail!("somebody has left");
             }
-            () = sleep(Duration::from_millis(2)) => Ok(()),
+            () = sleep(time) => Ok(()),
         }
     }
 }

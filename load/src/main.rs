@@ -275,7 +275,7 @@ async fn scenario(mut bench: Bench, scenario: Scenario) -> Result<Report> {
             pairs::durable(it, rooms, batch, 0.0).await?;
             pairs::pairs(it, rooms, Duration::from_secs(5)).await?;
         }
-        Scenario::Consoles => at_consoles(it).await?,
+        Scenario::Consoles => at_consoles(it, 2).await?,
         Scenario::Talk { pairs } => talk::talk(it, pairs).await?,
         Scenario::Joined { consoles } => joined::joined(it, consoles).await?,
         Scenario::Rates { rooms, rounds } => rates::rates(it, rooms, rounds).await?,
@@ -318,14 +318,14 @@ async fn scenario(mut bench: Bench, scenario: Scenario) -> Result<Report> {
 }
 
 /// The figures of docs/performance.md that agents at consoles see.
-async fn at_consoles(bench: &mut Bench) -> Result<()> {
+async fn at_consoles(bench: &mut Bench, rounds: usize) -> Result<()> {
     for pairs in [1, 50, 500] {
         talk::talk(bench, pairs).await?;
     }
     joined::joined(bench, 100).await?;
     rates::rates(bench, 200, 1).await?;
-    everyday::everyday(bench, 2).await?;
-    change_cost::change_cost(bench, 2).await?;
+    everyday::everyday(bench, rounds).await?;
+    change_cost::change_cost(bench, rounds).await?;
     burst::burst(bench, 5_000, 50).await
 }
 
@@ -343,7 +343,7 @@ async fn all(bench: &mut Bench) -> Result<()> {
     open::open(bench, 256).await?;
     fanout::fanout(bench, 100, Goal::AtLeast(0.8)).await?;
     lobby::lobby(bench, 1_000, 1).await?;
-    at_consoles(bench).await?;
+    at_consoles(bench, 1).await?;
     idle::idle(bench, 10_000).await?;
     storm::storm(bench, 10_000).await?;
     history::history(bench, 16).await?;
