@@ -41,6 +41,11 @@ impl TestServer {
         config.storage.data_dir = dir.path().to_owned();
         config.identity.secrets = vec![Secret::new(IDENTITY_SECRET)];
         config.limits.enabled = false;
+        // A socket that a test does not look at for a while is not dead, and a slow machine is no
+        // failure; tests of these times set their own.
+        config.socket.hello_timeout_ms = 600_000;
+        config.socket.pong_timeout_ms = 600_000;
+        config.socket.post_timeout_ms = 600_000;
         change(&mut config);
         let mut server = Self {
             running: None,

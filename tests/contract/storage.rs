@@ -138,7 +138,8 @@ async fn a_full_queue_is_busy_and_names_the_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readyz_says_whether_it_can_commit() {
     let server = TestServer::start().await;
-    assert_eq!(server.rest().get("/readyz").await.status, 200);
+    let ready = async || server.rest().get("/readyz").await.status == 200;
+    eventually("it is ready", ready).await;
     let disk = StuckDisk::hold(&server);
     eventually("it is not ready", async || {
         server.rest().get("/readyz").await.status == 503
@@ -150,10 +151,7 @@ async fn readyz_says_whether_it_can_commit() {
         "the process lives"
     );
     disk.release();
-    eventually("it is ready again", async || {
-        server.rest().get("/readyz").await.status == 200
-    })
-    .await;
+    eventually("it is ready again", ready).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

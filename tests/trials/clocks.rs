@@ -16,7 +16,7 @@ pub(crate) async fn jumps(form: Form, line: Line) -> Result<()> {
     let rounds = form.pick(1, 20);
     let mut setup = Setup::new()
         .with("SHOPTALK_SOCKET__PING_INTERVAL_MS", "500")
-        // Shorter than each jump, and longer than any machine takes to answer.
+        // Shorter than most jumps, and longer than any machine takes to answer.
         .with("SHOPTALK_SOCKET__PONG_TIMEOUT_MS", "50000")
         .with("SHOPTALK_SOCKET__POST_TIMEOUT_MS", "50000")
         .failing(Faults::new());

@@ -25,7 +25,9 @@ pub(crate) async fn half_open_peer(form: Form, line: Line) -> Result<()> {
 async fn dead_line(form: Form, line: Line, fault: proxy::Line, name: &str) -> Result<()> {
     let mut setup = Setup::new();
     if !form.long {
-        setup = setup.with("SHOPTALK_SOCKET__PING_INTERVAL_MS", "2000");
+        setup = setup
+            .with("SHOPTALK_SOCKET__PING_INTERVAL_MS", "2000")
+            .with("SHOPTALK_SOCKET__PONG_TIMEOUT_MS", "10000");
     }
     let mut server = setup.serve().await?;
     setup.add_agent().await?;

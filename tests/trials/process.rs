@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::common::{DEADLINE, Rest};
 use crate::faults::Faults;
+use crate::report::Form;
 
 /// How a server is started.
 pub(crate) struct Setup {
@@ -25,7 +26,7 @@ pub(crate) struct Setup {
 impl Setup {
     /// Without limits, on a free port, with data of its own.
     pub(crate) fn new() -> Self {
-        Self {
+        let setup = Self {
             dir: tempfile::tempdir().expect("a directory for the data"),
             listen: "127.0.0.1:0".parse().expect("an address"),
             settings: vec![
@@ -34,7 +35,15 @@ impl Setup {
             ],
             faults: None,
             wrapper: None,
+        };
+        if Form::from_environment().long {
+            return setup;
         }
+        // In the short form a slow machine is no failure, neither of a client nor of the disk.
+        setup
+            .with("SHOPTALK_SOCKET__HELLO_TIMEOUT_MS", "60000")
+            .with("SHOPTALK_SOCKET__PONG_TIMEOUT_MS", "60000")
+            .with("SHOPTALK_SOCKET__POST_TIMEOUT_MS", "60000")
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {

@@ -18,6 +18,10 @@ use crate::shop::{Room, overflows, sockets_open};
 
 /// What the promise gives each reader that has stopped.
 const EACH_BYTES: usize = 256 * 1024;
+/// What may wait in one outbox, shared or not (`socket.outbox_bytes`).
+const OUTBOX_BYTES: usize = 256 * 1024;
+/// 8,000 characters and what is around them in a `message` frame, at most.
+const FRAME_BYTES: usize = 8_000 + 400;
 
 /// A busy room, with one who reads all that is posted there.
 struct Busy {
@@ -113,8 +117,12 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
     let gone_in = busy.all_gone(form, full_at).await?;
     let (told, own) = told(listening).await?;
     // Nobody has read any of it, so what did not arrive had waited in the outboxes.
-    let frame = text.len() + 300;
-    let shared = (posts * frame).saturating_sub(own) / readers;
+    let waited = (first_full * FRAME_BYTES).saturating_sub(own);
+    ensure!(
+        waited <= OUTBOX_BYTES + 2 * FRAME_BYTES,
+        "{waited} bytes waited in an outbox"
+    );
+    let shared = waited / readers;
     let seen = busy.view.last();
     server.kill().await?;
     setup.said()?;
