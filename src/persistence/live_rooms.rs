@@ -143,3 +143,62 @@ impl LiveRooms {
         self.unwritten.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::*;
+    use crate::chat::Details;
+
+    #[tokio::test]
+    async fn what_others_have_written_is_seen() {
+        let bench = Bench::new();
+        let room = bench.new_room("Ann").await;
+        bench.ask(room, "hello").await;
+        for blocked in [true, false, true] {
+            bench.block_beside(room, blocked);
+            let asked = bench.apply(room, RoomOp::Post(question("more"))).await;
+            assert_eq!(asked.is_err(), blocked);
+            assert!(record(&bench, room).await.blocked == blocked);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_write_of_another_kind_sees_what_its_batch_has_done() {
+        let bench = Bench::new();
+        let room = bench.new_room("Ann").await;
+        let request = anonymous(Details::default());
+        let other = bench.open_room(request.clone()).await.expect("it opens");
+        let other = other.record.room.id;
+        bench.ask(room, "hello").await;
+        bench.ask(other, "hello").await;
+        let hold = bench.hold().await;
+        let close = RoomOp::SetStatus {
+            status: crate::chat::Status::Closed,
+            by: crate::chat::Sender::Customer,
+        };
+        let closed = bench.submit_op(other, close);
+        let store = bench.store.clone();
+        let reopened = tokio::spawn(async move {
+            store
+                .open_room(OpenRoom {
+                    token: Some(request.fresh_token),
+                    fresh_token: token(),
+                    ..request
+                })
+                .await
+        });
+        tokio::task::yield_now().await;
+        let blocked = bench.submit_op(room, block());
+        let asked = bench.submit_op(room, RoomOp::Post(question("more")));
+        drop(hold);
+        closed.await.expect("answered").expect("it closes");
+        let reopened = reopened.await.expect("it ends").expect("it opens");
+        assert!(reopened.created, "the room was closed before in the batch");
+        blocked.await.expect("answered").expect("it is blocked");
+        assert_eq!(
+            asked.await.expect("answered").err(),
+            Some(Refusal::Blocked.into())
+        );
+    }
+}

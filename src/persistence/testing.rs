@@ -58,8 +58,9 @@ impl Bench {
         let (release, released) = std::sync::mpsc::channel();
         let (begun, begins) = oneshot::channel();
         let mut begun = Some(begun);
-        self.submit(
-            move |_| {
+        // It leaves the writer's memory of rooms as it is.
+        self.submit_to_rooms(
+            move |_, _| {
                 // Run again, it waits no more: whoever held it has let go.
                 if let Some(begun) = begun.take() {
                     let _ = begun.send(());
@@ -101,6 +102,20 @@ impl Bench {
             }),
         );
         answered
+    }
+
+    /// Blocks a room's visitor as somebody with a connection of their own would.
+    pub(super) fn block_beside(&self, room: RoomId, blocked: bool) {
+        let conn = rusqlite::Connection::open(self.directory.path().join("shoptalk.db"))
+            .expect("it opens");
+        conn.busy_timeout(std::time::Duration::from_secs(60))
+            .expect("it waits");
+        conn.execute(
+            "UPDATE visitors SET blocked = ?2
+             WHERE id = (SELECT visitor FROM rooms WHERE id = ?1)",
+            rusqlite::params![room, blocked],
+        )
+        .expect("it is blocked");
     }
 
     /// A new anonymous visitor's room.

@@ -1,3 +1,13 @@
+-- The text index is filled anew, behind the head: it follows the messages by their numbers,
+-- which lead to room and seq, so it keeps neither. The old one goes first, and leaves its space
+-- to what is made here.
+DROP TABLE search_words;
+DROP TABLE search;
+DROP TABLE search_rooms;
+UPDATE state SET indexed_change = 0;
+-- Every message up to this number is in the text index.
+ALTER TABLE state ADD COLUMN indexed_n INTEGER NOT NULL DEFAULT 0;
+
 -- Which messages are a room's: see places.rs. The last ones stand in the room's row, full
 -- blocks of 32 in a table. A place is five bytes: twice the number, and one if the customer
 -- wrote it.
@@ -42,14 +52,6 @@ ALTER TABLE messages_by_arrival RENAME TO messages;
 -- lie side by side, whatever their rooms.
 CREATE UNIQUE INDEX messages_by_id ON messages (id, room);
 
--- The text index is filled anew, behind the head: it follows the messages by their numbers,
--- which lead to room and seq, so it keeps neither.
-DROP TABLE search_words;
-DROP TABLE search;
-DROP TABLE search_rooms;
-UPDATE state SET indexed_change = 0;
--- Every message up to this number is in the text index.
-ALTER TABLE state ADD COLUMN indexed_n INTEGER NOT NULL DEFAULT 0;
 -- Its rowid is the message's number, so that the newest matches come first without sorting.
 -- A room's details have an entry with a number of their own. It does not keep where in a text
 -- a word stands (detail = none): that would be most of its size and of its cost, and only
