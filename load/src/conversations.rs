@@ -60,6 +60,9 @@ pub(crate) struct Timetable {
     pub(crate) jitter: Duration,
     /// Posts of one side of a room that may be without an answer.
     pub(crate) window: usize,
+    /// Whether a post is timed from when it was due. At low rates nothing waits for its turn, and
+    /// what a post is late then is the grain of the timers here, a millisecond or two.
+    pub(crate) from_due: bool,
 }
 
 impl Timetable {
@@ -80,9 +83,9 @@ impl Timetable {
 pub(crate) struct Measured {
     /// Messages that have arrived at the other side.
     pub(crate) messages: u64,
-    /// From a post, or from when it was due, to the other side; in microseconds, as all of these.
+    /// From a post (or from when it was due) to the other side; in microseconds, as all of these.
     pub(crate) across: Histogram<u64>,
-    /// From a post, or from when it was due, to the sender's ack, by side.
+    /// From a post (or from when it was due) to the sender's ack, by side.
     pub(crate) ack: [Histogram<u64>; 2],
     /// From a message's ack to the first state at a console that shows it or a later one.
     pub(crate) state: Histogram<u64>,
@@ -672,7 +675,12 @@ impl Person {
                 && timetable.due(seat.place, rooms, self.side, seat.posted) <= due
             {
                 self.seats[at].posted += 1;
-                self.post(stage, at, due);
+                let since = if timetable.from_due {
+                    due
+                } else {
+                    Instant::now()
+                };
+                self.post(stage, at, since);
                 if self.seats[at].posted == timetable.each {
                     stage.talking.fetch_sub(1, Ordering::SeqCst);
                 }

@@ -152,6 +152,7 @@ fn timetable(each: usize) -> Timetable {
         each: each as u32,
         jitter: Duration::ZERO,
         window: 16,
+        from_due: false,
     }
 }
 

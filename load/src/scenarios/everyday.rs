@@ -93,5 +93,6 @@ fn timetable(each: u32) -> Timetable {
         // As long as between four messages: some come together, as in a shop.
         jitter: Duration::from_secs_f64(4.0 / PER_SECOND),
         window: 16,
+        from_due: false,
     }
 }

@@ -98,6 +98,7 @@ async fn highest(
             each,
             jitter: Duration::ZERO,
             window: (IN_FLIGHT / (2 * rooms)).max(1),
+            from_due: true,
         };
         pairs.fixed(timetable).await?;
         let cpu = process.cpu_seconds()? - before;
