@@ -30,7 +30,7 @@ fn delay_max(consoles: usize) -> Duration {
 
 /// A room reports to the lobby at once, and then again after this time at the earliest.
 pub(super) fn report_interval(consoles: usize) -> Duration {
-    delay_max(consoles) / 4
+    delay_max(consoles) / 8
 }
 
 /// How long a console that has just been sent `frames` waits before it takes what is new.
