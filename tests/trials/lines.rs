@@ -37,9 +37,7 @@ async fn dead_line(form: Form, line: Line, fault: proxy::Line, name: &str) -> Re
     let room = Room::open(&rest).await?;
     room.post(&rest, "is anybody there?").await?;
     let mut view = View::default();
-    let mut customer = LiveLine::open(proxy.addr, room.id, &room.token, &mut view)
-        .await?
-        .context("no server")?;
+    let mut customer = LiveLine::connect(proxy.addr, room.id, &room.token, &mut view).await?;
     let agent = rest.bearer(&token);
     let path = format!("/api/admin/rooms/{}/", room.id);
     let online = || async {
@@ -101,9 +99,7 @@ pub(crate) async fn graceful_restarts(form: Form, line: Line) -> Result<()> {
         });
         let room = Room::open(&server.rest()).await?;
         let mut view = View::default();
-        let mut witness = LiveLine::open(proxy.addr, room.id, &room.token, &mut view)
-            .await?
-            .context("no server")?;
+        let mut witness = LiveLine::connect(proxy.addr, room.id, &room.token, &mut view).await?;
         let witness = tokio::spawn(async move {
             while let Ok(Some(frame)) = witness.next(&mut view).await {
                 if frame["type"] == "going_away" {

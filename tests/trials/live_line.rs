@@ -24,9 +24,7 @@ pub(crate) async fn catch_up(
     token: &str,
     view: &mut View,
 ) -> Result<()> {
-    let mut line = LiveLine::open(addr, room_id, token, view)
-        .await?
-        .context("the server has gone")?;
+    let mut line = LiveLine::connect(addr, room_id, token, view).await?;
     while line.more {
         line.next(view).await?.context("the server has gone")?;
     }
@@ -41,6 +39,24 @@ pub(crate) struct LiveLine {
 }
 
 impl LiveLine {
+    /// The same, again and again: a server may turn somebody away who is to come back later.
+    pub(crate) async fn connect(
+        addr: SocketAddr,
+        room_id: Uuid,
+        token: &str,
+        view: &mut View,
+    ) -> Result<Self> {
+        let connected = async {
+            loop {
+                if let Some(line) = Self::open(addr, room_id, token, view).await? {
+                    return Ok(line);
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(DEADLINE, connected).await.context("no server")?
+    }
+
     /// Connects and resumes after what was seen; nothing when there is no server.
     pub(crate) async fn open(
         addr: SocketAddr,

@@ -53,9 +53,7 @@ pub(crate) async fn exact_resume(form: Form, line: Line) -> Result<()> {
             after,
             ..View::default()
         };
-        let mut live = LiveLine::open(server.addr, *room_id, token, &mut view)
-            .await?
-            .context("no server")?;
+        let mut live = LiveLine::connect(server.addr, *room_id, token, &mut view).await?;
         while live.more {
             live.next(&mut view).await?.context("cut")?;
         }

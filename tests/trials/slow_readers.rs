@@ -36,9 +36,7 @@ impl Busy {
         let rest = Rest::new(addr);
         let room = Room::open(&rest).await?;
         let mut view = View::default();
-        let watcher = LiveLine::open(addr, room.id, &room.token, &mut view)
-            .await?
-            .context("no server")?;
+        let watcher = LiveLine::connect(addr, room.id, &room.token, &mut view).await?;
         Ok(Self {
             rest,
             room,
