@@ -221,7 +221,7 @@ impl View {
 }
 
 impl Watch {
-    /// Reads a console's stream for ever, and comes back when it is closed, as a console does.
+    /// Reads a console's stream forever, and comes back when it is closed, as a console does.
     async fn follow(self: Arc<Self>, at: usize, mut console: Console) -> Result<()> {
         loop {
             match console.next_states().await {
