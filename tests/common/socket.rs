@@ -129,6 +129,22 @@ impl Socket {
         .await
     }
 
+    /// Posts the frame again for as long as it is answered with `busy`, as a client does.
+    pub async fn post_until_taken(&mut self, frame: Value) -> Value {
+        let id = frame["id"].as_str().expect("an id").to_owned();
+        let deadline = Instant::now() + DEADLINE;
+        while Instant::now() < deadline {
+            self.send(frame.clone()).await;
+            let answer = self.answer(&id).await;
+            if answer["type"] == "ack" {
+                return answer;
+            }
+            assert_eq!(answer["code"], "busy", "{answer}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the server stays busy")
+    }
+
     /// Posts that many messages, 16 at a time, and waits for all acks.
     pub async fn post_many(&mut self, count: usize) {
         let mut left = count;

@@ -51,12 +51,12 @@ impl Scene {
     /// Both sockets are open, and see the same log from the second message on,
     /// each message once.
     async fn goes_on(&mut self, so_far: &[&str]) {
-        self.customer.post("afterwards").await;
+        let post = json!({"type": "post", "id": new_id(), "content": "afterwards"});
+        self.customer.post_until_taken(post).await;
         let id = new_id();
         let post =
             json!({"type": "post", "room_id": self.visitor.room_id, "id": id, "content": "answer"});
-        self.console.send(post).await;
-        self.console.ack(&id).await;
+        self.console.post_until_taken(post).await;
         let expected: Vec<&str> = so_far
             .iter()
             .copied()

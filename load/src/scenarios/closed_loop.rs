@@ -6,6 +6,7 @@ use anyhow::Result;
 use hdrhistogram::Histogram;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::bare::{Bare, Bytes};
@@ -65,6 +66,31 @@ pub(crate) async fn closed_loop(
         });
     }
     Round::of(tasks, started).await
+}
+
+/// Something else has its turn, and the customers only answer the server's pings meanwhile: who
+/// does not is closed, and on a slow machine a turn may last longer than the server waits.
+pub(crate) async fn meanwhile<T>(
+    customers: Vec<Customer>,
+    turn: impl Future<Output = Result<T>>,
+) -> Result<(Vec<Customer>, T)> {
+    let (over, _) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    for mut customer in customers {
+        let mut over = over.subscribe();
+        tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = over.wait_for(|over| *over) => return Ok(customer),
+                    frame = customer.take_frame() => frame?,
+                };
+            }
+        });
+    }
+    let outcome = turn.await?;
+    over.send_replace(true);
+    let back: Vec<Result<Customer>> = tasks.join_all().await;
+    Ok((back.into_iter().collect::<Result<_>>()?, outcome))
 }
 
 /// As many connections to a bare server, which answer a post with as many bytes as the measured

@@ -10,7 +10,7 @@ use memchr::memmem;
 use tokio::task::JoinSet;
 
 use super::Bench;
-use super::closed_loop::{Echo, closed_loop};
+use super::closed_loop::{Echo, closed_loop, meanwhile};
 use crate::people::{Console, Customer};
 use crate::raw::Inserter;
 use crate::report::{Goal, median};
@@ -42,7 +42,11 @@ pub(crate) async fn durable(
     let mut customers = Customer::many(server.addr, senders, &tally).await?;
     let mut inserter = Inserter::new(&dir.path().join("raw"), senders).await?;
     customers = closed_loop(customers, WARM_UP).await?.0;
-    tokio::task::block_in_place(|| inserter.run(batch, WARM_UP))?;
+    customers = meanwhile(customers, async {
+        tokio::task::block_in_place(|| inserter.run(batch, WARM_UP)).map(drop)
+    })
+    .await?
+    .0;
     let first = &mut customers[0];
     let before = first.wire.bytes_in();
     first.post_typical().await?;
@@ -59,9 +63,13 @@ pub(crate) async fn durable(
         customers = back;
         messages += round.acked;
         latency.add(&round.latency)?;
-        let (raw, raw_commits) = tokio::task::block_in_place(|| inserter.run(batch, SLICE))?;
+        let others = meanwhile(customers, async {
+            let inserted = tokio::task::block_in_place(|| inserter.run(batch, SLICE))?;
+            Ok((inserted, echo.run(SLICE).await?))
+        });
+        let (back, ((raw, raw_commits), echoed)) = others.await?;
+        customers = back;
         commits.add(raw_commits)?;
-        let echoed = echo.run(SLICE).await?;
         echoes.add(&echoed.latency)?;
         rounds.push([round.per_second, raw, echoed.per_second]);
     }
