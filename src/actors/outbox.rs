@@ -10,7 +10,7 @@ use crate::persistence::{RoomCommit, WriteError};
 use crate::protocol::CloseCode;
 
 /// What actors put into a socket's outbox.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Event {
     /// A message of a room's log, encoded. The socket holds the seq against what
     /// it delivered, so a lost, doubled or late one does no harm.
@@ -116,8 +116,11 @@ impl Outbox {
             queue.bytes += bytes;
             queue.events.push_back(event);
         }
+        let news = !queue.events.is_empty();
         drop(queue);
-        self.0.changed.notify_one();
+        if news {
+            self.0.changed.notify_one();
+        }
         true
     }
 

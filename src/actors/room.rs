@@ -12,8 +12,8 @@ use super::messages::{
     Delivery, JoinError, JoinReply, JoinedRoom, LobbyMsg, Report, RoomMsg, Subscription,
     SupervisorMsg,
 };
-use super::subscriber::{Reply, Subscriber};
-use crate::chat::{Message, Room as RoomView, RoomId, RoomRecord, SenderType, Side};
+use super::subscriber::{News, Reply, Subscriber};
+use crate::chat::{Room as RoomView, RoomId, RoomRecord, SenderType, Side};
 use crate::persistence::{Effect, Refusal, RoomCommit, RoomOp, StoreError, WriteError};
 use crate::protocol::{CloseCode, ServerFrame, TYPING_EXPIRES_IN_MS, encode};
 
@@ -350,7 +350,7 @@ impl RoomState {
     }
 
     /// What is told here is on disk.
-    fn committed(&mut self, outcome: Result<RoomCommit, WriteError>, mut reply: Reply) {
+    fn committed(&mut self, outcome: Result<RoomCommit, WriteError>, reply: Reply) {
         self.in_store -= 1;
         self.shared
             .hooks
@@ -359,67 +359,85 @@ impl RoomState {
             Ok(commit) => commit,
             Err(error) => return reply.send(Err(error)),
         };
-        let changed = !matches!(commit.effect, Effect::Duplicate(_) | Effect::Unchanged);
-        if changed {
-            let before = self.record.replace(commit.record.clone());
-            match &commit.effect {
-                Effect::Posted(message) | Effect::StatusChanged(message) => {
-                    self.deliver(message, &mut reply);
-                }
-                Effect::ReadMoved { side, seq } => {
-                    let frame = encode(&ServerFrame::Read {
-                        room_id: self.room_id,
-                        reader: *side,
-                        seq: *seq,
-                    });
-                    self.tell(&frame);
-                }
-                Effect::DetailsChanged | Effect::Duplicate(_) | Effect::Unchanged => {}
-            }
-            if let Some(before) = before {
-                self.tell_room_if_changed(&before.room, &commit.record.room);
-            }
-            if commit.record.is_listed() {
-                self.unreported.push(commit.record.change);
-                if commit.record.room.last_seq == 1 && self.customer_online {
-                    // From now on consoles hear of this visitor.
-                    self.shared.presence.set_customer(self.room_id, true, true);
-                }
-            }
-            if !commit.also_changed.is_empty() {
-                let _ = self
-                    .supervisor
-                    .cast(SupervisorMsg::Refresh(commit.also_changed.clone()));
+        if matches!(commit.effect, Effect::Duplicate(_) | Effect::Unchanged) {
+            return reply.send(Ok(commit));
+        }
+        let before = self.record.replace(commit.record.clone());
+        let news = self.news(&commit, before.as_deref());
+        if commit.record.is_listed() {
+            self.unreported.push(commit.record.change);
+            if commit.record.room.last_seq == 1 && self.customer_online {
+                // From now on consoles hear of this visitor.
+                self.shared.presence.set_customer(self.room_id, true, true);
             }
         }
-        reply.send(Ok(commit));
+        if !commit.also_changed.is_empty() {
+            let _ = self
+                .supervisor
+                .cast(SupervisorMsg::Refresh(commit.also_changed.clone()));
+        }
+        self.spread(&news, reply, commit);
     }
 
-    /// Puts a message into the outbox of each subscriber. The sender's own copy is left to the
-    /// reply, so that both reach its socket in one go.
-    fn deliver(&mut self, message: &Message, reply: &mut Reply) {
+    /// What a commit has for everybody in the room.
+    fn news(&self, commit: &RoomCommit, before: Option<&RoomRecord>) -> News {
         if self.subscribers.is_empty() {
-            return;
+            return News::default();
         }
-        let frame = encode(&ServerFrame::Message {
-            room_id: self.room_id,
-            message,
-        });
+        let room_id = self.room_id;
+        let mut news = News::default();
+        match &commit.effect {
+            Effect::Posted(message) | Effect::StatusChanged(message) => {
+                let frame = encode(&ServerFrame::Message { room_id, message });
+                news.message = Some((message.seq, frame));
+            }
+            Effect::ReadMoved { side, seq } => {
+                news.read = Some(encode(&ServerFrame::Read {
+                    room_id,
+                    reader: *side,
+                    seq: *seq,
+                }));
+            }
+            Effect::DetailsChanged | Effect::Duplicate(_) | Effect::Unchanged => {}
+        }
+        news.room = before.and_then(|before| self.room_frame(&before.room, &commit.record.room));
+        news
+    }
+
+    /// Puts the news into the outbox of each subscriber; the sender's own copy goes with the
+    /// reply, so that both reach its socket in one go.
+    fn spread(&mut self, news: &News, reply: Reply, commit: RoomCommit) {
         let hooks = &self.shared.hooks;
-        self.subscribers
-            .retain(|subscriber| subscriber.deliver(message.seq, &frame, reply, hooks));
+        let mut own = Vec::new();
+        self.subscribers.retain(|subscriber| {
+            if own.is_empty() && hooks.rings_can_be_relied_on() && reply.goes_to(&subscriber.outbox)
+            {
+                own.extend(subscriber.events(news));
+                return true;
+            }
+            subscriber.deliver(news, hooks)
+        });
+        reply.send_after(own, Ok(commit));
     }
 
     fn tell(&mut self, frame: &Utf8Bytes) {
         self.subscribers.retain(|subscriber| subscriber.tell(frame));
     }
 
-    fn tell_room_if_changed(&mut self, before: &RoomView, after: &RoomView) {
-        if !self.subscribers.is_empty() && shown(before) != shown(after) {
-            let frame = encode(&ServerFrame::Room {
+    /// The `room` frame, if what it shows has changed.
+    fn room_frame(&self, before: &RoomView, after: &RoomView) -> Option<Utf8Bytes> {
+        (shown(before) != shown(after)).then(|| {
+            encode(&ServerFrame::Room {
                 room_id: self.room_id,
                 room: after,
-            });
+            })
+        })
+    }
+
+    fn tell_room_if_changed(&mut self, before: &RoomView, after: &RoomView) {
+        if !self.subscribers.is_empty()
+            && let Some(frame) = self.room_frame(before, after)
+        {
             self.tell(&frame);
         }
     }

@@ -50,30 +50,50 @@ pub(super) struct Subscriber {
     pub(super) last_typing: Option<tokio::time::Instant>,
 }
 
+/// What a commit has for everybody in its room, encoded once.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// A message of the log, with its seq.
+    pub(super) message: Option<(u64, Utf8Bytes)>,
+    /// A read mark.
+    pub(super) read: Option<Utf8Bytes>,
+    /// The room itself.
+    pub(super) room: Option<Utf8Bytes>,
+}
+
 impl Subscriber {
-    /// Delivers a message of the log; to the socket that posted it, together with the reply.
-    /// Returns false when the subscriber is to be forgotten.
-    pub(super) fn deliver(
-        &self,
-        seq: u64,
-        frame: &Utf8Bytes,
-        reply: &mut Reply,
-        hooks: &Hooks,
-    ) -> bool {
-        if !self.live.is_on() {
-            return true;
+    /// Delivers the news. Returns false when the subscriber is to be forgotten.
+    pub(super) fn deliver(&self, news: &News, hooks: &Hooks) -> bool {
+        if hooks.rings_can_be_relied_on() {
+            return self.outbox.push_all(self.events(news));
         }
-        let ring = || Event::Log {
+        let there = match self.log_event(news) {
+            Some(ring) => hooks.ring(&self.outbox, || ring.clone()),
+            None => true,
+        };
+        there && self.outbox.push_all(self.other_events(news))
+    }
+
+    /// The news as this subscriber gets them: the log, if it takes it as it grows, and the rest.
+    pub(super) fn events(&self, news: &News) -> impl Iterator<Item = Event> {
+        self.log_event(news)
+            .into_iter()
+            .chain(self.other_events(news))
+    }
+
+    fn log_event(&self, news: &News) -> Option<Event> {
+        let (seq, frame) = news.message.as_ref().filter(|_| self.live.is_on())?;
+        Some(Event::Log {
             room_id: self.room_id,
             subscription: self.id,
-            seq,
+            seq: *seq,
             frame: frame.clone(),
-        };
-        if hooks.rings_can_be_relied_on() && reply.goes_to(&self.outbox) {
-            reply.bring_along(ring());
-            return true;
-        }
-        hooks.ring(&self.outbox, ring)
+        })
+    }
+
+    fn other_events(&self, news: &News) -> impl Iterator<Item = Event> {
+        let frames = news.read.iter().chain(&news.room);
+        frames.map(|frame| self.event(frame))
     }
 
     /// Tells an event that is not part of the log.
@@ -109,12 +129,7 @@ pub struct Reply(Option<ReplyTo>);
 #[derive(Debug)]
 enum ReplyTo {
     Call(oneshot::Sender<Result<RoomCommit, WriteError>>),
-    Socket {
-        outbox: Outbox,
-        request: RequestId,
-        /// Goes into the outbox right before the outcome, as one.
-        along: Option<Event>,
-    },
+    Socket { outbox: Outbox, request: RequestId },
 }
 
 impl Reply {
@@ -125,42 +140,36 @@ impl Reply {
 
     /// To a socket, as [`Event::Answer`].
     pub fn socket(outbox: Outbox, request: RequestId) -> Self {
-        Self(Some(ReplyTo::Socket {
-            outbox,
-            request,
-            along: None,
-        }))
+        Self(Some(ReplyTo::Socket { outbox, request }))
     }
 
     /// Whether the outcome goes into this outbox.
-    fn goes_to(&self, outbox: &Outbox) -> bool {
+    pub(super) fn goes_to(&self, outbox: &Outbox) -> bool {
         matches!(&self.0, Some(ReplyTo::Socket { outbox: own, .. }) if own.is_same(outbox))
     }
 
-    /// Has an event reach the socket together with the outcome: its task wakes once, and sends
-    /// both in one write.
-    fn bring_along(&mut self, event: Event) {
-        if let Some(ReplyTo::Socket { along, .. }) = &mut self.0 {
-            *along = Some(event);
-        }
+    pub(super) fn send(self, outcome: Result<RoomCommit, WriteError>) {
+        self.send_after([], outcome);
     }
 
-    pub(super) fn send(mut self, outcome: Result<RoomCommit, WriteError>) {
+    /// Sends the outcome; a socket gets these events right before it, as one: its task wakes
+    /// once, and sends all in one write.
+    pub(super) fn send_after(
+        mut self,
+        events: impl IntoIterator<Item = Event>,
+        outcome: Result<RoomCommit, WriteError>,
+    ) {
         match self.0.take() {
             Some(ReplyTo::Call(sender)) => {
                 // The caller may have given up; then nobody wants to know.
                 let _ = sender.send(outcome);
             }
-            Some(ReplyTo::Socket {
-                outbox,
-                request,
-                along,
-            }) => {
+            Some(ReplyTo::Socket { outbox, request }) => {
                 let answer = Event::Answer {
                     request,
                     outcome: outcome.map_err(Some),
                 };
-                outbox.push_all(along.into_iter().chain([answer]));
+                outbox.push_all(events.into_iter().chain([answer]));
             }
             None => {}
         }
@@ -169,17 +178,11 @@ impl Reply {
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        if let Some(ReplyTo::Socket {
-            outbox,
-            request,
-            along,
-        }) = self.0.take()
-        {
-            let answer = Event::Answer {
+        if let Some(ReplyTo::Socket { outbox, request }) = self.0.take() {
+            outbox.push(Event::Answer {
                 request,
                 outcome: Err(None),
-            };
-            outbox.push_all(along.into_iter().chain([answer]));
+            });
         }
     }
 }
