@@ -56,6 +56,21 @@ async fn a_lone_message_writes_few_pages() {
 }
 
 #[tokio::test]
+async fn a_conversation_writes_few_pages() {
+    let bench = Bench::new();
+    bench.hooks().pause_index();
+    let rooms = bench.rooms_that_wait(10).await;
+    let before = bench.wal_pages();
+    for _ in 0..5 {
+        bench.answer(rooms[3], CONTENT).await;
+        bench.ask(rooms[3], CONTENT).await;
+    }
+    // The same, and its place among those that wait.
+    let pages = bench.wal_pages() - before;
+    assert!(pages <= 10 * 7, "{pages} pages for 10 messages");
+}
+
+#[tokio::test]
 async fn messages_of_one_commit_share_pages() {
     let bench = Bench::new();
     bench.hooks().pause_index();

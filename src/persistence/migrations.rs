@@ -5,12 +5,18 @@ use super::failure::classify;
 
 /// Every change of the schema, oldest first. A released one is never edited, comments included:
 /// SQLite keeps them, and a database whose schema reads otherwise counts as damaged.
-const TEXTS: [&str; 3] = [
+const TEXTS: [&str; 4] = [
     include_str!("migrations/0001_base.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_arrival.sql"),
+    include_str!("migrations/0004_open_rooms.sql"),
 ];
-const STEPS: &[M<'_>] = &[M::up(TEXTS[0]), M::up(TEXTS[1]), M::up(TEXTS[2])];
+const STEPS: &[M<'_>] = &[
+    M::up(TEXTS[0]),
+    M::up(TEXTS[1]),
+    M::up(TEXTS[2]),
+    M::up(TEXTS[3]),
+];
 const MIGRATIONS: Migrations<'_> = Migrations::from_slice(STEPS);
 
 /// Brings the schema up to date and makes the state row of a new database.
@@ -144,15 +150,28 @@ mod tests {
         rooms
     }
 
+    /// Which rooms are marked as closed.
+    fn closed(file: &Connection) -> Vec<bool> {
+        let mut query = file
+            .prepare("SELECT closed FROM rooms ORDER BY pk")
+            .expect("the column is there");
+        let rooms = query.query_map([], |row| row.get(0)).expect("it reads");
+        rooms.collect::<Result<_, _>>().expect("booleans")
+    }
+
     #[tokio::test]
     async fn a_database_of_the_second_schema_is_taken_over_whole() {
         let directory = tempfile::tempdir().expect("a directory");
         let lengths = [1, 31, 32, 33, 64, 100];
         let rooms = second_schema(&directory, &lengths);
+        let file = Connection::open(directory.path().join("shoptalk.db")).expect("it opens");
+        file.execute("UPDATE rooms SET status = 2 WHERE pk = 2", [])
+            .expect("a room is closed");
         let store = Store::open(options(&directory)).expect("it migrates");
         let bench = Bench { store, directory };
         assert_eq!(bench.damage(), None);
         assert_eq!(bench.epoch(), "epoch");
+        assert_eq!(closed(&file), [false, true, false, false, false, false]);
         for (room, length) in rooms.iter().zip(lengths) {
             let page = bench.messages_after(*room, 0, 200).await.expect("it reads");
             let seqs: Vec<_> = page.messages.iter().map(|message| message.seq).collect();
@@ -173,6 +192,7 @@ mod tests {
             );
             assert_eq!(bench.ask(*room, "more").await.seq, length as u64 + 1);
         }
+        assert_eq!(closed(&file), [false; 6], "a message reopens a room");
         bench.flush_search_index().await.expect("indexed");
         for words in ["word1", "word261", "more", "ann"] {
             let query = SearchQuery {

@@ -76,6 +76,13 @@ macro_rules! update_room {
     };
 }
 
+/// What a change of a room's status or waiting time writes as well.
+macro_rules! move_room {
+    () => {
+        ", status = ?15, waiting_since = ?16, waiting_n = ?17"
+    };
+}
+
 /// A query of rooms: what comes after FROM, with `r` for the room and `v` for its visitor.
 fn prepare<'c>(conn: &'c Connection, rest: &str) -> rusqlite::Result<CachedStatement<'c>> {
     conn.prepare_cached(&[SELECT, rest].concat())
@@ -116,7 +123,7 @@ pub(super) fn latest_open(
     visitor: VisitorId,
 ) -> rusqlite::Result<Option<RoomRow>> {
     // The literal lets the planner see that the partial index serves.
-    let rest = "WHERE r.visitor = ?1 AND r.status <> 2 ORDER BY r.last_n DESC, r.pk DESC LIMIT 1";
+    let rest = "WHERE r.visitor = ?1 AND r.closed = 0 ORDER BY r.last_n DESC, r.pk DESC LIMIT 1";
     Ok(query(conn, rest, [visitor])?.pop())
 }
 
@@ -221,8 +228,9 @@ pub(super) fn update(tx: &mut Tx<'_>, before: Standing, row: &mut RoomRow) -> ru
 }
 
 /// Writes a room over what the table has of it, but for its details and its visitor, and with
-/// the places of its last messages if there are new ones. `stored` is how it stands there: most messages leave status and waiting time as they are, and the
-/// indices over them with them.
+/// the places of its last messages if there are new ones. `stored` is how it stands there: most
+/// messages leave status and waiting time as they are, nearly all leave it open, and what stays
+/// as it is costs no index anything.
 pub(super) fn write(
     conn: &Connection,
     stored: Standing,
@@ -232,7 +240,7 @@ pub(super) fn write(
 ) -> rusqlite::Result<()> {
     let room = &record.room;
     let last = record.last_message.as_ref();
-    let values: [&dyn ToSql; 17] = [
+    let values: [&dyn ToSql; 18] = [
         &keys.pk,
         &room.updated_at.0,
         &int(room.last_seq),
@@ -250,17 +258,17 @@ pub(super) fn write(
         &codes::status_code(room.status),
         &record.waiting_since.map(|since| since.0),
         &keys.waiting_n,
+        &(room.status == Status::Closed),
     ];
-    if (room.status, record.waiting_since) == (stored.status, stored.waiting_since) {
-        conn.prepare_cached(concat!(update_room!(), " WHERE pk = ?1"))?
-            .execute(&values[..14])?;
+    let (sql, used) = if (room.status == Status::Closed) != (stored.status == Status::Closed) {
+        let sql = concat!(update_room!(), move_room!(), ", closed = ?18 WHERE pk = ?1");
+        (sql, 18)
+    } else if (room.status, record.waiting_since) != (stored.status, stored.waiting_since) {
+        (concat!(update_room!(), move_room!(), " WHERE pk = ?1"), 17)
     } else {
-        conn.prepare_cached(concat!(
-            update_room!(),
-            ", status = ?15, waiting_since = ?16, waiting_n = ?17 WHERE pk = ?1"
-        ))?
-        .execute(&values[..])?;
-    }
+        (concat!(update_room!(), " WHERE pk = ?1"), 14)
+    };
+    conn.prepare_cached(sql)?.execute(&values[..used])?;
     Ok(())
 }
 

@@ -140,7 +140,7 @@ impl Socket {
                 return answer;
             }
             assert_eq!(answer["code"], "busy", "{answer}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         panic!("the server stays busy")
     }

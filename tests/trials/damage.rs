@@ -183,7 +183,9 @@ async fn try_damaged(
         damaged |= is_told(&scene.post().await?)?;
         damaged |= is_told(&sign_in(&server).await)?;
     }
+    // The server tries itself as well, and may be the first to stumble.
     let ready = server.rest().get("/readyz").await;
+    damaged |= ready.status == 503 && ready.text.contains("restore");
     if damaged {
         // What was found once is not forgotten.
         let post = scene.post().await?;

@@ -32,6 +32,9 @@ const STEPS: &[M<'_>] = &[
     M::up(include_str!(
         "../../src/persistence/migrations/0003_arrival.sql"
     )),
+    M::up(include_str!(
+        "../../src/persistence/migrations/0004_open_rooms.sql"
+    )),
     M::up(
         "ALTER TABLE messages ADD COLUMN mood TEXT;
          UPDATE messages SET mood = 'a mood for message ' || n;
