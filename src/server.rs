@@ -21,6 +21,8 @@ use crate::persistence::Store;
 const EMPTY_ROOM_AGE_MS: i64 = 24 * 60 * 60 * 1_000;
 /// How often the server tidies up.
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
+/// After a failure, a visitor's rooms are tried again after this time.
+const FOLLOW_RETRY: Duration = Duration::from_secs(5);
 /// How often a change of agents or sessions is looked for.
 const AUTH_POLL: Duration = Duration::from_millis(250);
 /// How long requests under way may take to finish while draining.
@@ -168,6 +170,11 @@ impl Server {
         let base_url = state.origins.base_url();
         let setup_link = setup_code.map(|code| format!("{base_url}/admin/setup#{code}"));
         tokio::spawn(keep_house(state.clone(), actors.rooms(), drain.clone()));
+        tokio::spawn(follow_visitors(
+            store.clone(),
+            actors.rooms(),
+            drain.clone(),
+        ));
         tokio::spawn(http::housekeeping(state.clone()));
         let service = http::router(state, start_page);
         tokio::spawn(http::serve(
@@ -272,6 +279,24 @@ fn watch_auth(store: &Store, drain: CancellationToken) -> watch::Receiver<u64> {
         }
     });
     receiver
+}
+
+/// Has the rooms of a visitor with very many follow a block or a sign-in, a few at a time. What
+/// an earlier process has left is done first.
+async fn follow_visitors(store: Store, rooms: Rooms, drain: CancellationToken) {
+    let work = async {
+        loop {
+            match store.follow_visitor_change().await {
+                Ok(Some(followed)) => rooms.refresh(followed),
+                Ok(None) => store.visitor_changes_left().await,
+                Err(error) => {
+                    tracing::warn!(%error, "a visitor's rooms could not be changed; it is tried again");
+                    tokio::time::sleep(FOLLOW_RETRY).await;
+                }
+            }
+        }
+    };
+    drain.run_until_cancelled(work).await;
 }
 
 /// Removes rooms that nobody came back to.

@@ -225,15 +225,9 @@ impl RoomRecord {
         changed
     }
 
-    /// Keeps the visitor from posting, or lets them again. Returns whether
-    /// anything changed.
-    pub fn set_blocked(&mut self, blocked: bool, now: Timestamp) -> bool {
-        if self.blocked == blocked {
-            return false;
-        }
-        self.blocked = blocked;
+    /// Follows a change of the visitor, who was blocked or let in again.
+    pub fn visitor_changed(&mut self, now: Timestamp) {
         self.touch(now);
-        true
     }
 
     /// Gives the room to another visitor, after an anonymous one signed in.

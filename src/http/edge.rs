@@ -110,6 +110,22 @@ fn secure(path: &str, headers: &mut HeaderMap) {
     }
 }
 
+/// Lets a handler that changes something come to its end, also when the caller hangs up: what
+/// follows a commit (a socket to be closed, a room to be told) follows it always.
+pub(crate) async fn see_through(request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    match tokio::spawn(next.run(request).in_current_span()).await {
+        Ok(response) => response,
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Only the end of the runtime cancels it.
+            Err(_) => Problem::draining().into_response(),
+        },
+    }
+}
+
 /// Refuses what is not to be handled: everything while draining, foreign pages, and calls
 /// by cookie from nowhere. Answers preflights.
 pub(crate) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {

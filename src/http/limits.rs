@@ -16,7 +16,6 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use uuid::Uuid;
 
 use crate::config::LimitsConfig;
-use crate::persistence::TokenHash;
 
 /// Over this many keys a map is swept before the next key enters.
 const SWEEP_KEYS: usize = 50_000;
@@ -46,6 +45,15 @@ impl From<IpAddr> for AddressKey {
     }
 }
 
+/// A visitor who is known already.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum BudgetOwner {
+    /// One of the shop's own users.
+    User(String),
+    /// Somebody with a token, by the visitor's id.
+    Anonymous(Uuid),
+}
+
 /// All budgets of one server.
 pub(crate) struct Limits {
     posts: Budget<Uuid>,
@@ -53,10 +61,10 @@ pub(crate) struct Limits {
     logins: Budget<(u64, AddressKey)>,
     logins_by_address: Budget<AddressKey>,
     rooms: Budget<AddressKey>,
-    rooms_by_visitor: Budget<TokenHash>,
+    rooms_by_visitor: Budget<u64>,
     hellos: Budget<AddressKey>,
     sockets: Sockets,
-    /// Accounts are kept as hashes, so that a long name costs no memory.
+    /// Accounts and visitors are kept as hashes, so that a long name costs no memory.
     hasher: RandomState,
 }
 
@@ -124,9 +132,10 @@ impl Limits {
         self.rooms.check(&ip.into())
     }
 
-    /// The same of a visitor who has a token already, wherever it comes from.
-    pub(crate) fn check_room_by_visitor(&self, token: TokenHash) -> Result<(), RetryAfterMs> {
-        self.rooms_by_visitor.check(&token)
+    /// The same of a visitor who is known already, wherever it comes from and with whichever of
+    /// their tokens.
+    pub(crate) fn check_room_by_visitor(&self, visitor: &BudgetOwner) -> Result<(), RetryAfterMs> {
+        self.rooms_by_visitor.check(&self.hasher.hash_one(visitor))
     }
 
     /// One attempt to open a socket.

@@ -56,6 +56,15 @@ fn credentials(conn: &Connection, username: &str) -> rusqlite::Result<Option<Age
     .optional()
 }
 
+/// Whether the agent is there, is not disabled, and still has this password.
+pub(super) fn may_sign_in(tx: &Tx<'_>, id: AgentId, password_hash: &str) -> rusqlite::Result<bool> {
+    tx.conn
+        .prepare_cached(
+            "SELECT 1 FROM agents WHERE id = ?1 AND disabled = 0 AND password_hash = ?2",
+        )?
+        .exists(params![id, password_hash])
+}
+
 fn insert(tx: &mut Tx<'_>, new: NewAgent) -> Result<Agent, Trouble> {
     if credentials(tx.conn, &new.username)?.is_some() {
         return Err(Refusal::UsernameTaken.into());

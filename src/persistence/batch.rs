@@ -135,6 +135,7 @@ impl Committer {
             conn,
             state: before,
             now: self.now(),
+            visitor_changes_left: false,
         };
         for item in items {
             tx.now = self.now();
@@ -164,7 +165,12 @@ impl Committer {
             .prepare_cached("COMMIT")
             .and_then(|mut commit| commit.execute([]))
         {
-            Ok(_) => Ok(after),
+            Ok(_) => {
+                if tx.visitor_changes_left {
+                    self.shared.visitor_changes_left.notify_one();
+                }
+                Ok(after)
+            }
             Err(cause) if conn.is_autocommit() => Err(Failed::Unknown {
                 cause,
                 number: *self.commits_of(&mut after),
@@ -190,6 +196,8 @@ impl Committer {
         self.conn = Some(conn);
         tracing::warn!(error = %cause, happened, "a commit ended in an error and was looked up");
         if happened {
+            // What the commit would have told is not known any more, and looking costs little.
+            self.shared.visitor_changes_left.notify_one();
             Ok(found)
         } else {
             Err(classify(cause))

@@ -91,6 +91,7 @@ fn remove_empty_rooms(
             )?
             .query_row([visitor], |row| row.get(0))?;
         if is_left {
+            visitors::end_tokens(tx, visitor)?;
             visitors::delete(tx, visitor)?;
         }
     }

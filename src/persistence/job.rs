@@ -14,6 +14,8 @@ pub(super) struct Tx<'c> {
     pub(super) state: State,
     /// One moment for all that the write does.
     pub(super) now: Timestamp,
+    /// Set when rooms are left that have to follow a change of their visitor.
+    pub(super) visitor_changes_left: bool,
 }
 
 impl Tx<'_> {

@@ -5,17 +5,19 @@ use super::failure::classify;
 
 /// Every change of the schema, oldest first. A released one is never edited, comments included:
 /// SQLite keeps them, and a database whose schema reads otherwise counts as damaged.
-const TEXTS: [&str; 4] = [
+const TEXTS: [&str; 5] = [
     include_str!("migrations/0001_base.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_arrival.sql"),
     include_str!("migrations/0004_open_rooms.sql"),
+    include_str!("migrations/0005_visitor_changes.sql"),
 ];
 const STEPS: &[M<'_>] = &[
     M::up(TEXTS[0]),
     M::up(TEXTS[1]),
     M::up(TEXTS[2]),
     M::up(TEXTS[3]),
+    M::up(TEXTS[4]),
 ];
 const MIGRATIONS: Migrations<'_> = Migrations::from_slice(STEPS);
 

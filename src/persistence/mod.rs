@@ -39,6 +39,7 @@ mod room_rows;
 mod rooms;
 mod search;
 mod sessions;
+mod visitor_changes;
 mod visitors;
 mod words;
 

@@ -4,9 +4,11 @@ use uuid::Uuid;
 
 use super::failure::Trouble;
 use super::job::Tx;
-use super::room_rows::{self, RoomRow, Standing};
+use super::room_rows::{self, RoomRow};
 use super::visitors::{self, VisitorRow};
-use super::{Identity, OpenRoom, OpenedRoom, Refusal, Store, WriteError, rooms};
+use super::{
+    Identity, OpenRoom, OpenedRoom, Refusal, Store, TokenHash, WriteError, visitor_changes,
+};
 use crate::chat::{Details, DetailsPatch, Room, RoomId, RoomRecord, SignedFields, Status};
 
 impl Store {
@@ -18,7 +20,7 @@ impl Store {
 }
 
 fn open(tx: &mut Tx<'_>, request: OpenRoom) -> Result<OpenedRoom, Trouble> {
-    let mut moved = Vec::new();
+    let (mut moved, mut ended) = (Vec::new(), Vec::new());
     let visitor = match (&request.identity, request.token) {
         (Some(identity), token) => {
             let user = find_or_make_user(tx, identity)?;
@@ -26,7 +28,7 @@ fn open(tx: &mut Tx<'_>, request: OpenRoom) -> Result<OpenedRoom, Trouble> {
                 Some(token) => match visitors::by_token(tx.conn, token)? {
                     // Only an anonymous visitor may become a user; two users never merge.
                     Some(anonymous) if anonymous.user.is_none() => {
-                        merge(tx, &anonymous, user, &mut moved)?
+                        merge(tx, &anonymous, user, &mut moved, &mut ended)?
                     }
                     _ => user,
                 },
@@ -44,13 +46,14 @@ fn open(tx: &mut Tx<'_>, request: OpenRoom) -> Result<OpenedRoom, Trouble> {
     };
     let token_issued = created || request.identity.is_some();
     if token_issued {
-        visitors::insert_token(tx, visitor.id, request.fresh_token)?;
+        ended.extend(visitors::insert_token(tx, visitor.id, request.fresh_token)?);
     }
     Ok(OpenedRoom {
         record: Arc::new(record),
         created,
         token_issued,
         moved,
+        ended,
     })
 }
 
@@ -68,21 +71,18 @@ fn merge(
     anonymous: &VisitorRow,
     mut user: VisitorRow,
     moved: &mut Vec<RoomId>,
+    ended: &mut Vec<TokenHash>,
 ) -> rusqlite::Result<VisitorRow> {
     let blocked = user.blocked || anonymous.blocked;
     if blocked && !user.blocked {
-        moved.extend(rooms::set_blocked(tx, user.id, true)?);
+        visitors::set_blocked(tx, user.id, true)?;
+        moved.extend(visitor_changes::blocked(tx, user.id)?);
         user.blocked = true;
     }
-    for mut row in room_rows::of_visitor(tx.conn, anonymous.id)? {
-        let before = Standing::of(&row.record);
-        row.record
-            .move_to(user.id, user.user.clone(), blocked, tx.now);
-        room_rows::update(tx, before, &mut row)?;
-        room_rows::update_visitor(tx, &row)?;
-        moved.push(row.record.room.id);
-    }
-    visitors::delete(tx, anonymous.id)?;
+    // Rooms that are still to move are blocked from now on as well.
+    visitors::set_blocked(tx, anonymous.id, blocked)?;
+    ended.extend(visitors::end_tokens(tx, anonymous.id)?);
+    moved.extend(visitor_changes::moved(tx, anonymous.id, &user)?);
     Ok(user)
 }
 

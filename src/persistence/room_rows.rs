@@ -111,11 +111,6 @@ pub(super) fn by_pk(conn: &Connection, pk: i64) -> rusqlite::Result<Option<RoomR
         .optional()
 }
 
-/// All rooms of a visitor, oldest first.
-pub(super) fn of_visitor(conn: &Connection, visitor: VisitorId) -> rusqlite::Result<Vec<RoomRow>> {
-    query(conn, "WHERE r.visitor = ?1 ORDER BY r.pk", [visitor])
-}
-
 /// The visitor's open room with the newest message; rooms without any come after
 /// those with, the newest first.
 pub(super) fn latest_open(

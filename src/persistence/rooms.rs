@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use rusqlite::params;
 use uuid::Uuid;
 
 use super::failure::Trouble;
@@ -10,11 +9,9 @@ use super::places::RoomPlaces;
 use super::room_rows::{self, Standing};
 use super::{
     Actor, AuditAction, Completion, Effect, Refusal, RoomCommit, RoomOp, Store, StoreError, audit,
-    messages,
+    messages, visitor_changes, visitors,
 };
-use crate::chat::{
-    DetailsPatch, Draft, RoomId, RoomRecord, Sender, SenderType, Side, Status, VisitorId,
-};
+use crate::chat::{DetailsPatch, Draft, RoomId, RoomRecord, Sender, SenderType, Side, Status};
 
 impl Store {
     /// Queues what is to be done to a room. `done` gets the commit, `NotFound` for
@@ -203,8 +200,17 @@ fn block(
     if row.record.blocked == blocked {
         return Ok((Arc::new(row.record), Effect::Unchanged));
     }
-    *also_changed = set_blocked(tx, row.record.visitor_id, blocked)?;
-    also_changed.retain(|other| *other != id);
+    visitors::set_blocked(tx, row.record.visitor_id, blocked)?;
+    *also_changed = visitor_changes::blocked(tx, row.record.visitor_id)?;
+    if also_changed.contains(&id) {
+        also_changed.retain(|other| *other != id);
+    } else {
+        // Its turn comes later, but this is the one that somebody waits for.
+        let mut row = room_rows::by_id(tx.conn, id)?.ok_or(Refusal::NotFound)?;
+        let before = Standing::of(&row.record);
+        row.record.visitor_changed(tx.now);
+        room_rows::update(tx, before, &mut row)?;
+    }
     let what = if blocked { "blocked" } else { "unblocked" };
     audit::note(
         tx,
@@ -214,27 +220,6 @@ fn block(
     )?;
     let row = room_rows::by_id(tx.conn, id)?.ok_or(Refusal::NotFound)?;
     Ok((Arc::new(row.record), Effect::DetailsChanged))
-}
-
-/// Blocks a visitor or lets them again, in all their rooms. Returns those.
-pub(super) fn set_blocked(
-    tx: &mut Tx<'_>,
-    visitor: VisitorId,
-    blocked: bool,
-) -> rusqlite::Result<Vec<RoomId>> {
-    let mut changed = Vec::new();
-    for mut row in room_rows::of_visitor(tx.conn, visitor)? {
-        let before = Standing::of(&row.record);
-        if row.record.set_blocked(blocked, tx.now) {
-            room_rows::update(tx, before, &mut row)?;
-            changed.push(row.record.room.id);
-        }
-    }
-    tx.execute(
-        "UPDATE visitors SET blocked = ?2 WHERE id = ?1",
-        params![visitor, blocked],
-    )?;
-    Ok(changed)
 }
 
 #[cfg(test)]

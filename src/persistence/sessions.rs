@@ -2,8 +2,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::job::Tx;
 use super::{
-    Actor, AuditAction, NewSession, Refusal, Store, StoreError, TokenHash, WriteError, agents,
-    audit,
+    Actor, AgentCredentials, AuditAction, NewSession, Refusal, Store, StoreError, TokenHash,
+    WriteError, agents, audit,
 };
 use crate::chat::{Agent, AgentId, Timestamp};
 
@@ -84,16 +84,18 @@ fn touch(tx: &Tx<'_>, token: TokenHash) -> rusqlite::Result<()> {
 }
 
 impl Store {
-    /// Signs in: stores the session and an audit row. Refused(NotFound) when the agent is gone or disabled.
+    /// Signs in: stores the session and an audit row. Refused(NotFound) when the agent is gone or
+    /// disabled, or has another password than the one that was verified.
     pub async fn start_session(
         &self,
-        agent: AgentId,
+        verified: AgentCredentials,
         session: NewSession,
     ) -> Result<(), WriteError> {
         self.write(move |tx| {
-            match agents::by_id(tx.conn, agent)? {
-                Some(known) if !known.disabled => {}
-                _ => return Err(Refusal::NotFound.into()),
+            let agent = verified.agent.id;
+            // Verifying takes a while, and the password may have been changed meanwhile.
+            if !agents::may_sign_in(tx, agent, &verified.password_hash)? {
+                return Err(Refusal::NotFound.into());
             }
             insert(tx, agent, session)?;
             audit::note(tx, AuditAction::SignIn, Some(Actor::Agent(agent)), None)?;

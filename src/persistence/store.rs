@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::batch::Committer;
 use super::connection::{Connector, make_private};
@@ -90,6 +90,7 @@ impl Store {
             head: watch::Sender::new(state.head()),
             life: watch::Sender::new(Life::Running),
             damage: std::sync::OnceLock::new(),
+            visitor_changes_left: Notify::new(),
             clock_back_ms: AtomicI64::new(0),
             metrics: std::sync::OnceLock::new(),
             #[cfg(test)]
@@ -183,6 +184,11 @@ impl Store {
     /// Why writes are refused for good (damage), if they are.
     pub fn damage(&self) -> Option<String> {
         self.inner.shared.damage.get().cloned()
+    }
+
+    /// What the writer's thread shares.
+    pub(super) fn shared(&self) -> &Shared {
+        &self.inner.shared
     }
 
     /// The connections that read.

@@ -141,7 +141,7 @@ pub struct RoomCommit {
     /// What happened.
     pub effect: Effect,
     /// Other rooms that changed in the same commit (a block reaches all rooms of
-    /// its visitor).
+    /// its visitor; where there are very many, the rest follows).
     pub also_changed: Vec<RoomId>,
 }
 
@@ -198,8 +198,12 @@ pub struct OpenedRoom {
     pub created: bool,
     /// Whether `fresh_token` was stored and is to be told.
     pub token_issued: bool,
-    /// Rooms that changed hands; their live actors must reread them.
+    /// Rooms that changed hands; their live actors must reread them. Where there are very many,
+    /// the rest follows: [`Store::follow_visitor_change`](super::Store::follow_visitor_change).
     pub moved: Vec<RoomId>,
+    /// Tokens that have ended: the anonymous ones of a visitor who signed in, and the oldest of
+    /// very many.
+    pub ended: Vec<TokenHash>,
 }
 
 /// A new agent.

@@ -61,33 +61,61 @@ pub(super) fn insert(tx: &Tx<'_>, user: Option<String>) -> rusqlite::Result<Visi
     Ok(visitor)
 }
 
+/// The visitor with this id.
+pub(super) fn by_id(conn: &Connection, id: VisitorId) -> rusqlite::Result<VisitorRow> {
+    conn.prepare_cached("SELECT id, user, blocked FROM visitors WHERE id = ?1")?
+        .query_row([id], read)
+}
+
+/// Blocks a visitor, or lets them in again. Their rooms follow: see `visitor_changes`.
+pub(super) fn set_blocked(tx: &Tx<'_>, visitor: VisitorId, blocked: bool) -> rusqlite::Result<()> {
+    tx.execute(
+        "UPDATE visitors SET blocked = ?2 WHERE id = ?1",
+        params![visitor, blocked],
+    )?;
+    Ok(())
+}
+
 /// Tokens of one visitor that stay good. Every answer to a signed identity brings a
 /// fresh one, so without a bound a user who comes daily would leave a key behind each
 /// time; the oldest go, and the identity opens the rooms all the same.
 const TOKENS_KEPT: i64 = 200;
 
-/// Lets a token open the visitor's rooms.
+/// Lets a token open the visitor's rooms. Returns those that it has pushed out.
 pub(super) fn insert_token(
     tx: &Tx<'_>,
     visitor: VisitorId,
     token: TokenHash,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Vec<TokenHash>> {
     tx.execute(
         "INSERT INTO visitor_tokens (hash, visitor, created_at) VALUES (?1, ?2, ?3)",
         params![token.0, visitor, tx.now.0],
     )?;
-    tx.execute(
-        "DELETE FROM visitor_tokens WHERE hash <> ?2 AND hash IN (
-             SELECT hash FROM visitor_tokens WHERE visitor = ?1
-             ORDER BY created_at DESC LIMIT -1 OFFSET ?3)",
-        params![visitor, token.0, TOKENS_KEPT],
-    )?;
-    Ok(())
+    tx.conn
+        .prepare_cached(
+            "DELETE FROM visitor_tokens WHERE hash <> ?2 AND hash IN (
+                 SELECT hash FROM visitor_tokens WHERE visitor = ?1
+                 ORDER BY created_at DESC LIMIT -1 OFFSET ?3)
+             RETURNING hash",
+        )?
+        .query_map(params![visitor, token.0, TOKENS_KEPT], token_hash)?
+        .collect()
 }
 
-/// Removes a visitor without rooms, and the tokens.
+/// Ends all tokens of a visitor and returns them.
+pub(super) fn end_tokens(tx: &Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Vec<TokenHash>> {
+    tx.conn
+        .prepare_cached("DELETE FROM visitor_tokens WHERE visitor = ?1 RETURNING hash")?
+        .query_map([visitor], token_hash)?
+        .collect()
+}
+
+fn token_hash(row: &Row<'_>) -> rusqlite::Result<TokenHash> {
+    row.get(0).map(TokenHash)
+}
+
+/// Removes a visitor without rooms or tokens.
 pub(super) fn delete(tx: &Tx<'_>, visitor: VisitorId) -> rusqlite::Result<()> {
-    tx.execute("DELETE FROM visitor_tokens WHERE visitor = ?1", [visitor])?;
     tx.execute("DELETE FROM visitors WHERE id = ?1", [visitor])?;
     Ok(())
 }

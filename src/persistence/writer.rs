@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::batch::Committer;
 use super::index;
@@ -42,6 +42,8 @@ pub(super) struct Shared {
     pub(super) life: watch::Sender<Life>,
     /// Why writes are refused for good.
     pub(super) damage: OnceLock<String>,
+    /// Told when rooms are left that have to follow a change of their visitor.
+    pub(super) visitor_changes_left: Notify,
     /// By how much the dates of what is written stand back.
     pub(super) clock_back_ms: AtomicI64,
     /// What to measure with, once there is something.

@@ -6,7 +6,7 @@ use shoptalk::chat::{Role, Timestamp};
 use shoptalk::config::{Config, Secret};
 use shoptalk::credentials::{TokenKind, hash_token, new_token};
 use shoptalk::passwords::hash_password;
-use shoptalk::persistence::{Actor, NewAgent, NewSession, Store};
+use shoptalk::persistence::{Actor, AgentCredentials, NewAgent, NewSession, Store};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
@@ -159,11 +159,16 @@ impl TestServer {
             .await
             .expect("the name is free");
         let (token, session) = new_session();
+        let verified = AgentCredentials {
+            agent: made,
+            password_hash: PASSWORD_HASH.clone(),
+        };
+        let answer = json!({"token": token, "agent": {"id": verified.agent.id}});
         self.store()
-            .start_session(made.id, session)
+            .start_session(verified, session)
             .await
             .expect("an agent");
-        Agent::signed_in(self, &json!({"token": token, "agent": {"id": made.id}}))
+        Agent::signed_in(self, &answer)
     }
 
     /// Signs in and returns `{token, agent}`.

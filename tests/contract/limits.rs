@@ -293,6 +293,28 @@ async fn a_visitor_cannot_open_rooms_without_end_wherever_it_calls_from() {
 }
 
 #[tokio::test]
+async fn each_new_room_brings_a_token_and_no_budget_of_its_own() {
+    let server = TestServer::start_with(|config| {
+        config.limits.enabled = true;
+        config.limits.rooms_per_minute_by_visitor = 1;
+        config.limits.rooms_burst_by_visitor = 5;
+    })
+    .await;
+    let mut visitor = Visitor::arrive(&server).await;
+    for _ in 0..5 {
+        visitor
+            .rest
+            .post(&visitor.path("close/"), json!({}))
+            .await
+            .is(200);
+        let opened = visitor.rest.post("/api/chat/rooms/", json!({})).await;
+        visitor = Visitor::from_answer(&server, &opened.is(201));
+    }
+    let next = async || visitor.rest.post("/api/chat/rooms/", json!({})).await;
+    assert!(retry_after_s(&refused_of_many(next).await) >= 1);
+}
+
+#[tokio::test]
 async fn bytes_on_a_socket_are_limited_as_frames_are() {
     let server = TestServer::start_with(|config| {
         config.limits.enabled = true;

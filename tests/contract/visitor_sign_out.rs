@@ -1,7 +1,7 @@
 //! A visitor leaves a computer that others use: the token ends, and what it had open.
 
 use crate::common::{
-    Answer, IDENTITY_SECRET, Rest, Socket, TestServer, Visitor, in_seconds, json, jwt,
+    Answer, IDENTITY_SECRET, RawSocket, Rest, Socket, TestServer, Visitor, in_seconds, json, jwt,
 };
 
 async fn sign_out(rest: &Rest) -> Answer {
@@ -45,6 +45,74 @@ async fn every_socket_of_the_token_closes_and_no_other_does() {
     late.send(json!({"type": "hello", "token": visitor.token}))
         .await;
     assert_eq!(late.closed().await, Some(4500));
+}
+
+/// What follows the commit follows it without its caller, too.
+#[tokio::test]
+async fn a_caller_who_hangs_up_is_signed_out_all_the_same() {
+    let server = TestServer::start().await;
+    for _ in 0..20 {
+        let visitor = Visitor::arrive(&server).await;
+        let mut socket = visitor.online().await;
+        let mut hasty = RawSocket::connect(server.addr()).await;
+        let call = format!(
+            "POST /api/chat/logout/ HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {}\r\n\
+             Content-Length: 0\r\n\r\n",
+            visitor.token
+        );
+        hasty.send(call.as_bytes()).await;
+        drop(hasty);
+        assert_eq!(socket.closed().await, Some(4500));
+    }
+}
+
+/// Signing in makes a user of an anonymous visitor, whose tokens end.
+#[tokio::test]
+async fn a_caller_who_hangs_up_over_signing_in_ends_the_old_sockets() {
+    let server = TestServer::start().await;
+    for user in 0..20 {
+        let visitor = Visitor::arrive(&server).await;
+        let mut socket = visitor.online().await;
+        let identity = jwt(
+            jsonwebtoken::Algorithm::HS256,
+            IDENTITY_SECRET,
+            &json!({"sub": format!("user {user}"), "exp": in_seconds(600)}),
+        );
+        let body = json!({"identity": identity}).to_string();
+        let mut hasty = RawSocket::connect(server.addr()).await;
+        let call = format!(
+            "POST /api/chat/rooms/ HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            visitor.token,
+            body.len()
+        );
+        hasty.send(call.as_bytes()).await;
+        drop(hasty);
+        assert_eq!(socket.closed().await, Some(4500));
+    }
+}
+
+/// A user keeps 200 tokens; the socket of one that was pushed out goes with it.
+#[tokio::test]
+async fn the_socket_of_a_token_that_newer_ones_pushed_out_closes() {
+    let server = TestServer::start().await;
+    let identity = jwt(
+        jsonwebtoken::Algorithm::HS256,
+        IDENTITY_SECRET,
+        &json!({"sub": "ann", "exp": in_seconds(600)}),
+    );
+    let open = async || {
+        let body = json!({"identity": identity});
+        let answer = server.rest().post("/api/chat/rooms/", body).await;
+        Visitor::from_answer(&server, &answer.success())
+    };
+    let mut oldest = open().await.online().await;
+    let mut newest = open().await;
+    for _ in 0..200 {
+        newest = open().await;
+    }
+    assert_eq!(oldest.closed().await, Some(4500));
+    newest.online().await.post("still here").await;
 }
 
 #[tokio::test]

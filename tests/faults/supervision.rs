@@ -161,6 +161,34 @@ async fn a_panic_at_the_start_is_tried_again() {
         .await;
 }
 
+/// Nothing but the socket keeps the order of those: each post finds the room anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn posts_of_an_agent_who_has_not_joined_keep_their_order() {
+    let server = TestServer::start().await;
+    let agent = server.agent("mia", "agent").await;
+    for _ in 0..20 {
+        let visitor = Visitor::named(&server, "Ann").await;
+        visitor.post("hello").await;
+        let room = visitor.room_id.parse().expect("a room's id");
+        server.hooks().panic_at(HookPoint::RoomWrite, Some(room), 1);
+        let mut console = agent.online().await;
+        let mut ids = Vec::new();
+        for content in ["one", "two", "three"] {
+            let id = new_id();
+            console
+                .send(json!({"type": "post", "room_id": visitor.room_id, "id": id, "content": content}))
+                .await;
+            ids.push(id);
+        }
+        for id in &ids {
+            console.ack(id).await;
+        }
+        let stored = visitor.messages().await;
+        assert_eq!(contents(&stored), ["hello", "one", "two", "three"]);
+        assert_eq!(server.hooks().fired(HookPoint::RoomWrite, Some(room)), 1);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rest_call_outlives_the_room() {
     let mut scene = Scene::set().await;

@@ -35,6 +35,9 @@ const STEPS: &[M<'_>] = &[
     M::up(include_str!(
         "../../src/persistence/migrations/0004_open_rooms.sql"
     )),
+    M::up(include_str!(
+        "../../src/persistence/migrations/0005_visitor_changes.sql"
+    )),
     M::up(
         "ALTER TABLE messages ADD COLUMN mood TEXT;
          UPDATE messages SET mood = 'a mood for message ' || n;

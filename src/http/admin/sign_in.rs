@@ -16,7 +16,7 @@ use crate::http::extract::{ClientIp, Json, JsonBody, Violations};
 use crate::http::problem::Problem;
 use crate::metrics::LoginResult;
 use crate::passwords::PasswordGate;
-use crate::persistence::{NewAgent, NewSession, Refusal, WriteError};
+use crate::persistence::{AgentCredentials, NewAgent, NewSession, Refusal, WriteError};
 use crate::protocol::ErrorCode;
 
 /// The account under which tries of the setup code are counted; no user name has a NUL.
@@ -76,13 +76,14 @@ pub(crate) async fn login(
         state.metrics.login(LoginResult::Limited);
         return Err(wait.into());
     }
-    let Some(agent) = authenticate(&state, &request.username, request.password).await? else {
+    let Some(verified) = authenticate(&state, &request.username, request.password).await? else {
         return Err(bad_credentials(&state));
     };
+    let agent = verified.agent.clone();
     let (token, session) = new_session();
-    match state.store.start_session(agent.id, session).await {
+    match state.store.start_session(verified, session).await {
         Ok(()) => {}
-        // Disabled since it was looked at.
+        // Disabled, or given another password, since it was looked at.
         Err(WriteError::Refused(Refusal::NotFound)) => return Err(bad_credentials(&state)),
         Err(error) => return Err(error.into()),
     }
@@ -162,13 +163,11 @@ async fn authenticate(
     state: &AppState,
     username: &str,
     password: String,
-) -> Result<Option<Agent>, Problem> {
+) -> Result<Option<AgentCredentials>, Problem> {
     let known = state.store.agent_credentials(username.trim()).await?;
     let hash = known.as_ref().map(|known| known.password_hash.clone());
     let matches = verify(&state.passwords, password, hash).await?;
-    Ok(known
-        .map(|known| known.agent)
-        .filter(|agent| matches && !agent.disabled))
+    Ok(known.filter(|known| matches && !known.agent.disabled))
 }
 
 /// Whether the password has the hash. An over-long one never has, at the usual cost.

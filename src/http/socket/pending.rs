@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -31,6 +31,8 @@ pub(super) struct PendingWrite {
     pub(super) message_id: Option<MessageId>,
     /// Who was asked last.
     asked: Option<Incarnation>,
+    /// Not handed to anybody yet: an earlier write of the same room goes first.
+    held: bool,
     retried: bool,
     deadline: Instant,
 }
@@ -53,8 +55,38 @@ impl PendingWrites {
         self.writes.len() < CREDITS
     }
 
+    /// Whether another write of this room has to wait. A socket that follows the room talks to
+    /// one incarnation, which keeps the order. One that does not finds a live room anew with each
+    /// write: while an earlier one is sent on from a room that rests or has died, a later one
+    /// could overtake it.
+    pub(super) fn must_hold(&self, room_id: RoomId, follows: bool) -> bool {
+        self.writes
+            .values()
+            .any(|write| write.room_id == room_id && (write.held || !follows))
+    }
+
+    pub(super) fn holds_any(&self) -> bool {
+        self.writes.values().any(|write| write.held)
+    }
+
+    /// Rooms with writes that are held.
+    pub(super) fn held_rooms(&self) -> BTreeSet<RoomId> {
+        let held = self.writes.values().filter(|write| write.held);
+        held.map(|write| write.room_id).collect()
+    }
+
+    /// The next write of a room that was held, if nothing of the room is on its way; it is not
+    /// held any more.
+    pub(super) fn release(&mut self, room_id: RoomId) -> Option<(RequestId, RoomOp)> {
+        let (request, next) = self
+            .writes
+            .iter_mut()
+            .find(|(_, write)| write.room_id == room_id)?;
+        std::mem::take(&mut next.held).then(|| (*request, next.op.clone()))
+    }
+
     /// Notes a write and names it.
-    pub(super) fn add(&mut self, room_id: RoomId, op: RoomOp) -> RequestId {
+    pub(super) fn add(&mut self, room_id: RoomId, op: RoomOp, held: bool) -> RequestId {
         self.last += 1;
         let request = RequestId(self.last);
         let message_id = match &op {
@@ -69,6 +101,7 @@ impl PendingWrites {
                 op,
                 message_id,
                 asked: None,
+                held,
                 retried: false,
                 deadline,
             },

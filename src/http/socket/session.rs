@@ -253,9 +253,14 @@ impl Session {
 
     async fn time(&mut self, wire: &mut Wire) -> Result<(), End> {
         let now = Instant::now();
-        for write in self.pending.take_overdue(now) {
+        let overdue = self.pending.take_overdue(now);
+        let freed = !overdue.is_empty();
+        for write in overdue {
             let overdue = StoreError::Unavailable("the write was not finished in time".to_owned());
             self.refuse_for(&overdue.into(), write.room_id, write.message_id);
+        }
+        if freed && self.pending.holds_any() {
+            self.release_held().await;
         }
         match self.liveness.due(now) {
             // What has come meanwhile proves life, however late it is looked at.

@@ -11,6 +11,7 @@ use crate::credentials::{TokenKind, hash_token, new_token};
 use crate::http::AppState;
 use crate::http::auth::{AuthError, bearer, is_identity};
 use crate::http::extract::{ClientIp, Json, JsonBody, Violations};
+use crate::http::limits::BudgetOwner;
 use crate::http::problem::Problem;
 use crate::persistence::{Identity, OpenRoom, RoomOp, TokenHash};
 
@@ -60,8 +61,8 @@ pub(crate) async fn open(
 ) -> Result<(StatusCode, Json<OpenAnswer>), Problem> {
     state.limits.check_room(ip)?;
     let caller = Caller::find(&state, &headers, body.identity.as_deref())?;
-    if let Some(token) = caller.token {
-        state.limits.check_room_by_visitor(token)?;
+    if let Some(visitor) = caller.visitor(&state).await? {
+        state.limits.check_room_by_visitor(&visitor)?;
     }
     let typed = typed_details(&body)?;
 
@@ -75,6 +76,9 @@ pub(crate) async fn open(
             fresh_token: hash_token(&fresh_token),
         })
         .await?;
+    for token in opened.ended {
+        state.open_tokens.end(token);
+    }
     state.rooms.refresh(opened.moved);
 
     let mut record = opened.record;
@@ -133,6 +137,23 @@ impl Caller {
                 .map(|identity| state.identity.verify(identity))
                 .transpose()?,
         })
+    }
+}
+
+impl Caller {
+    /// Who it is to the budget of rooms: a visitor has many tokens and one budget.
+    async fn visitor(&self, state: &AppState) -> Result<Option<BudgetOwner>, Problem> {
+        if let Some(identity) = &self.identity {
+            return Ok(Some(BudgetOwner::User(identity.user.clone())));
+        }
+        let Some(token) = self.token else {
+            return Ok(None);
+        };
+        let visitor = state.store.visitor_by_token(token).await?;
+        Ok(visitor.map(|visitor| match visitor.user {
+            Some(user) => BudgetOwner::User(user),
+            None => BudgetOwner::Anonymous(visitor.id),
+        }))
     }
 }
 

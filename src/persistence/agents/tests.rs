@@ -87,6 +87,29 @@ async fn the_last_admin_stays() {
     );
 }
 
+/// What sign-in has found right: this agent with this hash.
+fn verified(agent: &Agent, password_hash: &str) -> AgentCredentials {
+    AgentCredentials {
+        agent: agent.clone(),
+        password_hash: password_hash.into(),
+    }
+}
+
+#[tokio::test]
+async fn a_password_changed_while_the_old_one_was_verified_gives_no_session() {
+    let bench = Bench::new();
+    let mia = add(&bench, "mia", Role::Admin).await;
+    let password = AgentPatch {
+        password_hash: Some("new".into()),
+        ..AgentPatch::default()
+    };
+    change(&bench, &mia, password).await.expect("changed");
+    let late = bench.start_session(verified(&mia, "hash"), session()).await;
+    assert_eq!(late.err(), Some(Refusal::NotFound.into()));
+    let fresh = bench.start_session(verified(&mia, "new"), session()).await;
+    assert_eq!(fresh, Ok(()));
+}
+
 #[tokio::test]
 async fn sessions_end_with_the_password_and_the_account() {
     let bench = Bench::new();
@@ -95,7 +118,7 @@ async fn sessions_end_with_the_password_and_the_account() {
     let (one, two) = (session(), session());
     for session in [one, two] {
         bench
-            .start_session(tom.id, session)
+            .start_session(verified(&tom, "hash"), session)
             .await
             .expect("signed in");
     }
@@ -115,15 +138,21 @@ async fn sessions_end_with_the_password_and_the_account() {
     };
     change(&bench, &tom, disable).await.expect("disabled");
     assert_eq!(bench.session_agent(one.token).await, Ok(None));
-    let refused = bench.start_session(tom.id, session()).await;
+    let refused = bench.start_session(verified(&tom, "new"), session()).await;
     assert_eq!(refused.err(), Some(Refusal::NotFound.into()));
 
     let three = session();
-    bench.start_session(mia.id, three).await.expect("signed in");
+    bench
+        .start_session(verified(&mia, "hash"), three)
+        .await
+        .expect("signed in");
     bench.end_session(three.token).await.expect("signed out");
     bench.end_session(three.token).await.expect("no error");
     assert_eq!(bench.session_agent(three.token).await, Ok(None));
-    bench.start_session(mia.id, three).await.expect("signed in");
+    bench
+        .start_session(verified(&mia, "hash"), three)
+        .await
+        .expect("signed in");
     bench.end_sessions_of(mia.id).await.expect("signed out");
     assert_eq!(bench.session_agent(three.token).await, Ok(None));
 }
@@ -137,11 +166,17 @@ async fn a_session_ends_by_itself_unless_it_is_used() {
         expires_at: Timestamp(now - 1),
         ..session()
     };
-    bench.start_session(mia.id, expired).await.expect("stored");
+    bench
+        .start_session(verified(&mia, "hash"), expired)
+        .await
+        .expect("stored");
     assert_eq!(bench.session_agent(expired.token).await, Ok(None));
 
     let used = session();
-    bench.start_session(mia.id, used).await.expect("signed in");
+    bench
+        .start_session(verified(&mia, "hash"), used)
+        .await
+        .expect("signed in");
     bench
         .write(move |tx| {
             tx.execute(

@@ -70,6 +70,9 @@ impl Session {
                 None => self.answered(request, Err(Some(StoreError::Busy.into()))),
             }
         }
+        if self.pending.holds_any() {
+            Box::pin(self.release_held()).await;
+        }
         Ok(())
     }
 

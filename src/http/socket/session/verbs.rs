@@ -140,19 +140,43 @@ impl Session {
 
     /// Hands a write to its room and goes on; the answer comes as an event.
     async fn write(&mut self, room_id: RoomId, op: RoomOp) {
-        let request = self.pending.add(room_id, op.clone());
-        match self.feeds.get(&room_id) {
-            Some(feed) => {
-                let reply = Reply::socket(self.joiner.outbox.clone(), request);
-                let asked = feed.subscription.write(op, reply);
-                self.pending.asked(request, asked);
-            }
-            None => Box::pin(self.submit(room_id, op, None, request)).await,
+        let follows = self.feeds.contains_key(&room_id);
+        let held = self.pending.must_hold(room_id, follows);
+        let request = self.pending.add(room_id, op.clone(), held);
+        if !held && let Err(op) = self.hand_to_feed(room_id, op, request) {
+            Box::pin(self.submit(room_id, op, None, request)).await;
         }
     }
 
-    /// The same for a room that this socket does not follow, or whose incarnation
-    /// has died over the write.
+    /// Writes have been answered, so those go that were held behind them.
+    pub(super) async fn release_held(&mut self) {
+        for room_id in self.pending.held_rooms() {
+            if let Some((request, op)) = self.pending.release(room_id)
+                && let Err(op) = self.hand_to_feed(room_id, op, request)
+            {
+                self.submit(room_id, op, None, request).await;
+            }
+        }
+    }
+
+    /// Hands a write to the room that this socket follows, or gives it back.
+    fn hand_to_feed(
+        &mut self,
+        room_id: RoomId,
+        op: RoomOp,
+        request: RequestId,
+    ) -> Result<(), RoomOp> {
+        let Some(feed) = self.feeds.get(&room_id) else {
+            return Err(op);
+        };
+        let reply = Reply::socket(self.joiner.outbox.clone(), request);
+        let asked = feed.subscription.write(op, reply);
+        self.pending.asked(request, asked);
+        Ok(())
+    }
+
+    /// Hands a write to a room that this socket does not follow, or whose incarnation has died
+    /// over it.
     pub(super) async fn submit(
         &mut self,
         room_id: RoomId,
