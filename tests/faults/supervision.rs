@@ -161,32 +161,41 @@ async fn a_panic_at_the_start_is_tried_again() {
         .await;
 }
 
-/// Nothing but the socket keeps the order of those: each post finds the room anew.
+/// Each post finds the room anew, while the room goes to rest between them all the time.
 #[tokio::test(flavor = "multi_thread")]
 async fn posts_of_an_agent_who_has_not_joined_keep_their_order() {
-    let server = TestServer::start().await;
+    let server = TestServer::start_with(|config| config.rooms.idle_timeout_ms = 1).await;
+    let visitor = Visitor::named(&server, "Ann").await;
+    visitor.post("hello").await;
     let agent = server.agent("mia", "agent").await;
-    for _ in 0..20 {
-        let visitor = Visitor::named(&server, "Ann").await;
-        visitor.post("hello").await;
-        let room = visitor.room_id.parse().expect("a room's id");
-        server.hooks().panic_at(HookPoint::RoomWrite, Some(room), 1);
-        let mut console = agent.online().await;
+    let mut console = agent.online().await;
+    let mut sent = Vec::new();
+    for round in 0..200 {
         let mut ids = Vec::new();
-        for content in ["one", "two", "three"] {
-            let id = new_id();
+        for part in ["a", "b", "c"] {
+            let (id, content) = (new_id(), format!("{round}{part}"));
             console
                 .send(json!({"type": "post", "room_id": visitor.room_id, "id": id, "content": content}))
                 .await;
             ids.push(id);
+            sent.push(content);
         }
         for id in &ids {
             console.ack(id).await;
         }
-        let stored = visitor.messages().await;
-        assert_eq!(contents(&stored), ["hello", "one", "two", "three"]);
-        assert_eq!(server.hooks().fired(HookPoint::RoomWrite, Some(room)), 1);
+        // At one distance or another the room is just about to rest.
+        tokio::time::sleep(std::time::Duration::from_micros(round % 40 * 50)).await;
     }
+    let mut stored = Vec::new();
+    let mut after = 1;
+    while stored.len() < sent.len() {
+        let path = format!("messages/?after={after}&limit=200");
+        let page = visitor.rest.get(&visitor.path(&path)).await.is(200);
+        let page = page["results"].as_array().expect("messages").clone();
+        after += page.len();
+        stored.extend(page);
+    }
+    assert_eq!(contents(&stored), sent);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -156,3 +156,54 @@ impl PendingWrites {
             .map(|(_, write)| write.deadline)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::Side;
+
+    fn read(seq: u64) -> RoomOp {
+        RoomOp::MarkRead {
+            side: Side::Admin,
+            seq,
+        }
+    }
+
+    #[test]
+    fn a_room_that_is_not_followed_gets_one_write_after_the_other() {
+        let mut pending = PendingWrites::new(Duration::from_secs(10));
+        let (room, other) = (RoomId::from_u128(1), RoomId::from_u128(2));
+        let mut requests = Vec::new();
+        for seq in 1..=3 {
+            let held = pending.must_hold(room, false);
+            assert_eq!(held, seq > 1, "the first one goes at once");
+            requests.push(pending.add(room, read(seq), held));
+        }
+        assert!(!pending.must_hold(other, false), "other rooms do not wait");
+        assert!(
+            pending.must_hold(room, true),
+            "nor is the order lost by joining"
+        );
+        assert!(
+            pending.release(room).is_none(),
+            "the first one is on its way"
+        );
+        for at in 0..3 {
+            assert_eq!(pending.holds_any(), at < 2);
+            pending.take(requests[at]);
+            let next = pending.release(room).map(|(request, _)| request);
+            assert_eq!(next, requests.get(at + 1).copied());
+        }
+        assert!(!pending.must_hold(room, true));
+    }
+
+    #[test]
+    fn a_room_that_is_followed_gets_all_at_once() {
+        let mut pending = PendingWrites::new(Duration::from_secs(10));
+        let room = RoomId::from_u128(1);
+        for seq in 1..=3 {
+            assert!(!pending.must_hold(room, true));
+            pending.add(room, read(seq), false);
+        }
+    }
+}
