@@ -244,6 +244,7 @@ impl Server {
             .is_err()
         {
             tracing::warn!("the store did not close in time; the next start tidies up");
+            self.store.abandon();
         }
         self.stopped.send_if_modified(|reason| {
             let first = reason.is_none();

@@ -9,7 +9,7 @@ use shoptalk::config::Config;
 use shoptalk::passwords::hash_password;
 use shoptalk::persistence::{Actor, AgentPatch, NewAgent, Refusal, Store, WriteError};
 
-use super::{Failure, print_out, runtime};
+use super::{Failure, block_on, print_out};
 
 #[derive(Subcommand)]
 pub(super) enum AgentCommand {
@@ -50,7 +50,7 @@ pub(super) enum AgentCommand {
 /// within two seconds.
 pub(super) fn run(command: AgentCommand, config: &Config) -> Result<(), Failure> {
     check_owner(&config.storage.data_dir)?;
-    runtime()?.block_on(async {
+    block_on(async {
         let options = config.storage.options(false);
         let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
         let done = act(command, &store).await;

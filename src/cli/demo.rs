@@ -4,7 +4,7 @@ use shoptalk::config::{Config, Overrides};
 use shoptalk::{Server, demo};
 
 use super::serve::{Signals, announce, bind, open, until_stopped};
-use super::{Failure, runtime, start_tracing};
+use super::{Failure, block_on, start_tracing};
 
 /// Serves a filled shop from a directory that goes with the process.
 pub(super) fn run(listen: Option<SocketAddr>) -> Result<(), Failure> {
@@ -26,7 +26,7 @@ pub(super) fn run(listen: Option<SocketAddr>) -> Result<(), Failure> {
         )));
     }
     start_tracing(&config.log)?;
-    runtime()?.block_on(async {
+    block_on(async {
         let signals = Signals::listen()?;
         let store = open(&config).await?;
         demo::fill(&store).await?;

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use shoptalk::config::{Config, LogConfig, LogFormat, Overrides};
@@ -204,6 +205,9 @@ fn log_filter(log: &LogConfig) -> Result<Targets, Failure> {
         .map_err(|error| Failure::Usage(format!("configuration: log.filter: {error}")))
 }
 
+/// How long threads that read or hash may still take once the command is done.
+const LEFT_BEHIND_AFTER: Duration = Duration::from_millis(500);
+
 /// What a script reads. A full disk or a reader that has gone is a failure like others.
 fn print_out(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
@@ -211,10 +215,15 @@ fn print_out(text: &str) -> std::io::Result<()> {
     out.flush()
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    Ok(tokio::runtime::Builder::new_multi_thread()
+/// Runs a command to its end. What hangs in the kernel beyond that is left behind: the process
+/// ends all the same.
+fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()?)
+        .build()?;
+    let done = runtime.block_on(command);
+    runtime.shutdown_timeout(LEFT_BEHIND_AFTER);
+    done
 }
 
 #[cfg(test)]

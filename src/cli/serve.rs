@@ -7,12 +7,12 @@ use shoptalk::{Server, StopReason};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Failure, print_out, runtime, start_tracing};
+use super::{Failure, block_on, print_out, start_tracing};
 
 /// Serves until a signal comes or the server fails.
 pub(super) fn run(config: Config) -> Result<(), Failure> {
     start_tracing(&config.log)?;
-    runtime()?.block_on(async {
+    block_on(async {
         let signals = Signals::listen()?;
         let store = open(&config).await?;
         for warning in config.warnings() {

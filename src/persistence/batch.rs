@@ -64,8 +64,15 @@ impl Committer {
     /// Leaves a small, tidy file behind and ends the connection.
     pub(super) fn finish(&mut self) {
         let Some(conn) = self.conn.take() else { return };
+        // A tool may have a server beside it, which would wait for the checkpoint. Without one
+        // SQLite makes it as the last connection ends.
+        let tidying = if self.exclusive {
+            "PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);"
+        } else {
+            ""
+        };
         let tidied = conn
-            .execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);")
+            .execute_batch(tidying)
             .and_then(|()| conn.close().map_err(|(_, error)| error));
         if let Err(error) = tidied {
             tracing::warn!(%error, "the database was closed without a checkpoint; the next start makes up for it");

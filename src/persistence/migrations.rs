@@ -1,5 +1,5 @@
 use rusqlite::{Connection, OptionalExtension};
-use rusqlite_migration::{M, Migrations};
+use rusqlite_migration::{M, Migrations, SchemaVersion};
 
 use super::failure::classify;
 
@@ -40,6 +40,16 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), rusqlite_migration::E
         )?;
     }
     Ok(())
+}
+
+/// The schema's number, if it is not today's.
+pub(super) fn foreign_schema(
+    conn: &Connection,
+) -> Result<Option<String>, rusqlite_migration::Error> {
+    Ok(match MIGRATIONS.current_version(conn)? {
+        SchemaVersion::Inside(version) if version.get() == STEPS.len() => None,
+        other => Some(other.to_string()),
+    })
 }
 
 /// The first part of the schema that is not as the steps make it: rot in its text, which SQLite

@@ -1,6 +1,6 @@
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::connection::{Connector, make_private};
 use super::failure::{Trouble, classify};
 use super::job::{Job, Tx};
 use super::live_rooms::LiveRooms;
-use super::migrations::{damaged_part, migrate, said};
+use super::migrations::{damaged_part, foreign_schema, migrate, said};
 use super::queue::{NotPut, Queue};
 use super::reader::Readers;
 use super::state::State;
@@ -37,6 +37,8 @@ struct Inner {
     readers: Arc<Readers>,
     epoch: String,
     thread: Option<JoinHandle<()>>,
+    /// The thread is left alone when the last handle goes.
+    abandoned: AtomicBool,
 }
 
 impl std::fmt::Debug for Store {
@@ -79,7 +81,14 @@ impl Store {
             synchronous: options.synchronous,
         };
         let mut conn = connector.writer().map_err(failed)?;
-        migrate(&mut conn).map_err(|error| broken(said(&error)))?;
+        if options.exclusive {
+            migrate(&mut conn).map_err(|error| broken(said(&error)))?;
+        } else {
+            migrate_unless_served(&mut conn, &options.data_dir, &broken)?;
+            // The server beside has its own time for it, and would wait meanwhile.
+            conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))
+                .map_err(failed)?;
+        }
         let damaged = damaged_part(&conn).map_err(failed)?;
         let state = State::load(&conn).map_err(failed)?;
         let epoch = conn
@@ -131,6 +140,7 @@ impl Store {
                 readers: Arc::new(readers),
                 epoch,
                 thread: Some(thread),
+                abandoned: AtomicBool::new(false),
             }),
         })
     }
@@ -155,6 +165,12 @@ impl Store {
         let mut life = self.inner.shared.life.subscribe();
         // The sender lives in `inner`, so waiting cannot fail.
         let _ = life.wait_for(|life| *life != Life::Running).await;
+    }
+
+    /// Nobody will wait for the writer's thread: it hangs on a disk that does not answer, and ends
+    /// with the process. What was acked is on the disk.
+    pub fn abandon(&self) {
+        self.inner.abandoned.store(true, Ordering::Relaxed);
     }
 
     /// Resolves when the writer has died without `close`.
@@ -267,12 +283,33 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.shared.queue.close();
         // The last handle may go inside a completion, on the writer's own thread.
-        if let Some(thread) = self.thread.take()
+        if !self.abandoned.load(Ordering::Relaxed)
+            && let Some(thread) = self.thread.take()
             && thread.thread().id() != std::thread::current().id()
             && thread.join().is_err()
         {
             tracing::error!("the writer's thread has panicked");
         }
+    }
+}
+
+/// Brings the schema up to date for a tool, unless a server runs: its schema is its own affair.
+fn migrate_unless_served(
+    conn: &mut rusqlite::Connection,
+    data_dir: &Path,
+    broken: impl Fn(String) -> OpenError,
+) -> Result<(), OpenError> {
+    match lock(data_dir) {
+        Ok(_lock) => migrate(conn).map_err(|error| broken(said(&error))),
+        Err(OpenError::Locked(_)) => match foreign_schema(conn) {
+            Ok(None) => Ok(()),
+            Ok(Some(found)) => Err(broken(format!(
+                "a server of another version runs on it, or has not finished its upgrade \
+                 (schema {found}); use the program of that version, or try again when it is ready"
+            ))),
+            Err(error) => Err(broken(said(&error))),
+        },
+        Err(error) => Err(error),
     }
 }
 
@@ -406,14 +443,43 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_tool_beside_the_server_is_noticed() {
-        let bench = Bench::new();
-        let tool = Store::open(StoreOptions {
+    fn beside(bench: &Bench) -> Result<Store, OpenError> {
+        Store::open(StoreOptions {
             exclusive: false,
             ..options(&bench.directory)
         })
-        .expect("it opens beside");
+    }
+
+    #[tokio::test]
+    async fn a_tool_leaves_the_servers_log_and_schema_alone() {
+        let bench = Bench::new();
+        bench.hooks().pause_index();
+        let room = bench.new_room("Ann").await;
+        bench.ask(room, "hello").await;
+        let log = bench.directory.path().join("shoptalk.db-wal");
+        let length = || std::fs::metadata(&log).expect("it is there").len();
+        let before = length();
+        let tool = beside(&bench).expect("it opens beside");
+        tool.agents().await.expect("it reads");
+        tool.close().await;
+        drop(tool);
+        assert_eq!(length(), before, "only the server moves its log");
+
+        let conn = rusqlite::Connection::open(bench.directory.path().join(DATABASE_FILE))
+            .expect("it opens");
+        conn.pragma_update(None, "user_version", 1).expect("older");
+        let refused = beside(&bench).expect_err("it would have to migrate");
+        assert!(refused.to_string().contains("another version"), "{refused}");
+        let version: i64 = conn
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .expect("it reads");
+        assert_eq!(version, 1, "nothing was migrated");
+    }
+
+    #[tokio::test]
+    async fn a_tool_beside_the_server_is_noticed() {
+        let bench = Bench::new();
+        let tool = beside(&bench).expect("it opens beside");
         let mut head = bench.watch_head();
         let new = NewAgent {
             username: "mia".into(),

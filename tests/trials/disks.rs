@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 use tokio::time::timeout;
 
 use crate::common::DEADLINE;
-use crate::faults::{EIO, ENOSPC, Faults, Order, SYNCS, TRUNCATES, WRITES};
+use crate::faults::{EIO, ENOSPC, Faults, HANGS, Order, SYNCS, TRUNCATES, WRITES};
 use crate::history::judge;
 use crate::people::{AtWork, Habits};
 use crate::process::{Process, Setup};
@@ -223,6 +223,37 @@ pub(crate) async fn io_errors(form: Form, line: Line) -> Result<()> {
         format!("{failed} orders, {calls} calls failed, {refusals} refusals; {verdict}"),
         "no false ack, no half message, no wedge",
         verdict.faults() == 0 && verdict.unknown == 0 && refusals > 0,
+    )
+}
+
+/// A disk that takes the last commit and never answers: the server goes all the same.
+pub(crate) async fn end_on_a_hanging_disk(form: Form, line: Line) -> Result<()> {
+    let mut setup = Setup::new().failing(Faults::new());
+    let mut server = setup.serve().await?;
+    let scene = Scene::set(&setup, &server, 3).await?;
+    let faults = setup.faults.as_ref().context("faults")?;
+    faults.order(Order {
+        nth: 1,
+        kinds: SYNCS,
+        error: HANGS,
+        repeat: crate::faults::FOREVER,
+        torn: false,
+    });
+    let unanswered = tokio::spawn(async move { scene.post().await });
+    within(DEADLINE, "a sync hangs", async || Ok(faults.fired() > 0)).await?;
+    unanswered.abort();
+    let started = Instant::now();
+    let promised = Duration::from_secs(12);
+    let status = server.terminate(form.deadline(promised)).await;
+    let status = status.with_context(|| format!("it does not end within {promised:?}"))?;
+    let took = started.elapsed();
+    ensure!(status.success(), "it ended with {status}");
+    setup.said()?;
+    line.figure(
+        "SIGTERM while the disk hangs in a sync",
+        format!("exit 0 after {:.1} s", took.as_secs_f64()),
+        "exit 0 within 12 s",
+        !form.long || took <= promised,
     )
 }
 

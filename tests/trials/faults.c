@@ -32,7 +32,7 @@ enum { KIND_WRITE = 1, KIND_SYNC = 2, KIND_TRUNCATE = 4 };
 struct orders {
 	int64_t countdown;   /* the call that fails, counted from the order; 0: none */
 	int64_t kinds;       /* which calls count */
-	int64_t error;       /* errno; 0: the process is killed there */
+	int64_t error;       /* errno; 0: the process is killed there; -1: the call never returns */
 	int64_t repeat;      /* how many calls fail from there on */
 	int64_t torn;        /* a write that fails leaves half of its bytes */
 	int64_t fired;       /* how many calls have failed (written here) */
@@ -169,6 +169,9 @@ static int fails(int64_t kind)
 	orders->fired++;
 	if (orders->error == 0)
 		kill(getpid(), SIGKILL);
+	/* With the lock: whatever else wants to be written waits for this disk, too. */
+	while (orders->error < 0)
+		pause();
 	return 1;
 }
 

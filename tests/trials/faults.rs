@@ -19,6 +19,9 @@ pub(crate) const EIO: i64 = 5;
 /// The process is killed in the middle of the call.
 pub(crate) const KILLED: i64 = 0;
 
+/// The call never comes back, nor does any other one that writes.
+pub(crate) const HANGS: i64 = -1;
+
 /// Where each of the library's words stands.
 const COUNTDOWN: u64 = 0;
 const KINDS: u64 = 8;
@@ -42,7 +45,7 @@ pub(crate) struct Order {
     /// The how manieth call of these kinds, counted from now.
     pub(crate) nth: u64,
     pub(crate) kinds: i64,
-    /// An errno, or [`KILLED`].
+    /// An errno, [`KILLED`] or [`HANGS`].
     pub(crate) error: i64,
     /// How many calls fail from there on.
     pub(crate) repeat: i64,

@@ -141,6 +141,7 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P12" "numbers at their limits" => calls::numbers,
     "P12" "calls by the API's description" => calls::random,
     "P13" "graceful restarts" => lines::graceful_restarts,
+    "P13" "an end on a disk that hangs" => disks::end_on_a_hanging_disk,
     "P14" "panics in rooms" => panics::in_rooms,
     "P14" "panics in the lobby" => panics::in_the_lobby,
     "P17" "killed first starts" => upgrades::first_starts,
