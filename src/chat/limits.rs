@@ -97,6 +97,15 @@ pub fn check_line(
     Ok((!value.is_empty()).then(|| value.to_owned()))
 }
 
+/// Makes a line of text fit instead of refusing it: control characters become blanks, surrounding
+/// blanks are cut off, and so is what is past `max_chars`. What is empty then is absent.
+pub fn fitted_line(value: &str, max_chars: usize) -> Option<String> {
+    let value = value.replace(char::is_control, " ");
+    let fitted = value.trim().chars().take(max_chars).collect::<String>();
+    let fitted = fitted.trim_end();
+    (!fitted.is_empty()).then(|| fitted.to_owned())
+}
+
 /// Checks the length of a password. What it consists of is its owner's business.
 pub fn check_password(field: &'static str, password: &str) -> Result<(), Violation> {
     if (PASSWORD_BYTES_MIN..=PASSWORD_BYTES_MAX).contains(&password.len()) {
@@ -148,5 +157,25 @@ mod tests {
             assert!(check_line("name", Some(wrong), 10).is_err(), "{wrong:?}");
         }
         assert!(check_line("name", Some("12345678901"), 10).is_err());
+    }
+
+    #[test]
+    fn a_fitted_line_is_one_that_passes_the_check() {
+        let fitted = |value| fitted_line(value, 4);
+        assert_eq!(fitted("  Ann "), Some("Ann".to_owned()));
+        assert_eq!(fitted("a\r\nb"), Some("a  b".to_owned()));
+        assert_eq!(fitted("äöüß!"), Some("äöüß".to_owned()));
+        assert_eq!(
+            fitted("abc d"),
+            Some("abc".to_owned()),
+            "no blank at the cut"
+        );
+        for blank in ["", "  ", "\n\u{7f}\0"] {
+            assert_eq!(fitted(blank), None, "{blank:?}");
+        }
+        for value in ["\u{85}ab\u{9b}cdef", "\ta b c d e"] {
+            let line = fitted(value);
+            assert_eq!(check_line("name", line.as_deref(), 4), Ok(line.clone()));
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! Signed identities: who a visitor is, on the word of the shop's back end.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Map, Value};
 
-use crate::chat::limits::{self, check_line};
+use crate::chat::limits::{self, check_line, fitted_line};
 use crate::chat::{Details, Timestamp};
 use crate::config::IdentityConfig;
 use crate::persistence::Identity;
@@ -24,6 +26,9 @@ pub(crate) enum IdentityError {
     /// Its time has not come.
     #[error("the identity is not valid yet (nbf)")]
     NotYetValid,
+    /// Its header asks for extensions to be understood (RFC 7515, 4.1.11).
+    #[error("the identity's header has crit, and no extension is known here")]
+    Critical,
     /// A claim is missing or breaks its limits.
     #[error("the identity's claim {claim} {message}")]
     BadClaim {
@@ -79,10 +84,11 @@ impl IdentityVerifier {
             .map_err(|violation| bad_claim("sub", violation.message))?
             .filter(|trimmed| trimmed == user)
             .ok_or_else(|| bad_claim("sub", "must not be blank or padded with blanks"))?;
+        // The shop's back end passes on what the customer typed there long ago; what does not
+        // fit here must not keep them from signing in.
         let line = |claim: &'static str, max_chars| match claims.get(claim) {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => check_line(claim, Some(text), max_chars)
-                .map_err(|violation| bad_claim(claim, violation.message)),
+            Some(Value::String(text)) => Ok(fitted_line(text, max_chars)),
             Some(_) => Err(bad_claim(claim, "must be a string")),
         };
         Ok(Identity {
@@ -99,6 +105,7 @@ impl IdentityVerifier {
     fn claims(&self, token: &str) -> Result<Map<String, Value>, IdentityError> {
         for key in &self.keys {
             match jsonwebtoken::decode::<Map<String, Value>>(token, key, &self.validation) {
+                Ok(_) if has_critical_extensions(token) => return Err(IdentityError::Critical),
                 Ok(decoded) => return Ok(decoded.claims),
                 Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {}
                 Err(_) => break,
@@ -106,6 +113,14 @@ impl IdentityVerifier {
         }
         Err(IdentityError::BadSignature)
     }
+}
+
+/// Whether the header has `crit`, whatever it holds: the library would let `null` pass.
+fn has_critical_extensions(token: &str) -> bool {
+    let header = token.split('.').next().unwrap_or("");
+    let header = URL_SAFE_NO_PAD.decode(header).unwrap_or_default();
+    serde_json::from_slice::<Map<String, Value>>(&header)
+        .is_ok_and(|header| header.contains_key("crit"))
 }
 
 /// An identity ends at `exp` and begins at `nbf`, both in seconds, without leeway.
@@ -200,13 +215,52 @@ mod tests {
             json!({"sub": "", "exp": 1_900_000_000}),
             json!({"sub": "a".repeat(256), "exp": 1_900_000_000}),
             json!({"sub": "a", "exp": 1_900_000_000, "nbf": "soon"}),
-            json!({"sub": "a", "exp": 1_900_000_000, "name": "n".repeat(101)}),
+            json!({"sub": "a\nb", "exp": 1_900_000_000}),
             json!({"sub": "a", "exp": 1_900_000_000, "email": 7}),
         ] {
             assert!(
                 matches!(verify(&claims), Err(IdentityError::BadClaim { .. })),
                 "{claims}"
             );
+        }
+    }
+
+    #[test]
+    fn details_that_do_not_fit_are_cut_and_never_refused() {
+        let details = |claims: Value| verify(&claims).expect("it counts").details;
+        let long = details(json!({
+            "sub": "a", "exp": 1_900_000_000, "name": "ä".repeat(101),
+            "email": format!("{}@example.com", "e".repeat(300)), "phone": "1".repeat(41),
+        }));
+        assert_eq!(long.name, Some("ä".repeat(100)));
+        assert_eq!(long.email, Some("e".repeat(254)));
+        assert_eq!(long.phone, Some("1".repeat(40)));
+        let broken = details(json!({
+            "sub": "a", "exp": 1_900_000_000, "name": " Ann\r\nof\tthe Shop\n", "email": "\u{0}",
+        }));
+        assert_eq!(broken.name.as_deref(), Some("Ann  of the Shop"));
+        assert_eq!(broken.email, None, "blank is absent");
+    }
+
+    #[test]
+    fn extensions_that_must_be_understood_are_refused() {
+        let sign = |extra: &str| {
+            let header = format!(r#"{{"typ":"JWT","alg":"HS256"{extra}}}"#);
+            let claims = json!({"sub": "a", "exp": 1_900_000_000}).to_string();
+            let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part));
+            let signed = format!("{header}.{claims}");
+            let key = EncodingKey::from_secret(SECRET.as_bytes());
+            let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), &key, Algorithm::HS256);
+            format!("{signed}.{}", signature.expect("it can be signed"))
+        };
+        let verify = |extra: &str| verifier(&[SECRET]).verify_at(&sign(extra), NOW);
+        assert!(verify("").is_ok());
+        assert!(verify(r#","kid":"2","x":1"#).is_ok());
+        for crit in [r#"["exp"]"#, r#"["b64"],"b64":false"#, "[]", "null", "7"] {
+            let extra = format!(r#","crit":{crit}"#);
+            let refused = verify(&extra);
+            let expected = [IdentityError::Critical, IdentityError::BadSignature];
+            assert!(expected.contains(&refused.expect_err("refused")), "{crit}");
         }
     }
 

@@ -86,6 +86,91 @@ async fn claims_that_mean_nothing_here_do_no_harm() {
 }
 
 #[tokio::test]
+async fn signed_details_past_their_limits_are_trimmed_and_never_401() {
+    let server = TestServer::start().await;
+    let token = signed(&json!({
+        "sub": "u1", "exp": in_seconds(600), "name": "ä".repeat(101),
+        "email": format!("sam@{}", "x".repeat(300)), "phone": "+49 1\n(home)\u{0}",
+    }));
+    let opened = open(&server.rest(), &token).await.is(201);
+    let room = &opened["room"];
+    assert_eq!(room["customer_name"], "ä".repeat(100));
+    assert_eq!(room["customer_email"], format!("sam@{}", "x".repeat(250)));
+    assert_eq!(room["customer_phone"], "+49 1 (home)");
+    let visitor = Visitor::from_answer(&server, &opened);
+    let by_jwt = server.rest().bearer(&token);
+    by_jwt.get(&visitor.path("")).await.is(200);
+    let mut socket = Socket::dial(server.addr(), &visitor.socket_path()).await;
+    socket.send(json!({"type": "hello", "token": token})).await;
+    let welcome = socket.expect("welcome").await;
+    assert_eq!(welcome["room"]["customer_phone"], "+49 1 (home)");
+    let blank = signed(&json!({"sub": "u2", "exp": in_seconds(600), "name": "\n\n", "email": ""}));
+    let room = open(&server.rest(), &blank).await.is(201)["room"].clone();
+    assert!(room["customer_name"].is_null() && room["customer_email"].is_null());
+}
+
+#[tokio::test]
+async fn an_identity_that_asks_for_unknown_extensions_is_refused() {
+    let server = TestServer::start().await;
+    let claims = json!({"sub": "u1", "exp": in_seconds(600)});
+    let mut header = jsonwebtoken::Header::new(Algorithm::HS256);
+    header.crit = Some(vec!["https://shop.example/must-ask".to_owned()]);
+    let key = jsonwebtoken::EncodingKey::from_secret(IDENTITY_SECRET.as_bytes());
+    let token = jsonwebtoken::encode(&header, &claims, &key).expect("it can be signed");
+    open(&server.rest(), &token)
+        .await
+        .problem(401, "unauthorized");
+    let list = server.rest().bearer(&token).get("/api/chat/rooms/").await;
+    list.problem(401, "unauthorized");
+}
+
+/// The program in this language that `docs/protocol.md` gives for a shop's back end.
+fn documented(language: &str) -> String {
+    let page = include_str!("../../docs/protocol.md");
+    let (_, section) = page
+        .split_once("\n## The identity token\n")
+        .expect("a section");
+    let section = section.split("\n## ").next().expect("its text");
+    let (_, program) = section
+        .split_once(&format!("\n```{language}\n"))
+        .unwrap_or_else(|| panic!("an example in {language}"));
+    program.split("```").next().expect("its end").to_owned()
+}
+
+#[tokio::test]
+async fn the_documented_programs_make_identities_that_count() {
+    let server = TestServer::start().await;
+    for (language, interpreter, arguments) in [
+        ("python", "python3", &["-"][..]),
+        ("js", "node", &["--input-type=module", "-"]),
+        ("php", "php", &[]),
+        ("ruby", "ruby", &["-"]),
+    ] {
+        let program = documented(language);
+        let started = std::process::Command::new(interpreter)
+            .args(arguments)
+            .env("SHOPTALK_IDENTITY_SECRET", IDENTITY_SECRET)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn();
+        let Ok(mut started) = started else {
+            eprintln!("no {interpreter} on this machine, so its example was not tried");
+            continue;
+        };
+        let mut input = started.stdin.take().expect("a pipe");
+        std::io::Write::write_all(&mut input, program.as_bytes()).expect("it reads");
+        drop(input);
+        let output = started.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{language}");
+        let token = String::from_utf8(output.stdout).expect("text");
+        let room = open(&server.rest(), token.trim()).await.success()["room"].clone();
+        assert_eq!(room["user"], "4711", "{language}");
+        assert_eq!(room["customer_name"], "Zoë Müller", "{language}");
+        assert_eq!(room["customer_email"], "zoe@example.com", "{language}");
+    }
+}
+
+#[tokio::test]
 async fn any_of_the_secrets_signs() {
     let server = TestServer::start_with(|config| {
         config
