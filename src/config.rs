@@ -38,6 +38,10 @@ pub struct ServerConfig {
     pub allowed_origins: Vec<String>,
     pub trusted_proxies: Vec<ipnet::IpNet>,
     pub drain_timeout_ms: u64,
+    /// 0: as many as the limit of open files allows.
+    pub max_connections: usize,
+    pub stall_timeout_ms: u64,
+    pub stalled_bytes: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -99,6 +103,7 @@ pub struct LimitsConfig {
     pub rooms_burst_by_visitor: u32,
     pub hellos_per_second: u32,
     pub hellos_burst: u32,
+    pub connections_per_address: usize,
     pub sockets_per_address: usize,
     pub sockets_per_visitor: usize,
     pub sockets_per_agent: usize,

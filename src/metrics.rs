@@ -63,6 +63,7 @@ struct Inner {
     store: StoreMetrics,
     actors: ActorMetrics,
     canary: CanaryMetrics,
+    unread_answers_dropped: Counter,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -139,6 +140,7 @@ impl Metrics {
                 seconds: histogram("shoptalk_canary_seconds"),
                 failures: counter("shoptalk_canary_failures_total"),
             },
+            unread_answers_dropped: counter("shoptalk_unread_answers_dropped_total"),
             handle: recorder.handle(),
             recorder,
         };
@@ -171,6 +173,19 @@ impl Metrics {
     /// A socket was closed because its outbox was full.
     pub fn outbox_overflowed(&self) {
         self.0.outbox_overflows.increment(1);
+    }
+
+    /// A connection was refused because of a bound, `in_all` or `by_address`.
+    pub(crate) fn connection_refused(&self, bound: &'static str) {
+        self.count(
+            "shoptalk_connections_refused_total",
+            vec![Label::new("bound", bound)],
+        );
+    }
+
+    /// A plain connection was closed because its peer did not read.
+    pub(crate) fn unread_answer_dropped(&self) {
+        self.0.unread_answers_dropped.increment(1);
     }
 
     /// A post was answered with an error.
@@ -256,6 +271,14 @@ fn describe(recorder: &PrometheusRecorder) {
         (
             "shoptalk_outbox_overflows_total",
             "Sockets closed because they read too slowly",
+        ),
+        (
+            "shoptalk_connections_refused_total",
+            "Connections refused because there were too many, in all or by address",
+        ),
+        (
+            "shoptalk_unread_answers_dropped_total",
+            "Connections closed because an answer was not read",
         ),
         (
             "shoptalk_room_restarts_total",

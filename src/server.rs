@@ -50,6 +50,8 @@ pub struct Server {
     stop_listening: CancellationToken,
     sockets: TaskTracker,
     connections: TaskTracker,
+    /// How many connections there may be, on all listeners together.
+    bounds: http::Connections,
     stopped: Arc<watch::Sender<Option<StopReason>>>,
 }
 
@@ -107,6 +109,7 @@ impl Server {
         tokio::spawn(http::serve(
             elsewhere,
             http::embedding(&format!("http://{}", server.local_addr)),
+            server.bounds.clone(),
             server.stop_listening.clone(),
             server.connections.clone(),
         ));
@@ -142,7 +145,7 @@ impl Server {
             actors.rooms(),
             actors.lobby(),
             metrics.canary(),
-        ));
+        );
         let drain = CancellationToken::new();
         let watch = canary.clone();
         tokio::spawn({
@@ -153,6 +156,7 @@ impl Server {
         let sockets = TaskTracker::new();
         let connections = TaskTracker::new();
         let drain_timeout = Duration::from_millis(config.server.drain_timeout_ms);
+        let bounds = http::Connections::new(&config, metrics.clone());
         let state = AppState::new(AppParts {
             auth_version: watch_auth(&store, drain.clone()),
             store: store.clone(),
@@ -160,6 +164,7 @@ impl Server {
             lobby: actors.lobby(),
             presence: actors.presence(),
             metrics,
+            connections: bounds.clone(),
             canary,
             local_addr,
             setup,
@@ -180,6 +185,7 @@ impl Server {
         tokio::spawn(http::serve(
             listener,
             service,
+            bounds.clone(),
             stop_listening.clone(),
             connections.clone(),
         ));
@@ -194,6 +200,7 @@ impl Server {
             stop_listening,
             sockets,
             connections,
+            bounds,
             stopped: Arc::new(watch::Sender::new(None)),
         };
         server.watch_failures();

@@ -66,7 +66,7 @@ impl Config {
             LogFormat::Json => "json",
         };
         let (limits, rooms, socket) = (&self.limits, &self.rooms, &self.socket);
-        let lines: [(&str, String); 43] = [
+        let lines: [(&str, String); 47] = [
             ("server.listen", self.server.listen.to_string()),
             ("server.public_url", public_url),
             ("server.allowed_origins", list(&self.server.allowed_origins)),
@@ -74,6 +74,18 @@ impl Config {
             (
                 "server.drain_timeout_ms",
                 self.server.drain_timeout_ms.to_string(),
+            ),
+            (
+                "server.max_connections",
+                self.server.max_connections.to_string(),
+            ),
+            (
+                "server.stall_timeout_ms",
+                self.server.stall_timeout_ms.to_string(),
+            ),
+            (
+                "server.stalled_bytes",
+                self.server.stalled_bytes.to_string(),
             ),
             (
                 "storage.data_dir",
@@ -105,6 +117,10 @@ impl Config {
                 limits.hellos_per_second.to_string(),
             ),
             ("limits.hellos_burst", limits.hellos_burst.to_string()),
+            (
+                "limits.connections_per_address",
+                limits.connections_per_address.to_string(),
+            ),
             (
                 "limits.sockets_per_address",
                 limits.sockets_per_address.to_string(),

@@ -63,6 +63,9 @@ pub(super) struct RawServer {
     #[serde(deserialize_with = "list")]
     pub(super) trusted_proxies: Vec<String>,
     pub(super) drain_timeout_ms: u64,
+    pub(super) max_connections: usize,
+    pub(super) stall_timeout_ms: u64,
+    pub(super) stalled_bytes: usize,
 }
 
 #[derive(Deserialize)]

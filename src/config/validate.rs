@@ -53,6 +53,9 @@ impl Raw {
                     .map(|text| network(text))
                     .collect::<Result<_, _>>()?,
                 drain_timeout_ms: self.server.drain_timeout_ms,
+                max_connections: self.server.max_connections,
+                stall_timeout_ms: self.server.stall_timeout_ms,
+                stalled_bytes: self.server.stalled_bytes,
             },
             storage: StorageConfig {
                 data_dir,
@@ -109,6 +112,24 @@ impl Raw {
                 8_000,
             ),
             (
+                "server.max_connections",
+                wide(self.server.max_connections),
+                0,
+                1_000_000,
+            ),
+            (
+                "server.stall_timeout_ms",
+                self.server.stall_timeout_ms,
+                100,
+                day_ms,
+            ),
+            (
+                "server.stalled_bytes",
+                wide(self.server.stalled_bytes),
+                128 * 1024,
+                1 << 40,
+            ),
+            (
                 "storage.queue_items",
                 wide(storage.queue_items),
                 1,
@@ -155,6 +176,12 @@ impl Raw {
             (
                 "limits.hellos_burst",
                 u64::from(limits.hellos_burst),
+                1,
+                1_000_000,
+            ),
+            (
+                "limits.connections_per_address",
+                wide(limits.connections_per_address),
                 1,
                 1_000_000,
             ),

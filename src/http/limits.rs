@@ -286,6 +286,7 @@ mod tests {
             rooms_burst: 3,
             hellos_per_second: 10,
             hellos_burst: 3,
+            connections_per_address: 100,
             sockets_per_address: 100,
             sockets_per_visitor: 2,
             sockets_per_agent: 2,

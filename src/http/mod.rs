@@ -1,6 +1,7 @@
 //! The server's face: requests, sockets, and the rules of who may send them.
 //!
-//! A request passes, from the outside in: [`serve`] (TCP, HTTP/1.1), the trimming of its
+//! A request passes, from the outside in: `connections` (how many there may be, and peers that
+//! do not read), [`serve`] (TCP, HTTP/1.1), the trimming of its
 //! trailing slash, `edge` (id, log, security headers, draining, origins), `unread` (bodies that
 //! nobody wants), the catching of panics, the router, the table of who may call what (`access`),
 //! extractors (`extract`) and at last a handler in `visitor` or `admin`. Whatever refuses
@@ -11,6 +12,7 @@ mod admin;
 mod assets;
 mod auth;
 mod client_addr;
+mod connections;
 mod edge;
 mod embedding;
 mod extract;
@@ -40,6 +42,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
 
+pub(crate) use connections::Connections;
 pub(crate) use embedding::embedding;
 pub(crate) use pages::StartPage;
 pub(crate) use problem::Problem;

@@ -121,6 +121,9 @@ mod tests {
             allowed_origins: allowed.iter().map(|&origin| origin.to_owned()).collect(),
             trusted_proxies: Vec::new(),
             drain_timeout_ms: 10_000,
+            max_connections: 0,
+            stall_timeout_ms: 60_000,
+            stalled_bytes: 1 << 25,
         }
     }
 

@@ -167,22 +167,25 @@ fn title(code: ErrorCode) -> &'static str {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let status = self.code.http_status();
-        let body = serde_json::to_vec(&ProblemBody {
+impl Problem {
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.http_status()).expect("codes have real statuses")
+    }
+
+    fn body(&self) -> Vec<u8> {
+        serde_json::to_vec(&ProblemBody {
             kind: format!("/problems/{}", self.code.as_str()),
             title: title(self.code),
-            status,
+            status: self.code.http_status(),
             code: self.code.as_str(),
             detail: &self.detail,
             errors: &self.errors,
         })
-        .expect("a problem is plain JSON");
-        let status = StatusCode::from_u16(status).expect("codes have real statuses");
-        let mut response = (status, body).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        .expect("a problem is plain JSON")
+    }
+
+    /// What `Retry-After` says, if there is anything to wait for.
+    fn retry_after_s(&self) -> Option<u64> {
         let wait_ms = match (self.code, self.retry_after_ms) {
             (ErrorCode::RateLimited, None) => Some(1_000),
             (_, wait) => wait,
@@ -340,6 +343,22 @@ mod tests {
         assert_eq!(response.headers()["retry-after"], "1");
         let (response, _) = body(Problem::unauthorized("")).await;
         assert_eq!(response.headers()["www-authenticate"], "Bearer");
+    }
+
+    #[test]
+    fn a_problem_can_be_written_without_a_request() {
+        let written = Problem::from(RetryAfterMs(1_001)).as_http1();
+        let written = String::from_utf8(written).expect("text");
+        let (head, body) = written.split_once("\r\n\r\n").expect("a head");
+        assert!(
+            head.starts_with("HTTP/1.1 429 Too Many Requests\r\n"),
+            "{head}"
+        );
+        assert!(head.contains("\r\nRetry-After: 2\r\n"), "{head}");
+        let length = format!("\r\nContent-Length: {}\r\n", body.len());
+        assert!(head.contains(&length), "{head}");
+        let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        assert_eq!(body["code"], "rate_limited");
     }
 
     #[tokio::test]

@@ -1,12 +1,12 @@
 //! The accept loop: TCP connections in, one task each, all of them waited for at the end.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::Request;
+use axum::body::{Body, HttpBody};
+use axum::http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,6 +17,8 @@ use tower::ServiceExt;
 
 use super::Service;
 use super::client_addr::PeerAddr;
+use super::connections::{Bounded, Connections, Place, Refused};
+use super::problem::Problem;
 
 /// A client that sends its headers more slowly is dropped; it also bounds how long an
 /// idle connection is kept.
@@ -30,7 +32,7 @@ const UNSENT_BYTES: u32 = 64 * 1024;
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
 /// Serves connections until `stop` is cancelled. Then it accepts no more, lets the
-/// connections finish the request that they are at, and returns; `connections` tells when
+/// connections finish the request that they are at, and returns; `tasks` tells when
 /// they have gone. Sockets are not connections any more once they were upgraded.
 ///
 /// Cancel the state's `drain` first and `stop` later, so that a load balancer can still
@@ -38,14 +40,19 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 pub(crate) async fn serve(
     listener: TcpListener,
     service: Service,
+    connections: Connections,
     stop: CancellationToken,
-    connections: TaskTracker,
+    tasks: TaskTracker,
 ) {
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
-            Ok((stream, peer)) => {
-                connections.spawn(connection(stream, peer, service.clone(), stop.clone()));
-            }
+            Ok((stream, peer)) => match connections.admit(peer.ip()) {
+                Ok(place) => {
+                    let (service, stop) = (service.clone(), stop.clone());
+                    tasks.spawn(connection(stream, peer, place, service, stop));
+                }
+                Err(refused) => refuse(stream, refused),
+            },
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "cannot accept connections; trying again");
@@ -54,6 +61,14 @@ pub(crate) async fn serve(
                     .await;
             }
         }
+    }
+}
+
+/// Closes a connection that there is no room for, and says why as far as the system takes the
+/// words at once: nothing is waited for.
+fn refuse(stream: TcpStream, refused: Refused) {
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = stream.write(&Problem::from(refused).as_http1());
     }
 }
 
@@ -68,16 +83,28 @@ fn bound_unsent(stream: &TcpStream) -> std::io::Result<()> {
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
+    place: Place,
     service: Service,
     stop: CancellationToken,
 ) {
     // Messages are small and wanted at once; a failure to say so costs latency alone.
     let _ = stream.set_nodelay(true);
     let _ = bound_unsent(&stream);
+    let traffic = place.traffic();
+    let stream = Bounded::new(stream, place);
     let handler = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(PeerAddr(peer));
-        service.clone().oneshot(request)
+        let (answer, traffic) = (service.clone().oneshot(request), traffic.clone());
+        async move {
+            let answer = answer.await?;
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                traffic.becomes_a_socket();
+            }
+            let bytes = answer.body().size_hint().lower();
+            traffic.answers(usize::try_from(bytes).unwrap_or(usize::MAX));
+            Ok::<_, std::convert::Infallible>(answer)
+        }
     });
     let mut serving = pin!(
         http1::Builder::new()

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::connections::Connections;
 use super::identity::IdentityVerifier;
 use super::limits::Limits;
 use super::open_tokens::OpenTokens;
@@ -38,6 +39,8 @@ pub(crate) struct AppParts {
     pub(crate) presence: Presence,
     /// What is counted.
     pub(crate) metrics: Metrics,
+    /// The bounds on connections.
+    pub(crate) connections: Connections,
     /// How the server tries itself.
     pub(crate) canary: Arc<Canary>,
     /// The code of the setup link, while there was no agent at the start.
@@ -81,17 +84,23 @@ impl AppState {
             lobby,
             presence,
             metrics,
+            connections,
             canary,
             setup,
             auth_version,
             drain,
             tasks,
         } = parts;
+        let mut limits = config.limits.clone();
+        limits.sockets_per_address = limits
+            .sockets_per_address
+            .min(connections.max_sockets_per_address());
         Self(Arc::new(Shared {
             origins: Origins::new(&config.server, local_addr),
-            limits: Limits::new(&config.limits),
+            limits: Limits::new(&limits),
             identity: IdentityVerifier::new(&config.identity),
             passwords: PasswordGate::default(),
+            connections,
             open_tokens: OpenTokens::default(),
             config,
             store,

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::DEADLINE;
 
@@ -15,6 +15,14 @@ impl RawSocket {
         let stream = TcpStream::connect(addr).await.expect("the server listens");
         // Pieces are to arrive as pieces.
         stream.set_nodelay(true).expect("a socket");
+        Self { stream }
+    }
+
+    /// A client that will not read: as little as possible waits for it on its own side.
+    pub async fn deaf(addr: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4 * 1024).expect("a size");
+        let stream = socket.connect(addr).await.expect("the server listens");
         Self { stream }
     }
 

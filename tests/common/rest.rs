@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
@@ -18,7 +18,13 @@ pub struct Rest {
 impl Rest {
     /// A client without credentials.
     pub fn new(addr: SocketAddr) -> Self {
+        Self::from_address(addr, None)
+    }
+
+    /// The same from another address of this machine. All of 127.0.0.0/8 belongs to it on Linux.
+    pub fn from_address(addr: SocketAddr, own: Option<IpAddr>) -> Self {
         let http = reqwest::Client::builder()
+            .local_address(own)
             // The server gives a slow write 10 s and then answers.
             .timeout(DEADLINE + Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())

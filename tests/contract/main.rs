@@ -9,6 +9,7 @@ mod agent_rest;
 mod agent_socket;
 mod audit;
 mod close_codes;
+mod connections;
 mod drain;
 mod edges;
 mod errors;

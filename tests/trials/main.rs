@@ -30,6 +30,7 @@ mod security;
 mod shop;
 mod slow_readers;
 mod storms;
+mod unread_answers;
 mod upgrades;
 mod years;
 
@@ -134,6 +135,8 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P8" "slow readers" => slow_readers::slow_readers,
     "P8" "readers that stop in a welcome" => slow_readers::stopped_in_a_welcome,
     "P8" "others beside slow readers" => slow_readers::beside_slow_readers,
+    "P8" "downloads that nobody reads" => unread_answers::few_descriptors,
+    "P8" "pages that nobody reads" => unread_answers::pages,
     "P9" "storms" => storms::storms,
     "P11" "clocks that jump" => clocks::jumps,
     "P12" "frames in the decoders" => input::decoders,

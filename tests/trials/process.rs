@@ -56,6 +56,12 @@ impl Setup {
         self
     }
 
+    /// The server may have 256 files open, connections included.
+    pub(crate) fn with_few_files(mut self) -> Self {
+        self.wrapper = Some(["env", "--", r#"ulimit -n 256 && exec "$@""#]);
+        self
+    }
+
     /// The data lie on a file system of this size in memory, which only the server sees.
     pub(crate) fn on_a_small_disk(mut self) -> Self {
         self.wrapper = Some([

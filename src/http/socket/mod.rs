@@ -112,6 +112,15 @@ fn admit(state: &AppState, request: &Request<Body>) -> Result<SocketGuard, Probl
     let trusted = &state.config.server.trusted_proxies;
     let address = client_addr::client_ip_of(request.extensions(), request.headers(), trusted);
     state.limits.check_hello(address)?;
+    if state.tasks.len() >= state.connections.max_sockets() {
+        return Err(Problem {
+            retry_after_ms: Some(1_000),
+            ..Problem::new(
+                ErrorCode::Busy,
+                "the server has no room for another socket; try again in a moment",
+            )
+        });
+    }
     state.limits.address_socket(address).ok_or_else(|| {
         Problem::new(
             ErrorCode::RateLimited,

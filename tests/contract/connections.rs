@@ -1,0 +1,180 @@
+//! TCP connections: how many there may be, and those whose peers do not read.
+
+use reqwest::Method;
+
+use crate::common::{
+    Answer, PASSWORD, RawSocket, Rest, Socket, TestServer, Visitor, eventually, json,
+};
+
+/// A request that stays under way: the rest of its body never comes.
+const HALF: &[u8] = b"POST /api/chat/rooms/ HTTP/1.1\r\nHost: shop\r\n\
+    Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+
+async fn metric(rest: &Rest, line: &str) -> f64 {
+    let metrics = rest.get("/metrics").await.text;
+    let found = metrics.lines().find(|found| found.starts_with(line));
+    found
+        .and_then(|found| found.rsplit_once(' '))
+        .map_or(0.0, |(_, value)| value.parse().expect("a number"))
+}
+
+/// Opens connections until one is refused, and says with what.
+async fn until_refused(server: &TestServer) -> (Vec<RawSocket>, String) {
+    let mut open = Vec::new();
+    let refused = async {
+        loop {
+            let mut raw = RawSocket::connect(server.addr()).await;
+            // Whoever is refused is told at once; the others' requests stay under way.
+            let mut probe = RawSocket::connect(server.addr()).await;
+            raw.send(HALF).await;
+            probe
+                .send(b"GET /healthz HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
+                .await;
+            let said = String::from_utf8(probe.read_to_end().await).expect("text");
+            if !said.starts_with("HTTP/1.1 200") {
+                break said;
+            }
+            open.push(raw);
+        }
+    };
+    let refused = tokio::time::timeout(crate::common::DEADLINE, refused).await;
+    (open, refused.expect("there is a bound"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg(target_os = "linux")]
+async fn connections_of_one_address_are_bounded_and_others_get_through() {
+    let server = TestServer::start_with(|config| {
+        config.limits.enabled = true;
+        config.limits.connections_per_address = 5;
+    })
+    .await;
+    server.admin().await;
+    let (open, refused) = until_refused(&server).await;
+    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
+    assert!(refused.contains("\r\nRetry-After: "), "{refused}");
+    assert!(refused.contains(r#""code":"rate_limited""#), "{refused}");
+
+    // Another address of this machine than that of all other tests.
+    let elsewhere = Some("127.0.0.2".parse().expect("an address"));
+    let elsewhere = Rest::from_address(server.addr(), elsewhere);
+    for path in ["/healthz", "/readyz"] {
+        elsewhere.get(path).await.is(200);
+    }
+    let login = json!({"username": "ada", "password": PASSWORD});
+    elsewhere.post("/api/admin/login/", login).await.is(200);
+    let refusals = r#"shoptalk_connections_refused_total{bound="by_address"}"#;
+    assert!(metric(&elsewhere, refusals).await >= 1.0);
+
+    drop(open);
+    eventually("those who have gone make room", async || {
+        let request = server.rest().request(Method::GET, "/healthz");
+        Answer::try_to(request)
+            .await
+            .is_ok_and(|it| it.status == 200)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trusted_proxy_has_as_many_connections_as_there_are() {
+    let server = TestServer::start_with(|config| {
+        config.limits.enabled = true;
+        config.limits.connections_per_address = 5;
+        config.server.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a net")];
+    })
+    .await;
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        let mut raw = RawSocket::connect(server.addr()).await;
+        raw.send(HALF).await;
+        open.push(raw);
+    }
+    server.rest().get("/healthz").await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_are_bounded_in_all_and_sockets_leave_room_for_calls() {
+    let server = TestServer::start_with(|config| config.server.max_connections = 16).await;
+    let visitor = Visitor::arrive(&server).await;
+    let mut sockets = Vec::new();
+    let refused = loop {
+        // The connections of calls that are over close a little later, and count until then.
+        match Socket::try_dial(server.addr(), &visitor.socket_path(), &[]).await {
+            Ok(socket) => sockets.push(socket),
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!(sockets.len(), 14, "seven eighths of all");
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.body["code"], "busy");
+    eventually("a call gets through", async || {
+        let request = server.rest().request(Method::GET, "/healthz");
+        Answer::try_to(request)
+            .await
+            .is_ok_and(|it| it.status == 200)
+    })
+    .await;
+    let (_open, refused) = until_refused(&server).await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.contains(r#""code":"busy""#), "{refused}");
+    drop(sockets);
+    eventually("sockets that have gone make room", async || {
+        let request = server.rest().request(Method::GET, "/healthz");
+        Answer::try_to(request)
+            .await
+            .is_ok_and(|it| it.status == 200)
+    })
+    .await;
+}
+
+/// Asks for more than the systems of both sides take, and reads nothing.
+async fn deaf(server: &TestServer) -> RawSocket {
+    let mut raw = RawSocket::deaf(server.addr()).await;
+    let request = b"GET /api/openapi.json HTTP/1.1\r\nHost: shop\r\n\r\n";
+    raw.send(&request.repeat(PIPELINED)).await;
+    raw
+}
+
+const PIPELINED: usize = 200;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_reads_nothing_is_dropped_after_the_stall_timeout() {
+    let server = TestServer::start_with(|config| config.server.stall_timeout_ms = 200).await;
+    assert_eq!(
+        shoptalk::config::Config::default().server.stall_timeout_ms,
+        60_000,
+        "the contract's"
+    );
+    let mut raw = deaf(&server).await;
+    let dropped = "shoptalk_unread_answers_dropped_total";
+    eventually("it is dropped", async || {
+        metric(&server.rest(), dropped).await >= 1.0
+    })
+    .await;
+    let read = raw.read_to_end().await;
+    let answers = String::from_utf8_lossy(&read)
+        .matches("HTTP/1.1 200")
+        .count();
+    assert!(answers < PIPELINED, "{answers}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unread_answers_hold_a_bounded_amount_of_memory() {
+    let server = TestServer::start_with(|config| {
+        config.server.stall_timeout_ms = 600_000;
+        config.server.stalled_bytes = 128 * 1024;
+    })
+    .await;
+    let mut unread = Vec::new();
+    for _ in 0..20 {
+        unread.push(deaf(&server).await);
+    }
+    let document = server.rest().get("/api/openapi.json").await.text.len();
+    let kept = 128 * 1024 / document;
+    let dropped = "shoptalk_unread_answers_dropped_total";
+    eventually("all but the newest are dropped", async || {
+        metric(&server.rest(), dropped).await >= (unread.len() - kept) as f64
+    })
+    .await;
+}

@@ -1,0 +1,119 @@
+//! P8 over plain HTTP: those who ask and do not read what is answered.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::common::{Answer, DEADLINE, RawSocket, Rest, json};
+use crate::people;
+use crate::process::Setup;
+use crate::report::{Form, Line};
+use crate::shop::{Room, metric};
+
+/// Downloads that nobody reads; more than the server may have files.
+const DOWNLOADS: usize = 250;
+/// Somebody else's address. All of 127.0.0.0/8 is this machine.
+const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+/// A page of messages is 128 KiB at most.
+const MESSAGES: usize = 17;
+
+async fn ask_and_never_read(addr: SocketAddr, request: &str, times: usize) -> RawSocket {
+    let mut raw = RawSocket::deaf(addr).await;
+    raw.send(request.repeat(times).as_bytes()).await;
+    raw
+}
+
+/// Until a call is answered with 200.
+async fn reachable(rest: &Rest, path: &str, within: Duration) -> Result<Duration> {
+    let began = Instant::now();
+    while began.elapsed() < within {
+        let request = rest.request(reqwest::Method::GET, path);
+        if Answer::try_to(request)
+            .await
+            .is_ok_and(|it| it.status == 200)
+        {
+            return Ok(began.elapsed());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    anyhow::bail!("{path} was not answered within {within:?}")
+}
+
+/// One address takes all the connections that it can get.
+pub(crate) async fn few_descriptors(form: Form, line: Line) -> Result<()> {
+    let mut setup = Setup::new()
+        .with("SHOPTALK_LIMITS__ENABLED", "true")
+        .with_few_files();
+    let mut server = setup.serve().await?;
+    setup.add_agent().await?;
+    let document = "GET /api/openapi.json HTTP/1.1\r\nHost: shop\r\n\r\n";
+    let mut downloads = Vec::new();
+    for _ in 0..DOWNLOADS {
+        downloads.push(ask_and_never_read(server.addr, document, 100).await);
+    }
+    let deadline = form.deadline(Duration::from_secs(65));
+    let elsewhere = Rest::from_address(server.addr, Some(ELSEWHERE));
+    let health = reachable(&elsewhere, "/healthz", deadline).await?;
+    let ready = reachable(&elsewhere, "/readyz", deadline).await?;
+    let body = json!({"username": "ada", "password": crate::common::PASSWORD});
+    let login = elsewhere.post("/api/admin/login/", body).await;
+    ensure!(login.status == 200, "a sign-in: {}", login.text);
+    let same = reachable(&server.rest(), "/healthz", deadline).await?;
+    drop(downloads);
+    server.kill().await?;
+    setup.said()?;
+    line.figure(
+        &format!("{DOWNLOADS} downloads that nobody reads, 256 files"),
+        format!(
+            "from elsewhere /healthz answered after {:.2} s, /readyz after {:.2} s, a sign-in worked; from the same address after {:.1} s",
+            health.as_secs_f64(),
+            ready.as_secs_f64(),
+            same.as_secs_f64()
+        ),
+        "others at once, the same address ≤ 65 s",
+        !form.long || health + ready <= Duration::from_secs(2),
+    )
+}
+
+/// Pages of messages that nobody reads are held up to a bound.
+pub(crate) async fn pages(form: Form, line: Line) -> Result<()> {
+    let readers = form.pick(300, 1_500);
+    let mut setup = Setup::new();
+    let mut server = setup.serve().await?;
+    let rest = server.rest();
+    let room = Room::open(&rest).await?;
+    for _ in 0..MESSAGES {
+        room.post(&rest, &"x".repeat(8_000)).await?;
+    }
+    let page = format!(
+        "GET /api/chat/rooms/{}/messages/?limit=200 HTTP/1.1\r\nHost: shop\r\n\
+         Authorization: Bearer {}\r\n\r\n",
+        room.id, room.token
+    );
+    let before = server.resident()?;
+    let mut most = before;
+    let mut unread = Vec::new();
+    for _ in 0..readers {
+        // Twice: the systems of both sides may take the first.
+        unread.push(ask_and_never_read(server.addr, &page, 2).await);
+    }
+    let answered =
+        r#"shoptalk_http_requests_total{route="/api/chat/rooms/{id}/messages",status="200"}"#;
+    let began = Instant::now();
+    while metric(&rest, answered).await? < readers {
+        ensure!(began.elapsed() < DEADLINE, "not all are answered");
+        most = most.max(server.resident()?);
+    }
+    people::open_room(&rest).await.context("others go on")?;
+    most = most.max(server.resident()?) - before;
+    drop(unread);
+    server.kill().await?;
+    setup.said()?;
+    line.figure(
+        &format!("{readers} pages of messages that nobody reads"),
+        format!("memory + {} MiB", most >> 20),
+        "≤ 64 MiB, 16 of them answers (in the long form)",
+        !form.long || most <= 64 << 20,
+    )
+}
