@@ -2,7 +2,8 @@
 //! and 19 MiB, so it is made by a few threads that step back for all others, and end when nobody
 //! waits.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -23,8 +24,10 @@ const ARGON_LANES: u32 = 1;
 const ARGON_MAPPED_KIB: usize = 33 * 1_024;
 /// Hashes made at once: half of the processors, and no more than this.
 const HASHES_AT_ONCE: usize = 4;
-/// Hashes waiting for their turn; the next one is refused.
-const HASHES_WAITING: usize = 64;
+/// Hashes of all addresses that may wait for their turn.
+const HASHES_WAITING: usize = 256;
+/// Hashes of one address that may wait for their turn; the next one is refused.
+const HASHES_WAITING_PER_ADDRESS: usize = 64;
 /// A hash that no password has. Verifying against it costs what a real one costs, so
 /// that the time of an answer does not tell whether an account exists.
 const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2hvcHRhbGstZHVtbXktMQ$\
@@ -125,11 +128,15 @@ fn failed(error: impl std::fmt::Display) -> HashError {
 }
 
 /// Lets a few passwords be hashed at once, off the runtime. Clones share the gate.
+///
+/// Addresses take turns, one hash each: whoever asks waits for at most one hash of each other
+/// address, however many others ask for. Where too many wait in all, the address with the most
+/// gives up its newest.
 #[derive(Clone)]
 pub struct PasswordGate(Arc<Mutex<Gate>>);
 
 struct Gate {
-    waiting: VecDeque<Job>,
+    waiting: Waiting,
     /// Threads that take from what waits.
     hashing: usize,
     at_most: usize,
@@ -139,7 +146,7 @@ impl Default for PasswordGate {
     fn default() -> Self {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         Self(Arc::new(Mutex::new(Gate {
-            waiting: VecDeque::new(),
+            waiting: Waiting::default(),
             hashing: 0,
             at_most: (processors / 2).clamp(1, HASHES_AT_ONCE),
         })))
@@ -148,47 +155,106 @@ impl Default for PasswordGate {
 
 type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 
+/// What waits, by address. No queue is empty.
+#[derive(Default)]
+struct Waiting {
+    queues: HashMap<IpAddr, VecDeque<Job>>,
+    /// The addresses of the queues, in the order of their turns.
+    turns: VecDeque<IpAddr>,
+    count: usize,
+}
+
+impl Waiting {
+    fn push(&mut self, address: IpAddr, job: Job) -> Result<(), HashError> {
+        let own = self.queues.get(&address).map_or(0, VecDeque::len);
+        if own >= HASHES_WAITING_PER_ADDRESS {
+            return Err(HashError::Busy);
+        }
+        if self.count >= HASHES_WAITING {
+            self.drop_from_the_longest(own)?;
+        }
+        let queue = self.queues.entry(address).or_default();
+        if queue.is_empty() {
+            self.turns.push_back(address);
+        }
+        queue.push_back(job);
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Makes room for one who has `own` waiting, if somebody else has more than one more.
+    fn drop_from_the_longest(&mut self, own: usize) -> Result<(), HashError> {
+        let longest = self.queues.values_mut().max_by_key(|queue| queue.len());
+        let longest = longest.filter(|queue| queue.len() > own + 1);
+        // Whoever waits for a job that is dropped is told to come again.
+        longest.ok_or(HashError::Busy)?.pop_back();
+        self.count -= 1;
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Option<Job> {
+        let address = self.turns.pop_front()?;
+        let queue = self.queues.get_mut(&address)?;
+        let job = queue.pop_front()?;
+        self.count -= 1;
+        if queue.is_empty() {
+            self.queues.remove(&address);
+        } else {
+            self.turns.push_back(address);
+        }
+        Some(job)
+    }
+}
+
 impl PasswordGate {
-    /// [`hash_password`] when its turn comes.
+    /// [`hash_password`] when the turn of this address comes.
     ///
     /// # Errors
     ///
     /// [`HashError::Busy`] when too many wait, or as [`hash_password`].
-    pub async fn hash(&self, password: String) -> Result<String, HashError> {
-        self.run(move |memory| hash_in(memory, &password)).await
+    pub async fn hash(&self, address: IpAddr, password: String) -> Result<String, HashError> {
+        self.run(address, move |memory| hash_in(memory, &password))
+            .await
     }
 
-    /// Whether `password` has the PHC string `hash`, when its turn comes. Without a hash a dummy
+    /// Whether `password` has the PHC string `hash`, when the turn of this address comes. Without a hash a dummy
     /// is compared, at the same cost, and the answer is no.
     ///
     /// # Errors
     ///
     /// [`HashError::Busy`] when too many wait; when `hash` is no PHC string of Argon2, or the
     /// system has no memory for it.
-    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, HashError> {
-        self.run(move |memory| verify_in(memory, &password, hash.as_deref()))
-            .await
+    pub async fn verify(
+        &self,
+        address: IpAddr,
+        password: String,
+        hash: Option<String>,
+    ) -> Result<bool, HashError> {
+        let work = move |memory: &mut Memory| verify_in(memory, &password, hash.as_deref());
+        self.run(address, work).await
     }
 
     async fn run<T: Send + 'static>(
         &self,
+        address: IpAddr,
         work: impl FnOnce(&mut Memory) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
         let (tell, told) = oneshot::channel();
-        self.enqueue(Box::new(move |memory| {
+        let job: Job = Box::new(move |memory| {
             // Nobody waits for it when the client has hung up.
             if !tell.is_closed() {
-                let _ = tell.send(work(memory));
+                let worked = catch_unwind(AssertUnwindSafe(|| work(memory)));
+                let _ = tell.send(worked.unwrap_or_else(|_| Err(failed("a bug; see the log"))));
             }
-        }))?;
-        told.await.map_err(failed)?
+        });
+        self.enqueue(address, job)?;
+        // Dropped without having run: it made room for another address.
+        told.await.unwrap_or(Err(HashError::Busy))
     }
 
-    fn enqueue(&self, job: Job) -> Result<(), HashError> {
+    fn enqueue(&self, address: IpAddr, job: Job) -> Result<(), HashError> {
         let mut gate = self.lock();
-        if gate.waiting.len() >= HASHES_WAITING {
-            return Err(HashError::Busy);
-        }
+        gate.waiting.push(address, job)?;
         if gate.hashing < gate.at_most {
             let own = self.clone();
             let started = thread::Builder::new()
@@ -198,10 +264,12 @@ impl PasswordGate {
                 Ok(_) => gate.hashing += 1,
                 // Those that are there come to it.
                 Err(_) if gate.hashing > 0 => {}
-                Err(error) => return Err(failed(error)),
+                Err(error) => {
+                    gate.waiting = Waiting::default();
+                    return Err(failed(error));
+                }
             }
         }
-        gate.waiting.push_back(job);
         Ok(())
     }
 
@@ -211,13 +279,12 @@ impl PasswordGate {
         let mut memory = Memory::default();
         loop {
             let mut gate = self.lock();
-            let Some(job) = gate.waiting.pop_front() else {
+            let Some(job) = gate.waiting.pop() else {
                 gate.hashing -= 1;
                 return;
             };
             drop(gate);
-            // Whoever waits for a job that panics sees that it is gone.
-            let _ = catch_unwind(AssertUnwindSafe(|| job(&mut memory)));
+            job(&mut memory);
         }
     }
 
@@ -250,6 +317,13 @@ fn step_back() {
 mod tests {
     use super::*;
 
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn address(number: usize) -> IpAddr {
+        let number = u32::try_from(number).expect("a small number");
+        IpAddr::V4((0xc612_0000 + number).into())
+    }
+
     fn verify(password: &str, hash: Option<&str>) -> Result<bool, HashError> {
         verify_in(&mut Memory::default(), password, hash)
     }
@@ -276,25 +350,104 @@ mod tests {
         assert_eq!(verify("Correct horse", Some(stored)), Ok(false));
     }
 
-    #[tokio::test]
-    async fn the_gate_refuses_instead_of_queueing_without_end() {
+    /// A gate that hashes nothing.
+    fn closed_gate() -> PasswordGate {
         let gate = PasswordGate::default();
         gate.lock().at_most = 0;
-        for _ in 0..HASHES_WAITING {
-            gate.enqueue(Box::new(|_| ())).expect("a place");
+        gate
+    }
+
+    fn nothing() -> Job {
+        Box::new(|_| ())
+    }
+
+    #[tokio::test]
+    async fn the_gate_refuses_instead_of_queueing_without_end() {
+        let gate = closed_gate();
+        for _ in 0..HASHES_WAITING_PER_ADDRESS {
+            gate.enqueue(HERE, nothing()).expect("a place");
         }
-        assert_eq!(gate.hash("password".into()).await, Err(HashError::Busy));
+        let refused = gate.hash(HERE, "password".into()).await;
+        assert_eq!(refused, Err(HashError::Busy));
+        for other in HASHES_WAITING_PER_ADDRESS..HASHES_WAITING {
+            gate.enqueue(address(other), nothing()).expect("a place");
+        }
+        assert_eq!(gate.lock().waiting.count, HASHES_WAITING);
+    }
+
+    #[test]
+    fn an_address_waits_for_one_hash_of_each_other_address() {
+        let gate = closed_gate();
+        for asked in 0..120 {
+            gate.enqueue(address(asked % 40), nothing())
+                .expect("a place");
+        }
+        let (tell, told) = std::sync::mpsc::channel();
+        let own: Job = Box::new(move |_| tell.send(()).expect("somebody listens"));
+        gate.enqueue(HERE, own).expect("a place");
+        let mut before = 0;
+        while told.try_recv().is_err() {
+            let job = gate.lock().waiting.pop().expect("it waits");
+            job(&mut Memory::default());
+            before += 1;
+        }
+        assert_eq!(before, 41);
+        while gate.lock().waiting.pop().is_some() {
+            before += 1;
+        }
+        assert_eq!(before, 121, "nobody is forgotten");
+        let gate = gate.lock();
+        assert!(gate.waiting.queues.is_empty() && gate.waiting.turns.is_empty());
+        assert_eq!(gate.waiting.count, 0);
+    }
+
+    #[tokio::test]
+    async fn where_too_many_wait_the_address_with_the_most_gives_up_its_newest() {
+        let gate = closed_gate();
+        let mut asked = Vec::new();
+        for place in 0..HASHES_WAITING {
+            let own = gate.clone();
+            let from = address(place % 4);
+            asked.push(tokio::spawn(async move {
+                own.hash(from, "password".into()).await
+            }));
+            while gate.lock().waiting.count <= place {
+                tokio::task::yield_now().await;
+            }
+        }
+        gate.enqueue(HERE, nothing()).expect("room was made");
+        assert_eq!(gate.lock().waiting.count, HASHES_WAITING);
+        while !asked.iter().any(tokio::task::JoinHandle::is_finished) {
+            tokio::task::yield_now().await;
+        }
+        asked.retain(tokio::task::JoinHandle::is_finished);
+        assert_eq!(asked.len(), 1);
+        let refused = asked.remove(0).await.expect("no panic");
+        assert_eq!(refused, Err(HashError::Busy));
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_once_each_are_not_pushed_out() {
+        let gate = closed_gate();
+        for other in 0..HASHES_WAITING {
+            gate.enqueue(address(other), nothing()).expect("a place");
+        }
+        let refused = gate.hash(HERE, "password".into()).await;
+        assert_eq!(refused, Err(HashError::Busy));
     }
 
     #[tokio::test]
     async fn the_threads_serve_all_whatever_happens_to_one() {
         let gate = PasswordGate::default();
-        let hash = gate.hash("correct horse".into()).await.expect("a hash");
-        let right = gate.verify("correct horse".into(), Some(hash.clone()));
-        let wrong = gate.verify("battery staple".into(), Some(hash));
-        let damaged = gate.verify("correct horse".into(), Some("no hash".into()));
-        let panics = gate.run::<()>(|_| panic!("ordered by a test"));
-        let unknown = gate.verify("correct horse".into(), None);
+        let hash = gate
+            .hash(HERE, "correct horse".into())
+            .await
+            .expect("a hash");
+        let right = gate.verify(HERE, "correct horse".into(), Some(hash.clone()));
+        let wrong = gate.verify(HERE, "battery staple".into(), Some(hash));
+        let damaged = gate.verify(HERE, "correct horse".into(), Some("no hash".into()));
+        let panics = gate.run::<()>(HERE, |_| panic!("ordered by a test"));
+        let unknown = gate.verify(HERE, "correct horse".into(), None);
         let (right, wrong, damaged, panics, unknown) =
             tokio::join!(right, wrong, damaged, panics, unknown);
         assert_eq!(right, Ok(true));
@@ -308,8 +461,9 @@ mod tests {
     #[tokio::test]
     async fn a_thread_that_hashes_lets_all_others_go_first() {
         let gate = PasswordGate::default();
-        let status =
-            gate.run(|_| std::fs::read_to_string("/proc/thread-self/stat").map_err(failed));
+        let status = gate.run(HERE, |_| {
+            std::fs::read_to_string("/proc/thread-self/stat").map_err(failed)
+        });
         let status = status.await.expect("what Linux says of the thread");
         // The name stands in brackets and may hold spaces; niceness and policy are the 19th and
         // the 41st field.

@@ -48,10 +48,36 @@ pub(crate) struct JsonBody<T>(pub(crate) T);
 impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &AppState) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        match UnreadBody::from_request(request, state).await {
+            Ok(body) => body.json().await.map(Self),
+        }
+    }
+}
+
+/// A request's JSON body, for a handler that has something to ask before it reads and parses
+/// what may be 128 KiB: whether the caller may call at all.
+#[derive(Debug)]
+pub(crate) struct UnreadBody {
+    headers: HeaderMap,
+    body: Body,
+}
+
+impl FromRequest<AppState> for UnreadBody {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request(request: Request, _: &AppState) -> Result<Self, Self::Rejection> {
         let (parts, body) = request.into_parts();
-        let bytes = read_body(body).await?;
-        parse_body(&parts.headers, &bytes).map(Self)
+        let headers = parts.headers;
+        Ok(Self { headers, body })
+    }
+}
+
+impl UnreadBody {
+    /// Reads the body.
+    pub(crate) async fn json<T: DeserializeOwned>(self) -> Result<T, Problem> {
+        let bytes = read_body(self.body).await?;
+        parse_body(&self.headers, &bytes)
     }
 }
 

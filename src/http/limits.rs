@@ -1,13 +1,15 @@
 //! How often and how much at once: budgets by sender, account and address.
 //!
 //! Every budget is a no-op when `limits.enabled` is false. Keys are forgotten once their
-//! budget is full again; [`Limits::retain_recent`] sweeps them, and runs by itself when a
-//! map has grown large.
+//! budget is full again; [`Limits::retain_recent`] sweeps them, and a map that has doubled since
+//! its last sweep is swept by whoever comes next, so that a key costs the same however many
+//! there are.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ use uuid::Uuid;
 
 use crate::config::LimitsConfig;
 
-/// Over this many keys a map is swept before the next key enters.
+/// A map with fewer keys is swept by the housekeeping alone.
 const SWEEP_KEYS: usize = 50_000;
 /// The window of the sign-in budgets.
 const LOGIN_WINDOW: Duration = Duration::from_secs(15 * 60);
@@ -32,6 +34,13 @@ pub(crate) struct RetryAfterMs(pub(crate) u64);
 /// An address as budgets see it: a whole /64 of IPv6 belongs to one customer of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct AddressKey(IpAddr);
+
+impl AddressKey {
+    /// The address itself, or the first one of its network.
+    pub(crate) fn ip(self) -> IpAddr {
+        self.0
+    }
+}
 
 impl From<IpAddr> for AddressKey {
     fn from(ip: IpAddr) -> Self {
@@ -118,13 +127,21 @@ impl Limits {
         self.calls.check(&caller)
     }
 
-    /// One try to sign in as `username` from an address. Upper and lower case are one name.
-    pub(crate) fn check_login(&self, username: &str, ip: IpAddr) -> Result<(), RetryAfterMs> {
-        let address = AddressKey::from(ip);
+    /// One try to sign in from an address, whoever it is for. It is asked before the name is
+    /// known, so that what an address may not try costs no more than its headers and makes no
+    /// key of an account.
+    pub(crate) fn check_login_address(&self, ip: IpAddr) -> Result<(), RetryAfterMs> {
+        self.logins_by_address.check(&ip.into())
+    }
+
+    /// The same try, as `username`. Upper and lower case are one name.
+    pub(crate) fn check_login_account(
+        &self,
+        username: &str,
+        ip: IpAddr,
+    ) -> Result<(), RetryAfterMs> {
         let account = self.hasher.hash_one(username.trim().to_lowercase());
-        // The address first: what it may not try makes no key of an account.
-        self.logins_by_address.check(&address)?;
-        self.logins.check(&(account, address))
+        self.logins.check(&(account, ip.into()))
     }
 
     /// One call that may make a room.
@@ -185,6 +202,8 @@ fn quota(count: u32, window: Duration, burst: u32) -> Quota {
 struct Budget<K: Hash + Eq + Clone> {
     limiter: Option<DefaultKeyedRateLimiter<K>>,
     clock: DefaultClock,
+    /// With more keys than this it is time to sweep.
+    sweep_above: AtomicUsize,
 }
 
 impl<K: Hash + Eq + Clone> Budget<K> {
@@ -192,6 +211,7 @@ impl<K: Hash + Eq + Clone> Budget<K> {
         Self {
             limiter: quota.map(RateLimiter::keyed),
             clock: DefaultClock::default(),
+            sweep_above: AtomicUsize::new(SWEEP_KEYS),
         }
     }
 
@@ -199,8 +219,8 @@ impl<K: Hash + Eq + Clone> Budget<K> {
         let Some(limiter) = &self.limiter else {
             return Ok(());
         };
-        if limiter.len() > SWEEP_KEYS {
-            limiter.retain_recent();
+        if self.is_time_to_sweep(limiter.len()) {
+            self.sweep();
         }
         limiter.check_key(key).map_err(|refused| {
             let wait = refused.wait_time_from(self.clock.now());
@@ -208,10 +228,24 @@ impl<K: Hash + Eq + Clone> Budget<K> {
         })
     }
 
+    /// For one caller of all that ask at the same time. The sweep takes a step for each key, and
+    /// as many new keys come before the next one.
+    fn is_time_to_sweep(&self, keys: usize) -> bool {
+        let bound = self.sweep_above.load(Ordering::Relaxed);
+        let next = keys.saturating_mul(2);
+        keys > bound
+            && self
+                .sweep_above
+                .compare_exchange(bound, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
     fn sweep(&self) {
         if let Some(limiter) = &self.limiter {
             limiter.retain_recent();
             limiter.shrink_to_fit();
+            let next = limiter.len().saturating_mul(2).max(SWEEP_KEYS);
+            self.sweep_above.store(next, Ordering::Relaxed);
         }
     }
 }
@@ -296,6 +330,11 @@ mod tests {
         }
     }
 
+    fn check_login(limits: &Limits, username: &str, address: &str) -> Result<(), RetryAfterMs> {
+        limits.check_login_address(ip(address))?;
+        limits.check_login_account(username, ip(address))
+    }
+
     fn ip(text: &str) -> IpAddr {
         text.parse().expect("an address")
     }
@@ -322,24 +361,37 @@ mod tests {
     fn the_eleventh_sign_in_waits_whatever_the_case_of_the_name() {
         let limits = Limits::new(&config(true));
         for _ in 0..10 {
-            assert_eq!(limits.check_login("Mia", ip("192.0.2.1")), Ok(()));
+            assert_eq!(check_login(&limits, "Mia", "192.0.2.1"), Ok(()));
         }
-        assert!(limits.check_login("mia", ip("192.0.2.1")).is_err());
-        assert_eq!(limits.check_login("mia", ip("192.0.2.2")), Ok(()));
-        assert_eq!(limits.check_login("ben", ip("192.0.2.1")), Ok(()));
+        assert!(check_login(&limits, "mia", "192.0.2.1").is_err());
+        assert_eq!(check_login(&limits, "mia", "192.0.2.2"), Ok(()));
+        assert_eq!(check_login(&limits, "ben", "192.0.2.1"), Ok(()));
     }
 
     #[test]
     fn an_address_cannot_try_many_accounts() {
         let limits = Limits::new(&config(true));
         let refused = (0..200)
-            .filter(|n| {
-                limits
-                    .check_login(&format!("a{n}"), ip("192.0.2.1"))
-                    .is_err()
-            })
+            .filter(|n| check_login(&limits, &format!("a{n}"), "192.0.2.1").is_err())
             .count();
         assert_eq!(refused, 100);
+    }
+
+    #[test]
+    fn a_map_is_swept_once_for_as_many_new_keys_as_it_has() {
+        let limits = Limits::new(&config(true));
+        let budget = &limits.logins_by_address;
+        let bound = || budget.sweep_above.load(Ordering::Relaxed);
+        let mut sweeps = 0;
+        for number in 0..210_000_u32 {
+            let before = bound();
+            let address = IpAddr::V4(number.into());
+            assert_eq!(limits.check_login_address(address), Ok(()));
+            sweeps += usize::from(bound() != before);
+        }
+        assert_eq!(sweeps, 3, "at 50, 100 and 200 thousand");
+        // None of them is forgotten, as none of the budgets is full again.
+        assert!(budget.limiter.as_ref().expect("on").len() > 200_000);
     }
 
     #[test]

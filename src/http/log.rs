@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::AppState;
-use super::extract::{Json, Query, check_content, check_seq};
+use super::extract::{Json, Query, UnreadBody, check_content, check_seq};
 use super::problem::Problem;
 use crate::chat::limits::check_message_id;
 use crate::chat::{Draft, Message, RoomId, Sender, Side};
@@ -86,9 +86,9 @@ pub(crate) async fn post(
     room_id: RoomId,
     sender_id: uuid::Uuid,
     sender: Sender,
-    request: PostRequest,
+    body: UnreadBody,
 ) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
-    let posted = try_post(state, room_id, sender_id, sender, request).await;
+    let posted = try_post(state, room_id, sender_id, sender, body).await;
     if let Err(problem) = &posted {
         state.metrics.post_refused(problem.code);
     }
@@ -100,12 +100,13 @@ async fn try_post(
     room_id: RoomId,
     sender_id: uuid::Uuid,
     sender: Sender,
-    request: PostRequest,
+    body: UnreadBody,
 ) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
+    state.limits.check_post(sender_id)?;
+    let request: PostRequest = body.json().await?;
     let id =
         check_message_id(&request.id).map_err(|violation| Problem::invalid(vec![violation]))?;
     check_content(&request.content)?;
-    state.limits.check_post(sender_id)?;
     let draft = Draft {
         id,
         sender,

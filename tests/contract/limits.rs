@@ -2,6 +2,7 @@
 //! operator may lift them.
 
 use futures_util::future::join_all;
+use tokio::task::JoinSet;
 
 use crate::common::{Answer, TestServer, Visitor, json, new_id};
 
@@ -112,6 +113,72 @@ async fn the_eleventh_login_of_an_account_is_limited_and_other_accounts_are_not(
     }
     assert_eq!((tried.len(), refused.len()), (10, 12));
     login("ada", crate::common::PASSWORD).await.is(200);
+}
+
+#[tokio::test]
+async fn limits_are_asked_before_a_body_is_looked_at() {
+    let server = TestServer::start_with(|config| {
+        config.limits.enabled = true;
+        config.limits.rooms_burst = 2;
+        config.limits.rooms_per_minute = 1;
+        config.limits.posts_per_second = 1;
+        config.limits.posts_burst = 1;
+        config.limits.logins_per_15_min = 1;
+    })
+    .await;
+    let visitor = Visitor::arrive(&server).await;
+    let messages = visitor.path("messages/");
+    let paths = [
+        (&visitor.rest, "/api/chat/rooms/"),
+        (&visitor.rest, messages.as_str()),
+        (&server.rest(), "/api/admin/login/"),
+        (&server.rest(), "/api/admin/setup/"),
+    ];
+    for (rest, path) in paths {
+        let call = async || {
+            let request = rest
+                .request(reqwest::Method::POST, path)
+                .header("content-type", "application/json")
+                .body("{");
+            Answer::to(request).await
+        };
+        let answers = join_all((0..100).map(|_| call())).await;
+        let (looked_at, refused): (Vec<&Answer>, Vec<&Answer>) =
+            answers.iter().partition(|answer| answer.status == 400);
+        for answer in &refused {
+            retry_after_s(answer);
+        }
+        // Ten sign-ins of an address for each that an account may have there.
+        assert!(!refused.is_empty() && looked_at.len() < 100, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sign_ins_that_wait_elsewhere_keep_nobody_out() {
+    let server = TestServer::start_with(|config| {
+        config.limits.enabled = true;
+        config.server.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a net")];
+    })
+    .await;
+    server.admin().await;
+    let rest = server.rest();
+    let login = |from: String, password: &str| {
+        let body = json!({"username": "ada", "password": password});
+        let request = rest
+            .request(reqwest::Method::POST, "/api/admin/login/")
+            .header("x-forwarded-for", from)
+            .json(&body);
+        Answer::to(request)
+    };
+    let mut flood = JoinSet::new();
+    for number in 0..120 {
+        let from = format!("203.0.113.{}", number % 40);
+        flood.spawn(login(from, "not the password"));
+    }
+    // By the first answer, whatever it is, the others wait for theirs.
+    flood.join_next().await.expect("many").expect("no panic");
+    let own = login("198.51.100.1".to_owned(), crate::common::PASSWORD).await;
+    own.is(200);
 }
 
 #[tokio::test]

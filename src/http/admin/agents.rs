@@ -5,11 +5,12 @@ use utoipa::ToSchema;
 
 use super::AgentAnswer;
 use super::fields::{check_name, check_optional_name};
+use super::sign_in::hash;
 use crate::chat::limits::check_password;
 use crate::chat::{Agent, Role};
 use crate::http::AppState;
 use crate::http::auth::AdminAuth;
-use crate::http::extract::{Json, JsonBody, PathId, Violations};
+use crate::http::extract::{ClientIp, Json, JsonBody, PathId, Violations};
 use crate::http::problem::Problem;
 use crate::persistence::{Actor, AgentPatch, NewAgent};
 
@@ -73,6 +74,7 @@ pub(crate) async fn list(
 pub(crate) async fn add(
     State(state): State<AppState>,
     AdminAuth(session): AdminAuth,
+    ClientIp(ip): ClientIp,
     JsonBody(request): JsonBody<AgentRequest>,
 ) -> Result<(StatusCode, Json<AgentAnswer>), Problem> {
     let mut violations = Violations::default();
@@ -89,7 +91,7 @@ pub(crate) async fn add(
         display_name: display_name.unwrap_or_else(|| username.clone()),
         username,
         role: request.role.unwrap_or(Role::Agent),
-        password_hash: state.passwords.hash(request.password).await?,
+        password_hash: hash(&state, ip, request.password).await?,
     };
     let by = Actor::Agent(session.agent.id);
     let agent = state.store.add_agent(agent, by).await?;
@@ -105,6 +107,7 @@ pub(crate) async fn add(
 pub(crate) async fn patch(
     State(state): State<AppState>,
     AdminAuth(session): AdminAuth,
+    ClientIp(ip): ClientIp,
     PathId(agent_id): PathId,
     JsonBody(request): JsonBody<AgentChange>,
 ) -> Result<Json<AgentAnswer>, Problem> {
@@ -119,7 +122,7 @@ pub(crate) async fn patch(
     violations.finish()?;
 
     let password_hash = match request.password {
-        Some(password) => Some(state.passwords.hash(password).await?),
+        Some(password) => Some(hash(&state, ip, password).await?),
         None => None,
     };
     let patch = AgentPatch {

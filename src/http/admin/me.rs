@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
@@ -6,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::AgentAnswer;
 use super::fields::check_optional_name;
-use super::sign_in::{renewed_cookie, verify};
+use super::sign_in::{hash, renewed_cookie, verify};
 use crate::chat::limits::check_password;
 use crate::http::AppState;
 use crate::http::auth::{AgentAuth, Session};
@@ -73,11 +75,13 @@ pub(crate) async fn patch(
         let current = request
             .current_password
             .ok_or_else(|| Problem::invalid_field("current_password", "is missing"))?;
-        state.limits.check_login(&session.agent.username, ip)?;
-        if !is_current(&state, &session, current).await? {
+        state.limits.check_login_address(ip)?;
+        let username = &session.agent.username;
+        state.limits.check_login_account(username, ip)?;
+        if !is_current(&state, ip, &session, current).await? {
             return Err(Problem::forbidden("current_password is wrong"));
         }
-        patch.password_hash = Some(state.passwords.hash(password).await?);
+        patch.password_hash = Some(hash(&state, ip, password).await?);
     }
     let by = Actor::Agent(session.agent.id);
     let agent = state
@@ -89,6 +93,7 @@ pub(crate) async fn patch(
 
 async fn is_current(
     state: &AppState,
+    ip: IpAddr,
     session: &Session,
     password: String,
 ) -> Result<bool, Problem> {
@@ -96,10 +101,6 @@ async fn is_current(
         .store
         .agent_credentials(&session.agent.username)
         .await?;
-    verify(
-        &state.passwords,
-        password,
-        known.map(|known| known.password_hash),
-    )
-    .await
+    let hash = known.map(|known| known.password_hash);
+    verify(state, ip, password, hash).await
 }

@@ -5,7 +5,7 @@ use super::rooms::known_room;
 use crate::chat::{Sender, Side};
 use crate::http::AppState;
 use crate::http::auth::AgentAuth;
-use crate::http::extract::{Json, JsonBody, PathId, Query};
+use crate::http::extract::{Json, JsonBody, PathId, Query, UnreadBody};
 use crate::http::log::{self, MessageList, PostAnswer, PostRequest, ReadMark};
 use crate::http::problem::Problem;
 
@@ -40,13 +40,13 @@ pub(crate) async fn post(
     State(state): State<AppState>,
     AgentAuth(session): AgentAuth,
     PathId(room_id): PathId,
-    JsonBody(request): JsonBody<PostRequest>,
+    body: UnreadBody,
 ) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
     known_room(&state, room_id).await?;
     let sender = Sender::Admin {
         display_name: session.agent.display_name,
     };
-    log::post(&state, room_id, session.agent.id, sender, request).await
+    log::post(&state, room_id, session.agent.id, sender, body).await
 }
 
 /// Move the agents' read mark

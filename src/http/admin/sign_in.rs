@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::time::Instant;
 
 use axum::extract::State;
@@ -12,10 +13,10 @@ use crate::chat::{Agent, Role, Timestamp};
 use crate::credentials::{SESSION_LIFETIME, TokenKind, hash_token, new_token};
 use crate::http::AppState;
 use crate::http::auth::{AgentAuth, session_cookie};
-use crate::http::extract::{ClientIp, Json, JsonBody, Violations};
+use crate::http::extract::{ClientIp, Json, JsonBody, UnreadBody, Violations};
+use crate::http::limits::{AddressKey, RetryAfterMs};
 use crate::http::problem::Problem;
 use crate::metrics::LoginResult;
-use crate::passwords::PasswordGate;
 use crate::persistence::{AgentCredentials, NewAgent, NewSession, Refusal, WriteError};
 use crate::protocol::ErrorCode;
 
@@ -70,13 +71,18 @@ type SetCookie = AppendHeaders<[(header::HeaderName, HeaderValue); 1]>;
 pub(crate) async fn login(
     State(state): State<AppState>,
     ClientIp(ip): ClientIp,
-    JsonBody(request): JsonBody<LoginRequest>,
+    body: UnreadBody,
 ) -> Result<impl IntoResponse, Problem> {
-    if let Err(wait) = state.limits.check_login(&request.username, ip) {
+    let limited = |wait: RetryAfterMs| {
         state.metrics.login(LoginResult::Limited);
-        return Err(wait.into());
-    }
-    let Some(verified) = authenticate(&state, &request.username, request.password).await? else {
+        Problem::from(wait)
+    };
+    state.limits.check_login_address(ip).map_err(limited)?;
+    let request: LoginRequest = body.json().await?;
+    let account = state.limits.check_login_account(&request.username, ip);
+    account.map_err(limited)?;
+    let verified = authenticate(&state, ip, &request.username, request.password).await?;
+    let Some(verified) = verified else {
         return Err(bad_credentials(&state));
     };
     let agent = verified.agent.clone();
@@ -103,9 +109,11 @@ pub(crate) async fn login(
 pub(crate) async fn setup(
     State(state): State<AppState>,
     ClientIp(ip): ClientIp,
-    JsonBody(request): JsonBody<SetupRequest>,
+    body: UnreadBody,
 ) -> Result<impl IntoResponse, Problem> {
-    state.limits.check_login(SETUP_ACCOUNT, ip)?;
+    state.limits.check_login_address(ip)?;
+    state.limits.check_login_account(SETUP_ACCOUNT, ip)?;
+    let request: SetupRequest = body.json().await?;
     let accepted = state
         .setup
         .as_ref()
@@ -122,7 +130,7 @@ pub(crate) async fn setup(
     violations.take(check_password("password", &request.password));
     violations.finish()?;
 
-    let password_hash = state.passwords.hash(request.password).await?;
+    let password_hash = hash(&state, ip, request.password).await?;
     let (token, session) = new_session();
     let agent = NewAgent {
         display_name: username.clone(),
@@ -161,24 +169,38 @@ pub(crate) async fn logout(
 /// costs the same time as a wrong password.
 async fn authenticate(
     state: &AppState,
+    ip: IpAddr,
     username: &str,
     password: String,
 ) -> Result<Option<AgentCredentials>, Problem> {
     let known = state.store.agent_credentials(username.trim()).await?;
     let hash = known.as_ref().map(|known| known.password_hash.clone());
-    let matches = verify(&state.passwords, password, hash).await?;
+    let matches = verify(state, ip, password, hash).await?;
     Ok(known.filter(|known| matches && !known.agent.disabled))
 }
 
 /// Whether the password has the hash. An over-long one never has, at the usual cost.
 pub(super) async fn verify(
-    gate: &PasswordGate,
+    state: &AppState,
+    ip: IpAddr,
     password: String,
     hash: Option<String>,
 ) -> Result<bool, Problem> {
     let is_possible = check_password("password", &password).is_ok();
     let password = if is_possible { password } else { String::new() };
-    Ok(gate.verify(password, hash).await? && is_possible)
+    let address = AddressKey::from(ip).ip();
+    let matches = state.passwords.verify(address, password, hash).await?;
+    Ok(matches && is_possible)
+}
+
+/// Hashes a new password when it is the address's turn.
+pub(super) async fn hash(
+    state: &AppState,
+    ip: IpAddr,
+    password: String,
+) -> Result<String, Problem> {
+    let address = AddressKey::from(ip).ip();
+    Ok(state.passwords.hash(address, password).await?)
 }
 
 fn bad_credentials(state: &AppState) -> Problem {

@@ -5,7 +5,7 @@ use super::own_room;
 use crate::chat::{Sender, Side};
 use crate::http::AppState;
 use crate::http::auth::VisitorAuth;
-use crate::http::extract::{Json, JsonBody, PathId, Query};
+use crate::http::extract::{Json, JsonBody, PathId, Query, UnreadBody};
 use crate::http::log::{self, MessageList, PostAnswer, PostRequest, ReadMark};
 use crate::http::problem::Problem;
 
@@ -40,10 +40,10 @@ pub(crate) async fn post(
     State(state): State<AppState>,
     VisitorAuth(visitor): VisitorAuth,
     PathId(room_id): PathId,
-    JsonBody(request): JsonBody<PostRequest>,
+    body: UnreadBody,
 ) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
     own_room(&state, &visitor, room_id).await?;
-    log::post(&state, room_id, visitor.id, Sender::Customer, request).await
+    log::post(&state, room_id, visitor.id, Sender::Customer, body).await
 }
 
 /// Move the customer's read mark

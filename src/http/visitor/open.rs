@@ -10,7 +10,7 @@ use crate::chat::{Details, DetailsPatch, Room, RoomRecord, Timestamp};
 use crate::credentials::{TokenKind, hash_token, new_token};
 use crate::http::AppState;
 use crate::http::auth::{AuthError, bearer, is_identity};
-use crate::http::extract::{ClientIp, Json, JsonBody, Violations};
+use crate::http::extract::{ClientIp, Json, UnreadBody, Violations};
 use crate::http::limits::BudgetOwner;
 use crate::http::problem::Problem;
 use crate::persistence::{Identity, OpenRoom, RoomOp, TokenHash};
@@ -57,9 +57,10 @@ pub(crate) async fn open(
     State(state): State<AppState>,
     ClientIp(ip): ClientIp,
     headers: HeaderMap,
-    JsonBody(body): JsonBody<OpenRequest>,
+    body: UnreadBody,
 ) -> Result<(StatusCode, Json<OpenAnswer>), Problem> {
     state.limits.check_room(ip)?;
+    let body: OpenRequest = body.json().await?;
     let caller = Caller::find(&state, &headers, body.identity.as_deref())?;
     if let Some(visitor) = caller.visitor(&state).await? {
         state.limits.check_room_by_visitor(&visitor)?;
