@@ -2,10 +2,11 @@
 //! another connection, a room that is started and asked, the lobby. A chat that looks alive
 //! and takes nothing is the worst of failures, as nobody reports it.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ::metrics::{Counter, Gauge, Histogram};
-use tokio::sync::Mutex;
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -34,14 +35,27 @@ pub(crate) struct CanaryMetrics {
     pub(crate) failures: Counter,
 }
 
-/// The newest try and the way to another one.
-pub(crate) struct Canary {
+/// The newest try and the way to another one. Clones share both.
+#[derive(Clone)]
+pub(crate) struct Canary(Arc<Shared>);
+
+struct Shared {
     store: Store,
     rooms: Rooms,
     lobby: LobbyHandle,
     metrics: CanaryMetrics,
-    last: Mutex<Option<(Instant, Result<(), String>)>>,
+    tries: Mutex<Tries>,
 }
+
+#[derive(Default)]
+struct Tries {
+    /// When the newest finished try began, and what came of it.
+    last: Option<(Instant, Outcome)>,
+    /// The try that is under way.
+    running: Option<watch::Receiver<Option<Outcome>>>,
+}
+
+type Outcome = Result<(), String>;
 
 impl Canary {
     pub(crate) fn new(
@@ -50,53 +64,58 @@ impl Canary {
         lobby: LobbyHandle,
         metrics: CanaryMetrics,
     ) -> Self {
-        Self {
+        Self(Arc::new(Shared {
             store,
             rooms,
             lobby,
             metrics,
-            last: Mutex::new(None),
-        }
+            tries: Mutex::default(),
+        }))
     }
 
     /// Whether the whole way works, at most a second old. Callers that come at the same time
-    /// share one try.
+    /// share one try, which goes on when they hang up: else each of them could have a new one.
     ///
     /// # Errors
     ///
     /// What does not work and what to do, in words for an operator.
     pub(crate) async fn check(&self) -> Result<(), String> {
-        let mut last = self.last.lock().await;
+        let mut running = match self.last_or_running() {
+            Ok(outcome) => return outcome,
+            Err(running) => running,
+        };
+        match running.wait_for(Option::is_some).await {
+            Ok(outcome) => outcome.clone().expect("it was waited for"),
+            Err(_) => Err("the server could not try itself; its log says why".to_owned()),
+        }
+    }
+
+    /// The newest outcome while it is fresh, or else the try that is under way, which is begun
+    /// where there is none.
+    fn last_or_running(&self) -> Result<Outcome, watch::Receiver<Option<Outcome>>> {
+        let mut tries = self.0.lock();
         // Damage is known at once, whatever a try a moment ago has said.
-        if let Some((at, outcome)) = &*last
+        if let Some((at, outcome)) = &tries.last
             && at.elapsed() < FRESH
-            && (outcome.is_err() || self.store.damage().is_none())
+            && (outcome.is_err() || self.0.store.damage().is_none())
         {
-            return outcome.clone();
+            return Ok(outcome.clone());
         }
-        let started = Instant::now();
-        let outcome = self.fly().await;
-        self.metrics.seconds.record(started.elapsed());
-        self.metrics.up.set(if outcome.is_ok() { 1.0 } else { 0.0 });
-        let was_well = !matches!(&*last, Some((_, Err(_))));
-        match &outcome {
-            Ok(()) => {
-                let now = Timestamp::now().as_millis() as f64 / 1_000.0;
-                self.metrics.last_success.set(now);
-                if !was_well {
-                    tracing::info!("the server works again");
-                }
-            }
-            Err(reason) => {
-                self.metrics.failures.increment(1);
-                // What goes on failing is one event.
-                if was_well {
-                    tracing::error!(%reason, "the server does not work");
-                }
-            }
+        // One whose task died tells nobody any more.
+        if let Some(running) = &tries.running
+            && running.has_changed().is_ok()
+        {
+            return Err(running.clone());
         }
-        *last = Some((started, outcome.clone()));
-        outcome
+        let (tell, running) = watch::channel(None);
+        tries.running = Some(running.clone());
+        drop(tries);
+        let shared = self.0.clone();
+        tokio::spawn(async move {
+            let outcome = shared.try_it().await;
+            tell.send_replace(Some(outcome));
+        });
+        Err(running)
     }
 
     /// Tries now and then until the server drains, so that a fault is noticed also when
@@ -107,6 +126,39 @@ impl Canary {
         while drain.run_until_cancelled(tick.tick()).await.is_some() {
             let _ = self.check().await;
         }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Tries> {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One try, which is measured and kept.
+    async fn try_it(&self) -> Outcome {
+        let started = Instant::now();
+        let outcome = self.fly().await;
+        self.metrics.seconds.record(started.elapsed());
+        if outcome.is_ok() {
+            let now = Timestamp::now().as_millis() as f64 / 1_000.0;
+            self.metrics.last_success.set(now);
+            self.metrics.up.set(1.0);
+        } else {
+            self.metrics.failures.increment(1);
+            self.metrics.up.set(0.0);
+        }
+        let mut tries = self.lock();
+        let was_well = !matches!(&tries.last, Some((_, Err(_))));
+        tries.last = Some((started, outcome.clone()));
+        tries.running = None;
+        drop(tries);
+        // What goes on failing is one event.
+        match &outcome {
+            Ok(()) if !was_well => tracing::info!("the server works again"),
+            Err(reason) if was_well => tracing::error!(%reason, "the server does not work"),
+            _ => {}
+        }
+        outcome
     }
 
     async fn fly(&self) -> Result<(), String> {

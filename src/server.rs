@@ -140,7 +140,7 @@ impl Server {
         } else {
             (None, None)
         };
-        let canary = Arc::new(Canary::new(
+        let canary = Canary::new(
             store.clone(),
             actors.rooms(),
             actors.lobby(),

@@ -42,7 +42,7 @@ pub(crate) struct AppParts {
     /// The bounds on connections.
     pub(crate) connections: Connections,
     /// How the server tries itself.
-    pub(crate) canary: Arc<Canary>,
+    pub(crate) canary: Canary,
     /// The code of the setup link, while there was no agent at the start.
     pub(crate) setup: Option<SetupCode>,
     /// Moves when agents or sessions change, so that sockets look at theirs again.
@@ -69,7 +69,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) identity: IdentityVerifier,
     pub(crate) passwords: PasswordGate,
-    pub(crate) canary: Arc<Canary>,
+    pub(crate) connections: Connections,
+    pub(crate) canary: Canary,
     pub(crate) open_tokens: OpenTokens,
 }
 

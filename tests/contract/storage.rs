@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use shoptalk::persistence::{OpenError, Store, StoreOptions};
 
-use crate::common::{Socket, TestServer, Visitor, eventually, json, new_id};
+use crate::common::{RawSocket, Socket, TestServer, Visitor, eventually, json, new_id};
 
 fn files(server: &TestServer) -> Vec<PathBuf> {
     std::fs::read_dir(server.data_dir())
@@ -196,6 +196,36 @@ async fn the_server_tries_itself_and_notices_what_is_not_kept() {
     })
     .await;
     assert_eq!(metric("shoptalk_canary_up ").await, 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_of_readyz_who_hang_up_cost_no_more_than_one_commit_a_second() {
+    let server = TestServer::start().await;
+    let path = server.data_dir().join("shoptalk.db");
+    let database = rusqlite::Connection::open(path).expect("it opens");
+    database
+        .execute_batch(
+            "CREATE TABLE tries (at INTEGER);
+             CREATE TRIGGER tried BEFORE INSERT ON canary
+             BEGIN INSERT INTO tries VALUES (NEW.at); END",
+        )
+        .expect("made");
+    let began = std::time::Instant::now();
+    // For longer than one try serves all who ask, and then some.
+    while began.elapsed() < std::time::Duration::from_secs(3) {
+        let mut raw = RawSocket::connect(server.addr()).await;
+        raw.send(b"GET /readyz HTTP/1.1\r\nHost: shop\r\n\r\n")
+            .await;
+    }
+    server.rest().get("/readyz").await.is(200);
+    let tries: i64 = database
+        .query_row("SELECT count(*) FROM tries", [], |row| row.get(0))
+        .expect("counted");
+    let seconds = i64::try_from(began.elapsed().as_secs()).expect("a short time");
+    assert!(
+        (1..=seconds + 2).contains(&tries),
+        "{tries} commits in {seconds} s"
+    );
 }
 
 #[tokio::test]
