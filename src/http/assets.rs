@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -59,7 +60,11 @@ pub(super) fn text(path: &str) -> Option<&'static str> {
     std::str::from_utf8(file(path)?.plain).ok()
 }
 
-async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+async fn asset(name: Result<Path<String>, PathRejection>, headers: HeaderMap) -> Response {
+    // What is not UTF-8 names no file.
+    let Ok(Path(name)) = name else {
+        return public(None, ASK_AGAIN, &headers);
+    };
     if let Some(file) = file(&format!("assets/{name}")) {
         return public(Some(file), FOR_EVER, &headers);
     }

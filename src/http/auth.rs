@@ -23,7 +23,7 @@ pub(crate) enum AuthError {
     #[error("credentials are needed, as Authorization: Bearer …")]
     Missing,
     /// The `Authorization` header cannot be read.
-    #[error("the Authorization header must be: Bearer and a token")]
+    #[error("there must be one Authorization header, with Bearer and a token")]
     Malformed,
     /// A token that was never made, has ended, or belongs to the other side.
     #[error("the token is wrong or has ended")]
@@ -60,11 +60,16 @@ pub(crate) struct Session {
     pub(crate) by_cookie: bool,
 }
 
-/// The token in `Authorization: Bearer …`, if there is such a header.
+/// The token in `Authorization: Bearer …`, if there is such a header. Two of them are refused,
+/// whatever they hold: a proxy may have looked at one and the server would look at the other.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
+    if values.next().is_some() {
+        return Err(AuthError::Malformed);
+    }
     let (scheme, token) = value
         .to_str()
         .ok()
@@ -224,6 +229,14 @@ mod tests {
         for wrong in ["", "Bearer", "Bearer ", "Basic YTpi", "stv_x"] {
             assert_eq!(read(wrong), Err(AuthError::Malformed), "{wrong:?}");
         }
+        let mut two = HeaderMap::new();
+        for _ in 0..2 {
+            two.append(
+                header::AUTHORIZATION,
+                HeaderValue::from_static("Bearer stv_x"),
+            );
+        }
+        assert_eq!(bearer(&two), Err(AuthError::Malformed));
     }
 
     #[test]

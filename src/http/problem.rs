@@ -3,7 +3,7 @@
 //! `type` is `/problems/<code>`, a stable name for programs; `title` says the same to
 //! people; `detail` says what to do. Causes are logged here and never told.
 
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -29,6 +29,8 @@ pub(crate) struct Problem {
     pub(crate) errors: Vec<FieldError>,
     /// How long to wait before the next try.
     pub(crate) retry_after_ms: Option<u64>,
+    /// A header that belongs to the refusal, its name in lower case.
+    pub(crate) header: Option<(&'static str, &'static str)>,
 }
 
 /// One field that is wrong.
@@ -74,6 +76,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after_ms: None,
+            header: None,
         }
     }
 
@@ -190,8 +193,41 @@ impl Problem {
             (ErrorCode::RateLimited, None) => Some(1_000),
             (_, wait) => wait,
         };
-        if let Some(wait_ms) = wait_ms {
-            headers.insert(header::RETRY_AFTER, wait_ms.div_ceil(1_000).max(1).into());
+        wait_ms.map(|wait_ms| wait_ms.div_ceil(1_000).max(1))
+    }
+
+    /// The whole answer as it goes over the wire, for a connection that ends with it before any
+    /// request was read.
+    pub(crate) fn as_http1(&self) -> Vec<u8> {
+        let body = self.body();
+        let wait = self
+            .retry_after_s()
+            .map_or_else(String::new, |seconds| format!("Retry-After: {seconds}\r\n"));
+        let head = format!(
+            "HTTP/1.1 {}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
+             {wait}Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\
+             Connection: close\r\n\r\n",
+            self.status(),
+            body.len(),
+        );
+        [head.into_bytes(), body].concat()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut response = (status, self.body()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        if let Some(seconds) = self.retry_after_s() {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some((name, value)) = self.header {
+            headers.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

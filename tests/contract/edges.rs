@@ -56,6 +56,29 @@ async fn authorization_is_bearer_and_a_token() {
 }
 
 #[tokio::test]
+async fn two_authorization_headers_are_refused_whichever_is_good() {
+    let server = TestServer::start().await;
+    let visitor = Visitor::arrive(&server).await;
+    let admin = server.admin().await;
+    for (method, path, token) in [
+        (Method::GET, visitor.path(""), &visitor.token),
+        (Method::POST, "/api/chat/rooms/".to_owned(), &visitor.token),
+        (Method::POST, "/api/chat/logout/".to_owned(), &visitor.token),
+        (Method::GET, "/api/admin/me/".to_owned(), &admin.token),
+    ] {
+        for (first, second) in [(token.as_str(), "x"), ("x", token), (token, token)] {
+            let request = server
+                .rest()
+                .request(method.clone(), &path)
+                .header("authorization", format!("Bearer {first}"))
+                .header("authorization", format!("Bearer {second}"));
+            Answer::to(request).await.problem(401, "unauthorized");
+        }
+    }
+    visitor.rest.get(&visitor.path("")).await.is(200);
+}
+
+#[tokio::test]
 async fn strange_queries_are_refused_or_ignored() {
     let server = TestServer::start().await;
     let admin = server.admin().await;

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::common::{Answer, RawSocket, TestServer, Visitor, json, new_id};
+use crate::common::{Answer, RawSocket, Socket, TestServer, Visitor, json, new_id};
 
 #[tokio::test]
 async fn unknown_routes_and_wrong_methods_are_problems_too() {
@@ -68,6 +68,29 @@ async fn an_id_that_is_no_uuid_is_not_found() {
             .await
             .problem(404, "not_found");
     }
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_a_problem_too() {
+    let server = TestServer::start().await;
+    let rest = server.rest();
+    for path in [
+        "/%ff",
+        "/assets/%ff",
+        "/assets/%ff.js",
+        "/api/%ff",
+        "/admin/%ff",
+    ] {
+        rest.get(path).await.problem(404, "not_found");
+    }
+    rest.get("/ws/chat/%ff/").await.problem(400, "invalid");
+    // The same address as a socket is that of no room.
+    let mut socket = Socket::dial(server.addr(), "/ws/chat/%ff/").await;
+    let visitor = Visitor::arrive(&server).await;
+    socket
+        .send(json!({"type": "hello", "token": visitor.token}))
+        .await;
+    assert_eq!(socket.closed().await, Some(4506));
 }
 
 #[tokio::test]

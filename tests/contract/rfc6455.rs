@@ -398,3 +398,25 @@ async fn an_upgrade_is_one_or_a_clear_refusal() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     visitor.online().await.post("unimpressed").await;
 }
+
+#[tokio::test]
+async fn another_version_is_answered_with_the_one_that_is_spoken() {
+    let server = TestServer::start().await;
+    for (path, version) in [
+        ("/ws/chat/x/", "8"),
+        ("/ws/admin/chat/", "14"),
+        ("/ws/chat/x/", ""),
+    ] {
+        let mut raw = RawSocket::connect(server.addr()).await;
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: {version}\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        raw.send(request.as_bytes()).await;
+        let head = raw.read_head().await.to_lowercase();
+        assert!(head.starts_with("http/1.1 400 "), "{head}");
+        assert!(head.contains("\r\nsec-websocket-version: 13\r\n"), "{head}");
+        assert!(head.contains("application/problem+json"), "{head}");
+    }
+}

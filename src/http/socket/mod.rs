@@ -18,6 +18,7 @@ use std::pin::Pin;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{Request, Response};
 use axum::routing::get;
@@ -45,10 +46,11 @@ pub(crate) fn routes() -> Router<AppState> {
 
 async fn visitor(
     State(state): State<AppState>,
-    Path(room_id): Path<String>,
+    room_id: Result<Path<String>, PathRejection>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
-    open_visitor(&state, Some(room_id), request)
+    // What is not UTF-8 is no room's id, which the hello is told like any other.
+    open_visitor(&state, room_id.ok().map(|Path(id)| id), request)
 }
 
 async fn visitor_without_room(

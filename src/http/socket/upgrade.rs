@@ -10,6 +10,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::http::problem::Problem;
 use crate::protocol::{ErrorCode, SUBPROTOCOL};
 
+/// The only version of the WebSocket protocol that there is.
+const VERSION: &str = "13";
+
 /// A handshake that is in order.
 pub(super) struct Handshake {
     upgrade: OnUpgrade,
@@ -28,14 +31,15 @@ impl Handshake {
         if !is_upgrade {
             return Err(bad("this address speaks WebSocket only"));
         }
-        if headers
-            .get(SEC_WEBSOCKET_VERSION)
-            .is_none_or(|version| version != "13")
-        {
-            return Err(bad("the WebSocket version must be 13"));
+        if one(headers, &SEC_WEBSOCKET_VERSION).is_none_or(|version| version != VERSION) {
+            // RFC 6455, 4.4: who offers another version is told which one is spoken.
+            return Err(Problem {
+                header: Some(("sec-websocket-version", VERSION)),
+                ..bad("the WebSocket version must be 13")
+            });
         }
-        let Some(key) = headers.get(SEC_WEBSOCKET_KEY) else {
-            return Err(bad("the header Sec-WebSocket-Key is missing"));
+        let Some(key) = one(headers, &SEC_WEBSOCKET_KEY) else {
+            return Err(bad("there must be one header Sec-WebSocket-Key"));
         };
         let accept_key = derive_accept_key(key.as_bytes());
         let offered: Vec<&str> = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).collect();
@@ -70,6 +74,12 @@ impl Handshake {
         }
         (response, self.upgrade)
     }
+}
+
+/// The header's value, if it came once.
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
 }
 
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
@@ -109,6 +119,21 @@ mod tests {
             .expect("refused");
         assert_eq!(refusal.code, ErrorCode::Invalid);
         assert!(refusal.detail.contains("subprotocol"), "{}", refusal.detail);
+    }
+
+    #[test]
+    fn another_version_is_told_which_one_is_spoken() {
+        for versions in [vec!["8"], vec![], vec!["13", "13"]] {
+            let mut request = request(None);
+            request.headers_mut().remove(SEC_WEBSOCKET_VERSION);
+            for version in versions {
+                let version = HeaderValue::from_static(version);
+                request.headers_mut().append(SEC_WEBSOCKET_VERSION, version);
+            }
+            let refusal = Handshake::check(&mut request).err().expect("refused");
+            assert_eq!(refusal.code, ErrorCode::Invalid);
+            assert_eq!(refusal.header, Some(("sec-websocket-version", "13")));
+        }
     }
 
     #[test]
