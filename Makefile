@@ -13,10 +13,10 @@ export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-br
 	/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz deny types bench consoles curves figures screenshots proof trials
+.PHONY: help run test check fuzz python-client deny types bench consoles curves figures screenshots proof trials
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## a shop to play with on http://127.0.0.1:8001, thrown away at the end
 	@scripts/preflight.sh run
@@ -38,6 +38,10 @@ check: ## formatting and lint only
 fuzz: ## fuzzes a running server by its own OpenAPI document, with schemathesis
 	$(CARGO) build
 	scripts/schemathesis.sh
+
+python-client: ## generates a client from the OpenAPI document, and talks to the server with it
+	$(CARGO) build
+	scripts/python-client.sh
 
 deny: ## licences, sources and duplicates of the dependencies; needs cargo-deny
 	$(CARGO) deny check licenses bans sources

@@ -27,7 +27,8 @@ fn every_npm_package_is_locked_by_its_integrity() {
     let packages = lock["packages"].as_object().expect("packages");
     assert!(packages.len() > 10, "{} packages", packages.len());
     for (path, package) in packages {
-        if path.is_empty() {
+        // The pages themselves, and the folder of the workspace that is beside them.
+        if path.is_empty() || path == "clients" || package["link"] == true {
             continue;
         }
         let integrity = package["integrity"].as_str().unwrap_or("");

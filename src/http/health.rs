@@ -23,8 +23,9 @@ pub(crate) struct Health {
 }
 
 /// Whether the process lives
-#[utoipa::path(get, path = "/healthz", tag = "operation", security(()),
-    responses((status = 200, body = Health)))]
+#[utoipa::path(get, operation_id = "healthz",
+    path = "/healthz", tag = "operation", security(()),
+    responses((status = 200, description = "it lives", body = Health)))]
 pub(crate) async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
@@ -33,8 +34,9 @@ pub(crate) async fn healthz() -> Json<Health> {
 ///
 /// The server tries itself, at most once a second: a commit, reading it back, a room, the
 /// lobby. 503 with the reason when that fails, and while it drains.
-#[utoipa::path(get, path = "/readyz", tag = "operation", security(()),
-    responses((status = 200, body = Health)))]
+#[utoipa::path(get, operation_id = "readyz",
+    path = "/readyz", tag = "operation", security(()),
+    responses((status = 200, description = "it can commit", body = Health)))]
 pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
     if state.drain.is_cancelled() {
         return Err(Problem::draining());
@@ -48,7 +50,8 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<Health>
 /// Counters for Prometheus
 ///
 /// Open to this machine (without a proxy in between), or with `metrics.token` as Bearer.
-#[utoipa::path(get, path = "/metrics", tag = "operation",
+#[utoipa::path(get, operation_id = "metrics",
+    path = "/metrics", tag = "operation",
     responses((status = 200, description = "Prometheus text", content_type = "text/plain", body = String)))]
 pub(crate) async fn metrics(State(state): State<AppState>, request: Request) -> Response {
     let peer = request.extensions().get::<PeerAddr>().copied();

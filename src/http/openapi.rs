@@ -116,9 +116,15 @@ fn add_security(document: &mut OpenApi) {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.patch]
-        .into_iter()
-        .flatten()
+    [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.patch,
+        &mut item.delete,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Adds the errors that follow from what a call takes: credentials, an id, a body.
@@ -410,6 +416,27 @@ mod tests {
                 assert!(!text(&operation["summary"]).is_empty(), "{method} {path}");
             }
         }
+    }
+
+    /// Generated clients have a function for each operation, named after its id.
+    #[test]
+    fn every_call_has_an_id_of_its_own_and_every_answer_a_description() {
+        let document = document();
+        let mut ids = Vec::new();
+        for (path, item) in entries(&document["paths"]) {
+            for (method, operation) in entries(item) {
+                ids.push(text(&operation["operationId"]));
+                for (status, response) in entries(&operation["responses"]) {
+                    let description = text(&response["description"]);
+                    assert!(!description.is_empty(), "{method} {path} {status}");
+                }
+            }
+        }
+        let all = ids.len();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), all, "an id is used twice: {ids:?}");
+        assert!(!ids[0].is_empty());
     }
 
     #[test]

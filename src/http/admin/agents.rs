@@ -54,8 +54,9 @@ pub(crate) struct AgentList {
 /// All agents
 ///
 /// For the role `admin`.
-#[utoipa::path(get, path = "/api/admin/agents", tag = "agent", security(("agent" = []), ("cookie" = [])),
-    responses((status = 200, body = AgentList)))]
+#[utoipa::path(get, operation_id = "list_agents",
+    path = "/api/admin/agents", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    responses((status = 200, description = "all agents", body = AgentList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
     _admin: AdminAuth,
@@ -69,8 +70,9 @@ pub(crate) async fn list(
 /// Add an agent
 ///
 /// For the role `admin`.
-#[utoipa::path(post, path = "/api/admin/agents", tag = "agent", security(("agent" = []), ("cookie" = [])),
-    request_body = AgentRequest, responses((status = 201, body = AgentAnswer)))]
+#[utoipa::path(post, operation_id = "add_agent",
+    path = "/api/admin/agents", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    request_body = AgentRequest, responses((status = 201, description = "the new agent", body = AgentAnswer)))]
 pub(crate) async fn add(
     State(state): State<AppState>,
     AdminAuth(session): AdminAuth,
@@ -101,9 +103,10 @@ pub(crate) async fn add(
 /// Change an agent
 ///
 /// For the role `admin`. The last admin cannot be disabled or lose the role.
-#[utoipa::path(patch, path = "/api/admin/agents/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
+#[utoipa::path(patch, operation_id = "change_agent",
+    path = "/api/admin/agents/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
     params(("id" = uuid::Uuid, Path, description = "the agent")), request_body = AgentChange,
-    responses((status = 200, body = AgentAnswer)))]
+    responses((status = 200, description = "the agent as they are now", body = AgentAnswer)))]
 pub(crate) async fn patch(
     State(state): State<AppState>,
     AdminAuth(session): AdminAuth,

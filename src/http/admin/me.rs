@@ -29,8 +29,9 @@ pub(crate) struct MePatch {
 }
 
 /// Who is signed in
-#[utoipa::path(get, path = "/api/admin/me", tag = "agent", security(("agent" = []), ("cookie" = [])),
-    responses((status = 200, body = AgentAnswer)))]
+#[utoipa::path(get, operation_id = "get_me",
+    path = "/api/admin/me", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    responses((status = 200, description = "the agent", body = AgentAnswer)))]
 pub(crate) async fn get(
     State(state): State<AppState>,
     AgentAuth(session): AgentAuth,
@@ -48,8 +49,9 @@ pub(crate) async fn get(
 }
 
 /// Change one's own name or password
-#[utoipa::path(patch, path = "/api/admin/me", tag = "agent", security(("agent" = []), ("cookie" = [])),
-    request_body = MePatch, responses((status = 200, body = AgentAnswer)))]
+#[utoipa::path(patch, operation_id = "change_me",
+    path = "/api/admin/me", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    request_body = MePatch, responses((status = 200, description = "the agent as they are now", body = AgentAnswer)))]
 pub(crate) async fn patch(
     State(state): State<AppState>,
     AgentAuth(session): AgentAuth,

@@ -12,14 +12,15 @@ use crate::http::problem::Problem;
 /// Messages of a room
 ///
 /// In seq order; without `after` and `before` the last ones.
-#[utoipa::path(get, path = "/api/admin/rooms/{id}/messages", tag = "agent", security(("agent" = []), ("cookie" = [])),
+#[utoipa::path(get, operation_id = "list_messages",
+    path = "/api/admin/rooms/{id}/messages", tag = "agent", security(("agent" = []), ("cookie" = [])),
     params(
         ("id" = uuid::Uuid, Path, description = "the room"),
         ("after" = Option<u64>, Query, description = "messages past this seq"),
         ("before" = Option<u64>, Query, description = "the last messages below this seq"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 when left out"),
     ),
-    responses((status = 200, body = MessageList)))]
+    responses((status = 200, description = "a page of the log", body = MessageList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
     _agent: AgentAuth,
@@ -33,9 +34,13 @@ pub(crate) async fn list(
 /// Answer the customer
 ///
 /// 201 once it is on disk; 200 with the first one when the id was posted before.
-#[utoipa::path(post, path = "/api/admin/rooms/{id}/messages", tag = "agent", security(("agent" = []), ("cookie" = [])),
+#[utoipa::path(post, operation_id = "post_message",
+    path = "/api/admin/rooms/{id}/messages", tag = "agent", security(("agent" = []), ("cookie" = [])),
     params(("id" = uuid::Uuid, Path, description = "the room")), request_body = PostRequest,
-    responses((status = 201, body = PostAnswer), (status = 200, body = PostAnswer)))]
+    responses(
+        (status = 201, description = "it is on disk", body = PostAnswer),
+        (status = 200, description = "the first one, as the id was posted before", body = PostAnswer),
+    ))]
 pub(crate) async fn post(
     State(state): State<AppState>,
     AgentAuth(session): AgentAuth,
@@ -52,9 +57,10 @@ pub(crate) async fn post(
 /// Move the agents' read mark
 ///
 /// Forward only; past the newest message is an error. All agents share one mark.
-#[utoipa::path(post, path = "/api/admin/rooms/{id}/read", tag = "agent", security(("agent" = []), ("cookie" = [])),
+#[utoipa::path(post, operation_id = "read_messages",
+    path = "/api/admin/rooms/{id}/read", tag = "agent", security(("agent" = []), ("cookie" = [])),
     params(("id" = uuid::Uuid, Path, description = "the room")), request_body = ReadMark,
-    responses((status = 200, body = ReadMark)))]
+    responses((status = 200, description = "where the mark is", body = ReadMark)))]
 pub(crate) async fn read(
     State(state): State<AppState>,
     _agent: AgentAuth,

@@ -86,7 +86,8 @@ pub(crate) struct RoomChange {
 ///
 /// Those with at least one message. `q` searches names, e-mail addresses and messages, the
 /// newest match first.
-#[utoipa::path(get, path = "/api/admin/rooms", tag = "agent", security(("agent" = []), ("cookie" = [])),
+#[utoipa::path(get, operation_id = "list_rooms",
+    path = "/api/admin/rooms", tag = "agent", security(("agent" = []), ("cookie" = [])),
     params(
         ("status" = Option<Status>, Query, description = "rooms of this status only"),
         ("q" = Option<String>, Query, description = "words that must all occur, the last one as a prefix"),
@@ -94,7 +95,7 @@ pub(crate) struct RoomChange {
         ("cursor" = Option<String>, Query, description = "the last page's `next`"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 when left out"),
     ),
-    responses((status = 200, body = SummaryList)))]
+    responses((status = 200, description = "a page of rooms", body = SummaryList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
     _agent: AgentAuth,
@@ -152,9 +153,10 @@ pub(crate) async fn list(
 }
 
 /// One conversation
-#[utoipa::path(get, path = "/api/admin/rooms/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
+#[utoipa::path(get, operation_id = "get_room",
+    path = "/api/admin/rooms/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
     params(("id" = uuid::Uuid, Path, description = "the room")),
-    responses((status = 200, body = SummaryAnswer)))]
+    responses((status = 200, description = "the room", body = SummaryAnswer)))]
 pub(crate) async fn get(
     State(state): State<AppState>,
     _agent: AgentAuth,
@@ -169,9 +171,10 @@ pub(crate) async fn get(
 /// Change a conversation
 ///
 /// Setting the present status changes nothing; another one leaves a `system` message.
-#[utoipa::path(patch, path = "/api/admin/rooms/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
+#[utoipa::path(patch, operation_id = "change_room",
+    path = "/api/admin/rooms/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
     params(("id" = uuid::Uuid, Path, description = "the room")), request_body = RoomChange,
-    responses((status = 200, body = SummaryAnswer)))]
+    responses((status = 200, description = "the room as it is now", body = SummaryAnswer)))]
 pub(crate) async fn patch(
     State(state): State<AppState>,
     AgentAuth(session): AgentAuth,

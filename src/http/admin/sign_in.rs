@@ -66,8 +66,9 @@ type SetCookie = AppendHeaders<[(header::HeaderName, HeaderValue); 1]>;
 ///
 /// Gives a token, and the same as a cookie. An unknown name, a wrong password and a disabled
 /// agent get the same answer in the same time.
-#[utoipa::path(post, path = "/api/admin/login", tag = "agent", security(()),
-    request_body = LoginRequest, responses((status = 200, body = SessionAnswer)))]
+#[utoipa::path(post, operation_id = "sign_in",
+    path = "/api/admin/login", tag = "agent", security(()),
+    request_body = LoginRequest, responses((status = 200, description = "signed in", body = SessionAnswer)))]
 pub(crate) async fn login(
     State(state): State<AppState>,
     ClientIp(ip): ClientIp,
@@ -104,8 +105,9 @@ pub(crate) async fn login(
 /// Make the first admin
 ///
 /// With the code of the setup link, once, while there is no agent.
-#[utoipa::path(post, path = "/api/admin/setup", tag = "agent", security(()),
-    request_body = SetupRequest, responses((status = 201, body = SessionAnswer)))]
+#[utoipa::path(post, operation_id = "set_up",
+    path = "/api/admin/setup", tag = "agent", security(()),
+    request_body = SetupRequest, responses((status = 201, description = "made and signed in", body = SessionAnswer)))]
 pub(crate) async fn setup(
     State(state): State<AppState>,
     ClientIp(ip): ClientIp,
@@ -150,7 +152,8 @@ pub(crate) async fn setup(
 /// Sign out
 ///
 /// Ends the session, or all of this agent's, and closes their sockets.
-#[utoipa::path(post, path = "/api/admin/logout", tag = "agent", security(("agent" = []), ("cookie" = [])),
+#[utoipa::path(post, operation_id = "sign_out",
+    path = "/api/admin/logout", tag = "agent", security(("agent" = []), ("cookie" = [])),
     request_body = Option<LogoutRequest>, responses((status = 204, description = "signed out")))]
 pub(crate) async fn logout(
     State(state): State<AppState>,

@@ -12,14 +12,15 @@ use crate::http::problem::Problem;
 /// Messages of a room
 ///
 /// In seq order; without `after` and `before` the last ones.
-#[utoipa::path(get, path = "/api/chat/rooms/{id}/messages", tag = "visitor", security(("visitor" = [])),
+#[utoipa::path(get, operation_id = "list_own_messages",
+    path = "/api/chat/rooms/{id}/messages", tag = "visitor", security(("visitor" = [])),
     params(
         ("id" = uuid::Uuid, Path, description = "the room"),
         ("after" = Option<u64>, Query, description = "messages past this seq"),
         ("before" = Option<u64>, Query, description = "the last messages below this seq"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 when left out"),
     ),
-    responses((status = 200, body = MessageList)))]
+    responses((status = 200, description = "a page of the log", body = MessageList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
     VisitorAuth(visitor): VisitorAuth,
@@ -33,9 +34,13 @@ pub(crate) async fn list(
 /// Post a message
 ///
 /// 201 once it is on disk; 200 with the first one when the id was posted before.
-#[utoipa::path(post, path = "/api/chat/rooms/{id}/messages", tag = "visitor", security(("visitor" = [])),
+#[utoipa::path(post, operation_id = "post_own_message",
+    path = "/api/chat/rooms/{id}/messages", tag = "visitor", security(("visitor" = [])),
     params(("id" = uuid::Uuid, Path, description = "the room")), request_body = PostRequest,
-    responses((status = 201, body = PostAnswer), (status = 200, body = PostAnswer)))]
+    responses(
+        (status = 201, description = "it is on disk", body = PostAnswer),
+        (status = 200, description = "the first one, as the id was posted before", body = PostAnswer),
+    ))]
 pub(crate) async fn post(
     State(state): State<AppState>,
     VisitorAuth(visitor): VisitorAuth,
@@ -49,9 +54,10 @@ pub(crate) async fn post(
 /// Move the customer's read mark
 ///
 /// Forward only; past the newest message is an error.
-#[utoipa::path(post, path = "/api/chat/rooms/{id}/read", tag = "visitor", security(("visitor" = [])),
+#[utoipa::path(post, operation_id = "read_own_messages",
+    path = "/api/chat/rooms/{id}/read", tag = "visitor", security(("visitor" = [])),
     params(("id" = uuid::Uuid, Path, description = "the room")), request_body = ReadMark,
-    responses((status = 200, body = ReadMark)))]
+    responses((status = 200, description = "where the mark is", body = ReadMark)))]
 pub(crate) async fn read(
     State(state): State<AppState>,
     VisitorAuth(visitor): VisitorAuth,

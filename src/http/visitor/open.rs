@@ -50,9 +50,13 @@ pub(crate) struct OpenAnswer {
 /// Gives the open room of latest activity (200) when a visitor's token or a valid identity
 /// finds one, or else a new one (201). The body's identity wins over a Bearer token. A token
 /// or an identity that does not count is refused; it never falls back to anonymous.
-#[utoipa::path(post, path = "/api/chat/rooms", tag = "visitor", request_body = Option<OpenRequest>,
-    security((), ("visitor" = [])),
-    responses((status = 200, body = OpenAnswer), (status = 201, body = OpenAnswer)))]
+#[utoipa::path(post, operation_id = "open_chat",
+    path = "/api/chat/rooms", tag = "visitor",
+    request_body = Option<OpenRequest>, security((), ("visitor" = [])),
+    responses(
+        (status = 200, description = "the room that was found", body = OpenAnswer),
+        (status = 201, description = "a new room", body = OpenAnswer),
+    ))]
 pub(crate) async fn open(
     State(state): State<AppState>,
     ClientIp(ip): ClientIp,

@@ -38,12 +38,13 @@ pub(crate) struct ChangedRoom {
 /// The visitor's rooms
 ///
 /// The newest first.
-#[utoipa::path(get, path = "/api/chat/rooms", tag = "visitor", security(("visitor" = [])),
+#[utoipa::path(get, operation_id = "list_own_rooms",
+    path = "/api/chat/rooms", tag = "visitor", security(("visitor" = [])),
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 when left out"),
         ("cursor" = Option<String>, Query, description = "the last page's `next`"),
     ),
-    responses((status = 200, body = RoomList)))]
+    responses((status = 200, description = "a page of rooms", body = RoomList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
     VisitorAuth(visitor): VisitorAuth,
@@ -60,9 +61,10 @@ pub(crate) async fn list(
 }
 
 /// One room
-#[utoipa::path(get, path = "/api/chat/rooms/{id}", tag = "visitor", security(("visitor" = [])),
+#[utoipa::path(get, operation_id = "get_own_room",
+    path = "/api/chat/rooms/{id}", tag = "visitor", security(("visitor" = [])),
     params(("id" = uuid::Uuid, Path, description = "the room")),
-    responses((status = 200, body = RoomAnswer)))]
+    responses((status = 200, description = "the room", body = RoomAnswer)))]
 pub(crate) async fn get(
     State(state): State<AppState>,
     VisitorAuth(visitor): VisitorAuth,
@@ -78,9 +80,10 @@ pub(crate) async fn get(
 /// End the conversation
 ///
 /// Leaves a `system` message; a room that is closed already stays as it is.
-#[utoipa::path(post, path = "/api/chat/rooms/{id}/close", tag = "visitor", security(("visitor" = [])),
+#[utoipa::path(post, operation_id = "close_own_room",
+    path = "/api/chat/rooms/{id}/close", tag = "visitor", security(("visitor" = [])),
     params(("id" = uuid::Uuid, Path, description = "the room")),
-    responses((status = 200, body = ChangedRoom)))]
+    responses((status = 200, description = "the room as it is now", body = ChangedRoom)))]
 pub(crate) async fn close(
     State(state): State<AppState>,
     VisitorAuth(visitor): VisitorAuth,

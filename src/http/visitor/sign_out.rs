@@ -10,7 +10,8 @@ use crate::http::problem::Problem;
 ///
 /// Ends the visitor's token and closes its sockets with 4500; the conversations stay. An
 /// identity ends by its own `exp`, so with one there is nothing to do.
-#[utoipa::path(post, path = "/api/chat/logout", tag = "visitor", security(("visitor" = [])),
+#[utoipa::path(post, operation_id = "sign_out_visitor",
+    path = "/api/chat/logout", tag = "visitor", security(("visitor" = [])),
     responses((status = 204, description = "signed out")))]
 pub(crate) async fn logout(
     State(state): State<AppState>,
