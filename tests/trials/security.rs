@@ -45,6 +45,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
         &[
             "contract limits::the_eleventh_login_of_an_account_is_limited_and_other_accounts_are_not",
             "contract agent_rest::a_wrong_password_and_an_unknown_name_are_answered_alike",
+            "contract limits::sign_ins_that_wait_elsewhere_keep_nobody_out",
         ],
     ),
     (
@@ -68,7 +69,10 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
     (
         "S7",
         "identity: signature, exp and algorithm; never a fall-back",
-        &["contract visitor_identity::a_bad_identity_is_refused_and_never_falls_back_to_anonymous"],
+        &[
+            "contract visitor_identity::a_bad_identity_is_refused_and_never_falls_back_to_anonymous",
+            "contract visitor_identity::an_identity_that_asks_for_unknown_extensions_is_refused",
+        ],
     ),
     (
         "S8",
@@ -107,6 +111,10 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
             "contract limits::calls_are_limited_by_visitor_and_by_agent_reading_included",
             "contract limits::a_visitor_cannot_open_rooms_without_end_wherever_it_calls_from",
             "contract limits::bytes_on_a_socket_are_limited_as_frames_are",
+            "contract limits::limits_are_asked_before_a_body_is_looked_at",
+            "contract connections::connections_of_one_address_are_bounded_and_others_get_through",
+            "contract connections::connections_are_bounded_in_all_and_sockets_leave_room_for_calls",
+            "contract connections::a_peer_that_reads_nothing_is_dropped_after_the_stall_timeout",
             "contract close_codes::code_4504_for_a_socket_too_many",
         ],
     ),
