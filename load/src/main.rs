@@ -325,7 +325,7 @@ async fn at_consoles(bench: &mut Bench, rounds: usize) -> Result<()> {
     joined::joined(bench, 100).await?;
     rates::rates(bench, 200, 1).await?;
     everyday::everyday(bench, rounds).await?;
-    change_cost::change_cost(bench, rounds).await?;
+    change_cost::change_cost(bench, 2 * rounds + 1).await?;
     burst::burst(bench, 5_000, 50).await
 }
 
