@@ -67,7 +67,7 @@ pub fn check_content(content: &str) -> Result<(), BadContent> {
             "must not contain NUL characters",
         )));
     }
-    if content.trim().is_empty() {
+    if is_blank(content) {
         return Err(BadContent::Invalid(Violation::new(
             "content",
             "must not be blank",
@@ -76,8 +76,45 @@ pub fn check_content(content: &str) -> Result<(), BadContent> {
     Ok(())
 }
 
+/// Whether nothing of a text can be seen: it consists of blanks, control characters and
+/// characters that only change how others are drawn. Those are welcome beside others: emoji
+/// and several scripts need them.
+///
+/// `isBlank` in `web/shared/text.ts` says the same in browsers.
+#[must_use]
+pub fn is_blank(text: &str) -> bool {
+    text.chars()
+        .all(|char| char.is_whitespace() || char.is_control() || is_invisible(char))
+}
+
+/// Unicode's Default_Ignorable_Code_Point, in which code points to come have their places
+/// already, and the pattern of Braille without a dot.
+fn is_invisible(char: char) -> bool {
+    matches!(
+        char,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
 /// Checks an optional line of text: surrounding blanks are cut off, and what is
-/// empty then is absent. Control characters and more than `max_chars` are refused.
+/// empty or blank then is absent. Control characters and more than `max_chars` are refused.
 pub fn check_line(
     field: &'static str,
     value: Option<&str>,
@@ -94,7 +131,7 @@ pub fn check_line(
             format!("must have at most {max_chars} characters"),
         ));
     }
-    Ok((!value.is_empty()).then(|| value.to_owned()))
+    Ok((!is_blank(value)).then(|| value.to_owned()))
 }
 
 /// Makes a line of text fit instead of refusing it: control characters become blanks, surrounding
@@ -137,11 +174,48 @@ mod tests {
 
     #[test]
     fn blank_content_and_nul_are_refused() {
-        for content in ["", "  \n\t", "a\0b"] {
+        for content in ["", "  \n\t", "\u{200b}\u{feff}", "a\0b"] {
             assert!(
                 matches!(check_content(content), Err(BadContent::Invalid(_))),
                 "{content:?}"
             );
+        }
+    }
+
+    // The same texts as in web/shared/text.test.ts.
+    #[test]
+    fn a_text_of_which_nothing_can_be_seen_is_blank() {
+        for text in [
+            "",
+            "  \n\t",
+            "\u{a0}\u{2003}\u{3000}",
+            "\u{1}\u{85}",
+            "\u{200b}",
+            "\u{200b}\u{200c}\u{200d}\u{2060}\u{feff}",
+            "\u{ad}\u{34f}\u{61c}",
+            "\u{115f}\u{1160}\u{3164}\u{ffa0}",
+            "\u{17b4}\u{180e}",
+            "\u{202a}\u{202e}\u{2066}\u{2069}",
+            "\u{fe0f}",
+            "\u{2800}",
+            "\u{e0001}\u{e0020}\u{e01ef}",
+            "\u{1d173}",
+        ] {
+            assert!(is_blank(text), "{text:?}");
+        }
+        for text in [
+            ".",
+            "\u{200b}a",
+            "👩\u{200d}👩\u{200d}👧",
+            "❤\u{fe0f}",
+            "🏴\u{e0067}\u{e0062}\u{e007f}",
+            "\u{301}",
+            "\u{600}",
+            "\u{fffd}",
+            "עברית\u{200f}",
+            "می\u{200c}خواهم",
+        ] {
+            assert!(!is_blank(text), "{text:?}");
         }
     }
 
@@ -151,7 +225,9 @@ mod tests {
             check_line("name", Some("  Ann "), 10),
             Ok(Some("Ann".to_owned()))
         );
-        assert_eq!(check_line("name", Some("   "), 10), Ok(None));
+        for blank in ["   ", "\u{200b}", " \u{2060} "] {
+            assert_eq!(check_line("name", Some(blank), 10), Ok(None), "{blank:?}");
+        }
         assert_eq!(check_line("name", None, 10), Ok(None));
         for wrong in ["a\nb", "a\n", "\u{7f}", "a\0"] {
             assert!(check_line("name", Some(wrong), 10).is_err(), "{wrong:?}");

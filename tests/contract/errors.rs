@@ -292,6 +292,42 @@ async fn limits_of_pages_are_1_to_200() {
 }
 
 #[tokio::test]
+async fn a_message_of_which_nothing_can_be_seen_is_refused() {
+    let server = TestServer::start().await;
+    let visitor = Visitor::arrive(&server).await;
+    let admin = server.admin().await;
+    let mut socket = visitor.online().await;
+    for blank in [
+        "\u{200b}",
+        "\u{200b}\u{200d}\u{feff}",
+        " \u{2060}\n",
+        "\u{3164}",
+        "\u{2800}",
+        "\u{fe0f}",
+    ] {
+        let id = socket.send_post(blank).await;
+        assert_eq!(socket.answer(&id).await["code"], "invalid", "{blank:?}");
+        for (rest, path) in [
+            (&visitor.rest, visitor.path("messages/")),
+            (&admin.rest, admin.path(&visitor.room_id, "messages/")),
+        ] {
+            rest.post(&path, json!({"id": new_id(), "content": blank}))
+                .await
+                .invalid("content");
+        }
+    }
+    // Beside something that can be seen they are part of the text, which is stored as sent.
+    for text in [
+        "👩\u{200d}👩\u{200d}👧",
+        "❤\u{fe0f}",
+        "\u{200b}a",
+        "می\u{200c}خواهم",
+    ] {
+        assert_eq!(visitor.post(text).await["content"], text);
+    }
+}
+
+#[tokio::test]
 async fn details_past_their_limits_are_refused_by_name() {
     let server = TestServer::start().await;
     for (field, max) in [
@@ -317,7 +353,10 @@ async fn details_past_their_limits_are_refused_by_name() {
             .problem(400, "invalid");
         let room = open("ä".repeat(max)).await.is(201)["room"].clone();
         assert_eq!(room[field], "ä".repeat(max));
-        assert!(open("   ".to_owned()).await.is(201)["room"][field].is_null());
+        for blank in ["   ", "\u{200b}", " \u{3164}\u{2060} "] {
+            let room = open(blank.to_owned()).await.is(201)["room"].clone();
+            assert!(room[field].is_null(), "{field}: {blank:?}");
+        }
     }
     let both = json!({"customer_name": "x".repeat(101), "customer_phone": "x".repeat(41)});
     let answer = server.rest().post("/api/chat/rooms/", both).await;
