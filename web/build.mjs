@@ -22,25 +22,61 @@ const BROWSERS = ["chrome125", "firefox128", "safari18"];
 const TERSER = {
   ecma: 2020,
   module: true,
-  compress: { passes: 3, unsafe: true, unsafe_arrows: true, unsafe_math: true },
+  // What else looks arbitrary here makes code that gzip likes better.
+  compress: {
+    passes: 3,
+    unsafe: true,
+    unsafe_arrows: true,
+    unsafe_math: true,
+    booleans: false,
+    dead_code: false,
+    inline: 1,
+    properties: false,
+    sequences: false,
+  },
 };
 /**
- * Properties that only the chat and its translations know: these get short names. None of the
- * wire's, the storage's or the launcher's is one: other versions of this code read those.
+ * Properties that only the widget knows: these get short names. None of the wire's, the
+ * storage's or `window.shoptalk`'s is one: other versions of this code read those.
  */
 const OWN = `
-  acked again agentsOnline anew arrived atEnd away back badge base begin begun button changed
-  chat clock dial discard down draft dress earlier edit emit end enter failed frame hasOlder
-  hello here icon isTyping items last log look maxContent minimize newer nudge older outbox
-  panel post prefix probe receive redial redirect refusal rest resync rooms sendIt session
-  shelf signIn startChat stopped take takeOlder toEnd touched tries typist unread unsent until
-  up update yourEmail yourMessage yourName yourPhone
+  acked agentsOnline anew arrived atEnd base begin begun button changed chat clock dial discard
+  down draft dress emit end enter forget frame hasOlder icon items last log look maxContent nudge
+  older outbox panel post prefix probe receive redial redirect refusal rest resume resync rooms
+  session shelf stopped sync take takeOlder toEnd touched tries typist unread unsent until up
+  update
 `;
 
+/**
+ * Puts a language's words where the widget names them: no object to carry, no file to fetch.
+ * Those of another script than the code's stay together, since they compress better so.
+ */
+async function translation(language) {
+  const path = join(root, `widget/locales/${language}.ts`);
+  const { code } = await transformWithOxc(readFileSync(path, "utf8"), path);
+  const { words } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+  const text = Object.values(words).join("|");
+  const apart = /\p{Script=Arabic}/u.test(text);
+  const list = `export const words = ${JSON.stringify(text)}.split("|");\n`;
+  return {
+    name: "translation",
+    enforce: "pre",
+    resolveId: (source) => (source === "./locales/en" ? path : null),
+    load: (id) => (id === path ? code.replace(/export const words = [^;]*;/, list) : null),
+    transform: (code, id) => {
+      if (id === path) return null;
+      const place = (word) =>
+        apart ? `words[${Object.keys(words).indexOf(word)}]` : JSON.stringify(words[word]);
+      return code.replaceAll(/\bwords\.(\w+)/g, (_, word) => place(word));
+    },
+  };
+}
+
 /** Bundles one entry and answers its files: name → { code | source, isEntry }. */
-async function bundle(entry, format, define = {}) {
+async function bundle(entry, format, define = {}, plugins = []) {
   const [bundled] = await build({
     root,
+    plugins,
     configFile: false,
     publicDir: false,
     logLevel: "warn",
@@ -92,17 +128,17 @@ const minified = async (code, names) => {
 };
 
 /** A module with lazy chunks: the chunks first, since the module names them with their hashes. */
-async function module(entry, css, define, names) {
-  const files = await bundle(entry, "es", define);
+async function module(entry, css) {
+  const files = await bundle(entry, "es");
   const main = files.find((file) => file.isEntry);
   let { code } = main;
   for (const chunk of files.filter((file) => file.type === "chunk" && !file.isEntry)) {
-    const path = hashed(chunk.fileName, await minified(chunk.code, names));
+    const path = hashed(chunk.fileName, await minified(chunk.code));
     code = code.replaceAll(`./${chunk.fileName}`, `./${path.slice("assets/".length)}`);
   }
   const style = files.find((file) => file.fileName.endsWith(".css"));
   if (style) pages[`${css}.css`] = hashed(`${css}.css`, style.source);
-  return hashed(`${css}.js`, await minified(code, names));
+  return hashed(`${css}.js`, await minified(code));
 }
 
 /** The lines of `files.txt`. */
@@ -114,17 +150,19 @@ const pages = {};
 
 rmSync(out, { recursive: true, force: true });
 const names = {};
-const words = [];
+const chats = [];
 for (const file of readdirSync(join(root, "widget/locales"))) {
-  const path = join(root, "widget/locales", file);
-  const { code } = await transformWithOxc(readFileSync(path, "utf8"), path);
-  words.push([file.replace(".ts", ".js"), await minified(code, names)]);
+  const language = file.replace(".ts", "");
+  const [{ code }] = await bundle("widget/app.ts", "es", {}, [await translation(language)]);
+  chats.push([language, await minified(code, names)]);
 }
-// One hash for all translations, so that the chat makes their names from the language's.
-const wordsHash = hashOf(words.join());
-for (const [name, code] of words) hashed(name, code, wordsHash);
-const app = await module("widget/app.ts", "chat", { __WORDS__: JSON.stringify(wordsHash) }, names);
-const [launcher] = await bundle("widget/launcher.ts", "iife", { __APP__: JSON.stringify(app) });
+// One hash for all languages, so that the launcher makes the others' names from the English one's.
+const hash = hashOf(chats.join());
+for (const [language, code] of chats) {
+  hashed(language === "en" ? "chat.js" : `chat-${language}.js`, code, hash);
+}
+const app = JSON.stringify(`assets/chat-${hash}.js`);
+const [launcher] = await bundle("widget/launcher.ts", "iife", { __APP__: app });
 write("widget.js", await minified(launcher.code, names));
 pages["console.js"] = await module("console/main.tsx", "console");
 

@@ -7,7 +7,7 @@ import { gunzipSync } from "node:zlib";
 import zopfli from "@gfx/zopfli";
 
 export async function gzip(bytes) {
-  const packed = Buffer.from(await zopfli.gzipAsync(bytes, { numiterations: 5 }));
+  const packed = Buffer.from(await zopfli.gzipAsync(bytes, { numiterations: 60 }));
   // The compressor is a binary from a registry; that it changed nothing is looked at here.
   if (!gunzipSync(packed).equals(bytes)) throw new Error("gzip changed what it compressed");
   return packed;

@@ -1,4 +1,5 @@
 import type { Problem } from "../shared/protocol";
+import { wellFormed } from "../shared/text";
 
 /** A refusal of the server, in its words. */
 export class Refused extends Error {
@@ -20,13 +21,17 @@ export class Refused extends Error {
 export async function call<T = void>(method: string, path: string, body?: object): Promise<T> {
   const answer = await fetch(`/api/admin/${path}`, {
     method,
-    ...(body && { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+    ...(body && { headers: { "content-type": "application/json" }, body: encode(body) }),
   });
   if (answer.status === 204) return undefined as T;
   const json = await answer.json().catch(() => ({}));
   if (answer.ok) return json;
   throw new Refused(answer.status, json, Number(answer.headers.get("retry-after")));
 }
+
+/** JSON that every server can read, whatever was pasted into a field. */
+const encode = (body: object) =>
+  JSON.stringify(body, (_, value) => (typeof value === "string" ? wellFormed(value) : value));
 
 /** What to tell a person about something that did not work. */
 export function inWords(error: unknown): string {

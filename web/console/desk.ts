@@ -7,7 +7,7 @@ import { batch, computed, signal } from "@preact/signals";
 import { browserClock } from "../shared/clock";
 import { type Connection, dial, makeConnection, type State, watch } from "../shared/connection";
 import { Log } from "../shared/log";
-import { makeOutbox, type Outbox } from "../shared/outbox";
+import { type Item, makeOutbox, type Outbox } from "../shared/outbox";
 import type {
   Agent,
   AgentClientFrame,
@@ -17,10 +17,13 @@ import type {
   Room,
   Summary,
 } from "../shared/protocol";
+import { wellFormed } from "../shared/text";
 import { ringFor } from "./alerts";
 import { call, inWords, Refused } from "./api";
 import { watchCanary } from "./canary";
+import { makeJoining } from "./joining";
 import { type Filter, Lobby, rings } from "./lobby";
+import { shelf } from "./settings";
 
 /** Who is signed in; undefined until known, null for nobody. */
 export const agent = signal<Agent | null | undefined>(undefined);
@@ -35,6 +38,10 @@ export const selected = signal<string | undefined>(undefined);
 /** The open conversation's room, as its own log tells it. */
 export const room = signal<Room | undefined>(undefined);
 export const messages = signal<readonly Message[]>([]);
+/** The server will not tell us of the open conversation at the moment. */
+export const stale = signal(false);
+/** Acked in the open conversation, whose log will show them in a moment. */
+export const landing = signal<readonly Item[]>([]);
 /** Who types in the open conversation: the customer or other agents. */
 export const typists = signal<readonly { name: string; customer: boolean }[]>([]);
 /** A message to scroll to and mark, once it is there. */
@@ -55,9 +62,14 @@ const clock = browserClock();
 const lobby = new Lobby();
 const moved = signal(0);
 const logs = new Map<string, Log>();
-/** Acked in the open conversation, whose log will show them in a moment. */
-const acked = new Set<string>();
 const stopTyping = new Map<string, () => void>();
+const joining = makeJoining({
+  clock,
+  ask,
+  changed: (refused) => {
+    stale.value = refused;
+  },
+});
 let connection: Connection<AgentClientFrame> | undefined;
 let outbox: Outbox | undefined;
 let signedIn = new AbortController();
@@ -132,8 +144,8 @@ export async function attempt(task: () => Promise<unknown>): Promise<boolean> {
 /** Finds out who is signed in; where that is remembered, the welcome or a refusal will tell. */
 export async function arrive() {
   try {
-    const keeper = localStorage.getItem(KEEPER);
-    if (keeper) return enter(JSON.parse(keeper));
+    const keeper = remembered();
+    if (keeper) return enter(keeper);
     enter((await call<{ agent: Agent }>("GET", "me/")).agent);
   } catch (error) {
     if (error instanceof Refused && error.status === 401) agent.value = null;
@@ -144,14 +156,25 @@ export async function arrive() {
   }
 }
 
+/** Who was signed in when this browser was last here. */
+function remembered(): Agent | undefined {
+  try {
+    const keeper: Agent = JSON.parse(shelf.get(KEEPER)!);
+    if (keeper.id) return keeper;
+  } catch {
+    // Nobody, or what another script left under our name: the server will say.
+  }
+  return undefined;
+}
+
 /** Begins to work as an agent. */
 export function enter(who: Agent) {
   agent.value = who;
-  localStorage.setItem(KEEPER, JSON.stringify(who));
+  shelf.set(KEEPER, JSON.stringify(who));
   trouble.value = undefined;
   outbox = makeOutbox({
     clock,
-    shelf: localStorage,
+    shelf,
     prefix: `shoptalk:console:${who.id}:out:`,
     send: ({ id, room, content }) =>
       !!connection?.send({ type: "post", room_id: room, id, content }),
@@ -177,6 +200,7 @@ export function enter(who: Agent) {
       state.value = now;
       if (now === "offline") {
         outbox?.down();
+        joining.lost();
         typists.value = [];
       }
       if (now === "connected" && !trouble.value?.final) trouble.value = undefined;
@@ -213,7 +237,7 @@ function signedOut(words: string) {
   lobby.clear();
   lobby.epoch = undefined;
   logs.clear();
-  localStorage.removeItem(KEEPER);
+  shelf.remove(KEEPER);
   batch(() => {
     leave();
     agent.value = null;
@@ -227,7 +251,7 @@ function receive(frame: AgentServerFrame) {
     case "welcome":
       if (frame.agent.id !== agent.value?.id) {
         // Somebody else has signed in from another tab: their outbox and drafts are others.
-        localStorage.setItem(KEEPER, JSON.stringify(frame.agent));
+        shelf.set(KEEPER, JSON.stringify(frame.agent));
         return location.reload();
       }
       if (!frame.recovered) lobby.clear();
@@ -238,7 +262,7 @@ function receive(frame: AgentServerFrame) {
       takeSummaries(frame.summaries, frame.cursor);
       lobby.allOnline(frame.online);
       if (!frame.more) caughtUp();
-      if (selected.value) join(selected.value);
+      if (selected.value) joining.join(selected.value);
       break;
     case "summaries":
       takeSummaries(frame.summaries, frame.cursor);
@@ -258,11 +282,13 @@ function receive(frame: AgentServerFrame) {
       break;
     case "ack": {
       if (!trouble.value?.final) trouble.value = undefined;
-      const log = logs.get(frame.room_id);
-      // In an open conversation the message itself takes it out, so that nothing flickers.
-      if (frame.room_id !== selected.value || (log && frame.seq <= log.last)) {
-        outbox?.acked(frame.id);
-      } else acked.add(frame.id);
+      const last = logs.get(frame.room_id)?.last ?? 0;
+      // In an open conversation it is shown until its message comes, so that nothing flickers.
+      if (frame.room_id === selected.value && frame.seq > last) {
+        const item = outbox?.items().find(({ id }) => id === frame.id);
+        if (item) landing.value = [...landing.value, item];
+      }
+      outbox?.acked(frame.id);
       break;
     }
     case "error":
@@ -289,6 +315,8 @@ function receiveInRoom(frame: RoomFrame) {
       if (!frame.recovered) log.messages = [];
       log.epoch = lobby.epoch;
       room.value = frame.room;
+      joining.joined(frame.room_id);
+      if (!trouble.value?.final) trouble.value = undefined;
       take(log, frame.messages);
       break;
     case "messages":
@@ -319,24 +347,26 @@ function receiveInRoom(frame: RoomFrame) {
 
 function take(log: Log, fresh: Message[]) {
   // A hole is filled by joining again from what we have.
-  if (!log.take(fresh) && selected.value) join(selected.value);
-  for (const { id } of fresh) {
-    acked.delete(id);
-    outbox?.acked(id);
-  }
+  if (!log.take(fresh) && selected.value) joining.join(selected.value);
+  for (const { id } of fresh) outbox?.acked(id);
+  const here = new Set(fresh.map(({ id }) => id));
+  landing.value = landing.value.filter(({ id }) => !here.has(id));
 }
 
 function refused(frame: Extract<AgentServerFrame, { type: "error" }>) {
+  const { id, room_id, code, message, retryable, retry_after_ms } = frame;
   asked = false;
-  if (frame.id) outbox?.refused(frame.id, frame.message, frame.retryable, frame.retry_after_ms);
-  if (frame.code === "storage_unavailable") {
+  // A frame that could not be read has no id, and may have been a message.
+  if (id || code === "bad_frame") outbox?.refused(id, message, retryable, retry_after_ms);
+  else if (room_id && retryable) joining.refused(room_id, retry_after_ms);
+  if (code === "storage_unavailable") {
     trouble.value = {
       words: "The server cannot write to its disk. It keeps trying.",
       final: false,
     };
-  } else if (frame.code === "busy") {
+  } else if (code === "busy") {
     trouble.value = { words: "The server is very busy. It keeps trying.", final: false };
-  } else if (!frame.id) tell(frame.message);
+  } else if (!id) tell(message);
 }
 
 function takeSummaries(summaries: Summary[], cursor: string) {
@@ -350,8 +380,9 @@ function takeSummaries(summaries: Summary[], cursor: string) {
   lobby.cursor = cursor;
 }
 
-/** The conversation that the agent really has before their eyes. */
-const looking = () => (document.visibilityState === "visible" ? selected.value : undefined);
+/** The conversation that the agent really has before their eyes, as it is now. */
+const looking = () =>
+  document.visibilityState === "visible" && !stale.value ? selected.value : undefined;
 
 function caughtUp() {
   outbox?.up();
@@ -370,7 +401,7 @@ function typing(name: string, customer: boolean, ms: number) {
     );
 }
 
-function join(id: string) {
+function ask(id: string) {
   const log = logs.get(id);
   connection?.send({
     type: "join",
@@ -395,7 +426,7 @@ export function open(id: string, seq?: number) {
     if (logs.size > KEPT_LOGS) logs.delete(logs.keys().next().value as string);
     messages.value = log.messages;
     room.value = lobby.rooms.get(id);
-    join(id);
+    joining.join(id);
   });
   const log = logs.get(id);
   if (seq && log?.messages.length && log.messages[0]!.seq > seq) older(200);
@@ -404,9 +435,8 @@ export function open(id: string, seq?: number) {
 /** Closes the view of the conversation; the conversation itself goes on. */
 export function leave() {
   if (selected.value) connection?.send({ type: "leave", room_id: selected.value });
-  // Nobody will tell us of these any more, and they are on disk.
-  for (const id of acked) outbox?.acked(id);
-  acked.clear();
+  joining.leave();
+  landing.value = [];
   selected.value = room.value = undefined;
   messages.value = [];
   typists.value = [];
@@ -422,7 +452,7 @@ export function older(limit = PAGE) {
   asked = !!connection?.send({ type: "history", room_id: id, before: log.messages[0]!.seq, limit });
 }
 
-/** Keeps a reply and sends it. Throws when this browser has no room for it. */
+/** Keeps a reply and sends it. */
 export function post(content: string) {
   if (selected.value) outbox?.add(selected.value, content);
   typedAt = Number.NEGATIVE_INFINITY;
@@ -489,7 +519,7 @@ export type Hit = Summary & { match?: { seq: number | null; snippet: string } };
 export async function search(words: string): Promise<{ results: Hit[]; truncated?: boolean }> {
   const found = await call<{ results: Hit[]; truncated?: boolean }>(
     "GET",
-    `rooms/?limit=50&q=${encodeURIComponent(words)}`,
+    `rooms/?limit=50&q=${encodeURIComponent(wellFormed(words))}`,
   );
   for (const { match, ...hit } of found.results) lobby.take(hit);
   stir();

@@ -1,4 +1,8 @@
 import { effect, signal } from "@preact/signals";
+import { makeShelf } from "../shared/shelf";
+
+/** What the console keeps in this browser. */
+export const shelf = makeShelf(localStorage);
 
 /** What an agent chose on this device. */
 export interface Settings {
@@ -13,7 +17,7 @@ const DEFAULTS: Settings = { theme: "auto", sound: true, notify: false };
 
 function kept(): Settings {
   try {
-    return { ...DEFAULTS, ...JSON.parse(localStorage.getItem(KEY) ?? "{}") };
+    return { ...DEFAULTS, ...JSON.parse(shelf.get(KEY) ?? "{}") };
   } catch {
     return DEFAULTS;
   }
@@ -23,7 +27,7 @@ export const settings = signal<Settings>(kept());
 
 export function choose(change: Partial<Settings>) {
   settings.value = { ...settings.value, ...change };
-  localStorage.setItem(KEY, JSON.stringify(settings.value));
+  shelf.set(KEY, JSON.stringify(settings.value));
 }
 
 effect(() => {

@@ -95,7 +95,11 @@ export class Person {
   }
 
   #watch(page: Page) {
-    page.on("pageerror", (error) => this.#problems.push(`${error.stack ?? error}`));
+    page.on("pageerror", (error) => {
+      const text = `${error.stack ?? error}`;
+      if (this.#options.complains?.test(text)) this.complaints.push(text);
+      else this.#problems.push(text);
+    });
     page.on("dialog", (dialog) => {
       this.#problems.push(`a dialog: ${dialog.message()}`);
       dialog.dismiss().catch(() => {});

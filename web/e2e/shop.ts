@@ -22,6 +22,8 @@ export class Shop {
   /** Where the widget comes from. */
   chat = "";
   page: Page = {};
+  /** Other pages by their path, as they are: without the shop's policy. */
+  readonly pages: Record<string, string> = {};
 
   private constructor(readonly port: number) {
     // Not the server's host name, so that cookies and storage are a stranger's, too.
@@ -41,6 +43,10 @@ export class Shop {
         response.writeHead(204).end();
       } else if (pathname === "/page.css") {
         response.writeHead(200, { "content-type": "text/css" }).end(shop.page.css);
+      } else if (shop.pages[pathname]) {
+        response
+          .writeHead(200, { "content-type": "text/html; charset=utf-8" })
+          .end(shop.pages[pathname]);
       } else {
         response
           .writeHead(200, {

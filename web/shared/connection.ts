@@ -260,9 +260,9 @@ export function makeConnection<In extends { type: string }, Out>({
 
 export type Connection<Out> = ReturnType<typeof makeConnection<never, Out>>;
 
-/** A browser's socket to an address that begins with http or https. */
+/** A browser's socket to an address that begins with http or https: it knows what is meant. */
 export function dial(url: string): Wire {
-  return new WebSocket(url.replace(/^http/, "ws"), "shoptalk.v1") as unknown as Wire;
+  return new WebSocket(url, "shoptalk.v1") as unknown as Wire;
 }
 
 /** Lets the browser's own signs of life and death reach a connection, until `signal` aborts. */
@@ -274,9 +274,11 @@ export function watch(
   const nudge = () => {
     if (!document.hidden) connection.nudge();
   };
-  for (const type of ["pageshow", "focus"]) addEventListener(type, nudge, until);
+  // The document's event reaches the window, too.
+  for (const type of ["pageshow", "focus", "visibilitychange"]) {
+    addEventListener(type, nudge, until);
+  }
   // A page in the background comes back, too: its owner waits for the sound of an answer.
   addEventListener("online", connection.nudge, until);
-  document.addEventListener("visibilitychange", nudge, until);
   addEventListener("offline", connection.offline, until);
 }

@@ -17,17 +17,7 @@ export class Log {
 
   /** Whether older messages exist on the server. */
   get hasOlder(): boolean {
-    return this.#first > 1;
-  }
-
-  get #first() {
-    return this.messages[0]?.seq ?? 1;
-  }
-
-  /** Starts over with what the server gave instead of a resume. */
-  replace(messages: Message[]) {
-    this.messages = [];
-    this.take(messages);
+    return (this.messages[0]?.seq ?? 0) > 1;
   }
 
   /** Adds what is new at either end. False when something between is missing. */
@@ -42,8 +32,9 @@ export class Log {
 
   /** Adds an older page in front; what does not touch the front is left out. */
   takeOlder(page: Message[]) {
-    const older = page.filter(({ seq }) => seq < this.#first);
-    if (older.at(-1)?.seq === this.#first - 1) this.messages = [...older, ...this.messages];
+    const first = this.messages[0]?.seq ?? 0;
+    const older = page.filter(({ seq }) => seq < first);
+    if (older.at(-1)?.seq === first - 1) this.messages = [...older, ...this.messages];
   }
 
   /** The other side has read up to `seq`. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Item, makeOutbox, type Outbox } from "./outbox";
+import { makeShelf } from "./shelf";
 import { FakeClock } from "./testing/clock";
 import { pick, seeded, seeds } from "./testing/random";
 import { FakeStorage } from "./testing/shelf";
@@ -27,7 +28,7 @@ function tab() {
     /** The socket takes frames. */
     takes: true,
     changes: 0,
-    shelf: storage.shelf((key) => tab.outbox.touched(key)),
+    shelf: makeShelf(storage.shelf((key) => tab.outbox.touched(key))),
     outbox: undefined as unknown as Outbox,
     /** The words that wait. */
     get waiting() {
@@ -69,7 +70,7 @@ describe("keeping", () => {
     let onShelf: unknown[] = [];
     const outbox = makeOutbox({
       clock,
-      shelf: storage.shelf(),
+      shelf: makeShelf(storage.shelf()),
       prefix: PREFIX,
       send: () => {
         onShelf = kept();
@@ -82,27 +83,78 @@ describe("keeping", () => {
     expect(onShelf).toMatchObject([{ content: "hello" }]);
   });
 
-  it("throws when the shelf is full, and changes nothing", () => {
+  it("keeps and sends what the storage has no room for, in its turn", () => {
     const here = tab();
     here.outbox.up();
     here.outbox.add("room", "first");
     storage.full = true;
-    const changes = here.changes;
-    expect(() => here.outbox.add("room", "second")).toThrow("no room");
-    expect(here.waiting).toEqual(["first"]);
-    expect(here.texts).toEqual(["first"]);
-    expect(here.changes).toBe(changes);
-    storage.full = false;
+    here.outbox.add("room", "second");
+    here.outbox.add(null, "third");
+    expect(here.waiting).toEqual(["first", "second", "third"]);
     here.outbox.acked(here.sent[0]!.id);
-    expect(here.texts).toEqual(["first"]);
+    expect(here.texts).toEqual(["first", "second"]);
+    here.outbox.redirect(null, "room");
+    here.outbox.refused(here.sent[1]!.id, "no", false);
+    expect(here.texts).toEqual(["first", "second", "third"]);
+    expect(here.waiting).toEqual(["second", "third"]);
+  });
+
+  it("sends what it had when the storage fills up", () => {
+    const here = tab();
+    here.outbox.up();
+    here.outbox.add(null, "written before");
+    storage.full = true;
+    here.outbox.redirect(null, "room");
+    expect(here.texts).toEqual(["written before"]);
+    expect(here.waiting).toEqual(["written before"]);
+    here.outbox.acked(here.sent[0]!.id);
+    expect([here.waiting, storage.items]).toEqual([[], {}]);
+  });
+
+  it.each([
+    "",
+    "not JSON",
+    "null",
+    "7",
+    "{}",
+    '{"room":"room","at":1}',
+    '{"room":"room","at":1,"content":7}',
+    '{"room":"room","content":"no time"}',
+    '{"room":"room","at":"soon","content":"no time"}',
+  ])("removes %j, which another script left under its keys, and goes on", (rubbish) => {
+    storage.items[`${PREFIX}0`] = rubbish;
+    const here = tab();
+    expect(here.waiting).toEqual([]);
+    expect(storage.items).toEqual({});
+    here.outbox.up();
+    here.outbox.add("room", "hello");
+    storage.items[`${PREFIX}1`] = rubbish;
+    here.outbox.touched(`${PREFIX}1`);
+    expect(here.waiting).toEqual(["hello"]);
+    expect(here.texts).toEqual(["hello"]);
+  });
+
+  it("takes the id from the key alone", () => {
+    storage.items[`${PREFIX}1`] = '{"id":"2","room":"room","content":"hello","at":1}';
+    expect(tab().outbox.items()).toMatchObject([{ id: "1", content: "hello" }]);
+  });
+
+  it.each([
+    ["half \ud83d", "half \ufffd"],
+    ["\ude00 half", "\ufffd half"],
+    ["\ude00\ud83d", "\ufffd\ufffd"],
+    ["whole 😀", "whole 😀"],
+  ])("keeps no half of an emoji, which no server can read: %j", (written, expected) => {
+    const here = tab();
+    here.outbox.add("room", written);
+    expect(kept()).toMatchObject([{ content: expected }]);
   });
 
   it("touches nothing on the shelf that is not its own", () => {
     storage.items["shop:session"] = "not JSON";
     storage.items["another:out:1"] = "not JSON either";
     const here = tab();
-    here.outbox.add("room", "hello");
-    here.outbox.clear();
+    here.outbox.discard(here.outbox.add("room", "hello"));
     expect(storage.items).toEqual({
       "shop:session": "not JSON",
       "another:out:1": "not JSON either",
@@ -342,6 +394,31 @@ describe("an error that does not pass", () => {
     expect(here.outbox.discard(id), "once").toBe("");
   });
 
+  it("without an id is about what is flying, in whichever room", () => {
+    const here = tab();
+    here.outbox.up();
+    here.outbox.add("a", "a1");
+    here.outbox.add("a", "a2");
+    here.outbox.add("b", "b1");
+    here.outbox.add(null, "nowhere");
+    here.outbox.refused(undefined, "the frame is not JSON", false);
+    expect(here.texts, "the next one flies").toEqual(["a1", "b1", "a2"]);
+    expect(kept().map(({ content, refused }) => [content, !!refused])).toEqual([
+      ["a1", true],
+      ["a2", false],
+      ["b1", true],
+      ["nowhere", false],
+    ]);
+  });
+
+  it("without an id means nothing when nothing is flying", () => {
+    const here = tab();
+    here.outbox.add("room", "1");
+    here.outbox.refused(undefined, "the frame is not JSON", false);
+    here.outbox.up();
+    expect(here.texts).toEqual(["1"]);
+  });
+
   it("does not mind an error about something unknown", () => {
     const here = tab();
     here.outbox.up();
@@ -414,17 +491,6 @@ describe("tabs", () => {
     expect(here.texts).toEqual(["1", "2"]);
   });
 
-  it("hear of everything being forgotten", () => {
-    const [here, there] = [tab(), tab()];
-    there.outbox.up();
-    there.outbox.add("room", "1");
-    there.outbox.add("room", "2");
-    here.outbox.clear();
-    expect(there.waiting).toEqual([]);
-    there.outbox.acked(there.sent[0]!.id);
-    expect(there.texts).toEqual(["1"]);
-  });
-
   it("hear of a browser that empties the whole shelf", () => {
     const here = tab();
     here.outbox.up();
@@ -484,29 +550,6 @@ describe("another room", () => {
   });
 });
 
-describe("forgetting everything", () => {
-  it("leaves nothing on the shelf, and nothing that will be sent", () => {
-    const here = tab();
-    here.outbox.add("a", "1");
-    here.outbox.add(null, "2");
-    here.outbox.refused(here.outbox.add("a", "3"), "no", false);
-    here.outbox.clear();
-    expect(storage.items).toEqual({});
-    here.outbox.up();
-    clock.pass(60_000);
-    expect(here.texts).toEqual([]);
-  });
-
-  it("does not keep a later message from being sent", () => {
-    const here = tab();
-    here.outbox.up();
-    here.outbox.refused(here.outbox.add("room", "1"), "busy", true, 60_000);
-    here.outbox.clear();
-    here.outbox.add("room", "2");
-    expect(here.texts).toEqual(["1", "2"]);
-  });
-});
-
 /**
  * Several tabs, a server that keeps a message once whatever comes how often, and a network that
  * fails at any moment: in the end every message is in the log once, each tab's in their order.
@@ -561,7 +604,7 @@ describe("random histories", () => {
       tab.shelf = storage.shelf((key) => tab.unheard.push(key));
       tab.outbox = makeOutbox({
         clock,
-        shelf: tab.shelf,
+        shelf: makeShelf(tab.shelf),
         prefix: PREFIX,
         send: ({ id, room, content }) => tab.up && !!tab.there.push({ id, room, content }),
         changed() {},

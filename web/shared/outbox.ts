@@ -1,11 +1,7 @@
 import type { Clock } from "./clock";
+import type { Shelf } from "./shelf";
+import { wellFormed } from "./text";
 import { uuid } from "./uuid";
-
-/**
- * Where the outbox keeps its items: the browser's localStorage, which behaves like an object, or
- * an object where a browser has none to give.
- */
-export type Shelf = Record<string, string>;
 
 /** A message on its way. */
 export interface Item {
@@ -61,13 +57,10 @@ export function makeOutbox({ clock, shelf, prefix, send, changed }: OutboxOption
   return {
     items,
 
-    /**
-     * Keeps a message and sends it when it can. Throws when the shelf is full: the text must then
-     * stay where it was written.
-     */
+    /** Keeps a message and sends it when it can. */
     add(room: string | null, content: string): string {
       const id = uuid(items().at(-1)?.id);
-      put({ id, room, content, at: Date.now() });
+      put({ id, room, content: wellFormed(content), at: Date.now() });
       seen.set(id, Number.NEGATIVE_INFINITY);
       after();
       return id;
@@ -89,24 +82,29 @@ export function makeOutbox({ clock, shelf, prefix, send, changed }: OutboxOption
 
     acked,
 
-    /** The server answered with an error. */
-    refused(id: string, reason: string, retryable: boolean, retryAfterMs?: number) {
-      const item = find(id);
-      if (!item?.room) return;
-      flying.delete(item.room);
-      if (retryable) {
-        const tries = resting.get(item.room)?.tries ?? 0;
-        const wait = retryAfterMs ?? Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** tries);
-        resting.set(item.room, { tries: tries + 1, until: clock.now() + wait });
-      } else {
-        put({ ...item, refused: reason });
+    /**
+     * The server answered with an error. One without an id is about a frame that it could not
+     * read: whatever is flying may be that, and must not wait for an answer forever.
+     */
+    refused(id: string | undefined, reason: string, retryable: boolean, retryAfterMs?: number) {
+      for (const item of items()) {
+        const { room } = item;
+        if (!room || item.id !== (id ?? flying.get(room))) continue;
+        flying.delete(room);
+        if (retryable) {
+          const tries = resting.get(room)?.tries ?? 0;
+          const wait = retryAfterMs ?? Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** tries);
+          resting.set(room, { tries: tries + 1, until: clock.now() + wait });
+        } else {
+          put({ ...item, refused: reason });
+        }
       }
       after();
     },
 
     /** Forgets an item, and answers its text so that it can be mended. */
     discard(id: string): string {
-      const text = find(id)?.content ?? "";
+      const text = items().find((item) => item.id === id)?.content ?? "";
       acked(id);
       return text;
     },
@@ -116,55 +114,42 @@ export function makeOutbox({ clock, shelf, prefix, send, changed }: OutboxOption
       for (const item of items()) {
         if (item.room === from && !item.refused) put({ ...item, room: to });
       }
-      if (from) flying.delete(from);
       after();
-    },
-
-    /** Forgets everything. */
-    clear() {
-      // The newest first: another tab sends no later one when it sees an earlier one go.
-      for (const { id } of items().reverse()) remove(id);
-      resting.clear();
-      changed();
     },
 
     /** Another tab wrote to the shelf: call with every `storage` event's key. */
     touched(key: string | null) {
-      if (key === null || key.startsWith(prefix)) after();
+      if ((key ?? prefix).startsWith(prefix)) after();
     },
   };
 
-  /** All items, the oldest first. */
+  /** All items, the oldest first. What is no item is removed: it would be in the way forever. */
   function items(): Item[] {
-    return Object.keys(shelf)
-      .filter((key) => key.startsWith(prefix))
-      .sort()
-      .map((key) => ({ id: key.slice(prefix.length), ...JSON.parse(shelf[key]!) }));
-  }
-
-  function find(id: string) {
-    return items().find((item) => item.id === id);
+    const all: Item[] = [];
+    for (const key of shelf.keys().sort()) {
+      if (!key.startsWith(prefix)) continue;
+      try {
+        const item: Item = { ...JSON.parse(shelf.get(key)!), id: key.slice(prefix.length) };
+        if (item.content.trim() && item.at >= 0) {
+          all.push(item);
+          continue;
+        }
+      } catch {}
+      shelf.remove(key);
+    }
+    return all;
   }
 
   /** The message is in the log. */
   function acked(id: string) {
-    if (remove(id)) after();
+    if (shelf.get(prefix + id)) {
+      shelf.remove(prefix + id);
+      after();
+    }
   }
 
   function put({ id, ...rest }: Item) {
-    shelf[prefix + id] = JSON.stringify(rest);
-  }
-
-  function remove(id: string): boolean {
-    const known = prefix + id in shelf;
-    delete shelf[prefix + id];
-    for (const [room, flown] of flying) {
-      if (flown === id) {
-        flying.delete(room);
-        resting.delete(room);
-      }
-    }
-    return known;
+    shelf.set(prefix + id, JSON.stringify(rest));
   }
 
   function after() {
@@ -177,9 +162,12 @@ export function makeOutbox({ clock, shelf, prefix, send, changed }: OutboxOption
     if (!isUp) return;
     const now = clock.now();
     const all = items();
-    // What another tab saw acked is not flying any more.
+    // What was acked, here or in another tab, is not flying any more.
     for (const [room, flown] of flying) {
-      if (!all.some(({ id }) => id === flown)) flying.delete(room);
+      if (!all.some(({ id }) => id === flown)) {
+        flying.delete(room);
+        resting.delete(room);
+      }
     }
     let wake = 0;
     const passed = new Set<string>();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { pieces } from "./text";
+import { isBlank, pieces, wellFormed } from "./text";
 
 /** The addresses that become links. */
 const links = (content: string) =>
@@ -140,5 +140,62 @@ describe("links", () => {
       const content = `https://a.example/${piece.repeat(300_000 / piece.length)}`;
       expect(written(content) === content, piece).toBe(true);
     }
+  });
+});
+
+describe("text that is whole", () => {
+  it.each(["", "hello", "😀", "👩‍👩‍👧", "\ufffd", "\u0000", "\uffff"])(
+    "stays as it is: %j",
+    (text) => {
+      expect(wellFormed(text)).toBe(text);
+    },
+  );
+
+  it.each([
+    ["\ud83d", "\ufffd"],
+    ["\ude00", "\ufffd"],
+    ["a\ud83db", "a\ufffdb"],
+    ["\ude00\ud83d", "\ufffd\ufffd"],
+    ["\ud83d😀\ude00", "\ufffd😀\ufffd"],
+  ])("is made of %j", (text, expected) => {
+    expect(wellFormed(text)).toBe(expected);
+    expect(JSON.stringify(wellFormed(text))).not.toMatch(/\\ud/);
+  });
+});
+
+describe("a text of which nothing can be seen", () => {
+  // The same as in the server's src/chat/limits.rs.
+  it.each([
+    "",
+    "  \n\t",
+    "\u00a0\u2003\u3000",
+    "\u0001\u0085",
+    "\u200b",
+    "\u200b\u200c\u200d\u2060\ufeff",
+    "\u00ad\u034f\u061c",
+    "\u115f\u1160\u3164\uffa0",
+    "\u17b4\u180e",
+    "\u202a\u202e\u2066\u2069",
+    "\ufe0f",
+    "\u2800",
+    "\u{e0001}\u{e0020}\u{e01ef}",
+    "\u{1d173}",
+  ])("is blank: %j", (text) => {
+    expect(isBlank(text)).toBe(true);
+  });
+
+  it.each([
+    ".",
+    "\u200ba",
+    "👩‍👩‍👧",
+    "❤️",
+    "🏴\u{e0067}\u{e0062}\u{e007f}",
+    "\u0301",
+    "\u0600",
+    "\ufffd",
+    "עברית\u200f",
+    "می‌خواهم",
+  ])("is not blank: %j", (text) => {
+    expect(isBlank(text)).toBe(false);
   });
 });

@@ -33,3 +33,12 @@ function trimmed(address: string): string {
   }
   return address.slice(0, end);
 }
+
+/**
+ * Text without half an emoji, which a cut paste or an old keyboard leaves: neither UTF-8 nor a
+ * server can take one.
+ */
+export const wellFormed = (text: string) => text.toWellFormed();
+
+/** Whether nothing of a text can be seen; the server refuses such a message. */
+export const isBlank = (text: string) => !/[^\s\p{Cc}\p{DI}\u2800]/u.test(text);

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { dial, watch } from "./connection";
 
-let page: EventTarget & { hidden: boolean };
+let page: { hidden: boolean };
 let screen: EventTarget;
 const connection = { nudge: vi.fn(), offline: vi.fn() };
 let stop: AbortController;
 
 beforeEach(() => {
-  page = Object.assign(new EventTarget(), { hidden: false });
+  page = { hidden: false };
   screen = new EventTarget();
   vi.stubGlobal("document", page);
   vi.stubGlobal("addEventListener", screen.addEventListener.bind(screen));
@@ -26,10 +26,10 @@ it.each(["pageshow", "focus", "online"])("nudges at %s", (type) => {
 
 it("nudges when the page is looked at again, not when it is left", () => {
   page.hidden = true;
-  page.dispatchEvent(new Event("visibilitychange"));
+  screen.dispatchEvent(new Event("visibilitychange"));
   expect(connection.nudge).not.toHaveBeenCalled();
   page.hidden = false;
-  page.dispatchEvent(new Event("visibilitychange"));
+  screen.dispatchEvent(new Event("visibilitychange"));
   expect(connection.nudge).toHaveBeenCalledOnce();
 });
 
@@ -50,17 +50,17 @@ it("hears nothing once it is stopped", () => {
   for (const type of ["pageshow", "focus", "online", "offline"]) {
     screen.dispatchEvent(new Event(type));
   }
-  page.dispatchEvent(new Event("visibilitychange"));
+  screen.dispatchEvent(new Event("visibilitychange"));
   expect(connection.nudge).not.toHaveBeenCalled();
   expect(connection.offline).not.toHaveBeenCalled();
 });
 
-it.each([
-  ["http://shop.example:8001/ws/chat/1/", "ws://shop.example:8001/ws/chat/1/"],
-  ["https://http.example/ws/chat/1/", "wss://http.example/ws/chat/1/"],
-])("dials %s as %s, with the protocol's name", (url, expected) => {
-  const WebSocket = vi.fn();
-  vi.stubGlobal("WebSocket", WebSocket);
-  dial(url);
-  expect(WebSocket).toHaveBeenCalledExactlyOnceWith(expected, "shoptalk.v1");
-});
+it.each(["http://shop.example:8001/ws/chat/1/", "https://http.example/ws/chat/1/"])(
+  "dials %s with the protocol's name",
+  (url) => {
+    const WebSocket = vi.fn();
+    vi.stubGlobal("WebSocket", WebSocket);
+    dial(url);
+    expect(WebSocket).toHaveBeenCalledExactlyOnceWith(url, "shoptalk.v1");
+  },
+);

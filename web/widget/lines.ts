@@ -1,8 +1,7 @@
 import type { Item } from "../shared/outbox";
 import type { Message } from "../shared/protocol";
 import { pieces } from "../shared/text";
-import { h } from "./kit";
-import type { Words } from "./locales/en";
+import { h, said, shell, words } from "./kit";
 
 /** A message of the room, or one on its way there, which has no seq. */
 type Line = Pick<Message, "id" | "sender_type" | "content"> &
@@ -12,21 +11,20 @@ type Line = Pick<Message, "id" | "sender_type" | "content"> &
  * Shows messages in `box`. Nodes stay as long as what they show: a screen reader then hears what
  * is new and nothing else. `edit` is called for a message that the server refused.
  */
-export function lines(box: HTMLElement, words: Words, lang: string, edit: (id: string) => void) {
+export function lines(box: HTMLElement, edit: (id: string) => void) {
+  const { lang } = shell;
   let shown = new Map<string, HTMLElement>();
-  const days = new Intl.DateTimeFormat(lang, { dateStyle: "long" });
-  const times = new Intl.DateTimeFormat(lang, { timeStyle: "short" });
   const near = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
 
   const midnight = (day: Date) => new Date(day).setHours(0, 0, 0, 0);
   const dayOf = (at: Date) => {
     const ago = Math.round((midnight(new Date()) - midnight(at)) / 864e5);
-    return ago < 2 ? near.format(-ago, "day") : days.format(at);
+    return ago < 2 ? near.format(-ago, "day") : at.toLocaleDateString(lang, { dateStyle: "long" });
   };
 
   const make = ({ sender_type, sender_name, content, event }: Line, at: Date) =>
     event
-      ? h("div.day", {}, words[event])
+      ? h("div.day", {}, said[event])
       : h(
           `div.line ${sender_type}`,
           {},
@@ -41,7 +39,7 @@ export function lines(box: HTMLElement, words: Words, lang: string, edit: (id: s
           h(
             "div",
             {},
-            times.format(at),
+            at.toLocaleTimeString(lang, { timeStyle: "short" }),
             sender_type === "customer" && h("span.mark", { "aria-live": "off" }),
           ),
         );
@@ -55,7 +53,7 @@ export function lines(box: HTMLElement, words: Words, lang: string, edit: (id: s
     place.dataset.mark = state;
     node.classList.toggle("refused", !!refused);
     place.replaceChildren(
-      refused ?? h("span.unseen", {}, words[mark]),
+      refused ?? h("span.unseen", {}, said[mark]),
       refused ? h("button", { onclick: () => edit(id) }, words.edit) : "",
     );
   };

@@ -1,5 +1,5 @@
 /** What the page's tag and scripts may say, and what the launcher and the chat say to each other. */
-import type { Shelf } from "../shared/outbox";
+import type { Storage } from "../shared/shelf";
 import type * as dom from "./dom";
 
 export type EventName = "open" | "close" | "message" | "unread" | "state";
@@ -9,14 +9,21 @@ export interface Chat {
   open(): void;
   close(): void;
   identify(jwt: string): Promise<void>;
-  reset(): Promise<void>;
+  /** Somebody signed out; `token` is what the storage had. */
+  reset(token: string | undefined): Promise<void>;
+  /** Somebody signed out in another tab. */
+  forget(): void;
 }
 
 /** `window.shoptalk`: for the shop's own scripts. */
 export interface Api {
+  /** The server that the chat comes from. */
+  readonly server: string;
   open(): Promise<void>;
   close(): void;
-  /** Signs the visitor in with a JWT of the shop's back end. Another user than before resets first. */
+  /**
+   * Signs the visitor in with a JWT of the shop's back end. Another user than before resets first.
+   */
   identify(jwt: string): Promise<void>;
   /** Signs out on a shared computer: ends the token, forgets everything kept in this browser. */
   reset(): Promise<void>;
@@ -30,8 +37,8 @@ export interface Shell {
   base: string;
   /** Begins every key in the browser's storage. */
   keys: string;
-  /** The browser's storage, or memory where a browser refuses it: then only a reload forgets. */
-  shelf: Shelf;
+  /** The browser's storage, or an object where a browser refuses it. */
+  shelf: Storage;
   /** The tag's `data-` attributes. */
   data: DOMStringMap;
   /** The first of the tag's, the page's and the browser's languages that there is. */
@@ -46,8 +53,8 @@ export interface Shell {
   dress(css: string): void;
   identity?: string | undefined;
   emit(event: EventName, detail?: unknown): void;
-  /** Shows how many answers wait. */
-  badge(unread: number): void;
+  /** Removes all that is kept in the browser, and lets the other tabs know. */
+  clear(): void;
 }
 
 /** Where the browser's storage keeps the visitor's conversation. */

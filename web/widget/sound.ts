@@ -4,6 +4,6 @@ export function chime() {
   const tone = new OscillatorNode(audio, { frequency: 780 });
   tone.connect(new GainNode(audio, { gain: 0.1 })).connect(audio.destination);
   tone.start();
-  tone.stop(audio.currentTime + 0.15);
+  tone.stop(0.15);
   tone.onended = () => audio.close();
 }

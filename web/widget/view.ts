@@ -1,9 +1,11 @@
-import type { Conversation } from "./conversation";
-import { h, icon } from "./kit";
+import type { Message } from "../shared/protocol";
+import { isBlank } from "../shared/text";
+import * as talk from "./conversation";
+import { h, icon, said, shell, words } from "./kit";
 import { lines } from "./lines";
-import type { Words } from "./locales/en";
 import { prechat } from "./prechat";
-import type { Shell } from "./shell";
+import type { Chat } from "./shell";
+import { chime } from "./sound";
 
 const DOWN = "M6 9l6 6 6-6";
 const PAST = "M12 7v5l3 2M3 12a9 9 0 1 0 3-7L3 8V3";
@@ -12,26 +14,26 @@ const SEND = "M5 12l15-8-5 16-4-7z";
 /** That close to the end of the log counts as the end. */
 const NEAR_PX = 60;
 
-export type View = ReturnType<typeof makeView>;
-
-/** The dialog: what the visitor sees of the conversation. */
-export function makeView(shell: Shell, talk: Conversation, words: Words, close: () => void) {
-  const { data, lang } = shell;
-  const title = shell.button.ariaLabel!;
+/** The dialog: what the visitor sees of the conversation, and whether they see it. */
+export function makeView(): Chat {
+  const { button, data, lang } = shell;
+  const title = button.ariaLabel!;
   const greeting = data.greeting || words.hello;
+  let isOpen = false;
+  let unread = 0;
+  /** What we have put before the page's title. */
+  let mark = "";
   /** What did not work, until the next keystroke. */
   let problem = "";
   /** The list of conversations is shown. */
   let past = false;
   /** The seq of the first message shown. */
   let oldest = 0;
-  /** The visitor's token when it was last looked at. */
-  let token: string | undefined;
 
-  const iconButton = (name: string, path: string, onclick?: () => void) =>
+  const iconButton = (name: string, path: string, onclick: (event: Event) => void) =>
     h("button", { title: name, onclick }, icon(path));
 
-  const intro = prechat(words, data.require, greeting, (details) => {
+  const intro = prechat(greeting, (details) => {
     talk.begin(details);
     update();
     focus();
@@ -43,7 +45,7 @@ export function makeView(shell: Shell, talk: Conversation, words: Words, close: 
     h("div.text", { dir: "auto" }, greeting),
     box,
   );
-  const showLines = lines(box, words, lang, (id) => {
+  const showLines = lines(box, (id) => {
     text.value += (text.value && "\n") + talk.outbox.discard(id);
     typed();
     text.focus();
@@ -61,9 +63,6 @@ export function makeView(shell: Shell, talk: Conversation, words: Words, close: 
     oninput() {
       typed();
       if (text.value) talk.type();
-    },
-    onkeydown(event: KeyboardEvent) {
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event);
     },
   });
   const status = h("span", { role: "status" });
@@ -85,7 +84,7 @@ export function makeView(shell: Shell, talk: Conversation, words: Words, close: 
     newer,
     typing,
     again,
-    h("form", { onsubmit: send }, text, iconButton(words.sendIt, SEND)),
+    h("form", {}, text, iconButton(words.sendIt, SEND, send)),
     h("div.foot", {}, status, end),
   );
   const list = h("div.intro", { tabindex: "0" });
@@ -98,7 +97,14 @@ export function makeView(shell: Shell, talk: Conversation, words: Words, close: 
   });
   const panel = h(
     "div.panel",
-    { role: "dialog", "aria-label": title, tabindex: -1, hidden: true, onkeydown: key },
+    {
+      role: "dialog",
+      "aria-label": title,
+      tabindex: -1,
+      hidden: true,
+      onkeydown: key,
+      onpointerdown: talk.sync,
+    },
     h(
       "header",
       {},
@@ -112,9 +118,54 @@ export function makeView(shell: Shell, talk: Conversation, words: Words, close: 
     chat,
     notice,
   );
-  text.value = talk.draft;
   keepAboveKeyboard();
-  return { panel, update, focus, atEnd, toEnd, discard };
+  shell.frame.append(panel);
+  talk.converse(update, arrived, discard);
+  text.value = talk.draft();
+  talk.resume();
+
+  return {
+    open() {
+      talk.sync();
+      if (isOpen) return focus();
+      show(true);
+      if (data.prechat === "off" || shell.identity || talk.session.details) talk.begin();
+      update();
+      toEnd();
+      update();
+      focus();
+      shell.emit("open");
+    },
+    close,
+    identify: (jwt) => talk.identify(jwt, isOpen),
+    async reset(token) {
+      close();
+      await talk.reset(token);
+    },
+    forget: talk.forget,
+  };
+
+  function show(shown: boolean) {
+    isOpen = shown;
+    panel.hidden = !shown;
+    button.hidden = shown;
+  }
+
+  function close() {
+    if (!isOpen) return;
+    show(false);
+    button.focus();
+    shell.emit("close");
+  }
+
+  function arrived(message: Message) {
+    shell.emit("message", message);
+    if (!seen() && data.sound === "on") chime();
+  }
+
+  function seen() {
+    return isOpen && !document.hidden;
+  }
 
   /** Whether the newest message is in sight. */
   function atEnd() {
@@ -127,34 +178,47 @@ export function makeView(shell: Shell, talk: Conversation, words: Words, close: 
     (matchMedia("(pointer: coarse)").matches ? panel : field)?.focus();
   }
 
-  /** Forgets what was filled in: the fields show what is kept in the browser, and no more. */
+  /** Forgets what was filled in or listed: shows what is kept in the browser, and no more. */
   function discard() {
     past = false;
+    list.replaceChildren();
     intro.reset();
-    text.value = talk.draft;
+    text.value = talk.draft();
     text.style.height = "";
   }
 
-  /** Shows the conversation as it is now. */
+  /** Shows the conversation as it is now, and outside of it how many answers wait. */
   function update() {
-    const { state, room, session, typist, refusal, begun } = talk;
-    // Signed out, here or in another tab.
-    if (token && !session.token) discard();
-    token = session.token;
-    const closed = room?.status === "closed";
-    intro.hidden = begun || past;
-    chat.hidden = !begun || past;
+    if (seen() && atEnd()) talk.look();
+    const { state } = talk.connection;
+    const closed = talk.room?.status === "closed";
+    intro.hidden = talk.begun || past;
+    chat.hidden = !talk.begun || past;
     list.hidden = !past;
     backButton.hidden = !past;
-    pastButton.hidden = past || !session.token;
-    say(presence, room && (talk.agentsOnline ? words.here : data.awayText || words.away));
-    say(status, begun && !refusal && words[state]);
+    pastButton.hidden = past || !talk.session.token;
+    say(presence, talk.room && (talk.agentsOnline ? words.here : data.awayText || words.away));
+    say(status, talk.begun && !talk.refusal && said[state]);
     status.dataset.state = state;
-    say(typing, typist && words.isTyping.replace("{}", typist));
-    end.hidden = !room || closed;
+    say(typing, talk.typist && words.isTyping.replace("{}", talk.typist));
+    end.hidden = !talk.room || closed;
     again.hidden = !closed;
-    say(notice, refusal ? (refusal.status === 401 ? words.signIn : refusal.detail) : problem);
+    say(
+      notice,
+      talk.refusal ? (talk.refusal.status === 401 ? words.signIn : talk.refusal.message) : problem,
+    );
     if (!chat.hidden) showLog(state === "connected");
+    const count = talk.unread();
+    if (count === unread) return;
+    unread = count;
+    // Said after the button's name, which stays what it is, and drawn by the style.
+    button.ariaDescription = (count || null) as string | null;
+    shell.emit("unread", count);
+    const { title } = document;
+    // The page may have changed its title meanwhile.
+    const bare = title.slice(title.startsWith(mark) ? mark.length : 0);
+    mark = count ? `(${count}) ` : "";
+    document.title = mark + bare;
   }
 
   function showLog(live: boolean) {
@@ -165,7 +229,7 @@ export function makeView(shell: Shell, talk: Conversation, words: Words, close: 
     oldest = talk.log.messages[0]?.seq ?? 0;
     // Read out what comes from now on, not the whole history.
     log.ariaLive = live ? "polite" : "off";
-    showLines(talk.log.messages, talk.unsent);
+    showLines(talk.log.messages, talk.unsent());
     if (wasAtEnd) toEnd();
     else {
       if (box.lastChild !== lastChild) newer.hidden = false;
@@ -188,11 +252,8 @@ export function makeView(shell: Shell, talk: Conversation, words: Words, close: 
 
   function typed() {
     problem = "";
-    try {
-      talk.draft = text.value;
-    } catch {
-      problem = words.failed;
-    }
+    talk.sync();
+    talk.keepDraft(text.value);
     text.style.height = "auto";
     text.style.height = `${text.scrollHeight + 2}px`;
   }
@@ -201,17 +262,13 @@ export function makeView(shell: Shell, talk: Conversation, words: Words, close: 
     event.preventDefault();
     const content = text.value.trim();
     const length = [...content].length;
-    if (!content) return;
+    if (isBlank(content)) return;
     if (length > talk.maxContent) {
       problem = `${length} / ${talk.maxContent}`;
     } else {
-      try {
-        talk.post(content);
-        text.value = "";
-        typed();
-      } catch {
-        problem = words.failed;
-      }
+      talk.post(content);
+      text.value = "";
+      typed();
     }
     update();
     toEnd();
@@ -219,7 +276,10 @@ export function makeView(shell: Shell, talk: Conversation, words: Words, close: 
 
   async function listRooms() {
     past = true;
-    const buttons = (await talk.rooms().catch(() => [])).map(({ id, updated_at }) =>
+    const rooms = await talk.rooms().catch(() => []);
+    // Whoever asked has gone back, or signed out.
+    if (!past) return;
+    const buttons = rooms.map(({ id, updated_at }) =>
       h(
         "button.room",
         {
@@ -240,6 +300,10 @@ export function makeView(shell: Shell, talk: Conversation, words: Words, close: 
   }
 
   function key(event: KeyboardEvent) {
+    talk.sync();
+    if (event.target === text && event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      send(event);
+    }
     if (event.key === "Escape") {
       event.stopPropagation();
       if (past) backButton.click();
@@ -269,5 +333,6 @@ export function makeView(shell: Shell, talk: Conversation, words: Words, close: 
 
 /** Changes text only when it is another, so that a screen reader says it once. */
 function say(node: HTMLElement, text: string | false | undefined) {
-  if (node.textContent !== (text || "")) node.textContent = text || "";
+  text ||= "";
+  if (node.textContent !== text) node.textContent = text;
 }

@@ -1,7 +1,9 @@
 import { signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { isBlank } from "../../shared/text";
 import { agent, maxContent, post, selected, type } from "../desk";
 import { Icon } from "../icons";
+import { shelf } from "../settings";
 
 const keyOf = (room: string) => `shoptalk:console:${agent.value?.id}:draft:${room}`;
 
@@ -13,11 +15,9 @@ const NEAR_LIMIT = 500;
 
 function keep(room: string, text: string) {
   draft.value = text;
-  try {
-    if (text) localStorage.setItem(keyOf(room), text);
-    else localStorage.removeItem(keyOf(room));
-    problem.value = "";
-  } catch {
+  problem.value = "";
+  if (!text) shelf.remove(keyOf(room));
+  else if (!shelf.set(keyOf(room), text)) {
     problem.value =
       "This browser has no room left to keep the draft. It will be gone after a reload.";
   }
@@ -33,7 +33,7 @@ export function mend(text: string) {
 export function Composer({ room }: { room: string }) {
   const field = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => {
-    draft.value = localStorage.getItem(keyOf(room)) ?? "";
+    draft.value = shelf.get(keyOf(room)) ?? "";
     problem.value = "";
   }, [room]);
   useLayoutEffect(() => {
@@ -50,14 +50,9 @@ export function Composer({ room }: { room: string }) {
   const left = maxContent.value - length;
   const send = () => {
     const content = draft.value.trim();
-    if (!content || left < 0) return;
-    try {
-      post(content);
-      keep(room, "");
-    } catch {
-      problem.value =
-        "This browser has no room left for the message. Copy it, free some space and try again.";
-    }
+    if (isBlank(content) || left < 0) return;
+    post(content);
+    keep(room, "");
   };
   return (
     <form
@@ -92,7 +87,7 @@ export function Composer({ room }: { room: string }) {
         type="submit"
         class="primary"
         aria-label="Send"
-        disabled={!draft.value.trim() || left < 0}
+        disabled={isBlank(draft.value) || left < 0}
       >
         <Icon name="send" />
       </button>

@@ -5,6 +5,7 @@ import type { Item } from "../../shared/outbox";
 import type { Message } from "../../shared/protocol";
 import { pieces } from "../../shared/text";
 import {
+  landing,
   look,
   messages,
   older,
@@ -26,10 +27,13 @@ import { Face, Longest } from "./conversations";
 
 export const detailsOpen = signal(matchMedia("(min-width: 1100px)").matches);
 
-/** Items of this conversation that are not in its log yet. */
+/** Items of this conversation that are not in its log yet; `sent` are on the server's disk. */
 const unsent = computed(() => {
   const known = new Set(messages.value.map(({ id }) => id));
-  return waiting.value.filter((item) => item.room === selected.value && !known.has(item.id));
+  const items = waiting.value.filter((item) => item.room === selected.value);
+  return [...landing.value.map((item) => ({ ...item, sent: true })), ...items].filter(
+    ({ id }) => !known.has(id),
+  );
 });
 
 /** That close to the end of the log counts as the end. */
@@ -256,7 +260,7 @@ function Text({ content }: { content: string }) {
   );
 }
 
-function Unsent({ item }: { item: Item }) {
+function Unsent({ item }: { item: Item & { sent?: boolean } }) {
   return (
     <div class={`line admin unsent ${item.refused ? "refused" : ""}`}>
       <Text content={item.content} />
@@ -272,7 +276,9 @@ function Unsent({ item }: { item: Item }) {
             </button>
           </>
         ) : (
-          <span class="mark">{state.value === "connected" ? "Sending" : "Waiting to be sent"}</span>
+          <span class="mark">
+            {item.sent ? "Sent" : state.value === "connected" ? "Sending" : "Waiting to be sent"}
+          </span>
         )}
       </div>
     </div>

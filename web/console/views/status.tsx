@@ -1,17 +1,18 @@
 import { ailment } from "../canary";
-import { reconnect, state, trouble, waiting } from "../desk";
+import { reconnect, stale, state, trouble, waiting } from "../desk";
 
 /** Whether what one sees is what there is. */
 export function Status() {
   const unsent = waiting.value.length;
+  const shown = state.value === "connected" && stale.value ? "catching-up" : state.value;
   const words = {
     connected: "Real-time connected",
     "catching-up": "Catching up",
     offline: `Offline. ${unsent ? `${unsent} unsent ${unsent === 1 ? "message is" : "messages are"}` : "Unsent messages are"} kept and sent when the server is back`,
-  }[state.value];
+  }[shown];
   const ails = state.value !== "offline" && ailment.value;
   return (
-    <div class="status" role="status" data-state={ails ? "ailing" : state.value}>
+    <div class="status" role="status" data-state={ails ? "ailing" : shown}>
       <span class="dot" aria-hidden="true" />
       {words}
       {ails && `, but the server does not work: ${ails}`}

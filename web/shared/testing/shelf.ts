@@ -1,21 +1,21 @@
-import type { Shelf } from "../outbox";
+import type { Storage } from "../shelf";
 
 /**
  * The storage of one browser, as several tabs see it: each has its own view of the same items,
  * and hears of what the others change.
  */
 export class FakeStorage {
-  readonly items: Shelf = {};
+  readonly items: Storage = {};
   /** The next writes throw, like a browser's at the end of its quota. */
   full = false;
-  readonly #listeners = new Map<Shelf, (key: string) => void>();
+  readonly #listeners = new Map<Storage, (key: string) => void>();
 
   /** A tab's view. `changed` gets the key of what another tab changed. */
-  shelf(changed: (key: string) => void = () => {}): Shelf {
+  shelf(changed: (key: string) => void = () => {}): Storage {
     const tell = (key: string) => {
       for (const [other, listener] of this.#listeners) if (other !== view) listener(key);
     };
-    const view: Shelf = new Proxy(this.items, {
+    const view: Storage = new Proxy(this.items, {
       set: (items, key: string, value) => {
         if (this.full) throw new DOMException("no room", "QuotaExceededError");
         const before = items[key];
@@ -35,7 +35,7 @@ export class FakeStorage {
   }
 
   /** The tab is gone. */
-  close(view: Shelf) {
+  close(view: Storage) {
     this.#listeners.delete(view);
   }
 }

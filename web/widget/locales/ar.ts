@@ -1,31 +1,34 @@
-import type { Words } from "./en";
+import type { Said, Words } from "./en";
 
-export default {
+export const words = {
   hello: "مرحبًا! كيف نساعدك؟",
   yourName: "الاسم",
-  yourEmail: "البريد الإلكتروني",
+  yourEmail: "البريد",
   yourPhone: "الهاتف (اختياري)",
   startChat: "ابدأ الدردشة",
   yourMessage: "رسالة",
   sendIt: "إرسال",
   end: "إنهاء المحادثة",
-  closed: "انتهت المحادثة",
-  reopened: "المحادثة مستمرة",
-  again: "ابدأ محادثة جديدة",
-  earlier: "المحادثات السابقة",
+  again: "محادثة جديدة",
+  earlier: "محادثات سابقة",
   back: "رجوع",
   minimize: "تصغير",
-  here: "نحن متصلون",
-  away: "اترك رسالة وسنجيبك هنا",
+  here: "نحن هنا",
+  away: "اترك رسالة وسنجيبك",
   isTyping: "{} يكتب…",
-  connected: "متصل مباشرة",
-  "catching-up": "جار التحديث",
-  offline: "غير متصل. رسائلك محفوظة وسترسل لاحقًا",
-  sending: "جار الإرسال",
-  sent: "أرسلت",
-  read: "قرئت",
   edit: "تعديل",
   newer: "رسائل جديدة",
-  signIn: "انتهت جلستك. أعد تحميل الصفحة",
-  failed: "لم ينجح ذلك. حاول مرة أخرى",
+  signIn: "انتهت جلستك. أعد التحميل",
+  failed: "لم ينجح. حاول ثانية",
 } satisfies Words;
+
+export const said = {
+  closed: "انتهت المحادثة",
+  reopened: "المحادثة مستمرة",
+  connected: "متصل مباشرة",
+  "catching-up": "تحديث",
+  offline: "غير متصل. سترسل رسائلك لاحقًا",
+  sending: "إرسال",
+  sent: "أرسلت",
+  read: "قرئت",
+} satisfies Said;

@@ -1,6 +1,6 @@
-import type { Words } from "./en";
+import type { Said, Words } from "./en";
 
-export default {
+export const words = {
   hello: "Hallo! Wie können wir helfen?",
   yourName: "Name",
   yourEmail: "E-Mail",
@@ -9,8 +9,6 @@ export default {
   yourMessage: "Nachricht",
   sendIt: "Senden",
   end: "Unterhaltung beenden",
-  closed: "Die Unterhaltung ist beendet",
-  reopened: "Die Unterhaltung geht weiter",
   again: "Neue Unterhaltung beginnen",
   earlier: "Frühere Unterhaltungen",
   back: "Zurück",
@@ -18,14 +16,19 @@ export default {
   here: "Wir sind online",
   away: "Schreiben Sie uns, wir antworten hier",
   isTyping: "{} schreibt …",
+  edit: "Bearbeiten",
+  newer: "Neue Nachrichten",
+  signIn: "Ihre Anmeldung ist abgelaufen. Bitte laden Sie die Seite neu",
+  failed: "Das hat nicht geklappt. Bitte versuchen Sie es noch einmal",
+} satisfies Words;
+
+export const said = {
+  closed: "Die Unterhaltung ist beendet",
+  reopened: "Die Unterhaltung geht weiter",
   connected: "In Echtzeit verbunden",
   "catching-up": "Wird aktualisiert",
   offline: "Offline. Ihre Nachrichten werden aufbewahrt und später gesendet",
   sending: "Wird gesendet",
   sent: "Gesendet",
   read: "Gelesen",
-  edit: "Bearbeiten",
-  newer: "Neue Nachrichten",
-  signIn: "Ihre Anmeldung ist abgelaufen. Bitte laden Sie die Seite neu",
-  failed: "Das hat nicht geklappt. Bitte versuchen Sie es noch einmal",
-} satisfies Words;
+} satisfies Said;

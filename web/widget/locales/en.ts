@@ -1,5 +1,5 @@
 /** English, and the list of what every translation says. */
-const words = {
+export const words = {
   hello: "Hello! How can we help?",
   yourName: "Name",
   yourEmail: "Email",
@@ -8,8 +8,6 @@ const words = {
   yourMessage: "Message",
   sendIt: "Send",
   end: "End conversation",
-  closed: "The conversation has ended",
-  reopened: "The conversation goes on",
   again: "Start a new conversation",
   earlier: "Earlier conversations",
   back: "Back",
@@ -17,17 +15,23 @@ const words = {
   here: "We are online",
   away: "Leave a message, we will answer here",
   isTyping: "{} is typing…",
-  connected: "Real-time connected",
-  "catching-up": "Catching up",
-  offline: "Offline. Your messages are kept and sent later",
-  sending: "Sending",
-  sent: "Sent",
-  read: "Read",
   edit: "Edit",
   newer: "New messages",
   signIn: "Your sign-in has expired. Please reload this page",
   failed: "That did not work. Please try again",
 };
 
+/** What the protocol has a name for. */
+export const said = {
+  closed: "The conversation has ended",
+  reopened: "The conversation goes on",
+  connected: "Real-time connected",
+  "catching-up": "Catching up",
+  offline: "Offline. Your messages are kept and sent later",
+  sending: "Sending",
+  sent: "Sent",
+  read: "Read",
+};
+
 export type Words = Record<keyof typeof words, string>;
-export default words;
+export type Said = Record<keyof typeof said, string>;

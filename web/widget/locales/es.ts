@@ -1,6 +1,6 @@
-import type { Words } from "./en";
+import type { Said, Words } from "./en";
 
-export default {
+export const words = {
   hello: "¡Hola! ¿En qué podemos ayudarle?",
   yourName: "Nombre",
   yourEmail: "Correo electrónico",
@@ -9,23 +9,26 @@ export default {
   yourMessage: "Mensaje",
   sendIt: "Enviar",
   end: "Terminar la conversación",
-  closed: "La conversación ha terminado",
-  reopened: "La conversación continúa",
   again: "Nueva conversación",
   earlier: "Conversaciones anteriores",
   back: "Volver",
   minimize: "Minimizar",
   here: "Estamos en línea",
-  away: "Deje un mensaje y le responderemos aquí",
-  isTyping: "{} está escribiendo…",
-  connected: "Conectado en tiempo real",
-  "catching-up": "Actualizando",
-  offline: "Sin conexión. Sus mensajes se guardan y se enviarán después",
-  sending: "Enviando",
-  sent: "Enviado",
-  read: "Leído",
+  away: "Deje un mensaje, responderemos aquí",
+  isTyping: "{} escribe…",
   edit: "Editar",
   newer: "Mensajes nuevos",
   signIn: "Su sesión ha caducado. Recargue la página",
-  failed: "No ha funcionado. Inténtelo de nuevo",
+  failed: "No ha funcionado. Reinténtelo",
 } satisfies Words;
+
+export const said = {
+  closed: "La conversación ha terminado",
+  reopened: "La conversación continúa",
+  connected: "Conectado en tiempo real",
+  "catching-up": "Actualizando",
+  offline: "Sin conexión. Sus mensajes se enviarán después",
+  sending: "Enviando",
+  sent: "Enviado",
+  read: "Leído",
+} satisfies Said;

@@ -1,6 +1,6 @@
-import type { Words } from "./en";
+import type { Said, Words } from "./en";
 
-export default {
+export const words = {
   hello: "Bonjour ! Comment pouvons-nous vous aider ?",
   yourName: "Nom",
   yourEmail: "E-mail",
@@ -9,8 +9,6 @@ export default {
   yourMessage: "Message",
   sendIt: "Envoyer",
   end: "Terminer la conversation",
-  closed: "La conversation est terminée",
-  reopened: "La conversation continue",
   again: "Nouvelle conversation",
   earlier: "Conversations précédentes",
   back: "Retour",
@@ -18,14 +16,19 @@ export default {
   here: "Nous sommes en ligne",
   away: "Laissez un message, nous répondrons ici",
   isTyping: "{} écrit…",
+  edit: "Modifier",
+  newer: "Nouveaux messages",
+  signIn: "Votre session a expiré. Veuillez recharger la page",
+  failed: "Cela n’a pas fonctionné. Veuillez réessayer",
+} satisfies Words;
+
+export const said = {
+  closed: "La conversation est terminée",
+  reopened: "La conversation continue",
   connected: "Connecté en temps réel",
   "catching-up": "Mise à jour",
   offline: "Hors ligne. Vos messages sont conservés et seront envoyés plus tard",
   sending: "Envoi en cours",
   sent: "Envoyé",
   read: "Lu",
-  edit: "Modifier",
-  newer: "Nouveaux messages",
-  signIn: "Votre session a expiré. Veuillez recharger la page",
-  failed: "Cela n’a pas fonctionné. Veuillez réessayer",
-} satisfies Words;
+} satisfies Said;
