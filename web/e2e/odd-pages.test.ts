@@ -160,6 +160,12 @@ it("a title keeps a number of its own", async () => {
   await eventually(() => customer.page.title()).toBe("(1) (2024) Catalogue");
   await agent.says("And another one");
   await eventually(() => customer.page.title()).toBe("(2) (2024) Catalogue");
+  // The button says so, too: to the ear after its name, and to the eye.
+  const badge = await customer.button.evaluate((button) => [
+    button.ariaDescription,
+    /2|aria-description/.test(getComputedStyle(button, "::after").content),
+  ]);
+  expect(badge).toEqual(["2", true]);
   await customer.open();
   await eventually(() => customer.page.title()).toBe("(2024) Catalogue");
 });
