@@ -84,7 +84,7 @@ impl Store {
         if options.exclusive {
             migrate(&mut conn).map_err(|error| broken(said(&error)))?;
         } else {
-            migrate_unless_served(&mut conn, &options.data_dir, &broken)?;
+            migrate_unless_served(&mut conn, &options.data_dir, broken)?;
             // The server beside has its own time for it, and would wait meanwhile.
             conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))
                 .map_err(failed)?;
