@@ -27,17 +27,18 @@ async fn ask_and_never_read(addr: SocketAddr, request: &str, times: usize) -> Ra
 /// Until a call is answered with 200.
 async fn reachable(rest: &Rest, path: &str, within: Duration) -> Result<Duration> {
     let began = Instant::now();
+    let (mut tries, mut last) = (0, String::new());
     while began.elapsed() < within {
+        tries += 1;
         let request = rest.request(reqwest::Method::GET, path);
-        if Answer::try_to(request)
-            .await
-            .is_ok_and(|it| it.status == 200)
-        {
-            return Ok(began.elapsed());
+        match Answer::try_to(request).await {
+            Ok(answer) if answer.status == 200 => return Ok(began.elapsed()),
+            Ok(answer) => last = answer.text,
+            Err(error) => last = format!("{error:?}"),
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    anyhow::bail!("{path} was not answered within {within:?}")
+    anyhow::bail!("{path} was not answered within {within:?}, {tries} tries; the last: {last}")
 }
 
 /// One address takes all the connections that it can get.
