@@ -145,9 +145,9 @@ it("unsent text goes into nobody else’s conversation, though no session was st
   });
   const agent = await world.agent();
   const person = await world.person();
-  const customer = await world.customerOf(person);
   // Only the chat's own files arrive: no conversation can begin.
-  await customer.page.route("**/api/chat/**", (route) => route.abort());
+  await person.context.route("**/api/chat/**", (route) => route.abort());
+  const customer = await world.customerOf(person);
   await customer.open();
   await customer.says("a private matter");
   await customer.sees("a private matter");
@@ -159,6 +159,7 @@ it("unsent text goes into nobody else’s conversation, though no session was st
   await next.button.waitFor();
   await reset(next);
   expect(await kept(next)).toEqual([]);
+  await person.context.unroute("**/api/chat/**");
   await next.open();
   await next.says("from the next person");
   await agent.item("Visitor").waitFor();
