@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { it } from "vitest";
 import { eventually } from "./browser";
 import { Agent } from "./people";
 import { PASSWORD, World } from "./world";
@@ -65,8 +65,8 @@ it("a conversation that the server refuses for a while is joined in the end, and
   await agent.says("answer 1");
   await agent.says("answer 2");
   await customer.sees("first", "second", "answer 1", "answer 2");
-  expect(
-    await page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes(":out:"))),
+  await eventually(() =>
+    page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes(":out:"))),
   ).toEqual([]);
 
   refuses = false;
