@@ -126,6 +126,22 @@ it("signing out in one tab signs the other out, and leaves nothing in either", a
   expect(await valuesOf(first.dialog)).toEqual(["", "", "", ""]);
 });
 
+/** Keys go one by one, and another process of the browser may see the draft last. */
+it("a tab that sees only the session gone empties its fields", async () => {
+  const world = await World.start();
+  const { first, second } = await twoTabs(world);
+  await second.message.fill("a draft in the second");
+  const keys = () => second.page.evaluate(() => Object.keys(localStorage));
+  await eventually(async () => (await keys()).some((key) => key.endsWith(":draft"))).toBe(true);
+  await first.page.evaluate(() => {
+    for (const key of Object.keys(localStorage)) {
+      if (key.endsWith(":session")) localStorage.removeItem(key);
+    }
+  });
+  await second.dialog.getByRole("button", { name: "Start chat" }).waitFor();
+  expect(await valuesOf(second.dialog)).toEqual(["", "", "", ""]);
+});
+
 it("an agent’s two tabs show the same, and what is unsent arrives once", async () => {
   const world = await World.start({ env: QUICK, badNetwork: true });
   const [customer, agent] = await Promise.all([world.customer(), world.agent()]);

@@ -178,12 +178,15 @@ export function makeView(): Chat {
     (matchMedia("(pointer: coarse)").matches ? panel : field)?.focus();
   }
 
-  /** Forgets what was filled in or listed: shows what is kept in the browser, and no more. */
+  /**
+   * Forgets what was filled in, written or listed. Storage is not asked: where another tab clears
+   * it, this one may see the session gone and the draft still there.
+   */
   function discard() {
     past = false;
     list.replaceChildren();
     intro.reset();
-    text.value = talk.draft();
+    text.value = "";
     text.style.height = "";
   }
 
