@@ -181,7 +181,7 @@ impl Plain {
     }
 }
 
-/// Reads for ever, and sends while it may.
+/// Reads forever, and sends while it may.
 async fn subscribe(
     mut customer: Customer,
     delivered: Arc<AtomicU64>,

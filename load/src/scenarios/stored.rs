@@ -160,7 +160,7 @@ pub(crate) async fn stored(bench: &mut Bench, messages: usize, rooms: usize) -> 
     );
     report.add(
         "stored",
-        name(&format!("the slowest words («{slowest}»), p50")),
+        name(&format!("the slowest words (\"{slowest}\"), p50")),
         slowest_ms,
         "ms",
         Goal::None,
