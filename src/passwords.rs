@@ -217,8 +217,8 @@ impl PasswordGate {
             .await
     }
 
-    /// Whether `password` has the PHC string `hash`, when the turn of this address comes. Without a hash a dummy
-    /// is compared, at the same cost, and the answer is no.
+    /// Whether `password` has the PHC string `hash`, when the turn of this address comes. Without
+    /// a hash a dummy is compared, at the same cost, and the answer is no.
     ///
     /// # Errors
     ///

@@ -293,12 +293,25 @@ fn watch_auth(store: &Store, drain: CancellationToken) -> watch::Receiver<u64> {
 /// an earlier process has left is done first.
 async fn follow_visitors(store: Store, rooms: Rooms, drain: CancellationToken) {
     let work = async {
+        let mut failing = false;
         loop {
             match store.follow_visitor_change().await {
-                Ok(Some(followed)) => rooms.refresh(followed),
-                Ok(None) => store.visitor_changes_left().await,
+                Ok(Some(followed)) => {
+                    failing = false;
+                    rooms.refresh(followed);
+                }
+                Ok(None) => {
+                    failing = false;
+                    store.visitor_changes_left().await;
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "a visitor's rooms could not be changed; it is tried again");
+                    // A store that stays broken is one event, not one at every try.
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!(
+                            %error,
+                            "a visitor's rooms could not be changed; it is tried again until it works"
+                        );
+                    }
                     tokio::time::sleep(FOLLOW_RETRY).await;
                 }
             }

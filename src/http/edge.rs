@@ -112,7 +112,7 @@ fn secure(path: &str, headers: &mut HeaderMap) {
 
 /// Lets a handler that changes something come to its end, also when the caller hangs up: what
 /// follows a commit (a socket to be closed, a room to be told) follows it always.
-pub(crate) async fn see_through(request: Request, next: Next) -> Response {
+pub(crate) async fn run_detached(request: Request, next: Next) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;
     }

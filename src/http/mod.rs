@@ -67,7 +67,7 @@ pub(crate) fn router(state: AppState, start_page: StartPage) -> Service {
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async |method: Method| Problem::method_not_allowed(&method))
         .layer(from_fn_with_state(state.clone(), access::enforce))
-        .layer(from_fn(edge::see_through))
+        .layer(from_fn(edge::run_detached))
         .layer(CatchPanicLayer::custom(answer_to_panic))
         .layer(from_fn_with_state(state.clone(), edge::guard))
         .layer(from_fn(unread::discard))

@@ -47,6 +47,17 @@ async fn every_socket_of_the_token_closes_and_no_other_does() {
     assert_eq!(late.closed().await, Some(4500));
 }
 
+/// Calls and hangs up without waiting for an answer.
+async fn post_and_hang_up(server: &TestServer, path: &str, token: &str, body: &str) {
+    let mut hasty = RawSocket::connect(server.addr()).await;
+    let call = format!(
+        "POST {path} HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    hasty.send(call.as_bytes()).await;
+}
+
 /// What follows the commit follows it without its caller, too.
 #[tokio::test]
 async fn a_caller_who_hangs_up_is_signed_out_all_the_same() {
@@ -54,14 +65,7 @@ async fn a_caller_who_hangs_up_is_signed_out_all_the_same() {
     for _ in 0..20 {
         let visitor = Visitor::arrive(&server).await;
         let mut socket = visitor.online().await;
-        let mut hasty = RawSocket::connect(server.addr()).await;
-        let call = format!(
-            "POST /api/chat/logout/ HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {}\r\n\
-             Content-Length: 0\r\n\r\n",
-            visitor.token
-        );
-        hasty.send(call.as_bytes()).await;
-        drop(hasty);
+        post_and_hang_up(&server, "/api/chat/logout/", &visitor.token, "{}").await;
         assert_eq!(socket.closed().await, Some(4500));
     }
 }
@@ -79,15 +83,7 @@ async fn a_caller_who_hangs_up_over_signing_in_ends_the_old_sockets() {
             &json!({"sub": format!("user {user}"), "exp": in_seconds(600)}),
         );
         let body = json!({"identity": identity}).to_string();
-        let mut hasty = RawSocket::connect(server.addr()).await;
-        let call = format!(
-            "POST /api/chat/rooms/ HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            visitor.token,
-            body.len()
-        );
-        hasty.send(call.as_bytes()).await;
-        drop(hasty);
+        post_and_hang_up(&server, "/api/chat/rooms/", &visitor.token, &body).await;
         assert_eq!(socket.closed().await, Some(4500));
     }
 }
