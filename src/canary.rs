@@ -187,7 +187,7 @@ impl Shared {
     /// being written, and says so.
     async fn room(&self) -> Result<(), String> {
         let nobody = Joiner {
-            side: Side::Customer,
+            side: Side::Visitor,
             person: Uuid::nil(),
             display_name: None,
             outbox: Outbox::new(1, 1),

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use crate::chat::{Details, Draft, Role, RoomId, Sender, Side, Status};
 use crate::credentials::{TokenKind, hash_token, new_token};
 use crate::passwords::{HashError, hash_password};
-use crate::persistence::{Actor, NewAgent, OpenRoom, RoomOp, Store, StoreError, WriteError};
+use crate::persistence::{NewAgent, OpenRoom, Principal, RoomOp, Store, StoreError, WriteError};
 
 /// The name to sign in with.
 pub const USERNAME: &str = "admin";
@@ -358,7 +358,7 @@ pub async fn fill(store: &Store) -> Result<(), FillError> {
         password_hash: hash_password(PASSWORD)?,
     };
     set_clock(store, 60 * DAY);
-    store.add_agent(agent, Actor::CommandLine).await?;
+    store.add_agent(agent, Principal::CommandLine).await?;
     for story in STORIES {
         tell(store, story).await?;
     }
@@ -396,7 +396,7 @@ async fn tell(store: &Store, story: &Story) -> Result<(), WriteError> {
         set_clock(store, ago);
         seq += 1;
         let op = match line {
-            Customer(content) => draft(Sender::Customer, content),
+            Customer(content) => draft(Sender::Visitor, content),
             Agent(content) => {
                 answered = seq;
                 draft(mia(), content)
@@ -410,7 +410,7 @@ async fn tell(store: &Store, story: &Story) -> Result<(), WriteError> {
     }
     // Whoever answers has read the question, and is read in turn.
     let agents_read = if story.read { seq } else { answered };
-    for (side, seq) in [(Side::Admin, agents_read), (Side::Customer, answered)] {
+    for (side, seq) in [(Side::Agent, agents_read), (Side::Visitor, answered)] {
         if seq > 0 {
             write(store, room_id, RoomOp::MarkRead { side, seq }).await?;
         }
@@ -419,7 +419,7 @@ async fn tell(store: &Store, story: &Story) -> Result<(), WriteError> {
 }
 
 fn mia() -> Sender {
-    Sender::Admin {
+    Sender::Agent {
         display_name: DISPLAY_NAME.to_owned(),
     }
 }

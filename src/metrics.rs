@@ -165,8 +165,8 @@ impl Metrics {
     /// Open sockets of one side.
     pub fn sockets(&self, side: Side) -> &Gauge {
         match side {
-            Side::Customer => &self.0.visitor_sockets,
-            Side::Admin => &self.0.agent_sockets,
+            Side::Visitor => &self.0.visitor_sockets,
+            Side::Agent => &self.0.agent_sockets,
         }
     }
 
@@ -310,7 +310,7 @@ mod tests {
     fn two_servers_count_apart_and_histograms_have_buckets() {
         let (one, other) = (Metrics::new(), Metrics::new());
         one.store().commit_seconds.record(0.000_3);
-        one.sockets(Side::Customer).increment(1.0);
+        one.sockets(Side::Visitor).increment(1.0);
         one.login(LoginResult::Ok);
         one.http_request("/healthz", 200);
         let text = one.render();

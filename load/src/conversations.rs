@@ -69,7 +69,7 @@ impl Timetable {
     fn due(&self, room: usize, rooms: usize, side: Side, n: u32) -> Instant {
         // The agents' posts fall between the customers', and half a gap after those of their room.
         let place = match side {
-            Side::Customer => room as f64 / rooms as f64,
+            Side::Visitor => room as f64 / rooms as f64,
             Side::Agent => ((room as f64 + 0.5) / rooms as f64 + 0.5).fract(),
         };
         let seed = (room as u64) << 33 | (u64::from(n) << 1) | side.index() as u64;
@@ -278,7 +278,7 @@ impl Conversations {
         if seating.joined != Joined::Together {
             for (at, ticket) in tickets.iter().enumerate() {
                 let token = ticket.token.clone();
-                people.push(Person::new(Side::Customer, token, vec![seat(at)], None));
+                people.push(Person::new(Side::Visitor, token, vec![seat(at)], None));
             }
         }
         for console in 0..seating.consoles {
@@ -500,7 +500,7 @@ impl Person {
         let dialect = stage.dialect;
         let mut wire = Wire::open(stage.addr, &dialect.path(self.side, &self.seats_id())).await?;
         let hello = match self.side {
-            Side::Customer => {
+            Side::Visitor => {
                 dialect.customer_hello(&self.seats[0].id, &self.token, self.seats[0].last_seq)
             }
             Side::Agent => {
@@ -632,7 +632,7 @@ impl Person {
             Phase::Quiet => {}
             Phase::Alternating { until } => {
                 self.posting_until = Some(until);
-                if self.side == Side::Customer {
+                if self.side == Side::Visitor {
                     self.post(stage, 0, Instant::now());
                 }
             }
@@ -750,7 +750,7 @@ impl Person {
             }
             Heard::Joined | Heard::Page | Heard::Welcome => {
                 self.joined += usize::from(heard != Heard::Page);
-                let at = if self.side == Side::Customer {
+                let at = if self.side == Side::Visitor {
                     0
                 } else {
                     self.seat_of(frame)?
@@ -794,7 +794,7 @@ impl Person {
             return Ok(());
         }
         match (self.side, self.posting_until) {
-            (Side::Customer, Some(until)) if now >= until => {
+            (Side::Visitor, Some(until)) if now >= until => {
                 stage.talking.fetch_sub(1, Ordering::SeqCst);
             }
             _ => self.post(stage, at, now),

@@ -19,7 +19,7 @@ pub(crate) enum Dialect {
 /// Who speaks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
-    Customer,
+    Visitor,
     Agent,
 }
 
@@ -54,7 +54,7 @@ impl Dialect {
     /// Where a socket is opened.
     pub(crate) fn path(self, side: Side, room_id: &str) -> String {
         match (self, side) {
-            (Self::Shoptalk, Side::Customer) => format!("/ws/chat/{room_id}/"),
+            (Self::Shoptalk, Side::Visitor) => format!("/ws/chat/{room_id}/"),
             (Self::Shoptalk, Side::Agent) => "/ws/admin/chat/".to_owned(),
             (Self::SocketIo, _) => "/socket.io/?EIO=4&transport=websocket".to_owned(),
         }
@@ -183,7 +183,7 @@ pub(crate) fn messages_of(frame: &[u8]) -> impl Iterator<Item = (u64, Side)> {
         let rest = &frame[at..];
         let sender = SENDER.find(rest)? + SENDER.needle().len();
         let side = match rest.get(sender)? {
-            b'c' => Side::Customer,
+            b'c' => Side::Visitor,
             _ => Side::Agent,
         };
         Some((seq, side))
@@ -236,7 +236,7 @@ mod tests {
         let message = message.as_bytes();
         assert!(Dialect::SocketIo.heard(message) == Heard::Message);
         let found: Vec<_> = messages_of(message).collect();
-        assert!(found == [(7, Side::Customer)]);
+        assert!(found == [(7, Side::Visitor)]);
         assert!(Dialect::SocketIo.heard(br#"4312[{"seq":7}]"#) == Heard::Ack);
         assert!(Dialect::SocketIo.heard(br#"430[{"messages":[]}]"#) == Heard::Joined);
         assert!(Dialect::SocketIo.heard(br#"431[{"error":"no"}]"#) == Heard::Refused);

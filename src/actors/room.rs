@@ -274,12 +274,12 @@ impl RoomState {
         }
         // Sockets of the anonymous visitor hold a token that has ended.
         for subscriber in &self.subscribers {
-            if subscriber.side == Side::Customer && subscriber.person != after.visitor_id {
+            if subscriber.side == Side::Visitor && subscriber.person != after.visitor_id {
                 subscriber.outbox.close(CloseCode::TokenRefused);
             }
         }
         self.subscribers.retain(|subscriber| {
-            subscriber.side != Side::Customer || subscriber.person == after.visitor_id
+            subscriber.side != Side::Visitor || subscriber.person == after.visitor_id
         });
         self.tell_room_if_changed(&before.room, &after.room);
     }
@@ -301,7 +301,7 @@ impl RoomState {
         let Some(record) = self.record.clone() else {
             return;
         };
-        if subscriber.side == Side::Customer && subscriber.person != record.visitor_id {
+        if subscriber.side == Side::Visitor && subscriber.person != record.visitor_id {
             let _ = reply.send(Err(JoinError::NotFound));
             return;
         }
@@ -314,7 +314,7 @@ impl RoomState {
         if reply.send(Ok(subscription)).is_err() {
             return;
         }
-        let is_customer = subscriber.side == Side::Customer;
+        let is_customer = subscriber.side == Side::Visitor;
         // Room for one: most rooms have no more.
         self.subscribers
             .reserve_exact(usize::from(self.subscribers.is_empty()));
@@ -484,7 +484,7 @@ impl RoomState {
     fn customer_is_here(&self) -> bool {
         self.subscribers
             .iter()
-            .any(|subscriber| subscriber.side == Side::Customer)
+            .any(|subscriber| subscriber.side == Side::Visitor)
     }
 
     fn set_online(&mut self, customer_online: bool) {

@@ -34,8 +34,8 @@ impl SenderType {
 impl From<Side> for SenderType {
     fn from(side: Side) -> Self {
         match side {
-            Side::Customer => Self::Customer,
-            Side::Admin => Self::Admin,
+            Side::Visitor => Self::Customer,
+            Side::Agent => Self::Admin,
         }
     }
 }

@@ -38,9 +38,9 @@ pub struct RoomRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sender {
     /// The room's own visitor. The name shown is the room's customer name.
-    Customer,
+    Visitor,
     /// An agent with this display name.
-    Admin {
+    Agent {
         /// The name that the customer sees.
         display_name: String,
     },
@@ -50,16 +50,16 @@ impl Sender {
     /// The side that the sender speaks for.
     pub fn side(&self) -> Side {
         match self {
-            Self::Customer => Side::Customer,
-            Self::Admin { .. } => Side::Admin,
+            Self::Visitor => Side::Visitor,
+            Self::Agent { .. } => Side::Agent,
         }
     }
 
     /// The name that goes beside what the sender does in `room`.
     pub fn name<'a>(&'a self, room: &'a Room) -> &'a str {
         match self {
-            Self::Customer => room.display_name(),
-            Self::Admin { display_name } => display_name,
+            Self::Visitor => room.display_name(),
+            Self::Agent { display_name } => display_name,
         }
     }
 }
@@ -110,11 +110,11 @@ impl RoomRecord {
         let side = draft.sender.side();
         let sender_name = draft.sender.name(&self.room).to_owned();
         match side {
-            Side::Customer => {
+            Side::Visitor => {
                 self.unread_count += 1;
                 self.enter(Status::Waiting, now);
             }
-            Side::Admin => self.enter(Status::Active, now),
+            Side::Agent => self.enter(Status::Active, now),
         }
         self.append(draft.id, side.into(), sender_name, draft.content, None, now)
     }
@@ -168,8 +168,8 @@ impl RoomRecord {
             });
         }
         let mark = match side {
-            Side::Customer => &mut self.room.customer_read_seq,
-            Side::Admin => &mut self.room.admin_read_seq,
+            Side::Visitor => &mut self.room.customer_read_seq,
+            Side::Agent => &mut self.room.admin_read_seq,
         };
         if seq <= *mark {
             return Ok(false);
@@ -322,7 +322,7 @@ mod tests {
     }
 
     fn agent() -> Sender {
-        Sender::Admin {
+        Sender::Agent {
             display_name: "Mia".into(),
         }
     }
@@ -338,9 +338,9 @@ mod tests {
     #[test]
     fn a_question_makes_the_room_wait_and_an_answer_ends_it() {
         let mut record = record();
-        let asked = record.post(draft(Sender::Customer), NOW);
+        let asked = record.post(draft(Sender::Visitor), NOW);
         assert_eq!((asked.seq, asked.sender_name.as_str()), (1, "Ann"));
-        record.post(draft(Sender::Customer), Timestamp(2_000));
+        record.post(draft(Sender::Visitor), Timestamp(2_000));
         assert_eq!(record.room.status, Status::Waiting);
         assert_eq!(
             record.waiting_since,
@@ -361,14 +361,14 @@ mod tests {
     #[test]
     fn a_question_opens_a_closed_room_again() {
         let mut record = record();
-        record.post(draft(Sender::Customer), NOW);
+        record.post(draft(Sender::Visitor), NOW);
         let note = record
             .set_status(Status::Closed, &agent(), Uuid::nil(), NOW)
             .expect("the status changes");
         assert_eq!((note.event, note.seq), (Some(SystemEvent::Closed), 2));
         assert_eq!(record.waiting_since, None);
         assert_eq!(record.unread_count, 1, "a note never counts as unread");
-        record.post(draft(Sender::Customer), NOW);
+        record.post(draft(Sender::Visitor), NOW);
         assert_eq!(record.room.status, Status::Waiting);
     }
 
@@ -385,13 +385,13 @@ mod tests {
     #[test]
     fn read_marks_only_move_forward_and_never_past_the_head() {
         let mut record = record();
-        record.post(draft(Sender::Customer), NOW);
-        record.post(draft(Sender::Customer), NOW);
-        assert_eq!(record.mark_read(Side::Admin, 2, NOW), Ok(true));
-        assert_eq!(record.mark_read(Side::Admin, 1, NOW), Ok(false));
+        record.post(draft(Sender::Visitor), NOW);
+        record.post(draft(Sender::Visitor), NOW);
+        assert_eq!(record.mark_read(Side::Agent, 2, NOW), Ok(true));
+        assert_eq!(record.mark_read(Side::Agent, 1, NOW), Ok(false));
         assert_eq!(record.room.admin_read_seq, 2);
         assert_eq!(
-            record.mark_read(Side::Admin, 3, NOW),
+            record.mark_read(Side::Agent, 3, NOW),
             Err(PastHead { asked: 3, head: 2 })
         );
         assert_eq!(record.room.customer_read_seq, 0);

@@ -52,20 +52,21 @@ impl std::str::FromStr for Status {
 /// The two sides of a conversation. All agents together are one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "lowercase")]
 pub enum Side {
     /// The visitor.
-    Customer,
-    /// The shop.
-    Admin,
+    #[serde(rename = "customer")]
+    Visitor,
+    /// The agents.
+    #[serde(rename = "admin")]
+    Agent,
 }
 
 impl Side {
     /// The word used on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Customer => "customer",
-            Self::Admin => "admin",
+            Self::Visitor => "customer",
+            Self::Agent => "admin",
         }
     }
 }
@@ -107,8 +108,8 @@ impl Room {
     /// The mark of one side.
     pub fn read_seq(&self, side: Side) -> u64 {
         match side {
-            Side::Customer => self.customer_read_seq,
-            Side::Admin => self.admin_read_seq,
+            Side::Visitor => self.customer_read_seq,
+            Side::Agent => self.admin_read_seq,
         }
     }
 

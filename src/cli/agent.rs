@@ -7,7 +7,7 @@ use shoptalk::chat::limits::{NAME_CHARS, check_line, check_password};
 use shoptalk::chat::{Agent, AgentId, Role};
 use shoptalk::config::Config;
 use shoptalk::passwords::hash_password;
-use shoptalk::persistence::{Actor, AgentPatch, NewAgent, Refusal, Store, WriteError};
+use shoptalk::persistence::{AgentPatch, NewAgent, Principal, Refusal, Store, WriteError};
 
 use super::{Failure, block_on, print_out};
 
@@ -134,7 +134,7 @@ async fn add(
     };
     let username = agent.username.clone();
     let added = store
-        .add_agent(agent, Actor::CommandLine)
+        .add_agent(agent, Principal::CommandLine)
         .await
         .map_err(|error| match error {
             WriteError::Refused(Refusal::UsernameTaken) => taken(&username),
@@ -165,7 +165,7 @@ async fn find(store: &Store, name: &str) -> Result<AgentId, Failure> {
 
 async fn change(store: &Store, agent: AgentId, patch: AgentPatch) -> Result<(), Failure> {
     store
-        .change_agent(agent, patch, Actor::CommandLine)
+        .change_agent(agent, patch, Principal::CommandLine)
         .await
         .map_err(|error| match error {
             WriteError::Refused(Refusal::LastAdmin) => Failure::Runtime(

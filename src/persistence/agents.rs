@@ -5,7 +5,7 @@ use super::codes::{self, role_code, uint};
 use super::failure::Trouble;
 use super::job::Tx;
 use super::{
-    Actor, AgentCredentials, AgentPatch, AuditAction, NewAgent, NewSession, Refusal, Store,
+    AgentCredentials, AgentPatch, AuditAction, NewAgent, NewSession, Principal, Refusal, Store,
     StoreError, WriteError, audit, sessions,
 };
 use crate::chat::{Agent, AgentId, Role, Timestamp};
@@ -99,7 +99,12 @@ fn is_acting_admin(agent: &Agent) -> bool {
     agent.role == Role::Admin && !agent.disabled
 }
 
-fn change(tx: &mut Tx<'_>, id: AgentId, patch: AgentPatch, by: Actor) -> Result<Agent, Trouble> {
+fn change(
+    tx: &mut Tx<'_>,
+    id: AgentId,
+    patch: AgentPatch,
+    by: Principal,
+) -> Result<Agent, Trouble> {
     let before = by_id(tx.conn, id)?.ok_or(Refusal::NotFound)?;
     let mut agent = before.clone();
     if let Some(display_name) = patch.display_name {
@@ -186,7 +191,7 @@ impl Store {
     }
 
     /// Adds an agent. Refused with `UsernameTaken`.
-    pub async fn add_agent(&self, agent: NewAgent, by: Actor) -> Result<Agent, WriteError> {
+    pub async fn add_agent(&self, agent: NewAgent, by: Principal) -> Result<Agent, WriteError> {
         self.write(move |tx| {
             let agent = insert(tx, agent.clone())?;
             let subject = Some(agent.id.to_string());
@@ -205,7 +210,7 @@ impl Store {
             let agent = insert(tx, agent.clone())?;
             sessions::insert(tx, agent.id, session)?;
             let subject = Some(agent.id.to_string());
-            audit::note(tx, AuditAction::Setup, Some(Actor::SetupLink), subject)?;
+            audit::note(tx, AuditAction::Setup, Some(Principal::SetupLink), subject)?;
             Ok(agent)
         })
         .await
@@ -217,7 +222,7 @@ impl Store {
         &self,
         id: AgentId,
         patch: AgentPatch,
-        by: Actor,
+        by: Principal,
     ) -> Result<Agent, WriteError> {
         self.write(move |tx| change(tx, id, patch.clone(), by))
             .await

@@ -1,13 +1,13 @@
 use rusqlite::params;
 
 use super::job::Tx;
-use super::{Actor, AuditAction};
+use super::{AuditAction, Principal};
 
 /// Notes what happened, in the transaction in which it happens.
 pub(super) fn note(
     tx: &Tx<'_>,
     action: AuditAction,
-    actor: Option<Actor>,
+    actor: Option<Principal>,
     subject: Option<String>,
 ) -> rusqlite::Result<()> {
     tx.execute(
@@ -36,10 +36,10 @@ fn action_name(action: AuditAction) -> &'static str {
     }
 }
 
-fn actor_name(actor: Actor) -> String {
+fn actor_name(actor: Principal) -> String {
     match actor {
-        Actor::Agent(id) => id.to_string(),
-        Actor::CommandLine => "command line".into(),
-        Actor::SetupLink => "setup link".into(),
+        Principal::Agent(id) => id.to_string(),
+        Principal::CommandLine => "command line".into(),
+        Principal::SetupLink => "setup link".into(),
     }
 }

@@ -251,7 +251,7 @@ mod tests {
         }
         let close = RoomOp::SetStatus {
             status: Status::Closed,
-            by: Sender::Customer,
+            by: Sender::Visitor,
         };
         bench.apply(rooms[3], close).await.expect("it closes");
         rooms

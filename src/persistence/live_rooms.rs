@@ -175,7 +175,7 @@ mod tests {
         let hold = bench.hold().await;
         let close = RoomOp::SetStatus {
             status: crate::chat::Status::Closed,
-            by: crate::chat::Sender::Customer,
+            by: crate::chat::Sender::Visitor,
         };
         let closed = bench.submit_op(other, close);
         let store = bench.store.clone();

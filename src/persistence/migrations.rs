@@ -194,7 +194,7 @@ mod tests {
                 .expect("it reads");
             assert_eq!(newest.messages.last(), page.messages.last());
             let read = RoomOp::MarkRead {
-                side: Side::Admin,
+                side: Side::Agent,
                 seq: 1,
             };
             let commit = bench.apply(*room, read).await.expect("it moves");

@@ -119,12 +119,12 @@ impl Believed {
             },
             Item::Read(_, admin) => {
                 let seq = self.log.len() as u64;
-                let side = if *admin { Side::Admin } else { Side::Customer };
+                let side = if *admin { Side::Agent } else { Side::Visitor };
                 return Some(RoomOp::MarkRead { side, seq });
             }
             Item::ReadTooFar(_) => {
                 return Some(RoomOp::MarkRead {
-                    side: Side::Admin,
+                    side: Side::Agent,
                     seq: u64::MAX,
                 });
             }
@@ -164,7 +164,7 @@ impl Believed {
                 ..
             }) => {
                 assert_eq!(place, None, "what is stored is not stored again");
-                assert!(!self.blocked || draft.sender != Sender::Customer);
+                assert!(!self.blocked || draft.sender != Sender::Visitor);
                 assert_eq!(message.seq, self.log.len() as u64 + 1);
                 assert_eq!(record.room.last_seq, message.seq);
                 self.log.push(message.id);
@@ -340,7 +340,7 @@ async fn run(steps: Vec<Step>) {
                 believed[place].hear(&op, answer);
             }
             Step::Block(place, blocked) => {
-                let by = Actor::CommandLine;
+                let by = Principal::CommandLine;
                 let op = RoomOp::SetBlocked { blocked, by };
                 let answer = settled(&bench, rooms[place], op.clone()).await;
                 believed[place].hear(&op, answer);
@@ -375,7 +375,7 @@ async fn run(steps: Vec<Step>) {
 fn set(status: Status) -> RoomOp {
     RoomOp::SetStatus {
         status,
-        by: Sender::Customer,
+        by: Sender::Visitor,
     }
 }
 

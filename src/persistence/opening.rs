@@ -169,7 +169,7 @@ mod tests {
     fn close() -> RoomOp {
         RoomOp::SetStatus {
             status: Status::Closed,
-            by: Sender::Customer,
+            by: Sender::Visitor,
         }
     }
 
@@ -330,6 +330,6 @@ mod tests {
             new.created && new.record.blocked,
             "a new room is no way out"
         );
-        assert_eq!(new.record.room.read_seq(Side::Admin), 0);
+        assert_eq!(new.record.room.read_seq(Side::Agent), 0);
     }
 }

@@ -8,8 +8,8 @@ use super::live_rooms::{LiveRoom, LiveRooms};
 use super::places::RoomPlaces;
 use super::room_rows::{self, Standing};
 use super::{
-    Actor, AuditAction, Completion, Effect, Refusal, RoomCommit, RoomOp, Store, StoreError, audit,
-    messages, visitor_changes, visitors,
+    AuditAction, Completion, Effect, Principal, Refusal, RoomCommit, RoomOp, Store, StoreError,
+    audit, messages, visitor_changes, visitors,
 };
 use crate::chat::{DetailsPatch, Draft, RoomId, RoomRecord, Sender, SenderType, Side, Status};
 
@@ -81,7 +81,7 @@ fn post(
     draft: &Draft,
 ) -> Result<(Arc<RoomRecord>, Effect), Trouble> {
     let room = known(tx, rooms, id)?;
-    if room.record.blocked && draft.sender == Sender::Customer {
+    if room.record.blocked && draft.sender == Sender::Visitor {
         // What was stored stays stored, whoever was blocked since.
         let effect = stored_before(tx, room, draft)?.ok_or(Refusal::Blocked)?;
         return Ok((Arc::clone(&room.record), effect));
@@ -144,7 +144,7 @@ fn mark_read(
     if !record.mark_read(side, seq, tx.now)? {
         return Ok((Arc::clone(&room.record), Effect::Unchanged));
     }
-    if side == Side::Admin {
+    if side == Side::Agent {
         record.unread_count = unread(tx, &room.places, &record, old_mark)?;
     }
     let record = rooms.replace(tx, record, None)?;
@@ -193,7 +193,7 @@ fn block(
     tx: &mut Tx<'_>,
     id: RoomId,
     blocked: bool,
-    by: Actor,
+    by: Principal,
     also_changed: &mut Vec<RoomId>,
 ) -> Result<(Arc<RoomRecord>, Effect), Trouble> {
     let row = room_rows::by_id(tx.conn, id)?.ok_or(Refusal::NotFound)?;
@@ -252,7 +252,7 @@ mod tests {
                 two,
                 RoomOp::SetStatus {
                     status: Status::Closed,
-                    by: Sender::Customer,
+                    by: Sender::Visitor,
                 },
             )
             .await
@@ -284,15 +284,15 @@ mod tests {
         let room = bench.new_room("Ann").await;
         let id = Uuid::now_v7();
         let post = |sender, content| RoomOp::Post(draft(id, sender, content));
-        let first = posted(bench.apply(room, post(Sender::Customer, "one")).await);
+        let first = posted(bench.apply(room, post(Sender::Visitor, "one")).await);
         let again = bench
-            .apply(room, post(Sender::Customer, "one"))
+            .apply(room, post(Sender::Visitor, "one"))
             .await
             .expect("it is there");
         assert_eq!(again.effect, Effect::Duplicate(first.clone()));
-        let other = bench.apply(room, post(Sender::Customer, "two")).await;
+        let other = bench.apply(room, post(Sender::Visitor, "two")).await;
         assert_eq!(refusal(other), Refusal::Conflict);
-        let side = Sender::Admin {
+        let side = Sender::Agent {
             display_name: "Mia".into(),
         };
         assert_eq!(
@@ -302,7 +302,7 @@ mod tests {
         assert_eq!(bench.head().change, 1, "none of these changed anything");
 
         bench.apply(room, block()).await.expect("blocked");
-        let retried = bench.apply(room, post(Sender::Customer, "one")).await;
+        let retried = bench.apply(room, post(Sender::Visitor, "one")).await;
         assert_eq!(
             retried.expect("what is stored stays").effect,
             Effect::Duplicate(first)
@@ -321,7 +321,7 @@ mod tests {
         bench.ask(one, "hello").await;
         let close = RoomOp::SetStatus {
             status: Status::Closed,
-            by: Sender::Customer,
+            by: Sender::Visitor,
         };
         bench.apply(one, close).await.expect("it closes");
         request.token = Some(request.fresh_token);
@@ -347,7 +347,7 @@ mod tests {
             bench.answer(room, "!").await;
         }
         let read = |seq| RoomOp::MarkRead {
-            side: Side::Admin,
+            side: Side::Agent,
             seq,
         };
         for (seq, unread) in [(1, 4), (2, 4), (3, 3), (9, 0), (10, 0)] {
@@ -356,7 +356,7 @@ mod tests {
             assert_eq!(
                 commit.effect,
                 Effect::ReadMoved {
-                    side: Side::Admin,
+                    side: Side::Agent,
                     seq
                 }
             );

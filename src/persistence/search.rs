@@ -268,7 +268,7 @@ mod tests {
         }
         let close = RoomOp::SetStatus {
             status: Status::Closed,
-            by: Sender::Customer,
+            by: Sender::Visitor,
         };
         bench.apply(rooms[3], close).await.expect("closed");
         bench.flush_search_index().await.expect("indexed");

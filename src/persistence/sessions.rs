@@ -2,7 +2,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::job::Tx;
 use super::{
-    Actor, AgentCredentials, AuditAction, NewSession, Refusal, Store, StoreError, TokenHash,
+    AgentCredentials, AuditAction, NewSession, Principal, Refusal, Store, StoreError, TokenHash,
     WriteError, agents, audit,
 };
 use crate::chat::{Agent, AgentId, Timestamp};
@@ -98,7 +98,7 @@ impl Store {
                 return Err(Refusal::NotFound.into());
             }
             insert(tx, agent, session)?;
-            audit::note(tx, AuditAction::SignIn, Some(Actor::Agent(agent)), None)?;
+            audit::note(tx, AuditAction::SignIn, Some(Principal::Agent(agent)), None)?;
             Ok(())
         })
         .await
@@ -131,7 +131,12 @@ impl Store {
                 .optional()?;
             if let Some(agent) = owner {
                 tx.state.auth_version += 1;
-                audit::note(tx, AuditAction::SignOut, Some(Actor::Agent(agent)), None)?;
+                audit::note(
+                    tx,
+                    AuditAction::SignOut,
+                    Some(Principal::Agent(agent)),
+                    None,
+                )?;
             }
             Ok(())
         })
@@ -145,7 +150,7 @@ impl Store {
             audit::note(
                 tx,
                 AuditAction::SignOut,
-                Some(Actor::Agent(agent)),
+                Some(Principal::Agent(agent)),
                 Some("everywhere".into()),
             )?;
             Ok(())

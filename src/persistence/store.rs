@@ -487,7 +487,7 @@ mod tests {
             role: crate::chat::Role::Admin,
             password_hash: "x".into(),
         };
-        tool.add_agent(new, Actor::CommandLine)
+        tool.add_agent(new, Principal::CommandLine)
             .await
             .expect("it is added");
         let noticed = head.wait_for(|head| head.auth_version == 1);

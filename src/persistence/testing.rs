@@ -165,18 +165,18 @@ pub(super) fn token() -> TokenHash {
 }
 
 pub(super) fn question(content: &str) -> Draft {
-    draft(Uuid::now_v7(), Sender::Customer, content)
+    draft(Uuid::now_v7(), Sender::Visitor, content)
 }
 
 pub(super) fn block() -> RoomOp {
     RoomOp::SetBlocked {
         blocked: true,
-        by: Actor::CommandLine,
+        by: Principal::CommandLine,
     }
 }
 
 pub(super) fn reply(content: &str) -> Draft {
-    let sender = Sender::Admin {
+    let sender = Sender::Agent {
         display_name: "Mia".into(),
     };
     draft(Uuid::now_v7(), sender, content)

@@ -107,7 +107,7 @@ pub enum RoomOp {
         /// Whether posts are refused from now on.
         blocked: bool,
         /// Who says so, for the audit.
-        by: Actor,
+        by: Principal,
     },
 }
 
@@ -268,7 +268,7 @@ pub enum AuditAction {
 
 /// On whose behalf an audited change happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Actor {
+pub enum Principal {
     /// An agent, signed in.
     Agent(AgentId),
     /// Somebody at the server's command line.

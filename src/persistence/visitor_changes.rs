@@ -149,7 +149,7 @@ mod tests {
             if rooms.len() < ROOMS {
                 let close = RoomOp::SetStatus {
                     status: Status::Closed,
-                    by: Sender::Customer,
+                    by: Sender::Visitor,
                 };
                 bench.apply(room, close).await.expect("it closes");
             }

@@ -6,7 +6,7 @@ use shoptalk::chat::{Role, Timestamp};
 use shoptalk::config::{Config, Secret};
 use shoptalk::credentials::{TokenKind, hash_token, new_token};
 use shoptalk::passwords::hash_password;
-use shoptalk::persistence::{Actor, AgentCredentials, NewAgent, NewSession, Store};
+use shoptalk::persistence::{AgentCredentials, NewAgent, NewSession, Principal, Store};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
@@ -152,7 +152,7 @@ impl TestServer {
             "agent" => Role::Agent,
             other => panic!("no role: {other}"),
         };
-        let by = Actor::Agent(self.admin().await.id.parse().expect("an id"));
+        let by = Principal::Agent(self.admin().await.id.parse().expect("an id"));
         let made = self
             .store()
             .add_agent(new_agent(username, &display_name, role), by)

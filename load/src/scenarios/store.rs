@@ -165,9 +165,9 @@ impl Feeder {
     fn send(&mut self, store: &Store, sent: &Arc<Sent>) {
         let room = self.rooms[self.next % self.rooms.len()];
         let sender = if (self.next / self.rooms.len()).is_multiple_of(2) {
-            Sender::Customer
+            Sender::Visitor
         } else {
-            Sender::Admin {
+            Sender::Agent {
                 display_name: "Mia".into(),
             }
         };

@@ -12,7 +12,7 @@ use crate::http::AppState;
 use crate::http::auth::AdminAuth;
 use crate::http::extract::{ClientIp, Json, JsonBody, PathId, Violations};
 use crate::http::problem::Problem;
-use crate::persistence::{Actor, AgentPatch, NewAgent};
+use crate::persistence::{AgentPatch, NewAgent, Principal};
 
 /// A new agent.
 #[derive(Deserialize, ToSchema)]
@@ -95,7 +95,7 @@ pub(crate) async fn add(
         role: request.role.unwrap_or(Role::Agent),
         password_hash: hash(&state, ip, request.password).await?,
     };
-    let by = Actor::Agent(session.agent.id);
+    let by = Principal::Agent(session.agent.id);
     let agent = state.store.add_agent(agent, by).await?;
     Ok((StatusCode::CREATED, Json(AgentAnswer { agent })))
 }
@@ -136,7 +136,7 @@ pub(crate) async fn patch(
         // Somebody who changes their own password here goes on working.
         keep_session: (agent_id == session.agent.id).then_some(session.token_hash),
     };
-    let by = Actor::Agent(session.agent.id);
+    let by = Principal::Agent(session.agent.id);
     let agent = state.store.change_agent(agent_id, patch, by).await?;
     Ok(Json(AgentAnswer { agent }))
 }

@@ -14,7 +14,7 @@ use crate::http::AppState;
 use crate::http::auth::{AgentAuth, Session};
 use crate::http::extract::{ClientIp, Json, JsonBody, Violations};
 use crate::http::problem::Problem;
-use crate::persistence::{Actor, AgentPatch};
+use crate::persistence::{AgentPatch, Principal};
 
 /// What agents may change of themselves.
 #[derive(Deserialize, ToSchema)]
@@ -85,7 +85,7 @@ pub(crate) async fn patch(
         }
         patch.password_hash = Some(hash(&state, ip, password).await?);
     }
-    let by = Actor::Agent(session.agent.id);
+    let by = Principal::Agent(session.agent.id);
     let agent = state
         .store
         .change_agent(session.agent.id, patch, by)

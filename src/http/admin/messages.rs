@@ -48,7 +48,7 @@ pub(crate) async fn post(
     body: UnreadBody,
 ) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
     known_room(&state, room_id).await?;
-    let sender = Sender::Admin {
+    let sender = Sender::Agent {
         display_name: session.agent.display_name,
     };
     log::post(&state, room_id, session.agent.id, sender, body).await
@@ -68,5 +68,5 @@ pub(crate) async fn read(
     JsonBody(mark): JsonBody<ReadMark>,
 ) -> Result<Json<ReadMark>, Problem> {
     known_room(&state, room_id).await?;
-    log::read(&state, room_id, Side::Admin, &mark).await
+    log::read(&state, room_id, Side::Agent, &mark).await
 }

@@ -10,7 +10,7 @@ use crate::http::AppState;
 use crate::http::auth::AgentAuth;
 use crate::http::extract::{Json, JsonBody, PathId, Query, Violations, present};
 use crate::http::problem::Problem;
-use crate::persistence::{Actor, RoomOp, RoomOrder, RoomQuery, SearchQuery};
+use crate::persistence::{Principal, RoomOp, RoomOrder, RoomQuery, SearchQuery};
 
 /// Characters of a search at most; nobody types more, and each word costs.
 const SEARCH_CHARS: usize = 500;
@@ -214,11 +214,11 @@ impl RoomChange {
         let details = (!details.is_empty()).then_some(RoomOp::SetDetails(details));
         let blocked = self.blocked.map(|blocked| RoomOp::SetBlocked {
             blocked,
-            by: Actor::Agent(agent.id),
+            by: Principal::Agent(agent.id),
         });
         let status = self.status.map(|status| RoomOp::SetStatus {
             status,
-            by: Sender::Admin {
+            by: Sender::Agent {
                 display_name: agent.display_name,
             },
         });

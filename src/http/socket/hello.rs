@@ -149,7 +149,7 @@ async fn welcome_visitor(
         .ok_or(CloseCode::TooManySockets)?;
 
     let joiner = Joiner {
-        side: Side::Customer,
+        side: Side::Visitor,
         person: visitor.id,
         display_name: None,
         outbox: outbox(state),
@@ -214,7 +214,7 @@ async fn welcome_agent(
         .ok_or(CloseCode::TooManySockets)?;
 
     let joiner = Joiner {
-        side: Side::Admin,
+        side: Side::Agent,
         person: agent.id,
         display_name: Some(agent.display_name.clone()),
         outbox: outbox(state),

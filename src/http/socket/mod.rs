@@ -74,7 +74,7 @@ fn open_visitor(
     Ok(take_over(
         state,
         handshake,
-        Side::Customer,
+        Side::Visitor,
         guard,
         move |state, wire| Box::pin(hello::visitor(state, wire, room_id)),
     ))
@@ -97,7 +97,7 @@ async fn agent(
     Ok(take_over(
         &state,
         handshake,
-        Side::Admin,
+        Side::Agent,
         guard,
         move |state, wire| Box::pin(hello::agent(state, wire, cookie)),
     ))

@@ -164,7 +164,7 @@ mod tests {
 
     fn read(seq: u64) -> RoomOp {
         RoomOp::MarkRead {
-            side: Side::Admin,
+            side: Side::Agent,
             seq,
         }
     }

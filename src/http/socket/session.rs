@@ -230,10 +230,10 @@ impl Session {
 
     fn sender(&self) -> Sender {
         match &self.joiner.display_name {
-            Some(display_name) => Sender::Admin {
+            Some(display_name) => Sender::Agent {
                 display_name: display_name.clone(),
             },
-            None => Sender::Customer,
+            None => Sender::Visitor,
         }
     }
 

@@ -132,8 +132,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
 impl Wire {
     pub(super) async fn new(upgraded: Upgraded, side: Side) -> Self {
         let write_buffer_bytes = match side {
-            Side::Customer => WRITE_BUFFER_BYTES,
-            Side::Admin => CONSOLE_WRITE_BUFFER_BYTES,
+            Side::Visitor => WRITE_BUFFER_BYTES,
+            Side::Agent => CONSOLE_WRITE_BUFFER_BYTES,
         };
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)

@@ -48,7 +48,7 @@ pub(crate) async fn post(
     body: UnreadBody,
 ) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
     own_room(&state, &visitor, room_id).await?;
-    log::post(&state, room_id, visitor.id, Sender::Customer, body).await
+    log::post(&state, room_id, visitor.id, Sender::Visitor, body).await
 }
 
 /// Move the customer's read mark
@@ -65,5 +65,5 @@ pub(crate) async fn read(
     JsonBody(mark): JsonBody<ReadMark>,
 ) -> Result<Json<ReadMark>, Problem> {
     own_room(&state, &visitor, room_id).await?;
-    log::read(&state, room_id, Side::Customer, &mark).await
+    log::read(&state, room_id, Side::Visitor, &mark).await
 }

@@ -92,7 +92,7 @@ pub(crate) async fn close(
     own_room(&state, &visitor, room_id).await?;
     let op = RoomOp::SetStatus {
         status: Status::Closed,
-        by: Sender::Customer,
+        by: Sender::Visitor,
     };
     let commit = state.rooms.write(room_id, op).await?;
     Ok(Json(ChangedRoom {

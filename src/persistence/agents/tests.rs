@@ -20,14 +20,14 @@ fn session() -> NewSession {
 
 async fn add(bench: &Bench, username: &str, role: Role) -> Agent {
     bench
-        .add_agent(new(username, role), Actor::CommandLine)
+        .add_agent(new(username, role), Principal::CommandLine)
         .await
         .expect("it is added")
 }
 
 async fn change(bench: &Bench, agent: &Agent, patch: AgentPatch) -> Result<Agent, WriteError> {
     bench
-        .change_agent(agent.id, patch, Actor::CommandLine)
+        .change_agent(agent.id, patch, Principal::CommandLine)
         .await
 }
 
@@ -36,7 +36,7 @@ async fn user_names_are_taken_in_any_case() {
     let bench = Bench::new();
     let mia = add(&bench, "Mïa", Role::Admin).await;
     let taken = bench
-        .add_agent(new("mÏA", Role::Agent), Actor::CommandLine)
+        .add_agent(new("mÏA", Role::Agent), Principal::CommandLine)
         .await;
     assert_eq!(taken.err(), Some(Refusal::UsernameTaken.into()));
     let found = bench.agent_credentials("MÏA").await.expect("read");
@@ -222,7 +222,7 @@ async fn every_change_is_in_the_audit() {
         ..AgentPatch::default()
     };
     bench
-        .change_agent(tom.id, patch, Actor::Agent(mia.id))
+        .change_agent(tom.id, patch, Principal::Agent(mia.id))
         .await
         .expect("changed");
     let rows: Vec<(String, Option<String>)> = bench

@@ -51,7 +51,7 @@ async fn a_refusal_or_panic_takes_nothing_with_it() {
     let hold = bench.hold().await;
     let one = bench.submit_op(room, RoomOp::Post(question("one")));
     let mark = RoomOp::MarkRead {
-        side: crate::chat::Side::Admin,
+        side: crate::chat::Side::Agent,
         seq: 9,
     };
     let refused = bench.submit_op(room, mark);
