@@ -173,7 +173,7 @@ const IN_A_BROWSER: &[(&str, &str, &[&str])] = &[
     (
         "S5",
         "a foreign page hijacks no socket and reads no answer",
-        &["e2e/hijack.test.ts"],
+        &["e2e/cross-origin.test.ts"],
     ),
     (
         "S11",

@@ -1,7 +1,7 @@
 import { render } from "preact";
 import "./style.css";
-import { showCount } from "./alerts";
-import { arrive, counts } from "./desk";
+import { showCount } from "./desk/alerts";
+import { arrive, counts } from "./desk/desk";
 import { App } from "./views/app";
 
 render(<App />, document.body);

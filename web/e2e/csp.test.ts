@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { Customer } from "./people";
-import { World } from "./world";
+import { World } from "./environment";
+import { Customer } from "./page-objects";
 
 /** All that a browser can keep for a site. */
 const kept = async () => ({

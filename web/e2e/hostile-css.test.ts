@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import type { Customer } from "./people";
-import { World } from "./world";
+import { World } from "./environment";
+import type { Customer } from "./page-objects";
 
 /** A shop's style sheet that has no mercy with anything on its page. */
 const HOSTILE = `

@@ -1,8 +1,8 @@
 import type { Page } from "playwright-core";
 import { beforeAll, expect, it } from "vitest";
 import { eventually, typesUntil } from "./browser";
-import { PAYLOADS } from "./payloads";
-import { PASSWORD, World } from "./world";
+import { PASSWORD, World } from "./environment";
+import { PAYLOADS } from "./injection-payloads";
 
 declare global {
   interface Window {
@@ -106,7 +106,7 @@ it("customers’ details, list, search and notifications are text", async () => 
       close() {}
     } as never;
   });
-  const { Agent } = await import("./people");
+  const { Agent } = await import("./page-objects");
   const agent = new Agent(await person.tab(`${world.server.origin}/admin/chat`));
   await agent.signIn("ada", PASSWORD);
   await agent.page.getByRole("button", { name: "Settings" }).click();
@@ -197,7 +197,7 @@ it("the shop’s own attributes are text, too", async () => {
         .join(" "),
     },
   });
-  const { Customer } = await import("./people");
+  const { Customer } = await import("./page-objects");
   const customer = new Customer((await world.customer()).page, evil);
   await customer.open();
   await customer.begin({ name: "Bea" });

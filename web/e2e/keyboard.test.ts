@@ -1,8 +1,8 @@
 import type { Locator, Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { Agent, focused, hasFocus, sees } from "./people";
-import { PASSWORD, World } from "./world";
+import { PASSWORD, World } from "./environment";
+import { Agent, focused, hasFocus, sees } from "./page-objects";
 
 /** Goes there with the Tab key, as far as a person would. */
 async function tabTo(page: Page, place: Locator, key = "Tab") {

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { eventually, type Person } from "./browser";
+import { World } from "./environment";
 import { identity } from "./identity";
-import { Customer, valuesOf } from "./people";
-import { World } from "./world";
+import { Customer, valuesOf } from "./page-objects";
 
 const SECRET = "a secret of at least thirty-two bytes";
 const SIGNED = { SHOPTALK_IDENTITY__SECRETS: SECRET };

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { eventually, typesUntil } from "./browser";
-import { World } from "./world";
+import { World } from "./environment";
 
 /** Clients come back quickly, so that the test need not wait for the usual spread. */
 const QUICK = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };

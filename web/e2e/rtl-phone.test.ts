@@ -1,8 +1,8 @@
 import type { Locator, Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { Agent } from "./people";
-import { PASSWORD, World } from "./world";
+import { PASSWORD, World } from "./environment";
+import { Agent } from "./page-objects";
 
 const PHONE = {
   viewport: { width: 390, height: 844 },

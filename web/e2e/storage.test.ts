@@ -1,8 +1,8 @@
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { Agent } from "./people";
-import { PASSWORD, World } from "./world";
+import { PASSWORD, World } from "./environment";
+import { Agent } from "./page-objects";
 
 const QUICK = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
 

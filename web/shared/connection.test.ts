@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { type ConnectionOptions, makeConnection, type State } from "./connection";
 import { FakeClock } from "./testing/clock";
 import { pick, seeded, seeds } from "./testing/random";
-import { FakeWire } from "./testing/wire";
+import { FakeWire } from "./testing/socket";
 
 type Frame = { type: string } & Record<string, unknown>;
 

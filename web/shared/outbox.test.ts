@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Item, makeOutbox, type Outbox } from "./outbox";
-import { makeShelf } from "./shelf";
+import { makeShelf } from "./storage";
 import { FakeClock } from "./testing/clock";
 import { pick, seeded, seeds } from "./testing/random";
-import { FakeStorage } from "./testing/shelf";
+import { FakeStorage } from "./testing/storage";
 
 const PREFIX = "shop:out:";
 

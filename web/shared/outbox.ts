@@ -1,5 +1,5 @@
 import type { Clock } from "./clock";
-import type { Shelf } from "./shelf";
+import type { Shelf } from "./storage";
 import { wellFormed } from "./text";
 import { uuid } from "./uuid";
 

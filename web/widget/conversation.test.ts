@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FakeStorage } from "../shared/testing/shelf";
-import { FakeWire } from "../shared/testing/wire";
-import type { Shell } from "./shell";
+import { FakeWire } from "../shared/testing/socket";
+import { FakeStorage } from "../shared/testing/storage";
+import type { Shell } from "./interfaces";
 
 const KEYS = "shoptalk:https://chat.example:";
 const SESSION = `${KEYS}session`;
@@ -74,7 +74,7 @@ async function tab({ deaf = false, identity }: { deaf?: boolean; identity?: stri
   // Each page has its own copy of the code.
   vi.resetModules();
   const talk = await import("./conversation");
-  const { use } = await import("./kit");
+  const { use } = await import("./host");
   const events = new EventTarget();
   const view = storage.shelf((key) => {
     if (!deaf) events.dispatchEvent(Object.assign(new Event("storage"), { key }));

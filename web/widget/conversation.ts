@@ -1,11 +1,11 @@
 import { browserClock } from "../shared/clock";
 import { type Connection, dial, makeConnection, type Wire, watch } from "../shared/connection";
-import { Log } from "../shared/log";
+import { Log } from "../shared/message-log";
 import { makeOutbox, type Outbox } from "../shared/outbox";
 import type { Message, Room, VisitorClientFrame, VisitorServerFrame } from "../shared/protocol";
-import { makeShelf, type Shelf } from "../shared/shelf";
-import { shell } from "./kit";
-import { SESSION } from "./shell";
+import { makeShelf, type Shelf } from "../shared/storage";
+import { shell } from "./host";
+import { SESSION } from "./interfaces";
 
 /** What the visitor said about themselves before the chat. */
 export interface Details {

@@ -6,8 +6,8 @@
  * unsent text, and for one whom the shop identifies.
  */
 import { h, icon } from "./dom";
+import { type Api, type Chat, type EventName, SESSION, type Shell } from "./interfaces";
 import css from "./launcher.css?inline";
-import { type Api, type Chat, type EventName, SESSION, type Shell } from "./shell";
 
 /** The English chat's file, with a hash of all of them; filled in by the build. */
 declare const __APP__: string;

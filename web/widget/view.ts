@@ -1,10 +1,10 @@
 import type { Message } from "../shared/protocol";
 import { isBlank } from "../shared/text";
 import * as talk from "./conversation";
-import { h, icon, said, shell, words } from "./kit";
-import { lines } from "./lines";
-import { prechat } from "./prechat";
-import type { Chat } from "./shell";
+import { h, icon, said, shell, words } from "./host";
+import type { Chat } from "./interfaces";
+import { lines } from "./message-list";
+import { prechat } from "./prechat-form";
 import { chime } from "./sound";
 
 const DOWN = "M6 9l6 6 6-6";

@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Agent } from "../../shared/protocol";
 import { call, inWords } from "../api";
-import { agent as me } from "../desk";
+import { agent as me } from "../desk/desk";
 import { Dialog } from "./dialog";
 import { Field } from "./field";
 

@@ -1,8 +1,7 @@
 import { signal, useSignalEffect } from "@preact/signals";
 import { Fragment } from "preact";
 import { useEffect } from "preact/hooks";
-import { muted } from "../alerts";
-import type { Command } from "../commands";
+import { muted } from "../desk/alerts";
 import {
   agent,
   filter,
@@ -15,9 +14,10 @@ import {
   signOut,
   toast,
   trouble,
-} from "../desk";
+} from "../desk/desk";
 import { Icon } from "../icons";
 import { Agents } from "./agents";
+import type { Command } from "./commands";
 import { Conversation, detailsOpen } from "./conversation";
 import { Conversations, listed, query } from "./conversations";
 import { Details } from "./details";

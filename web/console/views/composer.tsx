@@ -1,9 +1,9 @@
 import { signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { isBlank } from "../../shared/text";
-import { agent, maxContent, post, selected, type } from "../desk";
+import { agent, maxContent, post, selected, type } from "../desk/desk";
+import { shelf } from "../desk/settings";
 import { Icon } from "../icons";
-import { shelf } from "../settings";
 
 const keyOf = (room: string) => `shoptalk:console:${agent.value?.id}:draft:${room}`;
 

@@ -18,10 +18,10 @@ import {
   target,
   typists,
   waiting,
-} from "../desk";
+} from "../desk/desk";
+import { nameOf } from "../desk/lobby-state";
+import { dayOf, timeOf } from "../format";
 import { Icon } from "../icons";
-import { nameOf } from "../lobby";
-import { dayOf, timeOf } from "../time";
 import { Composer, draft, mend } from "./composer";
 import { Face, Longest } from "./conversations";
 

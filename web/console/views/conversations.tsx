@@ -11,10 +11,10 @@ import {
   open,
   search,
   selected,
-} from "../desk";
+} from "../desk/desk";
+import { type Filter, nameOf } from "../desk/lobby-state";
+import { agoOf, now, shortOf } from "../format";
 import { Icon } from "../icons";
-import { type Filter, nameOf } from "../lobby";
-import { agoOf, now, shortOf } from "../time";
 import { VirtualList } from "./virtual-list";
 
 export const ROW_PX = 76;

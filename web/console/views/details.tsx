@@ -1,9 +1,9 @@
 import { signal } from "@preact/signals";
 import { inWords, Refused } from "../api";
-import { attempt, change, room, selected, summary, tell } from "../desk";
+import { attempt, change, room, selected, summary, tell } from "../desk/desk";
+import { nameOf } from "../desk/lobby-state";
+import { agoOf, fullOf } from "../format";
 import { Icon } from "../icons";
-import { nameOf } from "../lobby";
-import { agoOf, fullOf } from "../time";
 import { detailsOpen } from "./conversation";
 import { Field } from "./field";
 

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
-import { type Command, matching } from "../commands";
-import { conversations, open } from "../desk";
-import { nameOf } from "../lobby";
+import { conversations, open } from "../desk/desk";
+import { nameOf } from "../desk/lobby-state";
+import { type Command, matching } from "./commands";
 import { Dialog } from "./dialog";
 
 const MOST = 12;

@@ -1,9 +1,9 @@
 import { signal } from "@preact/signals";
 import type { Agent } from "../../shared/protocol";
-import { askToNotify, muted, notifications, ring } from "../alerts";
 import { call, inWords } from "../api";
-import { agent, signOut } from "../desk";
-import { choose, settings } from "../settings";
+import { askToNotify, muted, notifications, ring } from "../desk/alerts";
+import { agent, signOut } from "../desk/desk";
+import { choose, settings } from "../desk/settings";
 import { Dialog } from "./dialog";
 import { Field } from "./field";
 

@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import type { Agent } from "../../shared/protocol";
 import { call, inWords, Refused } from "../api";
-import { enter, trouble } from "../desk";
+import { enter, trouble } from "../desk/desk";
 import { Field } from "./field";
 
 /** The code of a set-up link. It leaves the address bar at once, since it is a secret. */

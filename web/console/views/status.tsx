@@ -1,5 +1,5 @@
-import { ailment } from "../canary";
-import { reconnect, stale, state, trouble, waiting } from "../desk";
+import { reconnect, stale, state, trouble, waiting } from "../desk/desk";
+import { ailment } from "../desk/health";
 
 /** Whether what one sees is what there is. */
 export function Status() {

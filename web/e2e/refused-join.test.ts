@@ -1,7 +1,7 @@
 import { it } from "vitest";
 import { eventually } from "./browser";
-import { Agent } from "./people";
-import { PASSWORD, World } from "./world";
+import { PASSWORD, World } from "./environment";
+import { Agent } from "./page-objects";
 
 it("a conversation that the server refuses for a while is joined in the end, and rings until then", async () => {
   const world = await World.start();

@@ -1,7 +1,7 @@
 import type { Locator } from "playwright-core";
 import { expect, it } from "vitest";
-import { sees } from "./people";
-import { World } from "./world";
+import { World } from "./environment";
+import { sees } from "./page-objects";
 
 /** Puts text into a field as a paste does: a driver of browsers would mend it on the way. */
 const pastes = (field: Locator, codes: number[]) =>

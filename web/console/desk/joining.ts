@@ -1,4 +1,4 @@
-import type { Clock } from "../shared/clock";
+import type { Clock } from "../../shared/clock";
 
 const RETRY_MS = 500;
 const RETRY_MAX_MS = 20_000;

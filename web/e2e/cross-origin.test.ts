@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { World } from "./world";
+import { World } from "./environment";
 
 /** What a page elsewhere gets when it tries the server with this browser's cookies. */
 interface Loot {

@@ -1,5 +1,5 @@
 import { effect, signal } from "@preact/signals";
-import { makeShelf } from "../shared/shelf";
+import { makeShelf } from "../../shared/storage";
 
 /** What the console keeps in this browser. */
 export const shelf = makeShelf(localStorage);

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { World } from "./world";
+import { World } from "./environment";
 
 const QUICK = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
 

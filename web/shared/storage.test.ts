@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from "vitest";
-import { makeShelf, type Shelf } from "./shelf";
-import { FakeStorage } from "./testing/shelf";
+import { makeShelf, type Shelf } from "./storage";
+import { FakeStorage } from "./testing/storage";
 
 let storage: FakeStorage;
 let shelf: Shelf;

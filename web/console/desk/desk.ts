@@ -4,10 +4,10 @@
  * Views read the signals and call the functions; frames of the server are taken in `receive`.
  */
 import { batch, computed, signal } from "@preact/signals";
-import { browserClock } from "../shared/clock";
-import { type Connection, dial, makeConnection, type State, watch } from "../shared/connection";
-import { Log } from "../shared/log";
-import { type Item, makeOutbox, type Outbox } from "../shared/outbox";
+import { browserClock } from "../../shared/clock";
+import { type Connection, dial, makeConnection, type State, watch } from "../../shared/connection";
+import { Log } from "../../shared/message-log";
+import { type Item, makeOutbox, type Outbox } from "../../shared/outbox";
 import type {
   Agent,
   AgentClientFrame,
@@ -16,13 +16,13 @@ import type {
   Message,
   Room,
   Summary,
-} from "../shared/protocol";
-import { wellFormed } from "../shared/text";
+} from "../../shared/protocol";
+import { wellFormed } from "../../shared/text";
+import { call, inWords, Refused } from "../api";
 import { ringFor } from "./alerts";
-import { call, inWords, Refused } from "./api";
-import { watchCanary } from "./canary";
+import { watchCanary } from "./health";
 import { makeJoining } from "./joining";
-import { type Filter, Lobby, rings } from "./lobby";
+import { type Filter, Lobby, rings } from "./lobby-state";
 import { shelf } from "./settings";
 
 /** Who is signed in; undefined until known, null for nobody. */

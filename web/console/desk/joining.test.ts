@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { FakeClock } from "../shared/testing/clock";
+import { FakeClock } from "../../shared/testing/clock";
 import { type Joining, makeJoining } from "./joining";
 
 let clock: FakeClock;

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { World } from "./world";
+import { World } from "./environment";
 
 it("a server that is connected but cannot save says so in the console's status line", async () => {
   const world = await World.start({});

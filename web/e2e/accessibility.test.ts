@@ -3,9 +3,9 @@ import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { Agent } from "./people";
+import { PASSWORD, World } from "./environment";
+import { Agent } from "./page-objects";
 import { Server } from "./server";
-import { PASSWORD, World } from "./world";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 

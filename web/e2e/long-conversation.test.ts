@@ -1,7 +1,7 @@
 import type { Locator } from "playwright-core";
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { World } from "./world";
+import { World } from "./environment";
 
 const UNLIMITED = { SHOPTALK_LIMITS__ENABLED: "false" };
 const TEXTS = Array.from({ length: 130 }, (_, index) => `message number ${index}`);

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { Agent, valuesOf } from "./people";
-import { World } from "./world";
+import { World } from "./environment";
+import { Agent, valuesOf } from "./page-objects";
 
 const QUICK = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
 

@@ -1,4 +1,4 @@
-import type { Shell } from "./shell";
+import type { Shell } from "./interfaces";
 
 /** The words of the visitor's language: the build makes a chat of each and puts them in. */
 export { said, words } from "./locales/en";

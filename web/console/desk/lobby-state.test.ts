@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Summary } from "../shared/protocol";
-import { matching } from "./commands";
-import { Lobby, nameOf, rings } from "./lobby";
+import type { Summary } from "../../shared/protocol";
+import { matching } from "../views/commands";
+import { Lobby, nameOf, rings } from "./lobby-state";
 
 const minute = (n: number) => new Date(Date.UTC(2026, 0, 1, 12, n)).toISOString();
 

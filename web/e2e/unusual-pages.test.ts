@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { DEADLINE_MS, eventually } from "./browser";
-import { World } from "./world";
+import { World } from "./environment";
 
 /** A page of the shop with the chat's tag. */
 const page = (tag: string, body = "") =>

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { eventually, typesUntil } from "./browser";
+import { World } from "./environment";
 import { identity } from "./identity";
-import { sees, valuesOf } from "./people";
-import { World } from "./world";
+import { sees, valuesOf } from "./page-objects";
 
 const QUESTION = "Do you ship to Norway?";
 const ANSWER = "We do, within a week.";

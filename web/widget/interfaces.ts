@@ -1,5 +1,5 @@
 /** What the page's tag and scripts may say, and what the launcher and the chat say to each other. */
-import type { Storage } from "../shared/shelf";
+import type { Storage } from "../shared/storage";
 import type * as dom from "./dom";
 
 export type EventName = "open" | "close" | "message" | "unread" | "state";

@@ -3,8 +3,8 @@
  * connection alone does not tell, as it stands also while nothing can be saved.
  */
 import { signal } from "@preact/signals";
-import type { Clock } from "../shared/clock";
-import type { Problem } from "../shared/protocol";
+import type { Clock } from "../../shared/clock";
+import type { Problem } from "../../shared/protocol";
 
 const EVERY_MS = 30_000;
 const PATIENCE_MS = 10_000;

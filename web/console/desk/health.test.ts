@@ -1,6 +1,6 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { FakeClock } from "../shared/testing/clock";
-import { ailment, watchCanary } from "./canary";
+import { FakeClock } from "../../shared/testing/clock";
+import { ailment, watchCanary } from "./health";
 
 const said = (status: number, body: object) => new Response(JSON.stringify(body), { status });
 const settle = () => new Promise((resolve) => setTimeout(resolve));

@@ -1,7 +1,7 @@
 import type { Item } from "../shared/outbox";
 import type { Message } from "../shared/protocol";
 import { pieces } from "../shared/text";
-import { h, said, shell, words } from "./kit";
+import { h, said, shell, words } from "./host";
 
 /** A message of the room, or one on its way there, which has no seq. */
 type Line = Pick<Message, "id" | "sender_type" | "content"> &

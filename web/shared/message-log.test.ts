@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Log } from "./log";
+import { Log } from "./message-log";
 import type { Message, SenderType } from "./protocol";
 import { seeded, seeds } from "./testing/random";
 

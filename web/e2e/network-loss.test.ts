@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { World } from "./world";
+import { World } from "./environment";
 
 // «A minute without a network» is a few ping intervals here: the server pings every half second
 // instead of every 25, and all that depends on it follows. Fixed times that do not (a client

@@ -1,4 +1,4 @@
-import type { Storage } from "../shelf";
+import type { Storage } from "../storage";
 
 /**
  * The storage of one browser, as several tabs see it: each has its own view of the same items,

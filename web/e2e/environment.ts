@@ -1,5 +1,5 @@
 import { Person, type PersonOptions } from "./browser";
-import { Agent, Customer } from "./people";
+import { Agent, Customer } from "./page-objects";
 import { Relay } from "./proxy";
 import { Server } from "./server";
 import { type Page, Shop } from "./shop";

@@ -1,5 +1,5 @@
 import type { Details } from "./conversation";
-import { h, shell, words } from "./kit";
+import { h, shell, words } from "./host";
 
 /**
  * The form before the chat. `data-require="name email"` says what must be filled in; nothing

@@ -1,4 +1,4 @@
-import type { Counts, Summary } from "../shared/protocol";
+import type { Counts, Summary } from "../../shared/protocol";
 
 /** Which conversations a list shows. */
 export type Filter = "open" | "waiting" | "active" | "closed";

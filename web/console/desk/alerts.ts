@@ -1,6 +1,6 @@
 import { computed, effect, signal } from "@preact/signals";
-import type { Summary } from "../shared/protocol";
-import { nameOf } from "./lobby";
+import type { Summary } from "../../shared/protocol";
+import { nameOf } from "./lobby-state";
 import { settings } from "./settings";
 
 /** Whether the browser lets sounds out; it wants a click or a key first. */
