@@ -2,36 +2,22 @@
 //!
 //! A request passes, from the outside in: `connections` (how many there may be, and peers that
 //! do not read), [`serve`] (TCP, HTTP/1.1), the trimming of its
-//! trailing slash, `edge` (id, log, security headers, draining, origins), `unread` (bodies that
+//! trailing slash, `edge` (id, log, security headers, draining, origins), `drain_body` (bodies that
 //! nobody wants), the catching of panics, the router, the table of who may call what (`access`),
 //! extractors (`extract`) and at last a handler in `visitor` or `admin`. Whatever refuses
 //! answers with a `problem`.
 
-mod access;
-mod admin;
-mod assets;
+mod api;
 mod auth;
 mod client_addr;
 mod connections;
-mod edge;
-mod embedding;
-mod extract;
-mod health;
-mod identity;
 mod limits;
-mod log;
-mod open_tokens;
-mod openapi;
+mod middleware;
 mod origin;
 mod pages;
 mod problem;
-mod serve;
 mod socket;
 mod state;
-#[cfg(test)]
-mod typescript;
-mod unread;
-mod visitor;
 
 use std::any::Any;
 use std::time::Duration;
@@ -42,17 +28,18 @@ use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
 
-pub(crate) use connections::Connections;
-pub(crate) use embedding::embedding;
+pub(crate) use connections::serve::serve;
+pub(crate) use connections::{Connections, Service};
 pub(crate) use pages::StartPage;
-pub(crate) use problem::Problem;
-pub(crate) use serve::serve;
+pub(crate) use pages::embedding::embedding;
 pub(crate) use state::{AppParts, AppState};
 
-use crate::protocol::ErrorCode;
+use api::openapi;
+use middleware::{access, drain_body, edge};
+use pages::assets;
+use problem::Problem;
 
-/// What answers requests. The path's trailing slash goes before the routes are looked at.
-pub(crate) type Service = NormalizePath<axum::Router>;
+use crate::protocol::ErrorCode;
 
 /// How often forgotten budgets are swept and measured values folded.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(10);
@@ -70,7 +57,7 @@ pub(crate) fn router(state: AppState, start_page: StartPage) -> Service {
         .layer(from_fn(edge::run_detached))
         .layer(CatchPanicLayer::custom(answer_to_panic))
         .layer(from_fn_with_state(state.clone(), edge::guard))
-        .layer(from_fn(unread::discard))
+        .layer(from_fn(drain_body::discard))
         .layer(from_fn_with_state(state.clone(), edge::observe))
         .with_state(state);
     NormalizePath::trim_trailing_slash(router)

@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::identity::IdentityError;
-use super::limits::RetryAfterMs;
 use crate::chat::limits::Violation;
+use crate::http::auth::identity::IdentityError;
+use crate::http::limits::RetryAfterMs;
 use crate::passwords::HashError;
 use crate::persistence::{Refusal, StoreError, WriteError};
 use crate::protocol::ErrorCode;

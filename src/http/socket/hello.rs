@@ -4,14 +4,14 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::feed::RoomFeed;
 use super::lobby_feed::LobbyFeed;
-use super::session::{End, Session, Who};
+use super::task::{End, Session, Who};
 use super::wire::{Incoming, Wire};
 use crate::actors::{JoinError, Joiner, Outbox};
 use crate::chat::limits::CONTENT_CHARS;
 use crate::chat::{RoomId, Side};
 use crate::credentials::hash_token;
-use crate::http::AppState;
 use crate::http::auth::{self, AuthError};
+use crate::http::state::AppState;
 use crate::persistence::StoreError;
 use crate::protocol::{
     AgentHello, AgentWelcome, CloseCode, PROTOCOL_VERSION, ServerFrame, VisitorHello,

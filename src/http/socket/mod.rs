@@ -1,16 +1,16 @@
 //! The sockets: frames become writes, events become frames.
 //!
 //! One task per socket. `upgrade` takes the connection over, `hello` finds out who
-//! speaks and where to go on, `session` runs the conversation; `feed` and
+//! speaks and where to go on, `task` runs the conversation; `feed` and
 //! `lobby_feed` keep each reader's place in a log, `wire` the limits of the line.
 
 mod feed;
+mod frame_limiter;
 mod hello;
 mod liveness;
 mod lobby_feed;
-mod manners;
 mod pending;
-mod session;
+mod task;
 mod upgrade;
 mod wire;
 
@@ -28,12 +28,12 @@ use uuid::Uuid;
 use self::hello::Opened;
 use self::upgrade::Handshake;
 use self::wire::Wire;
-use super::AppState;
-use super::client_addr;
-use super::limits::SocketGuard;
-use super::origin::OriginCheck;
-use super::problem::Problem;
 use crate::chat::{Side, parse_uuid};
+use crate::http::limits::SocketGuard;
+use crate::http::origin::OriginCheck;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::http::{auth, client_addr};
 use crate::protocol::ErrorCode;
 
 /// The addresses of both sockets.
@@ -91,7 +91,7 @@ async fn agent(
     let guard = admit(&state, &request)?;
     // The cookie speaks for a browser on the console's own pages, and for nobody else.
     let cookie = (origin == OriginCheck::Own)
-        .then(|| super::auth::cookie_token(&state, request.headers()))
+        .then(|| auth::cookie_token(&state, request.headers()))
         .flatten();
     let handshake = Handshake::check(&mut request)?;
     Ok(take_over(

@@ -1,0 +1,142 @@
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::AgentAnswer;
+use super::fields::{check_name, check_optional_name};
+use super::sign_in::hash;
+use crate::chat::limits::check_password;
+use crate::chat::{Agent, Role};
+use crate::http::api::extract::{ClientIp, Json, JsonBody, PathId, Violations};
+use crate::http::auth::AdminAuth;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::persistence::{AgentPatch, NewAgent, Principal};
+
+/// A new agent.
+#[derive(Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub(crate) struct AgentRequest {
+    /// 1 to 100 characters; unique without case.
+    username: String,
+    /// 8 to 1,024 bytes.
+    password: String,
+    /// What customers see; the user name when left out.
+    display_name: Option<String>,
+    /// `agent` when left out.
+    role: Option<Role>,
+}
+
+/// A change of an agent.
+#[derive(Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub(crate) struct AgentChange {
+    /// 8 to 1,024 bytes. Ends the agent's sessions.
+    password: Option<String>,
+    /// 1 to 100 characters.
+    display_name: Option<String>,
+    role: Option<Role>,
+    /// A disabled agent cannot sign in; their sessions end.
+    disabled: Option<bool>,
+}
+
+/// All agents.
+#[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct AgentList {
+    results: Vec<Agent>,
+    /// Always null: there is one page.
+    #[schema(value_type = Option<String>)]
+    next: Option<String>,
+}
+
+/// All agents
+///
+/// For the role `admin`.
+#[utoipa::path(get, operation_id = "list_agents",
+    path = "/api/admin/agents", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    responses((status = 200, description = "all agents", body = AgentList)))]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    _admin: AdminAuth,
+) -> Result<Json<AgentList>, Problem> {
+    Ok(Json(AgentList {
+        results: state.store.agents().await?,
+        next: None,
+    }))
+}
+
+/// Add an agent
+///
+/// For the role `admin`.
+#[utoipa::path(post, operation_id = "add_agent",
+    path = "/api/admin/agents", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    request_body = AgentRequest, responses((status = 201, description = "the new agent", body = AgentAnswer)))]
+pub(crate) async fn add(
+    State(state): State<AppState>,
+    AdminAuth(session): AdminAuth,
+    ClientIp(ip): ClientIp,
+    JsonBody(request): JsonBody<AgentRequest>,
+) -> Result<(StatusCode, Json<AgentAnswer>), Problem> {
+    let mut violations = Violations::default();
+    let username = violations.take(check_name("username", &request.username));
+    let display_name = request
+        .display_name
+        .as_deref()
+        .filter(|name| !name.trim().is_empty());
+    let display_name = violations.take(check_optional_name("display_name", display_name));
+    violations.take(check_password("password", &request.password));
+    violations.finish()?;
+
+    let agent = NewAgent {
+        display_name: display_name.unwrap_or_else(|| username.clone()),
+        username,
+        role: request.role.unwrap_or(Role::Agent),
+        password_hash: hash(&state, ip, request.password).await?,
+    };
+    let by = Principal::Agent(session.agent.id);
+    let agent = state.store.add_agent(agent, by).await?;
+    Ok((StatusCode::CREATED, Json(AgentAnswer { agent })))
+}
+
+/// Change an agent
+///
+/// For the role `admin`. The last admin cannot be disabled or lose the role.
+#[utoipa::path(patch, operation_id = "change_agent",
+    path = "/api/admin/agents/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    params(("id" = uuid::Uuid, Path, description = "the agent")), request_body = AgentChange,
+    responses((status = 200, description = "the agent as they are now", body = AgentAnswer)))]
+pub(crate) async fn patch(
+    State(state): State<AppState>,
+    AdminAuth(session): AdminAuth,
+    ClientIp(ip): ClientIp,
+    PathId(agent_id): PathId,
+    JsonBody(request): JsonBody<AgentChange>,
+) -> Result<Json<AgentAnswer>, Problem> {
+    let mut violations = Violations::default();
+    let display_name = violations.take(check_optional_name(
+        "display_name",
+        request.display_name.as_deref(),
+    ));
+    if let Some(password) = &request.password {
+        violations.take(check_password("password", password));
+    }
+    violations.finish()?;
+
+    let password_hash = match request.password {
+        Some(password) => Some(hash(&state, ip, password).await?),
+        None => None,
+    };
+    let patch = AgentPatch {
+        display_name,
+        password_hash,
+        role: request.role,
+        disabled: request.disabled,
+        // Somebody who changes their own password here goes on working.
+        keep_session: (agent_id == session.agent.id).then_some(session.token_hash),
+    };
+    let by = Principal::Agent(session.agent.id);
+    let agent = state.store.change_agent(agent_id, patch, by).await?;
+    Ok(Json(AgentAnswer { agent }))
+}

@@ -1,0 +1,108 @@
+use std::net::IpAddr;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::AgentAnswer;
+use super::fields::check_optional_name;
+use super::sign_in::{hash, renewed_cookie, verify};
+use crate::chat::limits::check_password;
+use crate::http::api::extract::{ClientIp, Json, JsonBody, Violations};
+use crate::http::auth::{AgentAuth, Session};
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::persistence::{AgentPatch, Principal};
+
+/// What agents may change of themselves.
+#[derive(Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub(crate) struct MePatch {
+    /// 1 to 100 characters; customers see it.
+    display_name: Option<String>,
+    /// 8 to 1,024 bytes. Ends the agent's other sessions.
+    password: Option<String>,
+    /// Needed to change the password.
+    current_password: Option<String>,
+}
+
+/// Who is signed in
+#[utoipa::path(get, operation_id = "get_me",
+    path = "/api/admin/me", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    responses((status = 200, description = "the agent", body = AgentAnswer)))]
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    AgentAuth(session): AgentAuth,
+    headers: HeaderMap,
+) -> impl IntoResponse {
+    // Sessions last from their last use, so the cookie has to as well.
+    let cookie = session
+        .by_cookie
+        .then(|| renewed_cookie(&state, &headers))
+        .flatten();
+    let answer = Json(AgentAnswer {
+        agent: session.agent,
+    });
+    (cookie, answer)
+}
+
+/// Change one's own name or password
+#[utoipa::path(patch, operation_id = "change_me",
+    path = "/api/admin/me", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    request_body = MePatch, responses((status = 200, description = "the agent as they are now", body = AgentAnswer)))]
+pub(crate) async fn patch(
+    State(state): State<AppState>,
+    AgentAuth(session): AgentAuth,
+    ClientIp(ip): ClientIp,
+    JsonBody(request): JsonBody<MePatch>,
+) -> Result<Json<AgentAnswer>, Problem> {
+    let mut violations = Violations::default();
+    let display_name = violations.take(check_optional_name(
+        "display_name",
+        request.display_name.as_deref(),
+    ));
+    if let Some(password) = &request.password {
+        violations.take(check_password("password", password));
+    }
+    violations.finish()?;
+
+    let mut patch = AgentPatch {
+        display_name,
+        keep_session: Some(session.token_hash),
+        ..AgentPatch::default()
+    };
+    if let Some(password) = request.password {
+        let current = request
+            .current_password
+            .ok_or_else(|| Problem::invalid_field("current_password", "is missing"))?;
+        state.limits.check_login_address(ip)?;
+        let username = &session.agent.username;
+        state.limits.check_login_account(username, ip)?;
+        if !is_current(&state, ip, &session, current).await? {
+            return Err(Problem::forbidden("current_password is wrong"));
+        }
+        patch.password_hash = Some(hash(&state, ip, password).await?);
+    }
+    let by = Principal::Agent(session.agent.id);
+    let agent = state
+        .store
+        .change_agent(session.agent.id, patch, by)
+        .await?;
+    Ok(Json(AgentAnswer { agent }))
+}
+
+async fn is_current(
+    state: &AppState,
+    ip: IpAddr,
+    session: &Session,
+    password: String,
+) -> Result<bool, Problem> {
+    let known = state
+        .store
+        .agent_credentials(&session.agent.username)
+        .await?;
+    let hash = known.map(|known| known.password_hash);
+    verify(state, ip, password, hash).await
+}

@@ -1,0 +1,72 @@
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use super::rooms::known_room;
+use crate::chat::{Sender, Side};
+use crate::http::api::extract::{Json, JsonBody, PathId, Query, UnreadBody};
+use crate::http::api::messages::{self, MessageList, PostAnswer, PostRequest, ReadMark};
+use crate::http::auth::AgentAuth;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+
+/// Messages of a room
+///
+/// In seq order; without `after` and `before` the last ones.
+#[utoipa::path(get, operation_id = "list_messages",
+    path = "/api/admin/rooms/{id}/messages", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "the room"),
+        ("after" = Option<u64>, Query, description = "messages past this seq"),
+        ("before" = Option<u64>, Query, description = "the last messages below this seq"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 when left out"),
+    ),
+    responses((status = 200, description = "a page of the log", body = MessageList)))]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    _agent: AgentAuth,
+    PathId(room_id): PathId,
+    query: Query,
+) -> Result<Json<MessageList>, Problem> {
+    known_room(&state, room_id).await?;
+    messages::page(&state, room_id, &query).await
+}
+
+/// Answer the customer
+///
+/// 201 once it is on disk; 200 with the first one when the id was posted before.
+#[utoipa::path(post, operation_id = "post_message",
+    path = "/api/admin/rooms/{id}/messages", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    params(("id" = uuid::Uuid, Path, description = "the room")), request_body = PostRequest,
+    responses(
+        (status = 201, description = "it is on disk", body = PostAnswer),
+        (status = 200, description = "the first one, as the id was posted before", body = PostAnswer),
+    ))]
+pub(crate) async fn post(
+    State(state): State<AppState>,
+    AgentAuth(session): AgentAuth,
+    PathId(room_id): PathId,
+    body: UnreadBody,
+) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
+    known_room(&state, room_id).await?;
+    let sender = Sender::Agent {
+        display_name: session.agent.display_name,
+    };
+    messages::post(&state, room_id, session.agent.id, sender, body).await
+}
+
+/// Move the agents' read mark
+///
+/// Forward only; past the newest message is an error. All agents share one mark.
+#[utoipa::path(post, operation_id = "read_messages",
+    path = "/api/admin/rooms/{id}/read", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    params(("id" = uuid::Uuid, Path, description = "the room")), request_body = ReadMark,
+    responses((status = 200, description = "where the mark is", body = ReadMark)))]
+pub(crate) async fn read(
+    State(state): State<AppState>,
+    _agent: AgentAuth,
+    PathId(room_id): PathId,
+    JsonBody(mark): JsonBody<ReadMark>,
+) -> Result<Json<ReadMark>, Problem> {
+    known_room(&state, room_id).await?;
+    messages::read(&state, room_id, Side::Agent, &mark).await
+}

@@ -1,0 +1,38 @@
+//! The agents' calls: everything under `/api/admin/`.
+
+pub(super) mod agents;
+mod fields;
+pub(super) mod me;
+mod messages;
+pub(super) mod rooms;
+pub(super) mod sign_in;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::chat::Agent;
+use crate::http::state::AppState;
+
+/// The agents' routes with their documentation.
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(sign_in::login))
+        .routes(routes!(sign_in::setup))
+        .routes(routes!(sign_in::logout))
+        .routes(routes!(me::get, me::patch))
+        .routes(routes!(rooms::list))
+        .routes(routes!(rooms::get, rooms::patch))
+        .routes(routes!(messages::list, messages::post))
+        .routes(routes!(messages::read))
+        .routes(routes!(agents::list, agents::add))
+        .routes(routes!(agents::patch))
+}
+
+/// One agent.
+#[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct AgentAnswer {
+    agent: Agent,
+}

@@ -1,0 +1,256 @@
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::chat::limits::{self, check_line};
+use crate::chat::{
+    Agent, Authority, Counts, DetailsPatch, RoomId, RoomRecord, Sender, Status, Summary,
+};
+use crate::http::api::extract::{Json, JsonBody, PathId, Query, Violations, present};
+use crate::http::auth::AgentAuth;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::persistence::{Principal, RoomOp, RoomOrder, RoomQuery, SearchQuery};
+
+/// Characters of a search at most; nobody types more, and each word costs.
+const SEARCH_CHARS: usize = 500;
+
+/// A page of rooms.
+#[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct SummaryList {
+    results: Vec<FoundSummary>,
+    /// The next page's `cursor`.
+    next: Option<String>,
+    /// How many rooms have each status.
+    counts: Counts,
+    /// With `q` only: whether the search stopped at its bound, so that there may be more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    #[schema(required = false)]
+    truncated: Option<bool>,
+}
+
+/// A room, and with `q` where it matches.
+#[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct FoundSummary {
+    #[serde(flatten)]
+    summary: Summary,
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    #[schema(required = false)]
+    found: Option<SearchMatch>,
+}
+
+/// Where a room matches a search.
+#[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct SearchMatch {
+    /// The newest message that matches; null when the customer's details do.
+    seq: Option<u64>,
+    /// The words around the match, as plain text.
+    snippet: String,
+}
+
+/// One room.
+#[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct SummaryAnswer {
+    summary: Summary,
+}
+
+/// A change of a room. Details that are null or empty are removed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub(crate) struct RoomChange {
+    /// `active` or `closed`.
+    status: Option<Status>,
+    /// At most 100 characters.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    customer_name: Option<Option<String>>,
+    /// At most 254 characters.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    customer_email: Option<Option<String>>,
+    /// At most 40 characters.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    customer_phone: Option<Option<String>>,
+    /// Keep this visitor from posting, in all their rooms.
+    blocked: Option<bool>,
+}
+
+/// The conversations
+///
+/// Those with at least one message. `q` searches names, e-mail addresses and messages, the
+/// newest match first.
+#[utoipa::path(get, operation_id = "list_rooms",
+    path = "/api/admin/rooms", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    params(
+        ("status" = Option<Status>, Query, description = "rooms of this status only"),
+        ("q" = Option<String>, Query, description = "words that must all occur, the last one as a prefix"),
+        ("order" = Option<String>, Query, description = "`activity` (default) or `waiting`; without `q` only"),
+        ("cursor" = Option<String>, Query, description = "the last page's `next`"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 when left out"),
+    ),
+    responses((status = 200, description = "a page of rooms", body = SummaryList)))]
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    _agent: AgentAuth,
+    query: Query,
+) -> Result<Json<SummaryList>, Problem> {
+    let limit = query.limit()?;
+    let status = query.word("status")?;
+    let order = query.word::<OrderWord>("order")?.unwrap_or_default();
+    let words = check_line("q", query.text("q"), SEARCH_CHARS)
+        .map_err(|violation| Problem::invalid(vec![violation]))?;
+    let counts = state.store.head().counts;
+    let Some(words) = words else {
+        let page = state
+            .store
+            .list_rooms(RoomQuery {
+                status,
+                order: order.0,
+                cursor: query.cursor(),
+                limit,
+            })
+            .await?;
+        let results = page.records.iter().map(|record| FoundSummary {
+            summary: summary(&state, record),
+            found: None,
+        });
+        return Ok(Json(SummaryList {
+            results: results.collect(),
+            next: page.next,
+            counts,
+            truncated: None,
+        }));
+    };
+    let page = state
+        .store
+        .search(SearchQuery {
+            words,
+            status,
+            cursor: query.cursor(),
+            limit,
+        })
+        .await?;
+    let results = page.hits.into_iter().map(|hit| FoundSummary {
+        summary: summary(&state, &hit.record),
+        found: Some(SearchMatch {
+            seq: hit.seq,
+            snippet: hit.snippet,
+        }),
+    });
+    Ok(Json(SummaryList {
+        results: results.collect(),
+        next: page.next,
+        counts,
+        truncated: Some(page.truncated),
+    }))
+}
+
+/// One conversation
+#[utoipa::path(get, operation_id = "get_room",
+    path = "/api/admin/rooms/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    params(("id" = uuid::Uuid, Path, description = "the room")),
+    responses((status = 200, description = "the room", body = SummaryAnswer)))]
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    _agent: AgentAuth,
+    PathId(room_id): PathId,
+) -> Result<Json<SummaryAnswer>, Problem> {
+    let record = known_room(&state, room_id).await?;
+    Ok(Json(SummaryAnswer {
+        summary: summary(&state, &record),
+    }))
+}
+
+/// Change a conversation
+///
+/// Setting the present status changes nothing; another one leaves a `system` message.
+#[utoipa::path(patch, operation_id = "change_room",
+    path = "/api/admin/rooms/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    params(("id" = uuid::Uuid, Path, description = "the room")), request_body = RoomChange,
+    responses((status = 200, description = "the room as it is now", body = SummaryAnswer)))]
+pub(crate) async fn patch(
+    State(state): State<AppState>,
+    AgentAuth(session): AgentAuth,
+    PathId(room_id): PathId,
+    JsonBody(request): JsonBody<RoomChange>,
+) -> Result<Json<SummaryAnswer>, Problem> {
+    let mut record = known_room(&state, room_id).await?;
+    // Everything is checked before anything is written.
+    for op in request.into_ops(session.agent)? {
+        record = RoomRecord::clone(&state.rooms.write(room_id, op).await?.record);
+    }
+    Ok(Json(SummaryAnswer {
+        summary: summary(&state, &record),
+    }))
+}
+
+impl RoomChange {
+    fn into_ops(self, agent: Agent) -> Result<Vec<RoomOp>, Problem> {
+        let mut violations = Violations::default();
+        let mut line = |field, wish: Option<Option<String>>, max_chars| {
+            wish.map(|value| violations.take(check_line(field, value.as_deref(), max_chars)))
+        };
+        let details = DetailsPatch {
+            name: line("customer_name", self.customer_name, limits::NAME_CHARS),
+            email: line("customer_email", self.customer_email, limits::EMAIL_CHARS),
+            phone: line("customer_phone", self.customer_phone, limits::PHONE_CHARS),
+            page_url: None,
+            authority: Authority::Agent,
+        };
+        violations.finish()?;
+        if self.status == Some(Status::Waiting) {
+            return Err(Problem::invalid_field(
+                "status",
+                "must be active or closed; a room waits by a customer's message alone",
+            ));
+        }
+        let details = (!details.is_empty()).then_some(RoomOp::SetDetails(details));
+        let blocked = self.blocked.map(|blocked| RoomOp::SetBlocked {
+            blocked,
+            by: Principal::Agent(agent.id),
+        });
+        let status = self.status.map(|status| RoomOp::SetStatus {
+            status,
+            by: Sender::Agent {
+                display_name: agent.display_name,
+            },
+        });
+        Ok([details, blocked, status].into_iter().flatten().collect())
+    }
+}
+
+/// Any room: agents see them all.
+pub(super) async fn known_room(state: &AppState, room_id: RoomId) -> Result<RoomRecord, Problem> {
+    state
+        .store
+        .room(room_id)
+        .await?
+        .ok_or_else(Problem::no_such_room)
+}
+
+fn summary(state: &AppState, record: &RoomRecord) -> Summary {
+    record.summary(state.presence.is_online(record.room.id))
+}
+
+/// The parameter `order`.
+#[derive(Debug, Default)]
+struct OrderWord(RoomOrder);
+
+impl std::str::FromStr for OrderWord {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "activity" => Ok(Self(RoomOrder::Activity)),
+            "waiting" => Ok(Self(RoomOrder::Waiting)),
+            _ => Err("must be activity or waiting".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+use std::net::IpAddr;
+use std::time::Instant;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::fields::check_name;
+use crate::chat::limits::check_password;
+use crate::chat::{Agent, Role, Timestamp};
+use crate::credentials::{SESSION_LIFETIME, TokenKind, hash_token, new_token};
+use crate::http::api::extract::{ClientIp, Json, JsonBody, UnreadBody, Violations};
+use crate::http::auth::{AgentAuth, session_cookie};
+use crate::http::limits::{AddressKey, RetryAfterMs};
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::metrics::LoginResult;
+use crate::persistence::{AgentCredentials, NewAgent, NewSession, Refusal, WriteError};
+use crate::protocol::ErrorCode;
+
+/// The account under which tries of the setup code are counted; no user name has a NUL.
+const SETUP_ACCOUNT: &str = "\0setup";
+
+/// Who signs in.
+#[derive(Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct LoginRequest {
+    username: String,
+    password: String,
+}
+
+/// The first admin.
+#[derive(Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct SetupRequest {
+    /// What stands behind the `#` of the setup link.
+    code: String,
+    /// 1 to 100 characters.
+    username: String,
+    /// 8 to 1,024 bytes.
+    password: String,
+}
+
+/// How far a sign-out reaches.
+#[derive(Debug, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub(crate) struct LogoutRequest {
+    /// End all sessions of this agent, not just this one.
+    everywhere: Option<bool>,
+}
+
+/// A new session.
+#[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct SessionAnswer {
+    /// For `Authorization: Bearer`; browsers have the cookie.
+    token: String,
+    agent: Agent,
+}
+
+type SetCookie = AppendHeaders<[(header::HeaderName, HeaderValue); 1]>;
+
+/// Sign in
+///
+/// Gives a token, and the same as a cookie. An unknown name, a wrong password and a disabled
+/// agent get the same answer in the same time.
+#[utoipa::path(post, operation_id = "sign_in",
+    path = "/api/admin/login", tag = "agent", security(()),
+    request_body = LoginRequest, responses((status = 200, description = "signed in", body = SessionAnswer)))]
+pub(crate) async fn login(
+    State(state): State<AppState>,
+    ClientIp(ip): ClientIp,
+    body: UnreadBody,
+) -> Result<impl IntoResponse, Problem> {
+    let limited = |wait: RetryAfterMs| {
+        state.metrics.login(LoginResult::Limited);
+        Problem::from(wait)
+    };
+    state.limits.check_login_address(ip).map_err(limited)?;
+    let request: LoginRequest = body.json().await?;
+    let account = state.limits.check_login_account(&request.username, ip);
+    account.map_err(limited)?;
+    let verified = authenticate(&state, ip, &request.username, request.password).await?;
+    let Some(verified) = verified else {
+        return Err(bad_credentials(&state));
+    };
+    let agent = verified.agent.clone();
+    let (token, session) = new_session();
+    match state.store.start_session(verified, session).await {
+        Ok(()) => {}
+        // Disabled, or given another password, since it was looked at.
+        Err(WriteError::Refused(Refusal::NotFound)) => return Err(bad_credentials(&state)),
+        Err(error) => return Err(error.into()),
+    }
+    state.metrics.login(LoginResult::Ok);
+    tracing::info!(agent = %agent.id, "an agent signed in");
+    Ok((
+        set_cookie(&state, Some(&token)),
+        Json(SessionAnswer { token, agent }),
+    ))
+}
+
+/// Make the first admin
+///
+/// With the code of the setup link, once, while there is no agent.
+#[utoipa::path(post, operation_id = "set_up",
+    path = "/api/admin/setup", tag = "agent", security(()),
+    request_body = SetupRequest, responses((status = 201, description = "made and signed in", body = SessionAnswer)))]
+pub(crate) async fn setup(
+    State(state): State<AppState>,
+    ClientIp(ip): ClientIp,
+    body: UnreadBody,
+) -> Result<impl IntoResponse, Problem> {
+    state.limits.check_login_address(ip)?;
+    state.limits.check_login_account(SETUP_ACCOUNT, ip)?;
+    let request: SetupRequest = body.json().await?;
+    let accepted = state
+        .setup
+        .as_ref()
+        .is_some_and(|setup| setup.accepts(&request.code, Instant::now()));
+    if !accepted || state.store.agent_count().await? > 0 {
+        return Err(Problem::new(
+            ErrorCode::Gone,
+            "the setup link was used, has expired or is not needed; restart the server for a new \
+             one, or use `shoptalk agent add`",
+        ));
+    }
+    let mut violations = Violations::default();
+    let username = violations.take(check_name("username", &request.username));
+    violations.take(check_password("password", &request.password));
+    violations.finish()?;
+
+    let password_hash = hash(&state, ip, request.password).await?;
+    let (token, session) = new_session();
+    let agent = NewAgent {
+        display_name: username.clone(),
+        username,
+        role: Role::Admin,
+        password_hash,
+    };
+    let agent = state.store.set_up(agent, session).await?;
+    tracing::info!(agent = %agent.id, "the first admin was made");
+    Ok((
+        StatusCode::CREATED,
+        set_cookie(&state, Some(&token)),
+        Json(SessionAnswer { token, agent }),
+    ))
+}
+
+/// Sign out
+///
+/// Ends the session, or all of this agent's, and closes their sockets.
+#[utoipa::path(post, operation_id = "sign_out",
+    path = "/api/admin/logout", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    request_body = Option<LogoutRequest>, responses((status = 204, description = "signed out")))]
+pub(crate) async fn logout(
+    State(state): State<AppState>,
+    AgentAuth(session): AgentAuth,
+    JsonBody(request): JsonBody<LogoutRequest>,
+) -> Result<impl IntoResponse, Problem> {
+    if request.everywhere.unwrap_or(false) {
+        state.store.end_sessions_of(session.agent.id).await?;
+    } else {
+        state.store.end_session(session.token_hash).await?;
+    }
+    Ok((StatusCode::NO_CONTENT, set_cookie(&state, None)))
+}
+
+/// The agent with this name and password, if there is one who may sign in. An unknown name
+/// costs the same time as a wrong password.
+async fn authenticate(
+    state: &AppState,
+    ip: IpAddr,
+    username: &str,
+    password: String,
+) -> Result<Option<AgentCredentials>, Problem> {
+    let known = state.store.agent_credentials(username.trim()).await?;
+    let hash = known.as_ref().map(|known| known.password_hash.clone());
+    let matches = verify(state, ip, password, hash).await?;
+    Ok(known.filter(|known| matches && !known.agent.disabled))
+}
+
+/// Whether the password has the hash. An over-long one never has, at the usual cost.
+pub(super) async fn verify(
+    state: &AppState,
+    ip: IpAddr,
+    password: String,
+    hash: Option<String>,
+) -> Result<bool, Problem> {
+    let is_possible = check_password("password", &password).is_ok();
+    let password = if is_possible { password } else { String::new() };
+    let address = AddressKey::from(ip).ip();
+    let matches = state.passwords.verify(address, password, hash).await?;
+    Ok(matches && is_possible)
+}
+
+/// Hashes a new password when it is the address's turn.
+pub(super) async fn hash(
+    state: &AppState,
+    ip: IpAddr,
+    password: String,
+) -> Result<String, Problem> {
+    let address = AddressKey::from(ip).ip();
+    Ok(state.passwords.hash(address, password).await?)
+}
+
+fn bad_credentials(state: &AppState) -> Problem {
+    state.metrics.login(LoginResult::Refused);
+    Problem::new(
+        ErrorCode::BadCredentials,
+        "the user name or the password is wrong",
+    )
+}
+
+fn new_session() -> (String, NewSession) {
+    let token = new_token(TokenKind::Agent);
+    let lifetime_ms = i64::try_from(SESSION_LIFETIME.as_millis()).unwrap_or(i64::MAX);
+    let session = NewSession {
+        token: hash_token(&token),
+        expires_at: Timestamp(Timestamp::now().as_millis() + lifetime_ms),
+    };
+    (token, session)
+}
+
+/// The header that gives the console its cookie, or takes it back.
+pub(super) fn set_cookie(state: &AppState, token: Option<&str>) -> SetCookie {
+    let cookie = session_cookie(state.origins.is_https(), token);
+    let value = HeaderValue::from_str(&cookie).expect("tokens are plain letters");
+    AppendHeaders([(header::SET_COOKIE, value)])
+}
+
+/// The session's token as the cookie brought it, to be set again with a new lifetime.
+pub(super) fn renewed_cookie(state: &AppState, headers: &HeaderMap) -> Option<SetCookie> {
+    crate::http::auth::cookie_token(state, headers).map(|token| set_cookie(state, Some(&token)))
+}

@@ -1,0 +1,144 @@
+//! A room's log over HTTP: the same for both sides, which differ in who may see a room
+//! and in whose name they post.
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::chat::limits::check_message_id;
+use crate::chat::{Draft, Message, RoomId, Sender, Side};
+use crate::http::api::extract::{Json, Query, UnreadBody, check_content, check_seq};
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::persistence::{Effect, RoomOp};
+use crate::protocol::ErrorCode;
+
+/// A message to post.
+#[derive(Debug, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct PostRequest {
+    /// Chosen by the sender; posting it again is safe.
+    #[schema(format = Uuid)]
+    id: String,
+    /// 1 to 8,000 characters, not blank, without NUL.
+    content: String,
+}
+
+/// A message that is on disk.
+#[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct PostAnswer {
+    message: Message,
+}
+
+/// How far a side has read.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct ReadMark {
+    /// A seq of the room.
+    seq: u64,
+}
+
+/// A page of a room's log, in seq order.
+#[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct MessageList {
+    results: Vec<Message>,
+    /// Where the next page begins, for the parameter that was used; `before` when none was.
+    next: Option<u64>,
+}
+
+/// A page of the log, by the parameters `after`, `before` and `limit`.
+pub(crate) async fn page(
+    state: &AppState,
+    room_id: RoomId,
+    query: &Query,
+) -> Result<Json<MessageList>, Problem> {
+    let limit = query.limit()?;
+    let page = match (query.number("after")?, query.number("before")?) {
+        (Some(_), Some(_)) => {
+            return Err(Problem::invalid_field(
+                "before",
+                "cannot be combined with after",
+            ));
+        }
+        (Some(after), None) => {
+            let page = state.store.messages_after(room_id, after, limit).await?;
+            let next = page.messages.last().map(|message| message.seq);
+            (page, next)
+        }
+        (None, before) => {
+            let page = state.store.messages_before(room_id, before, limit).await?;
+            let next = page.messages.first().map(|message| message.seq);
+            (page, next)
+        }
+    };
+    let (page, next) = page;
+    Ok(Json(MessageList {
+        next: next.filter(|_| page.more),
+        results: page.messages,
+    }))
+}
+
+/// Posts through the room: 201 for a new message, 200 for one that was there.
+pub(crate) async fn post(
+    state: &AppState,
+    room_id: RoomId,
+    sender_id: uuid::Uuid,
+    sender: Sender,
+    body: UnreadBody,
+) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
+    let posted = try_post(state, room_id, sender_id, sender, body).await;
+    if let Err(problem) = &posted {
+        state.metrics.post_refused(problem.code);
+    }
+    posted
+}
+
+async fn try_post(
+    state: &AppState,
+    room_id: RoomId,
+    sender_id: uuid::Uuid,
+    sender: Sender,
+    body: UnreadBody,
+) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
+    state.limits.check_post(sender_id)?;
+    let request: PostRequest = body.json().await?;
+    let id =
+        check_message_id(&request.id).map_err(|violation| Problem::invalid(vec![violation]))?;
+    check_content(&request.content)?;
+    let draft = Draft {
+        id,
+        sender,
+        content: request.content,
+    };
+    let commit = state.rooms.write(room_id, RoomOp::Post(draft)).await?;
+    match commit.effect {
+        Effect::Posted(message) => Ok((StatusCode::CREATED, Json(PostAnswer { message }))),
+        Effect::Duplicate(message) => Ok((StatusCode::OK, Json(PostAnswer { message }))),
+        effect => {
+            tracing::error!(?effect, "a post had the effect of something else");
+            Err(Problem::new(
+                ErrorCode::Internal,
+                "the server made a mistake; its log says more",
+            ))
+        }
+    }
+}
+
+/// Moves a side's read mark forward and answers where it is.
+pub(crate) async fn read(
+    state: &AppState,
+    room_id: RoomId,
+    side: Side,
+    mark: &ReadMark,
+) -> Result<Json<ReadMark>, Problem> {
+    let seq = check_seq(mark.seq)?;
+    let commit = state
+        .rooms
+        .write(room_id, RoomOp::MarkRead { side, seq })
+        .await?;
+    Ok(Json(ReadMark {
+        seq: commit.record.room.read_seq(side),
+    }))
+}

@@ -1,0 +1,196 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::chat::limits::{self, check_line};
+use crate::chat::{Details, DetailsPatch, Room, RoomRecord, Timestamp};
+use crate::credentials::{TokenKind, hash_token, new_token};
+use crate::http::api::extract::{ClientIp, Json, UnreadBody, Violations};
+use crate::http::auth::{AuthError, bearer, is_identity};
+use crate::http::limits::BudgetOwner;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::persistence::{Identity, OpenRoom, RoomOp, TokenHash};
+
+/// What a visitor may say of themselves; everything is optional, empty means absent.
+#[derive(Debug, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub(crate) struct OpenRequest {
+    /// At most 100 characters.
+    customer_name: Option<String>,
+    /// At most 254 characters.
+    customer_email: Option<String>,
+    /// At most 40 characters.
+    customer_phone: Option<String>,
+    /// A JWT (HS256) signed by the shop's back end.
+    identity: Option<String>,
+    /// The page that the chat was opened on; at most 2,000 characters.
+    page_url: Option<String>,
+}
+
+/// A room, and the token that opens it.
+#[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct OpenAnswer {
+    room: Room,
+    /// The database's epoch.
+    epoch: String,
+    /// A fresh token, with every new room and every valid identity. It is shown once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    #[schema(required = false)]
+    token: Option<String>,
+}
+
+/// Open the chat
+///
+/// Gives the open room of latest activity (200) when a visitor's token or a valid identity
+/// finds one, or else a new one (201). The body's identity wins over a Bearer token. A token
+/// or an identity that does not count is refused; it never falls back to anonymous.
+#[utoipa::path(post, operation_id = "open_chat",
+    path = "/api/chat/rooms", tag = "visitor",
+    request_body = Option<OpenRequest>, security((), ("visitor" = [])),
+    responses(
+        (status = 200, description = "the room that was found", body = OpenAnswer),
+        (status = 201, description = "a new room", body = OpenAnswer),
+    ))]
+pub(crate) async fn open(
+    State(state): State<AppState>,
+    ClientIp(ip): ClientIp,
+    headers: HeaderMap,
+    body: UnreadBody,
+) -> Result<(StatusCode, Json<OpenAnswer>), Problem> {
+    state.limits.check_room(ip)?;
+    let body: OpenRequest = body.json().await?;
+    let caller = Caller::find(&state, &headers, body.identity.as_deref())?;
+    if let Some(visitor) = caller.visitor(&state).await? {
+        state.limits.check_room_by_visitor(&visitor)?;
+    }
+    let typed = typed_details(&body)?;
+
+    let fresh_token = new_token(TokenKind::Visitor);
+    let opened = state
+        .store
+        .open_room(OpenRoom {
+            token: caller.token,
+            identity: caller.identity.clone(),
+            details: typed.clone(),
+            fresh_token: hash_token(&fresh_token),
+        })
+        .await?;
+    for token in opened.ended {
+        state.open_tokens.end(token);
+    }
+    state.rooms.refresh(opened.moved);
+
+    let mut record = opened.record;
+    if !opened.created {
+        let signed = caller.identity.map(|identity| identity.details);
+        for patch in [
+            DetailsPatch::from_identity(signed.unwrap_or_default()),
+            DetailsPatch::from_visitor(typed),
+        ] {
+            record = bring_up_to_date(&state, record, patch).await?;
+        }
+    }
+    let status = if opened.created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    let answer = OpenAnswer {
+        room: record.room.clone(),
+        epoch: state.store.epoch().to_owned(),
+        token: opened.token_issued.then_some(fresh_token),
+    };
+    Ok((status, Json(answer)))
+}
+
+/// By what the caller is to be recognised.
+struct Caller {
+    token: Option<TokenHash>,
+    identity: Option<Identity>,
+}
+
+impl Caller {
+    fn find(
+        state: &AppState,
+        headers: &HeaderMap,
+        identity: Option<&str>,
+    ) -> Result<Self, Problem> {
+        let bearer = bearer(headers)?;
+        let (token, identity) = match (bearer, identity) {
+            (bearer, Some(identity)) => {
+                (bearer.filter(|token| !is_identity(token)), Some(identity))
+            }
+            (Some(bearer), None) if is_identity(bearer) => (None, Some(bearer)),
+            (bearer, None) => (bearer, None),
+        };
+        let token = match token.map(|token| (token, TokenKind::of(token))) {
+            Some((token, Some(TokenKind::Visitor))) => Some(token),
+            // Beside an identity, what is no token of ours is as good as one that ended.
+            Some((_, None)) if identity.is_some() => None,
+            Some(_) => return Err(AuthError::BadToken.into()),
+            None => None,
+        };
+        Ok(Self {
+            token: token.map(hash_token),
+            identity: identity
+                .map(|identity| state.identity.verify(identity))
+                .transpose()?,
+        })
+    }
+}
+
+impl Caller {
+    /// Who it is to the budget of rooms: a visitor has many tokens and one budget.
+    async fn visitor(&self, state: &AppState) -> Result<Option<BudgetOwner>, Problem> {
+        if let Some(identity) = &self.identity {
+            return Ok(Some(BudgetOwner::User(identity.user.clone())));
+        }
+        let Some(token) = self.token else {
+            return Ok(None);
+        };
+        let visitor = state.store.visitor_by_token(token).await?;
+        Ok(visitor.map(|visitor| match visitor.user {
+            Some(user) => BudgetOwner::User(user),
+            None => BudgetOwner::Anonymous(visitor.id),
+        }))
+    }
+}
+
+fn typed_details(body: &OpenRequest) -> Result<Details, Problem> {
+    let mut violations = Violations::default();
+    let mut line = |field, value: &Option<String>, max_chars| {
+        violations.take(check_line(field, value.as_deref(), max_chars))
+    };
+    let details = Details {
+        name: line("customer_name", &body.customer_name, limits::NAME_CHARS),
+        email: line("customer_email", &body.customer_email, limits::EMAIL_CHARS),
+        phone: line("customer_phone", &body.customer_phone, limits::PHONE_CHARS),
+        page_url: line("page_url", &body.page_url, limits::PAGE_URL_CHARS),
+    };
+    violations.finish()?;
+    Ok(details)
+}
+
+/// Applies a patch through the room, unless it would change nothing: most visitors who
+/// come back say what is known already, and need no write for it.
+async fn bring_up_to_date(
+    state: &AppState,
+    record: Arc<RoomRecord>,
+    patch: DetailsPatch,
+) -> Result<Arc<RoomRecord>, Problem> {
+    let changes = RoomRecord::clone(&record).set_details(patch.clone(), Timestamp::now());
+    if !changes {
+        return Ok(record);
+    }
+    let commit = state
+        .rooms
+        .write(record.room.id, RoomOp::SetDetails(patch))
+        .await?;
+    Ok(commit.record)
+}
