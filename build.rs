@@ -1,7 +1,7 @@
 //! Builds the front ends in `web/` and lists their files for the server to embed.
 //!
-//! Only with the feature `front-ends`; `--no-default-features` builds the broker alone and
-//! needs no Node.
+//! Only with the feature `front-ends`; `--no-default-features --features server` builds the
+//! broker alone and needs no Node.
 
 use std::env;
 use std::error::Error;
@@ -29,7 +29,9 @@ fn main() {
     }
     if let Err(error) = build() {
         eprintln!("the front ends in web/ were not built: {error}");
-        eprintln!("`cargo build --no-default-features` builds the broker without them.");
+        eprintln!(
+            "`cargo build --no-default-features --features server` builds the broker without them."
+        );
         exit(1);
     }
 }

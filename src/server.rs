@@ -43,6 +43,7 @@ pub struct Server {
     drain_timeout: Duration,
     actors: Arc<Actors>,
     store: Store,
+    #[cfg(feature = "test-hooks")]
     hooks: Hooks,
     /// Tells sockets and handlers that it is over.
     drain: CancellationToken,
@@ -195,6 +196,7 @@ impl Server {
             drain_timeout,
             actors,
             store,
+            #[cfg(feature = "test-hooks")]
             hooks,
             drain,
             stop_listening,
@@ -218,7 +220,8 @@ impl Server {
         self.setup_link.as_deref()
     }
 
-    /// Faults that tests can order; nothing in a release build.
+    /// Faults that tests can order.
+    #[cfg(feature = "test-hooks")]
     pub fn hooks(&self) -> &Hooks {
         &self.hooks
     }

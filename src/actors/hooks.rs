@@ -1,11 +1,12 @@
-//! Faults for tests, compiled out of release builds.
+//! Faults that tests order, in builds with the feature `test-hooks`.
 //!
-//! In a release build [`Hooks`] is empty and every method of it is nothing.
+//! Without it [`Hooks`] is empty and each of its methods compiles to nothing.
 
 use super::outbox::{Event, Outbox};
 use crate::chat::RoomId;
 
 /// Where a test can make an actor panic.
+#[cfg_attr(not(feature = "test-hooks"), expect(unreachable_pub))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HookPoint {
     /// A room is starting.
@@ -28,13 +29,13 @@ pub enum HookPoint {
     LobbyHeartbeat,
 }
 
-#[cfg(not(debug_assertions))]
+#[cfg(not(feature = "test-hooks"))]
 mod imp {
     use super::{Event, HookPoint, Outbox, RoomId};
 
-    /// Nothing, in a release build.
+    /// Nothing, without the feature `test-hooks`.
     #[derive(Debug, Clone, Default)]
-    pub struct Hooks;
+    pub(crate) struct Hooks;
 
     impl Hooks {
         #[inline(always)]
@@ -57,7 +58,7 @@ mod imp {
     }
 }
 
-#[cfg(debug_assertions)]
+#[cfg(feature = "test-hooks")]
 mod imp {
     use std::collections::HashMap;
     use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -181,4 +182,7 @@ mod imp {
     }
 }
 
+#[cfg(not(feature = "test-hooks"))]
+pub(crate) use imp::Hooks;
+#[cfg(feature = "test-hooks")]
 pub use imp::Hooks;

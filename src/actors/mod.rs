@@ -36,6 +36,9 @@ use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 pub use cursor::Cursor;
+#[cfg(not(feature = "test-hooks"))]
+pub(crate) use hooks::Hooks;
+#[cfg(feature = "test-hooks")]
 pub use hooks::{HookPoint, Hooks};
 pub use ids::{Incarnation, RequestId, SubscriptionId};
 pub use lobby_handle::{LobbyGone, LobbyHandle, LobbySubscription, LobbyTaken, PresenceForgotten};
@@ -125,8 +128,8 @@ pub struct ActorOptions {
     pub presence_grace: Duration,
     /// What to count with.
     pub metrics: ActorMetrics,
-    /// Faults for tests; nothing in a release build.
-    pub hooks: Hooks,
+    /// Faults for tests; nothing without the feature `test-hooks`.
+    pub(crate) hooks: Hooks,
 }
 
 /// The running actors of one server.

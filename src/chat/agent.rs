@@ -1,5 +1,4 @@
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Timestamp;
@@ -8,7 +7,8 @@ use super::Timestamp;
 pub type AgentId = Uuid;
 
 /// What an agent may do beyond answering customers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -41,11 +41,12 @@ impl std::str::FromStr for Role {
 }
 
 /// A person of the shop who answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Agent {
     /// Stays when the names change.
-    #[schema(value_type = Uuid)]
+    #[cfg_attr(feature = "server", schema(value_type = Uuid))]
     pub id: AgentId,
     /// The name to sign in with; customers never see it.
     pub username: String,

@@ -1,5 +1,4 @@
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{RoomId, Side, Timestamp};
@@ -8,7 +7,8 @@ use super::{RoomId, Side, Timestamp};
 pub type MessageId = Uuid;
 
 /// Who wrote a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum SenderType {
@@ -42,7 +42,8 @@ impl From<Side> for SenderType {
 
 /// What a `system` message notes. The faces translate it; `content` holds the
 /// English words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum SystemEvent {
@@ -63,14 +64,15 @@ impl SystemEvent {
 }
 
 /// One entry of a room's log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Message {
     /// The id it was posted with.
-    #[schema(value_type = Uuid)]
+    #[cfg_attr(feature = "server", schema(value_type = Uuid))]
     pub id: MessageId,
     /// The room whose log it stands in.
-    #[schema(value_type = Uuid)]
+    #[cfg_attr(feature = "server", schema(value_type = Uuid))]
     pub room_id: RoomId,
     /// Its place in the room: 1, 2, 3, … without a gap.
     pub seq: u64,
@@ -90,7 +92,8 @@ pub struct Message {
 }
 
 /// The newest message of a room as a summary shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct LastMessage {
     /// Its place in the room.

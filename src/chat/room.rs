@@ -1,5 +1,4 @@
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{LastMessage, Timestamp};
@@ -12,7 +11,8 @@ pub type RoomId = Uuid;
 pub type VisitorId = Uuid;
 
 /// Where a conversation stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -50,7 +50,8 @@ impl std::str::FromStr for Status {
 }
 
 /// The two sides of a conversation. All agents together are one side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Side {
     /// The visitor.
@@ -72,11 +73,12 @@ impl Side {
 }
 
 /// A conversation as both sides may see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Room {
     /// The room's id.
-    #[schema(value_type = Uuid)]
+    #[cfg_attr(feature = "server", schema(value_type = Uuid))]
     pub id: RoomId,
     /// Where the conversation stands.
     pub status: Status,
@@ -120,7 +122,8 @@ impl Room {
 }
 
 /// A room as the console lists it: state, not a delta. The higher `version` wins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Summary {
     /// The room itself.
@@ -141,7 +144,8 @@ pub struct Summary {
 }
 
 /// How many listed rooms have each status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Counts {
     /// Rooms waiting for the shop.

@@ -18,7 +18,9 @@ pub use client::{
 #[cfg(test)]
 pub(crate) use client_shapes::{AgentClientFrame, VisitorClientFrame};
 pub use codes::{CloseCode, ErrorCode};
-pub use server::{AgentWelcome, ErrorFrame, Joined, Ping, ServerFrame, VisitorWelcome, encode};
+#[cfg(feature = "server")]
+pub use server::encode;
+pub use server::{AgentWelcome, ErrorFrame, Joined, Ping, ServerFrame, VisitorWelcome};
 
 /// The version that `welcome` names.
 pub const PROTOCOL_VERSION: u32 = 1;

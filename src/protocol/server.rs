@@ -1,4 +1,5 @@
 use serde::Serialize;
+#[cfg(feature = "server")]
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
 
@@ -239,6 +240,7 @@ impl From<FrameError> for ErrorFrame {
 /// # Panics
 ///
 /// Never: the frames hold nothing that JSON cannot say.
+#[cfg(feature = "server")]
 pub fn encode(frame: &impl Serialize) -> Utf8Bytes {
     serde_json::to_string(frame)
         .expect("frames are plain JSON")
