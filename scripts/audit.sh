@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Known holes in the dependencies, by a copy of the RustSec advisory database. Nothing is fetched:
-# git clone https://github.com/rustsec/advisory-db somewhere, and give its path.
+# Checks the dependencies for known vulnerabilities, against a local clone of the RustSec advisory
+# database (https://github.com/rustsec/advisory-db). The database is not downloaded or updated.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -16,6 +16,6 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/databases"
 ln -s "$database" "$work/databases/advisory-db-3157b0e258782691"
 sed "s|^\[advisories\]|&\ndb-path = \"$work/databases\"|" deny.toml >"$work/deny.toml"
-# All crates that the lock file names, so that cargo-deny need not fetch any.
+# Fetch all crates of the lock file, so that cargo-deny can run offline.
 cargo fetch --locked --quiet
 cargo deny --offline --config "$work/deny.toml" check advisories

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Proves promise 1 of docs/protocol.md from outside: watched by strace, the server lets no
-# answer leave before an fsync that followed the message's arrival.
+# Proves guarantee 1 of docs/protocol.md from outside the process: under strace, the server sends
+# no confirmation before an fsync that followed the arrival of the message.
 #
 #   scripts/fsync-proof.sh [BINARY]
 #
-# For each message, in the order of the kernel's own calls:
+# For each message, this order of system calls must hold:
 #
-#   1. its text arrives on a socket             (only over HTTP: WebSocket clients mask it)
+#   1. its text arrives on a socket             (checked over HTTP only: WebSocket clients mask it)
 #   2. its text is written to a file of the data directory
 #   3. an fsync or fdatasync of that file begins after that and returns 0
-#   4. only then its text or its id is sent to any socket
+#   4. only then is its text or its id sent to any socket
 #
-# Exit status: 0 PASS, 1 FAIL, 2 it could not be tried. Takes a few seconds, a minute at
-# the very most; touches only a directory and a process of its own.
+# Exit status: 0 PASS, 1 FAIL, 2 the proof could not be run. Takes a few seconds, one minute at
+# most. Uses a temporary directory and starts its own server.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -36,7 +36,7 @@ if [ -z "$binary" ]; then
     [ -x "$binary" ] && break
   done
 fi
-[ -x "$binary" ] || cannot "no binary at $binary: cargo build, or give its path"
+[ -x "$binary" ] || cannot "no binary at $binary: run cargo build, or pass a path"
 
 dir="$(mktemp -d)"
 server=""
@@ -49,7 +49,7 @@ finish() {
 }
 trap finish EXIT
 
-# wait_for SECONDS COMMAND…: until it succeeds.
+# wait_for SECONDS COMMAND…: runs the command until it succeeds.
 wait_for() {
   local deadline=$((SECONDS + $1))
   shift
@@ -59,8 +59,8 @@ wait_for() {
   done
 }
 
-# -D: strace is the grandchild and $! the server itself, so that we end the right one.
-# -yy names files and sockets; -s is longer than a page of the database.
+# -D: strace becomes the grandchild and $! is the server, so that a signal reaches the server.
+# -yy prints the names of files and sockets; -s is longer than a page of the database.
 env -i PATH="$PATH" HOME="$dir" SHOPTALK_LIMITS__ENABLED=false \
   strace -D -f -ttt -yy -s 8192 -o "$dir/trace" \
   -e trace=read,readv,recvfrom,recvmsg,write,writev,pwrite64,pwritev,sendto,sendmsg,sendmmsg,fsync,fdatasync \
@@ -83,7 +83,7 @@ curl --silent --max-time 10 --json '{"customer_name":"Proof"}' "$url/api/chat/ro
 room="$(field id <"$dir/room")" || cannot "no room: $(cat "$dir/room")"
 token="$(field token <"$dir/room")" || cannot "no token: $(cat "$dir/room")"
 
-# post NUMBER: one message over HTTP; notes its text, id and status.
+# post NUMBER: posts one message over HTTP and records its text, id and status.
 post() {
   local id status
   id="$(new_id)"
@@ -96,7 +96,7 @@ post() {
 
 : >"$dir/posted"
 for ((n = 1; n <= one_by_one; n++)); do post "$n"; done
-# Posts that come together share an fsync: the case that is easy to get wrong.
+# Concurrent posts share an fsync: the case that is easy to get wrong.
 posts=()
 for (( ; n <= one_by_one + at_once; n++)); do
   post "$n" &
@@ -104,7 +104,7 @@ for (( ; n <= one_by_one + at_once; n++)); do
 done
 wait "${posts[@]}"
 
-# The terminal client, if it has been built, shows the same for a socket's acks.
+# If the terminal client has been built, check the acks of a socket too.
 customer="$(dirname "$binary")/examples/customer"
 if [ -x "$customer" ]; then
   echo "$token" >"$dir/token"
@@ -122,24 +122,24 @@ if [ -x "$customer" ]; then
     echo "$words $id socket $status" >>"$dir/posted"
   done <"$dir/words"
 else
-  echo "no $customer: sockets are left out (cargo build --example customer)"
+  echo "sockets are skipped: no $customer (run cargo build --example customer)"
 fi
 
 kill -TERM "$server"
 gone() { ! kill -0 "$server" 2>/dev/null; }
-wait_for 15 gone || echo "the server did not drain in 15 s" >&2
-# strace writes its last line a moment after the server has gone.
+wait_for 15 gone || echo "the server did not drain within 15 s" >&2
+# strace writes its last line a moment after the server has exited.
 traced() { grep -q "^$server .*+++ " "$dir/trace"; }
 wait_for 5 traced || true
 
 awk -v data="$dir/data/" '
-  # First file: what was posted.
+  # First file: the posted messages.
   FNR == NR {
     count++; mark[count] = $1; id[count] = $2; way[count] = $3; status[count] = $4
     next
   }
-  # Second file: the trace. Lines stand in the order of the calls; a call that another
-  # thread interrupted has a line for its begin and one for its end.
+  # Second file: the trace, in the order of the calls. A call that another thread interrupted
+  # has one line for its start and one for its end.
   {
     pid = $1; time = $2; call = $0
     resumed = ($3 == "<...")
@@ -178,14 +178,14 @@ awk -v data="$dir/data/" '
     }
   }
   END {
-    printf "%-14s %-7s %-7s %11s %11s %11s\n", "message", "by", "answer", "written", "synced", "sent"
+    printf "%-14s %-7s %-7s %11s %11s %11s\n", "message", "by", "status", "written", "synced", "sent"
     for (n = 1; n <= count; n++) {
       wrong = ""
       if (status[n] != "201" && status[n] != "acked") wrong = "not confirmed"
       else if (way[n] == "http" && !arrived[n]) wrong = "its arrival is not in the trace"
       else if (!written[n]) wrong = "its text was never written to the data directory"
-      else if (way[n] == "http" && written[n] < arrived[n]) wrong = "written before it arrived?"
-      else if (!sent[n]) wrong = "its answer is not in the trace"
+      else if (way[n] == "http" && written[n] < arrived[n]) wrong = "written before it arrived"
+      else if (!sent[n]) wrong = "its confirmation is not in the trace"
       else if (!synced[n]) wrong = "no fsync after it was written"
       else if (synced[n] > sent[n]) wrong = "SENT BEFORE THE FSYNC RETURNED"
       from = arrived[n] ? arrived_at[n] : written_at[n]

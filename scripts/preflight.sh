@@ -1,9 +1,9 @@
 #!/bin/sh
-# Looks, before anything is built, for everything that a target of the Makefile needs:
+# Checks for everything that a target of the Makefile needs, before anything is built:
 #   scripts/preflight.sh run|check|test
-# Lists all that is missing at once, with one line that installs it. Root with apt, as in CI,
-# gets it installed. Plain POSIX sh with no program but those it looks for, so that it works
-# on the barest machine.
+# Lists everything that is missing, with one command that installs it. Run by root on a system
+# with apt, as in CI, it runs that command. Written in POSIX sh without other programs than those
+# it checks for, so that it works on a minimal system.
 set -u
 cd "${0%/*}/.." || exit 2
 
@@ -13,7 +13,7 @@ case $target in
   *) echo "usage: scripts/preflight.sh run|check|test" >&2; exit 2 ;;
 esac
 
-# The value of the first line `KEY = "VALUE"` or `"KEY": "VALUE"` of a file.
+# setting KEY FILE: the value of the first line `KEY = "VALUE"` or `"KEY": "VALUE"` of the file.
 setting() {
   while IFS= read -r row; do
     case $row in
@@ -29,7 +29,7 @@ rust_version=$(setting rust-version Cargo.toml)
 toolchain=$(setting channel rust-toolchain.toml)
 node_range=$(setting node web/package.json)
 
-# Whether version $1 is at least $2. Both are numbers with dots, which may end in something else.
+# Whether version $1 is at least $2. Both are dotted numbers, which may have a suffix.
 at_least() {
   left=$1. right=$2.
   while [ -n "$right" ]; do
@@ -56,7 +56,7 @@ in_range() {
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# Notes that $1 is missing, and why it is needed.
+# Records that $1 is missing, and why it is needed.
 missing() {
   lacks="$lacks $1 "
   list="$list$(printf '  %-9s %s' "$1" "$2")
@@ -73,39 +73,39 @@ look() {
   lacks='' list=''
   hash -r
   has make || missing make "runs the targets"
-  has git || missing git "fetches these sources and their updates"
+  has git || missing git "fetches the sources and their updates"
   # The preprocessor finds the headers of the C library only if they are there.
-  if ! has cc; then missing cc "compiles SQLite, which is built in"
+  if ! has cc; then missing cc "compiles the bundled SQLite"
   elif ! echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1; then
-    missing headers "the C library's, with which cc compiles SQLite"
+    missing headers "the C library's headers, needed to compile SQLite"
   fi
-  # rustup may fetch the toolchain now, and says so.
+  # rustup may download the toolchain here, and reports it.
   if ! has rustc; then missing rustc "compiles the server: $rust_version or newer"
-  elif ! rust=$(rustc --version); then missing rustc "does not start; $rust_version or newer is needed"
+  elif ! rust=$(rustc --version); then missing rustc "does not start; $rust_version or newer is required"
   else
     rust=${rust#rustc }
     at_least "${rust%% *}" "$rust_version" ||
-      missing rustc "$rust_version or newer is needed, and this is ${rust%% *}"
+      missing rustc "$rust_version or newer is required, found ${rust%% *}"
   fi
   has cargo || missing cargo "builds the server"
   if ! has node; then missing node "builds the pages: $node_range"
   else
     node=$(node --version) || node='one that does not start'
     in_range "${node#v}" "$node_range" ||
-      missing node "$node_range is needed, and this is $node"
+      missing node "$node_range is required, found $node"
   fi
-  has npm || missing npm "fetches what builds the pages"
+  has npm || missing npm "installs the packages that build the pages"
   [ "$target" = run ] && return
   cargo fmt --version >/dev/null 2>&1 || missing rustfmt "checks the format of the sources"
   cargo clippy --version >/dev/null 2>&1 || missing clippy "checks the sources"
   [ "$target" = check ] && return
   [ -x "${CHROMIUM:-/usr/bin/chromium}" ] ||
-    missing chromium "runs the browser tests: ${CHROMIUM:-/usr/bin/chromium}, or set CHROMIUM"
+    missing chromium "runs the browser tests; expected at ${CHROMIUM:-/usr/bin/chromium}, or set CHROMIUM"
 }
 
 then_() { line="${line:+$line && }$1"; }
 
-# One line of shell that installs what is missing.
+# Sets `line` to one shell command that installs what is missing.
 remedy() {
   line='' packages='' headers='' system=''
   root=$([ "$(id -u)" = 0 ] || echo sudo)
@@ -143,12 +143,12 @@ remedy() {
     if [ -z "$root" ]; then [ -z "$install" ] || then_ "$install"
     elif ! has sudo; then then_ "su -c '$install'"
     else
-      # Each command of the line needs it.
+      # Each part of the command needs sudo.
       case $install in *' && '*) install="${install%% && *} && sudo ${install#* && }" ;; esac
       then_ "sudo $install"
     fi
   fi
-  # Distributions carry a Node for years; the npm package of this name brings its binary.
+  # Distributions ship old versions of Node; the npm package `node` contains the binary.
   if lacks_any node && [ "$system" != brew ] && { has node || old_packages; }; then
     if [ "$(id -u)" = 0 ]; then then_ "npm install -g node@22"
     else
@@ -166,7 +166,7 @@ remedy() {
   fi
 }
 
-# Whether the system's own package of Node is too old, as far as this can be told.
+# Whether the system's package of Node is too old, as far as known.
 old_packages() {
   [ "$system" = apt-get ] || return 1
   while IFS= read -r row; do
@@ -182,7 +182,7 @@ look
 [ -z "$list" ] && exit
 remedy
 if [ "$(id -u)" = 0 ] && has apt-get; then
-  echo "make $target needs this, which is installed now:" >&2
+  echo "make $target: installing what is missing:" >&2
   printf '%s\n%s\n\n' "$list" "  $line" >&2
   (export DEBIAN_FRONTEND=noninteractive && eval "$line") >/dev/null
   look
@@ -190,7 +190,7 @@ if [ "$(id -u)" = 0 ] && has apt-get; then
   remedy
 fi
 {
-  printf 'make %s needs what this machine lacks:\n\n%s\n' "$target" "$list"
-  printf 'This installs it:\n\n  %s\n\n' "$line"
+  printf 'make %s: missing on this machine:\n\n%s\n' "$target" "$list"
+  printf 'To install it, run:\n\n  %s\n\n' "$line"
 } >&2
 exit 1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Generates a Python client from a running server's OpenAPI document with openapi-python-client,
-# and calls the server with it. Needs Python 3 and a package index.
+# Generates a Python client from the server's OpenAPI document with openapi-python-client and uses
+# it to call the server. Needs Python 3 and access to a package index.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -37,7 +37,7 @@ from shoptalk_client.api.visitor import list_own_messages, open_chat, post_own_m
 from shoptalk_client.models import MessageList, OpenAnswer, OpenRequest, PostAnswer, PostRequest
 
 url = sys.argv[1]
-# The generator takes a credential that may be left out for one that must be there.
+# The generator treats the optional credential as required.
 stranger = cast(AuthenticatedClient, Client(base_url=url))
 opened = open_chat.sync(client=stranger, body=OpenRequest(customer_name="Zoe"))
 assert isinstance(opened, OpenAnswer), opened

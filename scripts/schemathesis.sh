@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes a running server by its own OpenAPI document, with schemathesis. Needs Python 3 and a
-# package index, or a schemathesis on the PATH. EXAMPLES says how many a call gets (20).
+# Fuzzes a server from its own OpenAPI document, with schemathesis. Needs Python 3 and access to a
+# package index, or schemathesis on the PATH. EXAMPLES sets the number of examples per call (20).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -25,21 +25,21 @@ until [ -s "$work/ready" ]; do
 done
 url=$(sed 's/^listening on //' "$work/ready")
 
-token() { # the token in an answer
+token() { # the token in a response
   sed -E 's/.*"token":"([^"]+)".*/\1/'
 }
 agent=$(curl -sf "$url/api/admin/login/" -H 'content-type: application/json' \
   -d "{\"username\":\"ada\",\"password\":\"$password\"}" | token)
 visitor=$(curl -sf "$url/api/chat/rooms/" -H 'content-type: application/json' -d '{}' | token)
 
-# What would sign the fuzzer out, or change its password, is left to other tests. What a check
-# expects and the server does otherwise on purpose is left out by name:
-# positive_data_acceptance: a document cannot say that an id must exist, or that a line has no
-#   control characters, so good data may still be refused.
-# unsupported_method: a preflight's OPTIONS is answered where the origin asks for it.
-# ignored_auth: POST rooms and the sign-in take no credentials by design.
+# Calls that would sign the fuzzer out or change its password are excluded; other tests cover
+# them. Checks that contradict intended behavior are excluded by name:
+# positive_data_acceptance: the document cannot express that an id must exist, or that a line has
+#   no control characters, so valid data may still be refused.
+# unsupported_method: OPTIONS is a CORS preflight.
+# ignored_auth: opening a room and signing in need no credentials.
 checks=(--exclude-checks positive_data_acceptance,unsupported_method,ignored_auth)
-fuzz() { # whose token, then further options
+fuzz() { # TOKEN [OPTION...]
   schemathesis run "$url/api/openapi.json" --max-examples "${EXAMPLES:-20}" --workers 2 \
     --continue-on-failure --header "Authorization: Bearer $1" "${checks[@]}" "${@:2}"
 }

@@ -1,9 +1,9 @@
 /*
- * A disk whose every sync takes long. Preloaded by stress.sh into the tests and, as they hand
- * LD_PRELOAD on, into the servers that they start.
+ * Simulates a slow disk: every sync takes longer. stress.sh preloads this library into the tests,
+ * which pass LD_PRELOAD on to the servers they start.
  *
- *   SLOW_SYNC_MS     how long each sync takes after it has happened; 20 when not set
- *   SLOW_SYNC_COUNT  a file that gets a byte for each, so that the run can show that it was slow
+ *   SLOW_SYNC_MS     delay after each sync; the default is 20
+ *   SLOW_SYNC_COUNT  a file to which each sync appends one byte, to show that it took effect
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Compares what a message costs in the stores of two or more builds, taking turns, so that
-# whatever else the machine does meets all of them:
+# Compares the cost of a message in the stores of two or more builds. The builds take turns, so
+# that other load on the machine affects all of them:
 #
 #   scripts/store-turns.sh ROUNDS LOAD_BINARY... [-- ARGUMENTS of `shoptalk-load store`]
 #
-# A load binary carries the store that it was built with: keep one before a change
-# (target/release/shoptalk-load), build, and give both. Prints the median of each figure.
+# A load binary contains the store that it was built with: keep target/release/shoptalk-load from
+# before a change, build, and pass both. Prints the median of each figure.
 set -euo pipefail
 
-rounds=${1:?how many rounds}
+rounds=${1:?pass the number of rounds}
 shift
 binaries=()
 while [ "$#" -gt 0 ] && [ "$1" != -- ]; do

@@ -1,13 +1,12 @@
 #!/bin/sh
-# Runs tests again and again on a machine that is busy or has a slow disk, and prints a line for
-# each run: green, or red with the names of what failed. Whoever fails here depends on how fast
-# the machine is.
+# Runs tests repeatedly under load or with a slow disk, and prints one line per run: green, or red
+# with the names of the failed tests. A test that fails here depends on the speed of the machine.
 #
-#   scripts/stress.sh loaded RUNS [COMMAND...]     beside as many busy processes as there are cores
+#   scripts/stress.sh loaded RUNS [COMMAND...]     beside one busy process per core
 #   scripts/stress.sh slow-sync RUNS [COMMAND...]  each fsync and fdatasync takes 20 ms longer
-#   scripts/stress.sh plain RUNS [COMMAND...]      as it is
+#   scripts/stress.sh plain RUNS [COMMAND...]      without load or delays
 #
-# COMMAND is `cargo test --no-fail-fast` when left out. What it prints is kept in
+# The default COMMAND is `cargo test --no-fail-fast`. Its output is kept in
 # target/stress/MODE-RUN.log. The exit code is the number of red runs.
 set -eu
 cd "$(dirname "$0")/.."
@@ -25,7 +24,7 @@ case $mode in loaded | slow-sync | plain) ;; *) usage ;; esac
 case $runs in '' | *[!0-9]*) usage ;; esac
 if [ $# -eq 0 ]; then
 	set -- cargo test --no-fail-fast
-	# Compiling is not what is put under stress.
+	# Compile first, without stress.
 	cargo test --no-run
 fi
 
