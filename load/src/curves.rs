@@ -31,7 +31,7 @@ pub(crate) async fn draw(bench: &mut Bench, out: &Path, most: usize) -> Result<(
     write(
         out,
         "growth-messages.svg",
-        "messages stored, ten to a room",
+        "messages stored, ten per room",
         &by_messages,
     )?;
     let mut by_rooms = stored_lines();
@@ -46,7 +46,7 @@ pub(crate) async fn draw(bench: &mut Bench, out: &Path, most: usize) -> Result<(
         "rooms stored, one message in each",
         &by_rooms,
     )?;
-    let mut cpu = line("CPU a delivery, µs");
+    let mut cpu = line("CPU per delivery, µs");
     for subscribers in [1, 10, 100, 1_000] {
         let each = fanout::fanout(bench, subscribers, Goal::None).await?;
         cpu.points.push((subscribers as f64, each));
@@ -88,7 +88,7 @@ fn stored_lines() -> [Line; 4] {
         line("ready, ms"),
         line("first page p99, ms"),
         line("search p99, ms"),
-        line("CPU a message, µs"),
+        line("CPU per message, µs"),
     ]
 }
 

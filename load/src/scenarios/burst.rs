@@ -148,13 +148,13 @@ pub(crate) async fn burst(bench: &mut Bench, rooms: usize, consoles: usize) -> R
     if missing == 0 {
         add("all changes acked after", median(posting), "ms", Goal::None);
         add(
-            "all consoles have all, after the first post",
+            "all consoles up to date, after the first post",
             median(whole),
             "ms",
             Goal::None,
         );
         add(
-            "all consoles have all, after the last ack",
+            "all consoles up to date, after the last ack",
             median(behind),
             "ms",
             Goal::None,
@@ -174,9 +174,9 @@ pub(crate) async fn burst(bench: &mut Bench, rooms: usize, consoles: usize) -> R
         Goal::None,
     );
     let each = cpu / (rooms as u64 * BURSTS) as f64 * 1e6;
-    add("server CPU a change", each, "µs", Goal::None);
+    add("server CPU per change", each, "µs", Goal::None);
     add("resident before", resident as f64 / 1e6, "MB", Goal::None);
-    add("resident at most", most as f64 / 1e6, "MB", Goal::None);
+    add("resident maximum", most as f64 / 1e6, "MB", Goal::None);
     report.tally("burst", &tally);
     watching.abort_all();
     drop(customers);

@@ -71,7 +71,7 @@ pub(crate) async fn change_cost(bench: &mut Bench, rounds: usize) -> Result<()> 
         let mut add = |what: &str, value: f64, unit: &'static str, goal: Goal| {
             report.add("change", name(what), value, unit, goal);
         };
-        add("server CPU a change", whole, "µs", Goal::None);
+        add("server CPU per change", whole, "µs", Goal::None);
         if side.consoles > 0 {
             add(
                 "of it a bare server's for the same writes",

@@ -82,7 +82,7 @@ pub(crate) async fn fanout(bench: &mut Bench, subscribers: usize, goal: Goal) ->
     );
     report.add(
         "fanout",
-        name("a bare TCP server, a write for each"),
+        name("a bare TCP server, one write per message"),
         middle(|round| round[1]),
         "/s",
         Goal::None,
@@ -96,7 +96,7 @@ pub(crate) async fn fanout(bench: &mut Bench, subscribers: usize, goal: Goal) ->
     );
     report.add(
         "fanout",
-        name("a bare TCP server that gathers"),
+        name("a bare TCP server that batches writes"),
         middle(|round| round[2]),
         "/s",
         Goal::None,
@@ -104,7 +104,7 @@ pub(crate) async fn fanout(bench: &mut Bench, subscribers: usize, goal: Goal) ->
     let each = cpu / sent * 1e6;
     report.add(
         "fanout",
-        name("server CPU a delivery"),
+        name("server CPU per delivery"),
         each,
         "µs",
         Goal::None,

@@ -57,7 +57,7 @@ pub(crate) async fn history(bench: &mut Bench, posting: usize) -> Result<()> {
     );
     report.add(
         "history",
-        name("durable acked meanwhile"),
+        name("durable acked during that time"),
         round.per_second,
         "/s",
         Goal::None,

@@ -53,7 +53,7 @@ pub(crate) async fn joined(bench: &mut Bench, consoles: usize) -> Result<()> {
         add("ack p50", millis(acks, 0.5), "ms", Goal::None);
         add("ack p99", millis(acks, 0.99), "ms", Goal::None);
         if !one.ours {
-            let figure = format!("{where_}: deliveries, in those of the peer");
+            let figure = format!("{where_}: deliveries, × peer");
             let ratio = ratio(&rates[0], &rates[at]);
             report.add("joined", figure, ratio, "", Goal::None);
         }

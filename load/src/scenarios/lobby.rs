@@ -104,14 +104,14 @@ pub(crate) async fn lobby(bench: &mut Bench, rooms: usize, consoles: usize) -> R
     };
     report.add(
         "lobby",
-        name("newest state after its ack, at the latest"),
+        name("longest time from an ack to the newest state"),
         longest,
         "ms",
         goal(250.0),
     );
     report.add(
         "lobby",
-        name("rooms never told"),
+        name("rooms never reported"),
         heard.owed.len() as f64,
         "",
         Goal::AtMost(0.0),
@@ -126,7 +126,7 @@ pub(crate) async fn lobby(bench: &mut Bench, rooms: usize, consoles: usize) -> R
     );
     report.add(
         "lobby",
-        name("their share of the server's CPU"),
+        name("summaries' share of the server's CPU"),
         share,
         "%",
         goal(10.0),

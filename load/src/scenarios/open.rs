@@ -99,7 +99,7 @@ pub(crate) async fn open(bench: &mut Bench, rooms: usize) -> Result<()> {
     );
     bench
         .report
-        .add("open", "p99 there", good.1, "ms", Goal::None);
+        .add("open", "p99 at that rate", good.1, "ms", Goal::None);
     bench.report.tally("open", &tally);
     server.stop().await
 }

@@ -137,7 +137,7 @@ pub(crate) async fn durable(
     }
     report.add(
         "pairs",
-        name("server CPU a message"),
+        name("server CPU per message"),
         cpu / messages as f64 * 1e6,
         "µs",
         Goal::None,
@@ -193,7 +193,7 @@ pub(crate) async fn pairs(bench: &mut Bench, rooms: usize, time: Duration) -> Re
     );
     report.add(
         "pairs",
-        name("server CPU a message"),
+        name("server CPU per message"),
         cpu / round.acked as f64 * 1e6,
         "µs",
         Goal::AtMost(45.0),

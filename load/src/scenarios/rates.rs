@@ -49,10 +49,10 @@ pub(crate) async fn rates(bench: &mut Bench, rooms: usize, rounds: usize) -> Res
             "/s",
             goal,
         );
-        report.add("rates", figure("p99 there"), of(1), "ms", Goal::None);
+        report.add("rates", figure("p99 at that rate"), of(1), "ms", Goal::None);
         report.add(
             "rates",
-            figure("server CPU a message there"),
+            figure("server CPU per message at that rate"),
             of(2),
             "µs",
             Goal::None,

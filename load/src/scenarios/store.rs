@@ -59,8 +59,8 @@ pub(crate) async fn store(bench: &mut Bench, sizes: Sizes) -> Result<()> {
     let mut feeder = Feeder { rooms, next: 0 };
     let written = feeder.post(&store, WARM_UP)?;
     let measured = feeder.post(&store, MEASURED)?;
-    add("writer CPU a message, no index", measured.cpu_us(), "µs");
-    add("log a message, no index", measured.log_bytes(), "bytes");
+    add("writer CPU per message, no index", measured.cpu_us(), "µs");
+    add("log per message, no index", measured.log_bytes(), "bytes");
     add("messages to a commit", measured.batch(), "");
     let more = sizes.stored.saturating_sub(written.messages + MEASURED);
     feeder.post(&store, more)?;
@@ -71,7 +71,7 @@ pub(crate) async fn store(bench: &mut Bench, sizes: Sizes) -> Result<()> {
     drop(store);
     let stored = written.messages + MEASURED + more;
     let bare = fs::metadata(&database)?.len() as f64 / stored as f64;
-    add("disk a message, no index", bare, "bytes");
+    add("disk per message, no index", bare, "bytes");
 
     let before = Instant::now();
     let store = open(dir.path(), true)?;
@@ -79,12 +79,12 @@ pub(crate) async fn store(bench: &mut Bench, sizes: Sizes) -> Result<()> {
     let cpu = writer_cpu()?;
     wait_for_index(&database).await?;
     let index_us = (writer_cpu()? - cpu).as_secs_f64() * 1e6 / stored as f64;
-    add("writer CPU a message, indexing alone", index_us, "µs");
+    add("writer CPU per message, indexing alone", index_us, "µs");
     let cpu = writer_cpu()?;
     let mixed = feeder.post(&store, MIXED)?;
     wait_for_index(&database).await?;
     let cpu = (writer_cpu()? - cpu).as_secs_f64() * 1e6 / MIXED as f64;
-    add("writer CPU a message, with its index", cpu, "µs");
+    add("writer CPU per message, with its index", cpu, "µs");
     add("ack p50, 256 in flight", us(&mixed.acks, 0.5), "µs");
     add("ack p99, 256 in flight", us(&mixed.acks, 0.99), "µs");
     add("ack max, 256 in flight", mixed.acks.max() as f64, "µs");
@@ -95,7 +95,7 @@ pub(crate) async fn store(bench: &mut Bench, sizes: Sizes) -> Result<()> {
     store.close().await;
     drop(store);
     let whole = fs::metadata(&database)?.len() as f64 / feeder.next as f64;
-    add("disk a message", whole, "bytes");
+    add("disk per message", whole, "bytes");
     Ok(())
 }
 

@@ -160,21 +160,21 @@ pub(crate) async fn stored(bench: &mut Bench, messages: usize, rooms: usize) -> 
     );
     report.add(
         "stored",
-        name(&format!("the slowest words (\"{slowest}\"), p50")),
+        name(&format!("the slowest query (\"{slowest}\"), p50")),
         slowest_ms,
         "ms",
         Goal::None,
     );
     report.add(
         "stored",
-        name("server CPU a message, 16 senders"),
+        name("server CPU per message, 16 senders"),
         cost.cpu_us,
         "µs",
         Goal::None,
     );
     report.add(
         "stored",
-        name("disk a message"),
+        name("disk per message"),
         bytes,
         "bytes",
         // A room has its own rows and indices, which are for many messages.

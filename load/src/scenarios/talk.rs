@@ -88,7 +88,12 @@ pub(crate) async fn talk(bench: &mut Bench, pairs: usize) -> Result<()> {
             let what = "a room's state at the consoles, age";
             add(&format!("{what} p50"), state(0.5), "ms", Goal::None);
             add(&format!("{what} p99"), state(0.99), "ms", Goal::None);
-            add(&format!("{what} at most"), state(1.0), "ms", goals.state_ms);
+            add(
+                &format!("{what}, maximum"),
+                state(1.0),
+                "ms",
+                goals.state_ms,
+            );
             let arrival = millis(&whole.arrival, 0.99);
             let what = "newest message of a state on arrival, age p99";
             add(what, arrival, "ms", Goal::None);
@@ -103,7 +108,7 @@ pub(crate) async fn talk(bench: &mut Bench, pairs: usize) -> Result<()> {
                 ),
             ];
             for (what, ratio, goal) in ratios {
-                let figure = format!("{where_}: {what}, in those of the peer");
+                let figure = format!("{where_}: {what}, × peer");
                 report.add("talk", figure, ratio, "", goal);
             }
         }
