@@ -40,34 +40,33 @@ const TERSER = {
  * storage's or `window.shoptalk`'s is one: other versions of this code read those.
  */
 const OWN = `
-  acked agentsOnline anew arrived atEnd base begin begun button changed chat clock dial discard
-  down draft dress emit end enter forget frame hasOlder icon items last log look maxContent nudge
-  older outbox panel post prefix probe receive redial redirect refusal rest resume resync rooms
-  session shelf stopped sync take takeOlder toEnd touched tries typist unread unsent until up
-  update
+  acked addNewer addOlder addStyle base button checkNow clearMemory clock discard emit forget frame
+  hasOlder icon items keyPrefix lastSeq markRead networkLost onChange onFrame onState onStop
+  openSocket pause prefix probe redirect replaceSocket resume resumePage resync storage storageArea
+  storageChanged tries until
 `;
 
 /**
- * Puts a language's words where the widget names them: no object to carry, no file to fetch.
- * Those of another script than the code's stay together, since they compress better so.
+ * Replaces `texts.key` in the widget by the text of a language: no object, no file to load.
+ * Texts in another script than the code stay together in one list, which compresses better.
  */
 async function translation(language) {
   const path = join(root, `widget/locales/${language}.ts`);
   const { code } = await transformWithOxc(readFileSync(path, "utf8"), path);
-  const { words } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
-  const text = Object.values(words).join("|");
-  const apart = /\p{Script=Arabic}/u.test(text);
-  const list = `export const words = ${JSON.stringify(text)}.split("|");\n`;
+  const { texts } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+  const joined = Object.values(texts).join("|");
+  const apart = /\p{Script=Arabic}/u.test(joined);
+  const list = `export const texts = ${JSON.stringify(joined)}.split("|");\n`;
   return {
     name: "translation",
     enforce: "pre",
     resolveId: (source) => (source === "./locales/en" ? path : null),
-    load: (id) => (id === path ? code.replace(/export const words = [^;]*;/, list) : null),
+    load: (id) => (id === path ? code.replace(/export const texts = [^;]*;/, list) : null),
     transform: (code, id) => {
       if (id === path) return null;
-      const place = (word) =>
-        apart ? `words[${Object.keys(words).indexOf(word)}]` : JSON.stringify(words[word]);
-      return code.replaceAll(/\bwords\.(\w+)/g, (_, word) => place(word));
+      const textFor = (key) =>
+        apart ? `texts[${Object.keys(texts).indexOf(key)}]` : JSON.stringify(texts[key]);
+      return code.replaceAll(/\btexts\.(\w+)/g, (_, key) => textFor(key));
     },
   };
 }

@@ -1,5 +1,4 @@
 import type { Problem } from "../shared/protocol";
-import { wellFormed } from "../shared/text";
 
 /** A refusal of the server, in its words. */
 export class Refused extends Error {
@@ -31,7 +30,7 @@ export async function call<T = void>(method: string, path: string, body?: object
 
 /** JSON that every server can read, whatever was pasted into a field. */
 const encode = (body: object) =>
-  JSON.stringify(body, (_, value) => (typeof value === "string" ? wellFormed(value) : value));
+  JSON.stringify(body, (_, value) => (typeof value === "string" ? value.toWellFormed() : value));
 
 /** What to tell a person about something that did not work. */
 export function inWords(error: unknown): string {

@@ -44,9 +44,9 @@ it("a conversation can be ended and taken up again, from both sides", async () =
   await agent.opens("Bea");
 
   await agent.page.getByRole("button", { name: "Close conversation" }).click();
-  await customer.dialog.getByText("The conversation has ended").waitFor();
+  await customer.dialog.getByText("Conversation ended").waitFor();
   await agent.page.getByRole("button", { name: "Reopen conversation" }).click();
-  await customer.dialog.getByText("The conversation goes on").waitFor();
+  await customer.dialog.getByText("Conversation reopened").waitFor();
 
   await customer.dialog.getByRole("button", { name: "End conversation" }).click();
   await agent.page.getByRole("button", { name: "Reopen conversation" }).waitFor();

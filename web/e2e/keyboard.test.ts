@@ -100,10 +100,10 @@ it("the whole story by keyboard alone, on both sides", async () => {
   // The agent leaves the field, closes the conversation and goes back to the list.
   await desk.keyboard.press("Escape");
   await desk.keyboard.press("e");
-  await dialog.getByText("The conversation has ended").waitFor();
+  await dialog.getByText("Conversation ended").waitFor();
   await desk.getByRole("button", { name: "Reopen conversation" }).waitFor();
   await desk.keyboard.press("e");
-  await dialog.getByText("The conversation goes on").waitFor();
+  await dialog.getByText("Conversation reopened").waitFor();
   await desk.getByRole("button", { name: "Close conversation" }).waitFor();
   await agent.item("Bea").waitFor();
   await desk.keyboard.press("Escape");

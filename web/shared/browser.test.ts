@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { dial, watch } from "./connection";
+import { followBrowserEvents, openWebSocket } from "./browser";
 
 let page: { hidden: boolean };
 let screen: EventTarget;
-const connection = { nudge: vi.fn(), offline: vi.fn() };
+const connection = { checkNow: vi.fn(), networkLost: vi.fn() };
 let stop: AbortController;
 
 beforeEach(() => {
@@ -11,56 +11,56 @@ beforeEach(() => {
   screen = new EventTarget();
   vi.stubGlobal("document", page);
   vi.stubGlobal("addEventListener", screen.addEventListener.bind(screen));
-  connection.nudge.mockClear();
-  connection.offline.mockClear();
+  connection.checkNow.mockClear();
+  connection.networkLost.mockClear();
   stop = new AbortController();
-  watch(connection, stop.signal);
+  followBrowserEvents(connection, stop.signal);
 });
 afterEach(() => vi.unstubAllGlobals());
 
-it.each(["pageshow", "focus", "online"])("nudges at %s", (type) => {
+it.each(["pageshow", "focus", "online"])("checks the connection at %s", (type) => {
   screen.dispatchEvent(new Event(type));
-  expect(connection.nudge).toHaveBeenCalledOnce();
-  expect(connection.offline).not.toHaveBeenCalled();
+  expect(connection.checkNow).toHaveBeenCalledOnce();
+  expect(connection.networkLost).not.toHaveBeenCalled();
 });
 
-it("nudges when the page is looked at again, not when it is left", () => {
+it("checks when the page becomes visible, not when it is hidden", () => {
   page.hidden = true;
   screen.dispatchEvent(new Event("visibilitychange"));
-  expect(connection.nudge).not.toHaveBeenCalled();
+  expect(connection.checkNow).not.toHaveBeenCalled();
   page.hidden = false;
   screen.dispatchEvent(new Event("visibilitychange"));
-  expect(connection.nudge).toHaveBeenCalledOnce();
+  expect(connection.checkNow).toHaveBeenCalledOnce();
 });
 
-it("nudges a hidden page, too, when the network is back", () => {
+it("checks in a hidden page, too, when the network is back", () => {
   page.hidden = true;
   screen.dispatchEvent(new Event("online"));
-  expect(connection.nudge).toHaveBeenCalledOnce();
+  expect(connection.checkNow).toHaveBeenCalledOnce();
 });
 
-it("lets go when the network is gone", () => {
+it("reports that the network is gone", () => {
   screen.dispatchEvent(new Event("offline"));
-  expect(connection.offline).toHaveBeenCalledOnce();
-  expect(connection.nudge).not.toHaveBeenCalled();
+  expect(connection.networkLost).toHaveBeenCalledOnce();
+  expect(connection.checkNow).not.toHaveBeenCalled();
 });
 
-it("hears nothing once it is stopped", () => {
+it("passes nothing on once it is stopped", () => {
   stop.abort();
   for (const type of ["pageshow", "focus", "online", "offline"]) {
     screen.dispatchEvent(new Event(type));
   }
   screen.dispatchEvent(new Event("visibilitychange"));
-  expect(connection.nudge).not.toHaveBeenCalled();
-  expect(connection.offline).not.toHaveBeenCalled();
+  expect(connection.checkNow).not.toHaveBeenCalled();
+  expect(connection.networkLost).not.toHaveBeenCalled();
 });
 
 it.each(["http://shop.example:8001/ws/chat/1/", "https://http.example/ws/chat/1/"])(
-  "dials %s with the protocol's name",
+  "opens %s with the subprotocol's name",
   (url) => {
     const WebSocket = vi.fn();
     vi.stubGlobal("WebSocket", WebSocket);
-    dial(url);
+    openWebSocket(url);
     expect(WebSocket).toHaveBeenCalledExactlyOnceWith(url, "shoptalk.v1");
   },
 );

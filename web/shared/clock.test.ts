@@ -26,7 +26,7 @@ function passed(steps: [steady: number, wall: number][]): number {
   return clock.now() - from;
 }
 
-it("goes with the browser's clocks", () => {
+it("follows the browser's clocks", () => {
   expect(passed([[100, 100]])).toBe(100);
 });
 
@@ -39,7 +39,7 @@ it("does not go back when somebody sets the clock back", () => {
   expect(passed([[100, -3_600_000]])).toBe(100);
 });
 
-it("cannot hide a silence between two looks", () => {
+it("cannot hide a silence between two readings", () => {
   expect(
     passed([
       [100, -3_600_000],

@@ -1,17 +1,17 @@
-/** Time as the connection and the outbox need it; tests have one that stands still. */
+/** Time as the connection and the outbox need it; tests move theirs by hand. */
 export interface Clock {
-  /** Milliseconds since an arbitrary moment. Never goes back, and counts the time asleep. */
+  /** Milliseconds since an arbitrary moment. Never goes back, and includes time asleep. */
   now(): number;
-  /** Calls `then` once, after `ms`; the answer cancels it. */
+  /** Calls `then` once, after `ms`; the returned function cancels it. */
   after(ms: number, then: () => void): () => void;
 }
 
 /**
  * The browser's clock.
  *
- * `performance.now()` stands still in some browsers while the machine sleeps, and `Date.now()`
- * jumps when somebody sets the clock. The larger step of the two is taken, so that neither can
- * hide a silence: a wrong step forward costs a reconnect, which is harmless.
+ * `performance.now()` stops in some browsers while the machine sleeps, and `Date.now()` jumps
+ * when somebody sets the clock. The larger step of the two is taken, so that neither can hide a
+ * silence: a wrong step forward costs a reconnect, which is harmless.
  */
 export function browserClock(): Clock {
   let steady = performance.now();

@@ -1,10 +1,18 @@
+/**
+ * The connection to the server, for the widget and the console.
+ *
+ * It owns one socket at a time: the hello, catching up after a loss, pings, the detection of dead
+ * sockets, and reconnecting with a back-off. It knows no browser: socket, clock and randomness
+ * are passed in. Unsent messages are the outbox's (`outbox.ts`), the browser's events come from
+ * `browser.ts`.
+ */
 import type { Clock } from "./clock";
 
-/** What people are told: live, on the way there, or not there. */
-export type State = "connected" | "catching-up" | "offline";
+/** What people see: up to date, on the way there, or not connected. */
+export type ConnectionState = "connected" | "catching-up" | "offline";
 
 /** The part of a WebSocket that is used; tests have a fake one. */
-export interface Wire {
+export interface Socket {
   onopen: (() => void) | null;
   onmessage: ((event: { data: unknown }) => void) | null;
   onclose: ((event: { code: number }) => void) | null;
@@ -12,7 +20,7 @@ export interface Wire {
   close(code?: number): void;
 }
 
-/** The fields of the server's frames that the connection itself looks at. */
+/** The fields of the server's frames that the connection itself reads. */
 interface AnyFrame {
   type: string;
   more?: boolean;
@@ -24,81 +32,85 @@ interface AnyFrame {
 export interface ConnectionOptions<In, Out> {
   clock: Clock;
   /** Makes a socket that is about to open. */
-  dial: () => Wire;
-  /** The first frame; asked at each connect, so that it carries the newest seq or cursor. */
+  openSocket: () => Socket;
+  /** The first frame; called for each socket, so that it carries the newest seq or cursor. */
   hello: () => Out;
-  /** The frames that bring the rest of a resume: the welcome's `more` ends with theirs. */
-  rest: "messages" | "summaries";
-  /** A harmless question that the server answers at once; shows whether the socket lives. */
+  /** The type of the frames that follow a welcome with `more`; the last one ends the resume. */
+  resumePage: "messages" | "summaries";
+  /** A harmless frame that the server replies to at once: shows whether the socket is alive. */
   probe?: () => Out | undefined;
-  /** Takes every frame of the present socket, in order. */
-  receive: (frame: In) => void;
-  /** Told whenever the state changes. */
-  changed: (state: State) => void;
-  /** Told the close code (4500–4999, 1009) after which connecting again is pointless. */
-  stopped: (code: number) => void;
+  /** Gets every frame of the current socket, in order. */
+  onFrame: (frame: In) => void;
+  onState: (state: ConnectionState) => void;
+  /** Gets the close code (4500–4999, 1009) after which connecting again is pointless. */
+  onStop: (code: number) => void;
   /** In [0, 1). */
   random?: () => number;
 }
 
-/** From dialling to the welcome. */
-const GREETING_MS = 15_000;
-/** A probe's answer, or the socket is taken for dead. */
-const PROBE_MS = 5_000;
-/** Silence past the ping interval that ends a connection. */
+/** From opening the socket to the welcome. */
+const WELCOME_TIMEOUT_MS = 15_000;
+/** From a probe to any frame. */
+const PROBE_TIMEOUT_MS = 5_000;
+/** How long after the ping interval a silent socket counts as dead. */
 const SILENCE_MS = 10_000;
-/** Pings come up to a fifth late by design; a second more is for the way. */
-const overdueAfter = (ping: number) => ping * 1.2 + 1_000;
-/** Timers stand still in a sleeping machine, so silence is looked at this often. */
-const LOOK_MS = 5_000;
-/** Connected that long, the next loss is a fresh one. */
-const STEADY_MS = 30_000;
+/** Pings come up to a fifth late by design; one more second is for the network. */
+const overdueAfter = (pingMs: number) => pingMs * 1.2 + 1_000;
+/** Timers stop while a machine sleeps, so the silence is checked at least this often. */
+const CHECK_INTERVAL_MS = 5_000;
+/** After being connected for this long, the back-off starts from its beginning. */
+const STABLE_AFTER_MS = 30_000;
 const BACKOFF_MS = 500;
 const BACKOFF_MAX_MS = 20_000;
 
-const STOP_FROM = 4500;
-const TOO_BIG = 1009;
+/** The first close code after which reconnecting is pointless. */
+const FIRST_FINAL_CODE = 4500;
+const FRAME_TOO_BIG = 1009;
 const FLOOD = 4013;
 const RESYNC = 4010;
+/** The network failed, or nothing came: no code of the protocol. */
+const LOST = 0;
 
 /**
- * One socket at a time, for as long as it is wanted.
+ * Keeps one socket open for as long as it is wanted.
  *
  * Safety:
- * - Frames of one socket only reach `receive`: a socket that was let go says nothing any more.
- * - «connected» is said only after the whole resume has arrived, and no longer than the next
- *   ping is on time. Nothing is taken for sent here: that is the outbox's business.
+ * - Only frames of the current socket reach `onFrame`; a discarded socket is never heard again.
+ * - The state is "connected" only after the whole resume has arrived, and only until the next
+ *   ping is overdue. Sending a frame promises nothing: the outbox waits for the ack.
  *
  * Liveness:
- * - Until `close` or a stop code there is always a timer that will dial, give up or look again.
- *   No answer, half-open sockets and sleeping machines all end in `lose`, and `lose` dials.
+ * - Until `close` or a final close code there is always a timer that will open a socket, give one
+ *   up or check again. No reply, half-open sockets and sleeping machines all end in `lose`, and
+ *   `lose` sets the timer that reconnects.
  */
 export function makeConnection<In extends { type: string }, Out>({
   clock,
-  dial,
+  openSocket,
   hello,
-  rest,
+  resumePage,
   probe,
-  receive,
-  changed,
-  stopped,
+  onFrame,
+  onState,
+  onStop,
   random = Math.random,
 }: ConnectionOptions<In, Out>) {
-  let state: State = "offline";
-  let wire: Wire | undefined;
+  let state: ConnectionState = "offline";
+  let socket: Socket | undefined;
   /** The welcome has come: frames may be sent. */
   let welcomed = false;
   let caughtUp = false;
-  let heardAt = 0;
+  let lastFrameAt = 0;
   let welcomedAt = 0;
-  /** How long the socket may be silent now. */
-  let allowedMs = 0;
-  /** Losses and failed tries in a row. */
+  /** How long the socket may be silent before it counts as dead. */
+  let deadAfterMs = 0;
+  /** Losses and failed attempts in a row. */
   let losses = 0;
   let pingMs = 25_000;
-  let windowMs = BACKOFF_MS;
+  let reconnectWindowMs = BACKOFF_MS;
+  /** From `going_away`: how soon to reconnect. */
   let goingAwayMs: number | undefined;
-  let cancel = () => {};
+  let cancelTimer = () => {};
 
   return {
     get state() {
@@ -107,80 +119,80 @@ export function makeConnection<In extends { type: string }, Out>({
 
     open,
 
-    /** Lets what was dialled go for what `dial` makes now; the state is what it was. */
-    redial() {
-      letGo();
+    /** Replaces the socket by a new one of `openSocket`; the state stays as it is. */
+    replaceSocket() {
+      discardSocket();
       open();
     },
 
     close,
 
-    /** Sends a frame; false when nobody would get it. */
+    /** Sends a frame; false when there is no welcomed socket to send it on. */
     send(frame: Out): boolean {
-      if (welcomed) write(frame);
+      if (welcomed) sendFrame(frame);
       return welcomed;
     },
 
-    /** What was received has a hole: lets go and resumes. */
+    /** A message is missing: reconnects and resumes. */
     resync: () => lose(RESYNC),
 
-    /** The browser says that the network is gone. */
-    offline() {
-      if (wire) lose(0);
+    /** The browser reports that the network is gone. */
+    networkLost() {
+      if (socket) lose(LOST);
     },
 
-    /** The page was looked at again, or the network came back: do not wait for the timers. */
-    nudge() {
-      if (!wire) {
+    /** The page is visible again, or the network is back: checks without waiting for a timer. */
+    checkNow() {
+      if (!socket) {
         if (losses) open();
         return;
       }
-      look();
-      const silent = silence();
-      // A silence that may last longer than a probe's answer has not been probed yet.
-      const isLong = silent > LOOK_MS && allowedMs > silent + PROBE_MS;
-      const question = welcomed && isLong && probe?.();
-      if (question) {
-        allowedMs = silent + PROBE_MS;
-        write(question);
-        look();
+      checkSilence();
+      const silent = silenceMs();
+      // Once a probe was sent, less time than its timeout is left.
+      const isProbed = deadAfterMs <= silent + PROBE_TIMEOUT_MS;
+      const frame = welcomed && silent > CHECK_INTERVAL_MS && !isProbed && probe?.();
+      if (frame) {
+        deadAfterMs = silent + PROBE_TIMEOUT_MS;
+        sendFrame(frame);
+        checkSilence();
       }
     },
   };
 
-  /** Dials, unless a socket is there already. */
+  /** Opens a socket unless there is one. */
   function open() {
-    if (wire) return;
-    wire = dial();
-    heard(GREETING_MS);
-    wire.onopen = () => write(hello());
-    wire.onmessage = ({ data }) => hear(data);
-    wire.onclose = ({ code }) => lose(code);
-    look();
+    if (socket) return;
+    socket = openSocket();
+    resetSilence(WELCOME_TIMEOUT_MS);
+    socket.onopen = () => sendFrame(hello());
+    socket.onmessage = ({ data }) => receive(data);
+    socket.onclose = ({ code }) => lose(code);
+    checkSilence();
   }
 
-  /** Lets the socket go and does not come back until `open`. */
+  /** Discards the socket and does not reconnect until `open`. */
   function close() {
-    letGo();
+    discardSocket();
     losses = 0;
     goingAwayMs = undefined;
-    say();
+    updateState();
   }
 
-  function silence() {
-    return clock.now() - heardAt;
+  function silenceMs() {
+    return clock.now() - lastFrameAt;
   }
 
-  function heard(allowed: number) {
-    heardAt = clock.now();
-    allowedMs = allowed;
+  function resetSilence(deadAfter: number) {
+    lastFrameAt = clock.now();
+    deadAfterMs = deadAfter;
   }
 
-  function write(frame: Out) {
-    wire?.send(JSON.stringify(frame));
+  function sendFrame(frame: Out) {
+    socket?.send(JSON.stringify(frame));
   }
 
-  function hear(data: unknown) {
+  function receive(data: unknown) {
     let frame: In & AnyFrame;
     try {
       frame = JSON.parse(data as string);
@@ -188,97 +200,77 @@ export function makeConnection<In extends { type: string }, Out>({
       return lose(RESYNC);
     }
     const { type, more } = frame;
-    const resumes = welcomed && !caughtUp && type === rest;
-    if (type === "ping") write({ type: "pong" } as Out);
+    const isResumePage = welcomed && !caughtUp && type === resumePage;
+    if (type === "ping") sendFrame({ type: "pong" } as Out);
     if (type === "going_away") goingAwayMs = frame.reconnect_within_ms;
     if (type === "welcome") {
       welcomed = true;
       welcomedAt = clock.now();
       pingMs = frame.ping_interval_ms ?? pingMs;
-      windowMs = frame.reconnect_window_ms ?? windowMs;
+      reconnectWindowMs = frame.reconnect_window_ms ?? reconnectWindowMs;
     }
-    heard(welcomed ? pingMs + SILENCE_MS : GREETING_MS);
-    const from = wire;
-    receive(frame);
-    // The receiver may have let this socket go.
-    if (wire !== from) return;
-    if (resumes || type === "welcome") caughtUp = !more;
-    look();
+    resetSilence(welcomed ? pingMs + SILENCE_MS : WELCOME_TIMEOUT_MS);
+    const from = socket;
+    onFrame(frame);
+    // The owner may have closed this socket meanwhile.
+    if (socket !== from) return;
+    if (isResumePage || type === "welcome") caughtUp = !more;
+    checkSilence();
   }
 
-  /** Holds the silence against what is due, and looks again in time. */
-  function look() {
-    const silent = silence();
-    if (silent >= allowedMs) return lose(0);
-    const due = overdueAfter(pingMs);
-    const next = Math.min(allowedMs, silent < due ? due : allowedMs) - silent;
-    cancel();
-    cancel = clock.after(Math.min(next, LOOK_MS), look);
-    say();
+  /** Gives up a socket that was silent for too long, else sets the timer for the next check. */
+  function checkSilence() {
+    const silent = silenceMs();
+    if (silent >= deadAfterMs) return lose(LOST);
+    const overdue = overdueAfter(pingMs);
+    const next = Math.min(deadAfterMs, silent < overdue ? overdue : deadAfterMs) - silent;
+    cancelTimer();
+    cancelTimer = clock.after(Math.min(next, CHECK_INTERVAL_MS), checkSilence);
+    updateState();
   }
 
-  function say() {
-    const isLive = caughtUp && silence() < overdueAfter(pingMs);
-    const isNear = welcomed || (wire && !losses);
-    const now = isLive ? "connected" : isNear ? "catching-up" : "offline";
+  function updateState() {
+    const isLive = caughtUp && silenceMs() < overdueAfter(pingMs);
+    const isConnecting = welcomed || (socket && !losses);
+    const now = isLive ? "connected" : isConnecting ? "catching-up" : "offline";
     if (now !== state) {
       state = now;
-      changed(now);
+      onState(now);
     }
   }
 
-  function letGo() {
-    const old = wire;
-    wire = undefined;
+  function discardSocket() {
+    const old = socket;
+    socket = undefined;
     welcomed = caughtUp = false;
-    cancel();
+    cancelTimer();
     if (old) {
       old.onopen = old.onmessage = old.onclose = null;
       old.close();
     }
   }
 
+  /** The socket is gone or useless: stops for good, or sets the timer that reconnects. */
   function lose(code: number) {
     const wasWelcomed = welcomed;
-    if (wasWelcomed && clock.now() - welcomedAt >= STEADY_MS) losses = 0;
-    if (code >= STOP_FROM || code === TOO_BIG) {
+    if (wasWelcomed && clock.now() - welcomedAt >= STABLE_AFTER_MS) losses = 0;
+    if (code >= FIRST_FINAL_CODE || code === FRAME_TOO_BIG) {
       close();
-      return stopped(code);
+      return onStop(code);
     }
-    letGo();
+    discardSocket();
     if (code === FLOOD) losses += 4;
-    const window =
+    const windowMs =
       goingAwayMs ??
-      (wasWelcomed && !losses ? windowMs : Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** losses));
+      (wasWelcomed && !losses
+        ? reconnectWindowMs
+        : Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** losses));
     goingAwayMs = undefined;
     losses++;
-    cancel = clock.after(random() * window, open);
-    // Last, since whoever hears it may close.
-    say();
+    cancelTimer = clock.after(random() * windowMs, open);
+    // Last, since `onState` may close the connection.
+    updateState();
   }
 }
 
 export type Connection<Out> = ReturnType<typeof makeConnection<never, Out>>;
-
-/** A browser's socket to an address that begins with http or https: it knows what is meant. */
-export function dial(url: string): Wire {
-  return new WebSocket(url, "shoptalk.v1") as unknown as Wire;
-}
-
-/** Lets the browser's own signs of life and death reach a connection, until `signal` aborts. */
-export function watch(
-  connection: Pick<Connection<never>, "nudge" | "offline">,
-  signal?: AbortSignal,
-) {
-  const until = { signal: signal! };
-  const nudge = () => {
-    if (!document.hidden) connection.nudge();
-  };
-  // The document's event reaches the window, too.
-  for (const type of ["pageshow", "focus", "visibilitychange"]) {
-    addEventListener(type, nudge, until);
-  }
-  // A page in the background comes back, too: its owner waits for the sound of an answer.
-  addEventListener("online", connection.nudge, until);
-  addEventListener("offline", connection.offline, until);
-}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Log } from "./message-log";
+import { MessageLog } from "./message-log";
 import type { Message, SenderType } from "./protocol";
 import { seeded, seeds } from "./testing/random";
 
@@ -16,130 +16,131 @@ const message = (seq: number, sender_type: SenderType = "customer"): Message => 
 });
 const page = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
-const seqs = (log: Log) => log.messages.map(({ seq }) => seq);
+const seqs = (log: MessageLog) => log.messages.map(({ seq }) => seq);
 
-function logOf(from: number, to: number): Log {
-  const log = new Log();
-  log.take(page(from, to));
+function logOf(from: number, to: number): MessageLog {
+  const log = new MessageLog();
+  log.addNewer(page(from, to));
   return log;
 }
 
-describe("taking what is new", () => {
-  it("starts with nothing, and nothing older", () => {
-    const log = new Log();
-    expect([log.last, log.hasOlder]).toEqual([0, false]);
+describe("newer messages", () => {
+  it("start from an empty log, which has nothing older", () => {
+    const log = new MessageLog();
+    expect([log.lastSeq, log.hasOlder]).toEqual([0, false]);
   });
 
-  it("starts wherever the server starts", () => {
+  it("may start at any seq", () => {
     const log = logOf(7, 9);
     expect(seqs(log)).toEqual([7, 8, 9]);
-    expect([log.last, log.hasOlder]).toEqual([9, true]);
+    expect([log.lastSeq, log.hasOlder]).toEqual([9, true]);
     expect(logOf(1, 2).hasOlder).toBe(false);
   });
 
-  it("takes each once, however often and however late it comes", () => {
+  it("are added once each, however often and late they come", () => {
     const log = logOf(1, 3);
-    expect(log.take(page(2, 4))).toBe(true);
-    expect(log.take(page(1, 1))).toBe(true);
-    expect(log.take(page(4, 4))).toBe(true);
+    expect(log.addNewer(page(2, 4))).toBe(true);
+    expect(log.addNewer(page(1, 1))).toBe(true);
+    expect(log.addNewer(page(4, 4))).toBe(true);
     expect(seqs(log)).toEqual([1, 2, 3, 4]);
   });
 
-  it("says when something between is missing, and takes nothing behind the gap", () => {
+  it("are refused from a gap on", () => {
     const log = logOf(1, 3);
-    expect(log.take([message(5)])).toBe(false);
-    expect(log.take([message(4), message(6), message(7)])).toBe(false);
+    expect(log.addNewer([message(5)])).toBe(false);
+    expect(log.addNewer([message(4), message(6), message(7)])).toBe(false);
     expect(seqs(log)).toEqual([1, 2, 3, 4]);
-    expect(log.take(page(5, 7))).toBe(true);
-    expect(log.last).toBe(7);
+    expect(log.addNewer(page(5, 7))).toBe(true);
+    expect(log.lastSeq).toBe(7);
   });
 
-  it("starts over with what the server gives instead of a resume", () => {
+  it("replace everything when the server could not resume", () => {
     const log = logOf(1, 3);
     log.messages = [];
-    expect([seqs(log), log.last]).toEqual([[], 0]);
-    log.take(page(40, 42));
+    expect([seqs(log), log.lastSeq]).toEqual([[], 0]);
+    log.addNewer(page(40, 42));
     expect(seqs(log)).toEqual([40, 41, 42]);
   });
 });
 
-describe("taking what is older", () => {
-  it("puts a page in front", () => {
+describe("older messages", () => {
+  it("go in front", () => {
     const log = logOf(50, 52);
-    log.takeOlder(page(40, 49));
+    log.addOlder(page(40, 49));
     expect(seqs(log)).toEqual(page(40, 52).map(({ seq }) => seq));
     expect(log.hasOlder).toBe(true);
-    log.takeOlder(page(1, 39));
+    log.addOlder(page(1, 39));
     expect(log.hasOlder).toBe(false);
   });
 
-  it("takes the part that is older of a page that overlaps", () => {
+  it("may overlap with what is there", () => {
     const log = logOf(50, 52);
-    log.takeOlder(page(48, 51));
+    log.addOlder(page(48, 51));
     expect(seqs(log)).toEqual([48, 49, 50, 51, 52]);
   });
 
-  it("leaves out a page that does not touch, and one that is known", () => {
+  it("are ignored when they leave a gap or are known", () => {
     const log = logOf(50, 52);
-    log.takeOlder(page(40, 48));
-    log.takeOlder(page(50, 52));
-    log.takeOlder([]);
+    log.addOlder(page(40, 48));
+    log.addOlder(page(50, 52));
+    log.addOlder([]);
     expect(seqs(log)).toEqual([50, 51, 52]);
   });
 });
 
 describe("read marks", () => {
   const mixed = () => {
-    const log = new Log();
-    log.take([message(1), message(2, "admin"), message(3, "system"), message(4), message(5)]);
+    const log = new MessageLog();
+    log.addNewer([message(1), message(2, "admin"), message(3, "system"), message(4), message(5)]);
     return log;
   };
-  const read = (log: Log) => log.messages.filter((m) => m.is_read).map((m) => m.seq);
+  const read = (log: MessageLog) => log.messages.filter((m) => m.is_read).map((m) => m.seq);
 
-  it("the shop's marks the customer's messages, up to it", () => {
+  it("of the shop mark the customer's messages up to the seq", () => {
     const log = mixed();
-    log.read("admin", 4);
+    log.markRead("admin", 4);
     expect(read(log)).toEqual([1, 4]);
   });
 
-  it("the customer's marks the shop's and the system's messages, up to it", () => {
+  it("of the customer mark the shop's and the system's messages up to the seq", () => {
     const log = mixed();
-    log.read("customer", 2);
+    log.markRead("customer", 2);
     expect(read(log)).toEqual([2]);
-    log.read("customer", 5);
+    log.markRead("customer", 5);
     expect(read(log)).toEqual([2, 3]);
   });
 
-  it("never goes back", () => {
+  it("never move back", () => {
     const log = mixed();
-    log.read("admin", 5);
-    log.read("admin", 1);
+    log.markRead("admin", 5);
+    log.markRead("admin", 1);
     expect(read(log)).toEqual([1, 4, 5]);
   });
 
-  it("keeps what did not change the same, so that it need not be drawn again", () => {
+  it("keep unchanged messages identical, so that they are not rendered again", () => {
     const log = mixed();
     const [first, second] = log.messages;
-    log.read("admin", 1);
+    log.markRead("admin", 1);
     expect(log.messages[0]).not.toBe(first);
     expect(log.messages[1]).toBe(second);
   });
 });
 
-it.each(seeds(100))("is gapless whatever comes in whatever order, history %i", (seed) => {
+it.each(seeds(100))("has no gap whatever comes in which order, history %i", (seed) => {
   const random = seeded(seed);
-  const log = new Log();
+  const log = new MessageLog();
   const head = 60;
   for (let step = 0; step < 200; step++) {
     const from = 1 + Math.floor(random() * head);
     const pageOf = page(from, Math.min(head, from + Math.floor(random() * 8)));
-    const last = log.last;
+    const last = log.lastSeq;
     let complete = true;
-    if (random() < 0.7) complete = log.take(pageOf);
-    else log.takeOlder(pageOf);
-    expect(log.last, `SEED=${seed}`).toBeGreaterThanOrEqual(last);
-    if (!complete) expect(log.last, `SEED=${seed}: a gap said for nothing`).toBeLessThan(from - 1);
+    if (random() < 0.7) complete = log.addNewer(pageOf);
+    else log.addOlder(pageOf);
+    expect(log.lastSeq, `SEED=${seed}`).toBeGreaterThanOrEqual(last);
+    if (!complete)
+      expect(log.lastSeq, `SEED=${seed}: refused without a gap`).toBeLessThan(from - 1);
     const [first] = log.messages;
-    if (first) expect(seqs(log), `SEED=${seed}`).toEqual(seqs(logOf(first.seq, log.last)));
+    if (first) expect(seqs(log), `SEED=${seed}`).toEqual(seqs(logOf(first.seq, log.lastSeq)));
   }
 });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Item, makeOutbox, type Outbox } from "./outbox";
-import { makeShelf } from "./storage";
+import { makeOutbox, type Outbox, type OutboxItem } from "./outbox";
+import { makeStorage } from "./storage";
 import { FakeClock } from "./testing/clock";
 import { pick, seeded, seeds } from "./testing/random";
 import { FakeStorage } from "./testing/storage";
@@ -16,76 +16,76 @@ beforeEach(() => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-/** A tab with an outbox, whose socket takes down what is sent. */
+/** A tab with an outbox; `sent` is what its socket got. */
 function tab() {
-  const sent: Item[] = [];
+  const sent: OutboxItem[] = [];
   const tab = {
     sent,
-    /** What was sent, in words. */
+    /** The texts that were sent. */
     get texts() {
       return sent.map(({ content }) => content);
     },
-    /** The socket takes frames. */
-    takes: true,
+    /** The socket accepts frames. */
+    accepts: true,
     changes: 0,
-    shelf: makeShelf(storage.shelf((key) => tab.outbox.touched(key))),
+    storage: makeStorage(storage.view((key) => tab.outbox.storageChanged(key))),
     outbox: undefined as unknown as Outbox,
-    /** The words that wait. */
+    /** The texts in the queue. */
     get waiting() {
       return tab.outbox.items().map(({ content }) => content);
     },
   };
   tab.outbox = makeOutbox({
     clock,
-    shelf: tab.shelf,
+    storage: tab.storage,
     prefix: PREFIX,
     send(item) {
-      if (tab.takes) sent.push(item);
-      return tab.takes;
+      if (tab.accepts) sent.push(item);
+      return tab.accepts;
     },
-    changed: () => {
+    onChange: () => {
       tab.changes++;
     },
   });
   return tab;
 }
 
-/** The shelf as a page that opens now would find it. */
-const kept = () =>
+/** The storage as a page that opens now would find it. */
+const stored = () =>
   Object.entries(storage.items).map(([key, value]) => ({
     id: key.slice(PREFIX.length),
     ...JSON.parse(value),
   }));
 
-describe("keeping", () => {
-  it("has an item on the shelf before add returns, and before it is sent", () => {
+describe("the storage", () => {
+  it("has an item before add returns, and before it is sent", () => {
     const here = tab();
     const id = here.outbox.add("room", "hello");
-    expect(kept()).toMatchObject([{ id, room: "room", content: "hello" }]);
+    expect(stored()).toMatchObject([{ id, room: "room", content: "hello" }]);
     expect(here.sent).toEqual([]);
     expect(here.changes).toBe(1);
   });
 
-  it("has it on the shelf before the socket gets it", () => {
-    let onShelf: unknown[] = [];
+  it("has an item before the socket gets it", () => {
+    let inStorage: unknown[] = [];
     const outbox = makeOutbox({
       clock,
-      shelf: makeShelf(storage.shelf()),
+      storage: makeStorage(storage.view()),
       prefix: PREFIX,
       send: () => {
-        onShelf = kept();
+        inStorage = stored();
         return true;
       },
-      changed() {},
+      onChange() {},
     });
-    outbox.up();
+    outbox.resume();
     outbox.add("room", "hello");
-    expect(onShelf).toMatchObject([{ content: "hello" }]);
+    expect(inStorage).toMatchObject([{ content: "hello" }]);
   });
 
-  it("keeps and sends what the storage has no room for, in its turn", () => {
+  it("may be full: items in memory are sent in their turn", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     here.outbox.add("room", "first");
     storage.full = true;
     here.outbox.add("room", "second");
@@ -99,9 +99,9 @@ describe("keeping", () => {
     expect(here.waiting).toEqual(["second", "third"]);
   });
 
-  it("sends what it had when the storage fills up", () => {
+  it("may fill up later: earlier items are sent", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     here.outbox.add(null, "written before");
     storage.full = true;
     here.outbox.redirect(null, "room");
@@ -121,20 +121,20 @@ describe("keeping", () => {
     '{"room":"room","at":1,"content":7}',
     '{"room":"room","content":"no time"}',
     '{"room":"room","at":"soon","content":"no time"}',
-  ])("removes %j, which another script left under its keys, and goes on", (rubbish) => {
+  ])("loses %j, which another script left under the prefix", (rubbish) => {
     storage.items[`${PREFIX}0`] = rubbish;
     const here = tab();
     expect(here.waiting).toEqual([]);
     expect(storage.items).toEqual({});
-    here.outbox.up();
+    here.outbox.resume();
     here.outbox.add("room", "hello");
     storage.items[`${PREFIX}1`] = rubbish;
-    here.outbox.touched(`${PREFIX}1`);
+    here.outbox.storageChanged(`${PREFIX}1`);
     expect(here.waiting).toEqual(["hello"]);
     expect(here.texts).toEqual(["hello"]);
   });
 
-  it("takes the id from the key alone", () => {
+  it("has the id only in the key", () => {
     storage.items[`${PREFIX}1`] = '{"id":"2","room":"room","content":"hello","at":1}';
     expect(tab().outbox.items()).toMatchObject([{ id: "1", content: "hello" }]);
   });
@@ -144,13 +144,13 @@ describe("keeping", () => {
     ["\ude00 half", "\ufffd half"],
     ["\ude00\ud83d", "\ufffd\ufffd"],
     ["whole 😀", "whole 😀"],
-  ])("keeps no half of an emoji, which no server can read: %j", (written, expected) => {
+  ])("gets no half of an emoji, which no server can read: %j", (written, expected) => {
     const here = tab();
     here.outbox.add("room", written);
-    expect(kept()).toMatchObject([{ content: expected }]);
+    expect(stored()).toMatchObject([{ content: expected }]);
   });
 
-  it("touches nothing on the shelf that is not its own", () => {
+  it("keeps what others stored", () => {
     storage.items["shop:session"] = "not JSON";
     storage.items["another:out:1"] = "not JSON either";
     const here = tab();
@@ -171,7 +171,7 @@ describe("keeping", () => {
     expect(here.waiting).toEqual(["first", "second"]);
   });
 
-  it("lists past what another page left, whatever the clock says", () => {
+  it("lists after what another page left, whatever the clock says", () => {
     storage.items[`${PREFIX}ffff0000-0000-7000-8000-000000000000`] = JSON.stringify({
       room: "room",
       content: "left behind",
@@ -188,13 +188,13 @@ describe("sending", () => {
     const here = tab();
     here.outbox.add("room", "hello");
     expect(here.sent).toEqual([]);
-    here.outbox.up();
+    here.outbox.resume();
     expect(here.texts).toEqual(["hello"]);
   });
 
   it("has one message of a room in flight, and sends the next after its ack", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     const ids = ["1", "2", "3"].map((text) => here.outbox.add("room", text));
     expect(here.texts).toEqual(["1"]);
     here.outbox.acked(ids[0]!);
@@ -202,12 +202,12 @@ describe("sending", () => {
     here.outbox.acked(ids[1]!);
     here.outbox.acked(ids[2]!);
     expect(here.texts).toEqual(["1", "2", "3"]);
-    expect(kept()).toEqual([]);
+    expect(stored()).toEqual([]);
   });
 
-  it("keeps rooms apart", () => {
+  it("sends the items of each room independently", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     here.outbox.add("a", "a1");
     here.outbox.add("a", "a2");
     const b1 = here.outbox.add("b", "b1");
@@ -217,47 +217,47 @@ describe("sending", () => {
     expect(here.texts).toEqual(["a1", "b1", "b2"]);
   });
 
-  it("does not send what has no room yet", () => {
+  it("waits for a room", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     here.outbox.add(null, "hello");
     expect(here.sent).toEqual([]);
     expect(clock.pending).toBe(0);
   });
 
-  it("takes nothing for sent that the socket did not take", () => {
+  it("does not count as sent what the socket did not accept", () => {
     const here = tab();
-    here.takes = false;
-    here.outbox.up();
+    here.accepts = false;
+    here.outbox.resume();
     here.outbox.add("room", "hello");
-    here.takes = true;
-    here.outbox.up();
+    here.accepts = true;
+    here.outbox.resume();
     expect(here.texts).toEqual(["hello"]);
   });
 
   it("sends what was in flight again on the next socket, under the same id", () => {
     const here = tab();
     const id = here.outbox.add("room", "hello");
-    here.outbox.up();
-    here.outbox.down();
+    here.outbox.resume();
+    here.outbox.pause();
     here.outbox.add("room", "more");
     expect(here.sent).toHaveLength(1);
-    here.outbox.up();
+    here.outbox.resume();
     expect(here.sent.map((item) => item.id)).toEqual([id, id]);
   });
 
-  it("forgets a message that is seen in the log, whoever sent it", () => {
+  it("drops a message that is in the log, whoever sent it", () => {
     const here = tab();
     const id = here.outbox.add("room", "hello");
     here.outbox.acked(id);
-    here.outbox.up();
+    here.outbox.resume();
     expect(here.sent).toEqual([]);
-    expect(kept()).toEqual([]);
+    expect(stored()).toEqual([]);
   });
 
-  it("does not mind an ack of what it does not know, or a second one", () => {
+  it("ignores an ack of an unknown message, and a second ack", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     const id = here.outbox.add("room", "1");
     here.outbox.add("room", "2");
     const changes = here.changes;
@@ -268,23 +268,23 @@ describe("sending", () => {
     expect(here.texts).toEqual(["1", "2"]);
   });
 
-  it("sends all that an earlier page left, at once and in order", () => {
+  it("sends what an earlier page left, at once and in order", () => {
     const before = tab();
     const ids = ["1", "2", "3"].map((text) => before.outbox.add("room", text));
-    before.outbox.up();
-    before.outbox.down();
+    before.outbox.resume();
+    before.outbox.pause();
     const after = tab();
-    after.outbox.up();
+    after.outbox.resume();
     for (const id of ids) after.outbox.acked(id);
     expect(after.sent.map(({ id }) => id)).toEqual(ids);
     expect(after.texts).toEqual(["1", "2", "3"]);
   });
 });
 
-describe("an error that may pass", () => {
-  it("rests as long as the server says, then sends the same again", () => {
+describe("a retryable error", () => {
+  it("backs off for the time of the server, then sends the same item", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     const id = here.outbox.add("room", "1");
     here.outbox.add("room", "2");
     here.outbox.refused(id, "slow down", true, 1_200);
@@ -294,11 +294,11 @@ describe("an error that may pass", () => {
     expect(here.sent.map((item) => item.id)).toEqual([id, id]);
   });
 
-  it("rests 1 s, then twice as long each time, up to 20 s", () => {
+  it("backs off for 1 s, then twice as long each time, up to 20 s", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     const id = here.outbox.add("room", "1");
-    const rests = Array.from({ length: 7 }, () => {
+    const waits = Array.from({ length: 7 }, () => {
       const before = here.sent.length;
       here.outbox.refused(id, "busy", true);
       expect(here.sent).toHaveLength(before);
@@ -307,12 +307,12 @@ describe("an error that may pass", () => {
       expect(here.sent).toHaveLength(before + 1);
       return next;
     });
-    expect(rests).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000]);
+    expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000]);
   });
 
-  it("counts anew after a success", () => {
+  it("starts from 1 s again after an ack", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     const first = here.outbox.add("room", "1");
     const second = here.outbox.add("room", "2");
     for (let tries = 0; tries < 4; tries++) {
@@ -325,9 +325,9 @@ describe("an error that may pass", () => {
     expect(clock.next).toBe(1_000);
   });
 
-  it("lets nobody overtake meanwhile, and leaves other rooms alone", () => {
+  it("holds up later items of its room, and no other room", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     const id = here.outbox.add("a", "a1");
     here.outbox.refused(id, "busy", true);
     here.outbox.add("a", "a2");
@@ -335,20 +335,20 @@ describe("an error that may pass", () => {
     expect(here.texts).toEqual(["a1", "b1"]);
   });
 
-  it("does not hold up a new socket", () => {
+  it("is forgotten with a new socket", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     const id = here.outbox.add("room", "1");
     here.outbox.refused(id, "busy", true, 60_000);
-    here.outbox.down();
+    here.outbox.pause();
     expect(clock.pending).toBe(0);
-    here.outbox.up();
+    here.outbox.resume();
     expect(here.texts).toEqual(["1", "1"]);
   });
 
-  it("ends when the message turns out to be in the log", () => {
+  it("ends its back-off when the message is in the log", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     const first = here.outbox.add("room", "1");
     here.outbox.add("room", "2");
     here.outbox.refused(first, "storage_unavailable", true, 60_000);
@@ -358,52 +358,52 @@ describe("an error that may pass", () => {
   });
 });
 
-describe("an error that does not pass", () => {
-  it("marks the message, and lets the following go on", () => {
+describe("a final error", () => {
+  it("marks the item, and sends the next one", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     const id = here.outbox.add("room", "bad");
     here.outbox.add("room", "good");
     here.outbox.refused(id, "content is too long", false);
     expect(here.texts).toEqual(["bad", "good"]);
-    expect(kept()).toMatchObject([
+    expect(stored()).toMatchObject([
       { id, content: "bad", refused: "content is too long" },
       { content: "good" },
     ]);
   });
 
-  it("is remembered: neither a new socket nor a new page sends it", () => {
+  it("is stored: neither a new socket nor a new page sends the item", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     here.outbox.refused(here.outbox.add("room", "bad"), "no", false);
-    here.outbox.down();
-    here.outbox.up();
+    here.outbox.pause();
+    here.outbox.resume();
     const after = tab();
-    after.outbox.up();
+    after.outbox.resume();
     expect([here.texts, after.texts]).toEqual([["bad"], []]);
     expect(after.waiting).toEqual(["bad"]);
   });
 
-  it("gives the text back when the writer wants to mend it", () => {
+  it("lets the writer discard the item and get its text", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     const id = here.outbox.add("room", "bad");
     here.outbox.refused(id, "no", false);
     expect(here.outbox.discard(id)).toBe("bad");
-    expect(kept()).toEqual([]);
+    expect(stored()).toEqual([]);
     expect(here.outbox.discard(id), "once").toBe("");
   });
 
-  it("without an id is about what is flying, in whichever room", () => {
+  it("without an id is about what is in flight in any room", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     here.outbox.add("a", "a1");
     here.outbox.add("a", "a2");
     here.outbox.add("b", "b1");
     here.outbox.add(null, "nowhere");
     here.outbox.refused(undefined, "the frame is not JSON", false);
-    expect(here.texts, "the next one flies").toEqual(["a1", "b1", "a2"]);
-    expect(kept().map(({ content, refused }) => [content, !!refused])).toEqual([
+    expect(here.texts, "the next one is sent").toEqual(["a1", "b1", "a2"]);
+    expect(stored().map(({ content, refused }) => [content, !!refused])).toEqual([
       ["a1", true],
       ["a2", false],
       ["b1", true],
@@ -411,29 +411,29 @@ describe("an error that does not pass", () => {
     ]);
   });
 
-  it("without an id means nothing when nothing is flying", () => {
+  it("without an id changes nothing when nothing is in flight", () => {
     const here = tab();
     here.outbox.add("room", "1");
     here.outbox.refused(undefined, "the frame is not JSON", false);
-    here.outbox.up();
+    here.outbox.resume();
     expect(here.texts).toEqual(["1"]);
   });
 
-  it("does not mind an error about something unknown", () => {
+  it("about an unknown item is ignored", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     here.outbox.add("room", "1");
     here.outbox.refused("another", "no", false);
     here.outbox.refused("another", "no", true);
     expect(here.texts).toEqual(["1"]);
-    expect(kept()).toMatchObject([{ content: "1" }]);
+    expect(stored()).toMatchObject([{ content: "1" }]);
   });
 });
 
 describe("tabs", () => {
-  it("leave each other's fresh messages alone for 5 s, then send them", () => {
+  it("leave each other's fresh items alone for 5 s, then send them", () => {
     const [here, there] = [tab(), tab()];
-    here.outbox.up();
+    here.outbox.resume();
     there.outbox.add("room", "from there");
     clock.pass(4_999);
     expect(here.texts).toEqual([]);
@@ -441,9 +441,9 @@ describe("tabs", () => {
     expect(here.texts).toEqual(["from there"]);
   });
 
-  it("wait once for all that a closed tab left", () => {
+  it("wait once for all items that a closed tab left", () => {
     const [here, there] = [tab(), tab()];
-    here.outbox.up();
+    here.outbox.resume();
     for (const text of ["1", "2", "3"]) there.outbox.add("room", text);
     clock.pass(5_000);
     here.outbox.acked(here.sent[0]!.id);
@@ -451,7 +451,7 @@ describe("tabs", () => {
     expect(here.texts).toEqual(["1", "2", "3"]);
   });
 
-  it("see each other's messages come and go", () => {
+  it("see each other's items come and go", () => {
     const [here, there] = [tab(), tab()];
     const id = there.outbox.add("room", "from there");
     expect(here.waiting).toEqual(["from there"]);
@@ -461,72 +461,72 @@ describe("tabs", () => {
     expect(here.changes).toBe(2);
   });
 
-  it("send nothing of each other's that arrived meanwhile", () => {
+  it("do not send each other's items that were acked meanwhile", () => {
     const [here, there] = [tab(), tab()];
-    here.outbox.up();
+    here.outbox.resume();
     const id = there.outbox.add("room", "from there");
-    there.outbox.up();
+    there.outbox.resume();
     there.outbox.acked(id);
     clock.pass(60_000);
     expect([here.texts, there.texts]).toEqual([[], ["from there"]]);
   });
 
-  it("go on with the next when the other tab saw the one in flight arrive", () => {
+  it("send the next one when another tab got the ack of the one in flight", () => {
     const [here, there] = [tab(), tab()];
-    here.outbox.up();
+    here.outbox.resume();
     const first = here.outbox.add("room", "1");
     here.outbox.add("room", "2");
     there.outbox.acked(first);
     expect(here.texts).toEqual(["1", "2"]);
   });
 
-  it("keep the order of writing across tabs", () => {
+  it("keep the order of writing", () => {
     const [here, there] = [tab(), tab()];
-    here.outbox.up();
+    here.outbox.resume();
     there.outbox.add("room", "1");
     here.outbox.add("room", "2");
-    expect(here.texts, "the other's goes first").toEqual([]);
+    expect(here.texts, "the other tab's is first").toEqual([]);
     clock.pass(5_000);
     here.outbox.acked(here.sent[0]!.id);
     expect(here.texts).toEqual(["1", "2"]);
   });
 
-  it("hear of a browser that empties the whole shelf", () => {
+  it("notice that the whole storage was emptied", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     here.outbox.add("room", "1");
     for (const key of Object.keys(storage.items)) delete storage.items[key];
-    here.outbox.touched(null);
+    here.outbox.storageChanged(null);
     here.outbox.add("room", "2");
     expect(here.texts).toEqual(["1", "2"]);
   });
 
-  it("care for their own keys only", () => {
+  it("ignore other keys", () => {
     const here = tab();
-    here.outbox.touched("shop:session");
+    here.outbox.storageChanged("shop:session");
     expect(here.changes).toBe(0);
-    here.outbox.touched(`${PREFIX}1`);
+    here.outbox.storageChanged(`${PREFIX}1`);
     expect(here.changes).toBe(1);
   });
 });
 
-describe("another room", () => {
-  it("gets what was written before there was one, in order", () => {
+describe("redirecting", () => {
+  it("gives a new room what was written before it, in order", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     const ids = ["1", "2"].map((text) => here.outbox.add(null, text));
     here.outbox.redirect(null, "room");
     here.outbox.acked(ids[0]!);
     expect(here.sent.map(({ id, room }) => [id, room])).toEqual(ids.map((id) => [id, "room"]));
   });
 
-  it("gets what was unsent in a room that is dead, once there is one", () => {
+  it("moves what was unsent in a dead room to the next one", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     const id = here.outbox.add("dead", "1");
     here.outbox.add("other", "2");
     here.outbox.redirect("dead", null);
-    expect(kept()).toMatchObject([
+    expect(stored()).toMatchObject([
       { content: "1", room: null },
       { content: "2", room: "other" },
     ]);
@@ -540,19 +540,19 @@ describe("another room", () => {
     expect(here.waiting).toEqual(["2"]);
   });
 
-  it("does not get what was refused: that waits for its writer", () => {
+  it("does not move what was refused", () => {
     const here = tab();
-    here.outbox.up();
+    here.outbox.resume();
     here.outbox.refused(here.outbox.add("dead", "bad"), "no", false);
     here.outbox.redirect("dead", "new");
     expect(here.texts).toEqual(["bad"]);
-    expect(kept()).toMatchObject([{ room: "dead", refused: "no" }]);
+    expect(stored()).toMatchObject([{ room: "dead", refused: "no" }]);
   });
 });
 
 /**
- * Several tabs, a server that keeps a message once whatever comes how often, and a network that
- * fails at any moment: in the end every message is in the log once, each tab's in their order.
+ * Several tabs, a server that stores each id once, and a network that fails at any moment: in the
+ * end every message is in the log once, and those of a tab are in the order of writing.
  */
 describe("random histories", () => {
   interface Frame {
@@ -560,7 +560,7 @@ describe("random histories", () => {
     room: string;
     content: string;
   }
-  type Answer =
+  type Reply =
     | { kind: "message"; id: string }
     | { kind: "refusal"; id: string; retryable: boolean };
 
@@ -568,17 +568,17 @@ describe("random histories", () => {
     /** Stays the same over reloads. */
     name: string;
     outbox: Outbox;
-    shelf: Record<string, string>;
-    up: boolean;
+    view: Record<string, string>;
+    isConnected: boolean;
     /** On the way to the server, and back. */
-    there: Frame[];
-    back: Answer[];
-    /** Changes of the shelf that this tab has not heard of. */
-    unheard: string[];
+    toServer: Frame[];
+    toClient: Reply[];
+    /** Keys of storage events that this tab has not handled yet. */
+    events: string[];
     written: number;
   }
 
-  it.each(seeds(150))("lose, double and reorder nothing: %i", async (seed) => {
+  it.each(seeds(150))("lose, duplicate and reorder nothing: %i", async (seed) => {
     const random = seeded(seed);
     const log: Frame[] = [];
     const bad = new Set<string>();
@@ -590,72 +590,74 @@ describe("random histories", () => {
     vi.spyOn(Date, "now").mockImplementation(() => wall);
 
     const open = async (name = `tab ${names++}`, written = 0) => {
-      // Each page has its own copy of the code, and remembers no other's ids.
+      // Each page has its own copy of the code, so no page knows the ids of another.
       vi.resetModules();
       const { makeOutbox } = await import("./outbox");
       const tab = {
         name,
-        up: false,
-        there: [] as Frame[],
-        back: [] as Answer[],
-        unheard: [] as string[],
+        isConnected: false,
+        toServer: [] as Frame[],
+        toClient: [] as Reply[],
+        events: [] as string[],
         written,
       } as Tab;
-      tab.shelf = storage.shelf((key) => tab.unheard.push(key));
+      tab.view = storage.view((key) => tab.events.push(key));
       tab.outbox = makeOutbox({
         clock,
-        shelf: makeShelf(tab.shelf),
+        storage: makeStorage(tab.view),
         prefix: PREFIX,
-        send: ({ id, room, content }) => tab.up && !!tab.there.push({ id, room, content }),
-        changed() {},
+        send: ({ id, room, content }) =>
+          tab.isConnected && !!tab.toServer.push({ id, room, content }),
+        onChange() {},
       });
       tabs.push(tab);
     };
     const cut = (tab: Tab) => {
-      // Some of what was on its way arrives all the same.
-      const arrives = Math.floor(random() * (tab.there.length + 1));
+      // Some of what was on its way arrives nevertheless.
+      const arrives = Math.floor(random() * (tab.toServer.length + 1));
       for (let n = 0; n < arrives; n++) arrive(tab);
-      tab.up = false;
-      tab.there = [];
-      tab.back = [];
-      tab.outbox.down();
+      tab.isConnected = false;
+      tab.toServer = [];
+      tab.toClient = [];
+      tab.outbox.pause();
     };
     const close = (tab: Tab) => {
       cut(tab);
-      storage.close(tab.shelf);
+      storage.close(tab.view);
       tabs.splice(tabs.indexOf(tab), 1);
     };
-    /** The server takes the oldest frame of a tab. */
+    /** The server gets the oldest frame of a tab. */
     const arrive = (tab: Tab) => {
-      const frame = tab.there.shift();
+      const frame = tab.toServer.shift();
       if (!frame) return;
       const { id, content } = frame;
       if (content.startsWith("bad")) {
-        tab.back.push({ kind: "refusal", id, retryable: false });
+        tab.toClient.push({ kind: "refusal", id, retryable: false });
       } else if (random() < 0.1) {
         // A retryable error does not say that the message was not stored.
         if (random() < 0.5) store(frame);
-        tab.back.push({ kind: "refusal", id, retryable: true });
+        tab.toClient.push({ kind: "refusal", id, retryable: true });
       } else {
         store(frame);
-        tab.back.push({ kind: "message", id });
+        tab.toClient.push({ kind: "message", id });
       }
     };
     const store = (frame: Frame) => {
       if (log.some(({ id }) => id === frame.id)) return;
       log.push(frame);
-      for (const tab of tabs) if (tab.up) tab.back.push({ kind: "message", id: frame.id });
+      for (const tab of tabs)
+        if (tab.isConnected) tab.toClient.push({ kind: "message", id: frame.id });
     };
-    const hear = (tab: Tab) => {
-      const answer = tab.back.shift();
-      if (answer?.kind === "message") tab.outbox.acked(answer.id);
-      else if (answer) tab.outbox.refused(answer.id, "no", answer.retryable);
+    const handleReply = (tab: Tab) => {
+      const reply = tab.toClient.shift();
+      if (reply?.kind === "message") tab.outbox.acked(reply.id);
+      else if (reply) tab.outbox.refused(reply.id, "no", reply.retryable);
     };
     const connect = (tab: Tab) => {
-      if (tab.up || !room) return;
-      tab.up = true;
+      if (tab.isConnected || !room) return;
+      tab.isConnected = true;
       for (const { id } of log) tab.outbox.acked(id);
-      tab.outbox.up();
+      tab.outbox.resume();
     };
     const write = (tab: Tab) => {
       const content = `${random() < 0.05 ? "bad " : ""}${tab.name}, ${tab.written++}`;
@@ -671,11 +673,11 @@ describe("random histories", () => {
         pick(random, [
           [8, "write"],
           [12, "arrive"],
-          [12, "hear"],
+          [12, "reply"],
           [4, "connect"],
           [2, "cut"],
           [4, "time"],
-          [4, "shelf"],
+          [4, "storage"],
           [1, "clock"],
           [1, "room"],
           [0.7, "reload"],
@@ -689,8 +691,8 @@ describe("random histories", () => {
         case "arrive":
           arrive(tab);
           break;
-        case "hear":
-          hear(tab);
+        case "reply":
+          handleReply(tab);
           break;
         case "connect":
           connect(tab);
@@ -702,8 +704,8 @@ describe("random histories", () => {
           clock.pass(random() * 4_000);
           wall += 1_000;
           break;
-        case "shelf":
-          for (const key of tab.unheard.splice(0)) tab.outbox.touched(key);
+        case "storage":
+          for (const key of tab.events.splice(0)) tab.outbox.storageChanged(key);
           break;
         case "clock":
           wall += Math.round((random() - 0.5) * 7_200_000);
@@ -726,7 +728,7 @@ describe("random histories", () => {
       }
     }
 
-    // In the end the network is well, and somebody has the page open.
+    // In the end the network works, and a page is open.
     room ??= "room";
     tabs[0]!.outbox.redirect(null, room);
     const waiting = () =>
@@ -734,9 +736,9 @@ describe("random histories", () => {
     for (let round = 0; round < 2_000 && waiting(); round++) {
       for (const tab of [...tabs]) {
         connect(tab);
-        for (const key of tab.unheard.splice(0)) tab.outbox.touched(key);
-        while (tab.there.length) arrive(tab);
-        while (tab.back.length) hear(tab);
+        for (const key of tab.events.splice(0)) tab.outbox.storageChanged(key);
+        while (tab.toServer.length) arrive(tab);
+        while (tab.toClient.length) handleReply(tab);
       }
       clock.pass(1_000);
     }
@@ -747,7 +749,9 @@ describe("random histories", () => {
       texts: log.filter(({ content }) => content.startsWith(`${name},`)).map((f) => f.content),
     }));
     expect(arrived, `SEED=${seed}`).toEqual(expected);
-    const left = kept().map(({ id, refused }) => [id, refused]);
-    expect(left, `SEED=${seed}: what is left`).toEqual([...bad].sort().map((id) => [id, "no"]));
+    const left = stored().map(({ id, refused }) => [id, refused]);
+    expect(left, `SEED=${seed}: what is left in the storage`).toEqual(
+      [...bad].sort().map((id) => [id, "no"]),
+    );
   });
 });

@@ -1,187 +1,189 @@
 import type { Clock } from "./clock";
-import type { Shelf } from "./storage";
-import { wellFormed } from "./text";
+import type { BrowserStorage } from "./storage";
 import { uuid } from "./uuid";
 
-/** A message on its way. */
-export interface Item {
-  /** The message's id; every try carries the same one. */
+/** A message that the server has not acked yet. */
+export interface OutboxItem {
+  /** The message's id; every attempt carries the same one. */
   id: string;
   /** The room it goes to; null while the room does not exist yet. */
   room: string | null;
   content: string;
   /** When it was written, in ms of the wall clock; shown to people, never used for order. */
   at: number;
-  /** Why the server will not take it, in its words. Waits for the writer to mend or discard it. */
+  /** Why the server refused it for good, in its words. It waits to be edited or discarded. */
   refused?: string;
 }
 
 export interface OutboxOptions {
   clock: Clock;
-  shelf: Shelf;
-  /** Begins every key. */
+  storage: BrowserStorage;
+  /** Begins every key in the storage. */
   prefix: string;
   /** Hands an item to the socket; false when there is none. */
-  send: (item: Item & { room: string }) => boolean;
-  /** Told when the items changed, in this tab or another. */
-  changed: () => void;
+  send: (item: OutboxItem & { room: string }) => boolean;
+  /** Called after the items have changed, in this tab or another. */
+  onChange: () => void;
 }
 
 export type Outbox = ReturnType<typeof makeOutbox>;
 
-/** Another tab's fresh item is left to that tab for so long. */
-const FOREIGN_MS = 5_000;
+/** How long a fresh item of another tab is left to that tab. */
+const OTHER_TAB_MS = 5_000;
 const RETRY_MS = 1_000;
 const RETRY_MAX_MS = 20_000;
 
 /**
- * What has been written and not yet acked.
+ * The queue of messages that were written and not yet acked.
  *
- * An item is on the shelf from before the composer is cleared until its ack, one key an item,
- * so that tabs share them without overwriting each other. Each is sent again under the same id
- * until the server answers, which makes it one message however many tabs and sockets try. A
- * room's items leave one after another, so they stand in the log in the order of writing.
+ * - An item is in the storage from before the text field is cleared until its ack. Each has a key
+ *   of its own, so that tabs share the queue without overwriting each other.
+ * - It is sent again under the same id until the server replies, which makes it one message
+ *   however many tabs and sockets try.
+ * - One item per room is in flight at a time, so messages are in the room in the order of writing.
  */
-export function makeOutbox({ clock, shelf, prefix, send, changed }: OutboxOptions) {
-  /** Per room: the item that waits for its ack. */
-  const flying = new Map<string, string>();
-  /** Per room: retries in a row, and until when nothing is tried. */
-  const resting = new Map<string, { tries: number; until: number }>();
-  /** When items were first seen: this tab's own have been there for ever. */
-  const seen = new Map<string, number>();
-  let isUp = false;
-  let cancel = () => {};
+export function makeOutbox({ clock, storage, prefix, send, onChange }: OutboxOptions) {
+  /** Per room: the id of the item that was sent and has no reply yet. */
+  const inFlight = new Map<string, string>();
+  /** Per room: retries in a row, and the time before which nothing is sent. */
+  const backoff = new Map<string, { tries: number; until: number }>();
+  /** Per item: when this tab first saw it; minus infinity for its own, which need not wait. */
+  const firstSeen = new Map<string, number>();
+  let isRunning = false;
+  let cancelTimer = () => {};
 
-  for (const { id } of items()) seen.set(id, Number.NEGATIVE_INFINITY);
+  for (const { id } of items()) firstSeen.set(id, Number.NEGATIVE_INFINITY);
 
   return {
     items,
 
-    /** Keeps a message and sends it when it can. */
+    /** Stores a message and sends it as soon as possible; returns its id. */
     add(room: string | null, content: string): string {
       const id = uuid(items().at(-1)?.id);
-      put({ id, room, content: wellFormed(content), at: Date.now() });
-      seen.set(id, Number.NEGATIVE_INFINITY);
-      after();
+      // A cut paste or an old keyboard leaves half an emoji, which no server can read.
+      store({ id, room, content: content.toWellFormed(), at: Date.now() });
+      firstSeen.set(id, Number.NEGATIVE_INFINITY);
+      update();
       return id;
     },
 
-    /** The socket is welcome: what waits may go. */
-    up() {
-      isUp = true;
-      pump();
+    /** The connection has caught up: items may be sent. */
+    resume() {
+      isRunning = true;
+      sendNext();
     },
 
-    /** The socket is gone: what was flying will fly again. */
-    down() {
-      isUp = false;
-      flying.clear();
-      resting.clear();
-      cancel();
+    /** The connection is lost: what was in flight is sent again after `resume`. */
+    pause() {
+      isRunning = false;
+      inFlight.clear();
+      backoff.clear();
+      cancelTimer();
     },
 
     acked,
 
     /**
-     * The server answered with an error. One without an id is about a frame that it could not
-     * read: whatever is flying may be that, and must not wait for an answer forever.
+     * The server replied with an error. One without an id is about a frame that the server could
+     * not read: that may be any item in flight, and none of them may wait forever.
      */
     refused(id: string | undefined, reason: string, retryable: boolean, retryAfterMs?: number) {
       for (const item of items()) {
         const { room } = item;
-        if (!room || item.id !== (id ?? flying.get(room))) continue;
-        flying.delete(room);
+        if (!room || item.id !== (id ?? inFlight.get(room))) continue;
+        inFlight.delete(room);
         if (retryable) {
-          const tries = resting.get(room)?.tries ?? 0;
+          const tries = backoff.get(room)?.tries ?? 0;
           const wait = retryAfterMs ?? Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** tries);
-          resting.set(room, { tries: tries + 1, until: clock.now() + wait });
+          backoff.set(room, { tries: tries + 1, until: clock.now() + wait });
         } else {
-          put({ ...item, refused: reason });
+          store({ ...item, refused: reason });
         }
       }
-      after();
+      update();
     },
 
-    /** Forgets an item, and answers its text so that it can be mended. */
+    /** Removes an item and returns its text. */
     discard(id: string): string {
       const text = items().find((item) => item.id === id)?.content ?? "";
       acked(id);
       return text;
     },
 
-    /** Directs what waited for one room to another. */
+    /** Moves what waits for one room to another. */
     redirect(from: string | null, to: string | null) {
       for (const item of items()) {
-        if (item.room === from && !item.refused) put({ ...item, room: to });
+        if (item.room === from && !item.refused) store({ ...item, room: to });
       }
-      after();
+      update();
     },
 
-    /** Another tab wrote to the shelf: call with every `storage` event's key. */
-    touched(key: string | null) {
-      if ((key ?? prefix).startsWith(prefix)) after();
+    /** Must be called with the key of every `storage` event: another tab changed that item. */
+    storageChanged(key: string | null) {
+      if ((key ?? prefix).startsWith(prefix)) update();
     },
   };
 
-  /** All items, the oldest first. What is no item is removed: it would be in the way forever. */
-  function items(): Item[] {
-    const all: Item[] = [];
-    for (const key of shelf.keys().sort()) {
+  /** All items, the oldest first. Anything else under the prefix is removed. */
+  function items(): OutboxItem[] {
+    const all: OutboxItem[] = [];
+    for (const key of storage.keys().sort()) {
       if (!key.startsWith(prefix)) continue;
       try {
-        const item: Item = { ...JSON.parse(shelf.get(key)!), id: key.slice(prefix.length) };
+        const item: OutboxItem = { ...JSON.parse(storage.get(key)!), id: key.slice(prefix.length) };
         if (item.content.trim() && item.at >= 0) {
           all.push(item);
           continue;
         }
       } catch {}
-      shelf.remove(key);
+      storage.remove(key);
     }
     return all;
   }
 
-  /** The message is in the log. */
+  /** The message is in the room's log. */
   function acked(id: string) {
-    if (shelf.get(prefix + id)) {
-      shelf.remove(prefix + id);
-      after();
+    if (storage.get(prefix + id)) {
+      storage.remove(prefix + id);
+      update();
     }
   }
 
-  function put({ id, ...rest }: Item) {
-    shelf.set(prefix + id, JSON.stringify(rest));
+  function store({ id, ...rest }: OutboxItem) {
+    storage.set(prefix + id, JSON.stringify(rest));
   }
 
-  function after() {
-    pump();
-    changed();
+  function update() {
+    sendNext();
+    onChange();
   }
 
-  function pump() {
-    cancel();
-    if (!isUp) return;
+  /** Sends the first item of each room that has none in flight, or sets a timer for it. */
+  function sendNext() {
+    cancelTimer();
+    if (!isRunning) return;
     const now = clock.now();
     const all = items();
-    // What was acked, here or in another tab, is not flying any more.
-    for (const [room, flown] of flying) {
-      if (!all.some(({ id }) => id === flown)) {
-        flying.delete(room);
-        resting.delete(room);
+    // What was acked, here or in another tab, is no longer in flight.
+    for (const [room, sent] of inFlight) {
+      if (!all.some(({ id }) => id === sent)) {
+        inFlight.delete(room);
+        backoff.delete(room);
       }
     }
-    let wake = 0;
-    const passed = new Set<string>();
+    let nextTry = 0;
+    const visited = new Set<string>();
     for (const item of all) {
       const { id, room } = item;
-      const since = seen.get(id) ?? now;
-      seen.set(id, since);
-      if (!room || item.refused || passed.has(room) || flying.has(room)) continue;
-      const until = Math.max(resting.get(room)?.until ?? 0, since + FOREIGN_MS);
-      // Nobody overtakes in one room.
-      passed.add(room);
-      if (until > now) wake = Math.min(wake || until, until);
-      else if (send({ ...item, room })) flying.set(room, id);
+      const since = firstSeen.get(id) ?? now;
+      firstSeen.set(id, since);
+      if (!room || item.refused || visited.has(room) || inFlight.has(room)) continue;
+      const until = Math.max(backoff.get(room)?.until ?? 0, since + OTHER_TAB_MS);
+      // No item overtakes an earlier one of its room.
+      visited.add(room);
+      if (until > now) nextTry = Math.min(nextTry || until, until);
+      else if (send({ ...item, room })) inFlight.set(room, id);
     }
-    if (wake) cancel = clock.after(wake - now, pump);
+    if (nextTry) cancelTimer = clock.after(nextTry - now, sendNext);
   }
 }

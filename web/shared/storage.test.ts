@@ -1,63 +1,63 @@
 import { beforeEach, expect, it } from "vitest";
-import { makeShelf, type Shelf } from "./storage";
+import { type BrowserStorage, makeStorage } from "./storage";
 import { FakeStorage } from "./testing/storage";
 
-let storage: FakeStorage;
-let shelf: Shelf;
+let fake: FakeStorage;
+let storage: BrowserStorage;
 
 beforeEach(() => {
-  storage = new FakeStorage();
-  shelf = makeShelf(storage.shelf());
+  fake = new FakeStorage();
+  storage = makeStorage(fake.view());
 });
 
-it("is the browser's storage", () => {
-  storage.items.a = "1";
-  expect(shelf.get("a")).toBe("1");
-  expect(shelf.get("b")).toBeUndefined();
-  expect(shelf.set("b", "2"), "it outlives the page").toBe(true);
-  expect(storage.items).toEqual({ a: "1", b: "2" });
-  expect(shelf.keys().sort()).toEqual(["a", "b"]);
-  shelf.remove("a");
-  expect(storage.items).toEqual({ b: "2" });
+it("reads and writes the browser's storage", () => {
+  fake.items.a = "1";
+  expect(storage.get("a")).toBe("1");
+  expect(storage.get("b")).toBeUndefined();
+  expect(storage.set("b", "2"), "it outlives the page").toBe(true);
+  expect(fake.items).toEqual({ a: "1", b: "2" });
+  expect(storage.keys().sort()).toEqual(["a", "b"]);
+  storage.remove("a");
+  expect(fake.items).toEqual({ b: "2" });
 });
 
-it("remembers what the storage has no room for, as long as the page lives", () => {
-  shelf.set("a", "1");
-  storage.full = true;
-  expect(shelf.set("b", "2")).toBe(false);
-  expect(shelf.get("b")).toBe("2");
-  expect(shelf.keys().sort()).toEqual(["a", "b"]);
-  expect(makeShelf(storage.shelf()).get("b"), "after a reload").toBeUndefined();
+it("keeps in memory what the storage refuses, until the page ends", () => {
+  storage.set("a", "1");
+  fake.full = true;
+  expect(storage.set("b", "2")).toBe(false);
+  expect(storage.get("b")).toBe("2");
+  expect(storage.keys().sort()).toEqual(["a", "b"]);
+  expect(makeStorage(fake.view()).get("b"), "after a reload").toBeUndefined();
 });
 
-it("has one value of a key, the newest, wherever it is", () => {
-  shelf.set("a", "old");
-  storage.full = true;
-  shelf.set("a", "new");
-  expect(shelf.get("a")).toBe("new");
-  expect(shelf.keys()).toEqual(["a"]);
-  expect(storage.items).toEqual({});
-  storage.full = false;
-  shelf.set("a", "newest");
-  expect(shelf.get("a")).toBe("newest");
-  expect(shelf.keys()).toEqual(["a"]);
-  expect(storage.items).toEqual({ a: "newest" });
+it("has only the newest value of a key, wherever it is", () => {
+  storage.set("a", "old");
+  fake.full = true;
+  storage.set("a", "new");
+  expect(storage.get("a")).toBe("new");
+  expect(storage.keys()).toEqual(["a"]);
+  expect(fake.items).toEqual({});
+  fake.full = false;
+  storage.set("a", "newest");
+  expect(storage.get("a")).toBe("newest");
+  expect(storage.keys()).toEqual(["a"]);
+  expect(fake.items).toEqual({ a: "newest" });
 });
 
-it("removes from both", () => {
-  shelf.set("a", "1");
-  storage.full = true;
-  shelf.set("b", "2");
-  for (const key of ["a", "b", "c"]) shelf.remove(key);
-  expect(shelf.keys()).toEqual([]);
-  expect(storage.items).toEqual({});
+it("removes from storage and memory", () => {
+  storage.set("a", "1");
+  fake.full = true;
+  storage.set("b", "2");
+  for (const key of ["a", "b", "c"]) storage.remove(key);
+  expect(storage.keys()).toEqual([]);
+  expect(fake.items).toEqual({});
 });
 
-it("forgets what only this page knows, and nothing that another one may have kept", () => {
-  shelf.set("a", "1");
-  storage.full = true;
-  shelf.set("b", "2");
-  shelf.forget();
-  expect(shelf.keys()).toEqual(["a"]);
-  expect(shelf.get("b")).toBeUndefined();
+it("clears memory without touching the storage", () => {
+  storage.set("a", "1");
+  fake.full = true;
+  storage.set("b", "2");
+  storage.clearMemory();
+  expect(storage.keys()).toEqual(["a"]);
+  expect(storage.get("b")).toBeUndefined();
 });

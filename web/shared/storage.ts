@@ -1,28 +1,30 @@
-/** The part of a browser's storage that is used: it behaves like an object. */
-export type Storage = Record<string, string>;
+/** The part of `localStorage` that is used: it behaves like an object. Tests have a fake one. */
+export type StorageArea = Record<string, string>;
 
-export type Shelf = ReturnType<typeof makeShelf>;
+export type BrowserStorage = ReturnType<typeof makeStorage>;
 
 /**
- * The browser's storage, and memory for what it has no room for: that is gone with the page, but
- * until then everything works.
+ * The browser's storage, with a fallback in memory for what it refuses, for example past its
+ * quota. What is in memory lives as long as the page; until then everything works.
+ *
+ * Other scripts of the page write to the same storage: whoever reads a value validates it.
  */
-export function makeShelf(storage: Storage) {
-  let memory: Storage = {};
+export function makeStorage(area: StorageArea) {
+  let memory: StorageArea = {};
   return {
-    keys: () => [...Object.keys(storage), ...Object.keys(memory)],
+    keys: () => [...Object.keys(area), ...Object.keys(memory)],
 
-    get: (key: string): string | undefined => memory[key] ?? storage[key],
+    get: (key: string): string | undefined => memory[key] ?? area[key],
 
-    /** Answers whether the value outlives the page. */
+    /** Stores a value; false when it is only in memory and ends with the page. */
     set(key: string, value: string) {
       delete memory[key];
       try {
-        storage[key] = value;
+        area[key] = value;
         return true;
       } catch {
-        // An older value must not stand beside the newer one.
-        delete storage[key];
+        // An older value must not stay beside the newer one.
+        delete area[key];
         memory[key] = value;
         return false;
       }
@@ -30,11 +32,11 @@ export function makeShelf(storage: Storage) {
 
     remove(key: string) {
       delete memory[key];
-      delete storage[key];
+      delete area[key];
     },
 
-    /** Forgets what only this page knows. */
-    forget() {
+    /** Forgets what only this page has. */
+    clearMemory() {
       memory = {};
     },
   };

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { isBlank, pieces, wellFormed } from "./text";
+import { isBlank, linkify } from "./text";
 
 /** The addresses that become links. */
 const links = (content: string) =>
-  pieces(content).flatMap(({ href }) => (href === undefined ? [] : [href]));
+  linkify(content).flatMap(({ href }) => (href === undefined ? [] : [href]));
 
 /** Whatever is made a link, the text stays what was written. */
 const written = (content: string) =>
-  pieces(content)
+  linkify(content)
     .map(({ text }) => text)
     .join("");
 
@@ -27,7 +27,7 @@ describe("links", () => {
   });
 
   it("stand between the text around them", () => {
-    expect(pieces("a https://b.example c")).toEqual([
+    expect(linkify("a https://b.example c")).toEqual([
       { text: "a " },
       { text: "https://b.example", href: "https://b.example" },
       { text: " c" },
@@ -143,27 +143,7 @@ describe("links", () => {
   });
 });
 
-describe("text that is whole", () => {
-  it.each(["", "hello", "😀", "👩‍👩‍👧", "\ufffd", "\u0000", "\uffff"])(
-    "stays as it is: %j",
-    (text) => {
-      expect(wellFormed(text)).toBe(text);
-    },
-  );
-
-  it.each([
-    ["\ud83d", "\ufffd"],
-    ["\ude00", "\ufffd"],
-    ["a\ud83db", "a\ufffdb"],
-    ["\ude00\ud83d", "\ufffd\ufffd"],
-    ["\ud83d😀\ude00", "\ufffd😀\ufffd"],
-  ])("is made of %j", (text, expected) => {
-    expect(wellFormed(text)).toBe(expected);
-    expect(JSON.stringify(wellFormed(text))).not.toMatch(/\\ud/);
-  });
-});
-
-describe("a text of which nothing can be seen", () => {
+describe("a text that shows nothing", () => {
   // The same as in the server's src/chat/limits.rs.
   it.each([
     "",

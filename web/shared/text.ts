@@ -1,29 +1,32 @@
-/** A piece of a message's text; `href` only where it is a link. */
-export interface Piece {
+/** A part of a message's text; `href` only where it is a link. */
+export interface TextPart {
   text: string;
   href?: string;
 }
 
-/** Up to a space, a quotation mark, or the punctuation of scripts that write no spaces. */
+/** Ends at a space, a quotation mark, or the punctuation of scripts that write no spaces. */
 const ADDRESS = /(?<![a-z\d])https?:\/\/[^\s<>"«»‘-‟、-〟！-／：；？]+/gi;
 
-/** Finds http and https links. Everything else is text, whatever it looks like. */
-export function pieces(content: string): Piece[] {
-  const found: Piece[] = [];
+/**
+ * Splits a text at its http and https links. Everything else is plain text, whatever it looks
+ * like.
+ */
+export function linkify(content: string): TextPart[] {
+  const parts: TextPart[] = [];
   let end = 0;
   for (const match of content.matchAll(ADDRESS)) {
-    const text = trimmed(match[0]);
+    const text = trimUrl(match[0]);
     if (!URL.canParse(text)) continue;
-    if (match.index > end) found.push({ text: content.slice(end, match.index) });
-    found.push({ text, href: text });
+    if (match.index > end) parts.push({ text: content.slice(end, match.index) });
+    parts.push({ text, href: text });
     end = match.index + text.length;
   }
-  if (end < content.length) found.push({ text: content.slice(end) });
-  return found;
+  if (end < content.length) parts.push({ text: content.slice(end) });
+  return parts;
 }
 
-/** Without the sentence's punctuation, and the brackets that were opened before the address. */
-function trimmed(address: string): string {
+/** Removes the sentence's punctuation, and brackets that were opened before the address. */
+function trimUrl(address: string): string {
   let surplus = address.split(/[)\]]/).length - address.split(/[([]/).length;
   let end = address.length;
   for (; ; end--) {
@@ -34,11 +37,5 @@ function trimmed(address: string): string {
   return address.slice(0, end);
 }
 
-/**
- * Text without half an emoji, which a cut paste or an old keyboard leaves: neither UTF-8 nor a
- * server can take one.
- */
-export const wellFormed = (text: string) => text.toWellFormed();
-
-/** Whether nothing of a text can be seen; the server refuses such a message. */
+/** Whether a text shows nothing; the server refuses such a message. */
 export const isBlank = (text: string) => !/[^\s\p{Cc}\p{DI}\u2800]/u.test(text);

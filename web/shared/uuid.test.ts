@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-it("is a UUID of version 7 that says when it was made", () => {
+it("is a UUID of version 7 with the time of its making", () => {
   const id = uuid();
   expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   expect(Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16)).toBe(wall);
@@ -47,6 +47,6 @@ it("rises past an id that another tab or an earlier page made, whatever the cloc
   expect(uuid() > next).toBe(true);
 });
 
-it("does not mind an id that is none", () => {
+it("ignores an id that is not a UUID", () => {
   expect(uuid("hello")).toMatch(/^[0-9a-f]{8}-/);
 });

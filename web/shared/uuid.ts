@@ -1,7 +1,7 @@
 let lastMs = 0;
 
 /**
- * A UUID v7: ordered by time, also past `newest` when a clock went back. Made by hand because
+ * A UUID v7: ordered by time, and after `newest` even when the clock went back. Made by hand because
  * `crypto.randomUUID` exists on secure pages only, and a shop's page may be plain http.
  */
 export function uuid(newest = ""): string {

@@ -1,11 +1,11 @@
-/** The chat, fetched when it is first needed: its style, and the dialog that shows it. */
-import { shell, use } from "./host";
-import type { Chat, Shell } from "./interfaces";
+/** The chat's file, loaded when it is first needed: style sheet and dialog. */
+import { host, setHost } from "./host";
+import type { Chat, Host } from "./interfaces";
 import css from "./style.css?inline";
 import { makeView } from "./view";
 
-export function start(brought: Shell): Chat {
-  use(brought);
-  shell.dress(css);
+export function start(given: Host): Chat {
+  setHost(given);
+  host.addStyle(css);
   return makeView();
 }

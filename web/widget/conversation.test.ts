@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FakeWire } from "../shared/testing/socket";
+import { FakeSocket } from "../shared/testing/socket";
 import { FakeStorage } from "../shared/testing/storage";
-import type { Shell } from "./interfaces";
+import type { Host } from "./interfaces";
 
-const KEYS = "shoptalk:https://chat.example:";
-const SESSION = `${KEYS}session`;
+const KEY_PREFIX = "shoptalk:https://chat.example:";
+const CHAT_KEY = `${KEY_PREFIX}session`;
 
 interface Request {
   path: string;
@@ -13,17 +13,17 @@ interface Request {
 }
 
 let storage: FakeStorage;
-let dialed: { url: string; wire: FakeWire }[];
+let opened: { url: string; socket: FakeSocket }[];
 let requests: Request[];
-/** What the server says to a request; throws when it cannot be reached. */
-let serve: (request: Request) => { status: number; json?: unknown };
+/** The server's response to a request; throws when it cannot be reached. */
+let respond: (request: Request) => { status: number; json?: unknown };
 let rooms = 0;
 
 beforeEach(() => {
   storage = new FakeStorage();
-  dialed = [];
+  opened = [];
   requests = [];
-  serve = opens();
+  respond = makesRooms();
   vi.stubGlobal("document", new EventTarget());
   vi.stubGlobal("location", { href: "https://shop.example/cups#top" });
   vi.stubGlobal("origin", "https://shop.example");
@@ -31,10 +31,10 @@ beforeEach(() => {
     "WebSocket",
     class {
       constructor(url: string) {
-        const wire = new FakeWire();
-        dialed.push({ url, wire });
+        const socket = new FakeSocket();
+        opened.push({ url, socket });
         // biome-ignore lint/correctness/noConstructorReturn: the test holds the other end.
-        return wire as never;
+        return socket as never;
       }
     },
   );
@@ -46,14 +46,14 @@ beforeEach(() => {
       body: JSON.parse((body as string) ?? "{}"),
     };
     requests.push(request);
-    const { status, json } = serve(request);
+    const { status, json } = respond(request);
     return { ok: status < 300, status, json: async () => json };
   });
 });
 afterEach(() => vi.unstubAllGlobals());
 
-/** A server that makes a room for everybody who asks, or finds the one that it has made. */
-function opens() {
+/** A server that makes a room for each visitor, or finds the one that it has made. */
+function makesRooms() {
   const known = new Map<string, string>();
   return ({ path, bearer, body }: Request) => {
     if (path.endsWith("logout/")) return { status: 204 };
@@ -66,69 +66,69 @@ function opens() {
   };
 }
 
-/** A JWT whose signature nobody here looks at. */
+/** A JWT without a valid signature, which is not checked here. */
 const jwt = (sub: unknown) => `x.${btoa(JSON.stringify({ sub }))}.x`;
 
-/** A page with the chat loaded. A `deaf` one hears nothing of what other tabs do. */
-async function tab({ deaf = false, identity }: { deaf?: boolean; identity?: string } = {}) {
+/** A page with the chat loaded. A `frozen` one gets no event of what other tabs do. */
+async function tab({ frozen = false, identity }: { frozen?: boolean; identity?: string } = {}) {
   // Each page has its own copy of the code.
   vi.resetModules();
-  const talk = await import("./conversation");
-  const { use } = await import("./host");
+  const conversation = await import("./conversation");
+  const { setHost } = await import("./host");
   const events = new EventTarget();
-  const view = storage.shelf((key) => {
-    if (!deaf) events.dispatchEvent(Object.assign(new Event("storage"), { key }));
+  const view = storage.view((key) => {
+    if (!frozen) events.dispatchEvent(Object.assign(new Event("storage"), { key }));
   });
   vi.stubGlobal("addEventListener", events.addEventListener.bind(events));
-  const seen = { emptied: 0 };
-  const shell = {
+  const calls = { cleared: 0 };
+  const host = {
     base: "https://chat.example",
-    keys: KEYS,
-    shelf: view,
+    keyPrefix: KEY_PREFIX,
+    storageArea: view,
     identity,
     emit() {},
     clear() {
-      const ours = Object.keys(view).filter((key) => key.startsWith(KEYS));
-      for (const key of ours.sort().reverse()) delete view[key];
+      const own = Object.keys(view).filter((key) => key.startsWith(KEY_PREFIX));
+      for (const key of own.sort().reverse()) delete view[key];
     },
-  } as unknown as Shell;
-  use(shell);
-  talk.converse(
+  } as unknown as Host;
+  setHost(host);
+  conversation.start(
     () => {},
     () => {},
     () => {
-      seen.emptied++;
+      calls.cleared++;
     },
   );
-  talk.resume();
+  conversation.resume();
   return {
-    shell,
-    talk,
-    seen,
-    /** The browser says that the page is looked at again. */
-    returns: () => events.dispatchEvent(new Event("pageshow")),
+    host,
+    conversation,
+    calls,
+    /** The page is visible again. */
+    show: () => events.dispatchEvent(new Event("pageshow")),
     get waiting() {
-      return talk.unsent().map(({ content }) => content);
+      return conversation.unsent().map(({ content }) => content);
     },
   };
 }
 
-/** Lets promises settle: as many turns as any chain here has. */
+/** Lets promises settle: more turns than any chain here needs. */
 async function settle() {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }
 
-const wire = () => dialed.at(-1)!.wire;
-const kept = () => Object.keys(storage.items);
-const session = () => JSON.parse(storage.items[SESSION] ?? "{}");
+const socket = () => opened.at(-1)!.socket;
+const storedKeys = () => Object.keys(storage.items);
+const storedChat = () => JSON.parse(storage.items[CHAT_KEY] ?? "{}");
 const unreachable = () => {
   throw new TypeError("Failed to fetch");
 };
 
-/** The server lets the newest socket in. */
-function welcomes(room = session().room) {
-  wire().open();
-  wire().says({
+/** The server sends the welcome on the newest socket. */
+function sendWelcome(room = storedChat().room) {
+  socket().open();
+  socket().deliver({
     type: "welcome",
     epoch: "e",
     room_id: room,
@@ -143,106 +143,118 @@ function welcomes(room = session().room) {
   });
 }
 
-/** A tab in which somebody talks. */
-async function talking(options: Parameters<typeof tab>[0] = {}) {
+/** A tab with a conversation. */
+async function conversing(options: Parameters<typeof tab>[0] = {}) {
   const here = await tab(options);
-  here.talk.begin({ customer_name: "Ann" });
+  here.conversation.begin({ customer_name: "Ann" });
   await settle();
-  welcomes();
+  sendWelcome();
   return here;
 }
 
-const posted = () => dialed.flatMap((each) => each.wire.sent).filter(({ type }) => type === "post");
+const posted = () =>
+  opened.flatMap((each) => each.socket.sent).filter(({ type }) => type === "post");
 
 describe("signing out", () => {
   it("leaves nothing in the browser and ends the token", async () => {
-    const here = await talking();
-    const { token } = session();
-    here.talk.keepDraft("half a sent");
-    here.talk.post("on its way");
-    await here.talk.reset();
+    const here = await conversing();
+    const { token } = storedChat();
+    here.conversation.saveDraft("half a sent");
+    here.conversation.post("on its way");
+    await here.conversation.reset();
     expect(storage.items).toEqual({});
-    expect([here.waiting, here.talk.draft(), here.talk.begun]).toEqual([[], "", false]);
-    expect(here.seen.emptied).toBe(1);
-    expect(wire().closed).toBe(true);
+    expect([here.waiting, here.conversation.draft(), here.conversation.begun]).toEqual([
+      [],
+      "",
+      false,
+    ]);
+    expect(here.calls.cleared).toBe(1);
+    expect(socket().closed).toBe(true);
     expect(requests.at(-1)).toMatchObject({ path: "/api/chat/logout/", bearer: token });
   });
 
-  it("forgets what the storage had no room for, too", async () => {
+  it("also clears what was only in memory", async () => {
     storage.full = true;
     const here = await tab();
-    here.talk.begin({ customer_name: "Ann" });
+    here.conversation.begin({ customer_name: "Ann" });
     await settle();
-    const { token } = here.talk.session;
-    here.talk.keepDraft("half a sent");
-    here.talk.post("on its way");
-    await here.talk.reset();
-    expect([here.waiting, here.talk.draft(), here.talk.session]).toEqual([[], "", {}]);
+    const { token } = here.conversation.chat;
+    here.conversation.saveDraft("half a sent");
+    here.conversation.post("on its way");
+    await here.conversation.reset();
+    expect([here.waiting, here.conversation.draft(), here.conversation.chat]).toEqual([[], "", {}]);
     expect(requests.at(-1)).toMatchObject({ path: "/api/chat/logout/", bearer: token });
   });
 
-  it("is followed by the other tabs, whose fields are emptied", async () => {
-    const here = await talking();
+  it("signs out the other tabs, and empties their fields", async () => {
+    const here = await conversing();
     const there = await tab({ identity: jwt("ann") });
-    await here.talk.reset();
-    expect(there.seen.emptied).toBe(1);
-    expect([there.talk.begun, there.shell.identity]).toEqual([false, undefined]);
+    await here.conversation.reset();
+    expect(there.calls.cleared).toBe(1);
+    expect([there.conversation.begun, there.host.identity]).toEqual([false, undefined]);
     expect(storage.items).toEqual({});
   });
 
-  it("is followed by a tab of somebody who had no token yet", async () => {
+  it("signs out another tab that had no token yet", async () => {
     const here = await tab();
-    serve = unreachable;
-    here.talk.begin({ customer_name: "Ann" });
+    respond = unreachable;
+    here.conversation.begin({ customer_name: "Ann" });
     const there = await tab();
-    there.talk.keepDraft("half a sent");
-    await here.talk.reset();
-    expect([there.seen.emptied, there.talk.draft(), kept()]).toEqual([1, "", []]);
+    there.conversation.saveDraft("half a sent");
+    await here.conversation.reset();
+    expect([there.calls.cleared, there.conversation.draft(), storedKeys()]).toEqual([1, "", []]);
   });
 
-  describe("in a tab that was told of nothing", () => {
-    type Tab = Awaited<ReturnType<typeof talking>>;
-    const acts: [string, (there: Tab) => void][] = [
-      ["a frame of the server", () => wire().says({ type: "room", room: { status: "active" } })],
-      ["the end of its token", () => wire().ends(4500)],
-      ["the end of its room", () => wire().ends(4506)],
-      ["a page that comes back", (there) => there.returns()],
-      ["a click", (there) => there.talk.sync()],
+  describe("in a tab that got no event", () => {
+    type Tab = Awaited<ReturnType<typeof conversing>>;
+    const actions: [string, (there: Tab) => void][] = [
+      [
+        "a frame from the server",
+        () => socket().deliver({ type: "room", room: { status: "active" } }),
+      ],
+      ["the end of its token", () => socket().end(4500)],
+      ["the end of its room", () => socket().end(4506)],
+      ["showing the page again", (there) => there.show()],
+      ["a click", (there) => there.conversation.sync()],
     ];
 
-    it.each(acts)("nothing is written back by %s", async (_, act) => {
-      const here = await talking();
-      const there = await talking({ deaf: true, identity: jwt("ann") });
-      there.talk.post("of the former person");
-      await here.talk.reset();
-      expect(kept()).toEqual([]);
+    it.each(actions)("nothing is stored again by %s", async (_, act) => {
+      const here = await conversing();
+      const there = await conversing({ frozen: true, identity: jwt("ann") });
+      there.conversation.post("of the former person");
+      await here.conversation.reset();
+      expect(storedKeys()).toEqual([]);
       act(there);
       await settle();
-      expect(kept()).toEqual([]);
-      expect(there.seen.emptied).toBeGreaterThan(0);
-      expect([there.talk.begun, there.talk.session, there.waiting]).toEqual([false, {}, []]);
-      expect(there.shell.identity).toBeUndefined();
+      expect(storedKeys()).toEqual([]);
+      expect(there.calls.cleared).toBeGreaterThan(0);
+      expect([there.conversation.begun, there.conversation.chat, there.waiting]).toEqual([
+        false,
+        {},
+        [],
+      ]);
+      expect(there.host.identity).toBeUndefined();
     });
 
     it("nobody is signed in again by a click", async () => {
-      const here = await talking();
-      const there = await talking({ deaf: true, identity: jwt("ann") });
-      await here.talk.reset();
+      const here = await conversing();
+      const there = await conversing({ frozen: true, identity: jwt("ann") });
+      await here.conversation.reset();
       requests = [];
-      there.talk.begin({ customer_name: "Bob" });
+      there.conversation.begin({ customer_name: "Bob" });
       await settle();
       expect(requests).toMatchObject([{ body: { customer_name: "Bob" }, bearer: undefined }]);
       expect(requests[0]!.body).not.toHaveProperty("identity");
     });
 
-    it("a room that was asked for before is not taken", async () => {
+    it("the response to an earlier request is ignored", async () => {
       const here = await tab();
-      const there = await tab({ deaf: true });
-      here.talk.begin({ customer_name: "Ann" });
-      there.returns();
-      let answer = () => {};
+      const there = await tab({ frozen: true });
+      here.conversation.begin({ customer_name: "Ann" });
+      there.show();
+      let release = () => {};
       const held = new Promise<void>((done) => {
-        answer = done;
+        release = done;
       });
       const { fetch } = globalThis;
       vi.stubGlobal("fetch", async (...args: Parameters<typeof fetch>) => {
@@ -250,69 +262,69 @@ describe("signing out", () => {
         await held;
         return response;
       });
-      there.talk.begin();
-      await here.talk.reset();
-      answer();
+      there.conversation.begin();
+      await here.conversation.reset();
+      release();
       await settle();
-      expect(kept()).toEqual([]);
+      expect(storedKeys()).toEqual([]);
     });
 
-    it("what the next person has begun stays theirs", async () => {
-      const here = await talking();
-      const there = await talking({ deaf: true, identity: jwt("ann") });
-      await here.talk.reset();
+    it("the next person's conversation stays theirs", async () => {
+      const here = await conversing();
+      const there = await conversing({ frozen: true, identity: jwt("ann") });
+      await here.conversation.reset();
       const later = Date.now() + 5;
       vi.spyOn(Date, "now").mockReturnValue(later);
-      here.talk.begin({ customer_name: "Bob" });
+      here.conversation.begin({ customer_name: "Bob" });
       await settle();
       vi.restoreAllMocks();
-      const bobs = session();
-      there.returns();
-      expect(there.seen.emptied).toBe(1);
-      expect(there.shell.identity).toBeUndefined();
-      expect(session()).toEqual(bobs);
-      expect(there.talk.session).toEqual(bobs);
+      const bobs = storedChat();
+      there.show();
+      expect(there.calls.cleared).toBe(1);
+      expect(there.host.identity).toBeUndefined();
+      expect(storedChat()).toEqual(bobs);
+      expect(there.conversation.chat).toEqual(bobs);
     });
   });
 });
 
 describe("another user", () => {
-  it("finds nothing of the one before", async () => {
+  it("sees nothing of the one before", async () => {
     const here = await tab();
-    await here.talk.identify(jwt("ann"), true);
+    await here.conversation.identify(jwt("ann"), true);
     await settle();
-    const { token } = session();
-    here.talk.keepDraft("half a sent");
-    here.talk.post("of Ann");
-    await here.talk.identify(jwt("bob"), true);
+    const { token } = storedChat();
+    here.conversation.saveDraft("half a sent");
+    here.conversation.post("of Ann");
+    await here.conversation.identify(jwt("bob"), true);
     await settle();
-    expect(here.seen.emptied).toBe(1);
-    expect([here.waiting, here.talk.draft()]).toEqual([[], ""]);
-    expect(session().user).toBe("bob");
+    expect(here.calls.cleared).toBe(1);
+    expect([here.waiting, here.conversation.draft()]).toEqual([[], ""]);
+    expect(storedChat().user).toBe("bob");
     expect(requests).toContainEqual(
       expect.objectContaining({ path: "/api/chat/logout/", bearer: token }),
     );
     expect(requests.at(-1)).toMatchObject({ body: { identity: jwt("bob") }, bearer: undefined });
   });
 
-  it("gets no unsent text of one who never had a room", async () => {
-    serve = unreachable;
+  it("gets no unsent text of a user without a room", async () => {
+    respond = unreachable;
     const before = await tab({ identity: jwt("ann") });
-    before.talk.begin();
-    before.talk.post("of Ann");
-    before.talk.keepDraft("half a sent");
-    serve = opens();
+    before.conversation.begin();
+    before.conversation.post("of Ann");
+    before.conversation.saveDraft("half a sent");
+    respond = makesRooms();
     const here = await tab({ identity: jwt("bob") });
-    await here.talk.identify(jwt("bob"), false);
-    here.talk.begin();
+    await here.conversation.identify(jwt("bob"), false);
+    here.conversation.begin();
     await settle();
-    expect([here.waiting, here.talk.draft()]).toEqual([[], ""]);
-    expect(kept()).toEqual([SESSION]);
+    expect([here.waiting, here.conversation.draft()]).toEqual([[], ""]);
+    expect(storedKeys()).toEqual([CHAT_KEY]);
   });
 
-  it("is looked up without a trace when the chat was not opened", async () => {
+  it("is looked up without storing anything while the chat is closed", async () => {
     const here = await tab();
-    serve = ({ path, bearer }) => {
+    respond = ({ path, bearer }) => {
       expect(bearer).toBe(jwt("ann"));
       const room = { id: "r", last_seq: 4, customer_read_seq: 1 };
       const senders = ["customer", "admin", "customer", "admin"];
@@ -325,111 +337,118 @@ describe("another user", () => {
         },
       };
     };
-    await here.talk.identify(jwt("ann"), false);
-    expect(here.talk.unread()).toBe(2);
-    expect([kept(), dialed]).toEqual([[], []]);
-    await here.talk.reset();
-    expect(here.talk.unread()).toBe(0);
+    await here.conversation.identify(jwt("ann"), false);
+    expect(here.conversation.unread()).toBe(2);
+    expect([storedKeys(), opened]).toEqual([[], []]);
+    await here.conversation.reset();
+    expect(here.conversation.unread()).toBe(0);
   });
 
-  it("gets the conversation that was begun without a name", async () => {
-    const here = await talking();
-    const { room, token } = session();
-    here.talk.post("whose?");
-    await here.talk.identify(jwt("ann"), false);
+  it("gets the conversation that was begun anonymously", async () => {
+    const here = await conversing();
+    const { room, token } = storedChat();
+    here.conversation.post("whose?");
+    await here.conversation.identify(jwt("ann"), false);
     await settle();
-    expect(here.seen.emptied).toBe(0);
+    expect(here.calls.cleared).toBe(0);
     expect(requests.at(-1)).toMatchObject({ body: { identity: jwt("ann") }, bearer: token });
-    expect(session().user).toBe("ann");
-    expect(session().room).not.toBe(room);
+    expect(storedChat().user).toBe("ann");
+    expect(storedChat().room).not.toBe(room);
     expect(here.waiting).toEqual(["whose?"]);
   });
 
   it.each(["garbage", "", "a.b.c", jwt(undefined), undefined as never])(
-    "is not %j: that is refused, and changes nothing",
+    "cannot be %j: that is refused, and changes nothing",
     async (token) => {
-      const here = await talking();
+      const here = await conversing();
       const before = { ...storage.items };
       requests = [];
-      await expect(here.talk.identify(token, true)).rejects.toThrow(/shoptalk\.identify: .*JWT/);
-      expect([storage.items, requests, here.seen.emptied]).toEqual([before, [], 0]);
+      await expect(here.conversation.identify(token, true)).rejects.toThrow(
+        /shoptalk\.identify: .*JWT/,
+      );
+      expect([storage.items, requests, here.calls.cleared]).toEqual([before, [], 0]);
     },
   );
 
-  it("is not one whom the server refuses: it says why", async () => {
+  it("that the server refuses is an error with its reason", async () => {
     const here = await tab();
-    serve = () => ({ status: 401, json: { detail: "the identity has expired" } });
-    await expect(here.talk.identify(jwt("ann"), false)).rejects.toThrow("the identity has expired");
+    respond = () => ({ status: 401, json: { detail: "the identity has expired" } });
+    await expect(here.conversation.identify(jwt("ann"), false)).rejects.toThrow(
+      "the identity has expired",
+    );
   });
 });
 
-describe("what waits", () => {
-  it("starts the chat of the next page, and is sent", async () => {
-    serve = unreachable;
+describe("an unsent message", () => {
+  it("opens the conversation on the next page, and is sent", async () => {
+    respond = unreachable;
     const before = await tab();
-    before.talk.begin({ customer_name: "Ann" });
-    before.talk.post("hello?");
+    before.conversation.begin({ customer_name: "Ann" });
+    before.conversation.post("hello?");
     await settle();
-    expect(dialed).toEqual([]);
-    serve = opens();
+    expect(opened).toEqual([]);
+    respond = makesRooms();
     const here = await tab();
     await settle();
-    expect(here.talk.begun).toBe(true);
-    welcomes();
+    expect(here.conversation.begun).toBe(true);
+    sendWelcome();
     expect(posted()).toMatchObject([{ content: "hello?" }]);
   });
 
-  it.each([4500, 4506])("starts it after %i, too", async (code) => {
-    const before = await talking();
-    wire().ends();
-    before.talk.post("hello?");
-    before.talk.sync();
-    serve = unreachable;
+  it.each([4500, 4506])("does so after %i, too", async (code) => {
+    const before = await conversing();
+    socket().end();
+    before.conversation.post("hello?");
+    before.conversation.sync();
+    respond = unreachable;
     const again = await tab();
-    wire().ends(code);
+    socket().end(code);
     await settle();
     expect(again.waiting).toEqual(["hello?"]);
-    expect(session().token === undefined).toBe(code === 4500);
-    serve = opens();
-    dialed = [];
+    expect(storedChat().token === undefined).toBe(code === 4500);
+    respond = makesRooms();
+    opened = [];
     await tab();
     await settle();
-    welcomes();
+    sendWelcome();
     expect(posted()).toMatchObject([{ content: "hello?" }]);
   });
 
-  it("does not start it when the server has refused it", async () => {
-    const before = await talking();
-    before.talk.post("bad");
-    wire().says({ type: "error", id: posted()[0]!.id, code: "invalid", message: "no" });
-    wire().ends(4506);
-    dialed = [];
+  it("does not do so when the server refused it", async () => {
+    const before = await conversing();
+    before.conversation.post("bad");
+    socket().deliver({ type: "error", id: posted()[0]!.id, code: "invalid", message: "no" });
+    socket().end(4506);
+    opened = [];
     requests = [];
     await tab();
     await settle();
-    expect([dialed, requests]).toEqual([[], []]);
+    expect([opened, requests]).toEqual([[], []]);
   });
 });
 
 describe("a frame that the server could not read", () => {
-  it("was the message in flight, which is refused", async () => {
-    const here = await talking();
-    here.talk.post("first");
-    here.talk.post("second");
-    wire().says({ type: "error", code: "bad_frame", message: "not JSON", retryable: false });
+  it("was the message in flight: that is refused", async () => {
+    const here = await conversing();
+    here.conversation.post("first");
+    here.conversation.post("second");
+    socket().deliver({ type: "error", code: "bad_frame", message: "not JSON", retryable: false });
     expect(posted()).toMatchObject([{ content: "first" }, { content: "second" }]);
-    expect(here.talk.unsent().map(({ refused }) => refused)).toEqual(["not JSON", undefined]);
+    expect(here.conversation.unsent().map(({ refused }) => refused)).toEqual([
+      "not JSON",
+      undefined,
+    ]);
   });
 
-  it("is no other error without an id", async () => {
-    const here = await talking();
-    here.talk.post("first");
-    wire().says({ type: "error", code: "busy", message: "later", retryable: true });
-    expect(here.talk.unsent().map(({ refused }) => refused)).toEqual([undefined]);
+  it("is the only error without an id that refuses a message", async () => {
+    const here = await conversing();
+    here.conversation.post("first");
+    socket().deliver({ type: "error", code: "busy", message: "later", retryable: true });
+    expect(here.conversation.unsent().map(({ refused }) => refused)).toEqual([undefined]);
   });
 });
 
-describe("rubbish under our keys", () => {
+describe("an invalid value under our key", () => {
   it.each([
     "",
     "{",
@@ -441,60 +460,60 @@ describe("rubbish under our keys", () => {
     '{"room":"a b","token":"t"}',
     '{"room":"r","token":{"a":1}}',
     '{"room":"r","token":"t\\nt"}',
-  ])("%j is no session, and a conversation can begin", async (rubbish) => {
-    storage.items[SESSION] = rubbish;
+  ])("such as %j is ignored", async (value) => {
+    storage.items[CHAT_KEY] = value;
     const here = await tab();
-    here.talk.begin({ customer_name: "Ann" });
+    here.conversation.begin({ customer_name: "Ann" });
     await settle();
-    welcomes();
-    expect(here.talk.connection.state).toBe("connected");
-    expect(session()).toMatchObject({ details: { customer_name: "Ann" } });
+    sendWelcome();
+    expect(here.conversation.connection.state).toBe("connected");
+    expect(storedChat()).toMatchObject({ details: { customer_name: "Ann" } });
   });
 
-  it("that comes while one talks ends nothing for good", async () => {
-    const here = await talking();
-    storage.items[SESSION] = "{";
-    here.returns();
-    here.talk.begin({ customer_name: "Ann" });
+  it("that appears during a conversation is replaced", async () => {
+    const here = await conversing();
+    storage.items[CHAT_KEY] = "{";
+    here.show();
+    here.conversation.begin({ customer_name: "Ann" });
     await settle();
-    welcomes();
-    expect(here.talk.connection.state).toBe("connected");
+    sendWelcome();
+    expect(here.conversation.connection.state).toBe("connected");
   });
 });
 
-describe("a storage without room", () => {
-  it("does not keep anybody from talking", async () => {
+describe("a full storage", () => {
+  it("does not stop a conversation", async () => {
     storage.full = true;
     const here = await tab();
-    here.talk.begin({ customer_name: "Ann" });
-    here.talk.post("hello");
+    here.conversation.begin({ customer_name: "Ann" });
+    here.conversation.post("hello");
     await settle();
-    welcomes(here.talk.session.room);
-    expect(here.talk.connection.state).toBe("connected");
+    sendWelcome(here.conversation.chat.room);
+    expect(here.conversation.connection.state).toBe("connected");
     expect(posted()).toMatchObject([{ content: "hello" }]);
-    expect(kept()).toEqual([]);
+    expect(storedKeys()).toEqual([]);
   });
 
-  it("that fills up later does not either", async () => {
+  it("does not stop one that began before it was full", async () => {
     const here = await tab();
-    serve = unreachable;
-    here.talk.begin({ customer_name: "Ann" });
-    here.talk.post("hello");
+    respond = unreachable;
+    here.conversation.begin({ customer_name: "Ann" });
+    here.conversation.post("hello");
     await settle();
     storage.full = true;
-    serve = opens();
-    here.returns();
+    respond = makesRooms();
+    here.show();
     await settle();
-    welcomes(here.talk.session.room);
+    sendWelcome(here.conversation.chat.room);
     expect(posted()).toMatchObject([{ content: "hello" }]);
   });
 });
 
-it("a frame without an origin is told so, instead of being offline forever", async () => {
+it("a page without an origin shows why there is no conversation", async () => {
   vi.stubGlobal("origin", "null");
-  serve = unreachable;
+  respond = unreachable;
   const here = await tab();
-  here.talk.begin();
+  here.conversation.begin();
   await settle();
-  expect(here.talk.refusal?.message).toMatch(/allow-same-origin/);
+  expect(here.conversation.refusal?.message).toMatch(/allow-same-origin/);
 });

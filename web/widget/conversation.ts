@@ -1,128 +1,130 @@
+/**
+ * The visitor's side of a conversation: what is stored in the browser, what is being sent, what
+ * has arrived. `start` begins it; the view (`view.ts`) reads what is exported here and calls its
+ * functions.
+ *
+ * There is one chat per page, so this is a module with state and not an object: a bundler makes
+ * plain variables of it, which the widget's size budget needs.
+ *
+ * Tabs share what is stored, and any of them may sign out. So whatever writes or sends begins with
+ * `sync`: a page that was frozen or in the back-forward cache got no event about it.
+ */
+import { followBrowserEvents, openWebSocket } from "../shared/browser";
 import { browserClock } from "../shared/clock";
-import { type Connection, dial, makeConnection, type Wire, watch } from "../shared/connection";
-import { Log } from "../shared/message-log";
+import { type Connection, makeConnection, type Socket } from "../shared/connection";
+import { MessageLog } from "../shared/message-log";
 import { makeOutbox, type Outbox } from "../shared/outbox";
 import type { Message, Room, VisitorClientFrame, VisitorServerFrame } from "../shared/protocol";
-import { makeShelf, type Shelf } from "../shared/storage";
-import { shell } from "./host";
-import { SESSION } from "./interfaces";
+import { type BrowserStorage, makeStorage } from "../shared/storage";
+import { host } from "./host";
+import { CHAT_KEY } from "./interfaces";
 
-/** What the visitor said about themselves before the chat. */
+/** What the visitor filled in before the chat. */
 export interface Details {
   customer_name?: string;
   customer_email?: string;
   customer_phone?: string;
 }
 
-/** What is kept in the browser. */
-interface Session {
-  /** When it began: tells one person's session from that of the next at the same computer. */
+/** The chat as it is stored in the browser; other versions of this code read it, too. */
+interface StoredChat {
+  /** When it began: tells one person's chat from that of the next at the same computer. */
   at?: number;
   token?: string | undefined;
   room?: string | undefined;
-  /** The `sub` of the identity to which all that is kept belongs. */
+  /** The `sub` of the identity that everything stored belongs to. */
   user?: string | undefined;
   details?: Details;
-  /** The conversation goes on: the next page connects without waiting for a click. */
+  /** The conversation is open: the next page connects without waiting for a click. */
   open?: boolean;
 }
 
-/** The server would not make a room; 4500–4999, like the codes that end a socket for good. */
-const REFUSED = 4999;
-/** Where `fetch` can only fail, the server's refusal is said in its place. */
+/** Close code for "the server will not make a room": final, like the protocol's from 4500 on. */
+const ROOM_REFUSED = 4999;
+/** Shown where the page has no origin: there, `fetch` can only fail. */
 const SANDBOXED = "Sandbox lacks allow-same-origin";
 const TOKEN_ENDED = 4500;
 const NO_SUCH_ROOM = 4506;
 /** The server passes typing on every two seconds at most. */
-const TYPING_MS = 2_500;
+const TYPING_INTERVAL_MS = 2_500;
 
-/** What the server said instead of making a room; nothing when it could not be reached. */
+/** Why the server made no room; without a status when it could not be reached. */
 interface Refusal {
   status?: number;
   message: string;
 }
 
-/** A function for each type of frame, which asks for no more of it than it looks at. */
-type Takes = {
+/** A function per type of frame. */
+type Handlers = {
   [Type in Exclude<VisitorServerFrame["type"], "going_away">]: (
     frame: Omit<Extract<VisitorServerFrame, { type: Type }>, "type">,
   ) => void;
 };
 
-/*
- * The visitor's side of a room: what is kept, what is on its way, what has arrived. There is one
- * on a page; `converse` begins it, and the view reads what is exported here.
- *
- * Tabs share what is kept, and any of them may sign out. Whatever writes or sends begins with
- * `sync`, since a page that was frozen or in the back-forward cache was told of nothing.
- */
-
-/** The room, as far as it is known. */
+/** The newest state of the room, once there is one. */
 export let room: Room | undefined;
 export let agentsOnline = false;
 export let maxContent = 8_000;
-/** Who is typing. */
+/** The name of the agent who is typing. */
 export let typist: string | undefined;
-/** Why the server will not make a room, in its words. */
+/** Set when the server refuses to make a room. */
 export let refusal: Refusal | undefined;
-/** The visitor has begun to talk, now or before. */
+/** The visitor is past the form: there is a conversation, or one is being made. */
 export let begun = false;
-export let session: Readonly<Session> = {};
+export let chat: Readonly<StoredChat> = {};
 export let outbox: Outbox;
 export let connection: Connection<VisitorClientFrame>;
 
 const clock = browserClock();
-let kept: Shelf;
-/** Where the session is kept. */
-let key: string;
-/** The session as it was read or written last. */
-let text: string | undefined;
+let storage: BrowserStorage;
+/** The stored chat as it was read or written last. */
+let chatText: string | undefined;
 let missedPings = 0;
-let typedAt = Number.NEGATIVE_INFINITY;
-let stopTyping = () => {};
-let changed: () => void;
-let arrived: (message: Message) => void;
-let emptied: () => void;
+let typingSentAt = Number.NEGATIVE_INFINITY;
+let cancelTyping = () => {};
+let onChange: () => void;
+let onAnswer: (message: Message) => void;
+let onCleared: () => void;
 
-export const log = new Log();
-/** What the server's frames do. */
-const takes: Takes = {
+export const log = new MessageLog();
+
+const handlers: Handlers = {
   welcome(frame) {
     if (!frame.recovered) log.messages = [];
     log.epoch = frame.epoch;
     maxContent = frame.max_content;
-    takes.presence(frame);
-    takes.room(frame);
-    takes.messages(frame);
+    handlers.presence(frame);
+    handlers.room(frame);
+    handlers.messages(frame);
   },
-  // A part of a resume; once it is complete, what waits may go.
+  // A page of a resume; after the last one, messages may be sent.
   messages({ messages, more }) {
-    take(messages);
-    if (!more) outbox.up();
+    addMessages(messages);
+    if (!more) outbox.resume();
   },
   message({ message }) {
-    const fresh = message.seq > log.last;
-    take([message]);
-    if (fresh && message.sender_type === "admin") {
+    const isNew = message.seq > log.lastSeq;
+    addMessages([message]);
+    if (isNew && message.sender_type === "admin") {
       typist = undefined;
-      arrived(message);
+      onAnswer(message);
     }
   },
-  // The message itself takes it out of the outbox, so that it never shows twice or not at all;
-  // a repeated one was in the log before.
+  // The message itself removes the item from the outbox, so that it never shows twice or not at
+  // all; only a duplicate is in the log before.
   ack({ id, seq }) {
-    if (seq <= log.last) outbox.acked(id);
+    if (seq <= log.lastSeq) outbox.acked(id);
   },
   read({ reader, seq }) {
-    log.read(reader, seq);
+    log.markRead(reader, seq);
     if (reader === "customer") room!.customer_read_seq = seq;
   },
   typing({ sender_name, expires_in_ms }) {
     typist = sender_name;
-    stopTyping();
-    stopTyping = clock.after(expires_in_ms, () => {
+    cancelTyping();
+    cancelTyping = clock.after(expires_in_ms, () => {
       typist = undefined;
-      changed();
+      onChange();
     });
   },
   presence({ agents_online }) {
@@ -130,168 +132,165 @@ const takes: Takes = {
   },
   room(frame) {
     room = frame.room;
-    keep({ open: room.status !== "closed" });
+    saveChat({ open: room.status !== "closed" });
   },
   history({ messages }) {
-    log.takeOlder(messages);
+    log.addOlder(messages);
   },
-  // What the server has and we lack should have come by the next ping.
+  // What the server had at one ping must be here by the next.
   ping({ last_seq }) {
-    missedPings = last_seq! > log.last ? missedPings + 1 : 0;
+    missedPings = last_seq! > log.lastSeq ? missedPings + 1 : 0;
     if (missedPings > 1) connection.resync();
   },
-  // Without an id only a frame that could not be read is about a message.
+  // An error without an id is about a message only if the server could not read the frame.
   error({ id, code, message, retryable, retry_after_ms }) {
     if (id || code === "bad_frame") outbox.refused(id, message, retryable, retry_after_ms);
   },
 };
 
 /**
- * Begins. `change` is called after each change; the view then reads what it shows. `arrive` is
- * called with each new answer, `empty` when whoever was here has gone: nothing of theirs may stay.
+ * Must be called first. `change` is called after each change; the view then reads what it shows.
+ * `answer` is called with each new message of an agent, `clear` when the visitor has signed out:
+ * nothing of theirs may stay on the page.
  */
-export function converse(
-  change: () => void,
-  arrive: (message: Message) => void,
-  empty: () => void,
-) {
-  changed = change;
-  arrived = arrive;
-  emptied = empty;
-  kept = makeShelf(shell.shelf);
-  key = shell.keys + SESSION;
-  session = read();
+export function start(change: () => void, answer: (message: Message) => void, clear: () => void) {
+  onChange = change;
+  onAnswer = answer;
+  onCleared = clear;
+  storage = makeStorage(host.storageArea);
+  chat = readChat();
   connection = makeConnection<VisitorServerFrame, VisitorClientFrame>({
     clock,
-    dial: () => (session.room ? dial(`${shell.base}/ws/chat/${session.room}/`) : making()),
+    openSocket: () =>
+      chat.room ? openWebSocket(`${host.base}/ws/chat/${chat.room}/`) : requestRoom(),
     hello: () => ({
       type: "hello",
-      token: session.token as string,
-      ...(log.epoch && { epoch: log.epoch, after: log.last }),
+      token: chat.token as string,
+      ...(log.epoch && { epoch: log.epoch, after: log.lastSeq }),
     }),
-    rest: "messages",
+    resumePage: "messages",
     probe: () => ({ type: "history", before: 1, limit: 1 }),
-    receive,
-    changed(state) {
+    onFrame,
+    onState(state) {
       if (state === "offline") {
-        outbox.down();
+        outbox.pause();
         typist = undefined;
       }
-      shell.emit("state", state);
-      changed();
+      host.emit("state", state);
+      onChange();
     },
-    stopped(code) {
+    onStop(code) {
       sync();
       if (code === TOKEN_ENDED || code === NO_SUCH_ROOM) {
-        leave(code === TOKEN_ENDED);
+        leaveRoom(code === TOKEN_ENDED);
         resume();
       }
-      changed();
+      onChange();
     },
   });
   outbox = makeOutbox({
     clock,
-    shelf: kept,
-    prefix: `${shell.keys}out:`,
+    storage,
+    prefix: `${host.keyPrefix}out:`,
     send: ({ id, room, content }) =>
-      room === session.room && connection.send({ type: "post", id, content }),
-    changed,
+      room === chat.room && connection.send({ type: "post", id, content }),
+    onChange,
   });
   addEventListener("storage", (event) => {
     sync();
-    outbox.touched(event.key);
+    outbox.storageChanged(event.key);
   });
-  watch({
-    nudge() {
+  followBrowserEvents({
+    checkNow() {
       sync();
-      changed();
-      connection.nudge();
+      onChange();
+      connection.checkNow();
     },
-    offline: connection.offline,
+    networkLost: connection.networkLost,
   });
 }
 
-/** Answers that have not been looked at. */
+/** How many messages of agents the visitor has not seen. */
 export function unread() {
   // Where there are messages, there is a room.
-  const isNew = ({ seq, sender_type }: Message) =>
+  const isUnread = ({ seq, sender_type }: Message) =>
     sender_type === "admin" && seq > room!.customer_read_seq;
-  return log.messages.filter(isNew).length;
+  return log.messages.filter(isUnread).length;
 }
 
-/** What is on its way to this conversation. */
-export const unsent = () => outbox.items().filter(({ room }) => !room || room === session.room);
+/** The messages of this conversation that are not acked yet. */
+export const unsent = () => outbox.items().filter(({ room }) => !room || room === chat.room);
 
-/** What is written and not sent. */
-export const draft = () => kept.get(`${shell.keys}draft`) ?? "";
+/** The text in the field that was not sent. */
+export const draft = () => storage.get(`${host.keyPrefix}draft`) ?? "";
 
-export function keepDraft(text: string) {
-  if (text) kept.set(`${shell.keys}draft`, text);
-  else kept.remove(`${shell.keys}draft`);
+export function saveDraft(text: string) {
+  if (text) storage.set(`${host.keyPrefix}draft`, text);
+  else storage.remove(`${host.keyPrefix}draft`);
 }
 
 /**
- * Goes on with a conversation, or begins one for what waits to be sent. What a user has written
- * waits until the shop says that it is the same one.
+ * Resumes the conversation, or begins one for messages that were not sent. Those of an identified
+ * user wait until the shop identifies the same user again.
  */
 export function resume() {
-  const isKnown = shell.identity || !session.user;
-  if (begun || session.room || (isKnown && unsent().some(({ refused }) => !refused))) begin();
+  const isKnown = host.identity || !chat.user;
+  if (begun || chat.room || (isKnown && unsent().some(({ refused }) => !refused))) begin();
 }
 
-/** Keeps a message and sends it. */
+/** Stores a message and sends it. */
 export function post(content: string) {
-  outbox.add(session.room ?? null, content);
-  typedAt = Number.NEGATIVE_INFINITY;
+  outbox.add(chat.room ?? null, content);
+  typingSentAt = Number.NEGATIVE_INFINITY;
   begin();
 }
 
-/** The visitor is typing. */
-export function type() {
-  if (clock.now() - typedAt > TYPING_MS && connection.send({ type: "typing" })) {
-    typedAt = clock.now();
+/** Lets the agents know that the visitor is typing. */
+export function sendTyping() {
+  if (clock.now() - typingSentAt > TYPING_INTERVAL_MS && connection.send({ type: "typing" })) {
+    typingSentAt = clock.now();
   }
 }
 
-/** The visitor has seen all there is. */
-export function look() {
-  if (unread() && connection.send({ type: "read", seq: log.last })) {
-    room!.customer_read_seq = log.last;
-    changed();
+/** The visitor has seen the newest message. */
+export function markRead() {
+  if (unread() && connection.send({ type: "read", seq: log.lastSeq })) {
+    room!.customer_read_seq = log.lastSeq;
+    onChange();
   }
 }
 
-/** Asks for what was before. */
-export function older() {
+/** Requests the messages before the first one here. */
+export function loadOlder() {
   if (log.hasOlder) connection.send({ type: "history", before: log.messages[0]!.seq });
 }
 
-/** Ends the conversation; false when the server cannot be told now. */
+/** Ends the conversation; false while there is no connection. */
 export const end = () => connection.send({ type: "close" });
 
-/** A new conversation; what was unsent goes there. */
-export function anew() {
-  leave();
+/** Begins a new conversation; unsent messages go there. */
+export function beginNew() {
+  leaveRoom();
   begin();
 }
 
 /** The visitor's conversations, the newest first. */
 export const rooms = async (bearer?: string) => (await list<Room>("", bearer)).results;
 
-/** Goes to another of the visitor's conversations. */
-export function enter(room: string) {
-  close();
-  keep({ room });
+/** Switches to another of the visitor's conversations. */
+export function openRoom(room: string) {
+  closeRoom();
+  saveChat({ room });
   begin();
 }
 
-/** The shop says who this is; `now` begins to talk as that user at once. */
+/** The shop identifies the visitor; with `now`, begins the conversation at once. */
 export async function identify(jwt: string, now: boolean) {
   sync();
-  shell.identity = jwt;
+  host.identity = jwt;
   refusal = undefined;
-  if (!adopt()) {
-    shell.identity = undefined;
+  if (!adoptIdentity()) {
+    host.identity = undefined;
     throw TypeError("shoptalk.identify: pass a signed JWT");
   }
   if (now) begin();
@@ -301,169 +300,172 @@ export async function identify(jwt: string, now: boolean) {
   if (!latest || latest.last_seq <= latest.customer_read_seq) return;
   const path = `${latest.id}/messages/?after=${latest.customer_read_seq}`;
   const { results } = await list<Message>(path, jwt);
-  // Unless the visitor has begun to talk, or gone, meanwhile.
-  if (shell.identity !== jwt || begun) return;
+  // The visitor may have begun a conversation or signed out meanwhile.
+  if (host.identity !== jwt || begun) return;
   room = latest;
   log.messages = results;
-  changed();
+  onChange();
 }
 
-/** Forgets everything, and ends the token on the server as far as that can be reached. */
-export async function reset(token = session.token) {
-  shell.clear();
+/** Removes everything here, and ends the token if the server can be reached. */
+export async function reset(token = chat.token) {
+  host.clear();
   forget();
   if (token) await call("logout/", {}, token).catch(() => {});
 }
 
-/** Begins, or goes on with, a conversation; makes the room when there is none. */
+/** Begins or resumes the conversation; makes the room when there is none. */
 export function begin(details?: Details) {
   sync();
-  const user = adopt();
-  if (details) keep({ details });
-  // An anonymous visitor's room becomes the user's when it is asked for again.
-  if (user && user !== session.user) {
-    leave();
-    keep({ user });
+  const user = adoptIdentity();
+  if (details) saveChat({ details });
+  // The server moves an anonymous visitor's room to the user when it is requested again.
+  if (user && user !== chat.user) {
+    leaveRoom();
+    saveChat({ user });
   }
   begun = true;
   connection.open();
-  changed();
+  onChange();
 }
 
-/** Answers who the shop says that this is. Another user than before resets first. */
-function adopt() {
-  const { identity } = shell;
+/** Returns the identified user, if any. If it is another one than before, resets first. */
+function adoptIdentity() {
+  const { identity } = host;
   const user = subject(identity);
-  if (user && session.user && user !== session.user) {
+  if (user && chat.user && user !== chat.user) {
     reset();
-    shell.identity = identity;
+    host.identity = identity;
   }
   return user;
 }
 
-/** Goes with another tab that went to another conversation, or signed out. */
+/** Follows another tab that switched to another conversation, or signed out. */
 export function sync() {
-  if (kept.get(key) === text) return;
-  const before = session;
-  session = read();
-  if (before.at !== session.at && (before.token || !session.at)) forget();
-  // Two tabs asked for a room at once: what was for the one's goes to the other's.
-  else if (before.room && session.room && before.token !== session.token) {
-    outbox.redirect(before.room, session.room);
+  if (storage.get(host.keyPrefix + CHAT_KEY) === chatText) return;
+  const before = chat;
+  chat = readChat();
+  if (before.at !== chat.at && (before.token || !chat.at)) forget();
+  // Two tabs requested a room at the same time: unsent messages go to the one that was stored.
+  else if (before.room && chat.room && before.token !== chat.token) {
+    outbox.redirect(before.room, chat.room);
   }
-  if (before.room !== session.room || before.token !== session.token) {
-    close();
-    if (session.room) begin();
+  if (before.room !== chat.room || before.token !== chat.token) {
+    closeRoom();
+    if (chat.room) begin();
   }
-  changed();
+  onChange();
 }
 
-/** The session as it is kept. What is no session is removed: it would be in the way forever. */
-function read(): Session {
-  text = kept.get(key);
+/** Reads the stored chat; removes anything else that is stored in its place. */
+function readChat(): StoredChat {
+  chatText = storage.get(host.keyPrefix + CHAT_KEY);
   try {
-    const kept: Session = JSON.parse(text!);
-    if (/^[\w.,-]*$/.test([kept.token, kept.room] as never)) return kept;
+    const stored: StoredChat = JSON.parse(chatText!);
+    if (/^[\w.,-]*$/.test([stored.token, stored.room] as never)) return stored;
   } catch {}
-  kept.remove(key);
+  storage.remove(host.keyPrefix + CHAT_KEY);
   return {};
 }
 
-function keep(change: Session) {
-  session = { at: Date.now(), ...session, ...change };
-  text = JSON.stringify(session);
-  kept.set(key, text);
+function saveChat(change: StoredChat) {
+  chat = { at: Date.now(), ...chat, ...change };
+  chatText = JSON.stringify(chat);
+  storage.set(host.keyPrefix + CHAT_KEY, chatText);
 }
 
-/** Forgets who was here, and shows nothing of theirs any more. */
+/** Removes everything of the visitor from this page. */
 export function forget() {
-  close();
-  kept.forget();
-  session = read();
-  shell.identity = refusal = undefined;
-  emptied();
-  changed();
+  closeRoom();
+  storage.clearMemory();
+  chat = readChat();
+  host.identity = refusal = undefined;
+  onCleared();
+  onChange();
 }
 
-/** Lets go of what is known of the present room. */
-function close() {
+/** Disconnects and drops the state of the current room. */
+function closeRoom() {
   connection.close();
-  outbox.down();
+  outbox.pause();
   log.messages = [];
   log.epoch = room = typist = undefined;
   begun = false;
 }
 
-/** Leaves the room; what was unsent waits for the next one. */
-function leave(tokenEnded?: boolean) {
-  const from = session.room;
-  close();
+/** Leaves the room for good; unsent messages wait for the next one. */
+function leaveRoom(tokenEnded?: boolean) {
+  const from = chat.room;
+  closeRoom();
   if (!from) return;
-  keep({ room: undefined, open: false, ...(tokenEnded && { token: undefined }) });
+  saveChat({ room: undefined, open: false, ...(tokenEnded && { token: undefined }) });
   outbox.redirect(from, null);
 }
 
-/** In the place of a socket until there is a room, so that one back-off serves both. */
-function making(): Wire {
-  // Nothing is sent before `onopen`, which never comes. Once let go, it has no `onclose`: an
-  // answer that still comes is about a room that nobody waits for.
-  const wire = { close() {} } as Wire;
-  const { identity } = shell;
+/**
+ * Requests a room. Takes the place of a socket until there is one, so that requests and sockets
+ * share a back-off.
+ */
+function requestRoom(): Socket {
+  // It never opens, so nothing is sent on it. Once discarded it has no `onclose`, and the response
+  // is ignored.
+  const socket = { close() {} } as Socket;
+  const { identity } = host;
   const user = subject(identity);
   const page_url = location.href.split("#")[0]!.slice(0, 2_000);
-  const body = { ...session.details, identity: user && identity, page_url };
+  const body = { ...chat.details, identity: user && identity, page_url };
   call<{ room: Room; token?: string }>("rooms/", body).then(
     ({ room, token }) => {
-      if (!wire.onclose) return;
+      if (!socket.onclose) return;
       refusal = undefined;
-      keep({ room: room.id, open: true, ...(token && { token, user }) });
+      saveChat({ room: room.id, open: true, ...(token && { token, user }) });
       outbox.redirect(null, room.id);
-      connection.redial();
+      connection.replaceSocket();
     },
-    (answer) => wire.onclose?.({ code: judge(answer) }),
+    (error) => socket.onclose?.({ code: closeCodeFor(error) }),
   );
-  return wire;
+  return socket;
 }
 
-/** Whether to ask for a room again: the close code that says so. */
-function judge(answer: Refusal): number {
-  const { status } = answer;
-  if (status === 401 && !shell.identity) {
-    // Only the token is dead; without it a new conversation begins.
-    keep({ token: undefined });
+/** The close code after a failed request for a room: final, or 0 to try again. */
+function closeCodeFor(error: Refusal): number {
+  const { status } = error;
+  if (status === 401 && !host.identity) {
+    // Only the token has ended; without it a new conversation begins.
+    saveChat({ token: undefined });
     return 0;
   }
   if (status ? status >= 429 : origin !== "null") return 0;
-  refusal = status ? answer : { message: SANDBOXED };
+  refusal = status ? error : { message: SANDBOXED };
   begun = status === 401;
-  return REFUSED;
+  return ROOM_REFUSED;
 }
 
-function receive(frame: VisitorServerFrame) {
-  const { room } = session;
+function onFrame(frame: VisitorServerFrame) {
+  const { room } = chat;
   sync();
-  if (room === session.room) {
-    (takes[frame.type as keyof Takes] as ((frame: VisitorServerFrame) => void) | undefined)?.(
+  if (room === chat.room) {
+    (handlers[frame.type as keyof Handlers] as ((frame: VisitorServerFrame) => void) | undefined)?.(
       frame,
     );
   }
-  changed();
+  onChange();
 }
 
-function take(messages: Message[]) {
-  if (!log.take(messages)) connection.resync();
-  // What is in the log need not be sent.
+function addMessages(messages: Message[]) {
+  if (!log.addNewer(messages)) connection.resync();
+  // A message in the log counts as acked.
   for (const { id } of messages) outbox.acked(id);
 }
 
-/** Some of the visitor's rooms, or of what is in one. */
+/** A page of the visitor's rooms, or of a room's messages. */
 function list<T>(path: string, bearer?: string) {
   return call<{ results: T[] }>(`rooms/${path}`, undefined, bearer);
 }
 
-/** Answers the body of a success; throws the problem of a refusal, or the network's error. */
-async function call<T>(path: string, body?: object, bearer = session.token): Promise<T> {
-  const answer = await fetch(`${shell.base}/api/chat/${path}`, {
+/** Calls the server; throws the problem of a refusal, or the network's error. */
+async function call<T>(path: string, body?: object, bearer = chat.token): Promise<T> {
+  const response = await fetch(`${host.base}/api/chat/${path}`, {
     method: body ? "POST" : "GET",
     body: JSON.stringify(body),
     keepalive: true,
@@ -473,14 +475,14 @@ async function call<T>(path: string, body?: object, bearer = session.token): Pro
     },
   });
   // A 204 has no body.
-  const json = await answer.json().catch(() => ({}));
-  // Whoever asked may have gone meanwhile.
+  const json = await response.json().catch(() => ({}));
+  // The visitor may have signed out in another tab meanwhile.
   sync();
-  if (answer.ok) return json;
-  throw Object.assign(Error(json.detail), { status: answer.status });
+  if (response.ok) return json;
+  throw Object.assign(Error(json.detail), { status: response.status });
 }
 
-/** Whose identity it is. The server checks the signature; here only «the same as before?» counts. */
+/** The user of an identity. Only compared with the user before; the server checks the signature. */
 function subject(jwt: string | undefined): string | undefined {
   try {
     const claims = jwt!.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/");

@@ -1,18 +1,15 @@
-import type { Shell } from "./interfaces";
+import type { Host } from "./interfaces";
 
-/** The words of the visitor's language: the build makes a chat of each and puts them in. */
-export { said, words } from "./locales/en";
+/** The texts in the visitor's language: the build makes a chat file per language with its texts. */
+export { labels, texts } from "./locales/en";
 
-/** What the launcher brought: there is one chat on a page. */
-export let shell: Shell;
-/**
- * What makes elements: `dom.ts` is in the launcher's file, and the chat's file does not carry it
- * again.
- */
-export let h: Shell["h"];
-export let icon: Shell["icon"];
+/** What the launcher passed in; there is one chat per page. */
+export let host: Host;
+/** These make elements: the launcher's file has their code, so the chat's need not. */
+export let h: Host["h"];
+export let icon: Host["icon"];
 
-export function use(brought: Shell) {
-  shell = brought;
-  ({ h, icon } = brought);
+export function setHost(given: Host) {
+  host = given;
+  ({ h, icon } = given);
 }

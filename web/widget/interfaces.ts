@@ -1,19 +1,11 @@
-/** What the page's tag and scripts may say, and what the launcher and the chat say to each other. */
-import type { Storage } from "../shared/storage";
+/**
+ * The three interfaces of the widget: `Api` for the shop's scripts, `Chat` for the launcher, and
+ * `Host`, which the launcher passes to the chat.
+ */
+import type { StorageArea } from "../shared/storage";
 import type * as dom from "./dom";
 
 export type EventName = "open" | "close" | "message" | "unread" | "state";
-
-/** What the chat gives the launcher. */
-export interface Chat {
-  open(): void;
-  close(): void;
-  identify(jwt: string): Promise<void>;
-  /** Somebody signed out; `token` is what the storage had. */
-  reset(token: string | undefined): Promise<void>;
-  /** Somebody signed out in another tab. */
-  forget(): void;
-}
 
 /** `window.shoptalk`: for the shop's own scripts. */
 export interface Api {
@@ -22,40 +14,52 @@ export interface Api {
   open(): Promise<void>;
   close(): void;
   /**
-   * Signs the visitor in with a JWT of the shop's back end. Another user than before resets first.
+   * Signs the visitor in with a JWT of the shop's back end. If it is another user than before,
+   * resets first.
    */
   identify(jwt: string): Promise<void>;
-  /** Signs out on a shared computer: ends the token, forgets everything kept in this browser. */
+  /** Signs out on a shared computer: ends the token, removes everything kept in this browser. */
   reset(): Promise<void>;
-  /** Calls `listener` at each event; the answer ends that. */
+  /** Calls `listener` at each event, until the returned function is called. */
   on(event: EventName, listener: (detail: unknown) => void): () => void;
 }
 
-/** What the launcher gives the chat, once, when it is first needed. */
-export interface Shell {
+/** The loaded chat, as the launcher uses it. */
+export interface Chat {
+  open(): void;
+  close(): void;
+  identify(jwt: string): Promise<void>;
+  /** The visitor signed out; `token` is the one that was stored. */
+  reset(token: string | undefined): Promise<void>;
+  /** The visitor signed out in another tab. */
+  forget(): void;
+}
+
+/** What the launcher passes to the chat, once, when it is first needed. */
+export interface Host {
   /** The server's origin. */
   base: string;
   /** Begins every key in the browser's storage. */
-  keys: string;
-  /** The browser's storage, or an object where a browser refuses it. */
-  shelf: Storage;
+  keyPrefix: string;
+  /** The browser's storage, or a plain object where the browser refuses it. */
+  storageArea: StorageArea;
   /** The tag's `data-` attributes. */
   data: DOMStringMap;
-  /** The first of the tag's, the page's and the browser's languages that there is. */
+  /** The first supported language among the tag's, the page's and the browser's. */
   lang: string;
-  /** What is between the shadow root and the page: carries language, direction and colours. */
+  /** The element in the shadow root that carries language, direction and colours. */
   frame: HTMLElement;
   button: HTMLButtonElement;
-  /** Make elements, see `kit.ts`. */
+  /** See `host.ts`. */
   h: typeof dom.h;
   icon: typeof dom.icon;
-  /** Adds a style sheet. */
-  dress(css: string): void;
+  addStyle(css: string): void;
+  /** The JWT of `identify`, if any. */
   identity?: string | undefined;
   emit(event: EventName, detail?: unknown): void;
-  /** Removes all that is kept in the browser, and lets the other tabs know. */
+  /** Removes everything from the browser's storage, and notifies the other tabs. */
   clear(): void;
 }
 
-/** Where the browser's storage keeps the visitor's conversation. */
-export const SESSION = "session";
+/** The key of the visitor's chat in the browser's storage, after the prefix. */
+export const CHAT_KEY = "session";

@@ -1,15 +1,15 @@
 /**
  * `/widget.js`: the button on the shop's page, and `window.shoptalk`.
  *
- * All that a page pays before somebody wants to talk. It stores and connects nothing; the chat
- * itself is fetched at the first click, or at once for a visitor with an open conversation or
- * unsent text, and for one whom the shop identifies.
+ * This is all that a page loads before a visitor opens the chat. It stores and connects nothing.
+ * The chat (`app.ts`) is loaded at the first click, or at once for a visitor with an open
+ * conversation or unsent messages, and for one whom the shop identifies.
  */
 import { h, icon } from "./dom";
-import { type Api, type Chat, type EventName, SESSION, type Shell } from "./interfaces";
+import { type Api, CHAT_KEY, type Chat, type EventName, type Host } from "./interfaces";
 import css from "./launcher.css?inline";
 
-/** The English chat's file, with a hash of all of them; filled in by the build. */
+/** The file of the English chat, with a hash over all languages; filled in by the build. */
 declare const __APP__: string;
 
 declare global {
@@ -21,55 +21,55 @@ declare global {
   }
 }
 
-/** The languages that there are. */
+/** The supported languages. */
 const LANGUAGE = /(?:^|,)(ar|de|en|es|fr)/i;
-/** The one word needed before a translation is loaded. */
-const WORD: Record<string, string> = { ar: "دردشة" };
+/** The button's label where it is not "Chat": needed before a translation is loaded. */
+const BUTTON_LABELS: Record<string, string> = { ar: "دردشة" };
 const BUBBLE = "M21 12a8.5 8.5 0 0 1-12.6 7.4L3 21l1.6-5A8.5 8.5 0 1 1 21 12ZM8 10h8M8 14h5";
 
 function launch({ src, dataset: data }: HTMLScriptElement) {
   const base = new URL(src).origin;
-  // Elements with the id or name "shoptalk" are properties of the window, too, but not its own.
+  // Elements with the id or name "shoptalk" are properties of the window, but not own properties.
   if (Object.hasOwn(window, "shoptalk")) {
-    // A page may run the same tag again: each time that it swaps its body, for one.
+    // A page may run the same tag again, for example each time that it replaces its body.
     if (window.shoptalk?.server !== base) console.warn(`shoptalk: ignored ${src}`);
     return;
   }
-  const keys = `shoptalk:${base}:`;
+  const keyPrefix = `shoptalk:${base}:`;
   const listeners: Partial<Record<EventName, Set<(detail: unknown) => void>>> = {};
   let loading: Promise<Chat> | undefined;
-  let shelf: Shell["shelf"] = {};
+  let storageArea: Host["storageArea"] = {};
   let channel: BroadcastChannel | undefined;
   try {
-    channel = new BroadcastChannel(keys);
-    // Another tab signed out; this one may have stored nothing by which it could tell.
+    channel = new BroadcastChannel(keyPrefix);
+    // Another tab signed out. This one may have nothing stored, so no storage event either.
     channel.onmessage = async () => {
-      shell.identity = undefined;
+      host.identity = undefined;
       (await loading)?.forget();
     };
-    shelf = localStorage || shelf;
+    storageArea = localStorage || storageArea;
   } catch {
-    // A browser that keeps nothing: what there is lives as long as the page.
+    // The browser refuses its storage: everything lives as long as the page.
   }
-  const ours = () =>
-    Object.keys(shelf)
-      .filter((key) => key.startsWith(keys))
+  const ownKeys = () =>
+    Object.keys(storageArea)
+      .filter((key) => key.startsWith(keyPrefix))
       .sort();
 
-  const host = h("shoptalk-chat", { "data-side": data.side });
-  const root = host.attachShadow({ mode: "open" });
-  // Style sheets of this kind are nothing that a page's policy could forbid.
-  const dress = (text: string) => {
+  const element = h("shoptalk-chat", { "data-side": data.side });
+  const root = element.attachShadow({ mode: "open" });
+  // A constructed style sheet, which no policy of the page forbids.
+  const addStyle = (text: string) => {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(text);
     root.adoptedStyleSheets.push(sheet);
   };
-  const wished = [data.locale, document.documentElement.lang, ...navigator.languages, "en"];
-  const lang = LANGUAGE.exec(wished.join())![1]!.toLowerCase();
+  const languages = [data.locale, document.documentElement.lang, ...navigator.languages, "en"];
+  const lang = LANGUAGE.exec(languages.join())![1]!.toLowerCase();
   const button = h(
     "button.launch",
     {
-      "aria-label": data.title || WORD[lang] || "Chat",
+      "aria-label": data.title || BUTTON_LABELS[lang] || "Chat",
       "aria-haspopup": "dialog",
       onclick: () => api.open().catch(console.error),
     },
@@ -77,25 +77,25 @@ function launch({ src, dataset: data }: HTMLScriptElement) {
     data.title,
   );
   const frame = h("div.frame", { lang, dir: lang === "ar" ? "rtl" : "ltr" }, button);
-  // A colour that is missing or makes no sense changes nothing.
+  // A missing or invalid colour changes nothing.
   if (CSS.supports("color", data.accent!)) frame.style.setProperty("--accent", data.accent!);
   frame.style.colorScheme = data.theme ?? "";
   root.append(frame);
 
-  const shell: Shell = {
+  const host: Host = {
     base,
-    keys,
-    shelf,
+    keyPrefix,
+    storageArea,
     data,
     lang,
     frame,
     button,
     h,
     icon,
-    dress,
+    addStyle,
     emit(event, detail) {
       for (const listener of listeners[event] ?? []) {
-        // The shop's mistake is the shop's alone.
+        // A listener that throws must not stop the chat.
         try {
           listener(detail);
         } catch (error) {
@@ -104,21 +104,21 @@ function launch({ src, dataset: data }: HTMLScriptElement) {
       }
     },
     clear() {
-      // The session comes first and the newest message before older ones: another tab that sees
-      // only a part of it gone sends nothing more.
-      for (const key of ours().reverse()) delete shelf[key];
+      // In reverse order the chat goes first and newer messages before older ones: another tab
+      // that sees only a part of this sends nothing more.
+      for (const key of ownKeys().reverse()) delete storageArea[key];
       channel?.postMessage(0);
     },
   };
 
-  dress(css);
+  addStyle(css);
 
   const app = __APP__.replace("-", lang === "en" ? "-" : `-${lang}-`);
-  /** The chat, loaded once; a failed load is tried again at the next wish. */
+  /** Loads the chat once; after a failure, the next call tries again. */
   const load = async () => {
     button.ariaBusy = "true";
     try {
-      loading ??= import(/* @vite-ignore */ `${base}/${app}`).then((chat) => chat.start(shell));
+      loading ??= import(/* @vite-ignore */ `${base}/${app}`).then((chat) => chat.start(host));
       return await loading;
     } catch (error) {
       loading = undefined;
@@ -136,16 +136,16 @@ function launch({ src, dataset: data }: HTMLScriptElement) {
       (await loading)?.close();
     },
     async identify(jwt) {
-      shell.identity = jwt;
+      host.identity = jwt;
       const chat = await load();
-      // Unless somebody signed out meanwhile.
-      if (shell.identity === jwt) await chat.identify(jwt);
+      // The visitor may have signed out meanwhile.
+      if (host.identity === jwt) await chat.identify(jwt);
     },
     async reset() {
-      const token = /"token":"(.+?)"/.exec(shelf[keys + SESSION]!)?.[1];
-      // At once: the page may go away, and the server may be out of reach.
-      shell.clear();
-      shell.identity = undefined;
+      const token = /"token":"(.+?)"/.exec(storageArea[keyPrefix + CHAT_KEY]!)?.[1];
+      // First, since the page may end and the server may be unreachable.
+      host.clear();
+      host.identity = undefined;
       if (loading || token) {
         await load().then(
           (chat) => chat.reset(token),
@@ -160,16 +160,17 @@ function launch({ src, dataset: data }: HTMLScriptElement) {
     },
   };
   window.shoptalk = api;
-  // Some pages swap their body, or all that is in it. Not at once, since a page might insist.
-  const watcher = new MutationObserver(() => setTimeout(put));
-  const put = () => {
-    if (!host.isConnected) document.body.append(host);
-    watcher.observe(document.body, { childList: true });
+  // Some pages replace their body or its content. Delayed, since a page might remove it again.
+  const observer = new MutationObserver(() => setTimeout(attach));
+  const attach = () => {
+    if (!element.isConnected) document.body.append(element);
+    observer.observe(document.body, { childList: true });
   };
-  watcher.observe(document.documentElement, { childList: true });
-  put();
-  // The conversation goes on, or something waits to be sent.
-  if (ours().some((key) => /:out:|"open":true/.test(key + shelf[key]))) setTimeout(load, 1);
+  observer.observe(document.documentElement, { childList: true });
+  attach();
+  // There is an open conversation, or an unsent message.
+  if (ownKeys().some((key) => /:out:|"open":true/.test(key + storageArea[key])))
+    setTimeout(load, 1);
 }
 
 const script = document.currentScript as HTMLScriptElement | null;

@@ -1,30 +1,33 @@
-import type { Item } from "../shared/outbox";
+import type { OutboxItem } from "../shared/outbox";
 import type { Message } from "../shared/protocol";
-import { pieces } from "../shared/text";
-import { h, said, shell, words } from "./host";
+import { linkify } from "../shared/text";
+import { h, host, labels, texts } from "./host";
 
-/** A message of the room, or one on its way there, which has no seq. */
+/** A message of the log, or one of the outbox, which has no seq. */
 type Line = Pick<Message, "id" | "sender_type" | "content"> &
   Partial<Message> & { at?: number; refused?: string };
 
 /**
- * Shows messages in `box`. Nodes stay as long as what they show: a screen reader then hears what
- * is new and nothing else. `edit` is called for a message that the server refused.
+ * Returns a function that shows messages in `box`. Nodes of shown messages stay, so that a screen
+ * reader reads only new ones. `edit` is called when the visitor edits a message that the server
+ * refused.
  */
-export function lines(box: HTMLElement, edit: (id: string) => void) {
-  const { lang } = shell;
+export function makeMessageList(box: HTMLElement, edit: (id: string) => void) {
+  const { lang } = host;
   let shown = new Map<string, HTMLElement>();
-  const near = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
+  const relative = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
 
   const midnight = (day: Date) => new Date(day).setHours(0, 0, 0, 0);
   const dayOf = (at: Date) => {
     const ago = Math.round((midnight(new Date()) - midnight(at)) / 864e5);
-    return ago < 2 ? near.format(-ago, "day") : at.toLocaleDateString(lang, { dateStyle: "long" });
+    return ago < 2
+      ? relative.format(-ago, "day")
+      : at.toLocaleDateString(lang, { dateStyle: "long" });
   };
 
   const make = ({ sender_type, sender_name, content, event }: Line, at: Date) =>
     event
-      ? h("div.day", {}, said[event])
+      ? h("div.day", {}, labels[event])
       : h(
           `div.line ${sender_type}`,
           {},
@@ -32,7 +35,7 @@ export function lines(box: HTMLElement, edit: (id: string) => void) {
           h(
             "div.text",
             { dir: "auto" },
-            ...pieces(content).map(({ text, href }) =>
+            ...linkify(content).map(({ text, href }) =>
               href ? h("a", { href, target: "_blank", rel: "noopener noreferrer" }, text) : text,
             ),
           ),
@@ -44,8 +47,8 @@ export function lines(box: HTMLElement, edit: (id: string) => void) {
           ),
         );
 
-  /** Shows how far a message got. */
-  const sign = (node: HTMLElement, { id, seq, is_read, refused }: Line) => {
+  /** Shows whether a message is sent and read, or why it was refused. */
+  const setMark = (node: HTMLElement, { id, seq, is_read, refused }: Line) => {
     const place = node.querySelector<HTMLElement>(".mark");
     const mark = seq ? (is_read ? "read" : "sent") : "sending";
     const state = refused ?? mark;
@@ -53,12 +56,12 @@ export function lines(box: HTMLElement, edit: (id: string) => void) {
     place.dataset.mark = state;
     node.classList.toggle("refused", !!refused);
     place.replaceChildren(
-      refused ?? h("span.unseen", {}, said[mark]),
-      refused ? h("button", { onclick: () => edit(id) }, words.edit) : "",
+      refused ?? h("span.unseen", {}, labels[mark]),
+      refused ? h("button", { onclick: () => edit(id) }, texts.edit) : "",
     );
   };
 
-  return (messages: Message[], items: Item[]) => {
+  return (messages: Message[], items: OutboxItem[]) => {
     const before = shown;
     let place = box.firstChild;
     let day = "";
@@ -81,7 +84,7 @@ export function lines(box: HTMLElement, edit: (id: string) => void) {
       const today = dayOf(at);
       if (today !== day) put(today, () => h("div.day", {}, today));
       day = today;
-      sign(
+      setMark(
         put(line.id, () => make(line, at)),
         line,
       );

@@ -1,12 +1,12 @@
 import type { Details } from "./conversation";
-import { h, shell, words } from "./host";
+import { h, host, texts } from "./host";
 
 /**
- * The form before the chat. `data-require="name email"` says what must be filled in; nothing
- * must by default, since a question without an address is worth more than none. The browser
- * itself says what is wrong with a field, in words, to the eye and to a screen reader.
+ * The form before the chat. `data-require="name email"` makes fields required; none are by
+ * default, since a question without an address is better than no question. The browser shows what
+ * is wrong with a field, also to screen readers.
  */
-export function prechat(greeting: string, done: (details: Details) => void) {
+export function makePrechatForm(greeting: string, onDone: (details: Details) => void) {
   const field = (name: string, label: string, type: string, maxlength: number) =>
     h(
       "label",
@@ -17,7 +17,7 @@ export function prechat(greeting: string, done: (details: Details) => void) {
         maxlength,
         name: `customer_${name}`,
         autocomplete: type || name,
-        required: shell.data.require?.includes(name),
+        required: host.data.require?.includes(name),
         dir: "auto",
       }),
     );
@@ -25,19 +25,19 @@ export function prechat(greeting: string, done: (details: Details) => void) {
     "form.intro",
     {},
     h("p", { dir: "auto" }, greeting),
-    field("name", words.yourName, "", 100),
-    field("email", words.yourEmail, "email", 254),
-    field("phone", words.yourPhone, "tel", 40),
+    field("name", texts.yourName, "", 100),
+    field("email", texts.yourEmail, "email", 254),
+    field("phone", texts.yourPhone, "tel", 40),
     h(
       "button.wide",
       {
-        // No form is ever submitted: a sandbox without allow-forms would forbid it without a word.
+        // The form is never submitted: a sandbox without allow-forms would silently forbid that.
         onclick(event: Event) {
           event.preventDefault();
-          if (form.reportValidity()) done(Object.fromEntries(new FormData(form)) as Details);
+          if (form.reportValidity()) onDone(Object.fromEntries(new FormData(form)) as Details);
         },
       },
-      words.startChat,
+      texts.startChat,
     ),
   );
   return form;

@@ -1,4 +1,4 @@
-/** A short, soft note. Silent where the browser wants a click first. */
+/** Plays a short, soft note. Silent where the browser requires a click first. */
 export function chime() {
   const audio = new AudioContext();
   const tone = new OscillatorNode(audio, { frequency: 780 });

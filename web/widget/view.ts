@@ -1,81 +1,81 @@
 import type { Message } from "../shared/protocol";
 import { isBlank } from "../shared/text";
-import * as talk from "./conversation";
-import { h, icon, said, shell, words } from "./host";
+import * as conversation from "./conversation";
+import { h, host, icon, labels, texts } from "./host";
 import type { Chat } from "./interfaces";
-import { lines } from "./message-list";
-import { prechat } from "./prechat-form";
+import { makeMessageList } from "./message-list";
+import { makePrechatForm } from "./prechat-form";
 import { chime } from "./sound";
 
-const DOWN = "M6 9l6 6 6-6";
-const PAST = "M12 7v5l3 2M3 12a9 9 0 1 0 3-7L3 8V3";
+const MINIMIZE = "M6 9l6 6 6-6";
+const HISTORY = "M12 7v5l3 2M3 12a9 9 0 1 0 3-7L3 8V3";
 const BACK = "M15 6l-6 6 6 6";
 const SEND = "M5 12l15-8-5 16-4-7z";
-/** That close to the end of the log counts as the end. */
+/** A distance from the end of the log that still counts as the end. */
 const NEAR_PX = 60;
 
-/** The dialog: what the visitor sees of the conversation, and whether they see it. */
+/** The dialog that shows the conversation. */
 export function makeView(): Chat {
-  const { button, data, lang } = shell;
+  const { button, data, lang } = host;
   const title = button.ariaLabel!;
-  const greeting = data.greeting || words.hello;
+  const greeting = data.greeting || texts.hello;
   let isOpen = false;
   let unread = 0;
-  /** What we have put before the page's title. */
-  let mark = "";
-  /** What did not work, until the next keystroke. */
+  /** What this widget has put before the page's title. */
+  let titlePrefix = "";
+  /** An error to show until the next keystroke. */
   let problem = "";
-  /** The list of conversations is shown. */
-  let past = false;
+  /** The list of earlier conversations is shown. */
+  let showsEarlier = false;
   /** The seq of the first message shown. */
-  let oldest = 0;
+  let firstSeq = 0;
 
   const iconButton = (name: string, path: string, onclick: (event: Event) => void) =>
     h("button", { title: name, onclick }, icon(path));
 
-  const intro = prechat(greeting, (details) => {
-    talk.begin(details);
+  const form = makePrechatForm(greeting, (details) => {
+    conversation.begin(details);
     update();
     focus();
   });
   const box = h("div");
   const log = h(
     "div.log",
-    { role: "log", tabindex: "0", "aria-label": title, onscroll: scrolled },
+    { role: "log", tabindex: "0", "aria-label": title, onscroll: onScroll },
     h("div.text", { dir: "auto" }, greeting),
     box,
   );
-  const showLines = lines(box, (id) => {
-    text.value += (text.value && "\n") + talk.outbox.discard(id);
-    typed();
+  const showMessages = makeMessageList(box, (id) => {
+    text.value += (text.value && "\n") + conversation.outbox.discard(id);
+    onInput();
     text.focus();
   });
-  const newer = h("button.newer", { onclick: toEnd }, words.newer);
+  const newer = h("button.newer", { onclick: scrollToEnd }, texts.newer);
   const typing = h("div.typing", { dir: "auto" });
-  const again = h("button.wide", { onclick: talk.anew }, words.again);
+  const newButton = h("button.wide", { onclick: conversation.beginNew }, texts.beginNew);
   const notice = h("p.notice", { role: "alert" });
   const text = h("textarea", {
     rows: 1,
-    "aria-label": words.yourMessage,
-    placeholder: words.yourMessage,
+    "aria-label": texts.yourMessage,
+    placeholder: texts.yourMessage,
     dir: "auto",
     enterkeyhint: "send",
     oninput() {
-      typed();
-      if (text.value) talk.type();
+      onInput();
+      if (text.value) conversation.sendTyping();
     },
   });
   const status = h("span", { role: "status" });
-  const end = h(
+  const endButton = h(
     "button",
     {
       onclick() {
-        problem = talk.end() ? "" : words.failed;
+        problem = conversation.end() ? "" : texts.failed;
         update();
         text.focus();
       },
     },
-    words.end,
+    texts.end,
   );
   const chat = h(
     "div.chat",
@@ -83,15 +83,15 @@ export function makeView(): Chat {
     log,
     newer,
     typing,
-    again,
-    h("form", {}, text, iconButton(words.sendIt, SEND, send)),
-    h("div.foot", {}, status, end),
+    newButton,
+    h("form", {}, text, iconButton(texts.send, SEND, send)),
+    h("div.foot", {}, status, endButton),
   );
   const list = h("div.intro", { tabindex: "0" });
   const presence = h("small", { dir: "auto" });
-  const pastButton = iconButton(words.earlier, PAST, listRooms);
-  const backButton = iconButton(words.back, BACK, () => {
-    past = false;
+  const earlierButton = iconButton(texts.earlier, HISTORY, listRooms);
+  const backButton = iconButton(texts.back, BACK, () => {
+    showsEarlier = false;
     update();
     focus();
   });
@@ -102,47 +102,48 @@ export function makeView(): Chat {
       "aria-label": title,
       tabindex: -1,
       hidden: true,
-      onkeydown: key,
-      onpointerdown: talk.sync,
+      onkeydown: onKey,
+      onpointerdown: conversation.sync,
     },
     h(
       "header",
       {},
-      pastButton,
+      earlierButton,
       backButton,
       h("div", {}, h("strong", { dir: "auto" }, title), presence),
-      iconButton(words.minimize, DOWN, close),
+      iconButton(texts.minimize, MINIMIZE, close),
     ),
-    intro,
+    form,
     list,
     chat,
     notice,
   );
   keepAboveKeyboard();
-  shell.frame.append(panel);
-  talk.converse(update, arrived, discard);
-  text.value = talk.draft();
-  talk.resume();
+  host.frame.append(panel);
+  conversation.start(update, onAnswer, clear);
+  text.value = conversation.draft();
+  conversation.resume();
 
   return {
     open() {
-      talk.sync();
+      conversation.sync();
       if (isOpen) return focus();
       show(true);
-      if (data.prechat === "off" || shell.identity || talk.session.details) talk.begin();
+      if (data.prechat === "off" || host.identity || conversation.chat.details)
+        conversation.begin();
       update();
-      toEnd();
+      scrollToEnd();
       update();
       focus();
-      shell.emit("open");
+      host.emit("open");
     },
     close,
-    identify: (jwt) => talk.identify(jwt, isOpen),
+    identify: (jwt) => conversation.identify(jwt, isOpen),
     async reset(token) {
       close();
-      await talk.reset(token);
+      await conversation.reset(token);
     },
-    forget: talk.forget,
+    forget: conversation.forget,
   };
 
   function show(shown: boolean) {
@@ -155,108 +156,115 @@ export function makeView(): Chat {
     if (!isOpen) return;
     show(false);
     button.focus();
-    shell.emit("close");
+    host.emit("close");
   }
 
-  function arrived(message: Message) {
-    shell.emit("message", message);
-    if (!seen() && data.sound === "on") chime();
+  function onAnswer(message: Message) {
+    host.emit("message", message);
+    if (!isVisible() && data.sound === "on") chime();
   }
 
-  function seen() {
+  function isVisible() {
     return isOpen && !document.hidden;
   }
 
-  /** Whether the newest message is in sight. */
+  /** Whether the newest message is visible. */
   function atEnd() {
     return !chat.hidden && log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
   }
 
-  /** Puts the caret where the visitor goes on; on a phone without calling up its keyboard. */
+  /** Focuses the field to write in; on a phone only the dialog, so that no keyboard opens. */
   function focus() {
-    const field = chat.hidden ? intro.querySelector("input") : text;
+    const field = chat.hidden ? form.querySelector("input") : text;
     (matchMedia("(pointer: coarse)").matches ? panel : field)?.focus();
   }
 
   /**
-   * Forgets what was filled in, written or listed. Storage is not asked: where another tab clears
-   * it, this one may see the session gone and the draft still there.
+   * Empties the fields and the list. It does not read the storage: while another tab clears that,
+   * this one may see the chat gone and the draft still there.
    */
-  function discard() {
-    past = false;
+  function clear() {
+    showsEarlier = false;
     list.replaceChildren();
-    intro.reset();
+    form.reset();
     text.value = "";
     text.style.height = "";
   }
 
-  /** Shows the conversation as it is now, and outside of it how many answers wait. */
+  /** Renders the conversation as it is now, and the number of unread messages. */
   function update() {
-    if (seen() && atEnd()) talk.look();
-    const { state } = talk.connection;
-    const closed = talk.room?.status === "closed";
-    intro.hidden = talk.begun || past;
-    chat.hidden = !talk.begun || past;
-    list.hidden = !past;
-    backButton.hidden = !past;
-    pastButton.hidden = past || !talk.session.token;
-    say(presence, talk.room && (talk.agentsOnline ? words.here : data.awayText || words.away));
-    say(status, talk.begun && !talk.refusal && said[state]);
+    if (isVisible() && atEnd()) conversation.markRead();
+    const { state } = conversation.connection;
+    const closed = conversation.room?.status === "closed";
+    form.hidden = conversation.begun || showsEarlier;
+    chat.hidden = !conversation.begun || showsEarlier;
+    list.hidden = !showsEarlier;
+    backButton.hidden = !showsEarlier;
+    earlierButton.hidden = showsEarlier || !conversation.chat.token;
+    setText(
+      presence,
+      conversation.room && (conversation.agentsOnline ? texts.here : data.awayText || texts.away),
+    );
+    setText(status, conversation.begun && !conversation.refusal && labels[state]);
     status.dataset.state = state;
-    say(typing, talk.typist && words.isTyping.replace("{}", talk.typist));
-    end.hidden = !talk.room || closed;
-    again.hidden = !closed;
-    say(
+    setText(typing, conversation.typist && texts.isTyping.replace("{}", conversation.typist));
+    endButton.hidden = !conversation.room || closed;
+    newButton.hidden = !closed;
+    setText(
       notice,
-      talk.refusal ? (talk.refusal.status === 401 ? words.signIn : talk.refusal.message) : problem,
+      conversation.refusal
+        ? conversation.refusal.status === 401
+          ? texts.signIn
+          : conversation.refusal.message
+        : problem,
     );
     if (!chat.hidden) showLog(state === "connected");
-    const count = talk.unread();
+    const count = conversation.unread();
     if (count === unread) return;
     unread = count;
-    // Said after the button's name, which stays what it is, and drawn by the style.
+    // Read out after the button's name, which stays as it is, and shown by the style sheet.
     button.ariaDescription = (count || null) as string | null;
-    shell.emit("unread", count);
+    host.emit("unread", count);
     const { title } = document;
     // The page may have changed its title meanwhile.
-    const bare = title.slice(title.startsWith(mark) ? mark.length : 0);
-    mark = count ? `(${count}) ` : "";
-    document.title = mark + bare;
+    const plain = title.slice(title.startsWith(titlePrefix) ? titlePrefix.length : 0);
+    titlePrefix = count ? `(${count}) ` : "";
+    document.title = titlePrefix + plain;
   }
 
   function showLog(live: boolean) {
     const wasAtEnd = atEnd();
     const { scrollHeight } = log;
     const { lastChild } = box;
-    const before = oldest;
-    oldest = talk.log.messages[0]?.seq ?? 0;
-    // Read out what comes from now on, not the whole history.
+    const firstBefore = firstSeq;
+    firstSeq = conversation.log.messages[0]?.seq ?? 0;
+    // A screen reader reads what comes from now on, not the whole history.
     log.ariaLive = live ? "polite" : "off";
-    showLines(talk.log.messages, talk.unsent());
-    if (wasAtEnd) toEnd();
+    showMessages(conversation.log.messages, conversation.unsent());
+    if (wasAtEnd) scrollToEnd();
     else {
       if (box.lastChild !== lastChild) newer.hidden = false;
-      if (oldest < before) log.scrollTop += log.scrollHeight - scrollHeight;
+      if (firstSeq < firstBefore) log.scrollTop += log.scrollHeight - scrollHeight;
     }
   }
 
-  function toEnd() {
+  function scrollToEnd() {
     log.scrollTop = log.scrollHeight;
     newer.hidden = true;
   }
 
-  function scrolled() {
-    if (log.scrollTop < NEAR_PX) talk.older();
+  function onScroll() {
+    if (log.scrollTop < NEAR_PX) conversation.loadOlder();
     if (atEnd()) {
       newer.hidden = true;
-      talk.look();
+      conversation.markRead();
     }
   }
 
-  function typed() {
+  function onInput() {
     problem = "";
-    talk.sync();
-    talk.keepDraft(text.value);
+    conversation.sync();
+    conversation.saveDraft(text.value);
     text.style.height = "auto";
     text.style.height = `${text.scrollHeight + 2}px`;
   }
@@ -266,28 +274,28 @@ export function makeView(): Chat {
     const content = text.value.trim();
     const length = [...content].length;
     if (isBlank(content)) return;
-    if (length > talk.maxContent) {
-      problem = `${length} / ${talk.maxContent}`;
+    if (length > conversation.maxContent) {
+      problem = `${length} / ${conversation.maxContent}`;
     } else {
-      talk.post(content);
+      conversation.post(content);
       text.value = "";
-      typed();
+      onInput();
     }
     update();
-    toEnd();
+    scrollToEnd();
   }
 
   async function listRooms() {
-    past = true;
-    const rooms = await talk.rooms().catch(() => []);
-    // Whoever asked has gone back, or signed out.
-    if (!past) return;
+    showsEarlier = true;
+    const rooms = await conversation.rooms().catch(() => []);
+    // The visitor may have gone back or signed out meanwhile.
+    if (!showsEarlier) return;
     const buttons = rooms.map(({ id, updated_at }) =>
       h(
         "button.room",
         {
           onclick() {
-            talk.enter(id);
+            conversation.openRoom(id);
             backButton.click();
           },
         },
@@ -295,36 +303,36 @@ export function makeView(): Chat {
       ),
     );
     list.replaceChildren(
-      h("h2", {}, words.earlier),
-      ...(buttons.length ? buttons : [words.failed]),
+      h("h2", {}, texts.earlier),
+      ...(buttons.length ? buttons : [texts.failed]),
     );
     update();
     list.focus();
   }
 
-  function key(event: KeyboardEvent) {
-    talk.sync();
+  function onKey(event: KeyboardEvent) {
+    conversation.sync();
     if (event.target === text && event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       send(event);
     }
     if (event.key === "Escape") {
       event.stopPropagation();
-      if (past) backButton.click();
+      if (showsEarlier) backButton.click();
       else close();
     }
     if (event.key !== "Tab") return;
     const stops = [...panel.querySelectorAll<HTMLElement>("*")].filter(
       (node) => node.tabIndex >= 0 && node.checkVisibility(),
     );
-    const at = stops.indexOf(event.target as HTMLElement);
-    const edge = event.shiftKey ? at < 1 : at === stops.length - 1;
+    const index = stops.indexOf(event.target as HTMLElement);
+    const edge = event.shiftKey ? index < 1 : index === stops.length - 1;
     if (edge) {
       event.preventDefault();
       stops.at(event.shiftKey ? -1 : 0)?.focus();
     }
   }
 
-  /** On a phone the dialog is as high as what the keyboard leaves of the screen. */
+  /** Keeps the dialog of a phone as high as the part of the screen above the keyboard. */
   function keepAboveKeyboard() {
     const screen = visualViewport!;
     const follow = () => {
@@ -334,8 +342,8 @@ export function makeView(): Chat {
   }
 }
 
-/** Changes text only when it is another, so that a screen reader says it once. */
-function say(node: HTMLElement, text: string | false | undefined) {
+/** Sets a text only when it has changed, so that a screen reader reads it once. */
+function setText(node: HTMLElement, text: string | false | undefined) {
   text ||= "";
   if (node.textContent !== text) node.textContent = text;
 }

@@ -4,10 +4,11 @@
  * Views read the signals and call the functions; frames of the server are taken in `receive`.
  */
 import { batch, computed, signal } from "@preact/signals";
+import { followBrowserEvents, openWebSocket } from "../../shared/browser";
 import { browserClock } from "../../shared/clock";
-import { type Connection, dial, makeConnection, type State, watch } from "../../shared/connection";
-import { Log } from "../../shared/message-log";
-import { type Item, makeOutbox, type Outbox } from "../../shared/outbox";
+import { type Connection, type ConnectionState, makeConnection } from "../../shared/connection";
+import { MessageLog } from "../../shared/message-log";
+import { makeOutbox, type Outbox, type OutboxItem } from "../../shared/outbox";
 import type {
   Agent,
   AgentClientFrame,
@@ -17,17 +18,16 @@ import type {
   Room,
   Summary,
 } from "../../shared/protocol";
-import { wellFormed } from "../../shared/text";
 import { call, inWords, Refused } from "../api";
 import { ringFor } from "./alerts";
 import { watchCanary } from "./health";
 import { makeJoining } from "./joining";
 import { type Filter, Lobby, rings } from "./lobby-state";
-import { shelf } from "./settings";
+import { storage } from "./settings";
 
 /** Who is signed in; undefined until known, null for nobody. */
 export const agent = signal<Agent | null | undefined>(undefined);
-export const state = signal<State>("offline");
+export const state = signal<ConnectionState>("offline");
 /** Why the connection has stopped for good, or what the server says about itself. */
 export const trouble = signal<{ words: string; final: boolean } | undefined>(undefined);
 /** What just happened, for a few seconds. */
@@ -41,7 +41,7 @@ export const messages = signal<readonly Message[]>([]);
 /** The server will not tell us of the open conversation at the moment. */
 export const stale = signal(false);
 /** Acked in the open conversation, whose log will show them in a moment. */
-export const landing = signal<readonly Item[]>([]);
+export const landing = signal<readonly OutboxItem[]>([]);
 /** Who types in the open conversation: the customer or other agents. */
 export const typists = signal<readonly { name: string; customer: boolean }[]>([]);
 /** A message to scroll to and mark, once it is there. */
@@ -61,7 +61,7 @@ const KEPT_LOGS = 30;
 const clock = browserClock();
 const lobby = new Lobby();
 const moved = signal(0);
-const logs = new Map<string, Log>();
+const logs = new Map<string, MessageLog>();
 const stopTyping = new Map<string, () => void>();
 const joining = makeJoining({
   clock,
@@ -159,7 +159,7 @@ export async function arrive() {
 /** Who was signed in when this browser was last here. */
 function remembered(): Agent | undefined {
   try {
-    const keeper: Agent = JSON.parse(shelf.get(KEEPER)!);
+    const keeper: Agent = JSON.parse(storage.get(KEEPER)!);
     if (keeper.id) return keeper;
   } catch {
     // Nobody, or what another script left under our name: the server will say.
@@ -170,42 +170,42 @@ function remembered(): Agent | undefined {
 /** Begins to work as an agent. */
 export function enter(who: Agent) {
   agent.value = who;
-  shelf.set(KEEPER, JSON.stringify(who));
+  storage.set(KEEPER, JSON.stringify(who));
   trouble.value = undefined;
   outbox = makeOutbox({
     clock,
-    shelf,
+    storage,
     prefix: `shoptalk:console:${who.id}:out:`,
     send: ({ id, room, content }) =>
       !!connection?.send({ type: "post", room_id: room, id, content }),
-    changed: () => {
+    onChange: () => {
       stored.value++;
     },
   });
   stored.value++;
   connection = makeConnection<AgentServerFrame, AgentClientFrame>({
     clock,
-    dial: () => dial(`${location.origin}/ws/admin/chat/`),
+    openSocket: () => openWebSocket(`${location.origin}/ws/admin/chat/`),
     hello: () => ({
       type: "hello",
       ...(lobby.cursor && lobby.epoch && { epoch: lobby.epoch, cursor: lobby.cursor }),
     }),
-    rest: "summaries",
+    resumePage: "summaries",
     probe: () =>
       selected.value
         ? { type: "history", room_id: selected.value, before: 1, limit: 1 }
         : undefined,
-    receive: (frame) => batch(() => receive(frame)),
-    changed(now) {
+    onFrame: (frame) => batch(() => receive(frame)),
+    onState(now) {
       state.value = now;
       if (now === "offline") {
-        outbox?.down();
+        outbox?.pause();
         joining.lost();
         typists.value = [];
       }
       if (now === "connected" && !trouble.value?.final) trouble.value = undefined;
     },
-    stopped(code) {
+    onStop(code) {
       if (code === 4500) signedOut("Your session has ended. Please sign in again.");
       else {
         const words =
@@ -215,7 +215,7 @@ export function enter(who: Agent) {
     },
   });
   signedIn = new AbortController();
-  watch(connection, signedIn.signal);
+  followBrowserEvents(connection, signedIn.signal);
   watchCanary(clock, signedIn.signal);
   connection.open();
 }
@@ -237,7 +237,7 @@ function signedOut(words: string) {
   lobby.clear();
   lobby.epoch = undefined;
   logs.clear();
-  shelf.remove(KEEPER);
+  storage.remove(KEEPER);
   batch(() => {
     leave();
     agent.value = null;
@@ -251,7 +251,7 @@ function receive(frame: AgentServerFrame) {
     case "welcome":
       if (frame.agent.id !== agent.value?.id) {
         // Somebody else has signed in from another tab: their outbox and drafts are others.
-        shelf.set(KEEPER, JSON.stringify(frame.agent));
+        storage.set(KEEPER, JSON.stringify(frame.agent));
         return location.reload();
       }
       if (!frame.recovered) lobby.clear();
@@ -282,7 +282,7 @@ function receive(frame: AgentServerFrame) {
       break;
     case "ack": {
       if (!trouble.value?.final) trouble.value = undefined;
-      const last = logs.get(frame.room_id)?.last ?? 0;
+      const last = logs.get(frame.room_id)?.lastSeq ?? 0;
       // In an open conversation it is shown until its message comes, so that nothing flickers.
       if (frame.room_id === selected.value && frame.seq > last) {
         const item = outbox?.items().find(({ id }) => id === frame.id);
@@ -327,7 +327,7 @@ function receiveInRoom(frame: RoomFrame) {
       typing(frame.message.sender_name, frame.message.sender_type === "customer", 0);
       break;
     case "read":
-      log.read(frame.reader, frame.seq);
+      log.markRead(frame.reader, frame.seq);
       break;
     case "typing":
       typing(frame.sender_name, frame.sender_type === "customer", frame.expires_in_ms);
@@ -337,7 +337,7 @@ function receiveInRoom(frame: RoomFrame) {
       break;
     case "history":
       asked = false;
-      log.takeOlder(frame.messages);
+      log.addOlder(frame.messages);
       break;
   }
   messages.value = [...log.messages];
@@ -345,9 +345,9 @@ function receiveInRoom(frame: RoomFrame) {
   if (wanted && (log.messages[0]?.seq ?? 0) > wanted) older(200);
 }
 
-function take(log: Log, fresh: Message[]) {
+function take(log: MessageLog, fresh: Message[]) {
   // A hole is filled by joining again from what we have.
-  if (!log.take(fresh) && selected.value) joining.join(selected.value);
+  if (!log.addNewer(fresh) && selected.value) joining.join(selected.value);
   for (const { id } of fresh) outbox?.acked(id);
   const here = new Set(fresh.map(({ id }) => id));
   landing.value = landing.value.filter(({ id }) => !here.has(id));
@@ -385,7 +385,7 @@ const looking = () =>
   document.visibilityState === "visible" && !stale.value ? selected.value : undefined;
 
 function caughtUp() {
-  outbox?.up();
+  outbox?.resume();
 }
 
 function typing(name: string, customer: boolean, ms: number) {
@@ -406,8 +406,8 @@ function ask(id: string) {
   connection?.send({
     type: "join",
     room_id: id,
-    ...(log?.epoch && log.epoch === lobby.epoch && log.last
-      ? { epoch: log.epoch, after: log.last }
+    ...(log?.epoch && log.epoch === lobby.epoch && log.lastSeq
+      ? { epoch: log.epoch, after: log.lastSeq }
       : { tail: PAGE }),
   });
 }
@@ -421,7 +421,7 @@ export function open(id: string, seq?: number) {
     selected.value = id;
     let log = logs.get(id);
     logs.delete(id);
-    log ??= new Log();
+    log ??= new MessageLog();
     logs.set(id, log);
     if (logs.size > KEPT_LOGS) logs.delete(logs.keys().next().value as string);
     messages.value = log.messages;
@@ -519,11 +519,11 @@ export type Hit = Summary & { match?: { seq: number | null; snippet: string } };
 export async function search(words: string): Promise<{ results: Hit[]; truncated?: boolean }> {
   const found = await call<{ results: Hit[]; truncated?: boolean }>(
     "GET",
-    `rooms/?limit=50&q=${encodeURIComponent(wellFormed(words))}`,
+    `rooms/?limit=50&q=${encodeURIComponent(words.toWellFormed())}`,
   );
   for (const { match, ...hit } of found.results) lobby.take(hit);
   stir();
   return found;
 }
 
-addEventListener("storage", ({ key }) => outbox?.touched(key));
+addEventListener("storage", ({ key }) => outbox?.storageChanged(key));

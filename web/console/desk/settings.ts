@@ -1,8 +1,8 @@
 import { effect, signal } from "@preact/signals";
-import { makeShelf } from "../../shared/storage";
+import { makeStorage } from "../../shared/storage";
 
 /** What the console keeps in this browser. */
-export const shelf = makeShelf(localStorage);
+export const storage = makeStorage(localStorage);
 
 /** What an agent chose on this device. */
 export interface Settings {
@@ -17,7 +17,7 @@ const DEFAULTS: Settings = { theme: "auto", sound: true, notify: false };
 
 function kept(): Settings {
   try {
-    return { ...DEFAULTS, ...JSON.parse(shelf.get(KEY) ?? "{}") };
+    return { ...DEFAULTS, ...JSON.parse(storage.get(KEY) ?? "{}") };
   } catch {
     return DEFAULTS;
   }
@@ -27,7 +27,7 @@ export const settings = signal<Settings>(kept());
 
 export function choose(change: Partial<Settings>) {
   settings.value = { ...settings.value, ...change };
-  shelf.set(KEY, JSON.stringify(settings.value));
+  storage.set(KEY, JSON.stringify(settings.value));
 }
 
 effect(() => {

@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { isBlank } from "../../shared/text";
 import { agent, maxContent, post, selected, type } from "../desk/desk";
-import { shelf } from "../desk/settings";
+import { storage } from "../desk/settings";
 import { Icon } from "../icons";
 
 const keyOf = (room: string) => `shoptalk:console:${agent.value?.id}:draft:${room}`;
@@ -16,8 +16,8 @@ const NEAR_LIMIT = 500;
 function keep(room: string, text: string) {
   draft.value = text;
   problem.value = "";
-  if (!text) shelf.remove(keyOf(room));
-  else if (!shelf.set(keyOf(room), text)) {
+  if (!text) storage.remove(keyOf(room));
+  else if (!storage.set(keyOf(room), text)) {
     problem.value =
       "This browser has no room left to keep the draft. It will be gone after a reload.";
   }
@@ -33,7 +33,7 @@ export function mend(text: string) {
 export function Composer({ room }: { room: string }) {
   const field = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => {
-    draft.value = shelf.get(keyOf(room)) ?? "";
+    draft.value = storage.get(keyOf(room)) ?? "";
     problem.value = "";
   }, [room]);
   useLayoutEffect(() => {

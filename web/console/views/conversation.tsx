@@ -1,9 +1,9 @@
 import { computed, signal, useSignalEffect } from "@preact/signals";
 import { Fragment } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import type { Item } from "../../shared/outbox";
+import type { OutboxItem } from "../../shared/outbox";
 import type { Message } from "../../shared/protocol";
-import { pieces } from "../../shared/text";
+import { linkify } from "../../shared/text";
 import {
   landing,
   look,
@@ -247,7 +247,7 @@ function Line({ message, follows }: { message: Message; follows: boolean }) {
 function Text({ content }: { content: string }) {
   return (
     <div class="text" dir="auto">
-      {pieces(content).map(({ text, href }) =>
+      {linkify(content).map(({ text, href }) =>
         href ? (
           <a href={href} target="_blank" rel="noopener noreferrer nofollow">
             {text}
@@ -260,7 +260,7 @@ function Text({ content }: { content: string }) {
   );
 }
 
-function Unsent({ item }: { item: Item & { sent?: boolean } }) {
+function Unsent({ item }: { item: OutboxItem & { sent?: boolean } }) {
   return (
     <div class={`line admin unsent ${item.refused ? "refused" : ""}`}>
       <Text content={item.content} />

@@ -5,7 +5,7 @@ interface Timer {
   then: () => void;
 }
 
-/** A clock that moves only when it is told to. */
+/** A clock that moves only when the test moves it. */
 export class FakeClock implements Clock {
   #now = 0;
   #timers: Timer[] = [];
@@ -32,7 +32,7 @@ export class FakeClock implements Clock {
     return Math.min(...this.#timers.map(({ at }) => at)) - this.#now;
   }
 
-  /** Lets time pass; timers fire when they are due, also those set meanwhile. */
+  /** Moves time on; timers fire when they are due, also those set meanwhile. */
   pass(ms: number) {
     const until = this.#now + ms;
     for (;;) {
@@ -45,7 +45,7 @@ export class FakeClock implements Clock {
     this.#now = until;
   }
 
-  /** The machine sleeps: time passes, and the timers wait as long afterwards as before. */
+  /** The machine sleeps: time passes, but timers stop for as long. */
   sleep(ms: number) {
     this.#now += ms;
     for (const timer of this.#timers) timer.at += ms;

@@ -1,4 +1,4 @@
-/** A generator of numbers in [0, 1) that says the same after the same seed (mulberry32). */
+/** Generates numbers in [0, 1), the same ones for the same seed (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -9,7 +9,7 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** One of several, each as likely as its weight. */
+/** Picks one of several, each as likely as its weight. */
 export function pick<T>(random: () => number, choices: readonly (readonly [number, T])[]): T {
   let left = random() * choices.reduce((sum, [weight]) => sum + weight, 0);
   for (const [weight, choice] of choices) {
@@ -20,8 +20,8 @@ export function pick<T>(random: () => number, choices: readonly (readonly [numbe
 }
 
 /**
- * The seeds of a random test: 1 to `count`, or the one in SEED, which repeats a failure. Each
- * message of a failure should name its seed.
+ * The seeds of a random test: 1 to `count`, or only SEED, which repeats a failure. Each
+ * assertion should name its seed.
  */
 export function seeds(count: number): number[] {
   const { SEED } = process.env;

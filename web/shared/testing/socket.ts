@@ -1,4 +1,4 @@
-import type { Wire } from "../connection";
+import type { Socket } from "../connection";
 
 interface Frame {
   type: string;
@@ -6,11 +6,11 @@ interface Frame {
 }
 
 /** A socket whose other end is the test. */
-export class FakeWire implements Wire {
+export class FakeSocket implements Socket {
   onopen: (() => void) | null = null;
   onmessage: ((event: { data: unknown }) => void) | null = null;
   onclose: ((event: { code: number }) => void) | null = null;
-  /** What the client sent. */
+  /** The frames that the client sent. */
   sent: Frame[] = [];
   /** The client has closed it. */
   closed = false;
@@ -18,7 +18,7 @@ export class FakeWire implements Wire {
   opened = false;
 
   send(text: string) {
-    // A browser's socket throws before it is open, and swallows what comes after its end.
+    // A browser's socket throws before it is open, and ignores what is sent after its end.
     if (!this.opened) throw new Error("the socket is still connecting");
     if (!this.closed) this.sent.push(JSON.parse(text));
   }
@@ -32,19 +32,19 @@ export class FakeWire implements Wire {
     return this.sent.map(({ type }) => type);
   }
 
-  /** The server accepts. */
+  /** The server accepts the connection. */
   open() {
     this.opened = true;
     this.onopen?.();
   }
 
-  /** The server says something. */
-  says(frame: Frame) {
+  /** The server sends a frame. */
+  deliver(frame: Frame) {
     this.onmessage?.({ data: JSON.stringify(frame) });
   }
 
-  /** The socket ends without the client's doing. */
-  ends(code = 1006) {
+  /** The server or the network ends the connection. */
+  end(code = 1006) {
     this.onclose?.({ code });
   }
 }

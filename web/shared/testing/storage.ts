@@ -1,41 +1,41 @@
-import type { Storage } from "../storage";
+import type { StorageArea } from "../storage";
 
 /**
- * The storage of one browser, as several tabs see it: each has its own view of the same items,
- * and hears of what the others change.
+ * The storage of one browser, shared by its tabs: each has its own view of the same items, and is
+ * notified of what the others change.
  */
 export class FakeStorage {
-  readonly items: Storage = {};
-  /** The next writes throw, like a browser's at the end of its quota. */
+  readonly items: StorageArea = {};
+  /** Writes throw, as a browser's do when its quota is used up. */
   full = false;
-  readonly #listeners = new Map<Storage, (key: string) => void>();
+  readonly #listeners = new Map<StorageArea, (key: string) => void>();
 
-  /** A tab's view. `changed` gets the key of what another tab changed. */
-  shelf(changed: (key: string) => void = () => {}): Storage {
-    const tell = (key: string) => {
+  /** One tab's view. `onChange` gets the key of what another tab changed. */
+  view(onChange: (key: string) => void = () => {}): StorageArea {
+    const notifyOthers = (key: string) => {
       for (const [other, listener] of this.#listeners) if (other !== view) listener(key);
     };
-    const view: Storage = new Proxy(this.items, {
+    const view: StorageArea = new Proxy(this.items, {
       set: (items, key: string, value) => {
         if (this.full) throw new DOMException("no room", "QuotaExceededError");
         const before = items[key];
         items[key] = String(value);
-        if (before !== value) tell(key);
+        if (before !== value) notifyOthers(key);
         return true;
       },
       deleteProperty: (items, key: string) => {
-        const known = key in items;
+        const existed = key in items;
         delete items[key];
-        if (known) tell(key);
+        if (existed) notifyOthers(key);
         return true;
       },
     });
-    this.#listeners.set(view, changed);
+    this.#listeners.set(view, onChange);
     return view;
   }
 
-  /** The tab is gone. */
-  close(view: Storage) {
+  /** The tab is closed. */
+  close(view: StorageArea) {
     this.#listeners.delete(view);
   }
 }

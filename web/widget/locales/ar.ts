@@ -1,15 +1,15 @@
-import type { Said, Words } from "./en";
+import type { Labels, Texts } from "./en";
 
-export const words = {
+export const texts = {
   hello: "مرحبًا! كيف نساعدك؟",
   yourName: "الاسم",
   yourEmail: "البريد",
   yourPhone: "الهاتف (اختياري)",
   startChat: "ابدأ الدردشة",
   yourMessage: "رسالة",
-  sendIt: "إرسال",
+  send: "إرسال",
   end: "إنهاء المحادثة",
-  again: "محادثة جديدة",
+  beginNew: "محادثة جديدة",
   earlier: "محادثات سابقة",
   back: "رجوع",
   minimize: "تصغير",
@@ -20,15 +20,15 @@ export const words = {
   newer: "رسائل جديدة",
   signIn: "انتهت جلستك. أعد التحميل",
   failed: "لم ينجح. حاول ثانية",
-} satisfies Words;
+} satisfies Texts;
 
-export const said = {
+export const labels = {
   closed: "انتهت المحادثة",
-  reopened: "المحادثة مستمرة",
+  reopened: "أعيد فتح المحادثة",
   connected: "متصل مباشرة",
   "catching-up": "تحديث",
   offline: "غير متصل. سترسل رسائلك لاحقًا",
   sending: "إرسال",
   sent: "أرسلت",
   read: "قرئت",
-} satisfies Said;
+} satisfies Labels;

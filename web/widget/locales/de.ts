@@ -1,15 +1,15 @@
-import type { Said, Words } from "./en";
+import type { Labels, Texts } from "./en";
 
-export const words = {
+export const texts = {
   hello: "Hallo! Wie können wir helfen?",
   yourName: "Name",
   yourEmail: "E-Mail",
   yourPhone: "Telefon (optional)",
   startChat: "Chat starten",
   yourMessage: "Nachricht",
-  sendIt: "Senden",
+  send: "Senden",
   end: "Unterhaltung beenden",
-  again: "Neue Unterhaltung beginnen",
+  beginNew: "Neue Unterhaltung beginnen",
   earlier: "Frühere Unterhaltungen",
   back: "Zurück",
   minimize: "Minimieren",
@@ -20,15 +20,15 @@ export const words = {
   newer: "Neue Nachrichten",
   signIn: "Ihre Anmeldung ist abgelaufen. Bitte laden Sie die Seite neu",
   failed: "Das hat nicht geklappt. Bitte versuchen Sie es noch einmal",
-} satisfies Words;
+} satisfies Texts;
 
-export const said = {
-  closed: "Die Unterhaltung ist beendet",
-  reopened: "Die Unterhaltung geht weiter",
+export const labels = {
+  closed: "Unterhaltung beendet",
+  reopened: "Unterhaltung wieder geöffnet",
   connected: "In Echtzeit verbunden",
   "catching-up": "Wird aktualisiert",
   offline: "Offline. Ihre Nachrichten werden aufbewahrt und später gesendet",
   sending: "Wird gesendet",
   sent: "Gesendet",
   read: "Gelesen",
-} satisfies Said;
+} satisfies Labels;

@@ -1,30 +1,30 @@
-/** English, and the list of what every translation says. */
-export const words = {
+/** English, and the keys that every translation must have. */
+export const texts = {
   hello: "Hello! How can we help?",
   yourName: "Name",
   yourEmail: "Email",
   yourPhone: "Phone (optional)",
   startChat: "Start chat",
   yourMessage: "Message",
-  sendIt: "Send",
+  send: "Send",
   end: "End conversation",
-  again: "Start a new conversation",
+  beginNew: "Start a new conversation",
   earlier: "Earlier conversations",
   back: "Back",
   minimize: "Minimize",
   here: "We are online",
-  away: "Leave a message, we will answer here",
+  away: "Leave a message and we will reply here",
   isTyping: "{} is typing…",
   edit: "Edit",
   newer: "New messages",
-  signIn: "Your sign-in has expired. Please reload this page",
-  failed: "That did not work. Please try again",
+  signIn: "Your sign-in has expired. Please reload the page",
+  failed: "Something went wrong. Please try again",
 };
 
-/** What the protocol has a name for. */
-export const said = {
-  closed: "The conversation has ended",
-  reopened: "The conversation goes on",
+/** Texts for events, connection states and marks: the keys are the names in the code. */
+export const labels = {
+  closed: "Conversation ended",
+  reopened: "Conversation reopened",
   connected: "Real-time connected",
   "catching-up": "Catching up",
   offline: "Offline. Your messages are kept and sent later",
@@ -33,5 +33,5 @@ export const said = {
   read: "Read",
 };
 
-export type Words = Record<keyof typeof words, string>;
-export type Said = Record<keyof typeof said, string>;
+export type Texts = Record<keyof typeof texts, string>;
+export type Labels = Record<keyof typeof labels, string>;

@@ -1,15 +1,15 @@
-import type { Said, Words } from "./en";
+import type { Labels, Texts } from "./en";
 
-export const words = {
+export const texts = {
   hello: "¡Hola! ¿En qué podemos ayudarle?",
   yourName: "Nombre",
   yourEmail: "Correo electrónico",
   yourPhone: "Teléfono (opcional)",
   startChat: "Iniciar chat",
   yourMessage: "Mensaje",
-  sendIt: "Enviar",
+  send: "Enviar",
   end: "Terminar la conversación",
-  again: "Nueva conversación",
+  beginNew: "Nueva conversación",
   earlier: "Conversaciones anteriores",
   back: "Volver",
   minimize: "Minimizar",
@@ -20,15 +20,15 @@ export const words = {
   newer: "Mensajes nuevos",
   signIn: "Su sesión ha caducado. Recargue la página",
   failed: "No ha funcionado. Reinténtelo",
-} satisfies Words;
+} satisfies Texts;
 
-export const said = {
-  closed: "La conversación ha terminado",
-  reopened: "La conversación continúa",
+export const labels = {
+  closed: "Conversación terminada",
+  reopened: "Conversación reabierta",
   connected: "Conectado en tiempo real",
   "catching-up": "Actualizando",
   offline: "Sin conexión. Sus mensajes se enviarán después",
   sending: "Enviando",
   sent: "Enviado",
   read: "Leído",
-} satisfies Said;
+} satisfies Labels;

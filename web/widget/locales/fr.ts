@@ -1,15 +1,15 @@
-import type { Said, Words } from "./en";
+import type { Labels, Texts } from "./en";
 
-export const words = {
+export const texts = {
   hello: "Bonjour ! Comment pouvons-nous vous aider ?",
   yourName: "Nom",
   yourEmail: "E-mail",
   yourPhone: "Téléphone (facultatif)",
   startChat: "Démarrer le chat",
   yourMessage: "Message",
-  sendIt: "Envoyer",
+  send: "Envoyer",
   end: "Terminer la conversation",
-  again: "Nouvelle conversation",
+  beginNew: "Nouvelle conversation",
   earlier: "Conversations précédentes",
   back: "Retour",
   minimize: "Réduire",
@@ -20,15 +20,15 @@ export const words = {
   newer: "Nouveaux messages",
   signIn: "Votre session a expiré. Veuillez recharger la page",
   failed: "Cela n’a pas fonctionné. Veuillez réessayer",
-} satisfies Words;
+} satisfies Texts;
 
-export const said = {
-  closed: "La conversation est terminée",
-  reopened: "La conversation continue",
+export const labels = {
+  closed: "Conversation terminée",
+  reopened: "Conversation rouverte",
   connected: "Connecté en temps réel",
   "catching-up": "Mise à jour",
   offline: "Hors ligne. Vos messages sont conservés et seront envoyés plus tard",
   sending: "Envoi en cours",
   sent: "Envoyé",
   read: "Lu",
-} satisfies Said;
+} satisfies Labels;

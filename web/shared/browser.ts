@@ -1,0 +1,27 @@
+import type { Connection, Socket } from "./connection";
+
+/** Opens a WebSocket; browsers accept addresses that begin with http or https, too. */
+export function openWebSocket(url: string): Socket {
+  return new WebSocket(url, "shoptalk.v1") as unknown as Socket;
+}
+
+/**
+ * Passes on the browser's events after which a connection should not wait for its timers, until
+ * `signal` aborts.
+ */
+export function followBrowserEvents(
+  connection: Pick<Connection<never>, "checkNow" | "networkLost">,
+  signal?: AbortSignal,
+) {
+  const until = { signal: signal! };
+  const checkIfVisible = () => {
+    if (!document.hidden) connection.checkNow();
+  };
+  // The document's visibilitychange bubbles to the window.
+  for (const type of ["pageshow", "focus", "visibilitychange"]) {
+    addEventListener(type, checkIfVisible, until);
+  }
+  // Hidden pages reconnect as well: a sound tells of the next message.
+  addEventListener("online", connection.checkNow, until);
+  addEventListener("offline", connection.networkLost, until);
+}
