@@ -1,7 +1,7 @@
-//! Builds the front ends in `web/` and lists their files for the server to embed.
+//! Builds the front ends in `web/` and generates the list of their files, which the server embeds.
 //!
-//! Only with the feature `front-ends`; `--no-default-features --features server` builds the
-//! broker alone and needs no Node.
+//! Runs only with the feature `front-ends`. `--no-default-features --features server` builds the
+//! server without pages, and needs no Node.
 
 use std::env;
 use std::error::Error;
@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
-/// What the pages are made of; a change in any of it, but for tests, builds them again.
+/// The sources of the pages. A change in any of them, except for tests, triggers a new build.
 const SOURCES: [&str; 9] = [
     "shared",
     "widget",
@@ -22,15 +22,16 @@ const SOURCES: [&str; 9] = [
     "package-lock.json",
     "tsconfig.json",
 ];
+
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     if env::var_os("CARGO_FEATURE_FRONT_ENDS").is_none() {
         return;
     }
     if let Err(error) = build() {
-        eprintln!("the front ends in web/ were not built: {error}");
+        eprintln!("could not build the front ends in web/: {error}");
         eprintln!(
-            "`cargo build --no-default-features --features server` builds the broker without them."
+            "to build the server without them: cargo build --no-default-features --features server"
         );
         exit(1);
     }
@@ -41,7 +42,7 @@ fn build() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     check_node(&web)?;
     {
-        // Two builds at once would trample on each other's node_modules.
+        // Concurrent builds would overwrite each other's node_modules.
         let lock = File::create(web.join(".npm-lock"))?;
         lock.lock()?;
         install(&web)?;
@@ -53,18 +54,18 @@ fn build() -> Result<(), Box<dyn Error>> {
         .current_dir(&web)
         .output()?;
     if !node.status.success() {
-        return Err(said("node build.mjs", &node).into());
+        return Err(failure("node build.mjs", &node).into());
     }
     fs::write(out.join("front_ends.rs"), list(&pages)?)?;
-    // Last, so that nothing stands before the words about a failure; cargo runs a script that
-    // failed again anyway.
+    // Printed last, so that an error is not preceded by these lines. Cargo runs a failed script
+    // again in any case.
     for source in SOURCES {
         watch(&web.join(source))?;
     }
     Ok(())
 }
 
-/// Has cargo look at a file, or at all below a folder that the pages are made of.
+/// Makes cargo rerun this script when a file, or any file below a folder, changes.
 fn watch(path: &Path) -> Result<(), Box<dyn Error>> {
     let name = path.to_string_lossy();
     if path.is_dir() && !name.ends_with("testing") {
@@ -82,21 +83,21 @@ fn check_node(web: &Path) -> Result<(), Box<dyn Error>> {
     let (_, rest) = package.split_once("\"node\": \"").ok_or("no engines")?;
     let (range, _) = rest.split_once('"').ok_or("no engines")?;
     let needed = format!(
-        "Node {range} is needed, with npm: https://nodejs.org, your system's packages, \
-         or `npm install -g node@22`"
+        "install Node {range} with npm: from https://nodejs.org, with your package manager, \
+         or with `npm install -g node@22`"
     );
     let output = Command::new("node")
         .arg("--version")
         .output()
-        .map_err(|error| format!("`node` does not start ({error}). {needed}"))?;
+        .map_err(|error| format!("cannot run `node` ({error}); {needed}"))?;
     let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if !is_in_range(&version, range) {
-        return Err(format!("this machine has Node {version}. {needed}").into());
+        return Err(format!("Node {version} is not supported; {needed}").into());
     }
     Ok(())
 }
 
-/// Whether a version is in a range of npm's made of `^` and `>=`.
+/// Whether a version is in an npm range made of `^` and `>=`.
 fn is_in_range(version: &str, range: &str) -> bool {
     let numbers = |text: &str| -> Vec<u32> {
         let digits = text.trim_start_matches(|sign: char| !sign.is_ascii_digit());
@@ -112,7 +113,7 @@ fn is_in_range(version: &str, range: &str) -> bool {
     })
 }
 
-/// Installs what the lock file names, when it is not there yet or the lock file has changed.
+/// Installs the packages of the lock file, unless this version of it is installed already.
 fn install(web: &Path) -> Result<(), Box<dyn Error>> {
     let lock = fs::read(web.join("package-lock.json"))?;
     let stamp = web.join("node_modules/.installed-lock.json");
@@ -123,15 +124,16 @@ fn install(web: &Path) -> Result<(), Box<dyn Error>> {
         .args(["ci", "--no-audit", "--no-fund"])
         .current_dir(web)
         .output()
-        .map_err(|error| format!("`npm` does not start ({error}); install it beside Node"))?;
+        .map_err(|error| format!("cannot run `npm` ({error}); install it together with Node"))?;
     if !npm.status.success() {
-        return Err(said("npm ci", &npm).into());
+        return Err(failure("npm ci", &npm).into());
     }
     fs::write(stamp, lock)?;
     Ok(())
 }
 
-fn said(command: &str, output: &std::process::Output) -> String {
+/// The error of a command that failed, with its output.
+fn failure(command: &str, output: &std::process::Output) -> String {
     format!(
         "`{command}` failed:\n{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -139,7 +141,7 @@ fn said(command: &str, output: &std::process::Output) -> String {
     )
 }
 
-/// A Rust slice of every file with its two compressed forms.
+/// The source of a Rust slice with every file and its two compressed forms.
 fn list(pages: &Path) -> Result<String, Box<dyn Error>> {
     let mut code = String::from("&[\n");
     for line in fs::read_to_string(pages.join("files.txt"))?.lines() {
