@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -143,8 +144,8 @@ impl LobbyLog {
     fn frame(&self, state: &SummaryState) -> Utf8Bytes {
         let encode_once = || {
             encode(&ServerFrame::Summary {
-                cursor: &Cursor::Change(state.cursor).encode(&self.epoch),
-                summary: &state.record.summary(state.customer_online),
+                cursor: Cow::Borrowed(&Cursor::Change(state.cursor).encode(&self.epoch)),
+                summary: Cow::Borrowed(&state.record.summary(state.customer_online)),
             })
         };
         state.frame.get_or_init(encode_once).clone()

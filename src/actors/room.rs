@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -388,7 +389,10 @@ impl RoomState {
         let mut news = News::default();
         match &commit.effect {
             Effect::Posted(message) | Effect::StatusChanged(message) => {
-                let frame = encode(&ServerFrame::Message { room_id, message });
+                let frame = encode(&ServerFrame::Message {
+                    room_id,
+                    message: Cow::Borrowed(message),
+                });
                 news.message = Some((message.seq, frame));
             }
             Effect::ReadMoved { side, seq } => {
@@ -429,7 +433,7 @@ impl RoomState {
         (shown(before) != shown(after)).then(|| {
             encode(&ServerFrame::Room {
                 room_id: self.room_id,
-                room: after,
+                room: Cow::Borrowed(after),
             })
         })
     }
@@ -471,7 +475,7 @@ impl RoomState {
         let frame = encode(&ServerFrame::Typing {
             room_id: self.room_id,
             sender_type: SenderType::from(side),
-            sender_name: name,
+            sender_name: Cow::Borrowed(name),
             expires_in_ms: TYPING_EXPIRES_IN_MS,
         });
         // Nobody needs to be told that they are typing themselves, in whichever tab.

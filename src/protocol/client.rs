@@ -1,6 +1,8 @@
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::ErrorCode;
+use super::client_shapes::{AgentClientFrame, VisitorClientFrame};
 use crate::chat::limits::{self, BadContent, Violation};
 use crate::chat::{MessageId, RoomId, Status, parse_uuid};
 
@@ -29,7 +31,8 @@ pub struct Resume {
 }
 
 /// A visitor's first frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "VisitorClientFrame")]
 pub struct VisitorHello {
     /// A visitor's token or a signed identity.
     pub token: Option<String>,
@@ -38,7 +41,8 @@ pub struct VisitorHello {
 }
 
 /// An agent's first frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "AgentClientFrame")]
 pub struct AgentHello {
     /// A session's token; absent when the console's cookie speaks.
     pub token: Option<String>,
@@ -49,7 +53,8 @@ pub struct AgentHello {
 }
 
 /// What a visitor may send after the hello.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "VisitorClientFrame")]
 pub enum VisitorFrame {
     /// A message to append.
     Post { id: MessageId, content: String },
@@ -66,7 +71,8 @@ pub enum VisitorFrame {
 }
 
 /// What an agent may send after the hello. Every verb but `Pong` names a room.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "AgentClientFrame")]
 pub enum AgentFrame {
     /// Deliver this room's log and events here.
     Join { room_id: RoomId, resume: Resume },

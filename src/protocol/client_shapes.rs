@@ -1,31 +1,32 @@
-//! What clients send, as types for the front ends.
+//! The JSON of the frames that clients send.
 //!
-//! `client` reads a frame field by field, so that it can name each mistake; there is no type
-//! to derive from. These say the same the other way round. A verb without a shape does not
-//! compile, and the tests send every shape through the reader.
+//! `client` decodes a frame field by field, so that it can name each mistake, and derives nothing.
+//! These shapes are the other direction: what the types of `client` are encoded to, and what the
+//! front ends' TypeScript is written from. A verb without a shape does not compile, and the tests
+//! decode what every shape encodes to.
 
 use serde::Serialize;
-use ts_rs::TS;
 
 use super::{AgentFrame, AgentHello, Resume, VisitorFrame, VisitorHello};
 use crate::chat::{MessageId, RoomId, Status};
 
 /// What a visitor may send.
-#[derive(Debug, Serialize, TS)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum VisitorClientFrame {
     Hello {
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
+        #[cfg_attr(test, ts(optional))]
         token: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
+        #[cfg_attr(test, ts(optional))]
         epoch: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
+        #[cfg_attr(test, ts(optional))]
         after: Option<u64>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
+        #[cfg_attr(test, ts(optional))]
         tail: Option<usize>,
     },
     Post {
@@ -38,7 +39,7 @@ pub(crate) enum VisitorClientFrame {
     Typing,
     History {
         before: u64,
-        #[ts(optional)]
+        #[cfg_attr(test, ts(optional))]
         limit: Option<usize>,
     },
     Close,
@@ -46,30 +47,31 @@ pub(crate) enum VisitorClientFrame {
 }
 
 /// What an agent may send.
-#[derive(Debug, Serialize, TS)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum AgentClientFrame {
     Hello {
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
+        #[cfg_attr(test, ts(optional))]
         token: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
+        #[cfg_attr(test, ts(optional))]
         epoch: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
+        #[cfg_attr(test, ts(optional))]
         cursor: Option<String>,
     },
     Join {
         room_id: RoomId,
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
+        #[cfg_attr(test, ts(optional))]
         epoch: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
+        #[cfg_attr(test, ts(optional))]
         after: Option<u64>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
+        #[cfg_attr(test, ts(optional))]
         tail: Option<usize>,
     },
     Leave {
@@ -90,7 +92,7 @@ pub(crate) enum AgentClientFrame {
     History {
         room_id: RoomId,
         before: u64,
-        #[ts(optional)]
+        #[cfg_attr(test, ts(optional))]
         limit: Option<usize>,
     },
     Status {
@@ -183,6 +185,7 @@ impl From<AgentFrame> for AgentClientFrame {
     }
 }
 
+#[cfg(test)]
 mod tests {
     use uuid::Uuid;
 
@@ -200,12 +203,12 @@ mod tests {
     }
 
     #[test]
-    fn a_visitors_shapes_are_what_the_reader_reads() {
+    fn a_visitors_frames_are_decoded_to_what_was_encoded() {
         let hello = VisitorHello {
             token: Some("stv_x".into()),
             resume: resume(),
         };
-        let text = encode(&VisitorClientFrame::from(hello.clone()));
+        let text = encode(&hello);
         assert_eq!(decode_visitor_hello(&text), Ok(hello), "{text}");
         for frame in [
             VisitorFrame::Post {
@@ -221,19 +224,19 @@ mod tests {
             VisitorFrame::Close,
             VisitorFrame::Pong,
         ] {
-            let text = encode(&VisitorClientFrame::from(frame.clone()));
+            let text = encode(&frame);
             assert_eq!(decode_visitor_frame(&text), Ok(frame), "{text}");
         }
     }
 
     #[test]
-    fn an_agents_shapes_are_what_the_reader_reads() {
+    fn an_agents_frames_are_decoded_to_what_was_encoded() {
         let hello = AgentHello {
             token: Some("sta_x".into()),
             epoch: Some("e".into()),
             cursor: Some("c".into()),
         };
-        let text = encode(&AgentClientFrame::from(hello.clone()));
+        let text = encode(&hello);
         assert_eq!(decode_agent_hello(&text), Ok(hello), "{text}");
         let room_id = Uuid::now_v7();
         for frame in [
@@ -260,7 +263,7 @@ mod tests {
             },
             AgentFrame::Pong,
         ] {
-            let text = encode(&AgentClientFrame::from(frame.clone()));
+            let text = encode(&frame);
             assert_eq!(decode_agent_frame(&text), Ok(frame), "{text}");
         }
     }

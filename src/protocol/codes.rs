@@ -116,6 +116,16 @@ impl serde::Serialize for ErrorCode {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for ErrorCode {
+    /// A word that is not known, from a newer server, is `internal`; whether to send the frame
+    /// again stands beside it.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let known = Self::ALL.into_iter().find(|code| code.as_str() == word);
+        Ok(known.unwrap_or(Self::Internal))
+    }
+}
+
 /// Why the server closes a socket. Up to 4499 a client may reconnect, from 4500
 /// on it must not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -189,6 +199,16 @@ impl CloseCode {
         }
     }
 
+    /// Whether a client that was closed with this number may connect again. A number that is not
+    /// known counts by its range.
+    pub fn may_reconnect(code: u16) -> bool {
+        let known = Self::ALL.into_iter().find(|known| known.as_u16() == code);
+        match known {
+            Some(Self::FrameTooLarge | Self::BadFraming | Self::BadUtf8) => false,
+            _ => code < 4500,
+        }
+    }
+
     /// The words in the close frame, for a person who reads a trace.
     pub fn reason(self) -> &'static str {
         match self {
@@ -212,7 +232,7 @@ impl CloseCode {
 
 #[cfg(test)]
 mod tests {
-    use super::ErrorCode;
+    use super::{CloseCode, ErrorCode};
 
     #[test]
     fn every_code_has_its_own_word() {
@@ -236,6 +256,16 @@ mod tests {
         for code in ErrorCode::ALL {
             let passing = code.http_status() >= 500 || code.http_status() == 429;
             assert_eq!(code.is_retryable(), passing, "{}", code.as_str());
+        }
+    }
+
+    #[test]
+    fn a_client_reconnects_up_to_4499_and_after_a_lost_connection() {
+        for code in [1000, 1005, 1006, 4001, 4008, 4013, 4499] {
+            assert!(CloseCode::may_reconnect(code), "{code}");
+        }
+        for code in [1002, 1007, 1009, 4500, 4506, 4999] {
+            assert!(!CloseCode::may_reconnect(code), "{code}");
         }
     }
 }

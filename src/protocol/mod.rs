@@ -6,7 +6,6 @@
 //! bytes shared by all who get them.
 
 mod client;
-#[cfg(test)]
 mod client_shapes;
 mod codes;
 mod server;
@@ -20,7 +19,10 @@ pub(crate) use client_shapes::{AgentClientFrame, VisitorClientFrame};
 pub use codes::{CloseCode, ErrorCode};
 #[cfg(feature = "server")]
 pub use server::encode;
-pub use server::{AgentWelcome, ErrorFrame, Joined, Ping, ServerFrame, VisitorWelcome};
+pub use server::{
+    AgentServerFrame, AgentWelcome, ErrorFrame, Joined, Ping, ServerFrame, VisitorServerFrame,
+    VisitorWelcome, decode_agent_server_frame, decode_visitor_server_frame,
+};
 
 /// The version that `welcome` names.
 pub const PROTOCOL_VERSION: u32 = 1;

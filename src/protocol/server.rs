@@ -1,4 +1,6 @@
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 #[cfg(feature = "server")]
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
@@ -8,20 +10,22 @@ use crate::chat::{
     Agent, Counts, Message, MessageId, Room, RoomId, SenderType, Side, Summary, Timestamp,
 };
 
-/// What the server says on a socket.
-#[derive(Debug, Serialize)]
+/// What the server sends on a socket; `welcome`, `joined`, `ping` and `error` have types of
+/// their own.
+// The server borrows what it encodes; what a client decodes owns everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerFrame<'a> {
     /// A new message. The sender gets it too.
     Message {
         room_id: RoomId,
-        message: &'a Message,
+        message: Cow<'a, Message>,
     },
     /// The rest of a long resume, until `more` is false.
     Messages {
         room_id: RoomId,
-        messages: &'a [Message],
+        messages: Cow<'a, [Message]>,
         more: bool,
     },
     /// The post is on disk.
@@ -42,28 +46,31 @@ pub enum ServerFrame<'a> {
     Typing {
         room_id: RoomId,
         sender_type: SenderType,
-        sender_name: &'a str,
+        sender_name: Cow<'a, str>,
         expires_in_ms: u64,
     },
     /// Whether any agent is there.
     Presence { agents_online: bool },
     /// The room's status or details changed.
-    Room { room_id: RoomId, room: &'a Room },
+    Room {
+        room_id: RoomId,
+        room: Cow<'a, Room>,
+    },
     /// An older page that was asked for.
     History {
         room_id: RoomId,
-        messages: &'a [Message],
+        messages: Cow<'a, [Message]>,
         more: bool,
     },
     /// A room as the console lists it.
     Summary {
-        cursor: &'a str,
-        summary: &'a Summary,
+        cursor: Cow<'a, str>,
+        summary: Cow<'a, Summary>,
     },
     /// The rest of a long lobby resume, until `more` is false.
     Summaries {
-        cursor: &'a str,
-        summaries: &'a [Summary],
+        cursor: Cow<'a, str>,
+        summaries: Cow<'a, [Summary]>,
         more: bool,
     },
     /// How many rooms have each status.
@@ -75,23 +82,27 @@ pub enum ServerFrame<'a> {
     },
     /// The server will close; come back within this time.
     GoingAway { reconnect_within_ms: u64 },
+    /// A type that this version does not know. Clients ignore it; the server never sends it.
+    #[serde(other)]
+    #[cfg_attr(test, ts(skip))]
+    Unknown,
 }
 
 /// Answers a visitor's hello.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename = "welcome")]
 pub struct VisitorWelcome<'a> {
     /// The version of the protocol, 1.
     pub protocol: u32,
     /// The database's epoch.
-    pub epoch: &'a str,
+    pub epoch: Cow<'a, str>,
     /// The room of this socket.
     pub room_id: RoomId,
     /// Its state.
-    pub room: &'a Room,
+    pub room: Cow<'a, Room>,
     /// The first page.
-    pub messages: &'a [Message],
+    pub messages: Cow<'a, [Message]>,
     /// Whether the log goes on exactly where the client asked.
     pub recovered: bool,
     /// Whether `messages` frames follow.
@@ -107,28 +118,28 @@ pub struct VisitorWelcome<'a> {
 }
 
 /// Answers an agent's hello.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename = "welcome")]
 pub struct AgentWelcome<'a> {
     /// The version of the protocol, 1.
     pub protocol: u32,
     /// Who signed in.
-    pub agent: &'a Agent,
+    pub agent: Cow<'a, Agent>,
     /// The database's epoch.
-    pub epoch: &'a str,
+    pub epoch: Cow<'a, str>,
     /// How far this frame brings the console.
-    pub cursor: &'a str,
+    pub cursor: Cow<'a, str>,
     /// Whether the summaries are only what changed since the client's cursor.
     pub recovered: bool,
     /// The first rooms.
-    pub summaries: &'a [Summary],
+    pub summaries: Cow<'a, [Summary]>,
     /// Whether `summaries` frames follow.
     pub more: bool,
     /// How many rooms have each status.
     pub counts: Counts,
     /// The rooms whose visitor is there.
-    pub online: &'a [Uuid],
+    pub online: Cow<'a, [Uuid]>,
     /// How often pings come, on average.
     pub ping_interval_ms: u64,
     /// Characters of a message's content.
@@ -138,16 +149,16 @@ pub struct AgentWelcome<'a> {
 }
 
 /// Answers an agent's join.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename = "joined")]
 pub struct Joined<'a> {
     /// The room that was joined.
     pub room_id: RoomId,
     /// Its state.
-    pub room: &'a Room,
+    pub room: Cow<'a, Room>,
     /// The first page.
-    pub messages: &'a [Message],
+    pub messages: Cow<'a, [Message]>,
     /// Whether the log goes on exactly where the client asked.
     pub recovered: bool,
     /// Whether `messages` frames follow.
@@ -155,7 +166,7 @@ pub struct Joined<'a> {
 }
 
 /// Asks for a sign of life.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename = "ping")]
 pub struct Ping {
@@ -166,7 +177,7 @@ pub struct Ping {
 }
 
 /// Refuses a frame.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "type", rename = "error")]
 pub struct ErrorFrame {
@@ -235,6 +246,76 @@ impl From<FrameError> for ErrorFrame {
     }
 }
 
+/// Any frame that a visitor's socket receives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all frames are events")]
+pub enum VisitorServerFrame {
+    /// Answers the hello.
+    Welcome(Box<VisitorWelcome<'static>>),
+    /// Wants a `pong`.
+    Ping(Ping),
+    /// Refuses a frame.
+    Error(ErrorFrame),
+    /// Everything else.
+    Event(ServerFrame<'static>),
+}
+
+/// Any frame that an agent's socket receives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all frames are events")]
+pub enum AgentServerFrame {
+    /// Answers the hello.
+    Welcome(Box<AgentWelcome<'static>>),
+    /// Answers a join.
+    Joined(Box<Joined<'static>>),
+    /// Wants a `pong`.
+    Ping(Ping),
+    /// Refuses a frame.
+    Error(ErrorFrame),
+    /// Everything else.
+    Event(ServerFrame<'static>),
+}
+
+/// Reads what a visitor's socket received.
+///
+/// A type that is not known is [`ServerFrame::Unknown`], and unknown fields are ignored.
+///
+/// # Errors
+///
+/// The text is no frame of this protocol.
+pub fn decode_visitor_server_frame(text: &str) -> Result<VisitorServerFrame, serde_json::Error> {
+    Ok(match frame_type(text)?.as_ref() {
+        "welcome" => VisitorServerFrame::Welcome(serde_json::from_str(text)?),
+        "ping" => VisitorServerFrame::Ping(serde_json::from_str(text)?),
+        "error" => VisitorServerFrame::Error(serde_json::from_str(text)?),
+        _ => VisitorServerFrame::Event(serde_json::from_str(text)?),
+    })
+}
+
+/// Reads what an agent's socket received, as [`decode_visitor_server_frame`] does for a visitor's.
+///
+/// # Errors
+///
+/// The text is no frame of this protocol.
+pub fn decode_agent_server_frame(text: &str) -> Result<AgentServerFrame, serde_json::Error> {
+    Ok(match frame_type(text)?.as_ref() {
+        "welcome" => AgentServerFrame::Welcome(serde_json::from_str(text)?),
+        "joined" => AgentServerFrame::Joined(serde_json::from_str(text)?),
+        "ping" => AgentServerFrame::Ping(serde_json::from_str(text)?),
+        "error" => AgentServerFrame::Error(serde_json::from_str(text)?),
+        _ => AgentServerFrame::Event(serde_json::from_str(text)?),
+    })
+}
+
+fn frame_type(text: &str) -> Result<Cow<'_, str>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Tag<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: Cow<'a, str>,
+    }
+    Ok(serde_json::from_str::<Tag<'_>>(text)?.kind)
+}
+
 /// Encodes a frame once; the bytes are shared by everybody who gets them.
 ///
 /// # Panics
@@ -268,5 +349,60 @@ mod tests {
             encode(&ErrorFrame::new(ErrorCode::Busy, "later").retry_after(Some(5))).as_str(),
             r#"{"type":"error","code":"busy","message":"later","retryable":true,"retry_after_ms":5}"#
         );
+    }
+
+    #[test]
+    fn a_client_decodes_what_the_server_encodes() {
+        let frames = [
+            ServerFrame::Presence {
+                agents_online: true,
+            },
+            ServerFrame::Typing {
+                room_id: Uuid::nil(),
+                sender_type: SenderType::Admin,
+                sender_name: "Mia".into(),
+                expires_in_ms: 6_000,
+            },
+            ServerFrame::Read {
+                room_id: Uuid::nil(),
+                reader: Side::Agent,
+                seq: 3,
+            },
+        ];
+        for frame in frames {
+            let text = encode(&frame);
+            let decoded = decode_visitor_server_frame(&text).expect("a frame");
+            assert_eq!(decoded, VisitorServerFrame::Event(frame.clone()), "{text}");
+            let decoded = decode_agent_server_frame(&text).expect("a frame");
+            assert_eq!(decoded, AgentServerFrame::Event(frame), "{text}");
+        }
+        let error = ErrorFrame::new(ErrorCode::Busy, "later").retry_after(Some(5));
+        assert_eq!(
+            decode_agent_server_frame(&encode(&error)).expect("a frame"),
+            AgentServerFrame::Error(error)
+        );
+    }
+
+    #[test]
+    fn a_client_ignores_what_it_does_not_know_and_refuses_what_is_broken() {
+        let frame = decode_visitor_server_frame(r#"{"type":"dance","seq":1}"#).expect("a frame");
+        assert_eq!(frame, VisitorServerFrame::Event(ServerFrame::Unknown));
+        let frame = decode_visitor_server_frame(r#"{"type":"ping","last_seq":7,"new":1}"#);
+        let ping = Ping { last_seq: Some(7) };
+        assert_eq!(frame.expect("a frame"), VisitorServerFrame::Ping(ping));
+        let newer = r#"{"type":"error","code":"new_code","message":"?","retryable":true}"#;
+        let Ok(VisitorServerFrame::Error(error)) = decode_visitor_server_frame(newer) else {
+            panic!("a frame");
+        };
+        assert_eq!((error.code, error.retryable), (ErrorCode::Internal, true));
+        for broken in [
+            "",
+            "[]",
+            "{}",
+            r#"{"type":"read"}"#,
+            r#"{"type":"welcome"}"#,
+        ] {
+            assert!(decode_visitor_server_frame(broken).is_err(), "{broken}");
+        }
     }
 }

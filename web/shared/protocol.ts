@@ -278,7 +278,10 @@ export type ErrorFrame = {
   retry_after_ms?: number;
 };
 
-/** What the server says on a socket. */
+/**
+ * What the server sends on a socket; `welcome`, `joined`, `ping` and `error` have types of
+ * their own.
+ */
 export type ServerFrame =
   | { type: "message", room_id: string, message: Message }
   | { type: "messages", room_id: string, messages: Array<Message>, more: boolean }

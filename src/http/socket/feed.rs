@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::actors::Subscription;
@@ -108,7 +110,7 @@ impl RoomFeed {
         let page = self.next_page(store).await?;
         let frame = ServerFrame::Messages {
             room_id: self.room_id,
-            messages: &page.messages,
+            messages: Cow::Borrowed(&page.messages),
             more: page.more,
         };
         Ok(encode(&frame))
@@ -163,7 +165,7 @@ impl RoomFeed {
         for message in &page.messages {
             frames.push(encode(&ServerFrame::Message {
                 room_id: self.room_id,
-                message,
+                message: Cow::Borrowed(message),
             }));
             self.delivered = message.seq;
         }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -175,10 +176,10 @@ async fn welcome_visitor(
     let agents_online = *session.agents_online.borrow_and_update();
     let welcome = VisitorWelcome {
         protocol: PROTOCOL_VERSION,
-        epoch: state.store.epoch(),
+        epoch: Cow::Borrowed(state.store.epoch()),
         room_id,
-        room: &room,
-        messages: &first.messages,
+        room: Cow::Borrowed(&room),
+        messages: Cow::Borrowed(&first.messages),
         recovered: first.recovered,
         more: first.more,
         agents_online,
@@ -235,14 +236,14 @@ async fn welcome_agent(
         .map_err(retry)?;
     let welcome = AgentWelcome {
         protocol: PROTOCOL_VERSION,
-        agent: &agent,
-        epoch: state.store.epoch(),
-        cursor: &page.cursor,
+        agent: Cow::Borrowed(&agent),
+        epoch: Cow::Borrowed(state.store.epoch()),
+        cursor: Cow::Borrowed(&page.cursor),
         recovered,
-        summaries: &page.summaries,
+        summaries: Cow::Borrowed(&page.summaries),
         more: page.more,
         counts: lobby.counts(),
-        online: &online,
+        online: Cow::Borrowed(&online),
         ping_interval_ms: state.config.socket.ping_interval_ms,
         max_content: CONTENT_CHARS,
         reconnect_window_ms: state.config.socket.reconnect_window_ms,

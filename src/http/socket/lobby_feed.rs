@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -234,8 +235,8 @@ impl LobbyFeed {
             let summary = record.summary(presence.is_online(record.room.id));
             let cursor = Cursor::Change(record.change).encode(store.epoch());
             frames.push(encode(&ServerFrame::Summary {
-                cursor: &cursor,
-                summary: &summary,
+                cursor: Cow::Borrowed(&cursor),
+                summary: Cow::Borrowed(&summary),
             }));
         }
         self.cursor = self.cursor.max(page.change);

@@ -1,5 +1,6 @@
 //! Events of the actors become frames, and what was missed is read from the store.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use super::{End, Session, Who, resync};
@@ -168,7 +169,7 @@ impl Session {
                 // Marks and status may have moved while nobody told.
                 self.frames.push(encode(&ServerFrame::Room {
                     room_id,
-                    room: &record.room,
+                    room: Cow::Borrowed(&record.room),
                 }));
                 Ok(())
             }
@@ -228,8 +229,8 @@ impl Session {
         {
             let page = lobby.next_page(store, presence).await.map_err(resync)?;
             let frame = ServerFrame::Summaries {
-                cursor: &page.cursor,
-                summaries: &page.summaries,
+                cursor: Cow::Borrowed(&page.cursor),
+                summaries: Cow::Borrowed(&page.summaries),
                 more: page.more,
             };
             self.frames.push(encode(&frame));

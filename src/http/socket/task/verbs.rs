@@ -1,5 +1,7 @@
 //! Frames of the client become writes, joins and reads.
 
+use std::borrow::Cow;
+
 use tokio::time::Instant;
 
 use super::{End, Session, Who};
@@ -204,7 +206,7 @@ impl Session {
             Ok(page) => {
                 let frame = ServerFrame::History {
                     room_id,
-                    messages: &page.messages,
+                    messages: Cow::Borrowed(&page.messages),
                     more: page.more,
                 };
                 self.frames.push(encode(&frame));
@@ -266,8 +268,8 @@ impl Session {
             Ok((feed, first)) => {
                 self.frames.push(encode(&Joined {
                     room_id,
-                    room: &room,
-                    messages: &first.messages,
+                    room: Cow::Borrowed(&room),
+                    messages: Cow::Borrowed(&first.messages),
                     recovered: first.recovered,
                     more: first.more,
                 }));
