@@ -39,8 +39,6 @@ use middleware::{access, drain_body, edge};
 use pages::assets;
 use problem::Problem;
 
-use crate::protocol::ErrorCode;
-
 /// How often forgotten budgets are swept and measured values folded.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -73,7 +71,7 @@ pub(crate) async fn housekeeping(state: AppState) {
         .await
         .is_some()
     {
-        state.limits.retain_recent();
+        state.limits.sweep();
         state.metrics.upkeep();
     }
 }
@@ -85,9 +83,5 @@ fn answer_to_panic(panic: Box<dyn Any + Send>) -> Response {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("(no words)");
     tracing::error!(panic = words, "a handler panicked");
-    Problem::new(
-        ErrorCode::Internal,
-        "the server made a mistake; its log says more",
-    )
-    .into_response()
+    Problem::internal().into_response()
 }

@@ -1,3 +1,5 @@
+//! What handlers and sockets share.
+
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -10,8 +12,7 @@ use crate::actors::{LobbyHandle, Presence, Rooms};
 use crate::canary::Canary;
 use crate::config::Config;
 use crate::credentials::SetupCode;
-use crate::http::auth::identity::IdentityVerifier;
-use crate::http::auth::open_tokens::OpenTokens;
+use crate::http::auth::{Authenticator, OpenTokens};
 use crate::http::connections::Connections;
 use crate::http::limits::Limits;
 use crate::http::origin::Origins;
@@ -19,42 +20,42 @@ use crate::metrics::Metrics;
 use crate::passwords::PasswordGate;
 use crate::persistence::Store;
 
-/// What every handler and socket shares. Clones are cheap.
+/// Shared by every handler and socket. Clones are cheap.
 #[derive(Clone)]
-pub(crate) struct AppState(Arc<Shared>);
+pub(crate) struct AppState(Arc<Services>);
 
-/// What the server gives to its HTTP side.
+/// What the server hands to its HTTP part.
 pub(crate) struct AppParts {
     /// Every setting.
     pub(crate) config: Arc<Config>,
-    /// The address that is really listened on.
+    /// The bound address; its port is known only now if the configured one is 0.
     pub(crate) local_addr: SocketAddr,
     /// The database.
     pub(crate) store: Store,
-    /// The way to the rooms.
+    /// Joins rooms and writes to them.
     pub(crate) rooms: Rooms,
-    /// The way to the lobby.
+    /// Subscribes to the lobby.
     pub(crate) lobby: LobbyHandle,
-    /// Who is there.
+    /// Who is online.
     pub(crate) presence: Presence,
-    /// What is counted.
+    /// Counters and gauges.
     pub(crate) metrics: Metrics,
-    /// The bounds on connections.
+    /// The limits on connections.
     pub(crate) connections: Connections,
-    /// How the server tries itself.
+    /// The periodic check of the whole path, for `/readyz`.
     pub(crate) canary: Canary,
-    /// The code of the setup link, while there was no agent at the start.
+    /// The code of the setup link, if there was no agent at the start.
     pub(crate) setup: Option<SetupCode>,
-    /// Moves when agents or sessions change, so that sockets look at theirs again.
+    /// Changes when agents or sessions change; then agents' sockets check their session.
     pub(crate) auth_version: watch::Receiver<u64>,
-    /// Cancelled when the server drains: requests are refused, sockets say good-bye.
+    /// Cancelled when the server drains: requests are refused and sockets are closed.
     pub(crate) drain: CancellationToken,
-    /// Every task that serves a socket, so that a drain can wait for them.
+    /// Every task that serves a socket; a drain waits for them.
     pub(crate) tasks: TaskTracker,
 }
 
 /// The fields behind an [`AppState`].
-pub(crate) struct Shared {
+pub(crate) struct Services {
     pub(crate) config: Arc<Config>,
     pub(crate) store: Store,
     pub(crate) rooms: Rooms,
@@ -65,9 +66,9 @@ pub(crate) struct Shared {
     pub(crate) auth_version: watch::Receiver<u64>,
     pub(crate) drain: CancellationToken,
     pub(crate) tasks: TaskTracker,
-    pub(crate) origins: Origins,
+    pub(crate) origins: Arc<Origins>,
     pub(crate) limits: Limits,
-    pub(crate) identity: IdentityVerifier,
+    pub(crate) auth: Authenticator,
     pub(crate) passwords: PasswordGate,
     pub(crate) connections: Connections,
     pub(crate) canary: Canary,
@@ -75,7 +76,7 @@ pub(crate) struct Shared {
 }
 
 impl AppState {
-    /// Derives what the settings imply: origins, limits, keys.
+    /// Builds what depends on the settings alone: origins, limits, authentication.
     pub(crate) fn new(parts: AppParts) -> Self {
         let AppParts {
             config,
@@ -96,10 +97,11 @@ impl AppState {
         limits.sockets_per_address = limits
             .sockets_per_address
             .min(connections.max_sockets_per_address());
-        Self(Arc::new(Shared {
-            origins: Origins::new(&config.server, local_addr),
+        let origins = Arc::new(Origins::new(&config.server, local_addr));
+        Self(Arc::new(Services {
+            auth: Authenticator::new(store.clone(), &config.identity, origins.clone()),
+            origins,
             limits: Limits::new(&limits),
-            identity: IdentityVerifier::new(&config.identity),
             passwords: PasswordGate::default(),
             connections,
             open_tokens: OpenTokens::default(),
@@ -119,9 +121,9 @@ impl AppState {
 }
 
 impl Deref for AppState {
-    type Target = Shared;
+    type Target = Services;
 
-    fn deref(&self) -> &Shared {
+    fn deref(&self) -> &Services {
         &self.0
     }
 }

@@ -324,15 +324,15 @@ export type FieldError = {
 export type Problem = {
   /** `/problems/` and the code. */
   type: string;
-  /** The code in words. */
+  /** The code for people. */
   title: string;
   /** The HTTP status. */
   status: number;
-  /** The stable word that programs look at. */
+  /** The stable code for programs. */
   code: ErrorCode;
   /** What is wrong and what to do. */
   detail: string;
-  /** The fields at fault. */
+  /** The invalid fields. */
   errors?: Array<FieldError>;
 };
 

@@ -34,8 +34,8 @@ impl<T: Serialize> IntoResponse for Json<T> {
         match serde_json::to_vec(&self.0) {
             Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
             Err(error) => {
-                tracing::error!(%error, "an answer cannot be written as JSON");
-                Problem::new(ErrorCode::Internal, "the server made a mistake").into_response()
+                tracing::error!(%error, "bug: a response cannot be encoded as JSON");
+                Problem::internal().into_response()
             }
         }
     }

@@ -11,7 +11,6 @@ use crate::http::api::extract::{Json, Query, UnreadBody, check_content, check_se
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::persistence::{Effect, RoomOp};
-use crate::protocol::ErrorCode;
 
 /// A message to post.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -117,11 +116,8 @@ async fn try_post(
         Effect::Posted(message) => Ok((StatusCode::CREATED, Json(PostAnswer { message }))),
         Effect::Duplicate(message) => Ok((StatusCode::OK, Json(PostAnswer { message }))),
         effect => {
-            tracing::error!(?effect, "a post had the effect of something else");
-            Err(Problem::new(
-                ErrorCode::Internal,
-                "the server made a mistake; its log says more",
-            ))
+            tracing::error!(?effect, "bug: a post was committed as something else");
+            Err(Problem::internal())
         }
     }
 }

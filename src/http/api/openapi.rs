@@ -370,7 +370,12 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use axum::http::Method;
+
     use super::*;
+    use crate::http::middleware::access::{Access, TABLE, access};
 
     fn document() -> Value {
         serde_json::to_value(super::document()).expect("plain JSON")
@@ -435,6 +440,36 @@ mod tests {
         ids.dedup();
         assert_eq!(ids.len(), all, "an id is used twice: {ids:?}");
         assert!(!ids[0].is_empty());
+    }
+
+    #[test]
+    fn the_access_table_and_the_document_agree() {
+        let document = document();
+        let mut documented = BTreeSet::new();
+        for (path, item) in document["paths"].as_object().expect("paths") {
+            for (method, operation) in item.as_object().expect("operations") {
+                let method: Method = method.to_uppercase().parse().expect("a method");
+                documented.insert((method.to_string(), path.clone()));
+                let access = access(&method, path).unwrap_or_else(|| panic!("{method} {path}"));
+                let security = operation["security"].to_string();
+                let agrees = match access {
+                    Access::Visitor => security == r#"[{"visitor":[]}]"#,
+                    Access::Agent | Access::Admin => security == r#"[{"agent":[]},{"cookie":[]}]"#,
+                    Access::Everyone => !security.contains("agent"),
+                };
+                assert!(
+                    agrees,
+                    "{method} {path}: {access:?}, but documented {security}"
+                );
+            }
+        }
+        for (method, path, _) in TABLE {
+            let is_the_document = path.ends_with("openapi.json") || path.ends_with("docs");
+            assert!(
+                is_the_document || documented.contains(&((*method).to_owned(), (*path).to_owned())),
+                "{method} {path} is not documented"
+            );
+        }
     }
 
     #[test]

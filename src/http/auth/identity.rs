@@ -1,4 +1,4 @@
-//! Signed identities: who a visitor is, on the word of the shop's back end.
+//! Signed identities: JWTs in which the shop's back end says who a visitor is.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,47 +11,47 @@ use crate::chat::{Details, Timestamp};
 use crate::config::IdentityConfig;
 use crate::persistence::Identity;
 
-/// Why an identity does not count. The words are for the shop's developer.
+/// Why an identity is refused. The texts are for the shop's developer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum IdentityError {
-    /// There is nothing to check it with.
+    /// There is no key to verify it with.
     #[error("identity.secrets is not configured, so no identity can be checked")]
     NotConfigured,
     /// It is no JWT, or signed with another key or algorithm.
     #[error("the identity is not a JWT signed with HS256 and one of identity.secrets")]
     BadSignature,
-    /// Its time is over.
+    /// `exp` has passed.
     #[error("the identity has expired; ask the shop's back end for a fresh one")]
     Expired,
-    /// Its time has not come.
+    /// `nbf` is in the future.
     #[error("the identity is not valid yet (nbf)")]
     NotYetValid,
     /// Its header asks for extensions to be understood (RFC 7515, 4.1.11).
-    #[error("the identity's header has crit, and no extension is known here")]
+    #[error("the identity's header has crit, but no extension is supported")]
     Critical,
     /// A claim is missing or breaks its limits.
     #[error("the identity's claim {claim} {message}")]
     BadClaim {
         /// The claim's name.
         claim: &'static str,
-        /// What would be right.
+        /// What the claim must be.
         message: String,
     },
 }
 
-/// Checks identities against the configured secrets.
+/// Verifies identities with the configured secrets.
 pub(crate) struct IdentityVerifier {
     keys: Vec<DecodingKey>,
     validation: Validation,
 }
 
 impl IdentityVerifier {
-    /// Takes the secrets. Any of them may have signed, so that they can be rotated.
+    /// Accepts a signature by any of the secrets, so that they can be rotated.
     pub(crate) fn new(config: &IdentityConfig) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = 0;
         validation.validate_aud = false;
-        // The times are checked below, to the fraction of a second that JWTs allow.
+        // `check_times` does this, with the fractions of a second that JWTs allow.
         validation.validate_exp = false;
         validation.validate_nbf = false;
         validation.required_spec_claims.clear();
@@ -65,7 +65,7 @@ impl IdentityVerifier {
         }
     }
 
-    /// Whose identity `token` is, at the present moment.
+    /// Verifies `token` as of now.
     pub(crate) fn verify(&self, token: &str) -> Result<Identity, IdentityError> {
         self.verify_at(token, Timestamp::now())
     }
@@ -84,8 +84,8 @@ impl IdentityVerifier {
             .map_err(|violation| bad_claim("sub", violation.message))?
             .filter(|trimmed| trimmed == user)
             .ok_or_else(|| bad_claim("sub", "must not be blank or padded with blanks"))?;
-        // The shop's back end passes on what the customer typed there long ago; what does not
-        // fit here must not keep them from signing in.
+        // These are whatever the customer once typed in the shop. A value past its limit is cut,
+        // since it must not keep the customer from signing in.
         let line = |claim: &'static str, max_chars| match claims.get(claim) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(fitted_line(text, max_chars)),
@@ -115,7 +115,7 @@ impl IdentityVerifier {
     }
 }
 
-/// Whether the header has `crit`, whatever it holds: the library would let `null` pass.
+/// Whether the header has `crit`, with any value: the library accepts `null`.
 fn has_critical_extensions(token: &str) -> bool {
     let header = token.split('.').next().unwrap_or("");
     let header = URL_SAFE_NO_PAD.decode(header).unwrap_or_default();
@@ -123,7 +123,7 @@ fn has_critical_extensions(token: &str) -> bool {
         .is_ok_and(|header| header.contains_key("crit"))
 }
 
-/// An identity ends at `exp` and begins at `nbf`, both in seconds, without leeway.
+/// An identity is valid from `nbf` until `exp`, both in seconds, without leeway.
 fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), IdentityError> {
     #[allow(clippy::cast_precision_loss)]
     let now = now.as_millis() as f64 / 1_000.0;
@@ -180,12 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn a_good_identity_names_the_user() {
+    fn a_valid_identity_names_the_user() {
         let identity = verify(&json!({
             "sub": "c-42", "exp": 1_800_000_001, "nbf": 1_800_000_000, "aud": "another",
             "name": " Ann ", "email": "ann@example.com", "phone": null, "role": "x",
         }))
-        .expect("it is good");
+        .expect("it is valid");
         assert_eq!(identity.user, "c-42");
         assert_eq!(identity.details.name.as_deref(), Some("Ann"));
         assert_eq!(identity.details.email.as_deref(), Some("ann@example.com"));
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn time_is_exact() {
+    fn exp_and_nbf_have_no_leeway() {
         assert_eq!(
             verify(&json!({"sub": "a", "exp": 1_800_000_000})),
             Err(IdentityError::Expired)
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_that_break_the_limits_are_refused() {
+    fn invalid_claims_are_refused() {
         for claims in [
             json!({"exp": 1_900_000_000}),
             json!({"sub": "a"}),
@@ -226,8 +226,8 @@ mod tests {
     }
 
     #[test]
-    fn details_that_do_not_fit_are_cut_and_never_refused() {
-        let details = |claims: Value| verify(&claims).expect("it counts").details;
+    fn details_past_their_limits_are_cut_and_never_refused() {
+        let details = |claims: Value| verify(&claims).expect("it is valid").details;
         let long = details(json!({
             "sub": "a", "exp": 1_900_000_000, "name": "ä".repeat(101),
             "email": format!("{}@example.com", "e".repeat(300)), "phone": "1".repeat(41),

@@ -1,7 +1,8 @@
-//! Which visitors' tokens have sockets open, so that ending a token ends those, too.
+//! Which visitors' tokens have open sockets, so that ending a token closes them.
 //!
-//! Visitors' tokens are ended by this process alone, and there may be many thousand sockets:
-//! they are told, where agents' sockets ask the store.
+//! Only this process ends visitors' tokens, and there may be many thousands of their sockets, so
+//! each is notified. Agents' sessions can be ended by the command line, too: their sockets look
+//! them up again instead.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::persistence::TokenHash;
 
-type Open = Arc<Mutex<HashMap<TokenHash, Entry>>>;
+type Entries = Arc<Mutex<HashMap<TokenHash, Entry>>>;
 
-/// The tokens with open sockets.
+/// The tokens that have open sockets.
 #[derive(Default)]
-pub(crate) struct OpenTokens(Open);
+pub(crate) struct OpenTokens(Entries);
 
 struct Entry {
     ended: CancellationToken,
@@ -22,52 +23,52 @@ struct Entry {
 }
 
 impl OpenTokens {
-    /// Notes a socket until what is returned is dropped. To be called before the token is
-    /// looked up: one that is ended in between is then either not found or told.
-    pub(crate) fn hold(&self, token: TokenHash) -> HeldToken {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = open.entry(token).or_insert_with(|| Entry {
+    /// Registers a socket of a token until the guard is dropped. Call it before the token is
+    /// looked up: a token that is ended in between is then either not found or notified.
+    pub(crate) fn register(&self, token: TokenHash) -> OpenToken {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.entry(token).or_insert_with(|| Entry {
             ended: CancellationToken::new(),
             sockets: 0,
         });
         entry.sockets += 1;
-        HeldToken {
+        OpenToken {
             token,
             ended: entry.ended.clone(),
-            open: self.0.clone(),
+            entries: self.0.clone(),
         }
     }
 
-    /// Tells the sockets of a token that it has ended. To be called once the store knows.
+    /// Notifies the sockets of a token that it has ended. Call it after the store has committed.
     pub(crate) fn end(&self, token: TokenHash) {
-        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = open.get(&token) {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get(&token) {
             entry.ended.cancel();
         }
     }
 }
 
-/// A socket's hold on its token.
-pub(crate) struct HeldToken {
+/// Registers one socket's use of its token.
+pub(crate) struct OpenToken {
     token: TokenHash,
     ended: CancellationToken,
-    open: Open,
+    entries: Entries,
 }
 
-impl HeldToken {
+impl OpenToken {
     /// Cancelled when the token ends.
     pub(crate) fn ended(&self) -> CancellationToken {
         self.ended.clone()
     }
 }
 
-impl Drop for HeldToken {
+impl Drop for OpenToken {
     fn drop(&mut self) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = open.get_mut(&self.token) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get_mut(&self.token) {
             entry.sockets -= 1;
             if entry.sockets == 0 {
-                open.remove(&self.token);
+                entries.remove(&self.token);
             }
         }
     }
@@ -78,11 +79,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ending_a_token_tells_its_sockets_and_no_others() {
+    fn ending_a_token_notifies_its_sockets_only() {
         let tokens = OpenTokens::default();
         let (first, second) = (TokenHash([1; 32]), TokenHash([2; 32]));
-        let (one, other) = (tokens.hold(first), tokens.hold(second));
-        let also_one = tokens.hold(first);
+        let (one, other) = (tokens.register(first), tokens.register(second));
+        let also_one = tokens.register(first);
         drop(one);
         tokens.end(first);
         assert!(also_one.ended().is_cancelled());

@@ -68,7 +68,7 @@ pub(crate) async fn serve(
 /// words at once: nothing is waited for.
 fn refuse(stream: TcpStream, refused: Refused) {
     if let Ok(mut stream) = stream.into_std() {
-        let _ = stream.write(&Problem::from(refused).as_http1());
+        let _ = stream.write(&Problem::from(refused).to_http1_response());
     }
 }
 

@@ -132,8 +132,8 @@ async fn welcome_visitor(
     room_id: Option<RoomId>,
 ) -> Result<(Session, Guard), End> {
     let token = hello.token.as_deref().ok_or(CloseCode::TokenRefused)?;
-    let held = (!auth::is_identity(token)).then(|| state.open_tokens.hold(hash_token(token)));
-    let visitor = auth::visitor(state, token).await.map_err(refused)?;
+    let held = (!auth::is_identity(token)).then(|| state.open_tokens.register(hash_token(token)));
+    let visitor = state.auth.visitor(token).await.map_err(refused)?;
     let room_id = room_id.ok_or(CloseCode::NoSuchRoom)?;
     let record = state
         .store
@@ -208,7 +208,7 @@ async fn welcome_agent(
     auth_version.borrow_and_update();
     let auth::Session {
         agent, token_hash, ..
-    } = auth::session(state, token, false).await.map_err(refused)?;
+    } = state.auth.session(token, false).await.map_err(refused)?;
     let guard = state
         .limits
         .agent_socket(agent.id)

@@ -29,11 +29,11 @@ use self::hello::Opened;
 use self::upgrade::Handshake;
 use self::wire::Wire;
 use crate::chat::{Side, parse_uuid};
+use crate::http::client_addr;
 use crate::http::limits::SocketGuard;
 use crate::http::origin::OriginCheck;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::http::{auth, client_addr};
 use crate::protocol::ErrorCode;
 
 /// The addresses of both sockets.
@@ -91,7 +91,7 @@ async fn agent(
     let guard = admit(&state, &request)?;
     // The cookie speaks for a browser on the console's own pages, and for nobody else.
     let cookie = (origin == OriginCheck::Own)
-        .then(|| auth::cookie_token(&state, request.headers()))
+        .then(|| state.auth.cookie_token(request.headers()))
         .flatten();
     let handshake = Handshake::check(&mut request)?;
     Ok(take_over(

@@ -12,7 +12,7 @@ use crate::chat::limits::check_password;
 use crate::chat::{Agent, Role, Timestamp};
 use crate::credentials::{SESSION_LIFETIME, TokenKind, hash_token, new_token};
 use crate::http::api::extract::{ClientIp, Json, JsonBody, UnreadBody, Violations};
-use crate::http::auth::{AgentAuth, session_cookie};
+use crate::http::auth::AgentAuth;
 use crate::http::limits::{AddressKey, RetryAfterMs};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -226,12 +226,13 @@ fn new_session() -> (String, NewSession) {
 
 /// The header that gives the console its cookie, or takes it back.
 pub(super) fn set_cookie(state: &AppState, token: Option<&str>) -> SetCookie {
-    let cookie = session_cookie(state.origins.is_https(), token);
-    let value = HeaderValue::from_str(&cookie).expect("tokens are plain letters");
+    let cookie = state.auth.set_cookie(token);
+    let value = HeaderValue::from_str(&cookie).expect("tokens are ASCII letters and digits");
     AppendHeaders([(header::SET_COOKIE, value)])
 }
 
 /// The session's token as the cookie brought it, to be set again with a new lifetime.
 pub(super) fn renewed_cookie(state: &AppState, headers: &HeaderMap) -> Option<SetCookie> {
-    crate::http::auth::cookie_token(state, headers).map(|token| set_cookie(state, Some(&token)))
+    let token = state.auth.cookie_token(headers)?;
+    Some(set_cookie(state, Some(&token)))
 }

@@ -10,7 +10,7 @@ use crate::chat::{Details, DetailsPatch, Room, RoomRecord, Timestamp};
 use crate::credentials::{TokenKind, hash_token, new_token};
 use crate::http::api::extract::{ClientIp, Json, UnreadBody, Violations};
 use crate::http::auth::{AuthError, bearer, is_identity};
-use crate::http::limits::BudgetOwner;
+use crate::http::limits::VisitorKey;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::persistence::{Identity, OpenRoom, RoomOp, TokenHash};
@@ -63,11 +63,11 @@ pub(crate) async fn open(
     headers: HeaderMap,
     body: UnreadBody,
 ) -> Result<(StatusCode, Json<OpenAnswer>), Problem> {
-    state.limits.check_room(ip)?;
+    state.limits.check_open_room(ip)?;
     let body: OpenRequest = body.json().await?;
     let caller = Caller::find(&state, &headers, body.identity.as_deref())?;
     if let Some(visitor) = caller.visitor(&state).await? {
-        state.limits.check_room_by_visitor(&visitor)?;
+        state.limits.check_open_room_by_visitor(&visitor)?;
     }
     let typed = typed_details(&body)?;
 
@@ -139,7 +139,7 @@ impl Caller {
         Ok(Self {
             token: token.map(hash_token),
             identity: identity
-                .map(|identity| state.identity.verify(identity))
+                .map(|identity| state.auth.identity(identity))
                 .transpose()?,
         })
     }
@@ -147,17 +147,17 @@ impl Caller {
 
 impl Caller {
     /// Who it is to the budget of rooms: a visitor has many tokens and one budget.
-    async fn visitor(&self, state: &AppState) -> Result<Option<BudgetOwner>, Problem> {
+    async fn visitor(&self, state: &AppState) -> Result<Option<VisitorKey>, Problem> {
         if let Some(identity) = &self.identity {
-            return Ok(Some(BudgetOwner::User(identity.user.clone())));
+            return Ok(Some(VisitorKey::User(identity.user.clone())));
         }
         let Some(token) = self.token else {
             return Ok(None);
         };
         let visitor = state.store.visitor_by_token(token).await?;
         Ok(visitor.map(|visitor| match visitor.user {
-            Some(user) => BudgetOwner::User(user),
-            None => BudgetOwner::Anonymous(visitor.id),
+            Some(user) => VisitorKey::User(user),
+            None => VisitorKey::Anonymous(visitor.id),
         }))
     }
 }

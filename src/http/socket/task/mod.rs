@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actors::{Event, Joiner, LobbyGone, Outbox};
 use crate::chat::{RoomId, Sender, Side};
-use crate::http::auth::open_tokens::HeldToken;
+use crate::http::auth::OpenToken;
 use crate::http::socket::feed::RoomFeed;
 use crate::http::socket::frame_limiter::Manners;
 use crate::http::socket::liveness::{Due, Liveness};
@@ -35,7 +35,7 @@ pub(super) enum Who {
     Visitor {
         room_id: RoomId,
         /// Absent where a signed identity speaks, which ends by its own time.
-        token: Option<HeldToken>,
+        token: Option<OpenToken>,
     },
     /// An agent, about any room.
     Agent {
@@ -209,7 +209,7 @@ impl Session {
     fn seldom(&self) -> impl Future<Output = Seldom> + Send + use<> {
         let drain = self.state.drain.clone();
         let token_ended = match &self.who {
-            Who::Visitor { token, .. } => token.as_ref().map(HeldToken::ended),
+            Who::Visitor { token, .. } => token.as_ref().map(OpenToken::ended),
             Who::Agent { .. } => None,
         };
         let mut agents_online = self.is_visitor().then(|| self.agents_online.clone());

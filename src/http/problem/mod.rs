@@ -1,7 +1,10 @@
-//! The one way in which a request is refused: RFC 9457 `application/problem+json`.
+//! Every refused request gets the same body: RFC 9457 `application/problem+json`.
 //!
-//! `type` is `/problems/<code>`, a stable name for programs; `title` says the same to
-//! people; `detail` says what to do. Causes are logged here and never told.
+//! `type` is `/problems/<code>`, a stable name for programs; `title` is the same for people;
+//! `detail` says what is wrong and what to do. `conversions` turns the errors of the layers below
+//! into problems; internal causes are logged there and not sent to the client.
+
+mod conversions;
 
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -9,27 +12,26 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::chat::limits::Violation;
-use crate::http::auth::identity::IdentityError;
-use crate::http::limits::RetryAfterMs;
-use crate::passwords::HashError;
-use crate::persistence::{Refusal, StoreError, WriteError};
 use crate::protocol::ErrorCode;
 
 /// The media type of every error.
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
+/// The wait that a refusal suggests when nothing better is known.
+const RETRY_SOON_MS: u64 = 1_000;
+
 /// Why a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
-    /// The stable word, which decides the status.
+    /// The stable code; it decides the status.
     pub(crate) code: ErrorCode,
     /// What is wrong and what to do.
     pub(crate) detail: String,
-    /// The fields at fault.
+    /// The invalid fields.
     pub(crate) errors: Vec<FieldError>,
-    /// How long to wait before the next try.
+    /// How long to wait before the next attempt.
     pub(crate) retry_after_ms: Option<u64>,
-    /// A header that belongs to the refusal, its name in lower case.
+    /// An extra response header, its name in lower case.
     pub(crate) header: Option<(&'static str, &'static str)>,
 }
 
@@ -51,17 +53,17 @@ pub(crate) struct ProblemBody<'a> {
     /// `/problems/` and the code.
     #[serde(rename = "type")]
     kind: String,
-    /// The code in words.
+    /// The code for people.
     title: &'a str,
     /// The HTTP status.
     status: u16,
-    /// The stable word that programs look at.
+    /// The stable code for programs.
     #[schema(example = "invalid")]
     #[cfg_attr(test, ts(as = "ErrorCode"))]
     code: &'a str,
     /// What is wrong and what to do.
     detail: &'a str,
-    /// The fields at fault.
+    /// The invalid fields.
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
     #[schema(required = false)]
     #[cfg_attr(test, ts(optional, as = "Option<&[FieldError]>"))]
@@ -69,7 +71,7 @@ pub(crate) struct ProblemBody<'a> {
 }
 
 impl Problem {
-    /// A refusal with `code`.
+    /// A problem with this code and no field errors.
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self {
             code,
@@ -80,7 +82,7 @@ impl Problem {
         }
     }
 
-    /// Fields that break their rules. There must be at least one.
+    /// Fields that violate their rules; there must be at least one.
     pub(crate) fn invalid(violations: Vec<Violation>) -> Self {
         let detail = violations
             .iter()
@@ -99,7 +101,7 @@ impl Problem {
         }
     }
 
-    /// One field that breaks its rule.
+    /// One field that violates its rule.
     pub(crate) fn invalid_field(field: impl Into<String>, message: impl Into<String>) -> Self {
         let (field, message) = (field.into(), message.into());
         Self {
@@ -109,22 +111,22 @@ impl Problem {
         }
     }
 
-    /// No such thing, or not the caller's.
+    /// It does not exist, or is not visible to the caller.
     pub(crate) fn not_found() -> Self {
-        Self::new(ErrorCode::NotFound, "there is no such thing here")
+        Self::new(ErrorCode::NotFound, "not found")
     }
 
     /// No room with this id that the caller may see.
     pub(crate) fn no_such_room() -> Self {
-        Self::new(ErrorCode::NotFound, "there is no such room")
+        Self::new(ErrorCode::NotFound, "no such room")
     }
 
-    /// No credentials, or none that count.
+    /// Credentials are missing or not valid.
     pub(crate) fn unauthorized(detail: impl Into<String>) -> Self {
         Self::new(ErrorCode::Unauthorized, detail)
     }
 
-    /// Known, but not allowed.
+    /// The caller is known but not allowed to do this.
     pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(ErrorCode::Forbidden, detail)
     }
@@ -132,7 +134,7 @@ impl Problem {
     /// The server is shutting down.
     pub(crate) fn draining() -> Self {
         Self {
-            retry_after_ms: Some(1_000),
+            retry_after_ms: Some(RETRY_SOON_MS),
             ..Self::new(
                 ErrorCode::Draining,
                 "the server is restarting; try again in a moment",
@@ -144,28 +146,44 @@ impl Problem {
     pub(crate) fn method_not_allowed(method: &Method) -> Self {
         Self::new(
             ErrorCode::MethodNotAllowed,
-            format!("{method} is not possible here; the Allow header says what is"),
+            format!("{method} is not supported here; see the Allow header"),
         )
+    }
+
+    /// A bug of the server. Log the cause before: the client is not told.
+    pub(crate) fn internal() -> Self {
+        Self::new(
+            ErrorCode::Internal,
+            "internal error; the server's log has the cause",
+        )
+    }
+
+    /// Temporarily overloaded: the client should try again in a second.
+    pub(crate) fn busy(detail: impl Into<String>) -> Self {
+        Self {
+            retry_after_ms: Some(RETRY_SOON_MS),
+            ..Self::new(ErrorCode::Busy, detail)
+        }
     }
 }
 
 fn title(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::BadFrame => "Not JSON",
-        ErrorCode::Invalid => "A field breaks its rules",
-        ErrorCode::Unauthorized => "Credentials are needed",
+        ErrorCode::Invalid => "Invalid field",
+        ErrorCode::Unauthorized => "Credentials required",
         ErrorCode::BadCredentials => "Wrong user name or password",
         ErrorCode::Forbidden => "Not allowed",
         ErrorCode::NotFound => "Not found",
-        ErrorCode::MethodNotAllowed => "Wrong method",
-        ErrorCode::Conflict => "Contradicts what is stored",
-        ErrorCode::Gone => "No longer there",
+        ErrorCode::MethodNotAllowed => "Method not allowed",
+        ErrorCode::Conflict => "Conflicts with stored data",
+        ErrorCode::Gone => "No longer available",
         ErrorCode::TooLarge => "Too large",
-        ErrorCode::UnsupportedMediaType => "Not sent as JSON",
+        ErrorCode::UnsupportedMediaType => "Unsupported media type",
         ErrorCode::RateLimited => "Too many requests",
-        ErrorCode::Internal => "A fault of the server",
+        ErrorCode::Internal => "Internal server error",
         ErrorCode::Busy => "Busy",
-        ErrorCode::StorageUnavailable => "The storage is unavailable",
+        ErrorCode::StorageUnavailable => "Storage unavailable",
         ErrorCode::Draining => "Restarting",
     }
 }
@@ -187,18 +205,18 @@ impl Problem {
         .expect("a problem is plain JSON")
     }
 
-    /// What `Retry-After` says, if there is anything to wait for.
+    /// The value of `Retry-After`, in seconds rounded up.
     fn retry_after_s(&self) -> Option<u64> {
         let wait_ms = match (self.code, self.retry_after_ms) {
-            (ErrorCode::RateLimited, None) => Some(1_000),
+            (ErrorCode::RateLimited, None) => Some(RETRY_SOON_MS),
             (_, wait) => wait,
         };
         wait_ms.map(|wait_ms| wait_ms.div_ceil(1_000).max(1))
     }
 
-    /// The whole answer as it goes over the wire, for a connection that ends with it before any
-    /// request was read.
-    pub(crate) fn as_http1(&self) -> Vec<u8> {
+    /// The whole HTTP/1.1 response as bytes, for a connection that is closed before a request
+    /// was read.
+    pub(crate) fn to_http1_response(&self) -> Vec<u8> {
         let body = self.body();
         let wait = self
             .retry_after_s()
@@ -236,111 +254,18 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Busy => Self {
-                retry_after_ms: Some(1_000),
-                ..Self::new(ErrorCode::Busy, "too much is being written; try again")
-            },
-            StoreError::Unavailable(_)
-            | StoreError::Full
-            | StoreError::Closed
-            | StoreError::Corrupt(_) => {
-                tracing::warn!(%error, "a request met an unavailable storage");
-                let detail = match error {
-                    StoreError::Full => "the server's disk is full; free some space there",
-                    StoreError::Corrupt(_) => {
-                        "the server's database is damaged; stop it and restore a backup"
-                    }
-                    _ => "the storage does not work at the moment; /readyz says why",
-                };
-                Self::new(ErrorCode::StorageUnavailable, detail)
-            }
-            StoreError::Internal(_) => {
-                tracing::error!(%error, "a request met a bug in the storage");
-                Self::new(
-                    ErrorCode::Internal,
-                    "the server made a mistake; its log says more",
-                )
-            }
-        }
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        let detail = refusal.to_string();
-        match refusal {
-            Refusal::NotFound => Self::not_found(),
-            Refusal::BadToken => Self::unauthorized(detail),
-            Refusal::Blocked => Self::forbidden(detail),
-            Refusal::Conflict | Refusal::UsernameTaken | Refusal::LastAdmin => {
-                Self::new(ErrorCode::Conflict, detail)
-            }
-            Refusal::PastHead(past) => {
-                Self::invalid_field("seq", format!("must be at most {}", past.head))
-            }
-            Refusal::BadCursor => Self::invalid_field("cursor", "is not one that this list gave"),
-            Refusal::SetupNotNeeded => Self::new(ErrorCode::Gone, detail),
-        }
-    }
-}
-
-impl From<WriteError> for Problem {
-    fn from(error: WriteError) -> Self {
-        match error {
-            WriteError::Refused(refusal) => refusal.into(),
-            WriteError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<RetryAfterMs> for Problem {
-    fn from(RetryAfterMs(wait_ms): RetryAfterMs) -> Self {
-        Self {
-            retry_after_ms: Some(wait_ms),
-            ..Self::new(
-                ErrorCode::RateLimited,
-                "too many requests; wait as long as Retry-After says",
-            )
-        }
-    }
-}
-
-impl From<IdentityError> for Problem {
-    fn from(error: IdentityError) -> Self {
-        Self::unauthorized(error.to_string())
-    }
-}
-
-impl From<HashError> for Problem {
-    fn from(error: HashError) -> Self {
-        match error {
-            HashError::Busy => Self {
-                retry_after_ms: Some(1_000),
-                ..Self::new(ErrorCode::Busy, error.to_string())
-            },
-            HashError::Damaged => {
-                tracing::error!(%error, "a password could not be compared");
-                Self::new(ErrorCode::StorageUnavailable, error.to_string())
-            }
-            HashError::Failed(_) => {
-                tracing::error!(%error, "a password could not be hashed or compared");
-                Self::new(
-                    ErrorCode::Internal,
-                    "the server made a mistake; its log says more",
-                )
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+
+    fn rate_limited(wait_ms: u64) -> Problem {
+        Problem {
+            retry_after_ms: Some(wait_ms),
+            ..Problem::new(ErrorCode::RateLimited, "")
+        }
+    }
 
     async fn body(problem: Problem) -> (Response<()>, serde_json::Value) {
         let (parts, body) = problem.into_response().into_parts();
@@ -361,7 +286,7 @@ mod tests {
         assert_eq!(
             json,
             serde_json::json!({
-                "type": "/problems/invalid", "title": "A field breaks its rules", "status": 400,
+                "type": "/problems/invalid", "title": "Invalid field", "status": 400,
                 "code": "invalid", "detail": "seq must be at most 7",
                 "errors": [{"field": "seq", "message": "must be at most 7"}],
             })
@@ -371,8 +296,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn waits_are_told_in_whole_seconds_rounded_up() {
-        let (response, _) = body(Problem::from(RetryAfterMs(1_001))).await;
+    async fn retry_after_is_in_whole_seconds_rounded_up() {
+        let (response, _) = body(rate_limited(1_001)).await;
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(response.headers()["retry-after"], "2");
         let (response, _) = body(Problem::new(ErrorCode::RateLimited, "")).await;
@@ -382,8 +307,8 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_can_be_written_without_a_request() {
-        let written = Problem::from(RetryAfterMs(1_001)).as_http1();
+    fn a_problem_can_be_sent_before_any_request_is_read() {
+        let written = rate_limited(1_001).to_http1_response();
         let written = String::from_utf8(written).expect("text");
         let (head, body) = written.split_once("\r\n\r\n").expect("a head");
         assert!(
@@ -398,8 +323,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn causes_stay_inside() {
-        let cause = StoreError::Unavailable("disk /dev/sdx1 full".into());
+    async fn internal_causes_are_not_sent_to_the_client() {
+        let cause = crate::persistence::StoreError::Unavailable("disk /dev/sdx1 full".into());
         let (response, json) = body(cause.into()).await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(!json.to_string().contains("sdx1"), "{json}");

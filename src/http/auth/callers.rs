@@ -1,0 +1,38 @@
+//! The caller of a request, as extractors.
+//!
+//! `middleware::access` finds out who calls, before the handler runs, and leaves the result in the
+//! request's extensions. A handler that asks for a caller whom the access table does not require
+//! gets a 401.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::{AuthError, Session};
+use crate::http::problem::Problem;
+use crate::persistence::Visitor;
+
+/// The visitor who sends a request.
+#[derive(Debug, Clone)]
+pub(crate) struct VisitorAuth(pub(crate) Visitor);
+
+/// The agent who sends a request.
+#[derive(Debug, Clone)]
+pub(crate) struct AgentAuth(pub(crate) Session);
+
+/// The agent with the role `admin` who sends a request.
+#[derive(Debug, Clone)]
+pub(crate) struct AdminAuth(pub(crate) Session);
+
+macro_rules! extract_from_extensions {
+    ($($caller:ty),*) => {$(
+        impl<S: Sync> FromRequestParts<S> for $caller {
+            type Rejection = Problem;
+
+            async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+                let caller = parts.extensions.remove::<Self>();
+                caller.ok_or_else(|| AuthError::Missing.into())
+            }
+        }
+    )*};
+}
+extract_from_extensions!(VisitorAuth, AgentAuth, AdminAuth);
