@@ -1,6 +1,9 @@
-//! The server tries itself, the whole way: a commit and its fsync, reading that back through
-//! another connection, a room that is started and asked, the lobby. A chat that looks alive
-//! and takes nothing is the worst of failures, as nobody reports it.
+//! A periodic check of the whole path that a message takes: a commit with its fsync, reading it
+//! back on another connection, starting a room and asking it, and the lobby. A chat that looks
+//! alive and accepts nothing is the worst of failures, because nobody reports it.
+//!
+//! [`Canary::run`] checks every 15 seconds; `/readyz` and the metrics show the result. Read next:
+//! `src/http/health.rs`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,47 +18,86 @@ use crate::actors::{JoinError, Joiner, LobbyHandle, Outbox, Rooms};
 use crate::chat::{Side, Timestamp};
 use crate::persistence::{Store, StoreError};
 
-/// How often the server tries itself unasked.
+/// The time between two checks when nobody asks.
 const INTERVAL: Duration = Duration::from_secs(15);
-/// How long one try serves everybody who asks.
-const FRESH: Duration = Duration::from_secs(1);
-/// Whoever takes longer for its part of the way is not ready.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// For how long a result is reused by everybody who asks.
+const RESULT_MAX_AGE: Duration = Duration::from_secs(1);
+/// How long each step may take.
+const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the canary counts; no-ops unless they are set.
+/// What does not work, and what to do about it: a sentence for the operator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HealthError {
+    /// SQLite has found the file damaged.
+    #[error("the database is damaged, restore a backup: {0}")]
+    Damaged(String),
+    /// The row cannot be written or read, or the store cannot read a room.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The row was committed, but another connection does not see it.
+    #[error("what was written ({written}) was read as {read:?}")]
+    ReadBack {
+        /// What was committed.
+        written: i64,
+        /// What was read.
+        read: Option<i64>,
+    },
+    /// No room replies to a join.
+    #[error("rooms cannot be started; restart the server")]
+    Rooms,
+    /// A room replied for an id that no room has.
+    #[error("a room was found for an unknown id; restart the server and report a bug")]
+    UnknownRoom,
+    /// The lobby does not reply.
+    #[error("the lobby does not answer; restart the server")]
+    Lobby,
+    /// A step hangs.
+    #[error("{step} took more than {} s", STEP_TIMEOUT.as_secs())]
+    Timeout {
+        /// Which one.
+        step: &'static str,
+    },
+    /// The check itself panicked.
+    #[error("the health check failed; its log line says why")]
+    CheckFailed,
+}
+
+/// What the canary measures with; no-ops by default.
 #[derive(Debug, Clone)]
 pub(crate) struct CanaryMetrics {
-    /// 1 when the last try went through, else 0.
+    /// 1 when the last check succeeded, else 0.
     pub(crate) up: Gauge,
-    /// When a try went through last, in seconds since 1970.
+    /// When a check last succeeded, in seconds since 1970.
     pub(crate) last_success: Gauge,
-    /// How long tries take, in seconds.
+    /// How long checks take, in seconds.
     pub(crate) seconds: Histogram,
-    /// Tries that failed.
+    /// Checks that failed.
     pub(crate) failures: Counter,
 }
 
-/// The newest try and the way to another one. Clones share both.
+/// The newest result, and how to get a newer one. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Canary(Arc<Shared>);
+pub(crate) struct Canary(Arc<Inner>);
 
-struct Shared {
+struct Inner {
     store: Store,
     rooms: Rooms,
     lobby: LobbyHandle,
     metrics: CanaryMetrics,
-    tries: Mutex<Tries>,
+    checks: Mutex<Checks>,
 }
 
 #[derive(Default)]
-struct Tries {
-    /// When the newest finished try began, and what came of it.
-    last: Option<(Instant, Outcome)>,
-    /// The try that is under way.
-    running: Option<watch::Receiver<Option<Outcome>>>,
+struct Checks {
+    /// When the newest finished check began, and its result.
+    last: Option<(Instant, CheckResult)>,
+    /// The check in progress.
+    running: Option<RunningCheck>,
 }
 
-type Outcome = Result<(), String>;
+type CheckResult = Result<(), HealthError>;
+/// Holds the result once there is one.
+type RunningCheck = watch::Receiver<Option<CheckResult>>;
 
 impl Canary {
     pub(crate) fn new(
@@ -64,82 +106,82 @@ impl Canary {
         lobby: LobbyHandle,
         metrics: CanaryMetrics,
     ) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(Inner {
             store,
             rooms,
             lobby,
             metrics,
-            tries: Mutex::default(),
+            checks: Mutex::default(),
         }))
     }
 
-    /// Whether the whole way works, at most a second old. Callers that come at the same time
-    /// share one try, which goes on when they hang up: else each of them could have a new one.
-    ///
-    /// # Errors
-    ///
-    /// What does not work and what to do, in words for an operator.
-    pub(crate) async fn check(&self) -> Result<(), String> {
-        let mut running = match self.last_or_running() {
-            Ok(outcome) => return outcome,
-            Err(running) => running,
-        };
-        match running.wait_for(Option::is_some).await {
-            Ok(outcome) => outcome.clone().expect("it was waited for"),
-            Err(_) => Err("the server could not try itself; its log says why".to_owned()),
-        }
-    }
-
-    /// The newest outcome while it is fresh, or else the try that is under way, which is begun
-    /// where there is none.
-    fn last_or_running(&self) -> Result<Outcome, watch::Receiver<Option<Outcome>>> {
-        let mut tries = self.0.lock();
-        // Damage is known at once, whatever a try a moment ago has said.
-        if let Some((at, outcome)) = &tries.last
-            && at.elapsed() < FRESH
-            && (outcome.is_err() || self.0.store.damage().is_none())
-        {
-            return Ok(outcome.clone());
-        }
-        // One whose task died tells nobody any more.
-        if let Some(running) = &tries.running
-            && running.has_changed().is_ok()
-        {
-            return Err(running.clone());
-        }
-        let (tell, running) = watch::channel(None);
-        tries.running = Some(running.clone());
-        drop(tries);
-        let shared = self.0.clone();
-        tokio::spawn(async move {
-            let outcome = shared.try_it().await;
-            tell.send_replace(Some(outcome));
-        });
-        Err(running)
-    }
-
-    /// Tries now and then until the server drains, so that a fault is noticed also when
+    /// Checks every 15 seconds until the server drains, so that a fault is noticed although
     /// nobody asks.
-    pub(crate) async fn fly_on(&self, drain: CancellationToken) {
+    pub(crate) async fn run(&self, drain: CancellationToken) {
         let mut tick = tokio::time::interval(INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while drain.run_until_cancelled(tick.tick()).await.is_some() {
             let _ = self.check().await;
         }
     }
-}
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Tries> {
-        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether the whole path works. The result is at most a second old. Concurrent callers share
+    /// one check, which continues when they hang up: otherwise each of them could start another.
+    ///
+    /// # Errors
+    ///
+    /// What does not work.
+    pub(crate) async fn check(&self) -> CheckResult {
+        let mut running = match self.last_or_running() {
+            Ok(result) => return result,
+            Err(running) => running,
+        };
+        match running.wait_for(Option::is_some).await {
+            Ok(result) => result.clone().unwrap_or(Err(HealthError::CheckFailed)),
+            Err(_) => Err(HealthError::CheckFailed),
+        }
     }
 
-    /// One try, which is measured and kept.
-    async fn try_it(&self) -> Outcome {
+    /// The newest result while it is fresh, else the check in progress, which is started if there
+    /// is none.
+    fn last_or_running(&self) -> Result<CheckResult, RunningCheck> {
+        let mut checks = self.0.lock();
+        // Damage is known at once, whatever a check has found a moment ago.
+        if let Some((at, result)) = &checks.last
+            && at.elapsed() < RESULT_MAX_AGE
+            && (result.is_err() || self.0.store.damage().is_none())
+        {
+            return Ok(result.clone());
+        }
+        // A check whose task has panicked has dropped its sender.
+        if let Some(running) = &checks.running
+            && running.has_changed().is_ok()
+        {
+            return Err(running.clone());
+        }
+        let (finished, running) = watch::channel(None);
+        checks.running = Some(running.clone());
+        drop(checks);
+        let inner = self.0.clone();
+        tokio::spawn(async move {
+            let result = inner.run_check().await;
+            finished.send_replace(Some(result));
+        });
+        Err(running)
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, Checks> {
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One check, which is measured and remembered.
+    async fn run_check(&self) -> CheckResult {
         let started = Instant::now();
-        let outcome = self.fly().await;
+        let result = self.check_all().await;
         self.metrics.seconds.record(started.elapsed());
-        if outcome.is_ok() {
+        if result.is_ok() {
             let now = Timestamp::now().as_millis() as f64 / 1_000.0;
             self.metrics.last_success.set(now);
             self.metrics.up.set(1.0);
@@ -147,68 +189,66 @@ impl Shared {
             self.metrics.failures.increment(1);
             self.metrics.up.set(0.0);
         }
-        let mut tries = self.lock();
-        let was_well = !matches!(&tries.last, Some((_, Err(_))));
-        tries.last = Some((started, outcome.clone()));
-        tries.running = None;
-        drop(tries);
-        // What goes on failing is one event.
-        match &outcome {
-            Ok(()) if !was_well => tracing::info!("the server works again"),
-            Err(reason) if was_well => tracing::error!(%reason, "the server does not work"),
+        let mut checks = self.lock();
+        let was_healthy = !matches!(&checks.last, Some((_, Err(_))));
+        checks.last = Some((started, result.clone()));
+        checks.running = None;
+        drop(checks);
+        // A failure that lasts is logged once.
+        match &result {
+            Ok(()) if !was_healthy => tracing::info!("health check succeeded again"),
+            Err(error) if was_healthy => tracing::error!(%error, "health check failed"),
             _ => {}
         }
-        outcome
+        result
     }
 
-    async fn fly(&self) -> Result<(), String> {
+    async fn check_all(&self) -> CheckResult {
         if let Some(damage) = self.store.damage() {
-            return Err(format!(
-                "the database is damaged, restore a backup: {damage}"
-            ));
+            return Err(HealthError::Damaged(damage));
         }
-        part("a commit", self.commit()).await?;
-        part("a room", self.room()).await?;
-        part("the lobby", self.lobby()).await
+        within_timeout("a commit", self.check_commit()).await?;
+        within_timeout("a room", self.check_room()).await?;
+        within_timeout("the lobby", self.check_lobby()).await
     }
 
-    /// Commits a row and reads it back through a connection of its own.
-    async fn commit(&self) -> Result<(), String> {
-        let said = |error: StoreError| error.to_string();
-        let written = self.store.canary().await.map_err(said)?;
-        let read = self.store.canary_read().await.map_err(said)?;
+    /// Commits a row and reads it back on another connection.
+    async fn check_commit(&self) -> CheckResult {
+        let written = self.store.canary().await?;
+        let read = self.store.canary_read().await?;
         if read != Some(written) {
-            return Err(format!("what was written ({written}) was read as {read:?}"));
+            return Err(HealthError::ReadBack { written, read });
         }
         Ok(())
     }
 
-    /// Has a room started for an id that no room has: it asks the store, behind all that is
-    /// being written, and says so.
-    async fn room(&self) -> Result<(), String> {
+    /// Joins a room that does not exist: its actor is started, asks the store behind all queued
+    /// writes, and replies that there is no such room.
+    async fn check_room(&self) -> CheckResult {
         let nobody = Joiner {
             side: Side::Visitor,
-            person: Uuid::nil(),
+            participant_id: Uuid::nil(),
             display_name: None,
             outbox: Outbox::new(1, 1),
         };
         match self.rooms.join(Uuid::now_v7(), &nobody).await {
             Err(JoinError::NotFound) => Ok(()),
-            Err(JoinError::Store(error)) => Err(error.to_string()),
-            Err(_) => Err("rooms cannot be started; restart the server".to_owned()),
-            Ok(_) => Err("a room was found where there is none".to_owned()),
+            Err(JoinError::Store(error)) => Err(error.into()),
+            Err(JoinError::Resting | JoinError::Unavailable) => Err(HealthError::Rooms),
+            Ok(_) => Err(HealthError::UnknownRoom),
         }
     }
 
-    async fn lobby(&self) -> Result<(), String> {
-        let answered = self.lobby.ping().await;
-        answered.map_err(|_| "the lobby does not answer; restart the server".to_owned())
+    async fn check_lobby(&self) -> CheckResult {
+        self.lobby.ping().await.map_err(|_| HealthError::Lobby)
     }
 }
 
-/// One part of the way, which must not hang.
-async fn part(what: &str, tried: impl Future<Output = Result<(), String>>) -> Result<(), String> {
-    timeout(PATIENCE, tried)
+async fn within_timeout(
+    step: &'static str,
+    check: impl Future<Output = CheckResult>,
+) -> CheckResult {
+    timeout(STEP_TIMEOUT, check)
         .await
-        .unwrap_or_else(|_| Err(format!("{what} took more than {} s", PATIENCE.as_secs())))
+        .unwrap_or(Err(HealthError::Timeout { step }))
 }

@@ -26,7 +26,9 @@ pub mod protocol;
 #[cfg(feature = "server")]
 mod server;
 
-#[cfg(feature = "test-hooks")]
-pub use actors::{HookPoint, Hooks};
 #[cfg(feature = "server")]
-pub use server::{Server, StartError, StopReason};
+pub use actors::{ActorStartError, TreeFailure};
+#[cfg(feature = "test-hooks")]
+pub use actors::{FaultPoint, Faults};
+#[cfg(feature = "server")]
+pub use server::{Server, ServerFailure, StartError, StopReason};

@@ -3,15 +3,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ractor::ActorId;
 
-/// Names one subscription of one socket; never used again.
+/// Identifies one subscription of one socket; never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubscriptionId(pub u64);
 
-/// Names one write of one socket.
+/// Identifies one write of one socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub u64);
 
-/// Hands out subscription ids of one server.
+/// Generates the subscription ids of one server.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SubscriptionIds(Arc<AtomicU64>);
 
@@ -21,6 +21,7 @@ impl SubscriptionIds {
     }
 }
 
-/// One life of a room's actor, so that who saw it die does not meet it again.
+/// One run of a room's actor. Whoever has seen an incarnation die names it in the next attempt,
+/// so that the message is not passed to it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Incarnation(pub(super) ActorId);

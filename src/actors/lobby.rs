@@ -6,12 +6,13 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
+use super::context::ActorContext;
+use super::faults::FaultPoint;
 use super::frontier::Frontier;
-use super::hooks::HookPoint;
 use super::ids::SubscriptionId;
 use super::lobby_log::{LobbyLog, REMEMBERED};
 use super::messages::{LobbyAccess, LobbyMsg, Report, RoomMsg};
-use super::{Shared, pacing};
+use super::pacing;
 
 /// How often the lobby looks whether something passed it by.
 const HEARTBEAT: Duration = Duration::from_millis(500);
@@ -27,7 +28,7 @@ const RESYNC_PAGE: usize = 200;
 pub(super) struct Lobby;
 
 pub(super) struct LobbyState {
-    shared: Arc<Shared>,
+    context: Arc<ActorContext>,
     consoles: HashSet<SubscriptionId>,
     log: Arc<LobbyLog>,
     /// Wakes consoles that wait for the log to grow. Dropped with the lobby, which they notice.
@@ -46,19 +47,19 @@ pub(super) struct LobbyState {
 impl Actor for Lobby {
     type Msg = LobbyMsg;
     type State = LobbyState;
-    type Arguments = Arc<Shared>;
+    type Arguments = Arc<ActorContext>;
 
     async fn pre_start(
         &self,
         myself: ActorRef<LobbyMsg>,
-        shared: Arc<Shared>,
+        context: Arc<ActorContext>,
     ) -> Result<LobbyState, ActorProcessingErr> {
-        let head = shared.store.head();
-        myself.send_interval(HEARTBEAT, || LobbyMsg::Heartbeat);
+        let head = context.store.head();
+        myself.send_interval(HEARTBEAT, || LobbyMsg::CheckProgress);
         let mut state = LobbyState {
             consoles: HashSet::new(),
-            log: Arc::new(LobbyLog::new(shared.store.epoch(), head.counts)),
-            shared,
+            log: Arc::new(LobbyLog::new(context.store.epoch(), head.counts)),
+            context,
             changed: watch::Sender::new(()),
             frontier: Frontier::new(head.change),
             last_heartbeat: (head.change, head.change),
@@ -86,9 +87,9 @@ impl Actor for Lobby {
             LobbyMsg::Subscribe { id, reply } => state.subscribe(id, reply),
             LobbyMsg::Leave(id) => state.leave(id),
             LobbyMsg::Resync => state.resync().await,
-            LobbyMsg::ThrottleDue => state.release(&myself),
-            LobbyMsg::Heartbeat => state.heartbeat().await,
-            LobbyMsg::AgentsDue => state.agents_due(),
+            LobbyMsg::ReportTimerFired => state.release(&myself),
+            LobbyMsg::CheckProgress => state.heartbeat().await,
+            LobbyMsg::AgentsTimerFired => state.agents_due(),
         }
         state.arm_agents(&myself);
         Ok(())
@@ -103,15 +104,15 @@ impl LobbyState {
             changes,
             room,
         } = report;
-        self.shared
-            .hooks
-            .reach(HookPoint::LobbyReport, Some(record.room.id));
+        self.context
+            .faults
+            .reach(FaultPoint::LobbyReport, Some(record.room.id));
         self.frontier.add(changes);
         // Without a console there is nobody to remember it for.
         if !self.consoles.is_empty() {
             let cursor = self.frontier.reached();
             self.log.put(record, customer_online, cursor);
-            self.log.set_counts(self.shared.store.head().counts);
+            self.log.set_counts(self.context.store.head().counts);
             self.wake_consoles();
         }
         let interval = pacing::report_interval(self.consoles.len());
@@ -120,16 +121,16 @@ impl LobbyState {
     }
 
     fn wake_consoles(&self) {
-        self.shared
-            .hooks
-            .ring_consoles(|| self.changed.send_replace(()));
+        self.context
+            .faults
+            .notify_consoles(|| self.changed.send_replace(()));
     }
 
     fn arm_throttle(&mut self, myself: &ActorRef<LobbyMsg>) {
         if let (false, Some((due, _))) = (self.throttle_armed, self.throttled.front()) {
             self.throttle_armed = true;
             myself.send_after(due.saturating_duration_since(Instant::now()), || {
-                LobbyMsg::ThrottleDue
+                LobbyMsg::ReportTimerFired
             });
         }
     }
@@ -139,13 +140,13 @@ impl LobbyState {
         let now = Instant::now();
         while let Some((_, room)) = self.throttled.pop_front_if(|(due, _)| *due <= now) {
             // A room that has gone to rest has nothing to report.
-            let _ = room.cast(RoomMsg::LobbyReady);
+            let _ = room.cast(RoomMsg::AllowReport);
         }
         self.arm_throttle(myself);
     }
 
     fn subscribe(&mut self, id: SubscriptionId, reply: oneshot::Sender<LobbyAccess>) {
-        self.shared.hooks.reach(HookPoint::LobbySubscribe, None);
+        self.context.faults.reach(FaultPoint::LobbySubscribe, None);
         // From here on the log remembers for this console.
         self.consoles.insert(id);
         let access = LobbyAccess {
@@ -156,8 +157,8 @@ impl LobbyState {
             return self.leave(id);
         }
         self.log.set_consoles(self.consoles.len());
-        self.log.set_counts(self.shared.store.head().counts);
-        self.shared.presence.set_agents_online(true);
+        self.log.set_counts(self.context.store.head().counts);
+        self.context.presence.set_agents_online(true);
     }
 
     fn leave(&mut self, id: SubscriptionId) {
@@ -167,7 +168,7 @@ impl LobbyState {
 
     /// The agents count as gone when no console came back within the grace.
     fn arm_agents(&mut self, myself: &ActorRef<LobbyMsg>) {
-        let online = *self.shared.presence.agents_online().borrow();
+        let online = *self.context.presence.agents_online().borrow();
         if !online || !self.consoles.is_empty() {
             self.agents_gone_at = None;
             return;
@@ -178,28 +179,28 @@ impl LobbyState {
             .elapsed();
         if !self.agents_armed {
             self.agents_armed = true;
-            let left = self.shared.presence_grace.saturating_sub(gone_for);
-            myself.send_after(left, || LobbyMsg::AgentsDue);
+            let left = self.context.presence_grace.saturating_sub(gone_for);
+            myself.send_after(left, || LobbyMsg::AgentsTimerFired);
         }
     }
 
     fn agents_due(&mut self) {
         self.agents_armed = false;
-        let grace = self.shared.presence_grace;
+        let grace = self.context.presence_grace;
         if self.agents_gone_at.is_some_and(|at| at.elapsed() >= grace) {
-            self.shared.presence.set_agents_online(false);
+            self.context.presence.set_agents_online(false);
         }
     }
 
     /// A frontier that has stood still for a whole beat, behind changes that were
     /// there before the beat, has lost a report.
     async fn heartbeat(&mut self) {
-        self.shared.hooks.reach(HookPoint::LobbyHeartbeat, None);
+        self.context.faults.reach(FaultPoint::LobbyCheck, None);
         if let Some(moment) = Instant::now().checked_sub(REMEMBERED) {
             self.log.forget_before(moment);
-            self.shared.presence.forget_before(moment);
+            self.context.presence.forget_before(moment);
         }
-        let head = self.shared.store.head();
+        let head = self.context.store.head();
         if self.log.set_counts(head.counts) {
             self.wake_consoles();
         }
@@ -214,7 +215,7 @@ impl LobbyState {
     async fn resync(&mut self) {
         loop {
             let page = match self
-                .shared
+                .context
                 .store
                 .changed_since(self.frontier.reached(), RESYNC_PAGE)
                 .await
@@ -226,7 +227,7 @@ impl LobbyState {
                 }
             };
             for record in page.records {
-                let customer_online = self.shared.presence.is_online(record.room.id);
+                let customer_online = self.context.presence.is_online(record.room.id);
                 let cursor = record.change;
                 self.log.put(Arc::new(record), customer_online, cursor);
             }
@@ -235,7 +236,7 @@ impl LobbyState {
                 break;
             }
         }
-        self.log.set_counts(self.shared.store.head().counts);
+        self.log.set_counts(self.context.store.head().counts);
         self.wake_consoles();
     }
 }

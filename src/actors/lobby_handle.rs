@@ -5,16 +5,17 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::context::{ActorContext, until_some};
 use super::ids::SubscriptionId;
 use super::lobby_log::LobbyLog;
 use super::messages::{JoinError, LobbyAccess, LobbyMsg};
-use super::{CALL_TIMEOUT, Presence, Shared, pacing, until_some};
+use super::{CALL_TIMEOUT, Presence, pacing};
 use crate::chat::Counts;
 
 /// The way to the lobby. Clones share it.
 #[derive(Clone)]
 pub struct LobbyHandle {
-    shared: Arc<Shared>,
+    context: Arc<ActorContext>,
 }
 
 impl std::fmt::Debug for LobbyHandle {
@@ -24,8 +25,8 @@ impl std::fmt::Debug for LobbyHandle {
 }
 
 impl LobbyHandle {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(super) fn new(context: Arc<ActorContext>) -> Self {
+        Self { context }
     }
 
     /// Whether the lobby answers.
@@ -34,7 +35,7 @@ impl LobbyHandle {
     ///
     /// `Unavailable` when there is none, or none that answers within 10 seconds.
     pub async fn ping(&self) -> Result<(), JoinError> {
-        let lobby = until_some(self.shared.lobby.subscribe());
+        let lobby = until_some(self.context.lobby.subscribe());
         let answered = async {
             let (reply, answer) = oneshot::channel();
             lobby.await.cast(LobbyMsg::Ping(reply)).ok()?;
@@ -51,11 +52,11 @@ impl LobbyHandle {
     /// `Unavailable` when there is no lobby within 10 seconds.
     pub async fn subscribe(&self) -> Result<LobbySubscription, JoinError> {
         let attempts = async {
-            let mut current = self.shared.lobby.subscribe();
+            let mut current = self.context.lobby.subscribe();
             loop {
                 let lobby = current.borrow_and_update().clone();
                 if let Some(lobby) = lobby {
-                    let id = self.shared.subscription_ids.next();
+                    let id = self.context.subscription_ids.next();
                     let (reply, access) = oneshot::channel();
                     if lobby.cast(LobbyMsg::Subscribe { id, reply }).is_ok()
                         && let Ok(access) = access.await
@@ -91,13 +92,13 @@ pub struct LobbySubscription {
 
 /// What a console has taken from its subscription.
 #[derive(Debug, Clone, Copy)]
-pub struct LobbyTaken {
+pub struct LobbyBatch {
     /// Every change up to here has been sent, once the frames are.
     pub cursor: u64,
     /// There is more to take.
     pub more: bool,
     /// The lobby no longer remembers all that this console has not been sent; the store does.
-    pub behind: bool,
+    pub gap: bool,
 }
 
 /// The lobby has died. The next one is subscribed to with [`LobbySubscription::resubscribe`].
@@ -107,14 +108,14 @@ pub struct LobbyGone;
 /// Who came and went is no longer known as far back as this console would need it, so it has
 /// to begin again.
 #[derive(Debug, Clone, Copy)]
-pub struct PresenceForgotten;
+pub struct PresenceGap;
 
 impl LobbySubscription {
     /// Begins with what comes after this moment. What is older is in the store, and in
     /// [`Presence::online_rooms`].
     fn new(id: SubscriptionId, access: LobbyAccess, handle: LobbyHandle) -> Self {
         let LobbyAccess { log, changed } = access;
-        let presence = handle.shared.presence.clone();
+        let presence = handle.context.presence.clone();
         Self {
             id,
             position: log.end(),
@@ -152,32 +153,32 @@ impl LobbySubscription {
         cursor: u64,
         max: usize,
         frames: &mut Vec<Utf8Bytes>,
-    ) -> Result<LobbyTaken, PresenceForgotten> {
+    ) -> Result<LobbyBatch, PresenceGap> {
         // Marked as seen before they are read, so that nothing in between is missed.
         self.log_changed.borrow_and_update();
         self.presence_changed.borrow_and_update();
         let came_and_went = self
             .presence
             .after(self.presence_position, max)
-            .map_err(|_| PresenceForgotten)?;
+            .map_err(|_| PresenceGap)?;
         self.presence_position = came_and_went.position;
         let left = max - came_and_went.states.len();
         frames.extend(came_and_went.states);
         match self.log.take(self.position, cursor, left, frames) {
             Ok(taken) => {
                 self.position = taken.position;
-                Ok(LobbyTaken {
+                Ok(LobbyBatch {
                     cursor: taken.cursor,
                     more: taken.more || came_and_went.more,
-                    behind: false,
+                    gap: false,
                 })
             }
             Err(_) => {
                 self.position = self.log.end();
-                Ok(LobbyTaken {
+                Ok(LobbyBatch {
                     cursor,
                     more: came_and_went.more,
-                    behind: true,
+                    gap: true,
                 })
             }
         }
@@ -189,13 +190,13 @@ impl LobbySubscription {
     }
 
     /// How long a console that was sent `frames` waits before it takes what is new.
-    pub fn window(&self, frames: usize) -> Duration {
+    pub fn pause_after(&self, frames: usize) -> Duration {
         pacing::window(frames, self.log.consoles())
     }
 
     /// Resolves when there is something new since the last [`take`](Self::take), but not
     /// before `not_before`.
-    pub fn news(
+    pub fn changed(
         &self,
         not_before: Instant,
     ) -> impl Future<Output = Result<(), LobbyGone>> + Send + use<> {
@@ -215,12 +216,6 @@ impl LobbySubscription {
 
 impl Drop for LobbySubscription {
     fn drop(&mut self) {
-        let _ = self
-            .handle
-            .shared
-            .lobby
-            .borrow()
-            .as_ref()
-            .map(|lobby| lobby.cast(LobbyMsg::Leave(self.id)));
+        self.handle.context.cast_to_lobby(LobbyMsg::Leave(self.id));
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::cursor::Cursor;
-use super::state_log::{Forgotten, StateLog};
+use super::lobby_cursor::LobbyCursor;
+use super::state_log::{Gap, StateLog};
 use crate::chat::{Counts, RoomRecord};
 use crate::protocol::{ServerFrame, encode};
 
@@ -125,7 +125,7 @@ impl LobbyLog {
         cursor: u64,
         max: usize,
         frames: &mut Vec<Utf8Bytes>,
-    ) -> Result<Taken, Forgotten> {
+    ) -> Result<Taken, Gap> {
         let slice = self.lock().summaries.after(position, max)?;
         let mut taken = Taken {
             position: slice.position,
@@ -144,7 +144,7 @@ impl LobbyLog {
     fn frame(&self, state: &SummaryState) -> Utf8Bytes {
         let encode_once = || {
             encode(&ServerFrame::Summary {
-                cursor: Cow::Borrowed(&Cursor::Change(state.cursor).encode(&self.epoch)),
+                cursor: Cow::Borrowed(&LobbyCursor::Change(state.cursor).encode(&self.epoch)),
                 summary: Cow::Borrowed(&state.record.summary(state.customer_online)),
             })
         };

@@ -1,4 +1,5 @@
-//! What the actors say to each other, in one place.
+//! The messages that actors exchange, in one place. Commands are in the imperative, events in
+//! the past tense.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,76 +9,70 @@ use tokio::sync::{oneshot, watch};
 
 use super::ids::{Incarnation, SubscriptionId};
 use super::lobby_log::LobbyLog;
-use super::subscriber::{LiveSwitch, Reply, Subscriber};
+use super::subscriber::{LiveSwitch, ReplyPort, Subscriber};
 use crate::chat::{RoomId, RoomRecord};
 use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
 
 /// To a room.
 pub(super) enum RoomMsg {
-    /// The record has been read, behind everything that was queued before.
-    Loaded(Result<Option<Arc<RoomRecord>>, WriteError>),
-    /// The same, read beside the writer after a batch of it had failed.
-    LoadedBeside(Result<Option<RoomRecord>, StoreError>),
-    /// A socket wants to follow the room.
+    /// Add a subscriber.
     Join {
         subscriber: Subscriber,
         reply: JoinReply,
     },
-    /// A socket has had enough.
+    /// Remove a subscriber.
     Leave(SubscriptionId),
-    /// Somebody wants something written.
-    Write { op: RoomOp, reply: Reply },
+    /// Hand a write to the store.
+    Write { op: RoomOp, reply: ReplyPort },
+    /// Broadcast that this subscriber is typing.
+    BroadcastTyping(SubscriptionId),
+    /// Read the record again: it was changed by something other than this room.
+    Reload,
+    /// The lobby accepts one more report: it has published the last one, or is new.
+    AllowReport,
+    /// The record was read through the writer's queue, behind everything queued before.
+    Loaded(Result<Option<Arc<RoomRecord>>, WriteError>),
+    /// The record was read on a reader's connection, after the writer's batch had failed.
+    LoadedByReader(Result<Option<RoomRecord>, StoreError>),
     /// The store has committed or refused a write of this room.
-    Committed {
+    WriteFinished {
         outcome: Result<RoomCommit, WriteError>,
-        reply: Reply,
+        reply: ReplyPort,
     },
-    /// A subscriber is typing.
-    Typing(SubscriptionId),
-    /// The record was changed by something else than this room.
-    Refresh,
-    /// The lobby takes another report: it has told the last one, or is new.
-    LobbyReady,
-    /// Time to look whether the visitor is still gone.
-    PresenceDue,
-    /// Time to look whether anybody still needs this room.
-    RestDue,
+    /// The grace after the visitor's last socket may be over.
+    PresenceTimerFired,
+    /// The idle timeout may be over.
+    RestTimerFired,
 }
 
-/// Answers a join. A subscription that nobody takes leaves the room as it is dropped.
+/// Receives the reply to a join. A subscription that nobody receives leaves the room as it is
+/// dropped.
 pub(super) type JoinReply = oneshot::Sender<Result<Subscription, JoinError>>;
-
-/// What a socket gets that joins.
-#[derive(Debug, Clone)]
-pub struct JoinedRoom {
-    /// The room at the moment of joining; its `last_seq` is where live begins.
-    pub record: Arc<RoomRecord>,
-}
 
 /// A subscription to a room. Dropping it leaves the room.
 #[derive(Debug)]
 pub struct Subscription {
-    /// Its name in the events.
+    /// Identifies the subscription in events.
     pub id: SubscriptionId,
-    /// Whether the log is delivered; off at first.
+    /// Whether messages are pushed; off at first.
     pub live: LiveSwitch,
-    /// The room as it was at the moment of joining.
-    pub joined: JoinedRoom,
+    /// The room at the moment of joining; every later change is pushed.
+    pub record: Arc<RoomRecord>,
     pub(super) room: ActorRef<RoomMsg>,
 }
 
 impl Subscription {
-    /// Has the room write something; the answer comes to where `reply` says.
-    /// Returns who was asked.
-    pub fn write(&self, op: RoomOp, reply: Reply) -> Incarnation {
-        // A dead room drops the reply, which says so.
+    /// Has the room write something; the outcome goes to `reply`. Returns the incarnation that
+    /// was asked.
+    pub fn write(&self, op: RoomOp, reply: ReplyPort) -> Incarnation {
+        // A dead room drops the reply port, which then replies that the room has died.
         let _ = self.room.cast(RoomMsg::Write { op, reply });
         Incarnation(self.room.get_id())
     }
 
-    /// Tells the others that this one is typing.
+    /// Shows the other subscribers that this one is typing.
     pub fn typing(&self) {
-        let _ = self.room.cast(RoomMsg::Typing(self.id));
+        let _ = self.room.cast(RoomMsg::BroadcastTyping(self.id));
     }
 }
 
@@ -90,13 +85,13 @@ impl Drop for Subscription {
 /// Why a socket cannot join.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
-    /// There is no such room, or it is not this visitor's any more.
+    /// There is no such room, or it does not belong to this visitor (any more).
     #[error("there is no such room")]
     NotFound,
-    /// The room has just gone to rest; its next incarnation answers.
+    /// The room is going to rest; its next incarnation can be joined.
     #[error("the room is resting")]
     Resting,
-    /// The room keeps failing, or does not answer.
+    /// The room keeps failing, or does not reply.
     #[error("the room is not available")]
     Unavailable,
     /// The store could not read it.
@@ -106,31 +101,31 @@ pub enum JoinError {
 
 /// To the lobby.
 pub(super) enum LobbyMsg {
-    /// Answers, if it can.
+    /// Reply, to show that the lobby is alive.
     Ping(oneshot::Sender<()>),
-    /// A room has changed.
+    /// Publish a room's newest state.
     Report(Report),
-    /// A console wants to follow.
+    /// Register a console.
     Subscribe {
         id: SubscriptionId,
         reply: oneshot::Sender<LobbyAccess>,
     },
-    /// A console has gone.
+    /// Remove a console.
     Leave(SubscriptionId),
-    /// Rooms changed behind their actors; the store knows.
+    /// Read the store: rooms have changed without their actors.
     Resync,
-    /// The oldest throttled room may report again.
-    ThrottleDue,
-    /// Time to look whether something passed the lobby by.
-    Heartbeat,
-    /// Time to look whether the agents are still gone.
-    AgentsDue,
+    /// The room that reported first may report again.
+    ReportTimerFired,
+    /// Check whether a report was lost, and forget what is old.
+    CheckProgress,
+    /// The grace after the last console may be over.
+    AgentsTimerFired,
 }
 
-/// What the lobby lends to a console.
+/// A console's access to the lobby's log.
 pub(super) struct LobbyAccess {
     pub(super) log: Arc<LobbyLog>,
-    /// Told when the log has grown; closed when this lobby has gone.
+    /// Notified when the log has grown; closed when this lobby has ended.
     pub(super) changed: watch::Receiver<()>,
 }
 
@@ -145,40 +140,39 @@ pub(super) struct Report {
 
 /// To the supervisor of the rooms.
 pub(super) enum SupervisorMsg {
-    /// This is for a room, which is started when it is needed.
+    /// Pass a message to a room, which is started if necessary.
     Deliver(Box<Delivery>),
-    /// Which rooms are live?
-    Live(oneshot::Sender<HashSet<RoomId>>),
-    /// These rooms changed behind their actors.
-    Refresh(Vec<RoomId>),
+    /// Reply with the rooms that have an actor.
+    ListLive(oneshot::Sender<HashSet<RoomId>>),
+    /// Have these rooms read their records again.
+    Reload(Vec<RoomId>),
     /// There is a new lobby.
     LobbyRestarted,
     /// A failed room's back-off is over.
-    RestartDue(RoomId),
+    RestartTimerFired(RoomId),
 }
 
-/// A message for a room. The supervisor hands it over itself, so that a room is
-/// never found and gone again before it was asked.
+/// A message for a room. The supervisor passes it on itself, so that a room cannot stop between
+/// being looked up and being asked.
 pub(super) struct Delivery {
     pub(super) room_id: RoomId,
-    /// An incarnation that the sender has seen die; its end may not have been
-    /// heard of here.
+    /// An incarnation that the sender knows to be dead; the supervisor may not know yet.
     pub(super) dead: Option<Incarnation>,
-    /// A `Join` or a `Write`, which answers for itself.
+    /// A `Join` or a `Write`; both carry where to reply.
     pub(super) message: RoomMsg,
-    /// Told who got the message; dropped when nobody does.
+    /// Receives the incarnation that got the message; dropped when none does.
     pub(super) taken_by: Option<oneshot::Sender<Incarnation>>,
 }
 
 impl Delivery {
-    /// Answers in nobody's name: the room cannot be had.
+    /// Replies that the room is not available.
     pub(super) fn refuse(self) {
         match self.message {
             RoomMsg::Join { reply, .. } => {
                 let _ = reply.send(Err(JoinError::Unavailable));
             }
             RoomMsg::Write { reply, .. } => reply.send(Err(StoreError::Busy.into())),
-            // Nothing else is delivered, and nothing else waits for an answer.
+            // Nothing else is delivered, and nothing else expects a reply.
             _ => {}
         }
     }

@@ -9,23 +9,23 @@ use crate::chat::RoomId;
 use crate::persistence::{RoomCommit, WriteError};
 use crate::protocol::CloseCode;
 
-/// What actors put into a socket's outbox.
+/// What actors push into a socket's outbox.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// A message of a room's log, encoded. The socket holds the seq against what
-    /// it delivered, so a lost, doubled or late one does no harm.
-    Log {
+    /// A message of a room's log, encoded. The socket compares its seq with what it has
+    /// delivered, so a lost, doubled or delayed one does no harm.
+    Message {
         /// The room.
         room_id: RoomId,
         /// Which of the socket's subscriptions it belongs to.
         subscription: SubscriptionId,
-        /// Its place in the log.
+        /// Its place in the room's log.
         seq: u64,
         /// The `message` frame.
         frame: Utf8Bytes,
     },
-    /// A room's event that is not part of its log: read marks, status, typing.
-    Room {
+    /// A room's frame that is not part of its log: read marks, status, typing.
+    RoomFrame {
         /// The room.
         room_id: RoomId,
         /// Which of the socket's subscriptions it belongs to.
@@ -33,40 +33,42 @@ pub enum Event {
         /// The frame.
         frame: Utf8Bytes,
     },
-    /// The answer to a write of this socket.
-    Answer {
+    /// A write of this socket has finished.
+    WriteFinished {
         /// Which write.
         request: RequestId,
-        /// What came of it; `Err(None)` when its room died before it could say.
+        /// Its outcome; `Err(None)` when its room died before there was one.
         outcome: Result<RoomCommit, Option<WriteError>>,
     },
-    /// A subscription has ended, since its room has died.
+    /// A subscription has ended, because its room has died.
     Detached(SubscriptionId),
 }
 
 impl Event {
     fn bytes(&self) -> usize {
         match self {
-            Self::Log { frame, .. } | Self::Room { frame, .. } => frame.len(),
-            Self::Answer { .. } | Self::Detached(_) => 0,
+            Self::Message { frame, .. } | Self::RoomFrame { frame, .. } => frame.len(),
+            Self::WriteFinished { .. } | Self::Detached(_) => 0,
         }
     }
 }
 
-/// The bounded queue in front of one socket. Actors put events in and never
-/// wait; the socket takes them out.
+/// The bounded queue in front of one socket. Actors push events and never wait; the socket's task
+/// receives them.
 ///
-/// When an event does not fit, the outbox closes with 4008: the reader was too
-/// slow, and finds what it missed in the log when it comes back. Typing is shed
-/// long before that. Answers and endings always fit: their number is bounded by
-/// the socket's own credits and subscriptions.
+/// When a frame does not fit, the outbox closes with 4008: the reader was too slow, and reads what
+/// it missed from the log when it reconnects. Ephemeral frames are dropped long before that.
+/// `WriteFinished` and `Detached` always fit: their number is bounded by the socket's own credits
+/// and subscriptions.
 #[derive(Debug, Clone)]
-pub struct Outbox(Arc<Shared>);
+pub struct Outbox(Arc<Inner>);
 
 #[derive(Debug)]
-struct Shared {
+struct Inner {
     queue: Mutex<Queue>,
-    changed: Notify,
+    /// Notified when there are events, or the outbox has closed.
+    ready: Notify,
+    /// Notified when the outbox has closed.
     closed: Notify,
     max_items: usize,
     max_bytes: usize,
@@ -80,24 +82,23 @@ struct Queue {
 }
 
 impl Outbox {
-    /// An empty outbox that takes at most `max_items` frames of `max_bytes` together.
+    /// An empty outbox that holds at most `max_items` events with `max_bytes` of frames.
     pub fn new(max_items: usize, max_bytes: usize) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(Inner {
             queue: Mutex::default(),
-            changed: Notify::new(),
+            ready: Notify::new(),
             closed: Notify::new(),
             max_items,
             max_bytes,
         }))
     }
 
-    /// Puts an event in. Returns whether the outbox is still open; when it is
-    /// not, the caller forgets it.
+    /// Pushes an event. Returns whether the outbox is still open; if not, the caller forgets it.
     pub fn push(&self, event: Event) -> bool {
         self.push_all([event])
     }
 
-    /// Puts events in as one: the socket takes all of them at once.
+    /// Pushes several events at once: the socket receives all of them together.
     pub fn push_all(&self, events: impl IntoIterator<Item = Event>) -> bool {
         let mut queue = self.lock();
         for event in events {
@@ -107,7 +108,7 @@ impl Outbox {
             let bytes = event.bytes();
             let full =
                 queue.events.len() >= self.0.max_items || queue.bytes + bytes > self.0.max_bytes;
-            // A single frame larger than the whole bound still passes through an empty outbox.
+            // A frame larger than the whole bound still passes through an empty outbox.
             if bytes > 0 && full && !queue.events.is_empty() {
                 drop(queue);
                 self.close(CloseCode::OutboxFull);
@@ -116,21 +117,20 @@ impl Outbox {
             queue.bytes += bytes;
             queue.events.push_back(event);
         }
-        let news = !queue.events.is_empty();
+        let has_events = !queue.events.is_empty();
         drop(queue);
-        if news {
-            self.0.changed.notify_one();
+        if has_events {
+            self.0.ready.notify_one();
         }
         true
     }
 
-    /// Whether both are one outbox.
+    /// Whether both are the same outbox.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Puts an event in that nobody misses: it is dropped once the outbox is
-    /// half full.
+    /// Pushes an event whose loss does no harm: it is dropped once the outbox is half full.
     pub fn push_ephemeral(&self, event: Event) -> bool {
         {
             let queue = self.lock();
@@ -144,8 +144,8 @@ impl Outbox {
         self.push(event)
     }
 
-    /// Closes the outbox; the socket will close with `code`. What waits is
-    /// dropped. The first code wins.
+    /// Closes the outbox; the socket then closes with `code`. Events in it are dropped. The first
+    /// code wins.
     pub fn close(&self, code: CloseCode) {
         let mut queue = self.lock();
         if queue.closed.is_none() {
@@ -154,15 +154,15 @@ impl Outbox {
             queue.bytes = 0;
         }
         drop(queue);
-        self.0.changed.notify_one();
+        self.0.ready.notify_one();
         self.0.closed.notify_one();
     }
 
-    /// Waits for events and moves all that wait into `events`, or returns the
-    /// code to close with. One task may wait at a time. Cancel safe.
+    /// Waits for events and moves all of them into `events`, or returns the code to close with.
+    /// Only one task may wait at a time. Cancel safe.
     pub async fn recv(&self, events: &mut VecDeque<Event>) -> Result<(), CloseCode> {
         loop {
-            let notified = self.0.changed.notified();
+            let notified = self.0.ready.notified();
             {
                 let mut queue = self.lock();
                 if let Some(code) = queue.closed {
@@ -178,7 +178,7 @@ impl Outbox {
         }
     }
 
-    /// Resolves once the outbox is closed. One task may wait at a time. Cancel safe.
+    /// Resolves once the outbox is closed. Only one task may wait at a time. Cancel safe.
     pub async fn closed(&self) -> CloseCode {
         loop {
             let notified = self.0.closed.notified();
@@ -190,7 +190,7 @@ impl Outbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        // The queue is whole after every statement, so a panic elsewhere cannot have torn it.
+        // The queue is consistent after every statement, so a poisoned lock does no harm.
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     fn frame(text: &str) -> Event {
-        Event::Room {
+        Event::RoomFrame {
             room_id: RoomId::nil(),
             subscription: SubscriptionId(0),
             frame: Utf8Bytes::from(text.to_owned()),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_outbox_closes_and_drops_what_waited() {
+    async fn a_full_outbox_closes_with_4008_and_drops_its_events() {
         let outbox = Outbox::new(2, 1_000);
         assert!(outbox.push(frame("1")));
         assert!(outbox.push(frame("2")));
@@ -222,17 +222,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bytes_are_bounded_too() {
+    async fn bytes_are_bounded() {
         let outbox = Outbox::new(100, 10);
         assert!(
             outbox.push(frame("a frame larger than the bound")),
-            "alone it passes"
+            "an empty outbox accepts it"
         );
         assert!(!outbox.push(frame("x")));
     }
 
     #[tokio::test]
-    async fn typing_is_shed_and_answers_always_fit() {
+    async fn ephemeral_events_are_dropped_and_outcomes_always_fit() {
         let outbox = Outbox::new(4, 1_000);
         for _ in 0..4 {
             assert!(outbox.push_ephemeral(frame("typing")));
@@ -240,7 +240,7 @@ mod tests {
         outbox.push(frame("a"));
         outbox.push(frame("b"));
         for request in 0..5 {
-            assert!(outbox.push(Event::Answer {
+            assert!(outbox.push(Event::WriteFinished {
                 request: RequestId(request),
                 outcome: Err(None)
             }));
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(
             events.len(),
             2 + 2 + 5,
-            "half of the typing, everything else"
+            "half of the ephemeral events, and everything else"
         );
     }
 }

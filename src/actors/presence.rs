@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::state_log::{Forgotten, Slice, StateLog};
+use super::state_log::{Gap, Slice, StateLog};
 use crate::chat::RoomId;
 use crate::protocol::{ServerFrame, encode};
 
@@ -108,7 +108,7 @@ impl Presence {
     }
 
     /// At most `max` `online` frames after a position.
-    pub(super) fn after(&self, position: u64, max: usize) -> Result<Slice<Utf8Bytes>, Forgotten> {
+    pub(super) fn after(&self, position: u64, max: usize) -> Result<Slice<Utf8Bytes>, Gap> {
         self.read().changes.after(position, max)
     }
 

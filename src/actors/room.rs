@@ -6,14 +6,13 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::Shared;
-use super::hooks::HookPoint;
+use super::context::ActorContext;
+use super::faults::FaultPoint;
 use super::ids::SubscriptionId;
 use super::messages::{
-    Delivery, JoinError, JoinReply, JoinedRoom, LobbyMsg, Report, RoomMsg, Subscription,
-    SupervisorMsg,
+    Delivery, JoinError, JoinReply, LobbyMsg, Report, RoomMsg, Subscription, SupervisorMsg,
 };
-use super::subscriber::{News, Reply, Subscriber};
+use super::subscriber::{Broadcast, ReplyPort, Subscriber};
 use crate::chat::{Room as RoomView, RoomId, RoomRecord, SenderType, Side};
 use crate::persistence::{Effect, Refusal, RoomCommit, RoomOp, StoreError, WriteError};
 use crate::protocol::{CloseCode, ServerFrame, TYPING_EXPIRES_IN_MS, encode};
@@ -30,7 +29,7 @@ pub(super) struct Room;
 
 pub(super) struct RoomArgs {
     pub(super) room_id: RoomId,
-    pub(super) shared: Arc<Shared>,
+    pub(super) context: Arc<ActorContext>,
     pub(super) supervisor: ActorRef<SupervisorMsg>,
 }
 
@@ -44,7 +43,7 @@ enum Nothing {
 
 pub(super) struct RoomState {
     room_id: RoomId,
-    shared: Arc<Shared>,
+    context: Arc<ActorContext>,
     supervisor: ActorRef<SupervisorMsg>,
     /// `None` until the first read has come back.
     record: Option<Arc<RoomRecord>>,
@@ -86,7 +85,7 @@ impl Actor for Room {
     ) -> Result<RoomState, ActorProcessingErr> {
         Ok(RoomState {
             room_id: args.room_id,
-            shared: args.shared,
+            context: args.context,
             supervisor: args.supervisor,
             record: None,
             loads: 0,
@@ -111,12 +110,12 @@ impl Actor for Room {
         state: &mut RoomState,
     ) -> Result<(), ActorProcessingErr> {
         state
-            .shared
-            .hooks
-            .reach(HookPoint::RoomStart, Some(state.room_id));
-        state.shared.metrics.rooms_live.increment(1.0);
+            .context
+            .faults
+            .reach(FaultPoint::RoomStart, Some(state.room_id));
+        state.context.metrics.rooms_live.increment(1.0);
         // An earlier incarnation may have left the visitor marked as online.
-        state.customer_online = state.shared.presence.is_online(state.room_id);
+        state.customer_online = state.context.presence.is_online(state.room_id);
         state.load(&myself);
         state.arm_presence(&myself);
         state.arm_rest(&myself, IDLE_TIMEOUT_MIN);
@@ -136,7 +135,7 @@ impl Actor for Room {
 
 impl Drop for RoomState {
     fn drop(&mut self) {
-        self.shared.metrics.rooms_live.decrement(1.0);
+        self.context.metrics.rooms_live.decrement(1.0);
     }
 }
 
@@ -144,7 +143,7 @@ impl RoomState {
     fn handle(&mut self, myself: &ActorRef<RoomMsg>, message: RoomMsg) {
         match message {
             RoomMsg::Loaded(outcome) => return self.loaded(myself, outcome),
-            RoomMsg::LoadedBeside(outcome) => return self.loaded_beside(myself, outcome),
+            RoomMsg::LoadedByReader(outcome) => return self.loaded_beside(myself, outcome),
             message if self.resting => return self.turn_away(message),
             message @ (RoomMsg::Join { .. } | RoomMsg::Write { .. }) if self.loads > 0 => {
                 return self.waiting.push(message);
@@ -152,18 +151,18 @@ impl RoomState {
             RoomMsg::Join { subscriber, reply } => self.join(myself, subscriber, reply),
             RoomMsg::Leave(id) => self.forget(id),
             RoomMsg::Write { op, reply } => self.write(myself, op, reply),
-            RoomMsg::Committed { outcome, reply } => self.committed(outcome, reply),
-            RoomMsg::Typing(id) => self.typing(id),
-            RoomMsg::Refresh => {
-                self.shared
-                    .hooks
-                    .reach(HookPoint::RoomRefresh, Some(self.room_id));
+            RoomMsg::WriteFinished { outcome, reply } => self.committed(outcome, reply),
+            RoomMsg::BroadcastTyping(id) => self.typing(id),
+            RoomMsg::Reload => {
+                self.context
+                    .faults
+                    .reach(FaultPoint::RoomReload, Some(self.room_id));
                 self.load(myself);
             }
-            RoomMsg::LobbyReady => self.lobby_ready = true,
-            RoomMsg::PresenceDue => {
+            RoomMsg::AllowReport => self.lobby_ready = true,
+            RoomMsg::PresenceTimerFired => {
                 self.presence_armed = false;
-                let grace = self.shared.presence_grace;
+                let grace = self.context.presence_grace;
                 if self
                     .customer_gone_at
                     .is_some_and(|at| at.elapsed() >= grace)
@@ -171,7 +170,7 @@ impl RoomState {
                     self.set_online(false);
                 }
             }
-            RoomMsg::RestDue => {
+            RoomMsg::RestTimerFired => {
                 self.rest_armed = false;
                 return self.rest_if_idle(myself);
             }
@@ -187,7 +186,7 @@ impl RoomState {
         self.in_store += 1;
         self.loads += 1;
         let myself = myself.clone();
-        self.shared.store.load_room(
+        self.context.store.load_room(
             self.room_id,
             Box::new(move |outcome| {
                 // A room that has died meanwhile reads again when it is needed.
@@ -207,10 +206,10 @@ impl RoomState {
             // before is settled all the same, and reading may still work.
             Err(WriteError::Store(StoreError::Unavailable(_) | StoreError::Full)) => {
                 let (store, room_id, myself) =
-                    (self.shared.store.clone(), self.room_id, myself.clone());
+                    (self.context.store.clone(), self.room_id, myself.clone());
                 tokio::spawn(async move {
                     let outcome = store.room(room_id).await;
-                    let _ = myself.cast(RoomMsg::LoadedBeside(outcome));
+                    let _ = myself.cast(RoomMsg::LoadedByReader(outcome));
                 });
             }
             Err(WriteError::Store(cause)) => self.unreadable(myself, cause),
@@ -242,7 +241,7 @@ impl RoomState {
             None if self.customer_online => {
                 // The last incarnation may have died before it could say that the
                 // room is listed now.
-                self.shared
+                self.context
                     .presence
                     .set_customer(self.room_id, true, record.is_listed());
             }
@@ -275,12 +274,12 @@ impl RoomState {
         }
         // Sockets of the anonymous visitor hold a token that has ended.
         for subscriber in &self.subscribers {
-            if subscriber.side == Side::Visitor && subscriber.person != after.visitor_id {
+            if subscriber.side == Side::Visitor && subscriber.participant_id != after.visitor_id {
                 subscriber.outbox.close(CloseCode::TokenRefused);
             }
         }
         self.subscribers.retain(|subscriber| {
-            subscriber.side != Side::Visitor || subscriber.person == after.visitor_id
+            subscriber.side != Side::Visitor || subscriber.participant_id == after.visitor_id
         });
         self.tell_room_if_changed(&before.room, &after.room);
     }
@@ -296,20 +295,20 @@ impl RoomState {
     }
 
     fn join(&mut self, myself: &ActorRef<RoomMsg>, subscriber: Subscriber, reply: JoinReply) {
-        self.shared
-            .hooks
-            .reach(HookPoint::RoomJoin, Some(self.room_id));
+        self.context
+            .faults
+            .reach(FaultPoint::RoomJoin, Some(self.room_id));
         let Some(record) = self.record.clone() else {
             return;
         };
-        if subscriber.side == Side::Visitor && subscriber.person != record.visitor_id {
+        if subscriber.side == Side::Visitor && subscriber.participant_id != record.visitor_id {
             let _ = reply.send(Err(JoinError::NotFound));
             return;
         }
         let subscription = Subscription {
             id: subscriber.id,
             live: subscriber.live.clone(),
-            joined: JoinedRoom { record },
+            record,
             room: myself.clone(),
         };
         if reply.send(Ok(subscription)).is_err() {
@@ -329,33 +328,33 @@ impl RoomState {
         self.subscribers.retain(|subscriber| subscriber.id != id);
     }
 
-    fn write(&mut self, myself: &ActorRef<RoomMsg>, op: RoomOp, reply: Reply) {
-        self.shared
-            .hooks
-            .reach(HookPoint::RoomWrite, Some(self.room_id));
+    fn write(&mut self, myself: &ActorRef<RoomMsg>, op: RoomOp, reply: ReplyPort) {
+        self.context
+            .faults
+            .reach(FaultPoint::RoomWrite, Some(self.room_id));
         self.in_store += 1;
         let myself = myself.clone();
-        let metrics = self.shared.metrics.clone();
-        self.shared.store.write_room(
+        let metrics = self.context.metrics.clone();
+        self.context.store.write_room(
             self.room_id,
             op,
             Box::new(move |outcome| {
                 // Counted here, since what is committed counts whether the room lives or not.
                 if let Ok(commit) = &outcome {
-                    metrics.committed(&commit.effect);
+                    metrics.count_committed(&commit.effect);
                 }
                 // If the room has died meanwhile, the reply says so as it is dropped.
-                let _ = myself.cast(RoomMsg::Committed { outcome, reply });
+                let _ = myself.cast(RoomMsg::WriteFinished { outcome, reply });
             }),
         );
     }
 
     /// What is told here is on disk.
-    fn committed(&mut self, outcome: Result<RoomCommit, WriteError>, reply: Reply) {
+    fn committed(&mut self, outcome: Result<RoomCommit, WriteError>, reply: ReplyPort) {
         self.in_store -= 1;
-        self.shared
-            .hooks
-            .reach(HookPoint::RoomCommitted, Some(self.room_id));
+        self.context
+            .faults
+            .reach(FaultPoint::RoomCommitted, Some(self.room_id));
         let commit = match outcome {
             Ok(commit) => commit,
             Err(error) => return reply.send(Err(error)),
@@ -364,39 +363,39 @@ impl RoomState {
             return reply.send(Ok(commit));
         }
         let before = self.record.replace(commit.record.clone());
-        let news = self.news(&commit, before.as_deref());
+        let broadcast = self.broadcast(&commit, before.as_deref());
         if commit.record.is_listed() {
             self.unreported.push(commit.record.change);
             if commit.record.room.last_seq == 1 && self.customer_online {
                 // From now on consoles hear of this visitor.
-                self.shared.presence.set_customer(self.room_id, true, true);
+                self.context.presence.set_customer(self.room_id, true, true);
             }
         }
         if !commit.also_changed.is_empty() {
             let _ = self
                 .supervisor
-                .cast(SupervisorMsg::Refresh(commit.also_changed.clone()));
+                .cast(SupervisorMsg::Reload(commit.also_changed.clone()));
         }
-        self.spread(&news, reply, commit);
+        self.spread(&broadcast, reply, commit);
     }
 
     /// What a commit has for everybody in the room.
-    fn news(&self, commit: &RoomCommit, before: Option<&RoomRecord>) -> News {
+    fn broadcast(&self, commit: &RoomCommit, before: Option<&RoomRecord>) -> Broadcast {
         if self.subscribers.is_empty() {
-            return News::default();
+            return Broadcast::default();
         }
         let room_id = self.room_id;
-        let mut news = News::default();
+        let mut broadcast = Broadcast::default();
         match &commit.effect {
             Effect::Posted(message) | Effect::StatusChanged(message) => {
                 let frame = encode(&ServerFrame::Message {
                     room_id,
                     message: Cow::Borrowed(message),
                 });
-                news.message = Some((message.seq, frame));
+                broadcast.message = Some((message.seq, frame));
             }
             Effect::ReadMoved { side, seq } => {
-                news.read = Some(encode(&ServerFrame::Read {
+                broadcast.read = Some(encode(&ServerFrame::Read {
                     room_id,
                     reader: *side,
                     seq: *seq,
@@ -404,28 +403,28 @@ impl RoomState {
             }
             Effect::DetailsChanged | Effect::Duplicate(_) | Effect::Unchanged => {}
         }
-        news.room = before.and_then(|before| self.room_frame(&before.room, &commit.record.room));
-        news
+        broadcast.room =
+            before.and_then(|before| self.room_frame(&before.room, &commit.record.room));
+        broadcast
     }
 
-    /// Puts the news into the outbox of each subscriber; the sender's own copy goes with the
+    /// Puts the broadcast into the outbox of each subscriber; the sender's own copy goes with the
     /// reply, so that both reach its socket in one go.
-    fn spread(&mut self, news: &News, reply: Reply, commit: RoomCommit) {
-        let hooks = &self.shared.hooks;
+    fn spread(&mut self, broadcast: &Broadcast, reply: ReplyPort, commit: RoomCommit) {
+        let faults = &self.context.faults;
         let mut own = Vec::new();
         self.subscribers.retain(|subscriber| {
-            if own.is_empty() && hooks.rings_can_be_relied_on() && reply.goes_to(&subscriber.outbox)
-            {
-                own.extend(subscriber.events(news));
+            if own.is_empty() && faults.pushes_are_reliable() && reply.goes_to(&subscriber.outbox) {
+                own.extend(subscriber.events(broadcast));
                 return true;
             }
-            subscriber.deliver(news, hooks)
+            subscriber.push_broadcast(broadcast, faults)
         });
         reply.send_after(own, Ok(commit));
     }
 
     fn tell(&mut self, frame: &Utf8Bytes) {
-        self.subscribers.retain(|subscriber| subscriber.tell(frame));
+        self.subscribers.retain(|subscriber| subscriber.push(frame));
     }
 
     /// The `room` frame, if what it shows has changed.
@@ -447,9 +446,9 @@ impl RoomState {
     }
 
     fn typing(&mut self, id: SubscriptionId) {
-        self.shared
-            .hooks
-            .reach(HookPoint::RoomTyping, Some(self.room_id));
+        self.context
+            .faults
+            .reach(FaultPoint::RoomTyping, Some(self.room_id));
         let now = Instant::now();
         let Some(typist) = self
             .subscribers
@@ -465,7 +464,7 @@ impl RoomState {
             return;
         }
         typist.last_typing = Some(now);
-        let (side, person) = (typist.side, typist.person);
+        let (side, person) = (typist.side, typist.participant_id);
         let room = self.record.as_ref().map(|record| &record.room);
         let name = typist
             .display_name
@@ -480,8 +479,8 @@ impl RoomState {
         });
         // Nobody needs to be told that they are typing themselves, in whichever tab.
         self.subscribers.retain(|subscriber| {
-            (subscriber.side == side && subscriber.person == person)
-                || subscriber.tell_ephemeral(&frame)
+            (subscriber.side == side && subscriber.participant_id == person)
+                || subscriber.push_ephemeral(&frame)
         });
     }
 
@@ -500,7 +499,7 @@ impl RoomState {
             .record
             .as_ref()
             .is_some_and(|record| record.is_listed());
-        self.shared
+        self.context
             .presence
             .set_customer(self.room_id, customer_online, listed);
     }
@@ -517,8 +516,8 @@ impl RoomState {
             .elapsed();
         if !self.presence_armed {
             self.presence_armed = true;
-            let left = self.shared.presence_grace.saturating_sub(gone_for);
-            myself.send_after(left, || RoomMsg::PresenceDue);
+            let left = self.context.presence_grace.saturating_sub(gone_for);
+            myself.send_after(left, || RoomMsg::PresenceTimerFired);
         }
     }
 
@@ -538,12 +537,7 @@ impl RoomState {
         };
         self.lobby_ready = false;
         // A lobby that has died rereads the store when it comes back.
-        let _ = self
-            .shared
-            .lobby
-            .borrow()
-            .as_ref()
-            .map(|lobby| lobby.cast(LobbyMsg::Report(report)));
+        self.context.cast_to_lobby(LobbyMsg::Report(report));
     }
 
     fn is_idle(&self) -> bool {
@@ -558,12 +552,14 @@ impl RoomState {
             self.idle_since = Instant::now();
         } else if !self.rest_armed {
             self.rest_armed = true;
-            myself.send_after(self.shared.idle_timeout.max(at_least), || RoomMsg::RestDue);
+            myself.send_after(self.context.idle_timeout.max(at_least), || {
+                RoomMsg::RestTimerFired
+            });
         }
     }
 
     fn rest_if_idle(&mut self, myself: &ActorRef<RoomMsg>) {
-        if self.is_idle() && self.idle_since.elapsed() >= self.shared.idle_timeout {
+        if self.is_idle() && self.idle_since.elapsed() >= self.context.idle_timeout {
             self.rest(myself);
         } else {
             self.arm_rest(myself, Duration::from_millis(1));

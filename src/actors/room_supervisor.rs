@@ -5,9 +5,10 @@ use std::time::Duration;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, MessagingErr, SupervisionEvent};
 use tokio::time::Instant;
 
+use super::Incarnation;
+use super::context::ActorContext;
 use super::messages::{Delivery, LobbyMsg, RoomMsg, SupervisorMsg};
 use super::room::{Room, RoomArgs};
-use super::{Incarnation, Shared};
 use crate::chat::RoomId;
 
 /// Failures are counted over this time.
@@ -26,7 +27,7 @@ const BACKOFF: Duration = Duration::from_millis(50);
 pub(super) struct RoomSupervisor;
 
 pub(super) struct SupervisorState {
-    shared: Arc<Shared>,
+    context: Arc<ActorContext>,
     rooms: HashMap<RoomId, Entry>,
     by_actor: HashMap<ActorId, RoomId>,
     /// Rooms that have failed lately. Empty as a rule.
@@ -60,15 +61,15 @@ impl Failures {
 impl Actor for RoomSupervisor {
     type Msg = SupervisorMsg;
     type State = SupervisorState;
-    type Arguments = Arc<Shared>;
+    type Arguments = Arc<ActorContext>;
 
     async fn pre_start(
         &self,
         _: ActorRef<SupervisorMsg>,
-        shared: Arc<Shared>,
+        context: Arc<ActorContext>,
     ) -> Result<SupervisorState, ActorProcessingErr> {
         Ok(SupervisorState {
-            shared,
+            context,
             rooms: HashMap::new(),
             by_actor: HashMap::new(),
             failures: HashMap::new(),
@@ -83,16 +84,16 @@ impl Actor for RoomSupervisor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             SupervisorMsg::Deliver(delivery) => state.deliver(&myself, *delivery).await,
-            SupervisorMsg::Live(reply) => {
+            SupervisorMsg::ListLive(reply) => {
                 let _ = reply.send(state.rooms.keys().copied().collect());
             }
-            SupervisorMsg::Refresh(room_ids) => state.refresh(&room_ids),
+            SupervisorMsg::Reload(room_ids) => state.refresh(&room_ids),
             SupervisorMsg::LobbyRestarted => {
                 for room in state.live_rooms() {
-                    let _ = room.cast(RoomMsg::LobbyReady);
+                    let _ = room.cast(RoomMsg::AllowReport);
                 }
             }
-            SupervisorMsg::RestartDue(room_id) => state.restart(&myself, room_id).await,
+            SupervisorMsg::RestartTimerFired(room_id) => state.restart(&myself, room_id).await,
         }
         Ok(())
     }
@@ -148,7 +149,7 @@ impl SupervisorState {
     ) {
         let args = RoomArgs {
             room_id,
-            shared: self.shared.clone(),
+            context: self.context.clone(),
             supervisor: myself.clone(),
         };
         match Room::spawn_linked(None, Room, args, myself.get_cell()).await {
@@ -180,15 +181,17 @@ impl SupervisorState {
                 self.start(myself, room_id, waiting).await;
             }
             // It could not be read, and somebody has to say that its visitor has gone.
-            _ if self.shared.presence.is_online(room_id) => {
-                myself.send_after(UNREADABLE_RETRY, move || SupervisorMsg::RestartDue(room_id));
+            _ if self.context.presence.is_online(room_id) => {
+                myself.send_after(UNREADABLE_RETRY, move || {
+                    SupervisorMsg::RestartTimerFired(room_id)
+                });
             }
             _ => {}
         }
     }
 
     async fn failed(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId) {
-        self.shared.metrics.room_restarts.increment(1);
+        self.context.metrics.room_restarts.increment(1);
         let waiting = match self.rooms.remove(&room_id) {
             Some(Entry::Between(waiting)) => waiting,
             _ => Vec::new(),
@@ -211,7 +214,9 @@ impl SupervisorState {
             failures.quarantined_until = Some(now + QUARANTINE);
             tracing::error!(%room_id, seconds = QUARANTINE.as_secs(), "a room keeps failing and is left alone");
             waiting.into_iter().for_each(Delivery::refuse);
-            myself.send_after(QUARANTINE, move || SupervisorMsg::RestartDue(room_id));
+            myself.send_after(QUARANTINE, move || {
+                SupervisorMsg::RestartTimerFired(room_id)
+            });
             return;
         }
         self.rooms.insert(room_id, Entry::Between(waiting));
@@ -220,7 +225,7 @@ impl SupervisorState {
         } else {
             let doublings = u32::try_from(count - 2).unwrap_or(u32::MAX);
             myself.send_after(BACKOFF * 2_u32.pow(doublings), move || {
-                SupervisorMsg::RestartDue(room_id)
+                SupervisorMsg::RestartTimerFired(room_id)
             });
         }
     }
@@ -234,7 +239,7 @@ impl SupervisorState {
             None => Vec::new(),
         };
         self.rooms.remove(&room_id);
-        if !waiting.is_empty() || self.shared.presence.is_online(room_id) {
+        if !waiting.is_empty() || self.context.presence.is_online(room_id) {
             self.start(myself, room_id, waiting).await;
         }
     }
@@ -250,15 +255,10 @@ impl SupervisorState {
     fn refresh(&mut self, room_ids: &[RoomId]) {
         for room_id in room_ids {
             if let Some(Entry::Live(room)) = self.rooms.get(room_id) {
-                let _ = room.cast(RoomMsg::Refresh);
+                let _ = room.cast(RoomMsg::Reload);
             }
         }
-        let _ = self
-            .shared
-            .lobby
-            .borrow()
-            .as_ref()
-            .map(|lobby| lobby.cast(LobbyMsg::Resync));
+        self.context.cast_to_lobby(LobbyMsg::Resync);
     }
 
     fn live_rooms(&self) -> impl Iterator<Item = &ActorRef<RoomMsg>> {

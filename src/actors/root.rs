@@ -3,25 +3,26 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 
-use super::Shared;
+use super::TreeFailure;
+use super::context::ActorContext;
 use super::lobby::Lobby;
 use super::messages::SupervisorMsg;
 use super::room_supervisor::RoomSupervisor;
 
-/// A new lobby waits this long after the death of the last one.
+/// How long after a lobby's failure the next one is started.
 const LOBBY_BACKOFF: Duration = Duration::from_millis(20);
 
-/// The top of the tree: keeps a lobby there, and gives up when the rooms'
-/// supervisor has gone, since nothing could be trusted then.
+/// The top of the tree. It starts a new lobby whenever one fails, and reports a [`TreeFailure`]
+/// when the supervisor of the rooms has stopped, because nothing can be trusted then.
 pub(super) struct Root;
 
 pub(super) enum RootMsg {
-    /// Make a lobby.
+    /// Start a lobby.
     StartLobby,
 }
 
 pub(super) struct RootState {
-    shared: Arc<Shared>,
+    context: Arc<ActorContext>,
     rooms: ActorRef<SupervisorMsg>,
     lobby: Option<ActorCell>,
 }
@@ -29,19 +30,19 @@ pub(super) struct RootState {
 impl Actor for Root {
     type Msg = RootMsg;
     type State = RootState;
-    type Arguments = Arc<Shared>;
+    type Arguments = Arc<ActorContext>;
 
     async fn pre_start(
         &self,
         myself: ActorRef<RootMsg>,
-        shared: Arc<Shared>,
+        context: Arc<ActorContext>,
     ) -> Result<RootState, ActorProcessingErr> {
         let (rooms, _) =
-            RoomSupervisor::spawn_linked(None, RoomSupervisor, shared.clone(), myself.get_cell())
+            RoomSupervisor::spawn_linked(None, RoomSupervisor, context.clone(), myself.get_cell())
                 .await?;
-        shared.supervisor.send_replace(Some(rooms.clone()));
+        context.supervisor.send_replace(Some(rooms.clone()));
         let mut state = RootState {
-            shared,
+            context,
             rooms,
             lobby: None,
         };
@@ -57,7 +58,12 @@ impl Actor for Root {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             RootMsg::StartLobby => {
-                state.start_lobby(&myself).await?;
+                if let Err(error) = state.start_lobby(&myself).await {
+                    state.context.fail(TreeFailure::LobbyNotRestarted {
+                        cause: error.to_string(),
+                    });
+                    return Err(error);
+                }
                 let _ = state.rooms.cast(SupervisorMsg::LobbyRestarted);
             }
         }
@@ -80,18 +86,16 @@ impl Actor for Root {
             }
         };
         if actor.get_id() == state.rooms.get_id() {
-            state
-                .shared
-                .fail(format!("the supervisor of the rooms has stopped: {cause}"));
+            state.context.fail(TreeFailure::SupervisorStopped { cause });
         } else if state
             .lobby
             .as_ref()
             .is_some_and(|lobby| lobby.get_id() == actor.get_id())
         {
-            tracing::error!(%cause, "the lobby has failed and is made anew");
-            state.shared.metrics.lobby_restarts.increment(1);
+            tracing::error!(%cause, "the lobby failed, starting a new one");
+            state.context.metrics.lobby_restarts.increment(1);
             state.lobby = None;
-            state.shared.lobby.send_replace(None);
+            state.context.lobby.send_replace(None);
             myself.send_after(LOBBY_BACKOFF, || RootMsg::StartLobby);
         }
         Ok(())
@@ -101,9 +105,9 @@ impl Actor for Root {
 impl RootState {
     async fn start_lobby(&mut self, myself: &ActorRef<RootMsg>) -> Result<(), ActorProcessingErr> {
         let (lobby, _) =
-            Lobby::spawn_linked(None, Lobby, self.shared.clone(), myself.get_cell()).await?;
+            Lobby::spawn_linked(None, Lobby, self.context.clone(), myself.get_cell()).await?;
         self.lobby = Some(lobby.get_cell());
-        self.shared.lobby.send_replace(Some(lobby));
+        self.context.lobby.send_replace(Some(lobby));
         Ok(())
     }
 }

@@ -45,7 +45,7 @@ pub(super) struct Slice<T> {
 
 /// States after the reader's position have been forgotten.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Forgotten;
+pub(super) struct Gap;
 
 impl<T: Clone> StateLog<T> {
     /// An empty log of at most `capacity` rooms.
@@ -90,9 +90,9 @@ impl<T: Clone> StateLog<T> {
     }
 
     /// At most `max` states after `position`.
-    pub(super) fn after(&self, position: u64, max: usize) -> Result<Slice<T>, Forgotten> {
+    pub(super) fn after(&self, position: u64, max: usize) -> Result<Slice<T>, Gap> {
         if position < self.forgotten {
-            return Err(Forgotten);
+            return Err(Gap);
         }
         let mut rest = self
             .states
@@ -171,7 +171,7 @@ mod tests {
         let reader = log.after(0, 9).expect("all is there").position;
         log.put(b, 2, Instant::now());
         log.put(c, 3, Instant::now());
-        assert_eq!(log.after(0, 9).err(), Some(Forgotten));
+        assert_eq!(log.after(0, 9).err(), Some(Gap));
         let slice = log
             .after(reader, 9)
             .expect("it had read what was forgotten");
@@ -199,6 +199,6 @@ mod tests {
         log.put(b, 2, later(60));
         log.forget_before(later(30));
         assert_eq!((log.get(a), log.get(b)), (None, Some(&2)));
-        assert_eq!(log.after(0, 9).err(), Some(Forgotten));
+        assert_eq!(log.after(0, 9).err(), Some(Gap));
     }
 }

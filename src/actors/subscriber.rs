@@ -5,27 +5,27 @@ use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
 
-use super::hooks::Hooks;
+use super::faults::Faults;
 use super::ids::{RequestId, SubscriptionId};
 use super::outbox::{Event, Outbox};
 use crate::chat::{RoomId, Side};
 use crate::persistence::{RoomCommit, WriteError};
 
-/// Whether a subscriber takes the log as it grows, or is still reading what came
-/// before and will catch up from the store.
+/// Whether a subscriber gets messages pushed as they are committed, or is still reading older
+/// ones and will catch up from the store.
 ///
-/// The socket turns it on *before* it reads the last gap. A message committed
-/// before that read is in it; one committed later finds the switch on.
+/// The socket turns it on *before* it reads the last gap. A message committed before that read
+/// is in what was read; one committed later finds the switch on.
 #[derive(Debug, Clone, Default)]
 pub struct LiveSwitch(Arc<AtomicBool>);
 
 impl LiveSwitch {
-    /// From now on the log is delivered.
+    /// From now on messages are pushed.
     pub fn turn_on(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 
-    /// From now on the log is left in the store.
+    /// From now on messages are left to be read from the store.
     pub fn turn_off(&self) {
         self.0.store(false, Ordering::SeqCst);
     }
@@ -35,55 +35,58 @@ impl LiveSwitch {
     }
 }
 
-/// One socket's place in a room. When it goes, in whatever way, the socket is told.
+/// One socket's subscription, as the room holds it. Dropping it, for whatever reason, pushes
+/// [`Event::Detached`] to the socket.
 #[derive(Debug)]
 pub(super) struct Subscriber {
     pub(super) id: SubscriptionId,
     pub(super) room_id: RoomId,
     pub(super) side: Side,
-    /// The visitor's or the agent's id: several sockets of one person are one person.
-    pub(super) person: Uuid,
-    /// The name beside «is typing»; a visitor's is the room's.
+    /// The visitor's or the agent's id. Several sockets may have the same.
+    pub(super) participant_id: Uuid,
+    /// The name in `typing` frames; a visitor's is the room's.
     pub(super) display_name: Option<String>,
     pub(super) outbox: Outbox,
     pub(super) live: LiveSwitch,
     pub(super) last_typing: Option<tokio::time::Instant>,
 }
 
-/// What a commit has for everybody in its room, encoded once.
+/// The frames that a commit sends to every subscriber, each encoded once.
 #[derive(Debug, Default)]
-pub(super) struct News {
-    /// A message of the log, with its seq.
+pub(super) struct Broadcast {
+    /// The `message` frame, with the message's seq.
     pub(super) message: Option<(u64, Utf8Bytes)>,
-    /// A read mark.
+    /// The `read` frame.
     pub(super) read: Option<Utf8Bytes>,
-    /// The room itself.
+    /// The `room` frame.
     pub(super) room: Option<Utf8Bytes>,
 }
 
 impl Subscriber {
-    /// Delivers the news. Returns false when the subscriber is to be forgotten.
-    pub(super) fn deliver(&self, news: &News, hooks: &Hooks) -> bool {
-        if hooks.rings_can_be_relied_on() {
-            return self.outbox.push_all(self.events(news));
+    /// Pushes a broadcast. Returns false when the outbox is closed and the subscriber is to be
+    /// removed.
+    pub(super) fn push_broadcast(&self, broadcast: &Broadcast, faults: &Faults) -> bool {
+        if faults.pushes_are_reliable() {
+            return self.outbox.push_all(self.events(broadcast));
         }
-        let there = match self.log_event(news) {
-            Some(ring) => hooks.ring(&self.outbox, || ring.clone()),
+        let is_open = match self.message_event(broadcast) {
+            Some(event) => faults.push(&self.outbox, || event.clone()),
             None => true,
         };
-        there && self.outbox.push_all(self.other_events(news))
+        is_open && self.outbox.push_all(self.room_events(broadcast))
     }
 
-    /// The news as this subscriber gets them: the log, if it takes it as it grows, and the rest.
-    pub(super) fn events(&self, news: &News) -> impl Iterator<Item = Event> {
-        self.log_event(news)
+    /// A broadcast as this subscriber gets it: the message, if the subscriber is live, and the
+    /// rest.
+    pub(super) fn events(&self, broadcast: &Broadcast) -> impl Iterator<Item = Event> {
+        self.message_event(broadcast)
             .into_iter()
-            .chain(self.other_events(news))
+            .chain(self.room_events(broadcast))
     }
 
-    fn log_event(&self, news: &News) -> Option<Event> {
-        let (seq, frame) = news.message.as_ref().filter(|_| self.live.is_on())?;
-        Some(Event::Log {
+    fn message_event(&self, broadcast: &Broadcast) -> Option<Event> {
+        let (seq, frame) = broadcast.message.as_ref().filter(|_| self.live.is_on())?;
+        Some(Event::Message {
             room_id: self.room_id,
             subscription: self.id,
             seq: *seq,
@@ -91,23 +94,23 @@ impl Subscriber {
         })
     }
 
-    fn other_events(&self, news: &News) -> impl Iterator<Item = Event> {
-        let frames = news.read.iter().chain(&news.room);
-        frames.map(|frame| self.event(frame))
+    fn room_events(&self, broadcast: &Broadcast) -> impl Iterator<Item = Event> {
+        let frames = broadcast.read.iter().chain(&broadcast.room);
+        frames.map(|frame| self.room_event(frame))
     }
 
-    /// Tells an event that is not part of the log.
-    pub(super) fn tell(&self, frame: &Utf8Bytes) -> bool {
-        self.outbox.push(self.event(frame))
+    /// Pushes a frame that is not a message.
+    pub(super) fn push(&self, frame: &Utf8Bytes) -> bool {
+        self.outbox.push(self.room_event(frame))
     }
 
-    /// Tells an event that nobody misses.
-    pub(super) fn tell_ephemeral(&self, frame: &Utf8Bytes) -> bool {
-        self.outbox.push_ephemeral(self.event(frame))
+    /// Pushes a frame that may be dropped when the outbox is filling up.
+    pub(super) fn push_ephemeral(&self, frame: &Utf8Bytes) -> bool {
+        self.outbox.push_ephemeral(self.room_event(frame))
     }
 
-    fn event(&self, frame: &Utf8Bytes) -> Event {
-        Event::Room {
+    fn room_event(&self, frame: &Utf8Bytes) -> Event {
+        Event::RoomFrame {
             room_id: self.room_id,
             subscription: self.id,
             frame: frame.clone(),
@@ -121,29 +124,29 @@ impl Drop for Subscriber {
     }
 }
 
-/// Where the outcome of a write goes. Dropped without an answer it says so, so
-/// nobody waits for a room that has died.
+/// Where the outcome of a write goes. Dropping it unused replies that the room has died, so that
+/// nobody waits for that room.
 #[derive(Debug)]
-pub struct Reply(Option<ReplyTo>);
+pub struct ReplyPort(Option<ReplyTo>);
 
 #[derive(Debug)]
 enum ReplyTo {
-    Call(oneshot::Sender<Result<RoomCommit, WriteError>>),
+    Caller(oneshot::Sender<Result<RoomCommit, WriteError>>),
     Socket { outbox: Outbox, request: RequestId },
 }
 
-impl Reply {
-    /// To a caller that waits. A dropped sender tells it that the room has died.
-    pub(super) fn call(sender: oneshot::Sender<Result<RoomCommit, WriteError>>) -> Self {
-        Self(Some(ReplyTo::Call(sender)))
+impl ReplyPort {
+    /// Replies to a caller that waits. A dropped sender shows it that the room has died.
+    pub(super) fn to_caller(sender: oneshot::Sender<Result<RoomCommit, WriteError>>) -> Self {
+        Self(Some(ReplyTo::Caller(sender)))
     }
 
-    /// To a socket, as [`Event::Answer`].
-    pub fn socket(outbox: Outbox, request: RequestId) -> Self {
+    /// Replies to a socket, with [`Event::WriteFinished`].
+    pub fn to_socket(outbox: Outbox, request: RequestId) -> Self {
         Self(Some(ReplyTo::Socket { outbox, request }))
     }
 
-    /// Whether the outcome goes into this outbox.
+    /// Whether the reply goes into this outbox.
     pub(super) fn goes_to(&self, outbox: &Outbox) -> bool {
         matches!(&self.0, Some(ReplyTo::Socket { outbox: own, .. }) if own.is_same(outbox))
     }
@@ -152,34 +155,34 @@ impl Reply {
         self.send_after([], outcome);
     }
 
-    /// Sends the outcome; a socket gets these events right before it, as one: its task wakes
-    /// once, and sends all in one write.
+    /// Sends the outcome. A socket gets `events` right before it, in one push: its task wakes up
+    /// once and sends everything in one write.
     pub(super) fn send_after(
         mut self,
         events: impl IntoIterator<Item = Event>,
         outcome: Result<RoomCommit, WriteError>,
     ) {
         match self.0.take() {
-            Some(ReplyTo::Call(sender)) => {
-                // The caller may have given up; then nobody wants to know.
+            Some(ReplyTo::Caller(sender)) => {
+                // It fails when the caller has stopped waiting, which is its right.
                 let _ = sender.send(outcome);
             }
             Some(ReplyTo::Socket { outbox, request }) => {
-                let answer = Event::Answer {
+                let finished = Event::WriteFinished {
                     request,
                     outcome: outcome.map_err(Some),
                 };
-                outbox.push_all(events.into_iter().chain([answer]));
+                outbox.push_all(events.into_iter().chain([finished]));
             }
             None => {}
         }
     }
 }
 
-impl Drop for Reply {
+impl Drop for ReplyPort {
     fn drop(&mut self) {
         if let Some(ReplyTo::Socket { outbox, request }) = self.0.take() {
-            outbox.push(Event::Answer {
+            outbox.push(Event::WriteFinished {
                 request,
                 outcome: Err(None),
             });

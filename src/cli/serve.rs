@@ -84,7 +84,7 @@ pub(super) async fn until_stopped(server: &Server, mut signals: Signals) -> Resu
     }
     match reason {
         StopReason::Shutdown => Ok(()),
-        StopReason::Failed(reason) => Err(Failure::Runtime(reason)),
+        StopReason::Failed(failure) => Err(failure.into()),
     }
 }
 

@@ -80,9 +80,9 @@ impl TestServer {
     }
 
     /// Faults to order.
-    pub fn hooks(&self) -> &shoptalk::Hooks {
+    pub fn faults(&self) -> &shoptalk::Faults {
         let (server, _) = self.running.as_ref().expect("the server runs");
-        server.hooks()
+        server.faults()
     }
 
     /// Drains and stops.

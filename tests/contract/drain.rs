@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use shoptalk::HookPoint;
+use shoptalk::FaultPoint;
 
 use crate::common::{Answer, Socket, TestServer, Visitor, eventually, json, new_id, seqs};
 use crate::storage::StuckDisk;
@@ -85,7 +85,7 @@ async fn a_request_under_way_is_finished() {
     let mut socket = visitor.online().await;
     let disk = StuckDisk::hold(&server);
     // A call and a post on a socket wait for the disk, and then the drain begins.
-    let writes = || server.hooks().reached(HookPoint::RoomWrite, Some(room));
+    let writes = || server.faults().reached(FaultPoint::RoomWrite, Some(room));
     let before = writes();
     let id = new_id();
     let body = json!({"id": id, "content": "at the last moment"});

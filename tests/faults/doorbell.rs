@@ -19,7 +19,7 @@ async fn every_subscriber_sees_the_log_in_spite_of_the_doorbell() {
     for seed in 1..=3 {
         // Short pings find a lost last ring soon.
         let server = TestServer::start_with(|config| config.socket.ping_interval_ms = 200).await;
-        server.hooks().unreliable_doorbell(seed);
+        server.faults().make_pushes_unreliable(seed);
         let visitor = Visitor::named(&server, "Ann").await;
         let agent = server.agent("mia", "agent").await;
         let mut customer = visitor.online().await;

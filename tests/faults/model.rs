@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use proptest::prelude::*;
-use shoptalk::HookPoint;
+use shoptalk::FaultPoint;
 
 use crate::common::{
     Agent, DEADLINE, Socket, TestServer, Value, Visitor, eventually, json, new_id,
@@ -15,11 +15,11 @@ use crate::common::{
 const READERS: usize = 4;
 
 /// Where the room is made to crash.
-const POINTS: [HookPoint; 4] = [
-    HookPoint::RoomWrite,
-    HookPoint::RoomCommitted,
-    HookPoint::RoomJoin,
-    HookPoint::RoomStart,
+const POINTS: [FaultPoint; 4] = [
+    FaultPoint::RoomWrite,
+    FaultPoint::RoomCommitted,
+    FaultPoint::RoomJoin,
+    FaultPoint::RoomStart,
 ];
 
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ enum Step {
     /// Read all that has been acked so far.
     CatchUp(usize),
     /// The room panics the next time that it gets there.
-    Crash(HookPoint),
+    Crash(FaultPoint),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -72,7 +72,7 @@ struct World {
     acked: HashMap<String, (u64, String)>,
     posted: u32,
     /// Panics that were ordered, by where the room gets to them.
-    crashes: Vec<HookPoint>,
+    crashes: Vec<FaultPoint>,
 }
 
 impl World {
@@ -150,23 +150,23 @@ impl World {
         self.visitor.room_id.parse().expect("a room's id")
     }
 
-    fn order(&mut self, point: HookPoint) {
+    fn order(&mut self, point: FaultPoint) {
         self.crashes.push(point);
-        self.server.hooks().panic_at(point, Some(self.room()), 1);
+        self.server.faults().panic_at(point, Some(self.room()), 1);
     }
 
     /// Panics ordered there that have not happened yet.
-    fn pending(&self, point: HookPoint) -> u32 {
+    fn pending(&self, point: FaultPoint) -> u32 {
         let ordered = self.crashes.iter().filter(|at| **at == point).count();
-        let fired = self.server.hooks().fired(point, Some(self.room()));
+        let fired = self.server.faults().fired(point, Some(self.room()));
         u32::try_from(ordered).expect("a few") - fired
     }
 
     /// Goes where the room has yet to fall, so that each run has all of its crashes.
     async fn provoke(&mut self) {
-        if self.pending(HookPoint::RoomStart) > 0 {
+        if self.pending(FaultPoint::RoomStart) > 0 {
             // It has to fall before it can fail to rise.
-            self.order(HookPoint::RoomTyping);
+            self.order(FaultPoint::RoomTyping);
         }
         let until = Instant::now() + DEADLINE;
         while let Some(point) = self.crashes.iter().find(|at| self.pending(**at) > 0) {

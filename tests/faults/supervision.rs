@@ -1,6 +1,6 @@
 //! A panic stays in its room, and the room's own sockets do not notice it.
 
-use shoptalk::HookPoint;
+use shoptalk::FaultPoint;
 use uuid::Uuid;
 
 use crate::common::{Agent, Socket, TestServer, Value, Visitor, eventually, json, new_id};
@@ -35,14 +35,14 @@ impl Scene {
         self.visitor.room_id.parse().expect("a room's id")
     }
 
-    fn panic_at(&self, point: HookPoint) {
-        self.server.hooks().panic_at(point, Some(self.room()), 1);
+    fn panic_at(&self, point: FaultPoint) {
+        self.server.faults().panic_at(point, Some(self.room()), 1);
     }
 
     /// The room has panicked once at each of these, and was started again each time.
-    async fn has_fallen_at(&self, points: &[HookPoint]) {
+    async fn has_fallen_at(&self, points: &[FaultPoint]) {
         for point in points {
-            let fired = self.server.hooks().fired(*point, Some(self.room()));
+            let fired = self.server.faults().fired(*point, Some(self.room()));
             assert_eq!(fired, 1, "{point:?}");
         }
         assert_eq!(restarts(&self.server).await, points.len());
@@ -104,20 +104,20 @@ fn contents(messages: &[Value]) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_before_the_write_loses_nothing() {
     let mut scene = Scene::set().await;
-    scene.panic_at(HookPoint::RoomWrite);
+    scene.panic_at(FaultPoint::RoomWrite);
     let ack = scene.customer.post("during").await;
     assert_eq!(
         (ack["seq"].as_u64(), ack["duplicate"].as_bool()),
         (Some(2), Some(false))
     );
     scene.goes_on(&["during"]).await;
-    scene.has_fallen_at(&[HookPoint::RoomWrite]).await;
+    scene.has_fallen_at(&[FaultPoint::RoomWrite]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_after_the_commit_doubles_nothing() {
     let mut scene = Scene::set().await;
-    scene.panic_at(HookPoint::RoomCommitted);
+    scene.panic_at(FaultPoint::RoomCommitted);
     let ack = scene.customer.post("during").await;
     assert_eq!(ack["seq"], 2);
     assert_eq!(
@@ -125,39 +125,39 @@ async fn a_panic_after_the_commit_doubles_nothing() {
         "the store had it; the second try found it there"
     );
     scene.goes_on(&["during"]).await;
-    scene.has_fallen_at(&[HookPoint::RoomCommitted]).await;
+    scene.has_fallen_at(&[FaultPoint::RoomCommitted]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_under_typing_is_not_noticed() {
     let mut scene = Scene::set().await;
-    scene.panic_at(HookPoint::RoomTyping);
+    scene.panic_at(FaultPoint::RoomTyping);
     scene.customer.send(json!({"type": "typing"})).await;
     scene.goes_on(&[]).await;
-    scene.has_fallen_at(&[HookPoint::RoomTyping]).await;
+    scene.has_fallen_at(&[FaultPoint::RoomTyping]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_as_another_joins_is_not_noticed() {
     let mut scene = Scene::set().await;
-    scene.panic_at(HookPoint::RoomJoin);
+    scene.panic_at(FaultPoint::RoomJoin);
     let mut other = scene.agent.joined(&scene.visitor.room_id).await;
     other
         .send(json!({"type": "leave", "room_id": scene.visitor.room_id}))
         .await;
     scene.goes_on(&[]).await;
-    scene.has_fallen_at(&[HookPoint::RoomJoin]).await;
+    scene.has_fallen_at(&[FaultPoint::RoomJoin]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_at_the_start_is_tried_again() {
     let mut scene = Scene::set().await;
-    scene.panic_at(HookPoint::RoomStart);
-    scene.panic_at(HookPoint::RoomTyping);
+    scene.panic_at(FaultPoint::RoomStart);
+    scene.panic_at(FaultPoint::RoomTyping);
     scene.customer.send(json!({"type": "typing"})).await;
     scene.goes_on(&[]).await;
     scene
-        .has_fallen_at(&[HookPoint::RoomTyping, HookPoint::RoomStart])
+        .has_fallen_at(&[FaultPoint::RoomTyping, FaultPoint::RoomStart])
         .await;
 }
 
@@ -201,7 +201,7 @@ async fn posts_of_an_agent_who_has_not_joined_keep_their_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rest_call_outlives_the_room() {
     let mut scene = Scene::set().await;
-    scene.panic_at(HookPoint::RoomCommitted);
+    scene.panic_at(FaultPoint::RoomCommitted);
     let post = json!({"id": new_id(), "content": "over REST"});
     // The room died after the commit, so the second try finds the message there.
     let answer = scene
@@ -212,7 +212,7 @@ async fn a_rest_call_outlives_the_room() {
         .success();
     assert_eq!(answer["message"]["seq"], 2);
     scene.goes_on(&["over REST"]).await;
-    scene.has_fallen_at(&[HookPoint::RoomCommitted]).await;
+    scene.has_fallen_at(&[FaultPoint::RoomCommitted]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,10 +221,10 @@ async fn a_poisoned_room_is_left_alone_and_the_others_go_on() {
     let poisoned = Visitor::named(&server, "Poisoned").await;
     let healthy = Visitor::named(&server, "Healthy").await;
     let room = poisoned.room_id.parse().expect("a room's id");
-    let started = server.hooks().reached(HookPoint::RoomStart, Some(room));
+    let started = server.faults().reached(FaultPoint::RoomStart, Some(room));
     server
-        .hooks()
-        .panic_at(HookPoint::RoomStart, Some(room), 1_000);
+        .faults()
+        .panic_at(FaultPoint::RoomStart, Some(room), 1_000);
     poisoned
         .rest
         .post(
@@ -243,10 +243,10 @@ async fn a_poisoned_room_is_left_alone_and_the_others_go_on() {
         )
         .await;
     again.problem(503, "busy");
-    let tries = server.hooks().reached(HookPoint::RoomStart, Some(room)) - started;
+    let tries = server.faults().reached(FaultPoint::RoomStart, Some(room)) - started;
     assert_eq!(tries, 5, "and it is not started again for those who ask");
     assert_eq!(
-        server.hooks().fired(HookPoint::RoomStart, Some(room)),
+        server.faults().fired(FaultPoint::RoomStart, Some(room)),
         tries
     );
     assert_eq!(restarts(&server).await, 5);
@@ -255,21 +255,21 @@ async fn a_poisoned_room_is_left_alone_and_the_others_go_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lobby_that_dies_is_made_anew_and_consoles_miss_nothing() {
     for point in [
-        HookPoint::LobbyReport,
-        HookPoint::LobbyHeartbeat,
-        HookPoint::LobbySubscribe,
+        FaultPoint::LobbyReport,
+        FaultPoint::LobbyCheck,
+        FaultPoint::LobbySubscribe,
     ] {
         let server = TestServer::start().await;
         let visitor = Visitor::named(&server, "Ann").await;
         let mut customer = visitor.online().await;
         let agent = server.agent("mia", "agent").await;
         let mut console = agent.online().await;
-        server.hooks().panic_at(point, None, 1);
-        if point == HookPoint::LobbySubscribe {
+        server.faults().panic_at(point, None, 1);
+        if point == FaultPoint::LobbySubscribe {
             agent.online().await;
         }
         customer.post("is anybody there?").await;
-        let fell = async || server.hooks().fired(point, None) == 1;
+        let fell = async || server.faults().fired(point, None) == 1;
         eventually("the lobby falls", fell).await;
         let told = console
             .expect_where("the room's newest state", |frame| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use shoptalk::HookPoint;
+use shoptalk::FaultPoint;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -13,13 +13,13 @@ use crate::common::{Agent, TestServer, Visitor, eventually, json, new_id};
 use crate::report::{Form, Line};
 
 /// Where rooms panic.
-const POINTS: [HookPoint; 6] = [
-    HookPoint::RoomStart,
-    HookPoint::RoomJoin,
-    HookPoint::RoomWrite,
-    HookPoint::RoomCommitted,
-    HookPoint::RoomTyping,
-    HookPoint::RoomRefresh,
+const POINTS: [FaultPoint; 6] = [
+    FaultPoint::RoomStart,
+    FaultPoint::RoomJoin,
+    FaultPoint::RoomWrite,
+    FaultPoint::RoomCommitted,
+    FaultPoint::RoomTyping,
+    FaultPoint::RoomReload,
 ];
 
 /// Rooms that fall at a time. With all of them at once, it is the test's own sockets that are slow.
@@ -60,13 +60,13 @@ pub(crate) async fn in_rooms(form: Form, line: Line) -> Result<()> {
         let mut ordered = Vec::new();
         for (point, earlier, visitor, mut socket) in rooms {
             let room: uuid::Uuid = visitor.room_id.parse()?;
-            server.hooks().panic_at(point, Some(room), 1);
+            server.faults().panic_at(point, Some(room), 1);
             ordered.push((point, room));
-            if point == HookPoint::RoomStart {
+            if point == FaultPoint::RoomStart {
                 // It has to fall before it can fail to rise.
                 server
-                    .hooks()
-                    .panic_at(HookPoint::RoomTyping, Some(room), 1);
+                    .faults()
+                    .panic_at(FaultPoint::RoomTyping, Some(room), 1);
             }
             let agent = Agent::signed_in(
                 &server,
@@ -77,13 +77,13 @@ pub(crate) async fn in_rooms(form: Form, line: Line) -> Result<()> {
                 let _turn = gate.acquire_owned().await?;
                 let started = Instant::now();
                 match point {
-                    HookPoint::RoomStart | HookPoint::RoomTyping => {
+                    FaultPoint::RoomStart | FaultPoint::RoomTyping => {
                         socket.send(json!({"type": "typing"})).await;
                     }
-                    HookPoint::RoomJoin => {
+                    FaultPoint::RoomJoin => {
                         agent.joined(&visitor.room_id).await;
                     }
-                    HookPoint::RoomRefresh => {
+                    FaultPoint::RoomReload => {
                         for blocked in [true, false] {
                             let path = agent.path(&earlier.room_id, "");
                             let patch = json!({"blocked": blocked});
@@ -114,7 +114,7 @@ pub(crate) async fn in_rooms(form: Form, line: Line) -> Result<()> {
             panics += 1;
         }
         for (point, room) in ordered {
-            let fired = server.hooks().fired(point, Some(room));
+            let fired = server.faults().fired(point, Some(room));
             ensure!(fired == 1, "{point:?} fired {fired} times in {room}");
         }
         ensure!(
@@ -156,17 +156,17 @@ pub(crate) async fn in_the_lobby(form: Form, line: Line) -> Result<()> {
     let mut last = 0;
     for round in 1..=rounds {
         for point in [
-            HookPoint::LobbyReport,
-            HookPoint::LobbyHeartbeat,
-            HookPoint::LobbySubscribe,
+            FaultPoint::LobbyReport,
+            FaultPoint::LobbyCheck,
+            FaultPoint::LobbySubscribe,
         ] {
-            server.hooks().panic_at(point, None, 1);
-            if point == HookPoint::LobbySubscribe {
+            server.faults().panic_at(point, None, 1);
+            if point == FaultPoint::LobbySubscribe {
                 agent.online().await;
             }
             customer.post("is anybody there?").await;
             last += 1;
-            let fell = async || server.hooks().fired(point, None) == round;
+            let fell = async || server.faults().fired(point, None) == round;
             eventually("the lobby falls", fell).await;
             console
                 .expect_where("the newest state", |frame| {
@@ -204,8 +204,8 @@ pub(crate) async fn poisoned(_: Form, line: Line) -> Result<()> {
         poisoned.rest.post(&poisoned.path("messages/"), body).await
     };
     server
-        .hooks()
-        .panic_at(HookPoint::RoomStart, Some(room), u32::MAX);
+        .faults()
+        .panic_at(FaultPoint::RoomStart, Some(room), u32::MAX);
     post().await.problem(503, "busy");
     let failed = starts().await?;
     ensure!(failed == 5, "quarantined after {failed} failures");

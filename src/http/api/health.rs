@@ -43,7 +43,10 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<Health>
     }
     match state.canary.check().await {
         Ok(()) => Ok(Json(Health { status: "ok" })),
-        Err(reason) => Err(Problem::new(ErrorCode::StorageUnavailable, reason)),
+        Err(error) => Err(Problem::new(
+            ErrorCode::StorageUnavailable,
+            error.to_string(),
+        )),
     }
 }
 

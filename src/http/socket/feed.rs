@@ -38,7 +38,7 @@ impl RoomFeed {
         resume: &Resume,
         store: &Store,
     ) -> Result<(Self, FirstPage), StoreError> {
-        let room = &subscription.joined.record.room;
+        let room = &subscription.record.room;
         let (room_id, head) = (room.id, room.last_seq);
         let same_epoch = resume
             .epoch

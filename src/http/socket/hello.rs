@@ -151,7 +151,7 @@ async fn welcome_visitor(
 
     let joiner = Joiner {
         side: Side::Visitor,
-        person: visitor.id,
+        participant_id: visitor.id,
         display_name: None,
         outbox: outbox(state),
     };
@@ -169,7 +169,7 @@ async fn welcome_visitor(
                 JoinError::NotFound => CloseCode::NoSuchRoom,
                 _ => CloseCode::ResyncWanted,
             })?;
-    let room = subscription.joined.record.room.clone();
+    let room = subscription.record.room.clone();
     let (feed, first) = RoomFeed::begin(subscription, &hello.resume, &state.store)
         .await
         .map_err(retry)?;
@@ -216,7 +216,7 @@ async fn welcome_agent(
 
     let joiner = Joiner {
         side: Side::Agent,
-        person: agent.id,
+        participant_id: agent.id,
         display_name: Some(agent.display_name.clone()),
         outbox: outbox(state),
     };

@@ -8,7 +8,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::actors::{Cursor, JoinError, LobbyGone, LobbySubscription, Presence, PresenceForgotten};
+use crate::actors::{JoinError, LobbyCursor, LobbyGone, LobbySubscription, Presence, PresenceGap};
 use crate::chat::limits::{PAGE_BYTES, PAGE_ITEMS};
 use crate::chat::{Counts, RoomRecord, Summary};
 use crate::persistence::{Store, StoreError};
@@ -80,8 +80,8 @@ impl LobbyFeed {
             .as_deref()
             .is_none_or(|epoch| epoch == store.epoch());
         let cursor = hello.cursor.as_deref().filter(|_| same_epoch);
-        let cursor = match cursor.and_then(|text| Cursor::decode(text, store.epoch())) {
-            Some(Cursor::Change(change)) if change <= store.head().change => Some(change),
+        let cursor = match cursor.and_then(|text| LobbyCursor::decode(text, store.epoch())) {
+            Some(LobbyCursor::Change(change)) if change <= store.head().change => Some(change),
             _ => None,
         };
         let mut feed = Self {
@@ -166,9 +166,9 @@ impl LobbyFeed {
         let more = !self.unsent.is_empty() || self.more_in_store;
         self.catching_up = more;
         let place = if self.first_sight {
-            Cursor::Start
+            LobbyCursor::Start
         } else {
-            Cursor::Change(self.cursor)
+            LobbyCursor::Change(self.cursor)
         };
         Ok(LobbyPage {
             cursor: place.encode(store.epoch()),
@@ -184,8 +184,10 @@ impl LobbyFeed {
             return Poll::Ready(Ok(()));
         }
         if self.news.is_empty() {
-            let pause = self.subscription.window(std::mem::take(&mut self.burst));
-            let news = self.subscription.news(Instant::now() + pause);
+            let pause = self
+                .subscription
+                .pause_after(std::mem::take(&mut self.burst));
+            let news = self.subscription.changed(Instant::now() + pause);
             self.news.push(Box::pin(news));
         }
         self.news
@@ -195,18 +197,18 @@ impl LobbyFeed {
 
     /// Takes what is new in the lobby's log. Returns whether the console is so far behind that
     /// the caller has to close a gap.
-    pub(super) fn take(&mut self, frames: &mut Vec<Utf8Bytes>) -> Result<bool, PresenceForgotten> {
+    pub(super) fn take(&mut self, frames: &mut Vec<Utf8Bytes>) -> Result<bool, PresenceGap> {
         let before = frames.len();
-        let taken = self.subscription.take(self.cursor, TAKE_FRAMES, frames)?;
-        self.cursor = taken.cursor;
-        self.more_in_log = taken.more;
+        let batch = self.subscription.take(self.cursor, TAKE_FRAMES, frames)?;
+        self.cursor = batch.cursor;
+        self.more_in_log = batch.more;
         let (counts, frame) = self.subscription.counts();
         if counts != self.sent_counts {
             self.sent_counts = counts;
             frames.push(frame);
         }
         self.burst += frames.len() - before;
-        Ok(taken.behind)
+        Ok(batch.gap)
     }
 
     /// Goes on with the next lobby, after the last one has died. The caller closes the gap.
@@ -233,7 +235,7 @@ impl LobbyFeed {
         let page = store.changed_since(self.cursor, PAGE_ITEMS).await?;
         for record in &page.records {
             let summary = record.summary(presence.is_online(record.room.id));
-            let cursor = Cursor::Change(record.change).encode(store.epoch());
+            let cursor = LobbyCursor::Change(record.change).encode(store.epoch());
             frames.push(encode(&ServerFrame::Summary {
                 cursor: Cow::Borrowed(&cursor),
                 summary: Cow::Borrowed(&summary),

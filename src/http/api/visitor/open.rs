@@ -84,7 +84,7 @@ pub(crate) async fn open(
     for token in opened.ended {
         state.open_tokens.end(token);
     }
-    state.rooms.refresh(opened.moved);
+    state.rooms.reload(opened.moved);
 
     let mut record = opened.record;
     if !opened.created {

@@ -23,7 +23,7 @@ impl Session {
         let mut lost = Vec::new();
         while let Some(event) = events.pop_front() {
             match event {
-                Event::Log {
+                Event::Message {
                     room_id,
                     subscription,
                     seq,
@@ -39,7 +39,7 @@ impl Session {
                         Box::pin(self.close_gap(room_id, wire)).await?;
                     }
                 }
-                Event::Room {
+                Event::RoomFrame {
                     room_id,
                     subscription,
                     frame,
@@ -48,11 +48,11 @@ impl Session {
                         self.frames.push(frame);
                     }
                 }
-                Event::Answer {
+                Event::WriteFinished {
                     request,
                     outcome: Err(None),
                 } => lost.push(request),
-                Event::Answer { request, outcome } => self.answered(request, outcome),
+                Event::WriteFinished { request, outcome } => self.answered(request, outcome),
                 Event::Detached(subscription) => {
                     Box::pin(self.detached(subscription, wire)).await?;
                 }
@@ -161,7 +161,7 @@ impl Session {
         };
         match self.state.rooms.join(room_id, &self.joiner).await {
             Ok(again) => {
-                let record = again.joined.record.clone();
+                let record = again.record.clone();
                 if let Some(feed) = self.feeds.get_mut(&room_id) {
                     feed.resubscribed(again);
                 }

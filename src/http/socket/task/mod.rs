@@ -323,7 +323,10 @@ impl Session {
                 Ok(())
             }
             None => {
-                let agent = store.agent(self.joiner.person).await.map_err(resync)?;
+                let agent = store
+                    .agent(self.joiner.participant_id)
+                    .await
+                    .map_err(resync)?;
                 let disabled = agent.is_some_and(|agent| agent.disabled);
                 Err(if disabled {
                     CloseCode::NotAllowed

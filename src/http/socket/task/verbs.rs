@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use tokio::time::Instant;
 
 use super::{End, Session, Who};
-use crate::actors::{Incarnation, JoinError, Reply, RequestId};
+use crate::actors::{Incarnation, JoinError, ReplyPort, RequestId};
 use crate::chat::{Draft, MessageId, RoomId, Status};
 use crate::http::problem::Problem;
 use crate::http::socket::feed::RoomFeed;
@@ -102,7 +102,9 @@ impl Session {
                 self.feeds.remove(&room_id);
             }
             Verb::Post { id, content } => {
-                if let Err(retry_after_ms) = self.state.limits.check_post(self.joiner.person) {
+                if let Err(retry_after_ms) =
+                    self.state.limits.check_post(self.joiner.participant_id)
+                {
                     let error =
                         ErrorFrame::new(ErrorCode::RateLimited, "too many messages; wait a moment");
                     self.refuse(error.retry_after(Some(retry_after_ms.0)), room_id, Some(id));
@@ -171,7 +173,7 @@ impl Session {
         let Some(feed) = self.feeds.get(&room_id) else {
             return Err(op);
         };
-        let reply = Reply::socket(self.joiner.outbox.clone(), request);
+        let reply = ReplyPort::to_socket(self.joiner.outbox.clone(), request);
         let asked = feed.subscription.write(op, reply);
         self.pending.asked(request, asked);
         Ok(())
@@ -186,7 +188,7 @@ impl Session {
         dead: Option<Incarnation>,
         request: RequestId,
     ) {
-        let reply = Reply::socket(self.joiner.outbox.clone(), request);
+        let reply = ReplyPort::to_socket(self.joiner.outbox.clone(), request);
         if let Some(asked) = self.state.rooms.submit(room_id, op, dead, reply).await {
             self.pending.asked(request, asked);
         }
@@ -263,7 +265,7 @@ impl Session {
                 return Ok(());
             }
         };
-        let room = subscription.joined.record.room.clone();
+        let room = subscription.record.room.clone();
         match RoomFeed::begin(subscription, resume, &self.state.store).await {
             Ok((feed, first)) => {
                 self.frames.push(encode(&Joined {

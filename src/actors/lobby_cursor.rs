@@ -1,13 +1,13 @@
 /// How far a console has seen the lobby. Opaque to everybody else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cursor {
+pub enum LobbyCursor {
     /// In the middle of its first sight: it has to begin again.
     Start,
     /// All changes up to here.
     Change(u64),
 }
 
-impl Cursor {
+impl LobbyCursor {
     /// The cursor's text. It names the epoch, so a restored database is noticed.
     pub fn encode(self, epoch: &str) -> String {
         match self {
@@ -28,17 +28,20 @@ impl Cursor {
 
 #[cfg(test)]
 mod tests {
-    use super::Cursor;
+    use super::LobbyCursor;
 
     #[test]
     fn a_cursor_is_of_one_epoch() {
-        let text = Cursor::Change(31).encode("abc");
-        assert_eq!(Cursor::decode(&text, "abc"), Some(Cursor::Change(31)));
-        assert_eq!(Cursor::decode(&text, "abd"), None);
-        assert_eq!(Cursor::decode("abc.zz", "abc"), None);
+        let text = LobbyCursor::Change(31).encode("abc");
         assert_eq!(
-            Cursor::decode(&Cursor::Start.encode("abc"), "abc"),
-            Some(Cursor::Start)
+            LobbyCursor::decode(&text, "abc"),
+            Some(LobbyCursor::Change(31))
+        );
+        assert_eq!(LobbyCursor::decode(&text, "abd"), None);
+        assert_eq!(LobbyCursor::decode("abc.zz", "abc"), None);
+        assert_eq!(
+            LobbyCursor::decode(&LobbyCursor::Start.encode("abc"), "abc"),
+            Some(LobbyCursor::Start)
         );
     }
 }

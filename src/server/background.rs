@@ -1,0 +1,86 @@
+//! What a server does by itself, until it drains.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::actors::Rooms;
+use crate::chat::Timestamp;
+use crate::persistence::Store;
+
+/// Rooms that are still without a message after this time are removed.
+const EMPTY_ROOM_AGE_MS: i64 = 24 * 60 * 60 * 1_000;
+/// The time between two removals.
+const EMPTY_ROOMS_INTERVAL: Duration = Duration::from_secs(600);
+/// The wait before a change of a visitor is tried again after a failure.
+const VISITOR_CHANGE_RETRY: Duration = Duration::from_secs(5);
+/// How often the store's head is read for a change of agents or sessions.
+const AUTH_POLL: Duration = Duration::from_millis(250);
+
+/// Watches for changes of agents and sessions. The receiver changes whenever agents' sockets have
+/// to check their sessions again.
+pub(super) fn watch_auth(store: &Store, drain: CancellationToken) -> watch::Receiver<u64> {
+    let (sender, receiver) = watch::channel(store.head().auth_version);
+    let store = store.clone();
+    tokio::spawn(async move {
+        let mut poll = tokio::time::interval(AUTH_POLL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while drain.run_until_cancelled(poll.tick()).await.is_some() {
+            let now = store.head().auth_version;
+            sender.send_if_modified(|seen| std::mem::replace(seen, now) != now);
+        }
+    });
+    receiver
+}
+
+/// Applies a block or a sign-in to the rest of a visitor's rooms, a few at a time, where one
+/// transaction could not change all of them. Begins with what an earlier process has left.
+pub(super) async fn apply_visitor_changes(store: Store, rooms: Rooms, drain: CancellationToken) {
+    let work = async {
+        let mut failing = false;
+        loop {
+            match store.follow_visitor_change().await {
+                Ok(Some(changed)) => {
+                    failing = false;
+                    rooms.reload(changed);
+                }
+                Ok(None) => {
+                    failing = false;
+                    store.visitor_changes_left().await;
+                }
+                Err(error) => {
+                    // A failure that lasts is logged once.
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!(%error, "cannot change the rooms of a visitor, retrying");
+                    }
+                    tokio::time::sleep(VISITOR_CHANGE_RETRY).await;
+                }
+            }
+        }
+    };
+    drain.run_until_cancelled(work).await;
+}
+
+/// Removes old rooms without messages, except those that are live.
+pub(super) async fn remove_empty_rooms(store: Store, rooms: Rooms, drain: CancellationToken) {
+    let mut tick = tokio::time::interval(EMPTY_ROOMS_INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while drain.run_until_cancelled(tick.tick()).await.is_some() {
+        let before = Timestamp(Timestamp::now().as_millis() - EMPTY_ROOM_AGE_MS);
+        loop {
+            let Ok(live) = rooms.live_room_ids().await else {
+                break;
+            };
+            match store.remove_empty_rooms(before, live).await {
+                Ok(0) => break,
+                Ok(removed) => tracing::info!(removed, "removed rooms without messages"),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot remove rooms without messages, retrying later");
+                    break;
+                }
+            }
+        }
+    }
+}
