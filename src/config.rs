@@ -165,6 +165,7 @@ impl StorageConfig {
             queue_items: self.queue_items,
             batch_items: self.batch_items,
             readers: self.readers,
+            rules: Default::default(),
         }
     }
 }

@@ -41,6 +41,7 @@ impl Inserter {
             queue_items: 16,
             batch_items: 16,
             readers: 1,
+            rules: Default::default(),
         })?;
         store.close().await;
         drop(store);

@@ -1,9 +1,9 @@
 //! What a message costs, in counts that no clock moves: pages that its commit writes to the
 //! log of SQLite. They tell of another index, of a wider row, of an index written piecemeal.
 
-use super::testing::*;
-use super::*;
 use crate::chat::RoomId;
+use crate::persistence::testing::*;
+use crate::persistence::*;
 
 /// A frame of the write-ahead log: a page and its header.
 const FRAME_BYTES: u64 = 4_096 + 24;
@@ -11,7 +11,7 @@ const FRAME_BYTES: u64 = 4_096 + 24;
 const CONTENT: &str =
     "Hello, I ordered the blue kettle last week and it has not arrived yet. Any news?";
 
-impl Bench {
+impl TestStore {
     fn wal_pages(&self) -> u64 {
         let path = self.directory.path().join("shoptalk.db-wal");
         std::fs::metadata(path).expect("the log is there").len() / FRAME_BYTES
@@ -21,7 +21,7 @@ impl Bench {
         let mut rooms = Vec::new();
         for _ in 0..count {
             let room = self.new_room("Ann").await;
-            self.ask(room, CONTENT).await;
+            self.post_as_visitor(room, CONTENT).await;
             rooms.push(room);
         }
         rooms
@@ -29,12 +29,12 @@ impl Bench {
 
     /// One message to each room, all in one commit.
     async fn ask_all(&self, rooms: &[RoomId]) {
-        let hold = self.hold().await;
+        let pause = self.pause_writer().await;
         let answers: Vec<_> = rooms
             .iter()
             .map(|room| self.submit_op(*room, RoomOp::Post(question(CONTENT))))
             .collect();
-        drop(hold);
+        drop(pause);
         for answer in answers {
             posted(answer.await.expect("it is answered"));
         }
@@ -43,64 +43,64 @@ impl Bench {
 
 #[tokio::test]
 async fn a_lone_message_writes_few_pages() {
-    let bench = Bench::new();
-    bench.hooks().pause_index();
-    let rooms = bench.rooms_that_wait(10).await;
-    let before = bench.wal_pages();
+    let store = TestStore::new();
+    store.sqlite().hooks().pause_index();
+    let rooms = store.rooms_that_wait(10).await;
+    let before = store.wal_pages();
     for _ in 0..10 {
-        bench.ask(rooms[3], CONTENT).await;
+        store.post_as_visitor(rooms[3], CONTENT).await;
     }
     // The message, its id, the room, its place by change and by status, the state.
-    let pages = bench.wal_pages() - before;
+    let pages = store.wal_pages() - before;
     assert!(pages <= 10 * 6, "{pages} pages for 10 messages");
 }
 
 #[tokio::test]
 async fn a_conversation_writes_few_pages() {
-    let bench = Bench::new();
-    bench.hooks().pause_index();
-    let rooms = bench.rooms_that_wait(10).await;
-    let before = bench.wal_pages();
+    let store = TestStore::new();
+    store.sqlite().hooks().pause_index();
+    let rooms = store.rooms_that_wait(10).await;
+    let before = store.wal_pages();
     for _ in 0..5 {
-        bench.answer(rooms[3], CONTENT).await;
-        bench.ask(rooms[3], CONTENT).await;
+        store.post_as_agent(rooms[3], CONTENT).await;
+        store.post_as_visitor(rooms[3], CONTENT).await;
     }
     // The same, and its place among those that wait.
-    let pages = bench.wal_pages() - before;
+    let pages = store.wal_pages() - before;
     assert!(pages <= 10 * 7, "{pages} pages for 10 messages");
 }
 
 #[tokio::test]
 async fn messages_of_one_commit_share_pages() {
-    let bench = Bench::new();
-    bench.hooks().pause_index();
-    let rooms = bench.rooms_that_wait(64).await;
+    let store = TestStore::new();
+    store.sqlite().hooks().pause_index();
+    let rooms = store.rooms_that_wait(64).await;
     for _ in 0..48 {
-        bench.ask_all(&rooms).await;
+        store.ask_all(&rooms).await;
     }
-    let before = bench.wal_pages();
-    bench.ask_all(&rooms).await;
+    let before = store.wal_pages();
+    store.ask_all(&rooms).await;
     // The messages, their ids, the rooms and their orders lie side by side: an index by room
     // would need a page for each.
-    let pages = bench.wal_pages() - before;
+    let pages = store.wal_pages() - before;
     assert!(pages <= 20, "{pages} pages for 64 messages in 64 rooms");
 }
 
 #[tokio::test]
 async fn the_text_index_is_written_in_one_go() {
-    let bench = Bench::new();
-    bench.hooks().pause_index();
-    let rooms = bench.rooms_that_wait(64).await;
+    let store = TestStore::new();
+    store.sqlite().hooks().pause_index();
+    let rooms = store.rooms_that_wait(64).await;
     for _ in 0..8 {
-        bench.ask_all(&rooms).await;
+        store.ask_all(&rooms).await;
     }
-    let before = bench.wal_pages();
-    bench.flush_search_index().await.expect("indexed");
+    let before = store.wal_pages();
+    store.flush_search_index().await.expect("indexed");
     // 576 messages and 64 names; room by room it would be hundreds.
-    let pages = bench.wal_pages() - before;
+    let pages = store.wal_pages() - before;
     assert!(pages <= 30, "{pages} pages for 640 entries");
     assert_eq!(
-        bench
+        store
             .search(SearchQuery {
                 words: "kettle".into(),
                 status: None,

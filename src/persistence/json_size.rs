@@ -5,11 +5,11 @@ use crate::chat::{Message, RoomRecord, limits};
 /// Bytes of a page left to the frame around it: names, numbers and a whole room.
 const FRAME_SLACK_BYTES: usize = 20 * 1024;
 /// Bytes of messages or summaries in one page, counted by the functions below.
-pub(super) const PAGE_BUDGET_BYTES: usize = limits::PAGE_BYTES - FRAME_SLACK_BYTES;
+pub(crate) const PAGE_BUDGET_BYTES: usize = limits::PAGE_BYTES - FRAME_SLACK_BYTES;
 /// Bytes of a message but for its texts, names of the fields included.
 const MESSAGE_BYTES: usize = 280;
 /// Messages in one page: more do not fit, however short they are.
-pub(super) const PAGE_BUDGET_MESSAGES: usize = PAGE_BUDGET_BYTES / MESSAGE_BYTES;
+pub(crate) const PAGE_BUDGET_MESSAGES: usize = PAGE_BUDGET_BYTES / MESSAGE_BYTES;
 /// Bytes of a summary but for its texts, names of the fields included.
 const SUMMARY_BYTES: usize = 900;
 
@@ -29,12 +29,12 @@ fn optional(value: Option<&String>) -> usize {
 }
 
 /// Bytes of a message.
-pub(super) fn message(message: &Message) -> usize {
+pub(crate) fn message(message: &Message) -> usize {
     MESSAGE_BYTES + text(&message.content) + text(&message.sender_name)
 }
 
 /// Bytes of a room's summary.
-pub(super) fn summary(record: &RoomRecord) -> usize {
+pub(crate) fn summary(record: &RoomRecord) -> usize {
     let room = &record.room;
     let last = record
         .last_message

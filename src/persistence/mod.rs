@@ -1,46 +1,22 @@
-//! The log: one SQLite file, one thread that writes it, a few connections that read it.
+//! The store: the log of every room, and all that outlives the process.
 //!
-//! The store speaks in the domain's types and in async methods, and leaks no
-//! SQLite, so that another database could stand behind it.
+//! [`Store`] is the only way in. It speaks in the domain's types and in async methods and names
+//! no database, so that another one can stand behind it. An operation is data ([`RoomOp`],
+//! [`OpenRoom`], [`AgentPatch`], …); what it means is decided by the pure functions in `rules`,
+//! from what was loaded to what is to be written and reported; a database's own folder holds the
+//! statements.
 //!
-//! A write goes through the [`Store`](store) into the queue, from there to the
-//! writer's thread, into one transaction with all that is queued beside it, and
-//! comes back as a completion. A read goes through the gate to a connection of its
-//! own. The first modules below are that way; the others hold what the transactions do.
+//! Read next: `operations` (what can be asked), `rules` (what it means), `sqlite` (how it is
+//! stored), where a write goes through `sqlite::writer`.
 
-mod batch;
-mod codes;
-mod connection;
-mod cursor;
 mod error;
-mod failure;
-#[cfg(test)]
-mod hooks;
-mod job;
-mod live_rooms;
-mod migrations;
-mod queue;
-mod reader;
-mod state;
-mod store;
-mod types;
-mod writer;
-
-mod agents;
-mod audit;
-mod housekeeping;
-mod index;
 mod json_size;
-mod lists;
-mod messages;
-mod opening;
-mod places;
-mod room_rows;
-mod rooms;
-mod search;
-mod sessions;
-mod visitor_changes;
-mod visitors;
+mod list_cursor;
+mod operations;
+mod options;
+pub(crate) mod rules;
+mod sqlite;
+mod store;
 mod words;
 
 #[cfg(test)]
@@ -51,5 +27,7 @@ mod model_tests;
 mod testing;
 
 pub use error::{OpenError, Refusal, StoreError, WriteError};
+pub use operations::*;
+pub use options::{StoreMetrics, StoreOptions, Synchronous};
+pub use rules::RuleSettings;
 pub use store::Store;
-pub use types::*;

@@ -7,10 +7,10 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::failure::Trouble;
-use super::testing::*;
-use super::*;
 use crate::chat::{DetailsPatch, Draft, RoomId, RoomRecord, Sender, Side, Status};
+use crate::persistence::sqlite::TxError;
+use crate::persistence::testing::*;
+use crate::persistence::*;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -184,9 +184,9 @@ impl Believed {
     }
 }
 
-async fn settled(bench: &Bench, room: RoomId, op: RoomOp) -> Result<RoomCommit, Refusal> {
+async fn settled(store: &TestStore, room: RoomId, op: RoomOp) -> Result<RoomCommit, Refusal> {
     loop {
-        match bench.apply(room, op.clone()).await {
+        match store.apply(room, op.clone()).await {
             Ok(commit) => return Ok(commit),
             Err(WriteError::Refused(refusal)) => return Err(refusal),
             Err(WriteError::Store(StoreError::Unavailable(_))) => {}
@@ -197,7 +197,7 @@ async fn settled(bench: &Bench, room: RoomId, op: RoomOp) -> Result<RoomCommit, 
 
 /// Puts an item of another kind into the queue: it writes, then fails.
 fn submit_nonsense(
-    bench: &Bench,
+    store: &TestStore,
     item: &Item,
     room: RoomId,
 ) -> oneshot::Receiver<Result<(), WriteError>> {
@@ -206,21 +206,21 @@ fn submit_nonsense(
         let _ = answer.send(result);
     });
     let panics = matches!(item, Item::Panic(_) | Item::PanicInMemory(_));
-    let fail = move || -> Result<(), Trouble> {
+    let fail = move || -> Result<(), TxError> {
         assert!(!panics, "a test says so");
         Err(Refusal::NotFound.into())
     };
     if matches!(item, Item::Panic(_) | Item::Refuse(_)) {
-        bench.submit(
+        store.sqlite().submit(
             move |tx| {
-                tx.state.change += 7;
+                tx.state.last_change += 7;
                 tx.execute("UPDATE rooms SET last_seq = 99 WHERE id = ?1", [room])?;
                 fail()
             },
             done,
         );
     } else {
-        bench.submit_to_rooms(
+        store.sqlite().submit_to_rooms(
             move |tx, rooms| {
                 let live = rooms.get(tx.conn, room)?.expect("it is there");
                 let mut record = RoomRecord::clone(&live.record);
@@ -244,24 +244,24 @@ enum Submitted {
 }
 
 /// Does all items in one commit, and hears the answers.
-async fn share(bench: &Bench, rooms: &[RoomId], believed: &mut [Believed], items: &[Item]) {
-    let hold = bench.hold().await;
+async fn share(store: &TestStore, rooms: &[RoomId], believed: &mut [Believed], items: &[Item]) {
+    let pause = store.pause_writer().await;
     let mut submitted = Vec::new();
     for item in items {
         let place = item.place();
         match believed[place].op(item) {
             Some(op) => {
-                let answer = bench.submit_op(rooms[place], op.clone());
+                let answer = store.submit_op(rooms[place], op.clone());
                 submitted.push(Submitted::Op(place, op, answer));
             }
             None if item.is_nonsense() => {
-                let answer = submit_nonsense(bench, item, rooms[place]);
+                let answer = submit_nonsense(store, item, rooms[place]);
                 submitted.push(Submitted::Nonsense(answer));
             }
             None => {}
         }
     }
-    drop(hold);
+    drop(pause);
     for item in submitted {
         match item {
             Submitted::Op(place, op, answer) => match answer.await.expect("it is answered") {
@@ -314,10 +314,10 @@ impl Item {
 }
 
 async fn run(steps: Vec<Step>) {
-    let mut bench = Bench::new();
+    let mut store = TestStore::new();
     let mut rooms = Vec::new();
     for _ in 0..ROOMS {
-        rooms.push(bench.new_room("Ann").await);
+        rooms.push(store.new_room("Ann").await);
     }
     let mut believed = vec![Believed::default(); ROOMS];
     for step in steps {
@@ -325,44 +325,45 @@ async fn run(steps: Vec<Step>) {
             Step::One(item) => {
                 let known = &mut believed[item.place()];
                 if let Some(op) = known.op(&item) {
-                    let answer = settled(&bench, rooms[item.place()], op.clone()).await;
+                    let answer = settled(&store, rooms[item.place()], op.clone()).await;
                     known.hear(&op, answer);
                 }
             }
-            Step::Batch(items) => share(&bench, &rooms, &mut believed, &items).await,
+            Step::Batch(items) => share(&store, &rooms, &mut believed, &items).await,
             Step::Rename(place, name) => {
                 let patch = DetailsPatch {
                     name: Some(Some(name.to_string())),
                     ..DetailsPatch::default()
                 };
                 let op = RoomOp::SetDetails(patch);
-                let answer = settled(&bench, rooms[place], op.clone()).await;
+                let answer = settled(&store, rooms[place], op.clone()).await;
                 believed[place].hear(&op, answer);
             }
             Step::Block(place, blocked) => {
                 let by = Principal::CommandLine;
                 let op = RoomOp::SetBlocked { blocked, by };
-                let answer = settled(&bench, rooms[place], op.clone()).await;
+                let answer = settled(&store, rooms[place], op.clone()).await;
                 believed[place].hear(&op, answer);
                 believed[place].blocked = blocked;
             }
             Step::BlockBeside(place, blocked) => {
-                bench.block_beside(rooms[place], blocked);
+                store.block_beside(rooms[place], blocked);
                 believed[place].blocked = blocked;
             }
-            Step::Fail => bench.hooks().fail_next_commit(),
-            Step::Blur => bench.hooks().blur_next_commit(),
-            Step::Lose => bench.hooks().lose_next_commit(),
-            Step::Restart => bench = bench.reopened(),
+            Step::Fail => store.sqlite().hooks().fail_next_commit(),
+            Step::Blur => store.sqlite().hooks().blur_next_commit(),
+            Step::Lose => store.sqlite().hooks().lose_next_commit(),
+            Step::Restart => store = store.reopened(),
         }
     }
     for (room, known) in rooms.iter().zip(&believed) {
-        let page = bench.messages_after(*room, 0, 1_000).await.expect("read");
+        let page = store.messages_after(*room, 0, 1_000).await.expect("read");
         let stored: Vec<Uuid> = page.messages.iter().map(|message| message.id).collect();
         assert_eq!(stored, known.log, "acked is stored, in its order, once");
     }
-    let head = bench.head();
-    bench
+    let head = store.head();
+    store
+        .sqlite()
         .readers()
         .read(move |conn| {
             recount(conn, head);

@@ -6,11 +6,11 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::*;
 use crate::chat::{Details, Draft, Message, MessageId, RoomId, Sender};
+use crate::persistence::*;
 
 /// Options for a store in `directory`.
-pub(super) fn options(directory: &TempDir) -> StoreOptions {
+pub(crate) fn options(directory: &TempDir) -> StoreOptions {
     StoreOptions {
         data_dir: directory.path().to_owned(),
         synchronous: Synchronous::Normal,
@@ -18,21 +18,22 @@ pub(super) fn options(directory: &TempDir) -> StoreOptions {
         queue_items: 1_000,
         batch_items: 100,
         readers: 2,
+        rules: RuleSettings::default(),
     }
 }
 
 /// Holds the writer up until it is dropped.
-pub(super) struct Hold {
+pub(crate) struct WriterPause {
     _release: std::sync::mpsc::Sender<()>,
 }
 
 /// A store in a directory of its own.
-pub(super) struct Bench {
-    pub(super) store: Store,
-    pub(super) directory: TempDir,
+pub(crate) struct TestStore {
+    pub(crate) store: Store,
+    pub(crate) directory: TempDir,
 }
 
-impl std::ops::Deref for Bench {
+impl std::ops::Deref for TestStore {
     type Target = Store;
 
     fn deref(&self) -> &Store {
@@ -40,12 +41,12 @@ impl std::ops::Deref for Bench {
     }
 }
 
-impl Bench {
-    pub(super) fn new() -> Self {
+impl TestStore {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
-    pub(super) fn with(change: impl FnOnce(&mut StoreOptions)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut StoreOptions)) -> Self {
         let directory = TempDir::new().expect("a directory");
         let mut options = options(&directory);
         change(&mut options);
@@ -54,12 +55,12 @@ impl Bench {
     }
 
     /// Makes the writer wait inside a transaction.
-    pub(super) async fn hold(&self) -> Hold {
+    pub(crate) async fn pause_writer(&self) -> WriterPause {
         let (release, released) = std::sync::mpsc::channel();
         let (begun, begins) = oneshot::channel();
         let mut begun = Some(begun);
         // It leaves the writer's memory of rooms as it is.
-        self.submit_to_rooms(
+        self.sqlite().submit_to_rooms(
             move |_, _| {
                 // Run again, it waits no more: whoever held it has let go.
                 if let Some(begun) = begun.take() {
@@ -71,11 +72,11 @@ impl Bench {
             Box::new(|_| {}),
         );
         begins.await.expect("the writer takes it");
-        Hold { _release: release }
+        WriterPause { _release: release }
     }
 
     /// Ends the store without a farewell and opens the directory again.
-    pub(super) fn reopened(self) -> Self {
+    pub(crate) fn reopened(self) -> Self {
         let Self { store, directory } = self;
         drop(store);
         let store = Store::open(options(&directory)).expect("the store opens again");
@@ -83,12 +84,12 @@ impl Bench {
     }
 
     /// Does something to a room and waits for it.
-    pub(super) async fn apply(&self, room: RoomId, op: RoomOp) -> Result<RoomCommit, WriteError> {
+    pub(crate) async fn apply(&self, room: RoomId, op: RoomOp) -> Result<RoomCommit, WriteError> {
         self.submit_op(room, op).await.expect("it is answered")
     }
 
     /// Queues something for a room without waiting.
-    pub(super) fn submit_op(
+    pub(crate) fn submit_op(
         &self,
         room: RoomId,
         op: RoomOp,
@@ -105,7 +106,7 @@ impl Bench {
     }
 
     /// Blocks a room's visitor as somebody with a connection of their own would.
-    pub(super) fn block_beside(&self, room: RoomId, blocked: bool) {
+    pub(crate) fn block_beside(&self, room: RoomId, blocked: bool) {
         let conn = rusqlite::Connection::open(self.directory.path().join("shoptalk.db"))
             .expect("it opens");
         conn.busy_timeout(std::time::Duration::from_secs(60))
@@ -119,7 +120,7 @@ impl Bench {
     }
 
     /// A new anonymous visitor's room.
-    pub(super) async fn new_room(&self, name: &str) -> RoomId {
+    pub(crate) async fn new_room(&self, name: &str) -> RoomId {
         let details = Details {
             name: Some(name.to_owned()),
             ..Details::default()
@@ -129,18 +130,18 @@ impl Bench {
     }
 
     /// Posts as the customer and returns the message.
-    pub(super) async fn ask(&self, room: RoomId, content: &str) -> Message {
+    pub(crate) async fn post_as_visitor(&self, room: RoomId, content: &str) -> Message {
         posted(self.apply(room, RoomOp::Post(question(content))).await)
     }
 
     /// Posts as an agent and returns the message.
-    pub(super) async fn answer(&self, room: RoomId, content: &str) -> Message {
+    pub(crate) async fn post_as_agent(&self, room: RoomId, content: &str) -> Message {
         posted(self.apply(room, RoomOp::Post(reply(content))).await)
     }
 }
 
 /// The message that a post has appended.
-pub(super) fn posted(result: Result<RoomCommit, WriteError>) -> Message {
+pub(crate) fn posted(result: Result<RoomCommit, WriteError>) -> Message {
     match result.expect("it is committed").effect {
         Effect::Posted(message) => message,
         other => panic!("it was posted, not {other:?}"),
@@ -148,7 +149,7 @@ pub(super) fn posted(result: Result<RoomCommit, WriteError>) -> Message {
 }
 
 /// A request of somebody unknown.
-pub(super) fn anonymous(details: Details) -> OpenRoom {
+pub(crate) fn anonymous(details: Details) -> OpenRoom {
     OpenRoom {
         token: None,
         identity: None,
@@ -158,31 +159,31 @@ pub(super) fn anonymous(details: Details) -> OpenRoom {
 }
 
 /// A hash that nobody else has.
-pub(super) fn token() -> TokenHash {
+pub(crate) fn token() -> TokenHash {
     let mut hash = [0; 32];
     hash[..16].copy_from_slice(Uuid::new_v4().as_bytes());
     TokenHash(hash)
 }
 
-pub(super) fn question(content: &str) -> Draft {
+pub(crate) fn question(content: &str) -> Draft {
     draft(Uuid::now_v7(), Sender::Visitor, content)
 }
 
-pub(super) fn block() -> RoomOp {
+pub(crate) fn block() -> RoomOp {
     RoomOp::SetBlocked {
         blocked: true,
         by: Principal::CommandLine,
     }
 }
 
-pub(super) fn reply(content: &str) -> Draft {
+pub(crate) fn reply(content: &str) -> Draft {
     let sender = Sender::Agent {
         display_name: "Mia".into(),
     };
     draft(Uuid::now_v7(), sender, content)
 }
 
-pub(super) fn draft(id: MessageId, sender: Sender, content: &str) -> Draft {
+pub(crate) fn draft(id: MessageId, sender: Sender, content: &str) -> Draft {
     Draft {
         id,
         sender,
@@ -191,7 +192,7 @@ pub(super) fn draft(id: MessageId, sender: Sender, content: &str) -> Draft {
 }
 
 /// A room's record, read anew.
-pub(super) async fn record(store: &Store, room: RoomId) -> Arc<crate::chat::RoomRecord> {
+pub(crate) async fn record(store: &Store, room: RoomId) -> Arc<crate::chat::RoomRecord> {
     Arc::new(
         store
             .room(room)

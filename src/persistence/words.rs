@@ -13,7 +13,7 @@ const LEAD_CHARS: usize = 40;
 
 /// The words of a search. All must occur, the last one as a prefix.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Words {
+pub(crate) struct Words {
     words: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ fn in_word(char: char) -> bool {
 impl Words {
     /// The words of `typed`, or `None` when there is nothing to look for. What has
     /// neither letters nor digits is no word, and signs inside part a word in two.
-    pub(super) fn parse(typed: &str) -> Option<Self> {
+    pub(crate) fn parse(typed: &str) -> Option<Self> {
         let typed: String = typed.chars().take(TYPED_CHARS).collect();
         let words: Vec<String> = typed
             .split(|char| !in_word(char))
@@ -46,7 +46,7 @@ impl Words {
 
     /// The query. Every word is quoted, so that operators are plain text. `endings` are all
     /// words of the index that begin with the last one; without any the index finds them.
-    pub(super) fn query(&self, endings: &[String]) -> String {
+    pub(crate) fn query(&self, endings: &[String]) -> String {
         let quoted = |words: &[String], between: &str| {
             let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
             words.join(between)
@@ -63,14 +63,14 @@ impl Words {
 
     /// The beginning of a word that the last one is, without case and accents, nearly as the
     /// index keeps words.
-    pub(super) fn beginning(&self) -> String {
+    pub(crate) fn beginning(&self) -> String {
         let last = self.words.last().map_or("", String::as_str);
         last.chars().map(fold).collect()
     }
 
     /// The text around the first match in `text`, or its beginning when the words
     /// are found elsewhere. Plain text on one line.
-    pub(super) fn snippet(&self, text: &str) -> String {
+    pub(crate) fn snippet(&self, text: &str) -> String {
         let chars: Vec<char> = text
             .chars()
             .map(|char| if char.is_control() { ' ' } else { char })

@@ -250,6 +250,7 @@ async fn a_second_server_on_the_same_directory_is_refused_and_harms_nothing() {
         queue_items: storage.queue_items,
         batch_items: storage.batch_items,
         readers: storage.readers,
+        rules: Default::default(),
     });
     assert!(matches!(second, Err(OpenError::Locked(_))), "{second:?}");
     visitor.post("unimpressed").await;

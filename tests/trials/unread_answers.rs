@@ -4,8 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
 
-use crate::common::{Answer, DEADLINE, RawSocket, Rest, json};
+use crate::common::{DEADLINE, RawSocket, Rest, json};
 use crate::people;
 use crate::process::Setup;
 use crate::report::{Form, Line};
@@ -24,21 +26,40 @@ async fn ask_and_never_read(addr: SocketAddr, request: &str, times: usize) -> Ra
     raw
 }
 
-/// Until a call is answered with 200.
-async fn reachable(rest: &Rest, path: &str, within: Duration) -> Result<Duration> {
+/// Until a call from `own` is answered with 200. Each try is a connection of its own, read to its
+/// end: a client that keeps a pool of them may wait forever for an answer when the server refuses
+/// the connection before it has sent the request.
+async fn reachable(
+    addr: SocketAddr,
+    own: IpAddr,
+    path: &str,
+    within: Duration,
+) -> Result<Duration> {
     let began = Instant::now();
     let (mut tries, mut last) = (0, String::new());
     while began.elapsed() < within {
         tries += 1;
-        let request = rest.request(reqwest::Method::GET, path);
-        match Answer::try_to(request).await {
-            Ok(answer) if answer.status == 200 => return Ok(began.elapsed()),
-            Ok(answer) => last = answer.text,
-            Err(error) => last = format!("{error:?}"),
+        match status_line(addr, own, path).await {
+            Ok(status) if status.starts_with("HTTP/1.1 200") => return Ok(began.elapsed()),
+            Ok(status) => last = status,
+            Err(error) => last = error.to_string(),
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     anyhow::bail!("{path} was not answered within {within:?}, {tries} tries; the last: {last}")
+}
+
+async fn status_line(addr: SocketAddr, own: IpAddr, path: &str) -> std::io::Result<String> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::new(own, 0))?;
+    let mut stream = socket.connect(addr).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answer));
+    read.await.map_err(std::io::Error::from)??;
+    let answer = String::from_utf8_lossy(&answer);
+    Ok(answer.lines().next().unwrap_or("no answer").to_owned())
 }
 
 /// One address takes all the connections that it can get.
@@ -54,13 +75,13 @@ pub(crate) async fn few_descriptors(form: Form, line: Line) -> Result<()> {
         downloads.push(ask_and_never_read(server.addr, document, 100).await);
     }
     let deadline = form.deadline(Duration::from_secs(65));
+    let health = reachable(server.addr, ELSEWHERE, "/healthz", deadline).await?;
+    let ready = reachable(server.addr, ELSEWHERE, "/readyz", deadline).await?;
     let elsewhere = Rest::from_address(server.addr, Some(ELSEWHERE));
-    let health = reachable(&elsewhere, "/healthz", deadline).await?;
-    let ready = reachable(&elsewhere, "/readyz", deadline).await?;
     let body = json!({"username": "ada", "password": crate::common::PASSWORD});
     let login = elsewhere.post("/api/admin/login/", body).await;
     ensure!(login.status == 200, "a sign-in: {}", login.text);
-    let same = reachable(&server.rest(), "/healthz", deadline).await?;
+    let same = reachable(server.addr, server.addr.ip(), "/healthz", deadline).await?;
     drop(downloads);
     server.kill().await?;
     setup.said()?;

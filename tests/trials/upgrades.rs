@@ -24,19 +24,19 @@ const RELEASED: usize = 2;
 /// Today's schema, and a step that only this trial has: it touches every message.
 const STEPS: &[M<'_>] = &[
     M::up(include_str!(
-        "../../src/persistence/migrations/0001_base.sql"
+        "../../src/persistence/sqlite/migrations/0001_base.sql"
     )),
     M::up(include_str!(
-        "../../src/persistence/migrations/0002_search.sql"
+        "../../src/persistence/sqlite/migrations/0002_search.sql"
     )),
     M::up(include_str!(
-        "../../src/persistence/migrations/0003_arrival.sql"
+        "../../src/persistence/sqlite/migrations/0003_arrival.sql"
     )),
     M::up(include_str!(
-        "../../src/persistence/migrations/0004_open_rooms.sql"
+        "../../src/persistence/sqlite/migrations/0004_open_rooms.sql"
     )),
     M::up(include_str!(
-        "../../src/persistence/migrations/0005_visitor_changes.sql"
+        "../../src/persistence/sqlite/migrations/0005_visitor_changes.sql"
     )),
     M::up(
         "ALTER TABLE messages ADD COLUMN mood TEXT;

@@ -111,6 +111,7 @@ fn open(data_dir: &Path, exclusive: bool) -> Result<Store> {
         queue_items: 4 * BATCH,
         batch_items: BATCH,
         readers: 2,
+        rules: Default::default(),
     })?)
 }
 

@@ -1,0 +1,325 @@
+use std::sync::Arc;
+
+use crate::chat::{
+    Agent, AgentId, Counts, Details, DetailsPatch, Draft, Message, Role, RoomId, RoomRecord,
+    Sender, Side, Status, Timestamp, VisitorId,
+};
+
+/// Called exactly once with the outcome of a write, after its COMMIT returned.
+/// It runs on the writer's thread (or, for a write that was never queued, on the
+/// caller's), so it hands the outcome on and does nothing else.
+pub type Completion<T> = Box<dyn FnOnce(Result<T, crate::persistence::WriteError>) + Send>;
+
+/// SHA-256 of a token; the token itself is never stored.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash(pub [u8; 32]);
+
+impl std::fmt::Debug for TokenHash {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("TokenHash(…)")
+    }
+}
+
+/// What the last commit left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Head {
+    /// The newest place in the order of all changes of listed rooms.
+    pub change: u64,
+    /// Listed rooms by status.
+    pub counts: Counts,
+    /// Grows with every change of agents and sessions, those made by other
+    /// processes included (noticed within a second).
+    pub auth_version: u64,
+}
+
+/// What can be done to a room.
+#[derive(Debug, Clone)]
+pub enum RoomOp {
+    /// Append a message.
+    Post(Draft),
+    /// Move a side's read mark forward.
+    MarkRead {
+        /// Whose mark.
+        side: Side,
+        /// How far it moves.
+        seq: u64,
+    },
+    /// Set the status, with a note in the log.
+    SetStatus {
+        /// `active` or `closed`; nobody sets a room `waiting` by hand.
+        status: Status,
+        /// Whose name the note bears.
+        by: Sender,
+    },
+    /// Change the customer's details.
+    SetDetails(DetailsPatch),
+    /// Keep the room's visitor from posting in any room, or let them again.
+    SetBlocked {
+        /// Whether posts are refused from now on.
+        blocked: bool,
+        /// Who says so, for the audit.
+        by: Principal,
+    },
+}
+
+/// What a [`RoomOp`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// A message was appended.
+    Posted(Message),
+    /// The message was there already; nothing changed.
+    Duplicate(Message),
+    /// A mark moved.
+    ReadMoved {
+        /// Whose mark.
+        side: Side,
+        /// Where it is now.
+        seq: u64,
+    },
+    /// The status changed and this note was appended.
+    StatusChanged(Message),
+    /// Details or the block changed.
+    DetailsChanged,
+    /// Nothing changed.
+    Unchanged,
+}
+
+/// A committed [`RoomOp`].
+#[derive(Debug, Clone)]
+pub struct RoomCommit {
+    /// The room after the commit.
+    pub record: Arc<RoomRecord>,
+    /// What happened.
+    pub effect: Effect,
+    /// Other rooms that changed in the same commit (a block reaches all rooms of
+    /// its visitor; where there are very many, the rest follows).
+    pub also_changed: Vec<RoomId>,
+}
+
+/// A page of a room's log, in seq order.
+#[derive(Debug, Clone, Default)]
+pub struct MessagePage {
+    /// At most as many as asked for, and 128 KiB of JSON, but at least one if
+    /// there is any.
+    pub messages: Vec<Message>,
+    /// Whether there are more in the direction that was read.
+    pub more: bool,
+    /// The room's newest seq at the moment of reading.
+    pub head: u64,
+}
+
+/// Who a visitor is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visitor {
+    /// Internal; never told.
+    pub id: VisitorId,
+    /// The signed identity's `sub`.
+    pub user: Option<String>,
+}
+
+/// A verified identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The claim `sub`.
+    pub user: String,
+    /// The claims `name`, `email`, `phone`.
+    pub details: Details,
+}
+
+/// What a visitor wants who opens the chat.
+#[derive(Debug, Clone)]
+pub struct OpenRoom {
+    /// The token that came along.
+    pub token: Option<TokenHash>,
+    /// The verified identity that came along; it wins over the token.
+    pub identity: Option<Identity>,
+    /// What the visitor typed; used for a new room only.
+    pub details: Details,
+    /// The hash of a fresh token, to be stored when one is due: with every new
+    /// room and every valid identity.
+    pub fresh_token: TokenHash,
+}
+
+/// What a visitor gets who opens the chat.
+#[derive(Debug, Clone)]
+pub struct OpenedRoom {
+    /// The room.
+    pub record: Arc<RoomRecord>,
+    /// Whether it was made just now.
+    pub created: bool,
+    /// Whether `fresh_token` was stored and is to be told.
+    pub token_issued: bool,
+    /// Rooms that changed hands; their live actors must reread them. Where there are very many,
+    /// the rest follows: [`Store::follow_visitor_change`](crate::persistence::Store::follow_visitor_change).
+    pub moved: Vec<RoomId>,
+    /// Tokens that have ended: the anonymous ones of a visitor who signed in, and the oldest of
+    /// very many.
+    pub ended: Vec<TokenHash>,
+}
+
+/// A new agent.
+#[derive(Debug, Clone)]
+pub struct NewAgent {
+    /// The name to sign in with; unique without case.
+    pub username: String,
+    /// The name that customers see.
+    pub display_name: String,
+    /// What the agent may do.
+    pub role: Role,
+    /// A PHC string.
+    pub password_hash: String,
+}
+
+/// A change of an agent; absent fields stay.
+#[derive(Debug, Clone, Default)]
+pub struct AgentPatch {
+    /// New display name.
+    pub display_name: Option<String>,
+    /// New PHC string; ends all sessions but `keep_session`.
+    pub password_hash: Option<String>,
+    /// New role.
+    pub role: Option<Role>,
+    /// Disabling ends all sessions.
+    pub disabled: Option<bool>,
+    /// The session that survives a change of the password: its own.
+    pub keep_session: Option<TokenHash>,
+}
+
+/// An agent with the secret that sign-in needs.
+#[derive(Debug, Clone)]
+pub struct AgentCredentials {
+    /// The agent.
+    pub agent: Agent,
+    /// A PHC string.
+    pub password_hash: String,
+}
+
+/// What an audit row notes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditAction {
+    /// An agent signed in.
+    SignIn,
+    /// An agent signed out.
+    SignOut,
+    /// The first admin was made.
+    Setup,
+    /// An agent was added.
+    AgentAdded,
+    /// An agent's role was changed.
+    RoleChanged,
+    /// An agent was disabled.
+    AgentDisabled,
+    /// An agent was enabled.
+    AgentEnabled,
+    /// A password was changed.
+    PasswordChanged,
+    /// A visitor was blocked or let in again.
+    VisitorBlocked,
+}
+
+/// On whose behalf an audited change happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Principal {
+    /// An agent, signed in.
+    Agent(AgentId),
+    /// Somebody at the server's command line.
+    CommandLine,
+    /// Somebody with the setup code.
+    SetupLink,
+}
+
+/// How a list of rooms is ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RoomOrder {
+    /// The newest message first.
+    #[default]
+    Activity,
+    /// The longest waiting first, then the rest by activity.
+    Waiting,
+}
+
+/// A page of the console's list.
+#[derive(Debug, Clone)]
+pub struct RoomQuery {
+    /// Rooms of one status, or all.
+    pub status: Option<Status>,
+    /// The order.
+    pub order: RoomOrder,
+    /// Where the last page ended: its `next`.
+    pub cursor: Option<String>,
+    /// Rooms at most.
+    pub limit: usize,
+}
+
+/// A page of rooms.
+#[derive(Debug, Clone)]
+pub struct RoomPage {
+    /// The rooms.
+    pub records: Vec<RoomRecord>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<String>,
+}
+
+/// A search over names, addresses and messages.
+#[derive(Debug, Clone)]
+pub struct SearchQuery {
+    /// The words, as typed.
+    pub words: String,
+    /// Rooms of one status, or all.
+    pub status: Option<Status>,
+    /// Where the last page ended: its `next`.
+    pub cursor: Option<String>,
+    /// Rooms at most.
+    pub limit: usize,
+}
+
+/// A room that matches a search.
+#[derive(Debug, Clone)]
+pub struct SearchHit {
+    /// The room.
+    pub record: RoomRecord,
+    /// The newest message that matches; `None` when the customer's details do.
+    pub seq: Option<u64>,
+    /// The words around the match, as plain text.
+    pub snippet: String,
+}
+
+/// A page of a search.
+#[derive(Debug, Clone)]
+pub struct SearchPage {
+    /// Rooms by their newest match.
+    pub hits: Vec<SearchHit>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<String>,
+    /// Whether the search stopped at its bound, so that there may be more.
+    pub truncated: bool,
+}
+
+/// The first sight of the lobby: the rooms that wait and the newest active ones.
+#[derive(Debug, Clone)]
+pub struct LobbySnapshot {
+    /// All changes up to here are in it.
+    pub change: u64,
+    /// The rooms, the longest waiting first, then the newest active.
+    pub records: Vec<RoomRecord>,
+}
+
+/// Listed rooms that changed, by their newest change.
+#[derive(Debug, Clone)]
+pub struct ChangedRooms {
+    /// The rooms.
+    pub records: Vec<RoomRecord>,
+    /// All changes up to here are in this page or in those before it.
+    pub change: u64,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// A session to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewSession {
+    /// Hash of its token.
+    pub token: TokenHash,
+    /// When it ends unless it is used.
+    pub expires_at: Timestamp,
+}

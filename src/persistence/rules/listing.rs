@@ -1,0 +1,40 @@
+use crate::chat::{Counts, RoomRecord, Status, Timestamp};
+
+/// What of a room's earlier state decides how a change of it is stored.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PriorState {
+    /// The room's status if consoles listed it.
+    listed: Option<Status>,
+    /// Its status in any case.
+    pub(crate) status: Status,
+    pub(crate) waiting_since: Option<Timestamp>,
+}
+
+impl PriorState {
+    /// The state before a change of this record.
+    pub(crate) fn of(record: &RoomRecord) -> Self {
+        Self {
+            listed: record.is_listed().then_some(record.room.status),
+            status: record.room.status,
+            waiting_since: record.waiting_since,
+        }
+    }
+}
+
+/// Moves the counts with a changed record, and gives a listed one the next place in the order of
+/// changes.
+pub(crate) fn list(
+    before: PriorState,
+    record: &mut RoomRecord,
+    counts: &mut Counts,
+    next_change: impl FnOnce() -> u64,
+) {
+    if let Some(status) = before.listed {
+        let count = counts.of_mut(status);
+        *count = count.saturating_sub(1);
+    }
+    if record.is_listed() {
+        *counts.of_mut(record.room.status) += 1;
+        record.change = next_change();
+    }
+}

@@ -1,0 +1,46 @@
+//! The rules: what was loaded and an operation in, what to write and what to report out.
+//!
+//! Nothing here reads a database, a clock or chance. A store loads rows, asks a rule, and writes
+//! what the rule says inside the same transaction, so every store behaves alike. What a single
+//! room does with a message, a status or a read mark stands in
+//! [`RoomRecord`](crate::chat::RoomRecord); these rules call it.
+//!
+//! | rule | where |
+//! | --- | --- |
+//! | who may post; what a repeated id means; unread counts | [`rooms`] |
+//! | which visitor a chat is opened as; what a new room begins with | [`open_room`] |
+//! | what a block or a sign-in does to all rooms of a visitor | [`visitors`] |
+//! | what a change of an agent ends, and who has to stay | [`agents`] |
+//! | how long a session lives | [`sessions`] |
+//! | which count and which place in the order of changes a room has | [`listing`] |
+
+pub(crate) mod agents;
+pub(crate) mod listing;
+pub(crate) mod open_room;
+pub(crate) mod rooms;
+pub(crate) mod sessions;
+pub(crate) mod visitors;
+
+/// What the rules may be told by the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleSettings {
+    /// Milliseconds that a session lives after its last use.
+    pub session_lifetime_ms: i64,
+    /// Milliseconds after which a use of a session is stored again. Storing each one would make
+    /// a write of every read.
+    pub session_touch_interval_ms: i64,
+    /// Tokens of one visitor that stay valid; the oldest ones end. Every answer to a signed
+    /// identity brings a token, so without a bound a user who comes daily would leave one behind
+    /// each time. The identity opens the rooms all the same.
+    pub visitor_tokens: u32,
+}
+
+impl Default for RuleSettings {
+    fn default() -> Self {
+        Self {
+            session_lifetime_ms: 30 * 24 * 60 * 60 * 1_000,
+            session_touch_interval_ms: 60 * 60 * 1_000,
+            visitor_tokens: 200,
+        }
+    }
+}

@@ -1,0 +1,242 @@
+use crate::chat::{
+    DetailsPatch, Draft, Message, MessageId, PastHead, RoomRecord, Sender, SenderType, Side,
+    Status, Timestamp,
+};
+use crate::persistence::{Effect, Refusal};
+
+/// A room as it is to be written, and what is reported of it. A message in the effect is to be
+/// appended to the log.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) record: RoomRecord,
+    pub(crate) effect: Effect,
+}
+
+/// Appends a message. The id is taken for a new one: when the log has it already, the store
+/// writes nothing and asks [`repeated`] instead.
+///
+/// Refused with `Blocked` when the visitor is blocked. What was stored before stays stored, so
+/// the store looks for the id before it passes that on.
+pub(crate) fn post(record: &RoomRecord, draft: &Draft, now: Timestamp) -> Result<Change, Refusal> {
+    if record.blocked && draft.sender.side() == Side::Visitor {
+        return Err(Refusal::Blocked);
+    }
+    let mut record = record.clone();
+    let message = record.post(draft.clone(), now);
+    Ok(Change {
+        record,
+        effect: Effect::Posted(message),
+    })
+}
+
+/// What a draft is whose id the room's log has: the same message again, or a conflict.
+pub(crate) fn repeated(stored: Message, draft: &Draft) -> Result<Effect, Refusal> {
+    let sender_type = SenderType::from(draft.sender.side());
+    if stored.sender_type == sender_type && stored.content == draft.content {
+        Ok(Effect::Duplicate(stored))
+    } else {
+        Err(Refusal::Conflict)
+    }
+}
+
+/// Sets the status, noted in the log under `note_id`. `None` when the room has it already.
+pub(crate) fn set_status(
+    record: &RoomRecord,
+    status: Status,
+    by: &Sender,
+    note_id: MessageId,
+    now: Timestamp,
+) -> Option<Change> {
+    let mut record = record.clone();
+    let note = record.set_status(status, by, note_id, now)?;
+    Some(Change {
+        record,
+        effect: Effect::StatusChanged(note),
+    })
+}
+
+/// Changes the customer's details. `None` when nothing changes.
+pub(crate) fn set_details(
+    record: &RoomRecord,
+    patch: &DetailsPatch,
+    now: Timestamp,
+) -> Option<Change> {
+    let mut record = record.clone();
+    record.set_details(patch.clone(), now).then_some(Change {
+        record,
+        effect: Effect::DetailsChanged,
+    })
+}
+
+/// A read mark that moves, and what has to be counted for it.
+#[derive(Debug)]
+pub(crate) struct MarkMove {
+    change: Change,
+    /// The visitor's messages to count, if the unread count changes.
+    pub(crate) count: Option<UnreadCount>,
+}
+
+/// How the unread count follows the agents' mark: counted on the shorter side of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UnreadCount {
+    /// The visitor's messages with these seqs have been read.
+    Read { from: u64, to: u64 },
+    /// Those with these seqs are left unread.
+    Unread { from: u64, to: u64 },
+}
+
+/// Moves one side's read mark. `None` when it stands there or further already.
+pub(crate) fn mark_read(
+    record: &RoomRecord,
+    side: Side,
+    seq: u64,
+    now: Timestamp,
+) -> Result<Option<MarkMove>, PastHead> {
+    let old_mark = record.room.read_seq(side);
+    let mut record = record.clone();
+    if !record.mark_read(side, seq, now)? {
+        return Ok(None);
+    }
+    let count = (side == Side::Agent).then(|| {
+        let (mark, head) = (record.room.admin_read_seq, record.room.last_seq);
+        if mark - old_mark < head - mark {
+            UnreadCount::Read {
+                from: old_mark + 1,
+                to: mark,
+            }
+        } else {
+            UnreadCount::Unread {
+                from: mark + 1,
+                to: head,
+            }
+        }
+    });
+    Ok(Some(MarkMove {
+        change: Change {
+            record,
+            effect: Effect::ReadMoved { side, seq },
+        },
+        count,
+    }))
+}
+
+impl MarkMove {
+    /// The change, once the messages that [`count`](Self::count) names were counted.
+    pub(crate) fn counted(self, messages: u64) -> Change {
+        let mut change = self.change;
+        match self.count {
+            Some(UnreadCount::Read { .. }) => {
+                change.record.unread_count = change.record.unread_count.saturating_sub(messages);
+            }
+            Some(UnreadCount::Unread { .. }) => change.record.unread_count = messages,
+            None => {}
+        }
+        change
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::persistence::rules::open_room::new_room;
+    use crate::persistence::rules::visitors::StoredVisitor;
+
+    const NOW: Timestamp = Timestamp(1_000);
+
+    fn room(blocked: bool) -> RoomRecord {
+        let visitor = StoredVisitor {
+            id: Uuid::from_u128(1),
+            user: None,
+            blocked,
+        };
+        new_room(Uuid::from_u128(2), &visitor, None, Default::default(), NOW)
+    }
+
+    fn draft(sender: Sender, content: &str) -> Draft {
+        Draft {
+            id: Uuid::from_u128(3),
+            sender,
+            content: content.into(),
+        }
+    }
+
+    fn agent() -> Sender {
+        Sender::Agent {
+            display_name: "Mia".into(),
+        }
+    }
+
+    fn posted(record: &RoomRecord, sender: Sender) -> RoomRecord {
+        post(record, &draft(sender, "hello"), NOW)
+            .expect("it may post")
+            .record
+    }
+
+    #[test]
+    fn a_block_refuses_the_visitor_and_nobody_else() {
+        let blocked = room(true);
+        let refused = post(&blocked, &draft(Sender::Visitor, "hello"), NOW);
+        assert_eq!(refused, Err(Refusal::Blocked));
+        assert_eq!(posted(&blocked, agent()).room.last_seq, 1);
+        assert_eq!(posted(&room(false), Sender::Visitor).room.last_seq, 1);
+    }
+
+    #[test]
+    fn a_repeated_id_is_a_duplicate_only_with_the_same_side_and_text() {
+        let change = post(&room(false), &draft(Sender::Visitor, "hello"), NOW).expect("posted");
+        let Effect::Posted(stored) = change.effect else {
+            panic!("a message was posted");
+        };
+        let again = repeated(stored.clone(), &draft(Sender::Visitor, "hello"));
+        assert_eq!(again, Ok(Effect::Duplicate(stored.clone())));
+        for other in [draft(Sender::Visitor, "bye"), draft(agent(), "hello")] {
+            assert_eq!(repeated(stored.clone(), &other), Err(Refusal::Conflict));
+        }
+    }
+
+    #[test]
+    fn a_visitors_message_reopens_a_closed_room_and_an_agents_note_does_so_by_hand() {
+        let open = posted(&room(false), Sender::Visitor);
+        let closed = set_status(&open, Status::Closed, &agent(), Uuid::from_u128(4), NOW)
+            .expect("it was open")
+            .record;
+        assert_eq!(closed.room.status, Status::Closed);
+        assert_eq!(
+            posted(&closed, Sender::Visitor).room.status,
+            Status::Waiting
+        );
+        let by_hand = set_status(&closed, Status::Active, &agent(), Uuid::from_u128(5), NOW);
+        assert_eq!(
+            by_hand.map(|change| change.record.room.status),
+            Some(Status::Active)
+        );
+        let same = set_status(&closed, Status::Closed, &agent(), Uuid::from_u128(6), NOW);
+        assert_eq!(same, None);
+    }
+
+    #[test]
+    fn unread_messages_are_counted_on_the_shorter_side_of_the_mark() {
+        let mut record = room(false);
+        for _ in 0..10 {
+            record = posted(&record, Sender::Visitor);
+        }
+        let near = mark_read(&record, Side::Agent, 2, NOW)
+            .expect("not past the head")
+            .expect("it moves");
+        assert_eq!(near.count, Some(UnreadCount::Read { from: 1, to: 2 }));
+        assert_eq!(near.counted(2).record.unread_count, 8);
+        let far = mark_read(&record, Side::Agent, 9, NOW)
+            .expect("not past the head")
+            .expect("it moves");
+        assert_eq!(far.count, Some(UnreadCount::Unread { from: 10, to: 10 }));
+        assert_eq!(far.counted(1).record.unread_count, 1);
+        let visitors = mark_read(&record, Side::Visitor, 9, NOW)
+            .expect("not past the head")
+            .expect("it moves");
+        assert_eq!(visitors.count, None);
+        assert_eq!(visitors.counted(0).record.unread_count, 10);
+        assert!(mark_read(&record, Side::Agent, 11, NOW).is_err());
+    }
+}

@@ -1,0 +1,35 @@
+use crate::chat::{RoomRecord, Timestamp, VisitorId};
+
+/// A visitor as a store keeps them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredVisitor {
+    pub(crate) id: VisitorId,
+    /// The signed identity's `sub`; `None` for an anonymous visitor.
+    pub(crate) user: Option<String>,
+    pub(crate) blocked: bool,
+}
+
+/// What befell a visitor that all of their rooms have to follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum VisitorChange {
+    /// They were blocked, or the block was lifted.
+    Block,
+    /// Their rooms belong to this visitor from now on.
+    NewOwner(StoredVisitor),
+}
+
+/// One room follows a change of its visitor.
+pub(crate) fn follow(record: &mut RoomRecord, change: &VisitorChange, now: Timestamp) {
+    match change {
+        VisitorChange::Block => record.visitor_changed(now),
+        VisitorChange::NewOwner(owner) => {
+            record.move_to(owner.id, owner.user.clone(), owner.blocked, now);
+        }
+    }
+}
+
+/// Whether the user is blocked into whom an anonymous visitor merges: a block of either holds
+/// for both, so that signing in is no way around it.
+pub(crate) fn blocked_after_merge(anonymous: &StoredVisitor, user: &StoredVisitor) -> bool {
+    anonymous.blocked || user.blocked
+}

@@ -1,0 +1,109 @@
+//! How the domain's small values are written in columns.
+
+use rusqlite::Row;
+use rusqlite::types::Type;
+
+use crate::chat::{Role, SenderType, SignedFields, Status, SystemEvent};
+
+/// A count or place as SQLite stores it. What is past its range cannot have been
+/// stored, so comparing with the largest value is right.
+pub(crate) fn int(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A count or place from a column.
+pub(crate) fn uint(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let value: i64 = row.get(column)?;
+    u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+}
+
+/// A limit as SQLite takes it, with `extra` rows more.
+pub(crate) fn limit(items: usize, extra: usize) -> i64 {
+    i64::try_from(items.saturating_add(extra)).unwrap_or(i64::MAX)
+}
+
+fn unknown<T>(column: usize, value: i64, what: &str) -> rusqlite::Result<T> {
+    Err(rusqlite::Error::FromSqlConversionFailure(
+        column,
+        Type::Integer,
+        format!("{value} is no {what}").into(),
+    ))
+}
+
+pub(crate) fn status_code(status: Status) -> i64 {
+    match status {
+        Status::Waiting => 0,
+        Status::Active => 1,
+        Status::Closed => 2,
+    }
+}
+
+pub(crate) fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Status> {
+    match row.get(column)? {
+        0 => Ok(Status::Waiting),
+        1 => Ok(Status::Active),
+        2 => Ok(Status::Closed),
+        other => unknown(column, other, "status"),
+    }
+}
+
+pub(crate) fn sender_code(sender: SenderType) -> i64 {
+    match sender {
+        SenderType::Customer => 0,
+        SenderType::Admin => 1,
+        SenderType::System => 2,
+    }
+}
+
+pub(crate) fn sender(row: &Row<'_>, column: usize) -> rusqlite::Result<SenderType> {
+    match row.get(column)? {
+        0 => Ok(SenderType::Customer),
+        1 => Ok(SenderType::Admin),
+        2 => Ok(SenderType::System),
+        other => unknown(column, other, "sender"),
+    }
+}
+
+pub(crate) fn event_code(event: SystemEvent) -> i64 {
+    match event {
+        SystemEvent::Closed => 0,
+        SystemEvent::Reopened => 1,
+    }
+}
+
+pub(crate) fn event(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<SystemEvent>> {
+    match row.get(column)? {
+        None => Ok(None),
+        Some(0) => Ok(Some(SystemEvent::Closed)),
+        Some(1) => Ok(Some(SystemEvent::Reopened)),
+        Some(other) => unknown(column, other, "event"),
+    }
+}
+
+pub(crate) fn role_code(role: Role) -> i64 {
+    match role {
+        Role::Agent => 0,
+        Role::Admin => 1,
+    }
+}
+
+pub(crate) fn role(row: &Row<'_>, column: usize) -> rusqlite::Result<Role> {
+    match row.get(column)? {
+        0 => Ok(Role::Agent),
+        1 => Ok(Role::Admin),
+        other => unknown(column, other, "role"),
+    }
+}
+
+pub(crate) fn signed_code(signed: SignedFields) -> i64 {
+    i64::from(signed.name) | i64::from(signed.email) << 1 | i64::from(signed.phone) << 2
+}
+
+pub(crate) fn signed(row: &Row<'_>, column: usize) -> rusqlite::Result<SignedFields> {
+    let bits: i64 = row.get(column)?;
+    Ok(SignedFields {
+        name: bits & 1 != 0,
+        email: bits & 2 != 0,
+        phone: bits & 4 != 0,
+    })
+}

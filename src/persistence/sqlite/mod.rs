@@ -1,0 +1,23 @@
+//! The store in one SQLite file: one thread that writes it, a few connections that read it.
+//!
+//! From the bottom up: `connection`, `schema` and `data_directory` (the file); `state`,
+//! `transaction`, `codes` and `tables` (rows); `writer` and `reader` (who runs statements, and
+//! when); `store` (the handle); `operations` (what the statements are for).
+
+mod codes;
+mod connection;
+mod damage;
+mod data_directory;
+mod operations;
+mod reader;
+mod schema;
+mod state;
+mod store;
+mod tables;
+mod transaction;
+mod tx_error;
+mod writer;
+
+pub(crate) use store::SqliteStore;
+#[cfg(test)]
+pub(crate) use tx_error::TxError;

@@ -1,0 +1,37 @@
+use rusqlite::OptionalExtension;
+
+use crate::persistence::sqlite::SqliteStore;
+use crate::persistence::{StoreError, WriteError};
+
+impl SqliteStore {
+    /// Commits a row through the whole way of a write. Returns what it holds.
+    pub(crate) async fn canary(&self) -> Result<i64, StoreError> {
+        let written = self
+            .write(|tx| {
+                let at = tx.now.0;
+                tx.execute(
+                    "INSERT INTO canary (id, at) VALUES (1, ?1)
+                     ON CONFLICT (id) DO UPDATE SET at = excluded.at",
+                    [at],
+                )?;
+                Ok(at)
+            })
+            .await;
+        match written {
+            Ok(at) => Ok(at),
+            Err(WriteError::Store(error)) => Err(error),
+            Err(WriteError::Refused(refusal)) => Err(StoreError::Internal(refusal.to_string())),
+        }
+    }
+
+    /// What the canary's row holds, read as anything else is read.
+    pub(crate) async fn canary_read(&self) -> Result<Option<i64>, StoreError> {
+        self.readers()
+            .read(|conn| {
+                conn.prepare_cached("SELECT at FROM canary")?
+                    .query_row([], |row| row.get(0))
+                    .optional()
+            })
+            .await
+    }
+}

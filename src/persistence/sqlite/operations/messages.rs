@@ -1,0 +1,176 @@
+use rusqlite::Connection;
+
+use crate::chat::RoomId;
+use crate::persistence::json_size;
+use crate::persistence::sqlite::SqliteStore;
+use crate::persistence::sqlite::tables::messages::Log;
+use crate::persistence::{MessagePage, StoreError};
+
+/// As many messages as may be in a page: `items`, or what fits one by its bytes.
+fn at_most(items: usize) -> u64 {
+    items.min(json_size::PAGE_BUDGET_MESSAGES) as u64
+}
+
+fn after(conn: &Connection, id: RoomId, after: u64, items: usize) -> rusqlite::Result<MessagePage> {
+    let Some(log) = Log::load(conn, id)? else {
+        return Ok(MessagePage::default());
+    };
+    let head = log.places.head();
+    let (first, last) = (
+        after.saturating_add(1),
+        after.saturating_add(at_most(items)),
+    );
+    let places = log.places.range(conn, first, last)?;
+    let messages = log.page(conn, places.into_iter().zip(first..), items)?;
+    Ok(MessagePage {
+        more: after.saturating_add(messages.len() as u64) < head,
+        messages,
+        head,
+    })
+}
+
+fn before(
+    conn: &Connection,
+    id: RoomId,
+    before: Option<u64>,
+    items: usize,
+) -> rusqlite::Result<MessagePage> {
+    let Some(log) = Log::load(conn, id)? else {
+        return Ok(MessagePage::default());
+    };
+    let head = log.places.head();
+    let last = before.map_or(head, |before| before.saturating_sub(1).min(head));
+    let first = last.saturating_sub(at_most(items)) + 1;
+    let places = log.places.range(conn, first, last)?;
+    let newest_first = places.into_iter().rev().zip((first..=last).rev());
+    let mut messages = log.page(conn, newest_first, items)?;
+    messages.reverse();
+    Ok(MessagePage {
+        more: (messages.len() as u64) < last,
+        messages,
+        head,
+    })
+}
+
+impl SqliteStore {
+    /// The newest seq of a room, or `None` when there is no such room.
+    pub(crate) async fn room_head(&self, room_id: RoomId) -> Result<Option<u64>, StoreError> {
+        self.readers()
+            .read(move |conn| Ok(Log::load(conn, room_id)?.map(|log| log.places.head())))
+            .await
+    }
+
+    /// The oldest messages with seq > `after`, in seq order; `more`: newer ones
+    /// exist. An unknown room has none.
+    pub(crate) async fn messages_after(
+        &self,
+        room_id: RoomId,
+        after: u64,
+        limit: usize,
+    ) -> Result<MessagePage, StoreError> {
+        self.readers()
+            .read(move |conn| self::after(conn, room_id, after, limit))
+            .await
+    }
+
+    /// The newest messages with seq < before (all when None), in seq order; `more`: older ones exist.
+    pub(crate) async fn messages_before(
+        &self,
+        room_id: RoomId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<MessagePage, StoreError> {
+        self.readers()
+            .read(move |conn| self::before(conn, room_id, before, limit))
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::chat::limits;
+    use crate::persistence::testing::*;
+    use crate::persistence::*;
+
+    fn seqs(page: &MessagePage) -> Vec<u64> {
+        page.messages.iter().map(|message| message.seq).collect()
+    }
+
+    #[tokio::test]
+    async fn pages_go_both_ways_and_say_what_is_left() {
+        let store = TestStore::new();
+        let room = store.new_room("Ann").await;
+        for _ in 0..7 {
+            store.post_as_visitor(room, "hello").await;
+        }
+        for (after, limit, expected, more) in [
+            (0, 3, vec![1, 2, 3], true),
+            (4, 3, vec![5, 6, 7], false),
+            (7, 3, vec![], false),
+            (u64::MAX, 3, vec![], false),
+        ] {
+            let page = store
+                .messages_after(room, after, limit)
+                .await
+                .expect("read");
+            assert_eq!((seqs(&page), page.more, page.head), (expected, more, 7));
+        }
+        for (before, limit, expected, more) in [
+            (None, 3, vec![5, 6, 7], true),
+            (Some(5), 9, vec![1, 2, 3, 4], false),
+            (Some(1), 3, vec![], false),
+            (None, 0, vec![], true),
+            (Some(u64::MAX), 7, vec![1, 2, 3, 4, 5, 6, 7], false),
+        ] {
+            let page = store
+                .messages_before(room, before, limit)
+                .await
+                .expect("read");
+            assert_eq!((seqs(&page), page.more, page.head), (expected, more, 7));
+        }
+        let nowhere = uuid::Uuid::now_v7();
+        let page = store.messages_after(nowhere, 0, 5).await.expect("read");
+        assert_eq!((seqs(&page), page.more, page.head), (vec![], false, 0));
+        assert_eq!(store.room_head(nowhere).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_page_fits_a_frame_and_the_pages_are_the_log() {
+        let store = TestStore::new();
+        let room = store.new_room("Ann").await;
+        for content in ["\u{1}", "\"", "ä", "😀"] {
+            for _ in 0..4 {
+                store
+                    .post_as_visitor(room, &content.repeat(limits::CONTENT_CHARS))
+                    .await;
+            }
+        }
+        let mut forward = Vec::new();
+        loop {
+            let after = forward.last().copied().unwrap_or(0);
+            let page = store.messages_after(room, after, 200).await.expect("read");
+            let bytes = serde_json::to_vec(&page.messages).expect("json").len();
+            assert!(bytes < limits::FRAME_BYTES, "{bytes}");
+            assert!(!page.messages.is_empty());
+            forward.extend(seqs(&page));
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(forward, (1..=16).collect::<Vec<_>>());
+        let mut before = None;
+        let mut backward = Vec::new();
+        loop {
+            let page = store
+                .messages_before(room, before, 200)
+                .await
+                .expect("read");
+            before = page.messages.first().map(|message| message.seq);
+            backward.splice(0..0, seqs(&page));
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(backward, forward);
+    }
+}

@@ -1,0 +1,14 @@
+//! What the store does, an operation at a time: load rows, ask the rules, write rows.
+
+mod agents;
+mod canary;
+mod empty_rooms;
+mod lists;
+mod messages;
+mod open_room;
+mod rooms;
+mod search;
+mod sessions;
+pub(crate) mod text_index;
+mod visitor_changes;
+mod visitors;

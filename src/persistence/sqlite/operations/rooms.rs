@@ -1,0 +1,379 @@
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::chat::{DetailsPatch, Draft, RoomId, RoomRecord, Sender, Side, Status};
+use crate::persistence::rules::listing::PriorState;
+use crate::persistence::rules::rooms::{self as rules, Change, UnreadCount};
+use crate::persistence::sqlite::SqliteStore;
+use crate::persistence::sqlite::operations::visitor_changes;
+use crate::persistence::sqlite::tables::live_rooms::{LiveRoom, LiveRooms};
+use crate::persistence::sqlite::tables::room_rows::{self, RoomRow};
+use crate::persistence::sqlite::tables::{audit, messages, visitors};
+use crate::persistence::sqlite::transaction::Tx;
+use crate::persistence::sqlite::tx_error::TxError;
+use crate::persistence::{
+    AuditAction, Completion, Effect, Principal, Refusal, RoomCommit, RoomOp, StoreError,
+};
+
+impl SqliteStore {
+    pub(crate) fn write_room(&self, room_id: RoomId, op: RoomOp, done: Completion<RoomCommit>) {
+        self.submit_to_rooms(move |tx, rooms| apply(tx, rooms, room_id, &op), done);
+    }
+
+    pub(crate) fn load_room(&self, room_id: RoomId, done: Completion<Option<Arc<RoomRecord>>>) {
+        self.submit_to_rooms(
+            move |tx, rooms| {
+                let room = rooms.get(tx.conn, room_id)?;
+                Ok(room.map(|room| Arc::clone(&room.record)))
+            },
+            done,
+        );
+    }
+
+    pub(crate) async fn room(&self, room_id: RoomId) -> Result<Option<RoomRecord>, StoreError> {
+        self.readers()
+            .read(move |conn| Ok(room_rows::by_id(conn, room_id)?.map(|row| row.record)))
+            .await
+    }
+}
+
+/// Does one thing to one room, inside the transaction.
+///
+/// What is done with every message goes through the live rooms and writes nothing before it is
+/// sure to happen; the rest goes to the table.
+fn apply(
+    tx: &mut Tx<'_>,
+    rooms: &mut LiveRooms,
+    id: RoomId,
+    op: &RoomOp,
+) -> Result<RoomCommit, TxError> {
+    let mut also_changed = Vec::new();
+    let (record, effect) = match op {
+        RoomOp::Post(draft) => post(tx, rooms, id, draft)?,
+        RoomOp::MarkRead { side, seq } => mark_read(tx, rooms, id, *side, *seq)?,
+        RoomOp::SetStatus { status, by } => set_status(tx, rooms, id, *status, by)?,
+        RoomOp::SetDetails(patch) => {
+            rooms.flush_and_clear(tx.conn)?;
+            set_details(tx, id, patch)?
+        }
+        RoomOp::SetBlocked { blocked, by } => {
+            rooms.flush_and_clear(tx.conn)?;
+            set_blocked(tx, id, *blocked, *by, &mut also_changed)?
+        }
+    };
+    Ok(RoomCommit {
+        record,
+        effect,
+        also_changed,
+    })
+}
+
+/// The record after an operation, and what it did.
+type Done = (Arc<RoomRecord>, Effect);
+
+fn find<'r>(tx: &Tx<'_>, rooms: &'r mut LiveRooms, id: RoomId) -> Result<&'r LiveRoom, TxError> {
+    Ok(rooms.get(tx.conn, id)?.ok_or(Refusal::NotFound)?)
+}
+
+fn unchanged(room: &LiveRoom) -> Done {
+    (Arc::clone(&room.record), Effect::Unchanged)
+}
+
+fn post(
+    tx: &mut Tx<'_>,
+    rooms: &mut LiveRooms,
+    id: RoomId,
+    draft: &Draft,
+) -> Result<Done, TxError> {
+    let room = find(tx, rooms, id)?;
+    let change = match rules::post(&room.record, draft, tx.now) {
+        Ok(change) => change,
+        Err(refusal) => {
+            let effect = repeated(tx, room, draft)?.ok_or(refusal)?;
+            return Ok((Arc::clone(&room.record), effect));
+        }
+    };
+    let Effect::Posted(message) = &change.effect else {
+        return Err(TxError::Bug("a post appended no message".into()));
+    };
+    let Some(n) = messages::insert(tx, room.keys.pk, message)? else {
+        let effect = repeated(tx, room, draft)?
+            .ok_or_else(|| TxError::Bug("an id is taken, but by no message".into()))?;
+        return Ok((Arc::clone(&room.record), effect));
+    };
+    Ok(write(tx, rooms, change, Some(n))?)
+}
+
+/// What a draft is whose id the log may have; `None` when it has not.
+fn repeated(tx: &Tx<'_>, room: &LiveRoom, draft: &Draft) -> Result<Option<Effect>, TxError> {
+    let stored = messages::by_id(tx.conn, room.keys.pk, &room.record.room, draft.id)?;
+    Ok(match stored {
+        Some(stored) => Some(rules::repeated(stored, draft)?),
+        None => None,
+    })
+}
+
+fn set_status(
+    tx: &mut Tx<'_>,
+    rooms: &mut LiveRooms,
+    id: RoomId,
+    status: Status,
+    by: &Sender,
+) -> Result<Done, TxError> {
+    let room = find(tx, rooms, id)?;
+    if status == Status::Waiting {
+        return Err(TxError::Bug("a room was to be set waiting by hand".into()));
+    }
+    let Some(change) = rules::set_status(&room.record, status, by, Uuid::now_v7(), tx.now) else {
+        return Ok(unchanged(room));
+    };
+    let Effect::StatusChanged(note) = &change.effect else {
+        return Err(TxError::Bug("a change of status appended no note".into()));
+    };
+    let n = messages::insert(tx, room.keys.pk, note)?
+        .ok_or_else(|| TxError::Bug("the id of a note was taken".into()))?;
+    Ok(write(tx, rooms, change, Some(n))?)
+}
+
+fn mark_read(
+    tx: &mut Tx<'_>,
+    rooms: &mut LiveRooms,
+    id: RoomId,
+    side: Side,
+    seq: u64,
+) -> Result<Done, TxError> {
+    let room = find(tx, rooms, id)?;
+    let Some(moved) = rules::mark_read(&room.record, side, seq, tx.now)? else {
+        return Ok(unchanged(room));
+    };
+    let by_visitor = match moved.count {
+        Some(UnreadCount::Read { from, to } | UnreadCount::Unread { from, to }) => {
+            let places = room.places.range(tx.conn, from, to)?;
+            places.iter().filter(|place| place.by_customer).count() as u64
+        }
+        None => 0,
+    };
+    Ok(write(tx, rooms, moved.counted(by_visitor), None)?)
+}
+
+/// Puts a changed record in the place of a live room, with the number of the message that was
+/// appended.
+fn write(
+    tx: &mut Tx<'_>,
+    rooms: &mut LiveRooms,
+    change: Change,
+    appended: Option<i64>,
+) -> rusqlite::Result<Done> {
+    let record = rooms.replace(tx, change.record, appended)?;
+    Ok((record, change.effect))
+}
+
+fn find_row(tx: &Tx<'_>, id: RoomId) -> Result<RoomRow, TxError> {
+    Ok(room_rows::by_id(tx.conn, id)?.ok_or(Refusal::NotFound)?)
+}
+
+fn set_details(tx: &mut Tx<'_>, id: RoomId, patch: &DetailsPatch) -> Result<Done, TxError> {
+    let mut row = find_row(tx, id)?;
+    let Some(change) = rules::set_details(&row.record, patch, tx.now) else {
+        return Ok((Arc::new(row.record), Effect::Unchanged));
+    };
+    let before = PriorState::of(&row.record);
+    row.record = change.record;
+    room_rows::update(tx, before, &mut row)?;
+    room_rows::update_details(tx, &row)?;
+    Ok((Arc::new(row.record), change.effect))
+}
+
+fn set_blocked(
+    tx: &mut Tx<'_>,
+    id: RoomId,
+    blocked: bool,
+    by: Principal,
+    also_changed: &mut Vec<RoomId>,
+) -> Result<Done, TxError> {
+    let row = find_row(tx, id)?;
+    if row.record.blocked == blocked {
+        return Ok((Arc::new(row.record), Effect::Unchanged));
+    }
+    visitors::set_blocked(tx, row.record.visitor_id, blocked)?;
+    *also_changed = visitor_changes::block(tx, row.record.visitor_id)?;
+    if also_changed.contains(&id) {
+        also_changed.retain(|other| *other != id);
+    } else {
+        // Its turn comes later, but this is the room whose reply somebody waits for.
+        visitor_changes::follow_block(tx, &mut find_row(tx, id)?)?;
+    }
+    let what = if blocked { "blocked" } else { "unblocked" };
+    audit::insert(
+        tx,
+        AuditAction::VisitorBlocked,
+        Some(by),
+        Some(format!("{id} {what}")),
+    )?;
+    Ok((Arc::new(find_row(tx, id)?.record), Effect::DetailsChanged))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::chat::{Counts, Sender, Side, Status};
+    use crate::persistence::testing::*;
+    use crate::persistence::*;
+    use uuid::Uuid;
+
+    fn refusal<T: std::fmt::Debug>(result: Result<T, WriteError>) -> Refusal {
+        match result {
+            Err(WriteError::Refused(refusal)) => refusal,
+            other => panic!("it was refused, not {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn seqs_changes_and_counts_have_no_gap() {
+        let store = TestStore::new();
+        let (one, two) = (store.new_room("Ann").await, store.new_room("Bob").await);
+        assert_eq!(store.head(), Head::default(), "an empty room is not listed");
+        for (seq, room) in [(1, one), (2, one), (1, two), (3, one)] {
+            assert_eq!(store.post_as_visitor(room, "hello").await.seq, seq);
+        }
+        assert_eq!(store.head().change, 4);
+        assert_eq!(store.head().counts.waiting, 2);
+        store.post_as_agent(one, "hi").await;
+        let closed = store
+            .apply(
+                two,
+                RoomOp::SetStatus {
+                    status: Status::Closed,
+                    by: Sender::Visitor,
+                },
+            )
+            .await
+            .expect("it closes");
+        assert!(matches!(closed.effect, Effect::StatusChanged(_)));
+        let counts = Counts {
+            waiting: 0,
+            active: 1,
+            closed: 1,
+        };
+        assert_eq!((store.head().change, store.head().counts), (6, counts));
+        let store = store.reopened();
+        assert_eq!((store.head().change, store.head().counts), (6, counts));
+        let record = record(&store, one).await;
+        assert_eq!((record.room.last_seq, record.version), (4, 4));
+        assert_eq!(record.unread_count, 3);
+        assert_eq!(
+            record
+                .last_message
+                .as_ref()
+                .map(|last| last.content.as_str()),
+            Some("hi")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_retry_is_a_duplicate_and_a_reused_id_a_conflict() {
+        let store = TestStore::new();
+        let room = store.new_room("Ann").await;
+        let id = Uuid::now_v7();
+        let post = |sender, content| RoomOp::Post(draft(id, sender, content));
+        let first = posted(store.apply(room, post(Sender::Visitor, "one")).await);
+        let again = store
+            .apply(room, post(Sender::Visitor, "one"))
+            .await
+            .expect("it is there");
+        assert_eq!(again.effect, Effect::Duplicate(first.clone()));
+        let other = store.apply(room, post(Sender::Visitor, "two")).await;
+        assert_eq!(refusal(other), Refusal::Conflict);
+        let side = Sender::Agent {
+            display_name: "Mia".into(),
+        };
+        assert_eq!(
+            refusal(store.apply(room, post(side, "one")).await),
+            Refusal::Conflict
+        );
+        assert_eq!(store.head().change, 1, "none of these changed anything");
+
+        store.apply(room, block()).await.expect("blocked");
+        let retried = store.apply(room, post(Sender::Visitor, "one")).await;
+        assert_eq!(
+            retried.expect("what is stored stays").effect,
+            Effect::Duplicate(first)
+        );
+        let new = store.apply(room, RoomOp::Post(question("more"))).await;
+        assert_eq!(refusal(new), Refusal::Blocked);
+        assert_eq!(store.post_as_agent(room, "no").await.seq, 2);
+    }
+
+    #[tokio::test]
+    async fn a_block_reaches_all_rooms_of_the_visitor() {
+        let store = TestStore::new();
+        let mut request = anonymous(Default::default());
+        let one = store.open_room(request.clone()).await.expect("it opens");
+        let one = one.record.room.id;
+        store.post_as_visitor(one, "hello").await;
+        let close = RoomOp::SetStatus {
+            status: Status::Closed,
+            by: Sender::Visitor,
+        };
+        store.apply(one, close).await.expect("it closes");
+        request.token = Some(request.fresh_token);
+        request.fresh_token = token();
+        let two = store.open_room(request.clone()).await.expect("it opens");
+        assert!(two.created && two.token_issued);
+        let two = two.record.room.id;
+        let blocked = store.apply(two, block()).await.expect("blocked");
+        assert_eq!(blocked.also_changed, [one]);
+        assert!(blocked.record.blocked);
+        assert_eq!(store.head().change, 3, "the listed room alone has a change");
+        assert!(record(&store, one).await.blocked);
+        let again = store.apply(one, block()).await;
+        assert_eq!(again.expect("fine").effect, Effect::Unchanged);
+    }
+
+    #[tokio::test]
+    async fn reading_counts_the_unread_anew() {
+        let store = TestStore::new();
+        let room = store.new_room("Ann").await;
+        for _ in 0..5 {
+            store.post_as_visitor(room, "?").await;
+            store.post_as_agent(room, "!").await;
+        }
+        let read = |seq| RoomOp::MarkRead {
+            side: Side::Agent,
+            seq,
+        };
+        for (seq, unread) in [(1, 4), (2, 4), (3, 3), (9, 0), (10, 0)] {
+            let commit = store.apply(room, read(seq)).await.expect("it moves");
+            assert_eq!(commit.record.unread_count, unread, "after {seq}");
+            assert_eq!(
+                commit.effect,
+                Effect::ReadMoved {
+                    side: Side::Agent,
+                    seq
+                }
+            );
+        }
+        let back = store.apply(room, read(4)).await.expect("fine");
+        assert_eq!(back.effect, Effect::Unchanged);
+        assert!(matches!(
+            refusal(store.apply(room, read(11)).await),
+            Refusal::PastHead(_)
+        ));
+        let page = store.messages_after(room, 0, 50).await.expect("it reads");
+        assert!(
+            page.messages
+                .iter()
+                .all(|message| message.is_read == (message.sender_name == "Ann"))
+        );
+    }
+
+    #[tokio::test]
+    async fn an_unknown_room_is_not_found() {
+        let store = TestStore::new();
+        let post = RoomOp::Post(question("hello"));
+        assert_eq!(
+            refusal(store.apply(Uuid::now_v7(), post).await),
+            Refusal::NotFound
+        );
+    }
+}

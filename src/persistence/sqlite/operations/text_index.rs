@@ -1,0 +1,152 @@
+use rusqlite::params;
+
+use crate::chat::SenderType;
+use crate::persistence::WriteError;
+use crate::persistence::sqlite::SqliteStore;
+use crate::persistence::sqlite::codes::{self, int, uint};
+use crate::persistence::sqlite::transaction::Tx;
+use crate::persistence::sqlite::tx_error::TxError;
+
+/// Messages that one step enters at most. It bounds how long a commit may wait behind a step,
+/// some tens of milliseconds; with fewer, a backlog is merged more often than it need be.
+const STEP_MESSAGES: u64 = 5_000;
+/// Changed rooms that one step looks at, at most.
+const STEP_ROOMS: u64 = 1_000;
+
+/// A room that has changed since it was last looked at.
+struct Changed {
+    pk: i64,
+    change: u64,
+    name: Option<String>,
+    email: Option<String>,
+    entry: Option<Entry>,
+}
+
+/// The entry of a room's details.
+struct Entry {
+    n: i64,
+    name: Option<String>,
+    email: Option<String>,
+}
+
+impl SqliteStore {
+    pub(crate) async fn flush_search_index(&self) -> Result<(), WriteError> {
+        let goal = self.write(|tx| Ok(tx.state.last_change)).await?;
+        while self.write(step).await? < goal {}
+        Ok(())
+    }
+}
+
+/// Brings the text index one bounded step nearer to the head and returns up to
+/// which change it is complete.
+///
+/// Messages are walked in the order of their numbers, which is where they lie; then rooms in
+/// the order of their changes, for their details. The marks move in the same transaction as
+/// the entries. So the index is complete up to its marks whatever happens, and nothing before
+/// them is ever read again. The mark of changes stands still while a message is left.
+pub(crate) fn step(tx: &mut Tx<'_>) -> Result<u64, TxError> {
+    if index_messages(tx)? {
+        index_rooms(tx)?;
+        // Entries of details have taken numbers, too.
+        tx.state.indexed_n = tx.state.last_n;
+    }
+    Ok(tx.state.indexed_change)
+}
+
+/// Enters what people wrote; notes of the system are no words of theirs. Returns whether no
+/// message is left.
+fn index_messages(tx: &mut Tx<'_>) -> rusqlite::Result<bool> {
+    let mut messages = tx.conn.prepare_cached(
+        "SELECT n, sender_type, sender_name, content FROM messages
+         WHERE n > ?1 ORDER BY n LIMIT ?2",
+    )?;
+    let mut insert = tx
+        .conn
+        .prepare_cached("INSERT INTO search (rowid, name, email, body) VALUES (?1, ?2, '', ?3)")?;
+    let mut rows = messages.query(params![int(tx.state.indexed_n), int(STEP_MESSAGES)])?;
+    let mut left = STEP_MESSAGES;
+    while let Some(row) = rows.next()? {
+        left -= 1;
+        if codes::sender(row, 1)? != SenderType::System {
+            let (name, body) = (row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str()?);
+            insert.execute(params![row.get::<_, i64>(0)?, name, body])?;
+        }
+        tx.state.indexed_n = uint(row, 0)?;
+    }
+    Ok(left > 0)
+}
+
+/// Brings the entries of changed rooms up to date.
+fn index_rooms(tx: &mut Tx<'_>) -> rusqlite::Result<()> {
+    let mut left = STEP_ROOMS;
+    let mut complete = tx.state.last_change;
+    for room in changed_rooms(tx)? {
+        left -= 1;
+        index_details(tx, &room)?;
+        complete = room.change;
+    }
+    tx.state.indexed_change = if left > 0 {
+        tx.state.last_change
+    } else {
+        complete
+    };
+    Ok(())
+}
+
+fn changed_rooms(tx: &Tx<'_>) -> rusqlite::Result<Vec<Changed>> {
+    tx.conn
+        .prepare_cached(
+            "SELECT r.pk, r.change, r.customer_name, r.customer_email, d.n, d.name, d.email
+             FROM rooms r LEFT JOIN search_details d ON d.room = r.pk
+             WHERE r.change > ?1 ORDER BY r.change LIMIT ?2",
+        )?
+        .query_map(
+            params![int(tx.state.indexed_change), int(STEP_ROOMS)],
+            |row| {
+                let entry = match row.get(4)? {
+                    Some(n) => Some(Entry {
+                        n,
+                        name: row.get(5)?,
+                        email: row.get(6)?,
+                    }),
+                    None => None,
+                };
+                Ok(Changed {
+                    pk: row.get(0)?,
+                    change: uint(row, 1)?,
+                    name: row.get(2)?,
+                    email: row.get(3)?,
+                    entry,
+                })
+            },
+        )?
+        .collect()
+}
+
+/// Replaces a room's entry for its details when they have changed.
+fn index_details(tx: &mut Tx<'_>, room: &Changed) -> rusqlite::Result<()> {
+    let unchanged = match &room.entry {
+        Some(entry) => entry.name == room.name && entry.email == room.email,
+        None => room.name.is_none() && room.email.is_none(),
+    };
+    if unchanged {
+        return Ok(());
+    }
+    if let Some(entry) = &room.entry {
+        tx.execute("DELETE FROM search WHERE rowid = ?1", [entry.n])?;
+        tx.execute("DELETE FROM search_details WHERE room = ?1", [room.pk])?;
+    }
+    if room.name.is_none() && room.email.is_none() {
+        return Ok(());
+    }
+    let n = int(tx.state.next_n());
+    tx.execute(
+        "INSERT INTO search (rowid, name, email, body) VALUES (?1, ?2, ?3, '')",
+        params![n, room.name, room.email],
+    )?;
+    tx.execute(
+        "INSERT INTO search_details (room, n, name, email) VALUES (?1, ?2, ?3, ?4)",
+        params![room.pk, n, room.name, room.email],
+    )?;
+    Ok(())
+}

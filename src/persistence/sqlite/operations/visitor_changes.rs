@@ -1,0 +1,228 @@
+//! A block, and an anonymous visitor's sign-in, concern all rooms of that visitor.
+//!
+//! They take effect at once, since every read asks the visitor's own row, and an ended token
+//! opens nothing. What the rooms themselves have to learn, their new version and their new
+//! owner, follows a few rooms to a transaction, so that a visitor with thousands of rooms holds
+//! nobody up. How far that has come is kept in a table: after a kill it goes on.
+
+use rusqlite::{OptionalExtension, params};
+
+use crate::chat::{RoomId, VisitorId};
+use crate::persistence::WriteError;
+use crate::persistence::rules::listing::PriorState;
+use crate::persistence::rules::visitors::{self as rules, StoredVisitor, VisitorChange};
+use crate::persistence::sqlite::SqliteStore;
+use crate::persistence::sqlite::tables::room_rows::{self, RoomRow};
+use crate::persistence::sqlite::tables::visitors;
+use crate::persistence::sqlite::transaction::Tx;
+
+/// Rooms that follow in one transaction. Nearly all visitors have fewer.
+const STEP_ROOMS: usize = 64;
+
+impl SqliteStore {
+    pub(crate) async fn visitor_changes_left(&self) {
+        self.channel().visitor_changes_left.notified().await;
+    }
+
+    pub(crate) async fn follow_visitor_change(&self) -> Result<Option<Vec<RoomId>>, WriteError> {
+        self.write(|tx| {
+            let next = tx
+                .conn
+                .prepare_cached("SELECT visitor FROM visitor_changes LIMIT 1")?
+                .query_row([], |row| row.get(0))
+                .optional()?;
+            Ok(match next {
+                Some(visitor) => Some(step(tx, visitor)?),
+                None => None,
+            })
+        })
+        .await
+    }
+}
+
+/// The visitor was blocked, or the block was lifted. Returns the rooms that have followed.
+pub(crate) fn block(tx: &mut Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Vec<RoomId>> {
+    insert(tx, visitor, None)?;
+    step(tx, visitor)
+}
+
+/// One room follows a block before its turn.
+pub(crate) fn follow_block(tx: &mut Tx<'_>, row: &mut RoomRow) -> rusqlite::Result<()> {
+    follow(tx, row, &VisitorChange::Block)
+}
+
+/// The visitor's rooms belong to another one from now on, and the visitor is deleted when all
+/// have followed. Returns those that have.
+pub(crate) fn change_owner(
+    tx: &mut Tx<'_>,
+    visitor: VisitorId,
+    to: &StoredVisitor,
+) -> rusqlite::Result<Vec<RoomId>> {
+    insert(tx, visitor, Some(to.id))?;
+    let mut followed = Vec::new();
+    // The one that the chat is about to be opened with does not wait for its turn.
+    if let Some(mut row) = room_rows::latest_open(tx.conn, visitor)? {
+        follow(tx, &mut row, &VisitorChange::NewOwner(to.clone()))?;
+        followed.push(row.record.room.id);
+    }
+    followed.extend(step(tx, visitor)?);
+    Ok(followed)
+}
+
+fn insert(tx: &Tx<'_>, visitor: VisitorId, new_owner: Option<VisitorId>) -> rusqlite::Result<()> {
+    tx.execute(
+        "INSERT OR REPLACE INTO visitor_changes (visitor, new_owner, after) VALUES (?1, ?2, 0)",
+        params![visitor, new_owner],
+    )?;
+    Ok(())
+}
+
+/// The next rooms of a visitor follow.
+fn step(tx: &mut Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Vec<RoomId>> {
+    let (new_owner, after): (Option<VisitorId>, i64) = tx
+        .conn
+        .prepare_cached("SELECT new_owner, after FROM visitor_changes WHERE visitor = ?1")?
+        .query_row([visitor], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let change = match new_owner {
+        Some(id) => VisitorChange::NewOwner(visitors::by_id(tx.conn, id)?),
+        None => VisitorChange::Block,
+    };
+    let mut rows = room_rows::query(
+        tx.conn,
+        "WHERE r.visitor = ?1 AND r.pk > ?2 ORDER BY r.pk LIMIT ?3",
+        params![visitor, after, STEP_ROOMS as i64],
+    )?;
+    for row in &mut rows {
+        follow(tx, row, &change)?;
+    }
+    match rows.last() {
+        Some(last) if rows.len() == STEP_ROOMS => {
+            tx.execute(
+                "UPDATE visitor_changes SET after = ?2 WHERE visitor = ?1",
+                params![visitor, last.keys.pk],
+            )?;
+            tx.visitor_changes_left = true;
+        }
+        _ => {
+            tx.execute("DELETE FROM visitor_changes WHERE visitor = ?1", [visitor])?;
+            if new_owner.is_some() {
+                visitors::delete(tx, visitor)?;
+            }
+        }
+    }
+    Ok(rows.into_iter().map(|row| row.record.room.id).collect())
+}
+
+fn follow(tx: &mut Tx<'_>, row: &mut RoomRow, change: &VisitorChange) -> rusqlite::Result<()> {
+    let before = PriorState::of(&row.record);
+    rules::follow(&mut row.record, change, tx.now);
+    room_rows::update(tx, before, row)?;
+    match change {
+        VisitorChange::NewOwner(_) => room_rows::update_visitor(tx, row),
+        VisitorChange::Block => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::STEP_ROOMS;
+    use crate::chat::{Details, RoomId, Sender, Status};
+    use crate::persistence::testing::*;
+    use crate::persistence::*;
+
+    const ROOMS: usize = STEP_ROOMS * 2 + 10;
+
+    /// A visitor with that many rooms of one message each, all but the last one closed.
+    async fn visitor_of_many_rooms(store: &TestStore) -> (TokenHash, Vec<RoomId>) {
+        let mut request = anonymous(Details::default());
+        let first = request.fresh_token;
+        let mut rooms = Vec::new();
+        while rooms.len() < ROOMS {
+            let opened = store.open_room(request).await.expect("it opens");
+            let room = opened.record.room.id;
+            store.post_as_visitor(room, "hello").await;
+            rooms.push(room);
+            if rooms.len() < ROOMS {
+                let close = RoomOp::SetStatus {
+                    status: Status::Closed,
+                    by: Sender::Visitor,
+                };
+                store.apply(room, close).await.expect("it closes");
+            }
+            request = OpenRoom {
+                token: Some(first),
+                ..anonymous(Details::default())
+            };
+        }
+        (first, rooms)
+    }
+
+    async fn versions(store: &TestStore, rooms: &[RoomId]) -> Vec<u64> {
+        let mut versions = Vec::new();
+        for room in rooms {
+            versions.push(record(store, *room).await.version);
+        }
+        versions
+    }
+
+    async fn follow_all(store: &TestStore) -> Vec<usize> {
+        let mut steps = Vec::new();
+        while let Some(rooms) = store.follow_visitor_change().await.expect("it follows") {
+            steps.push(rooms.len());
+        }
+        steps
+    }
+
+    #[tokio::test]
+    async fn a_block_holds_at_once_and_the_rooms_follow_also_after_a_kill() {
+        let store = TestStore::new();
+        let (_, rooms) = visitor_of_many_rooms(&store).await;
+        let last = rooms[ROOMS - 1];
+        let before = versions(&store, &rooms).await;
+        let commit = store.apply(last, block()).await.expect("blocked");
+        assert!(commit.also_changed.len() <= STEP_ROOMS, "a bounded step");
+        assert!(commit.record.blocked && commit.record.version == before[ROOMS - 1] + 1);
+        for room in &rooms {
+            let refused = store.apply(*room, RoomOp::Post(question("more"))).await;
+            assert_eq!(refused.err(), Some(Refusal::Blocked.into()));
+        }
+        let left = store.visitor_changes_left();
+        tokio::time::timeout(std::time::Duration::from_secs(60), left)
+            .await
+            .expect("somebody is told that there is more to do");
+        // Only what is in the file is known to the next start.
+        let TestStore { store, directory } = store;
+        drop(store);
+        let store = Store::open(options(&directory)).expect("it opens");
+        let store = TestStore { store, directory };
+        assert_eq!(follow_all(&store).await, [STEP_ROOMS, 10]);
+        for (before, after) in before.iter().zip(versions(&store, &rooms).await) {
+            assert!(after > *before, "every console hears of it");
+        }
+        assert_eq!(store.follow_visitor_change().await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn signing_in_with_many_rooms_ends_the_tokens_first() {
+        let store = TestStore::new();
+        let (token, rooms) = visitor_of_many_rooms(&store).await;
+        let signed = OpenRoom {
+            token: Some(token),
+            identity: Some(Identity {
+                user: "ann".into(),
+                details: Details::default(),
+            }),
+            ..anonymous(Details::default())
+        };
+        let opened = store.open_room(signed).await.expect("it opens");
+        assert!(!opened.created && opened.record.room.id == rooms[ROOMS - 1]);
+        assert_eq!(opened.moved.len(), STEP_ROOMS + 1, "a bounded step");
+        assert!(opened.ended.contains(&token));
+        assert_eq!(store.visitor_by_token(token).await, Ok(None));
+        assert_eq!(follow_all(&store).await, [STEP_ROOMS, 9]);
+        let owner = opened.record.visitor_id;
+        for room in &rooms {
+            assert_eq!(record(&store, *room).await.visitor_id, owner);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+use rusqlite::params;
+
+use crate::chat::VisitorId;
+use crate::persistence::list_cursor::ListCursor;
+use crate::persistence::rules::visitors::StoredVisitor;
+use crate::persistence::sqlite::SqliteStore;
+use crate::persistence::sqlite::codes::limit;
+use crate::persistence::sqlite::tables::{room_rows, visitors};
+use crate::persistence::{RoomPage, StoreError, TokenHash, Visitor, WriteError};
+
+/// Cursor of a visitor's own rooms.
+const OWN_ROOMS: char = 'v';
+
+fn public(row: StoredVisitor) -> Visitor {
+    Visitor {
+        id: row.id,
+        user: row.user,
+    }
+}
+
+impl SqliteStore {
+    /// Whose token it is, or `None` when it is unknown or has ended.
+    pub(crate) async fn visitor_by_token(
+        &self,
+        token: TokenHash,
+    ) -> Result<Option<Visitor>, StoreError> {
+        self.readers()
+            .read(move |conn| Ok(visitors::by_token(conn, token)?.map(public)))
+            .await
+    }
+
+    /// The visitor of a signed identity, if there has been one.
+    pub(crate) async fn visitor_by_user(&self, user: &str) -> Result<Option<Visitor>, StoreError> {
+        let user = user.to_owned();
+        self.readers()
+            .read(move |conn| Ok(visitors::by_user(conn, &user)?.map(public)))
+            .await
+    }
+
+    /// A visitor's rooms, newest first, those without messages included.
+    pub(crate) async fn visitor_rooms(
+        &self,
+        visitor_id: VisitorId,
+        cursor: Option<String>,
+        limit: usize,
+    ) -> Result<RoomPage, WriteError> {
+        self.readers()
+            .try_read(move |conn| {
+                let before = match cursor {
+                    Some(cursor) => ListCursor::decode(&cursor, &[(OWN_ROOMS, 1)])?.keys[0],
+                    None => i64::MAX,
+                };
+                let mut rows = room_rows::query(
+                    conn,
+                    "WHERE r.visitor = ?1 AND r.pk < ?2 ORDER BY r.pk DESC LIMIT ?3",
+                    params![visitor_id, before, self::limit(limit, 1)],
+                )?;
+                let more = rows.len() > limit;
+                rows.truncate(limit);
+                let next = rows
+                    .last()
+                    .filter(|_| more)
+                    .map(|last| ListCursor::encode(OWN_ROOMS, &[last.keys.pk]));
+                Ok(RoomPage {
+                    records: rows.into_iter().map(|row| row.record).collect(),
+                    next,
+                })
+            })
+            .await
+    }
+
+    /// Forgets a visitor's token. Returns whether it was known.
+    pub(crate) async fn end_visitor_token(&self, token: TokenHash) -> Result<bool, WriteError> {
+        self.write(move |tx| {
+            let ended = tx.execute("DELETE FROM visitor_tokens WHERE hash = ?1", [token.0])?;
+            Ok(ended > 0)
+        })
+        .await
+    }
+}

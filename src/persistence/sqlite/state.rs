@@ -1,0 +1,112 @@
+use rusqlite::{Connection, params};
+
+use crate::chat::{Counts, RoomRecord};
+use crate::persistence::Head;
+use crate::persistence::rules::listing::{self, PriorState};
+use crate::persistence::sqlite::codes::{int, uint};
+
+/// The numbers that move in step with every commit. They are read at BEGIN and
+/// written before COMMIT, so a rollback takes them back and other processes'
+/// changes are seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct State {
+    /// The newest place in the order of all changes of listed rooms.
+    pub(crate) last_change: u64,
+    /// The newest number of a message or an index entry.
+    pub(crate) last_n: u64,
+    /// Listed rooms by status.
+    pub(crate) counts: Counts,
+    /// Grows with every change of agents and ended session.
+    pub(crate) auth_version: u64,
+    /// Every change up to here is in the text index.
+    pub(crate) indexed_change: u64,
+    /// Every message up to this number is in the text index.
+    pub(crate) indexed_n: u64,
+    /// Commits of the process that holds the lock.
+    pub(crate) server_commits: u64,
+    /// Commits of other processes.
+    pub(crate) tool_commits: u64,
+}
+
+impl State {
+    /// Reads the state row.
+    pub(crate) fn load(conn: &Connection) -> rusqlite::Result<Self> {
+        conn.prepare_cached(
+            "SELECT change, n, waiting, active, closed, auth_version, indexed_change,
+                    indexed_n, server_commits, tool_commits
+             FROM state",
+        )?
+        .query_row([], |row| {
+            Ok(Self {
+                last_change: uint(row, 0)?,
+                last_n: uint(row, 1)?,
+                counts: Counts {
+                    waiting: uint(row, 2)?,
+                    active: uint(row, 3)?,
+                    closed: uint(row, 4)?,
+                },
+                auth_version: uint(row, 5)?,
+                indexed_change: uint(row, 6)?,
+                indexed_n: uint(row, 7)?,
+                server_commits: uint(row, 8)?,
+                tool_commits: uint(row, 9)?,
+            })
+        })
+    }
+
+    /// Writes the state row.
+    pub(crate) fn save(&self, conn: &Connection) -> rusqlite::Result<()> {
+        conn.prepare_cached(
+            "UPDATE state SET change = ?1, n = ?2, waiting = ?3, active = ?4, closed = ?5,
+                    auth_version = ?6, indexed_change = ?7, indexed_n = ?8,
+                    server_commits = ?9, tool_commits = ?10",
+        )?
+        .execute(params![
+            int(self.last_change),
+            int(self.last_n),
+            int(self.counts.waiting),
+            int(self.counts.active),
+            int(self.counts.closed),
+            int(self.auth_version),
+            int(self.indexed_change),
+            int(self.indexed_n),
+            int(self.server_commits),
+            int(self.tool_commits),
+        ])?;
+        Ok(())
+    }
+
+    /// What the world may know of it.
+    pub(crate) fn head(&self) -> Head {
+        Head {
+            change: self.last_change,
+            counts: self.counts,
+            auth_version: self.auth_version,
+        }
+    }
+
+    /// Whether the text index lacks a change.
+    pub(crate) fn is_index_behind(&self) -> bool {
+        self.indexed_change < self.last_change
+    }
+
+    /// The next place in the order of changes.
+    pub(crate) fn next_change(&mut self) -> u64 {
+        self.last_change += 1;
+        self.last_change
+    }
+
+    /// Moves the counts with a changed room, and gives it the next place in the order of changes
+    /// if consoles list it.
+    pub(crate) fn list(&mut self, before: PriorState, record: &mut RoomRecord) {
+        let mut counts = self.counts;
+        listing::list(before, record, &mut counts, || self.next_change());
+        self.counts = counts;
+    }
+
+    /// The next number of a message.
+    pub(crate) fn next_n(&mut self) -> u64 {
+        self.last_n += 1;
+        self.last_n
+    }
+}

@@ -1,0 +1,127 @@
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use crate::chat::{Agent, AgentId, Role, Timestamp};
+use crate::persistence::sqlite::codes::{self, role_code, uint};
+use crate::persistence::sqlite::transaction::Tx;
+use crate::persistence::sqlite::tx_error::TxError;
+use crate::persistence::{AgentCredentials, NewAgent, Refusal};
+
+/// An agent's columns, for queries that call the table `a`.
+pub(crate) const COLUMNS: &str =
+    "a.id, a.username, a.display_name, a.role, a.disabled, a.created_at";
+
+/// An agent from [`COLUMNS`].
+pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Agent> {
+    Ok(Agent {
+        id: row.get(0)?,
+        username: row.get(1)?,
+        display_name: row.get(2)?,
+        role: codes::role(row, 3)?,
+        disabled: row.get(4)?,
+        created_at: Timestamp(row.get(5)?),
+    })
+}
+
+/// User names are one and the same whatever their case.
+fn key(username: &str) -> String {
+    username.to_lowercase()
+}
+
+pub(crate) fn count(conn: &Connection) -> rusqlite::Result<u64> {
+    conn.prepare_cached("SELECT count(*) FROM agents")?
+        .query_row([], |row| uint(row, 0))
+}
+
+/// One agent.
+pub(crate) fn by_id(conn: &Connection, id: AgentId) -> rusqlite::Result<Option<Agent>> {
+    conn.prepare_cached(&format!("SELECT {COLUMNS} FROM agents a WHERE a.id = ?1"))?
+        .query_row([id], read)
+        .optional()
+}
+
+/// What sign-in has to check.
+pub(crate) fn credentials(
+    conn: &Connection,
+    username: &str,
+) -> rusqlite::Result<Option<AgentCredentials>> {
+    conn.prepare_cached(&format!(
+        "SELECT {COLUMNS}, a.password_hash FROM agents a WHERE a.username_key = ?1"
+    ))?
+    .query_row([key(username)], |row| {
+        Ok(AgentCredentials {
+            agent: read(row)?,
+            password_hash: row.get(6)?,
+        })
+    })
+    .optional()
+}
+
+/// Whether the agent is there, is not disabled, and still has this password.
+pub(crate) fn may_sign_in(tx: &Tx<'_>, id: AgentId, password_hash: &str) -> rusqlite::Result<bool> {
+    tx.conn
+        .prepare_cached(
+            "SELECT 1 FROM agents WHERE id = ?1 AND disabled = 0 AND password_hash = ?2",
+        )?
+        .exists(params![id, password_hash])
+}
+
+/// Adds an agent. Refused with `UsernameTaken`.
+pub(crate) fn insert(tx: &mut Tx<'_>, new: NewAgent) -> Result<Agent, TxError> {
+    if credentials(tx.conn, &new.username)?.is_some() {
+        return Err(Refusal::UsernameTaken.into());
+    }
+    let agent = Agent {
+        id: Uuid::now_v7(),
+        username: new.username,
+        display_name: new.display_name,
+        role: new.role,
+        disabled: false,
+        created_at: tx.now,
+    };
+    tx.execute(
+        "INSERT INTO agents (id, username, username_key, display_name, role, disabled,
+             password_hash, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)",
+        params![
+            agent.id,
+            agent.username,
+            key(&agent.username),
+            agent.display_name,
+            role_code(agent.role),
+            new.password_hash,
+            agent.created_at.0,
+        ],
+    )?;
+    tx.state.auth_version += 1;
+    Ok(agent)
+}
+
+/// Writes a changed agent, with a new password hash if there is one.
+pub(crate) fn update(
+    tx: &mut Tx<'_>,
+    agent: &Agent,
+    password_hash: Option<&str>,
+) -> rusqlite::Result<()> {
+    tx.execute(
+        "UPDATE agents SET display_name = ?2, role = ?3, disabled = ?4,
+             password_hash = ifnull(?5, password_hash)
+         WHERE id = ?1",
+        params![
+            agent.id,
+            agent.display_name,
+            role_code(agent.role),
+            agent.disabled,
+            password_hash,
+        ],
+    )?;
+    tx.state.auth_version += 1;
+    Ok(())
+}
+
+/// Whether an agent other than this one can manage the agents.
+pub(crate) fn has_other_admin(tx: &Tx<'_>, id: AgentId) -> rusqlite::Result<bool> {
+    tx.conn
+        .prepare_cached("SELECT 1 FROM agents WHERE role = ?1 AND disabled = 0 AND id <> ?2")?
+        .exists(params![role_code(Role::Admin), id])
+}

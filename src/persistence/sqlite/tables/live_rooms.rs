@@ -1,0 +1,205 @@
+//! The rows of rooms in which people talk, in the writer's memory.
+//!
+//! A message then costs its room no query, and a room's row is written once for all that a
+//! batch did to it. That rests on three rules:
+//!
+//! - What is in memory is what the table would hold after [`LiveRooms::write_back`]. A batch
+//!   calls it before COMMIT; whoever asks the table for rooms calls it first.
+//! - Whoever changes rooms or visitors in the table calls [`LiveRooms::flush_and_clear`] first. Every
+//!   write does that which is not a room's own (see [`Store::submit`](crate::persistence::Store)).
+//! - Memory ends with the transaction that it came from, unless that was seen to commit, and
+//!   whenever another connection has committed since: the tools beside the server, or a hand.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use crate::chat::{RoomId, RoomRecord, SenderType};
+use crate::persistence::rules::listing::PriorState;
+use crate::persistence::sqlite::tables::places::{Place, RoomPlaces};
+use crate::persistence::sqlite::tables::room_rows::{self, RoomKeys};
+use crate::persistence::sqlite::transaction::Tx;
+
+/// Rooms that are kept from one batch to the next, at most. When there are more, all are
+/// forgotten and read again as they are needed.
+const ROOMS: usize = 2_048;
+
+/// A room as the open transaction has it.
+#[derive(Debug)]
+pub(crate) struct LiveRoom {
+    pub(crate) keys: RoomKeys,
+    pub(crate) places: RoomPlaces,
+    /// Shared with those who were answered with it.
+    pub(crate) record: Arc<RoomRecord>,
+    /// How the room stands in the table, while its row there is older.
+    stored: Option<PriorState>,
+}
+
+/// Live rooms by their ids.
+#[derive(Debug, Default)]
+pub(crate) struct LiveRooms {
+    rooms: HashMap<RoomId, LiveRoom>,
+    /// Those whose rows in the table are older.
+    unwritten: Vec<RoomId>,
+    /// How often a room was replaced.
+    changes: u64,
+    /// SQLite's mark of what other connections have committed.
+    data_version: i64,
+}
+
+impl LiveRooms {
+    /// Begins a transaction: forgets what another connection may have changed, and what has
+    /// become too much.
+    pub(crate) fn begin(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        let version = conn
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get(0))?;
+        if version != self.data_version || self.rooms.len() > ROOMS {
+            self.forget();
+            self.data_version = version;
+        }
+        Ok(())
+    }
+
+    /// How often a room was replaced; unmoved while nothing was changed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// A room, read from the table when it is not in memory.
+    pub(crate) fn get(
+        &mut self,
+        conn: &Connection,
+        id: RoomId,
+    ) -> rusqlite::Result<Option<&LiveRoom>> {
+        match self.rooms.entry(id) {
+            Entry::Occupied(known) => Ok(Some(known.into_mut())),
+            Entry::Vacant(place) => match room_rows::by_id(conn, id)? {
+                Some(row) => Ok(Some(place.insert(LiveRoom {
+                    places: RoomPlaces::load(conn, row.keys.pk)?,
+                    keys: row.keys,
+                    record: Arc::new(row.record),
+                    stored: None,
+                }))),
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// Puts a changed record in the place of a room that was got before, with the number of
+    /// the message that was appended, if one was. Counts and changes move at once, the row
+    /// when it is written back.
+    pub(crate) fn replace(
+        &mut self,
+        tx: &mut Tx<'_>,
+        mut record: RoomRecord,
+        appended: Option<i64>,
+    ) -> rusqlite::Result<Arc<RoomRecord>> {
+        let id = record.room.id;
+        let Some(live) = self.rooms.get_mut(&id) else {
+            return Err(rusqlite::Error::QueryReturnedNoRows);
+        };
+        self.changes += 1;
+        let before = PriorState::of(&live.record);
+        tx.state.list(before, &mut record);
+        live.keys.append(appended, &record);
+        if let Some(n) = appended {
+            let last = record.last_message.as_ref();
+            let by_customer = last.is_some_and(|it| it.sender_type == SenderType::Customer);
+            live.places.append(tx.conn, Place { n, by_customer })?;
+        }
+        live.record = Arc::new(record);
+        if live.stored.is_none() {
+            live.stored = Some(before);
+            self.unwritten.push(id);
+        }
+        Ok(Arc::clone(&live.record))
+    }
+
+    /// Brings the table up to date.
+    pub(crate) fn write_back(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        for id in self.unwritten.drain(..) {
+            if let Some(live) = self.rooms.get_mut(&id)
+                && let Some(stored) = live.stored.take()
+            {
+                let tail = live.places.tail();
+                room_rows::write(conn, stored, live.keys, &live.record, Some(tail))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the table up to date and forgets all rooms.
+    pub(crate) fn flush_and_clear(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        self.write_back(conn)?;
+        self.forget();
+        Ok(())
+    }
+
+    /// Forgets all rooms, with what is not written.
+    pub(crate) fn forget(&mut self) {
+        self.rooms.clear();
+        self.unwritten.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::chat::Details;
+    use crate::persistence::testing::*;
+    use crate::persistence::*;
+
+    #[tokio::test]
+    async fn what_others_have_written_is_seen() {
+        let store = TestStore::new();
+        let room = store.new_room("Ann").await;
+        store.post_as_visitor(room, "hello").await;
+        for blocked in [true, false, true] {
+            store.block_beside(room, blocked);
+            let asked = store.apply(room, RoomOp::Post(question("more"))).await;
+            assert_eq!(asked.is_err(), blocked);
+            assert!(record(&store, room).await.blocked == blocked);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_write_of_another_kind_sees_what_its_batch_has_done() {
+        let store = TestStore::new();
+        let room = store.new_room("Ann").await;
+        let request = anonymous(Details::default());
+        let other = store.open_room(request.clone()).await.expect("it opens");
+        let other = other.record.room.id;
+        store.post_as_visitor(room, "hello").await;
+        store.post_as_visitor(other, "hello").await;
+        let pause = store.pause_writer().await;
+        let close = RoomOp::SetStatus {
+            status: crate::chat::Status::Closed,
+            by: crate::chat::Sender::Visitor,
+        };
+        let closed = store.submit_op(other, close);
+        let opener = store.store.clone();
+        let reopened = tokio::spawn(async move {
+            opener
+                .open_room(OpenRoom {
+                    token: Some(request.fresh_token),
+                    fresh_token: token(),
+                    ..request
+                })
+                .await
+        });
+        tokio::task::yield_now().await;
+        let blocked = store.submit_op(room, block());
+        let asked = store.submit_op(room, RoomOp::Post(question("more")));
+        drop(pause);
+        closed.await.expect("answered").expect("it closes");
+        let reopened = reopened.await.expect("it ends").expect("it opens");
+        assert!(reopened.created, "the room was closed before in the batch");
+        blocked.await.expect("answered").expect("it is blocked");
+        assert_eq!(
+            asked.await.expect("answered").err(),
+            Some(Refusal::Blocked.into())
+        );
+    }
+}

@@ -1,0 +1,145 @@
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::chat::{Message, MessageId, Room, RoomId, SenderType, Timestamp};
+use crate::persistence::json_size;
+use crate::persistence::sqlite::codes::{self, int, uint};
+use crate::persistence::sqlite::tables::places::{Place, RoomPlaces, damage};
+use crate::persistence::sqlite::transaction::Tx;
+
+const COLUMNS: &str = "room, seq, id, sender_type, sender_name, content, event, created_at";
+
+/// What a message's shape needs of its room.
+struct Marks {
+    id: RoomId,
+    customer_read_seq: u64,
+    admin_read_seq: u64,
+}
+
+impl Marks {
+    fn of(room: &Room) -> Self {
+        Self {
+            id: room.id,
+            customer_read_seq: room.customer_read_seq,
+            admin_read_seq: room.admin_read_seq,
+        }
+    }
+
+    fn message(&self, row: &Row<'_>) -> rusqlite::Result<Message> {
+        let seq = uint(row, 1)?;
+        let sender_type = codes::sender(row, 3)?;
+        let mark = match sender_type {
+            SenderType::Customer => self.admin_read_seq,
+            SenderType::Admin | SenderType::System => self.customer_read_seq,
+        };
+        Ok(Message {
+            id: row.get(2)?,
+            room_id: self.id,
+            seq,
+            sender_type,
+            sender_name: row.get(4)?,
+            content: row.get(5)?,
+            event: codes::event(row, 6)?,
+            is_read: seq <= mark,
+            created_at: Timestamp(row.get(7)?),
+        })
+    }
+}
+
+/// A room whose log is read.
+pub(crate) struct Log {
+    marks: Marks,
+    pub(crate) places: RoomPlaces,
+}
+
+impl Log {
+    /// The log of a room, or `None` when there is no such room.
+    pub(crate) fn load(conn: &Connection, id: RoomId) -> rusqlite::Result<Option<Self>> {
+        conn.prepare_cached(
+            "SELECT pk, last_seq, customer_read_seq, admin_read_seq, tail FROM rooms
+             WHERE id = ?1",
+        )?
+        .query_row([id], |row| {
+            Ok(Self {
+                marks: Marks {
+                    id,
+                    customer_read_seq: uint(row, 2)?,
+                    admin_read_seq: uint(row, 3)?,
+                },
+                places: RoomPlaces::new(row.get(0)?, uint(row, 1)?, row.get(4)?)?,
+            })
+        })
+        .optional()
+    }
+
+    /// Reads messages by their places until `items` or the bytes of a page are reached.
+    pub(crate) fn page(
+        &self,
+        conn: &Connection,
+        places: impl Iterator<Item = (Place, u64)>,
+        items: usize,
+    ) -> rusqlite::Result<Vec<Message>> {
+        let mut by_n =
+            conn.prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE n = ?1"))?;
+        let mut messages = Vec::new();
+        let mut bytes = 0;
+        for (place, seq) in places.take(items) {
+            let message = by_n
+                .query_row([place.n], |row| {
+                    let is_here = (row.get(0)?, uint(row, 1)?) == (self.places.pk(), seq);
+                    is_here.then(|| self.marks.message(row)).transpose()
+                })
+                .optional()?
+                .flatten()
+                .ok_or_else(|| damage(self.places.pk(), "a message is not in its place"))?;
+            bytes += json_size::message(&message);
+            if bytes > json_size::PAGE_BUDGET_BYTES && !messages.is_empty() {
+                break;
+            }
+            messages.push(message);
+        }
+        Ok(messages)
+    }
+}
+
+/// The message of a room with this id.
+pub(crate) fn by_id(
+    conn: &Connection,
+    pk: i64,
+    room: &Room,
+    id: MessageId,
+) -> rusqlite::Result<Option<Message>> {
+    conn.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM messages WHERE room = ?1 AND id = ?2"
+    ))?
+    .query_row(params![pk, id], |row| Marks::of(room).message(row))
+    .optional()
+}
+
+/// Adds a message that has got its place, and returns its global number; none, and nothing is
+/// added, when the room has a message with its id. Nearly none has, so the unique key is what
+/// says it, and nobody asks before.
+pub(crate) fn insert(tx: &mut Tx<'_>, pk: i64, message: &Message) -> rusqlite::Result<Option<i64>> {
+    let n = int(tx.state.last_n + 1);
+    let added = tx.execute(
+        "INSERT INTO messages
+             (n, room, seq, id, sender_type, sender_name, content, event, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (id, room) DO NOTHING",
+        params![
+            n,
+            pk,
+            int(message.seq),
+            message.id,
+            codes::sender_code(message.sender_type),
+            message.sender_name,
+            message.content,
+            message.event.map(codes::event_code),
+            message.created_at.0,
+        ],
+    )?;
+    if added == 0 {
+        return Ok(None);
+    }
+    tx.state.next_n();
+    Ok(Some(n))
+}

@@ -1,0 +1,107 @@
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use crate::chat::VisitorId;
+use crate::persistence::TokenHash;
+use crate::persistence::rules::visitors::StoredVisitor;
+use crate::persistence::sqlite::transaction::Tx;
+
+fn read(row: &Row<'_>) -> rusqlite::Result<StoredVisitor> {
+    Ok(StoredVisitor {
+        id: row.get(0)?,
+        user: row.get(1)?,
+        blocked: row.get(2)?,
+    })
+}
+
+/// Whose token it is.
+pub(crate) fn by_token(
+    conn: &Connection,
+    token: TokenHash,
+) -> rusqlite::Result<Option<StoredVisitor>> {
+    conn.prepare_cached(
+        "SELECT v.id, v.user, v.blocked
+         FROM visitor_tokens t JOIN visitors v ON v.id = t.visitor WHERE t.hash = ?1",
+    )?
+    .query_row([token.0], read)
+    .optional()
+}
+
+/// The visitor that a signed identity names.
+pub(crate) fn by_user(conn: &Connection, user: &str) -> rusqlite::Result<Option<StoredVisitor>> {
+    conn.prepare_cached("SELECT id, user, blocked FROM visitors WHERE user = ?1")?
+        .query_row([user], read)
+        .optional()
+}
+
+/// Makes a visitor: anonymous, or of this user.
+pub(crate) fn insert(tx: &Tx<'_>, user: Option<String>) -> rusqlite::Result<StoredVisitor> {
+    let visitor = StoredVisitor {
+        id: Uuid::now_v7(),
+        user,
+        blocked: false,
+    };
+    tx.execute(
+        "INSERT INTO visitors (id, user, blocked, created_at) VALUES (?1, ?2, 0, ?3)",
+        params![visitor.id, visitor.user, tx.now.0],
+    )?;
+    Ok(visitor)
+}
+
+/// The visitor with this id.
+pub(crate) fn by_id(conn: &Connection, id: VisitorId) -> rusqlite::Result<StoredVisitor> {
+    conn.prepare_cached("SELECT id, user, blocked FROM visitors WHERE id = ?1")?
+        .query_row([id], read)
+}
+
+/// Blocks a visitor, or lets them in again. Their rooms follow: see `visitor_changes`.
+pub(crate) fn set_blocked(tx: &Tx<'_>, visitor: VisitorId, blocked: bool) -> rusqlite::Result<()> {
+    tx.execute(
+        "UPDATE visitors SET blocked = ?2 WHERE id = ?1",
+        params![visitor, blocked],
+    )?;
+    Ok(())
+}
+
+/// Stores a token of the visitor. Returns the oldest ones that it has ended, when there were too
+/// many.
+pub(crate) fn insert_token(
+    tx: &Tx<'_>,
+    visitor: VisitorId,
+    token: TokenHash,
+) -> rusqlite::Result<Vec<TokenHash>> {
+    tx.execute(
+        "INSERT INTO visitor_tokens (hash, visitor, created_at) VALUES (?1, ?2, ?3)",
+        params![token.0, visitor, tx.now.0],
+    )?;
+    tx.conn
+        .prepare_cached(
+            "DELETE FROM visitor_tokens WHERE hash <> ?2 AND hash IN (
+                 SELECT hash FROM visitor_tokens WHERE visitor = ?1
+                 ORDER BY created_at DESC LIMIT -1 OFFSET ?3)
+             RETURNING hash",
+        )?
+        .query_map(
+            params![visitor, token.0, tx.rules.visitor_tokens],
+            token_hash,
+        )?
+        .collect()
+}
+
+/// Ends all tokens of a visitor and returns them.
+pub(crate) fn end_tokens(tx: &Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Vec<TokenHash>> {
+    tx.conn
+        .prepare_cached("DELETE FROM visitor_tokens WHERE visitor = ?1 RETURNING hash")?
+        .query_map([visitor], token_hash)?
+        .collect()
+}
+
+fn token_hash(row: &Row<'_>) -> rusqlite::Result<TokenHash> {
+    row.get(0).map(TokenHash)
+}
+
+/// Removes a visitor without rooms or tokens.
+pub(crate) fn delete(tx: &Tx<'_>, visitor: VisitorId) -> rusqlite::Result<()> {
+    tx.execute("DELETE FROM visitors WHERE id = ?1", [visitor])?;
+    Ok(())
+}

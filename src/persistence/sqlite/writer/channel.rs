@@ -1,0 +1,42 @@
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::{Notify, watch};
+
+use crate::persistence::sqlite::damage::Damage;
+use crate::persistence::sqlite::writer::job::Work;
+use crate::persistence::sqlite::writer::queue::Queue;
+use crate::persistence::{Head, StoreMetrics};
+
+/// Whether the writer's thread runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WriterStatus {
+    /// It takes writes.
+    Running,
+    /// The store was closed and the thread has ended.
+    Closed,
+    /// The thread has ended without being asked to.
+    Died,
+}
+
+/// What passes between the writer's thread and the handles of the store: writes one way, what
+/// they left behind the other.
+pub(crate) struct WriterChannel {
+    /// Writes that wait for their batch.
+    pub(crate) queue: Queue<Box<dyn Work>>,
+    /// What the last commit left behind.
+    pub(crate) head: watch::Sender<Head>,
+    /// Whether the thread runs.
+    pub(crate) status: watch::Sender<WriterStatus>,
+    /// Shared with the readers.
+    pub(crate) damage: Arc<Damage>,
+    /// Notified when rooms are left that have to follow a change of their visitor.
+    pub(crate) visitor_changes_left: Notify,
+    /// Milliseconds by which new rows are dated back.
+    pub(crate) clock_back_ms: AtomicI64,
+    /// What to measure with, once it is set.
+    pub(crate) metrics: OnceLock<StoreMetrics>,
+    /// Failures that tests ask for.
+    #[cfg(test)]
+    pub(crate) hooks: super::hooks::WriterHooks,
+}
