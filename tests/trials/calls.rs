@@ -249,9 +249,12 @@ pub(crate) async fn numbers(_: Form, line: Line) -> Result<()> {
     setup.said()?;
     let on_sockets = frame_numbers(&mut taken, &mut refused)?;
     line.figure(
-        &format!("{} numbers of calls, {on_sockets} of frames", numbers.len()),
-        format!("{taken} at their limits taken, {refused} past them refused by name"),
-        "each taken or refused as described",
+        &format!(
+            "{} numeric parameters of calls, {on_sockets} of frames",
+            numbers.len()
+        ),
+        format!("{taken} values at their limits accepted, {refused} beyond them refused by name"),
+        "each accepted or refused as documented",
         !numbers.is_empty(),
     )
 }
@@ -392,8 +395,10 @@ pub(crate) async fn random(form: Form, line: Line) -> Result<()> {
     server.kill().await?;
     setup.said()?;
     line.figure(
-        &format!("{calls} calls by the API's description"),
-        format!("0 panics; {taken} taken, {refused} refused in words; memory + {grown} MiB"),
+        &format!("{calls} calls from the OpenAPI document"),
+        format!(
+            "0 panics; {taken} accepted, {refused} refused with an error; memory + {grown} MiB"
+        ),
         "0 panics, 0 5xx, memory + ≤ 64 MiB (in the long form)",
         taken > 0 && refused > 0 && (!form.long || grown < 64),
     )

@@ -47,7 +47,7 @@ pub(crate) async fn jumps(form: Form, line: Line) -> Result<()> {
             dates.len()
         ),
         format!("{resumes} connections lost, {errors} refusals; {verdict}"),
-        "order unchanged, nobody dropped",
+        "order unchanged, no connection dropped",
         verdict.faults() == 0 && verdict.unknown == 0 && resumes == 0 && errors == 0,
     )
 }

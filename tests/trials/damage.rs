@@ -95,7 +95,7 @@ pub(crate) async fn flipped_bits(form: Form, line: Line) -> Result<()> {
     line.figure(
         &format!("one bit flipped in {copies} copies of a database"),
         format!(
-            "0 panics; {} damaged to SQLite's eyes, all noticed; {} refused to start with the reason, {} refused writes, {} not noticed",
+            "0 panics; {} damaged according to SQLite, all noticed; {} refused to start and gave the reason, {} refused writes, {} not noticed",
             taken.visible, taken.not_started, taken.refusing, taken.unnoticed
         ),
         "never a panic; where SQLite reports it, writes refused and `/readyz` says what to restore",

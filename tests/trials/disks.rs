@@ -36,7 +36,7 @@ async fn within<F: Future<Output = Result<bool>>>(
 /// A disk that is full to order, which every user may have.
 pub(crate) async fn full_disk(form: Form, line: Line) -> Result<()> {
     let setup = Setup::new().failing(Faults::new());
-    without_space(form, line, setup, "disk (ENOSPC to order)").await
+    without_space(form, line, setup, "disk (ENOSPC on demand)").await
 }
 
 /// A real one, in memory, which takes the right to mount it.
@@ -106,7 +106,7 @@ async fn without_space(form: Form, line: Line, mut setup: Setup, disk: &str) -> 
             "{refusals} refusals; posting back after {:.1} s at most; {verdict}",
             slowest.as_secs_f64()
         ),
-        "no false ack, reading goes on, sign-in refused with the reason, posting back ≤ 5 s",
+        "no false ack, reads continue, sign-in refused with the reason, posting back ≤ 5 s",
         verdict.faults() == 0 && verdict.unknown == 0,
     )
 }
@@ -220,8 +220,8 @@ pub(crate) async fn io_errors(form: Form, line: Line) -> Result<()> {
     setup.said()?;
     line.figure(
         &format!("EIO and ENOSPC at each of {last} writes and syncs"),
-        format!("{failed} orders, {calls} calls failed, {refusals} refusals; {verdict}"),
-        "no false ack, no half message, no wedge",
+        format!("{failed} faults injected, {calls} calls failed, {refusals} refusals; {verdict}"),
+        "no false ack, no partial message, no hang",
         verdict.faults() == 0 && verdict.unknown == 0 && refusals > 0,
     )
 }
@@ -275,7 +275,7 @@ pub(crate) async fn half_written(form: Form, line: Line) -> Result<()> {
     line.figure(
         "*control*: one message taken out of the database",
         &verdict,
-        "the checker sees it",
+        "the checker reports it",
         verdict.lost > 0,
     )
 }

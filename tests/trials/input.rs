@@ -71,7 +71,7 @@ pub(crate) async fn decoders(form: Form, line: Line) -> Result<()> {
     .await??;
     line.figure(
         &format!("{inputs} frames in the decoders"),
-        format!("0 panics; {taken} taken, {refused} refused in words"),
+        format!("0 panics; {taken} accepted, {refused} refused with an error"),
         "0 panics",
         taken > 0 && refused > 0,
     )
@@ -151,7 +151,7 @@ pub(crate) async fn sockets(form: Form, line: Line) -> Result<()> {
     setup.said()?;
     line.figure(
         &format!("{sent} frames on {sockets} sockets"),
-        format!("0 panics; {errors} refused in words; memory + {grown} MiB"),
+        format!("0 panics; {errors} refused with an error; memory + {grown} MiB"),
         "0 panics, 0 internal errors, memory + ≤ 64 MiB (in the long form)",
         errors > 0 && (!form.long || grown < 64),
     )

@@ -14,12 +14,18 @@ use crate::shop::{Room, sign_in, sockets_open};
 
 /// A line that goes dead without a word.
 pub(crate) async fn dead_peer(form: Form, line: Line) -> Result<()> {
-    dead_line(form, line, proxy::Line::Silent, "cut in silence").await
+    dead_line(
+        form,
+        line,
+        proxy::Line::Silent,
+        "a connection lost silently",
+    )
+    .await
 }
 
 /// A line on which the server is heard, but hears nothing.
 pub(crate) async fn half_open_peer(form: Form, line: Line) -> Result<()> {
-    dead_line(form, line, proxy::Line::Deaf, "half open").await
+    dead_line(form, line, proxy::Line::Deaf, "a half-open connection").await
 }
 
 async fn dead_line(form: Form, line: Line, fault: proxy::Line, name: &str) -> Result<()> {
@@ -67,13 +73,13 @@ async fn dead_line(form: Form, line: Line, fault: proxy::Line, name: &str) -> Re
     }
     listening.abort();
     line.figure(
-        &format!("a line {name}"),
+        name,
         format!(
             "noticed after {:.0} s, presence corrected after {:.0} s",
             noticed.as_secs_f64(),
             started.elapsed().as_secs_f64()
         ),
-        "gone ≤ 45 s, presence 10 s later",
+        "noticed ≤ 45 s, presence 10 s later",
         true,
     )?;
     server.kill().await?;
@@ -126,10 +132,10 @@ pub(crate) async fn graceful_restarts(form: Form, line: Line) -> Result<()> {
     line.figure(
         &format!("{restarts} × SIGTERM under load"),
         format!(
-            "exit 0 in {:.1} s at most, {told} of {restarts} watched sockets told; {verdict}",
+            "exit 0 in at most {:.1} s, {told} of {restarts} watched sockets notified; {verdict}",
             slowest.as_secs_f64()
         ),
-        "exit ≤ 10 s, sockets told, 0 acked lost",
+        "exit ≤ 10 s, sockets notified, 0 acked lost",
         verdict.faults() == 0 && verdict.unknown == 0 && told == restarts,
     )
 }

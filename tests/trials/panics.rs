@@ -133,7 +133,7 @@ pub(crate) async fn in_rooms(form: Form, line: Line) -> Result<()> {
         .parse::<u64>()?;
     line.figure(
         &format!(
-            "a panic at each of {} handlers, over {panics} rooms",
+            "a panic in each of {} handlers, over {panics} rooms",
             POINTS.len()
         ),
         format!(
@@ -177,8 +177,8 @@ pub(crate) async fn in_the_lobby(form: Form, line: Line) -> Result<()> {
     }
     line.figure(
         &format!("{last} panics of the lobby"),
-        "its consoles stayed and saw the newest state each time",
-        "the lobby heals",
+        "its consoles stayed connected and received the newest state each time",
+        "the lobby recovers",
         true,
     )
 }
@@ -228,8 +228,8 @@ pub(crate) async fn poisoned(_: Form, line: Line) -> Result<()> {
     ensure!(tried == 1, "{tried} tries after the quarantine");
     line.figure(
         "a room that panics at each start",
-        format!("left alone after {failed} failures for 60 s, then {tried} try; a room beside it wrote on"),
-        "quarantine after 5 a minute for 60 s, then one try",
+        format!("quarantined after {failed} failures for 60 s, then {tried} attempt; another room kept working"),
+        "quarantine after 5 failures in a minute for 60 s, then one attempt",
         true,
     )
 }

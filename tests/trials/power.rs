@@ -228,9 +228,9 @@ pub(crate) async fn full(form: Form, line: Line) -> Result<()> {
     let recorded = record(form, "full").await?;
     let losses = lose_power(&recorded, form.pick(30, 500), form.seed)?;
     line.figure(
-        &format!("{} losses of power", losses.seeds),
+        &format!("{} power losses", losses.seeds),
         format!(
-            "{} acked lost of {} that had to be there, {} MB written",
+            "{} acked lost of {} that had to be present, {} MB written",
             losses.acked_lost,
             losses.acked,
             recorded.bytes / 1_000_000
@@ -244,7 +244,7 @@ pub(crate) async fn control(form: Form, line: Line) -> Result<()> {
     let recorded = record(form, "normal").await?;
     let losses = lose_power(&recorded, form.pick(30, 100), form.seed)?;
     line.figure(
-        &format!("*control*: {} losses of power with NORMAL", losses.seeds),
+        &format!("*control*: {} power losses with NORMAL", losses.seeds),
         format!("{} of {} acked lost", losses.acked_lost, losses.acked),
         "some lost",
         losses.acked_lost > 0,

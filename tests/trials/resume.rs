@@ -86,7 +86,7 @@ pub(crate) async fn exact_resume(form: Form, line: Line) -> Result<()> {
     setup.said()?;
     line.figure(
         &format!("{leaves} disconnects and resumes of rooms"),
-        format!("{leaves} views equal the database; {at_once} away for no time, {days} for very long; {verdict}"),
+        format!("{leaves} views equal the database; {at_once} reconnected at once, {days} after a very long time; {verdict}"),
         "every view equals the database",
         verdict.faults() == 0,
     )
@@ -142,7 +142,7 @@ pub(crate) async fn exact_lobby(form: Form, line: Line) -> Result<()> {
     setup.said()?;
     line.figure(
         &format!("{leaves} disconnects and resumes of the lobby"),
-        format!("{} rooms, each known as it is stored", stored.len()),
+        format!("{} rooms, each equal to the stored one", stored.len()),
         "the list equals the database",
         known.resumes == leaves,
     )

@@ -24,7 +24,7 @@ use crate::shop::sign_in;
 const SHOWN: &[(&str, &str, &[&str])] = &[
     (
         "S1",
-        "no default credential; the setup link works once, one winner of a race",
+        "no default credential; the setup link works once, also in a race",
         &[
             "contract agent_rest::there_is_no_default_credential_and_the_setup_link_works_once",
             "contract agent_rest::a_race_for_the_setup_link_has_one_winner",
@@ -33,7 +33,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
     ),
     (
         "S2",
-        "Argon2id (m = 19456 KiB, t = 2, p = 1), a few at once",
+        "Argon2id (m = 19456 KiB, t = 2, p = 1), with limited concurrency",
         &[
             "lib passwords::tests::a_password_matches_its_hash_alone",
             "lib passwords::tests::the_gate_refuses_instead_of_queueing_without_end",
@@ -41,7 +41,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
     ),
     (
         "S3",
-        "the 11th try is 429; equal answers",
+        "the 11th attempt is 429; equal responses",
         &[
             "contract limits::the_eleventh_login_of_an_account_is_limited_and_other_accounts_are_not",
             "contract agent_rest::a_wrong_password_and_an_unknown_name_are_answered_alike",
@@ -50,7 +50,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
     ),
     (
         "S4",
-        "exact origins on sockets and CORS; the console's from the own origin only",
+        "exact origins for sockets and CORS; the console from its own origin only",
         &[
             "contract origins::no_other_site_is_allowed_however_alike_it_looks",
             "contract origins::the_console_has_no_cors_and_takes_browsers_from_the_own_origin_only",
@@ -59,7 +59,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
     ),
     (
         "S6",
-        "no secret in a log or a file; credentials in an address are not looked at",
+        "no secret in a log or a file; credentials in a URL are ignored",
         &[
             "cli secrets::the_log_never_shows_a_secret",
             "contract agent_rest::a_session_outlives_a_restart_and_no_secret_is_in_the_files",
@@ -68,7 +68,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
     ),
     (
         "S7",
-        "identity: signature, exp and algorithm; never a fall-back",
+        "identity: signature, exp and algorithm; no fallback to anonymous",
         &[
             "contract visitor_identity::a_bad_identity_is_refused_and_never_falls_back_to_anonymous",
             "contract visitor_identity::an_identity_that_asks_for_unknown_extensions_is_refused",
@@ -76,7 +76,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
     ),
     (
         "S8",
-        "every call and frame authorised",
+        "every call and frame authorized",
         &[
             "lib http::access::tests::every_documented_call_is_in_the_table_and_asks_for_what_it_says",
             "contract matrix::over_rest",
@@ -87,12 +87,12 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
     ),
     (
         "S9",
-        "a visitor gets only visitor fields",
+        "a visitor receives only visitor fields",
         &["contract matrix::every_event_for_a_visitor_has_a_visitors_fields_only"],
     ),
     (
         "S10",
-        "signing out or disabling closes sockets ≤ 2 s, no frame after",
+        "signing out or disabling closes sockets ≤ 2 s, no frame afterwards",
         &[
             "contract visitor_identity::a_socket_of_an_ended_token_hears_nothing_more",
             "contract agent_rest::signing_out_ends_one_session_or_all",
@@ -102,7 +102,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
     ),
     (
         "S14",
-        "floods are warned, then closed with 4013; sockets and rooms are limited",
+        "floods get warnings, then 4013; sockets and rooms are limited",
         &[
             "contract close_codes::code_4013_after_a_flood_and_its_warnings",
             "contract limits::posts_have_a_burst_of_20_a_sender_over_rest",
@@ -142,7 +142,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
     ),
     (
         "S18",
-        "an audit row for each sign-in, setup, role and block",
+        "an audit row for each sign-in, setup, role change and block",
         &[
             "lib persistence::agents::tests::every_change_is_in_the_audit",
             "contract audit::each_deed_has_one_row_that_names_who_did_it",
@@ -160,7 +160,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
     ),
     (
         "S21",
-        "dependencies locked by what they contain (licences and sources: make deny)",
+        "dependencies locked by checksum (licenses and sources: make deny)",
         &[
             "supply every_crate_is_locked_by_its_checksum",
             "supply every_npm_package_is_locked_by_its_integrity",
@@ -172,12 +172,12 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
 const IN_A_BROWSER: &[(&str, &str, &[&str])] = &[
     (
         "S5",
-        "a foreign page hijacks no socket and reads no answer",
+        "a foreign page can neither hijack a socket nor read a response",
         &["e2e/cross-origin.test.ts"],
     ),
     (
         "S11",
-        "text is text, links only http(s), CSP reports 0",
+        "text stays text, links only http(s), 0 CSP reports",
         &["e2e/injection.test.ts", "e2e/csp.test.ts"],
     ),
 ];
@@ -330,7 +330,7 @@ pub(crate) async fn sessions_that_end(_: Form, line: Line) -> Result<()> {
             "closed with 4500 after {:.2} s at most",
             slowest.as_secs_f64()
         ),
-        "≤ 2 s, no frame after",
+        "≤ 2 s, no frame afterwards",
         slowest <= Duration::from_secs(2),
     )
 }
@@ -372,7 +372,7 @@ pub(crate) async fn logins_beside_chat(form: Form, line: Line) -> Result<()> {
     server.kill().await?;
     setup.said()?;
     line.figure(
-        &format!("{LOGINS} logins at once: memory kept after them"),
+        &format!("{LOGINS} simultaneous sign-ins: memory kept afterwards"),
         format!("{kept} MiB"),
         "≤ 24 MiB (in the long form)",
         !form.long || kept <= 24,
@@ -381,9 +381,9 @@ pub(crate) async fn logins_beside_chat(form: Form, line: Line) -> Result<()> {
     if !form.long {
         // A ratio of times needs the whole machine for itself.
         return line.figure(
-            &format!("{LOGINS} logins at once"),
-            format!("{posts} posts were acked beside them"),
-            "chat goes on",
+            &format!("{LOGINS} simultaneous sign-ins"),
+            format!("{posts} posts acked during them"),
+            "posts continue",
             posts > 0,
         );
     }
@@ -394,7 +394,7 @@ pub(crate) async fn logins_beside_chat(form: Form, line: Line) -> Result<()> {
     let (alone, beside) = (p99(&mut alone), p99(&mut beside));
     let ratio = beside / alone;
     line.figure(
-        &format!("{LOGINS} logins at once, 8 times: chat p99 beside them ÷ alone"),
+        &format!("{LOGINS} simultaneous sign-ins, 8 times: p99 of posts during them ÷ alone"),
         format!("{ratio:.1} ({beside:.1} ms ÷ {alone:.1} ms), over {posts} posts"),
         "< 2",
         ratio < 2.0,
@@ -422,7 +422,7 @@ pub(crate) async fn equal_times(_: Form, line: Line) -> Result<()> {
     let (known, unknown) = (median(&mut known), median(&mut unknown));
     let gap = (known - unknown).abs() / known * 100.0;
     line.figure(
-        "time of a refusal: known ÷ unknown name, medians of 200",
+        "time of a refusal: known and unknown names, medians of 200",
         format!("gap {gap:.1} % of {:.1} ms", known * 1e3),
         "< 10 %",
         gap < 10.0,

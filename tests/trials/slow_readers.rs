@@ -127,13 +127,13 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
     line.figure(
         &format!("{readers} clients that stop reading"),
         format!(
-            "{} KiB each at most ({} of its own, {} as its part of what all wait for), all gone {:.1} s after the first was full, {told} who read again told 4008; the first after {first_full} messages of 8 KB; a reader beside them saw all {seen}",
+            "at most {} KiB each ({} of its own, {} as its share of what all wait for); all dropped {:.1} s after the first outbox was full; {told} that read again got 4008; the first outbox was full after {first_full} messages of 8 KB; a normal reader received all {seen}",
             (own + shared) / 1024,
             own / 1024,
             shared / 1024,
             gone_in.as_secs_f64()
         ),
-        "≤ 256 KiB each, gone ≤ 10 s",
+        "≤ 256 KiB each, dropped ≤ 10 s",
         own + shared <= EACH_BYTES
             && told == readers / 2
             && (!form.long || gone_in <= Duration::from_secs(10)),
@@ -144,7 +144,7 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
         let others = grown_beside_readers(readers, posts, &text).await?;
         let each = grown.saturating_sub(others) / readers;
         line.figure(
-            &format!("memory beside {readers} that stopped − beside as many that read"),
+            &format!("memory with {readers} that stopped − with as many that read"),
             format!(
                 "{} KiB each ({} − {} MiB)",
                 each / 1024,
@@ -231,7 +231,7 @@ pub(crate) async fn stopped_in_a_welcome(form: Form, line: Line) -> Result<()> {
     line.figure(
         &format!("{readers} clients that stop reading in the middle of a long welcome"),
         format!(
-            "{} KiB each at most, all noticed after {:.1} s and gone after {:.1} s, {told} who read again told 4008; memory + {} KiB each; a reader beside them saw all {seen}",
+            "at most {} KiB each; all noticed after {:.1} s and dropped after {:.1} s; {told} that read again got 4008; memory + {} KiB each; a normal reader received all {seen}",
             own / 1024,
             noticed_in.as_secs_f64(),
             gone_in.as_secs_f64(),
@@ -294,7 +294,7 @@ pub(crate) async fn beside_slow_readers(_: Form, line: Line) -> Result<()> {
     setup.said()?;
     let ratio = p99[1].as_secs_f64() / p99[0].as_secs_f64();
     line.figure(
-        "p99 of posts in another room: beside 1,000 that stopped ÷ beside 1,000 that read",
+        "p99 of posts in another room: with 1,000 that stopped ÷ with 1,000 that read",
         format!(
             "{ratio:.2} ({:.1} ms ÷ {:.1} ms)",
             p99[1].as_secs_f64() * 1e3,

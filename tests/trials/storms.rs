@@ -58,7 +58,7 @@ pub(crate) async fn storms(form: Form, line: Line) -> Result<()> {
     server.kill().await?;
     setup.said()?;
     line.figure(
-        &format!("{clients} connects at once"),
+        &format!("{clients} simultaneous connects"),
         format!(
             "{} served in {:.1} s, {refused} refused",
             served.0,

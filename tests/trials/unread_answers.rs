@@ -86,14 +86,14 @@ pub(crate) async fn few_descriptors(form: Form, line: Line) -> Result<()> {
     server.kill().await?;
     setup.said()?;
     line.figure(
-        &format!("{DOWNLOADS} downloads that nobody reads, 256 files"),
+        &format!("{DOWNLOADS} downloads that nobody reads, limit of 256 files"),
         format!(
-            "from elsewhere /healthz answered after {:.2} s, /readyz after {:.2} s, a sign-in worked; from the same address after {:.1} s",
+            "from another address: /healthz after {:.2} s, /readyz after {:.2} s, a sign-in worked; from the same address: after {:.1} s",
             health.as_secs_f64(),
             ready.as_secs_f64(),
             same.as_secs_f64()
         ),
-        "others at once, the same address ≤ 65 s",
+        "other addresses at once, the same address ≤ 65 s",
         !form.long || health + ready <= Duration::from_secs(2),
     )
 }
@@ -135,7 +135,7 @@ pub(crate) async fn pages(form: Form, line: Line) -> Result<()> {
     line.figure(
         &format!("{readers} pages of messages that nobody reads"),
         format!("memory + {} MiB", most >> 20),
-        "≤ 64 MiB, 16 of them answers (in the long form)",
+        "≤ 64 MiB, 16 of them responses (in the long form)",
         !form.long || most <= 64 << 20,
     )
 }

@@ -106,8 +106,8 @@ pub(crate) async fn first_starts(form: Form, line: Line) -> Result<()> {
     }
     line.figure(
         &format!("{kills} first starts, killed at a random write of {calls}"),
-        format!("{killed} killed in the middle; each next start works"),
-        "it resumes",
+        format!("{killed} killed part-way; each next start works"),
+        "the next start resumes",
         killed > 0,
     )
 }
@@ -205,9 +205,9 @@ pub(crate) async fn killed_steps(form: Form, line: Line) -> Result<()> {
     };
     ensure!(refused.contains("newer"), "{refused}");
     line.figure(
-        &format!("the steps over a database of the schema before, killed {kills} ×"),
-        format!("{killed} killed in the middle of {calls} writes; each next start finished it, nothing lost; an older binary refuses the newer schema"),
-        "it resumes",
+        &format!("the migration from the previous schema, killed {kills} ×"),
+        format!("{killed} killed within {calls} writes; each next start finished it, nothing lost; an older binary refuses the newer schema"),
+        "the next start resumes",
         killed > 0,
     )
 }

@@ -62,16 +62,16 @@ pub(crate) async fn soak(form: Form, line: Line) -> Result<()> {
     let quarter = memory.len() / 4;
     let growth = memory[memory.len() - 1] as f64 / memory[quarter] as f64;
     line.figure(
-        &format!("{messages} messages of {} people, cut at random", generations * 48),
+        &format!("{messages} messages of {} customers, cut at random", generations * 48),
         format!(
-            "log at most {:.1} MiB, {} descriptors at the end and {} at first, memory {:.0} → {:.0} MiB ({growth:.2} ×); {verdict}",
+            "WAL at most {:.1} MiB, {} descriptors at the end and {} at the start, memory {:.0} → {:.0} MiB ({growth:.2} ×); {verdict}",
             log_most as f64 / MIB as f64,
             descriptors[descriptors.len() - 1],
             descriptors[0],
             memory[quarter] as f64 / MIB as f64,
             memory[memory.len() - 1] as f64 / MIB as f64,
         ),
-        "log ≤ 64 MiB, descriptors and memory flat (≤ 1.2 × in the long form)",
+        "WAL ≤ 64 MiB, descriptors and memory flat (≤ 1.2 × in the long form)",
         log_most <= 64 * MIB && (!form.long || growth <= 1.2),
     )
 }
