@@ -38,8 +38,7 @@ impl RoomFeed {
         resume: &Resume,
         store: &Store,
     ) -> Result<(Self, FirstPage), StoreError> {
-        let room = &subscription.record.room;
-        let (room_id, head) = (room.id, room.last_seq);
+        let room_id = subscription.record.room.id;
         let same_epoch = resume
             .epoch
             .as_deref()
@@ -50,22 +49,25 @@ impl RoomFeed {
             delivered: 0,
             catching_up: false,
         };
-        let first = match resume.after {
-            Some(after) if same_epoch && after <= head => {
-                feed.delivered = after;
-                let page = feed.next_page(store).await?;
-                FirstPage {
+        // Only the store says whether its log reaches that far: what this process knows of the
+        // room may be older than the page.
+        if let Some(after) = resume.after.filter(|_| same_epoch) {
+            feed.delivered = after;
+            let page = feed.next_page(store).await?;
+            if after <= page.head {
+                let first = FirstPage {
                     messages: page.messages,
                     recovered: true,
                     more: page.more,
-                }
+                };
+                return Ok((feed, first));
             }
-            Some(_) => feed.newest(PAGE_ITEMS_DEFAULT, store).await?,
-            None => {
-                feed.newest(resume.tail.unwrap_or(PAGE_ITEMS_DEFAULT), store)
-                    .await?
-            }
+        }
+        let limit = match resume.after {
+            Some(_) => PAGE_ITEMS_DEFAULT,
+            None => resume.tail.unwrap_or(PAGE_ITEMS_DEFAULT),
         };
+        let first = feed.newest(limit, store).await?;
         Ok((feed, first))
     }
 

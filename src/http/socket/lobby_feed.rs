@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::actors::{JoinError, LobbyCursor, LobbyGone, LobbySubscription, Presence, PresenceGap};
 use crate::chat::limits::{PAGE_BYTES, PAGE_ITEMS};
 use crate::chat::{Counts, RoomRecord, Summary};
-use crate::persistence::{Store, StoreError};
+use crate::persistence::{ChangedRooms, Store, StoreError};
 use crate::protocol::{AgentHello, ServerFrame, encode};
 
 /// Rooms of a console's first sight.
@@ -81,15 +81,15 @@ impl LobbyFeed {
             .is_none_or(|epoch| epoch == store.epoch());
         let cursor = hello.cursor.as_deref().filter(|_| same_epoch);
         let cursor = match cursor.and_then(|text| LobbyCursor::decode(text, store.epoch())) {
-            Some(LobbyCursor::Change(change)) if change <= store.head().change => Some(change),
+            Some(LobbyCursor::Change(change)) => Some(change),
             _ => None,
         };
         let mut feed = Self {
             subscription,
-            cursor: cursor.unwrap_or(0),
+            cursor: 0,
             unsent: VecDeque::new(),
             cursor_after: 0,
-            first_sight: cursor.is_none(),
+            first_sight: true,
             more_in_store: false,
             catching_up: true,
             sent_counts: store.head().counts,
@@ -97,14 +97,20 @@ impl LobbyFeed {
             burst: 0,
             news: FuturesUnordered::new(),
         };
-        if feed.first_sight {
-            let sight = store.lobby_snapshot(FIRST_SIGHT_ROOMS).await?;
-            feed.cursor_after = sight.change;
-            feed.queue(sight.records, presence);
-        } else {
-            feed.read_on(store, presence).await?;
+        if let Some(cursor) = cursor {
+            let page = store.changed_since(cursor, PAGE_ITEMS).await?;
+            // Only the store says whether its changes reach that far.
+            if cursor <= page.change {
+                feed.cursor = cursor;
+                feed.first_sight = false;
+                feed.take_page(page, presence);
+                return Ok((feed, true));
+            }
         }
-        Ok((feed, cursor.is_some()))
+        let sight = store.lobby_snapshot(FIRST_SIGHT_ROOMS).await?;
+        feed.cursor_after = sight.change;
+        feed.queue(sight.records, presence);
+        Ok((feed, false))
     }
 
     /// The counts when the feed began.
@@ -119,10 +125,14 @@ impl LobbyFeed {
 
     async fn read_on(&mut self, store: &Store, presence: &Presence) -> Result<(), StoreError> {
         let page = store.changed_since(self.cursor, PAGE_ITEMS).await?;
+        self.take_page(page, presence);
+        Ok(())
+    }
+
+    fn take_page(&mut self, page: ChangedRooms, presence: &Presence) {
         self.more_in_store = page.more;
         self.cursor_after = page.change.max(self.cursor);
         self.queue(page.records, presence);
-        Ok(())
     }
 
     fn queue(&mut self, records: Vec<RoomRecord>, presence: &Presence) {
