@@ -75,7 +75,7 @@ impl LobbyLog {
         let room_id = record.room.id;
         let mut states = self.lock();
         let newest = states.summaries.get(room_id);
-        if newest.is_some_and(|newest| newest.record.version > record.version) {
+        if newest.is_some_and(|newest| newest.record.is_newer_than(&record)) {
             return;
         }
         let state = Arc::new(SummaryState {

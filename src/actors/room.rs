@@ -1,10 +1,24 @@
-use std::borrow::Cow;
+//! The actor of one conversation.
+//!
+//! It owns the room's subscribers and hands every write to the store. It guarantees:
+//!
+//! - nothing is replied, pushed or reported before its commit has returned;
+//! - what it knows of the room is what the store last returned: it never counts or decides a seq;
+//! - no handler waits: the store, the lobby and the sockets are sent to, and reply with messages.
+//!
+//! [`RoomState`](state::RoomState) decides, without effects and without a runtime; this file feeds
+//! it events and carries out what it returns. `subscribers.rs` encodes frames and pushes them.
+//! Read next: `state.rs`, then `src/persistence/writer.rs`.
+
+mod decisions;
+mod state;
+mod subscribers;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::context::ActorContext;
 use super::faults::FaultPoint;
@@ -12,19 +26,14 @@ use super::ids::SubscriptionId;
 use super::messages::{
     Delivery, JoinError, JoinReply, LobbyMsg, Report, RoomMsg, Subscription, SupervisorMsg,
 };
-use super::subscriber::{Broadcast, ReplyPort, Subscriber};
-use crate::chat::{Room as RoomView, RoomId, RoomRecord, SenderType, Side};
-use crate::persistence::{Effect, Refusal, RoomCommit, RoomOp, StoreError, WriteError};
-use crate::protocol::{CloseCode, ServerFrame, TYPING_EXPIRES_IN_MS, encode};
+use super::subscriber::{ReplyPort, Subscriber};
+use crate::chat::{RoomId, RoomRecord};
+use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
+use crate::protocol::CloseCode;
+use decisions::{GoneReason, Loaded, PresenceChange, Route};
+use state::{RoomState, Timing};
+use subscribers::Subscribers;
 
-/// One subscriber's «is typing» is passed on at most this often.
-const TYPING_THROTTLE: Duration = Duration::from_secs(2);
-/// A room that nobody has talked to yet rests after this time at the earliest,
-/// so that whoever had it started can reach it.
-const IDLE_TIMEOUT_MIN: Duration = Duration::from_millis(100);
-
-/// The actor of one conversation. It owns the subscriber list and hands every
-/// write to the store; what it knows of the room is what the store last said.
 pub(super) struct Room;
 
 pub(super) struct RoomArgs {
@@ -33,159 +42,149 @@ pub(super) struct RoomArgs {
     pub(super) supervisor: ActorRef<SupervisorMsg>,
 }
 
-/// Why a room has nothing to be the actor of.
-enum Nothing {
-    /// The store has no such room.
-    Absent,
-    /// The store could not be read.
-    Unreadable(StoreError),
-}
-
-pub(super) struct RoomState {
+/// What the actor holds: its decisions, its subscribers, and whom it sends to.
+pub(super) struct LiveRoom {
     room_id: RoomId,
     context: Arc<ActorContext>,
     supervisor: ActorRef<SupervisorMsg>,
-    /// `None` until the first read has come back.
-    record: Option<Arc<RoomRecord>>,
-    /// Reads of the record that have not come back. What is decided by the record
-    /// waits for them.
-    loads: usize,
-    waiting: Vec<RoomMsg>,
-    /// Few in most rooms, and told one after the other.
-    subscribers: Vec<Subscriber>,
-    /// Writes and rereads that the store has not answered.
-    in_store: usize,
-    /// What consoles were last told about the visitor.
-    customer_online: bool,
-    /// Since when the visitor has had no socket, while still counted as online.
-    customer_gone_at: Option<Instant>,
-    presence_armed: bool,
-    /// The lobby takes one report at a time from each room, so its mailbox is
-    /// bounded by the number of rooms.
-    lobby_ready: bool,
-    /// Changes that the lobby has not been told of.
-    unreported: Vec<u64>,
-    idle_since: Instant,
-    rest_armed: bool,
-    /// Set when the room has decided to rest; what still comes is sent elsewhere.
-    resting: bool,
-    /// Why there is no next incarnation to send anybody to.
-    nothing: Option<Nothing>,
+    myself: ActorRef<RoomMsg>,
+    state: RoomState,
+    subscribers: Subscribers,
 }
 
 impl Actor for Room {
     type Msg = RoomMsg;
-    type State = RoomState;
+    type State = LiveRoom;
     type Arguments = RoomArgs;
 
     async fn pre_start(
         &self,
-        _: ActorRef<RoomMsg>,
+        myself: ActorRef<RoomMsg>,
         args: RoomArgs,
-    ) -> Result<RoomState, ActorProcessingErr> {
-        Ok(RoomState {
-            room_id: args.room_id,
-            context: args.context,
-            supervisor: args.supervisor,
-            record: None,
-            loads: 0,
-            waiting: Vec::new(),
-            subscribers: Vec::new(),
-            in_store: 0,
-            customer_online: false,
-            customer_gone_at: None,
-            presence_armed: false,
-            lobby_ready: true,
-            unreported: Vec::new(),
-            idle_since: Instant::now(),
-            rest_armed: false,
-            resting: false,
-            nothing: None,
+    ) -> Result<LiveRoom, ActorProcessingErr> {
+        let RoomArgs {
+            room_id,
+            context,
+            supervisor,
+        } = args;
+        let timing = Timing {
+            idle_timeout: context.idle_timeout,
+            presence_grace: context.presence_grace,
+        };
+        // An earlier incarnation may have left the visitor online.
+        let visitor_online = context.presence.is_online(room_id);
+        // `LiveRoom`'s drop decrements it.
+        context.metrics.rooms_live.increment(1.0);
+        Ok(LiveRoom {
+            room_id,
+            context,
+            supervisor,
+            myself,
+            state: RoomState::new(visitor_online, timing, Instant::now()),
+            subscribers: Subscribers::default(),
         })
     }
 
     async fn post_start(
         &self,
-        myself: ActorRef<RoomMsg>,
-        state: &mut RoomState,
+        _: ActorRef<RoomMsg>,
+        room: &mut LiveRoom,
     ) -> Result<(), ActorProcessingErr> {
-        state
-            .context
-            .faults
-            .reach(FaultPoint::RoomStart, Some(state.room_id));
-        state.context.metrics.rooms_live.increment(1.0);
-        // An earlier incarnation may have left the visitor marked as online.
-        state.customer_online = state.context.presence.is_online(state.room_id);
-        state.load(&myself);
-        state.arm_presence(&myself);
-        state.arm_rest(&myself, IDLE_TIMEOUT_MIN);
+        room.reach(FaultPoint::RoomStart);
+        room.load();
+        room.follow_up();
         Ok(())
     }
 
     async fn handle(
         &self,
-        myself: ActorRef<RoomMsg>,
+        _: ActorRef<RoomMsg>,
         message: RoomMsg,
-        state: &mut RoomState,
+        room: &mut LiveRoom,
     ) -> Result<(), ActorProcessingErr> {
-        state.handle(&myself, message);
+        room.route(message);
         Ok(())
     }
 }
 
-impl Drop for RoomState {
+impl Drop for LiveRoom {
     fn drop(&mut self) {
         self.context.metrics.rooms_live.decrement(1.0);
     }
 }
 
-impl RoomState {
-    fn handle(&mut self, myself: &ActorRef<RoomMsg>, message: RoomMsg) {
-        match message {
-            RoomMsg::Loaded(outcome) => return self.loaded(myself, outcome),
-            RoomMsg::LoadedByReader(outcome) => return self.loaded_beside(myself, outcome),
-            message if self.resting => return self.turn_away(message),
-            message @ (RoomMsg::Join { .. } | RoomMsg::Write { .. }) if self.loads > 0 => {
-                return self.waiting.push(message);
+impl LiveRoom {
+    fn route(&mut self, message: RoomMsg) {
+        match self.state.route(&message) {
+            Route::Handle => {
+                self.handle(message);
+                self.follow_up();
             }
-            RoomMsg::Join { subscriber, reply } => self.join(myself, subscriber, reply),
-            RoomMsg::Leave(id) => self.forget(id),
-            RoomMsg::Write { op, reply } => self.write(myself, op, reply),
-            RoomMsg::WriteFinished { outcome, reply } => self.committed(outcome, reply),
-            RoomMsg::BroadcastTyping(id) => self.typing(id),
-            RoomMsg::Reload => {
-                self.context
-                    .faults
-                    .reach(FaultPoint::RoomReload, Some(self.room_id));
-                self.load(myself);
-            }
-            RoomMsg::AllowReport => self.lobby_ready = true,
-            RoomMsg::PresenceTimerFired => {
-                self.presence_armed = false;
-                let grace = self.context.presence_grace;
-                if self
-                    .customer_gone_at
-                    .is_some_and(|at| at.elapsed() >= grace)
-                {
-                    self.set_online(false);
-                }
-            }
-            RoomMsg::RestTimerFired => {
-                self.rest_armed = false;
-                return self.rest_if_idle(myself);
-            }
+            Route::Defer => self.state.defer(message),
+            Route::TurnAway => self.turn_away(message),
         }
-        self.report(myself);
-        self.arm_presence(myself);
-        self.arm_rest(myself, Duration::ZERO);
     }
 
-    /// Asks for the record through the writer's queue: an earlier incarnation's
-    /// writes are all committed before it is read.
-    fn load(&mut self, myself: &ActorRef<RoomMsg>) {
-        self.in_store += 1;
-        self.loads += 1;
-        let myself = myself.clone();
+    fn handle(&mut self, message: RoomMsg) {
+        match message {
+            RoomMsg::Join { subscriber, reply } => self.join(subscriber, reply),
+            RoomMsg::Leave(id) => self.subscribers.remove(id),
+            RoomMsg::Write { op, reply } => self.write(op, reply),
+            RoomMsg::BroadcastTyping(id) => self.broadcast_typing(id),
+            RoomMsg::Reload => {
+                self.reach(FaultPoint::RoomReload);
+                self.load();
+            }
+            RoomMsg::AllowReport => self.state.allow_report(),
+            RoomMsg::Loaded(outcome) => self.loaded(outcome),
+            RoomMsg::LoadedByReader(outcome) => {
+                self.take_record(outcome.map(|record| record.map(Arc::new)));
+            }
+            RoomMsg::WriteFinished { outcome, reply } => self.write_finished(outcome, reply),
+            RoomMsg::PresenceTimerFired => {
+                let change = self.state.presence_timer_fired(Instant::now());
+                self.set_presence(change);
+            }
+            RoomMsg::RestTimerFired => {
+                let audience = self.subscribers.audience();
+                if self.state.rest_timer_fired(Instant::now(), audience) {
+                    self.drain();
+                }
+            }
+        }
+    }
+
+    /// Carries out what is due after an event.
+    fn follow_up(&mut self) {
+        let audience = self.subscribers.audience();
+        let due = self.state.follow_ups(Instant::now(), audience);
+        if let Some(report) = due.report {
+            self.context.cast_to_lobby(LobbyMsg::Report(Report {
+                record: report.record,
+                customer_online: report.customer_online,
+                changes: report.changes,
+                room: self.myself.clone(),
+            }));
+        }
+        self.send_after(due.presence_timer, || RoomMsg::PresenceTimerFired);
+        self.send_after(due.rest_timer, || RoomMsg::RestTimerFired);
+    }
+
+    fn send_after(
+        &self,
+        delay: Option<Duration>,
+        message: impl FnOnce() -> RoomMsg + Send + 'static,
+    ) {
+        if let Some(delay) = delay {
+            self.myself.send_after(delay, message);
+        }
+    }
+
+    /// Reads the record through the writer's queue, so that everything an earlier incarnation has
+    /// queued is committed before.
+    fn load(&mut self) {
+        self.state.read_started();
+        let myself = self.myself.clone();
         self.context.store.load_room(
             self.room_id,
             Box::new(move |outcome| {
@@ -195,396 +194,149 @@ impl RoomState {
         );
     }
 
-    fn loaded(
-        &mut self,
-        myself: &ActorRef<RoomMsg>,
-        outcome: Result<Option<Arc<RoomRecord>>, WriteError>,
-    ) {
+    fn loaded(&mut self, outcome: Result<Option<Arc<RoomRecord>>, WriteError>) {
         match outcome {
-            Ok(record) => self.take_record(myself, record),
-            // The batch failed for the writes beside this read; all that was queued
-            // before is settled all the same, and reading may still work.
+            Ok(record) => self.take_record(Ok(record)),
+            // The batch failed because of the writes beside this read. All that was queued before
+            // is settled all the same, and a reader's connection may still work.
             Err(WriteError::Store(StoreError::Unavailable(_) | StoreError::Full)) => {
-                let (store, room_id, myself) =
-                    (self.context.store.clone(), self.room_id, myself.clone());
+                let (store, room_id) = (self.context.store.clone(), self.room_id);
+                let myself = self.myself.clone();
                 tokio::spawn(async move {
                     let outcome = store.room(room_id).await;
                     let _ = myself.cast(RoomMsg::LoadedByReader(outcome));
                 });
             }
-            Err(WriteError::Store(cause)) => self.unreadable(myself, cause),
+            Err(WriteError::Store(cause)) => self.take_record(Err(cause)),
             Err(WriteError::Refused(refusal)) => {
-                self.unreadable(myself, StoreError::Internal(refusal.to_string()));
+                self.take_record(Err(StoreError::Internal(refusal.to_string())));
             }
         }
     }
 
-    fn loaded_beside(
-        &mut self,
-        myself: &ActorRef<RoomMsg>,
-        outcome: Result<Option<RoomRecord>, StoreError>,
-    ) {
-        match outcome {
-            Ok(record) => self.take_record(myself, record.map(Arc::new)),
-            Err(cause) => self.unreadable(myself, cause),
+    fn take_record(&mut self, outcome: Result<Option<Arc<RoomRecord>>, StoreError>) {
+        let mut refused = Vec::new();
+        match self.state.read_finished(outcome, &mut refused) {
+            Loaded::First { presence } => self.set_presence(presence),
+            Loaded::Changed { before } => self.changed_elsewhere(&before),
+            Loaded::Unchanged => {}
+            Loaded::Gone => self.end(),
         }
-    }
-
-    fn take_record(&mut self, myself: &ActorRef<RoomMsg>, record: Option<Arc<RoomRecord>>) {
-        self.in_store -= 1;
-        self.loads -= 1;
-        let Some(record) = record else {
-            return self.give_up(myself, Nothing::Absent);
-        };
-        match self.record.replace(record.clone()) {
-            Some(before) => self.reread(&before, &record),
-            None if self.customer_online => {
-                // The last incarnation may have died before it could say that the
-                // room is listed now.
-                self.context
-                    .presence
-                    .set_customer(self.room_id, true, record.is_listed());
-            }
-            None => {}
-        }
-        if self.loads == 0 {
-            for message in std::mem::take(&mut self.waiting) {
-                self.handle(myself, message);
-            }
-        }
-        self.report(myself);
-        self.arm_presence(myself);
-        self.arm_rest(myself, Duration::ZERO);
-    }
-
-    /// Nothing can be decided without the record; the next incarnation reads anew.
-    fn unreadable(&mut self, myself: &ActorRef<RoomMsg>, cause: StoreError) {
-        self.in_store -= 1;
-        self.loads -= 1;
-        tracing::warn!(room_id = %self.room_id, %cause, "a room could not be read");
-        self.close_all(CloseCode::ResyncWanted);
-        self.give_up(myself, Nothing::Unreadable(cause));
-    }
-
-    /// The record changed behind this room: a visitor signed in and took the room
-    /// along, or was blocked from another room.
-    fn reread(&mut self, before: &RoomRecord, after: &Arc<RoomRecord>) {
-        if after.change > before.change {
-            self.unreported.push(after.change);
-        }
-        // Sockets of the anonymous visitor hold a token that has ended.
-        for subscriber in &self.subscribers {
-            if subscriber.side == Side::Visitor && subscriber.participant_id != after.visitor_id {
-                subscriber.outbox.close(CloseCode::TokenRefused);
-            }
-        }
-        self.subscribers.retain(|subscriber| {
-            subscriber.side != Side::Visitor || subscriber.participant_id == after.visitor_id
-        });
-        self.tell_room_if_changed(&before.room, &after.room);
-    }
-
-    /// There is nothing to be the actor of. Everybody who waits is told why, and
-    /// so is whoever still comes.
-    fn give_up(&mut self, myself: &ActorRef<RoomMsg>, why: Nothing) {
-        self.nothing = Some(why);
-        self.rest(myself);
-        for message in std::mem::take(&mut self.waiting) {
+        for message in refused {
             self.turn_away(message);
         }
+        for message in self.state.take_deferred() {
+            self.route(message);
+        }
     }
 
-    fn join(&mut self, myself: &ActorRef<RoomMsg>, subscriber: Subscriber, reply: JoinReply) {
-        self.context
-            .faults
-            .reach(FaultPoint::RoomJoin, Some(self.room_id));
-        let Some(record) = self.record.clone() else {
+    /// Something other than this room has changed the record: a visitor signed in and took the
+    /// room along, or was blocked from another room.
+    fn changed_elsewhere(&mut self, before: &RoomRecord) {
+        let Some(record) = self.state.record() else {
             return;
         };
-        if subscriber.side == Side::Visitor && subscriber.participant_id != record.visitor_id {
-            let _ = reply.send(Err(JoinError::NotFound));
-            return;
-        }
+        self.subscribers.close_former_owners(record.visitor_id);
+        self.subscribers.broadcast_room(&before.room, &record.room);
+    }
+
+    fn join(&mut self, subscriber: Subscriber, reply: JoinReply) {
+        self.reach(FaultPoint::RoomJoin);
+        let record = match self.state.admit(subscriber.side, subscriber.participant_id) {
+            Ok(record) => record,
+            Err(error) => {
+                let _ = reply.send(Err(error));
+                return;
+            }
+        };
         let subscription = Subscription {
             id: subscriber.id,
             live: subscriber.live.clone(),
             record,
-            room: myself.clone(),
+            room: self.myself.clone(),
         };
         if reply.send(Ok(subscription)).is_err() {
             return;
         }
-        let is_customer = subscriber.side == Side::Visitor;
-        // Room for one: most rooms have no more.
-        self.subscribers
-            .reserve_exact(usize::from(self.subscribers.is_empty()));
-        self.subscribers.push(subscriber);
-        if is_customer {
-            self.set_online(true);
-        }
+        let change = self.state.joined(subscriber.side);
+        self.subscribers.add(subscriber);
+        self.set_presence(change);
     }
 
-    fn forget(&mut self, id: SubscriptionId) {
-        self.subscribers.retain(|subscriber| subscriber.id != id);
-    }
-
-    fn write(&mut self, myself: &ActorRef<RoomMsg>, op: RoomOp, reply: ReplyPort) {
-        self.context
-            .faults
-            .reach(FaultPoint::RoomWrite, Some(self.room_id));
-        self.in_store += 1;
-        let myself = myself.clone();
+    fn write(&mut self, op: RoomOp, reply: ReplyPort) {
+        self.reach(FaultPoint::RoomWrite);
+        self.state.write_started();
+        let myself = self.myself.clone();
         let metrics = self.context.metrics.clone();
         self.context.store.write_room(
             self.room_id,
             op,
             Box::new(move |outcome| {
-                // Counted here, since what is committed counts whether the room lives or not.
+                // Counted here, because a commit counts whether the room lives or not.
                 if let Ok(commit) = &outcome {
                     metrics.count_committed(&commit.effect);
                 }
-                // If the room has died meanwhile, the reply says so as it is dropped.
+                // If the room has died meanwhile, the dropped reply port replies so.
                 let _ = myself.cast(RoomMsg::WriteFinished { outcome, reply });
             }),
         );
     }
 
-    /// What is told here is on disk.
-    fn committed(&mut self, outcome: Result<RoomCommit, WriteError>, reply: ReplyPort) {
-        self.in_store -= 1;
-        self.context
-            .faults
-            .reach(FaultPoint::RoomCommitted, Some(self.room_id));
-        let commit = match outcome {
-            Ok(commit) => commit,
-            Err(error) => return reply.send(Err(error)),
+    /// What is replied and pushed here is on disk.
+    fn write_finished(&mut self, outcome: Result<RoomCommit, WriteError>, reply: ReplyPort) {
+        self.reach(FaultPoint::RoomCommitted);
+        let committed = self.state.write_finished(&outcome);
+        let (Some(committed), Ok(commit)) = (committed, &outcome) else {
+            return reply.send(outcome);
         };
-        if matches!(commit.effect, Effect::Duplicate(_) | Effect::Unchanged) {
-            return reply.send(Ok(commit));
-        }
-        let before = self.record.replace(commit.record.clone());
-        let broadcast = self.broadcast(&commit, before.as_deref());
-        if commit.record.is_listed() {
-            self.unreported.push(commit.record.change);
-            if commit.record.room.last_seq == 1 && self.customer_online {
-                // From now on consoles hear of this visitor.
-                self.context.presence.set_customer(self.room_id, true, true);
-            }
-        }
+        let broadcast = self.subscribers.encode(commit, committed.before.as_deref());
+        self.set_presence(committed.presence);
         if !commit.also_changed.is_empty() {
-            let _ = self
-                .supervisor
-                .cast(SupervisorMsg::Reload(commit.also_changed.clone()));
+            let reload = SupervisorMsg::Reload(commit.also_changed.clone());
+            let _ = self.supervisor.cast(reload);
         }
-        self.spread(&broadcast, reply, commit);
-    }
-
-    /// What a commit has for everybody in the room.
-    fn broadcast(&self, commit: &RoomCommit, before: Option<&RoomRecord>) -> Broadcast {
-        if self.subscribers.is_empty() {
-            return Broadcast::default();
-        }
-        let room_id = self.room_id;
-        let mut broadcast = Broadcast::default();
-        match &commit.effect {
-            Effect::Posted(message) | Effect::StatusChanged(message) => {
-                let frame = encode(&ServerFrame::Message {
-                    room_id,
-                    message: Cow::Borrowed(message),
-                });
-                broadcast.message = Some((message.seq, frame));
-            }
-            Effect::ReadMoved { side, seq } => {
-                broadcast.read = Some(encode(&ServerFrame::Read {
-                    room_id,
-                    reader: *side,
-                    seq: *seq,
-                }));
-            }
-            Effect::DetailsChanged | Effect::Duplicate(_) | Effect::Unchanged => {}
-        }
-        broadcast.room =
-            before.and_then(|before| self.room_frame(&before.room, &commit.record.room));
-        broadcast
-    }
-
-    /// Puts the broadcast into the outbox of each subscriber; the sender's own copy goes with the
-    /// reply, so that both reach its socket in one go.
-    fn spread(&mut self, broadcast: &Broadcast, reply: ReplyPort, commit: RoomCommit) {
-        let faults = &self.context.faults;
-        let mut own = Vec::new();
-        self.subscribers.retain(|subscriber| {
-            if own.is_empty() && faults.pushes_are_reliable() && reply.goes_to(&subscriber.outbox) {
-                own.extend(subscriber.events(broadcast));
-                return true;
-            }
-            subscriber.push_broadcast(broadcast, faults)
-        });
-        reply.send_after(own, Ok(commit));
-    }
-
-    fn tell(&mut self, frame: &Utf8Bytes) {
-        self.subscribers.retain(|subscriber| subscriber.push(frame));
-    }
-
-    /// The `room` frame, if what it shows has changed.
-    fn room_frame(&self, before: &RoomView, after: &RoomView) -> Option<Utf8Bytes> {
-        (shown(before) != shown(after)).then(|| {
-            encode(&ServerFrame::Room {
-                room_id: self.room_id,
-                room: Cow::Borrowed(after),
-            })
-        })
-    }
-
-    fn tell_room_if_changed(&mut self, before: &RoomView, after: &RoomView) {
-        if !self.subscribers.is_empty()
-            && let Some(frame) = self.room_frame(before, after)
-        {
-            self.tell(&frame);
-        }
-    }
-
-    fn typing(&mut self, id: SubscriptionId) {
-        self.context
-            .faults
-            .reach(FaultPoint::RoomTyping, Some(self.room_id));
-        let now = Instant::now();
-        let Some(typist) = self
-            .subscribers
-            .iter_mut()
-            .find(|subscriber| subscriber.id == id)
-        else {
-            return;
-        };
-        if typist
-            .last_typing
-            .is_some_and(|last| now.duration_since(last) < TYPING_THROTTLE)
-        {
-            return;
-        }
-        typist.last_typing = Some(now);
-        let (side, person) = (typist.side, typist.participant_id);
-        let room = self.record.as_ref().map(|record| &record.room);
-        let name = typist
-            .display_name
-            .as_deref()
-            .or(room.map(RoomView::display_name))
-            .unwrap_or_default();
-        let frame = encode(&ServerFrame::Typing {
-            room_id: self.room_id,
-            sender_type: SenderType::from(side),
-            sender_name: Cow::Borrowed(name),
-            expires_in_ms: TYPING_EXPIRES_IN_MS,
-        });
-        // Nobody needs to be told that they are typing themselves, in whichever tab.
-        self.subscribers.retain(|subscriber| {
-            (subscriber.side == side && subscriber.participant_id == person)
-                || subscriber.push_ephemeral(&frame)
-        });
-    }
-
-    fn customer_is_here(&self) -> bool {
         self.subscribers
-            .iter()
-            .any(|subscriber| subscriber.side == Side::Visitor)
+            .broadcast(&broadcast, reply, outcome, &self.context.faults);
     }
 
-    fn set_online(&mut self, customer_online: bool) {
-        if self.customer_online == customer_online {
-            return;
-        }
-        self.customer_online = customer_online;
-        let listed = self
-            .record
-            .as_ref()
-            .is_some_and(|record| record.is_listed());
-        self.context
-            .presence
-            .set_customer(self.room_id, customer_online, listed);
-    }
-
-    /// The visitor counts as gone when no socket came back within the grace.
-    fn arm_presence(&mut self, myself: &ActorRef<RoomMsg>) {
-        if !self.customer_online || self.customer_is_here() {
-            self.customer_gone_at = None;
-            return;
-        }
-        let gone_for = self
-            .customer_gone_at
-            .get_or_insert_with(Instant::now)
-            .elapsed();
-        if !self.presence_armed {
-            self.presence_armed = true;
-            let left = self.context.presence_grace.saturating_sub(gone_for);
-            myself.send_after(left, || RoomMsg::PresenceTimerFired);
+    fn broadcast_typing(&mut self, id: SubscriptionId) {
+        self.reach(FaultPoint::RoomTyping);
+        if let Some(record) = self.state.record() {
+            let now = Instant::now();
+            self.subscribers.broadcast_typing(id, &record.room, now);
         }
     }
 
-    /// Tells the lobby what it does not know, when it is ready to hear it.
-    fn report(&mut self, myself: &ActorRef<RoomMsg>) {
-        if !self.lobby_ready || self.unreported.is_empty() {
-            return;
-        }
-        let Some(record) = self.record.as_ref() else {
-            return;
-        };
-        let report = Report {
-            record: record.clone(),
-            customer_online: self.customer_online,
-            changes: std::mem::take(&mut self.unreported),
-            room: myself.clone(),
-        };
-        self.lobby_ready = false;
-        // A lobby that has died rereads the store when it comes back.
-        self.context.cast_to_lobby(LobbyMsg::Report(report));
-    }
-
-    fn is_idle(&self) -> bool {
-        self.subscribers.is_empty()
-            && self.in_store == 0
-            && self.unreported.is_empty()
-            && !self.customer_online
-    }
-
-    fn arm_rest(&mut self, myself: &ActorRef<RoomMsg>, at_least: Duration) {
-        if !self.is_idle() && self.record.is_some() {
-            self.idle_since = Instant::now();
-        } else if !self.rest_armed {
-            self.rest_armed = true;
-            myself.send_after(self.context.idle_timeout.max(at_least), || {
-                RoomMsg::RestTimerFired
-            });
+    fn set_presence(&self, change: Option<PresenceChange>) {
+        if let Some(PresenceChange { online, listed }) = change {
+            let presence = &self.context.presence;
+            presence.set_customer(self.room_id, online, listed);
         }
     }
 
-    fn rest_if_idle(&mut self, myself: &ActorRef<RoomMsg>) {
-        if self.is_idle() && self.idle_since.elapsed() >= self.context.idle_timeout {
-            self.rest(myself);
-        } else {
-            self.arm_rest(myself, Duration::from_millis(1));
+    /// Ends the room because there is nothing that a next incarnation could handle.
+    fn end(&mut self) {
+        if let Some(GoneReason::LoadFailed(cause)) = self.state.gone() {
+            tracing::warn!(room_id = %self.room_id, %cause, "cannot read a room");
+            self.subscribers.close_all(CloseCode::ResyncWanted);
         }
+        self.drain();
     }
 
-    /// Drains: what is already in the mailbox is still answered, by being sent to
-    /// the next incarnation.
-    fn rest(&mut self, myself: &ActorRef<RoomMsg>) {
-        self.resting = true;
+    /// Stops once the mailbox is empty. What is in it is turned away.
+    fn drain(&self) {
         // It fails only if the room is stopping already.
-        let _ = myself.drain();
+        let _ = self.myself.drain();
     }
 
-    /// The next incarnation answers: joiners ask for it themselves, writes are
-    /// handed on. If there is nothing to be one of, the answer is known.
+    /// Leaves a message to the next incarnation: joiners ask for it themselves, writes are
+    /// delivered to it. If there will be none, the reply says why.
     fn turn_away(&mut self, message: RoomMsg) {
-        match (message, &self.nothing) {
-            (RoomMsg::Join { reply, .. }, why) => {
-                let _ = reply.send(Err(match why {
-                    None => JoinError::Resting,
-                    Some(Nothing::Absent) => JoinError::NotFound,
-                    Some(Nothing::Unreadable(cause)) => cause.clone().into(),
-                }));
+        match (message, self.state.gone()) {
+            (RoomMsg::Join { reply, .. }, reason) => {
+                let _ = reply.send(Err(reason.map_or(JoinError::Resting, JoinError::from)));
             }
+            (RoomMsg::Write { reply, .. }, Some(reason)) => reply.send(Err(reason.into())),
             (message @ RoomMsg::Write { .. }, None) => {
                 let delivery = Delivery {
                     room_id: self.room_id,
@@ -592,37 +344,16 @@ impl RoomState {
                     message,
                     taken_by: None,
                 };
-                // Without a supervisor the reply says, as it is dropped, that it was lost.
+                // Without a supervisor the dropped reply port replies that the room has died.
                 let _ = self
                     .supervisor
                     .cast(SupervisorMsg::Deliver(Box::new(delivery)));
-            }
-            (RoomMsg::Write { reply, .. }, Some(Nothing::Absent)) => {
-                reply.send(Err(Refusal::NotFound.into()));
-            }
-            (RoomMsg::Write { reply, .. }, Some(Nothing::Unreadable(cause))) => {
-                reply.send(Err(cause.clone().into()));
             }
             _ => {}
         }
     }
 
-    fn close_all(&mut self, code: CloseCode) {
-        for subscriber in &self.subscribers {
-            subscriber.outbox.close(code);
-        }
-        self.subscribers.clear();
+    fn reach(&self, point: FaultPoint) {
+        self.context.faults.reach(point, Some(self.room_id));
     }
-}
-
-/// What a `room` frame is sent for when it changes; what messages move, their own frames tell.
-fn shown(room: &RoomView) -> impl PartialEq {
-    (
-        room.status,
-        &room.customer_name,
-        &room.customer_email,
-        &room.customer_phone,
-        &room.user,
-        &room.page_url,
-    )
 }

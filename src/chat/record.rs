@@ -91,6 +91,11 @@ impl RoomRecord {
         self.room.last_seq > 0
     }
 
+    /// Whether this state of a room comes after another one.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        self.version > other.version
+    }
+
     /// The room as the console lists it.
     pub fn summary(&self, customer_online: bool) -> Summary {
         Summary {

@@ -1,0 +1,169 @@
+//! The subscribers of a room, and what is pushed into their outboxes.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::decisions::Audience;
+use crate::actors::faults::Faults;
+use crate::actors::ids::SubscriptionId;
+use crate::actors::subscriber::{Broadcast, ReplyPort, Subscriber};
+use crate::chat::{Room as RoomView, RoomRecord, SenderType, Side, VisitorId};
+use crate::persistence::{Effect, RoomCommit, WriteError};
+use crate::protocol::{CloseCode, ServerFrame, TYPING_EXPIRES_IN_MS, encode};
+
+/// One subscriber's typing is broadcast at most this often.
+const TYPING_THROTTLE: Duration = Duration::from_secs(2);
+
+/// Few in most rooms, so a plain list is the fastest to walk. Whoever's outbox is found closed is
+/// removed.
+#[derive(Default)]
+pub(super) struct Subscribers(Vec<Subscriber>);
+
+impl Subscribers {
+    pub(super) fn audience(&self) -> Audience {
+        Audience {
+            is_empty: self.0.is_empty(),
+            has_visitor: self
+                .0
+                .iter()
+                .any(|subscriber| subscriber.side == Side::Visitor),
+        }
+    }
+
+    pub(super) fn add(&mut self, subscriber: Subscriber) {
+        // Space for one: most rooms have no more.
+        self.0.reserve_exact(usize::from(self.0.is_empty()));
+        self.0.push(subscriber);
+    }
+
+    pub(super) fn remove(&mut self, id: SubscriptionId) {
+        self.0.retain(|subscriber| subscriber.id != id);
+    }
+
+    /// Closes every socket.
+    pub(super) fn close_all(&mut self, code: CloseCode) {
+        for subscriber in &self.0 {
+            subscriber.outbox.close(code);
+        }
+        self.0.clear();
+    }
+
+    /// Closes the sockets of visitors whose room this is no longer: their token has ended.
+    pub(super) fn close_former_owners(&mut self, owner: VisitorId) {
+        self.0.retain(|subscriber| {
+            let is_former = subscriber.side == Side::Visitor && subscriber.participant_id != owner;
+            if is_former {
+                subscriber.outbox.close(CloseCode::TokenRefused);
+            }
+            !is_former
+        });
+    }
+
+    /// Encodes what a commit has for the subscribers; nothing without any. `before` is the record
+    /// that the commit's has replaced.
+    pub(super) fn encode(&self, commit: &RoomCommit, before: Option<&RoomRecord>) -> Broadcast {
+        let mut broadcast = Broadcast::default();
+        if self.0.is_empty() {
+            return broadcast;
+        }
+        let room_id = commit.record.room.id;
+        match &commit.effect {
+            Effect::Posted(message) | Effect::StatusChanged(message) => {
+                let frame = encode(&ServerFrame::Message {
+                    room_id,
+                    message: Cow::Borrowed(message),
+                });
+                broadcast.message = Some((message.seq, frame));
+            }
+            Effect::ReadMoved { side, seq } => {
+                broadcast.read = Some(encode(&ServerFrame::Read {
+                    room_id,
+                    reader: *side,
+                    seq: *seq,
+                }));
+            }
+            Effect::DetailsChanged | Effect::Duplicate(_) | Effect::Unchanged => {}
+        }
+        broadcast.room = before.and_then(|before| room_frame(&before.room, &commit.record.room));
+        broadcast
+    }
+
+    /// Pushes a broadcast to each subscriber, and replies to the sender. The sender's own copy
+    /// goes with the reply, so that both reach its socket in one push.
+    pub(super) fn broadcast(
+        &mut self,
+        broadcast: &Broadcast,
+        reply: ReplyPort,
+        outcome: Result<RoomCommit, WriteError>,
+        faults: &Faults,
+    ) {
+        let mut own = Vec::new();
+        self.0.retain(|subscriber| {
+            if own.is_empty() && faults.pushes_are_reliable() && reply.goes_to(&subscriber.outbox) {
+                own.extend(subscriber.events(broadcast));
+                return true;
+            }
+            subscriber.push_broadcast(broadcast, faults)
+        });
+        reply.send_after(own, outcome);
+    }
+
+    /// Broadcasts the room, if anything has changed that a `room` frame is sent for.
+    pub(super) fn broadcast_room(&mut self, before: &RoomView, after: &RoomView) {
+        if !self.0.is_empty()
+            && let Some(frame) = room_frame(before, after)
+        {
+            self.0.retain(|subscriber| subscriber.push(&frame));
+        }
+    }
+
+    /// Broadcasts that a subscriber is typing, except to the typist's own sockets.
+    pub(super) fn broadcast_typing(&mut self, id: SubscriptionId, room: &RoomView, now: Instant) {
+        let Some(typist) = self.0.iter_mut().find(|subscriber| subscriber.id == id) else {
+            return;
+        };
+        if typist
+            .last_typing
+            .is_some_and(|last| now.duration_since(last) < TYPING_THROTTLE)
+        {
+            return;
+        }
+        typist.last_typing = Some(now);
+        let (side, participant_id) = (typist.side, typist.participant_id);
+        let name = typist.display_name.as_deref();
+        let frame = encode(&ServerFrame::Typing {
+            room_id: room.id,
+            sender_type: SenderType::from(side),
+            sender_name: Cow::Borrowed(name.unwrap_or(room.display_name())),
+            expires_in_ms: TYPING_EXPIRES_IN_MS,
+        });
+        self.0.retain(|subscriber| {
+            (subscriber.side == side && subscriber.participant_id == participant_id)
+                || subscriber.push_ephemeral(&frame)
+        });
+    }
+}
+
+/// The `room` frame, if anything has changed that it is sent for: what messages and read marks
+/// move has frames of its own.
+fn room_frame(before: &RoomView, after: &RoomView) -> Option<Utf8Bytes> {
+    fn shown(room: &RoomView) -> impl PartialEq {
+        (
+            room.status,
+            &room.customer_name,
+            &room.customer_email,
+            &room.customer_phone,
+            &room.user,
+            &room.page_url,
+        )
+    }
+    (shown(before) != shown(after)).then(|| {
+        encode(&ServerFrame::Room {
+            room_id: after.id,
+            room: Cow::Borrowed(after),
+        })
+    })
+}
