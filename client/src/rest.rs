@@ -1,0 +1,277 @@
+//! The calls over HTTP that come before a socket: opening a room, signing in; and those whose
+//! answer is wanted: ending a conversation and opening it again.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use shoptalk::chat::{Agent as AgentAccount, Room, RoomId, Status, Summary};
+use shoptalk::protocol::ErrorCode;
+
+/// How long a call may take: the server gives a slow write 10 s and then answers.
+const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Where a server is, and a client of its HTTP API.
+#[derive(Debug, Clone)]
+pub struct Server {
+    base: String,
+    http: reqwest::Client,
+}
+
+/// Who opens a room, and on which page. What is `None` is not sent.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(default)]
+pub struct OpenRoom {
+    /// The name that agents see, at most 100 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_name: Option<String>,
+    /// An e-mail address, at most 254 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_email: Option<String>,
+    /// A phone number, at most 40 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_phone: Option<String>,
+    /// A JWT that the shop's back end signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// The page that the chat was opened on, at most 2,000 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_url: Option<String>,
+}
+
+/// The answer to [`Server::open_room`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct OpenedRoom {
+    /// The room, new or found again.
+    pub room: Room,
+    /// The database that seqs belong to.
+    pub epoch: String,
+    /// A fresh token. There is none if the room was found by the token that was sent; it is
+    /// shown once, so keep it.
+    pub token: Option<String>,
+}
+
+/// The answer to [`Server::sign_in`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct SignedIn {
+    /// The session's token.
+    pub token: String,
+    /// Who signed in.
+    pub agent: AgentAccount,
+}
+
+/// A refusal: the problem document of RFC 9457 that the server answers with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, thiserror::Error)]
+#[error("{status} {}: {detail}", .code.as_str())]
+pub struct Problem {
+    /// The status of HTTP.
+    pub status: u16,
+    /// The stable code.
+    pub code: ErrorCode,
+    /// What is wrong and what to do, for people.
+    #[serde(default)]
+    pub detail: String,
+    /// The seconds of `Retry-After`.
+    #[serde(skip)]
+    pub retry_after: Option<Duration>,
+}
+
+/// Why a call did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The server refused it.
+    #[error(transparent)]
+    Refused(#[from] Problem),
+    /// The server was not reached, or its answer did not arrive. The call may have been carried
+    /// out all the same.
+    #[error("no answer: {0}")]
+    Unreachable(#[from] reqwest::Error),
+    /// What was answered is not this protocol.
+    #[error("the answer {status} is no answer of Shoptalk: {body}")]
+    Unreadable {
+        /// The status of HTTP.
+        status: u16,
+        /// The beginning of the body.
+        body: String,
+    },
+}
+
+impl CallError {
+    /// The code of a refusal.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Refused(problem) => Some(problem.code),
+            Self::Unreachable(_) | Self::Unreadable { .. } => None,
+        }
+    }
+}
+
+impl Server {
+    /// The server at `base`, such as `http://127.0.0.1:8001`.
+    ///
+    /// # Panics
+    ///
+    /// If this system cannot make an HTTP client.
+    #[must_use]
+    pub fn new(base: &str) -> Self {
+        let http = reqwest::Client::builder()
+            .timeout(CALL_TIMEOUT)
+            .build()
+            .expect("an HTTP client");
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            http,
+        }
+    }
+
+    /// The address that it was made with.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Opens a room, or finds the open one of `token`, which is a visitor's token or an identity.
+    ///
+    /// # Errors
+    ///
+    /// `unauthorized` if the token or the identity has ended or is wrong: call again without it.
+    pub async fn open_room(
+        &self,
+        token: Option<&str>,
+        details: &OpenRoom,
+    ) -> Result<OpenedRoom, CallError> {
+        self.call(Method::POST, "/api/chat/rooms/", token, details)
+            .await
+    }
+
+    /// Signs an agent in.
+    ///
+    /// # Errors
+    ///
+    /// `bad_credentials`; `rate_limited` after ten tries in 15 minutes.
+    pub async fn sign_in(&self, username: &str, password: &str) -> Result<SignedIn, CallError> {
+        #[derive(Serialize)]
+        struct Credentials<'a> {
+            username: &'a str,
+            password: &'a str,
+        }
+        let credentials = Credentials { username, password };
+        self.call(Method::POST, "/api/admin/login/", None, &credentials)
+            .await
+    }
+
+    /// Ends a visitor's conversation. Done twice it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// `not_found` if the token opens no such room.
+    pub async fn close_room(&self, token: &str, room_id: RoomId) -> Result<Room, CallError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            room: Room,
+        }
+        let path = format!("/api/chat/rooms/{room_id}/close/");
+        let answer: Answer = self
+            .call(Method::POST, &path, Some(token), &NoFields {})
+            .await?;
+        Ok(answer.room)
+    }
+
+    /// Closes a conversation as an agent, or opens it again. Done twice it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// `not_found` if there is no such room; `invalid` for `waiting`, which only a customer's
+    /// message sets.
+    pub async fn set_status(
+        &self,
+        token: &str,
+        room_id: RoomId,
+        status: Status,
+    ) -> Result<Summary, CallError> {
+        #[derive(Serialize)]
+        struct Change {
+            status: Status,
+        }
+        #[derive(Deserialize)]
+        struct Answer {
+            summary: Summary,
+        }
+        let path = format!("/api/admin/rooms/{room_id}/");
+        let answer: Answer = self
+            .call(Method::PATCH, &path, Some(token), &Change { status })
+            .await?;
+        Ok(answer.summary)
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: &impl Serialize,
+    ) -> Result<T, CallError> {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .json(body);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await?;
+        let status = response.status();
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|seconds| seconds.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
+        let body = response.text().await?;
+        read_answer(status, retry_after, &body)
+    }
+}
+
+#[derive(Serialize)]
+struct NoFields {}
+
+fn read_answer<T: DeserializeOwned>(
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    body: &str,
+) -> Result<T, CallError> {
+    let unreadable = |_| CallError::Unreadable {
+        status: status.as_u16(),
+        body: body.chars().take(200).collect(),
+    };
+    if status.is_success() {
+        return serde_json::from_str(body).map_err(unreadable);
+    }
+    let problem: Problem = serde_json::from_str(body).map_err(unreadable)?;
+    Err(CallError::Refused(Problem {
+        retry_after,
+        ..problem
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_a_problem_and_anything_else_is_named() {
+        let body = r#"{"type":"about:blank","title":"Too many","status":429,"code":"rate_limited","detail":"wait"}"#;
+        let wait = Some(Duration::from_secs(3));
+        let error = read_answer::<OpenedRoom>(StatusCode::TOO_MANY_REQUESTS, wait, body)
+            .expect_err("a refusal");
+        assert_eq!(error.to_string(), "429 rate_limited: wait");
+        let CallError::Refused(problem) = error else {
+            panic!("a problem");
+        };
+        assert_eq!(problem.retry_after, wait);
+        let error = read_answer::<OpenedRoom>(StatusCode::BAD_GATEWAY, None, "<html>")
+            .expect_err("a proxy's page");
+        assert_eq!(error.code(), None);
+        assert!(error.to_string().contains("<html>"), "{error}");
+    }
+}

@@ -1,0 +1,347 @@
+//! The low layer: one WebSocket, typed frames in and out, nothing hidden.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde::Serialize;
+use shoptalk::protocol::{
+    AgentServerFrame, CloseCode, SUBPROTOCOL, VisitorServerFrame, decode_agent_server_frame,
+    decode_visitor_server_frame,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes};
+
+/// How long the answer to a close frame may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How a socket is opened.
+#[derive(Debug, Clone)]
+pub struct SocketOptions {
+    /// Headers of the upgrade. The default offers the subprotocol `shoptalk.v1`.
+    pub headers: HeaderMap,
+    /// Bounds the connect and the upgrade together. 10 s by default.
+    pub connect_timeout: Duration,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            "sec-websocket-protocol",
+            HeaderValue::from_static(SUBPROTOCOL),
+        );
+        Self {
+            headers,
+            connect_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl SocketOptions {
+    /// Offers no subprotocol and sends no further header.
+    #[must_use]
+    pub fn bare() -> Self {
+        Self {
+            headers: HeaderMap::new(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a header.
+    ///
+    /// # Panics
+    ///
+    /// If `value` is not a header's value.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        let value = HeaderValue::from_str(value).expect("visible ASCII");
+        self.headers.append(HeaderName::from_static(name), value);
+        self
+    }
+}
+
+/// Why a socket could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address is not one.
+    #[error("{0} is not the address of a server: it begins with http:// and names a host")]
+    Address(String),
+    /// The connection failed, or ended during the upgrade.
+    #[error("cannot connect: {0}")]
+    Unreachable(String),
+    /// Nothing was answered in time.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The upgrade was refused.
+    #[error("the upgrade was refused with {status}: {body}")]
+    Refused {
+        /// The status of HTTP.
+        status: u16,
+        /// The body, a problem document in JSON.
+        body: String,
+    },
+}
+
+impl ConnectError {
+    /// Whether a later try may succeed: a server that is not there, that drains or that limits
+    /// this address may let the client in later.
+    #[must_use]
+    pub fn may_retry(&self) -> bool {
+        match self {
+            Self::Address(_) => false,
+            Self::Unreachable(_) | Self::Timeout(_) => true,
+            Self::Refused { status, .. } => *status == 429 || *status >= 500,
+        }
+    }
+}
+
+/// How a socket ended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Closed {
+    /// A close frame came.
+    #[error("closed with {code}: {reason}")]
+    Code {
+        /// The code; see `shoptalk::protocol::CloseCode`.
+        code: u16,
+        /// Words for people.
+        reason: String,
+    },
+    /// The connection ended without a close code.
+    #[error("the connection was lost: {0}")]
+    Lost(String),
+    /// What came is no frame of this protocol.
+    #[error("the server sent what is no frame of the protocol: {0}")]
+    BadFrame(String),
+}
+
+impl Closed {
+    /// The close code, if there was one.
+    #[must_use]
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Code { code, .. } => Some(*code),
+            Self::Lost(_) | Self::BadFrame(_) => None,
+        }
+    }
+
+    /// Whether the contract lets a client connect again.
+    #[must_use]
+    pub fn may_reconnect(&self) -> bool {
+        match self {
+            Self::Code { code, .. } => CloseCode::may_reconnect(*code),
+            Self::Lost(_) | Self::BadFrame(_) => true,
+        }
+    }
+}
+
+/// What [`Socket::receive`] decodes text into.
+pub trait Incoming: Sized {
+    /// Decodes one text frame.
+    ///
+    /// # Errors
+    ///
+    /// The text is no frame of this type.
+    fn decode(text: &str) -> Result<Self, serde_json::Error>;
+}
+
+impl Incoming for VisitorServerFrame {
+    fn decode(text: &str) -> Result<Self, serde_json::Error> {
+        decode_visitor_server_frame(text)
+    }
+}
+
+impl Incoming for AgentServerFrame {
+    fn decode(text: &str) -> Result<Self, serde_json::Error> {
+        decode_agent_server_frame(text)
+    }
+}
+
+/// The JSON as it is, for tests and bridges.
+impl Incoming for serde_json::Value {
+    fn decode(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+}
+
+/// The bytes below a socket.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// One WebSocket to a server. It says no hello, answers no `ping` frame and comes back from
+/// nothing: that is the work of [`Visitor`](crate::Visitor) and [`Agent`](crate::Agent).
+pub struct Socket {
+    stream: WebSocketStream<Box<dyn Stream>>,
+    subprotocol: Option<String>,
+    closed: Option<Closed>,
+}
+
+impl std::fmt::Debug for Socket {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Socket")
+            .field("subprotocol", &self.subprotocol)
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Socket {
+    /// Connects to `path` of the server at `base`, such as `http://127.0.0.1:8001`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] says why not, and whether to try again.
+    pub async fn connect(
+        base: &str,
+        path: &str,
+        options: SocketOptions,
+    ) -> Result<Self, ConnectError> {
+        let address = || ConnectError::Address(base.to_owned());
+        let authority = base.strip_prefix("http://").ok_or_else(address)?;
+        let authority = authority.trim_end_matches('/');
+        let uri: tokio_tungstenite::tungstenite::http::Uri = format!("ws://{authority}{path}")
+            .parse()
+            .map_err(|_| address())?;
+        let host = uri.host().ok_or_else(address)?.trim_matches(['[', ']']);
+        let port = uri.port_u16().unwrap_or(80);
+        let connecting = async {
+            let stream = TcpStream::connect((host, port))
+                .await
+                .map_err(|error| ConnectError::Unreachable(error.to_string()))?;
+            // A frame is sent when it is written; waiting for more would only delay it.
+            let _ = stream.set_nodelay(true);
+            Self::upgrade(stream, &uri.to_string(), options.headers).await
+        };
+        timeout(options.connect_timeout, connecting)
+            .await
+            .map_err(|_| ConnectError::Timeout(options.connect_timeout))?
+    }
+
+    /// Upgrades a stream that is connected already.
+    pub(crate) async fn upgrade(
+        stream: impl Stream + 'static,
+        url: &str,
+        headers: HeaderMap,
+    ) -> Result<Self, ConnectError> {
+        let mut request = url
+            .into_client_request()
+            .map_err(|_| ConnectError::Address(url.to_owned()))?;
+        request.headers_mut().extend(headers);
+        let stream: Box<dyn Stream> = Box::new(stream);
+        let (stream, response) = tokio_tungstenite::client_async(request, stream)
+            .await
+            .map_err(|error| match error {
+                WsError::Http(response) => ConnectError::Refused {
+                    status: response.status().as_u16(),
+                    body: String::from_utf8_lossy(response.body().as_deref().unwrap_or_default())
+                        .into_owned(),
+                },
+                error => ConnectError::Unreachable(error.to_string()),
+            })?;
+        let subprotocol = response.headers().get("sec-websocket-protocol");
+        let subprotocol = subprotocol.and_then(|value| value.to_str().ok());
+        Ok(Self {
+            stream,
+            subprotocol: subprotocol.map(str::to_owned),
+            closed: None,
+        })
+    }
+
+    /// The subprotocol that the server chose.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    /// Sends a frame: a `VisitorHello`, `VisitorFrame`, `AgentHello` or `AgentFrame` of
+    /// `shoptalk::protocol`, or whatever else becomes the wanted JSON.
+    ///
+    /// # Errors
+    ///
+    /// The connection has ended. Why may stand in what has not been received yet.
+    ///
+    /// # Panics
+    ///
+    /// If `frame` cannot be JSON. The frames of the protocol always can.
+    pub async fn send(&mut self, frame: &impl Serialize) -> Result<(), Closed> {
+        let text = serde_json::to_string(frame).expect("the frame is plain JSON");
+        self.send_message(Message::text(text)).await
+    }
+
+    /// Sends whatever a WebSocket can carry.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_message(&mut self, message: Message) -> Result<(), Closed> {
+        self.stream
+            .send(message)
+            .await
+            .map_err(|error| Closed::Lost(error.to_string()))
+    }
+
+    /// Receives the next frame. If the future is dropped, no frame is lost.
+    ///
+    /// # Errors
+    ///
+    /// How the socket ended; the same again at each further call.
+    pub async fn receive<F: Incoming>(&mut self) -> Result<F, Closed> {
+        let text = self.receive_text().await?;
+        F::decode(&text).map_err(|error| {
+            let closed = Closed::BadFrame(error.to_string());
+            self.closed.insert(closed).clone()
+        })
+    }
+
+    /// Receives the text of the next frame. If the future is dropped, no frame is lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive); a binary frame is a [`Closed::BadFrame`].
+    pub async fn receive_text(&mut self) -> Result<Utf8Bytes, Closed> {
+        if let Some(closed) = &self.closed {
+            return Err(closed.clone());
+        }
+        let closed = loop {
+            match self.stream.next().await {
+                Some(Ok(Message::Text(text))) => return Ok(text),
+                Some(Ok(Message::Close(frame))) => {
+                    let closed = match frame {
+                        Some(frame) => Closed::Code {
+                            code: frame.code.into(),
+                            reason: frame.reason.to_string(),
+                        },
+                        None => Closed::Lost("closed without a code".to_owned()),
+                    };
+                    self.closed = Some(closed.clone());
+                    // One more read sends the answer to the close frame.
+                    let _ = timeout(CLOSE_TIMEOUT, self.stream.next()).await;
+                    break closed;
+                }
+                Some(Ok(Message::Binary(_))) => {
+                    break Closed::BadFrame("a binary frame".to_owned());
+                }
+                // Pings of WebSocket itself are answered by the library.
+                Some(Ok(_)) => {}
+                Some(Err(error)) => break Closed::Lost(error.to_string()),
+                None => break Closed::Lost("the server ended it".to_owned()),
+            }
+        };
+        Err(self.closed.insert(closed).clone())
+    }
+
+    /// Closes properly: sends a close frame and waits up to 2 s for the server's, so that
+    /// everything sent before arrives.
+    pub async fn close(mut self) {
+        let closing = async {
+            let _ = self.stream.close(None).await;
+            while let Some(Ok(_)) = self.stream.next().await {}
+        };
+        let _ = timeout(CLOSE_TIMEOUT, closing).await;
+    }
+}

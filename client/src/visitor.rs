@@ -1,0 +1,519 @@
+//! A visitor in one room.
+
+use std::time::Duration;
+
+use shoptalk::chat::{Message, MessageId, Room, RoomId, SenderType, Side, Timestamp};
+use shoptalk::protocol::{
+    ErrorFrame, Resume, ServerFrame, VisitorFrame, VisitorHello, VisitorServerFrame, VisitorWelcome,
+};
+use uuid::Uuid;
+
+use crate::connection::{Control, Gap, Output, Protocol, StopReason, TcpDial, Unsettled};
+use crate::handle::{Events, Handle, SendError};
+use crate::outbox::{Outbox, Post};
+use crate::place::{Arrival, Place};
+use crate::rest::{CallError, Server};
+use crate::socket::SocketOptions;
+
+/// How far a room's log was seen, for a program that keeps it and goes on later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The database that the seq belongs to.
+    pub epoch: String,
+    /// The last message that was seen.
+    pub last_seq: u64,
+}
+
+/// How a visitor's client begins.
+#[derive(Debug, Clone, Default)]
+pub struct VisitorOptions {
+    /// Where to go on; without it the newest messages come first.
+    pub resume: Option<Position>,
+    /// How the sockets are opened.
+    pub socket: SocketOptions,
+}
+
+/// What happens in a visitor's room.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum VisitorEvent {
+    /// A connection is there.
+    Connected {
+        /// The room as it is now.
+        room: Room,
+        /// The database that seqs belong to.
+        epoch: String,
+        /// Whether the messages that follow go on after the last one. If not, they stand for all
+        /// that came before; older ones exist if the first seq is past 1.
+        resumed: bool,
+        /// Whether any agent is there.
+        agents_online: bool,
+    },
+    /// All that was missed has come; what follows is live.
+    CaughtUp,
+    /// There is no connection; another one is tried after this time.
+    Offline {
+        /// Why.
+        reason: String,
+        /// When the next try comes.
+        retry_in: Duration,
+    },
+    /// The client has stopped for good. This is the last event.
+    Stopped {
+        /// Why.
+        reason: StopReason,
+        /// What was posted and is not settled.
+        unsettled: Vec<Unsettled>,
+    },
+    /// The next message of the log, also one of this visitor's own.
+    Message(Message),
+    /// A message of this client is on disk.
+    Acked {
+        /// Its id.
+        id: MessageId,
+        /// Its place in the log.
+        seq: u64,
+        /// When it was committed.
+        created_at: Timestamp,
+        /// Whether an earlier attempt had stored it.
+        duplicate: bool,
+    },
+    /// A message of this client was refused for good.
+    Refused {
+        /// Its id.
+        id: MessageId,
+        /// Its text.
+        content: String,
+        /// Why.
+        error: ErrorFrame,
+    },
+    /// The room's status or details changed.
+    Room(Room),
+    /// A read mark moved.
+    Read {
+        /// Whose.
+        reader: Side,
+        /// Up to which message.
+        seq: u64,
+    },
+    /// Somebody types.
+    Typing {
+        /// On which side.
+        sender_type: SenderType,
+        /// Under which name.
+        sender_name: String,
+        /// For how long to show it.
+        expires_in: Duration,
+    },
+    /// Whether any agent is there.
+    AgentsOnline(bool),
+    /// An older page that was asked for.
+    History {
+        /// Its messages in the order of the log.
+        messages: Vec<Message>,
+        /// Whether older ones exist.
+        more: bool,
+    },
+    /// The server is about to close; the client comes back by itself.
+    GoingAway,
+    /// Something other than a message was refused.
+    Error(ErrorFrame),
+}
+
+/// A visitor's client: it keeps a socket to one room, comes back when the socket breaks, and
+/// posts until the server has acked.
+///
+/// Dropping it ends the connection without waiting for anything; [`finish`](Self::finish) waits.
+pub struct Visitor {
+    handle: Handle<Command>,
+    server: Server,
+    room_id: RoomId,
+    token: String,
+}
+
+/// Without the token.
+impl std::fmt::Debug for Visitor {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Visitor")
+            .field("room_id", &self.room_id)
+            .field("server", &self.server.base())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Visitor {
+    /// Starts a client for the room, with a visitor's token or a signed identity. Must be called
+    /// in a Tokio runtime.
+    #[must_use]
+    pub fn start(
+        server: &Server,
+        room_id: RoomId,
+        token: &str,
+        options: VisitorOptions,
+    ) -> (Self, Events<VisitorEvent>) {
+        let dialer = TcpDial {
+            base: server.base().to_owned(),
+            options: options.socket,
+        };
+        let protocol = VisitorProtocol::new(room_id, token, options.resume);
+        let (handle, events) = Handle::start(protocol, dialer, fastrand::Rng::new());
+        let visitor = Self {
+            handle,
+            server: server.clone(),
+            room_id,
+            token: token.to_owned(),
+        };
+        (visitor, events)
+    }
+
+    /// The room.
+    #[must_use]
+    pub fn room_id(&self) -> RoomId {
+        self.room_id
+    }
+
+    /// Posts a message. It is sent now or when there is a connection, as often as it takes; an
+    /// [`Acked`](VisitorEvent::Acked) or [`Refused`](VisitorEvent::Refused) settles it. Messages
+    /// stand in the log in the order of the calls.
+    ///
+    /// # Errors
+    ///
+    /// It was not taken.
+    pub fn post(&self, content: impl Into<String>) -> Result<MessageId, SendError> {
+        let id = Uuid::now_v7();
+        self.post_as(id, content)?;
+        Ok(id)
+    }
+
+    /// Posts a message under an id that was made before, by a program that keeps what is unsent.
+    ///
+    /// # Errors
+    ///
+    /// It was not taken.
+    pub fn post_as(&self, id: MessageId, content: impl Into<String>) -> Result<(), SendError> {
+        self.handle.post(self.room_id, id, content.into())
+    }
+
+    /// The visitor has read up to here.
+    ///
+    /// # Errors
+    ///
+    /// The client has stopped, or too much waits to be sent.
+    pub fn read(&self, seq: u64) -> Result<(), SendError> {
+        self.handle.side(Command::Read(seq))
+    }
+
+    /// The visitor is typing. Without a connection this does nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn typing(&self) -> Result<(), SendError> {
+        self.handle.side(Command::Typing)
+    }
+
+    /// Asks for the `limit` (1 to 200) messages before a seq, which come as a
+    /// [`History`](VisitorEvent::History). A later call replaces one that is not answered yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn history(&self, before: u64, limit: usize) -> Result<(), SendError> {
+        self.handle.side(Command::History { before, limit })
+    }
+
+    /// Waits until everything posted so far is acked or refused.
+    ///
+    /// # Errors
+    ///
+    /// The client stopped before.
+    pub async fn flush(&self) -> Result<(), SendError> {
+        self.handle.flush().await
+    }
+
+    /// Ends the conversation, after everything posted so far: a message that came behind its end
+    /// would open it again.
+    ///
+    /// # Errors
+    ///
+    /// The conversation may still be open; calling again is safe.
+    pub async fn close_conversation(&self) -> Result<Room, CallError> {
+        // If the client has stopped, nothing of it comes behind the end either.
+        let _ = self.flush().await;
+        self.server.close_room(&self.token, self.room_id).await
+    }
+
+    /// Waits until everything posted is acked or refused, and ends the connection.
+    ///
+    /// # Errors
+    ///
+    /// The client stopped before.
+    pub async fn finish(self) -> Result<(), SendError> {
+        self.handle.finish().await
+    }
+}
+
+pub(crate) enum Command {
+    Read(u64),
+    Typing,
+    History { before: u64, limit: usize },
+}
+
+/// The visitor's side of the protocol, without I/O.
+pub(crate) struct VisitorProtocol {
+    room_id: RoomId,
+    token: String,
+    epoch: Option<String>,
+    place: Place,
+    /// How far the visitor has read, as long as the server may not know.
+    read: Option<u64>,
+    /// The older page that was asked for and has not come.
+    history: Option<(u64, usize)>,
+    /// The last ping knew of a message that has not come.
+    is_behind: bool,
+}
+
+impl VisitorProtocol {
+    pub(crate) fn new(room_id: RoomId, token: &str, resume: Option<Position>) -> Self {
+        Self {
+            room_id,
+            token: token.to_owned(),
+            place: Place::after(resume.as_ref().map(|position| position.last_seq)),
+            epoch: resume.map(|position| position.epoch),
+            read: None,
+            history: None,
+            is_behind: false,
+        }
+    }
+
+    fn welcome(
+        &mut self,
+        welcome: VisitorWelcome<'static>,
+        output: &mut Output<Self>,
+    ) -> Result<(), Gap> {
+        let epoch = welcome.epoch.into_owned();
+        if self.epoch.as_ref().is_some_and(|known| *known != epoch) {
+            self.read = None;
+            self.history = None;
+        }
+        self.is_behind = false;
+        let room = welcome.room.into_owned();
+        let messages = welcome.messages.into_owned();
+        self.place
+            .begin(welcome.recovered, messages.first().map(|first| first.seq));
+        if let Some(seq) = self.read.filter(|seq| *seq > room.customer_read_seq) {
+            output.frames.push(VisitorFrame::Read { seq });
+        }
+        if let Some((before, limit)) = self.history {
+            output.frames.push(VisitorFrame::History { before, limit });
+        }
+        self.epoch = Some(epoch.clone());
+        output.events.push(VisitorEvent::Connected {
+            room,
+            epoch,
+            resumed: welcome.recovered,
+            agents_online: welcome.agents_online,
+        });
+        self.page(messages, welcome.more, output)
+    }
+
+    fn page(
+        &mut self,
+        messages: Vec<Message>,
+        more: bool,
+        output: &mut Output<Self>,
+    ) -> Result<(), Gap> {
+        let was_live = !self.place.catching_up;
+        self.place.catching_up = more;
+        for message in messages {
+            self.message(message, output)?;
+        }
+        if !more && !was_live {
+            output.events.push(VisitorEvent::CaughtUp);
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, message: Message, output: &mut Output<Self>) -> Result<(), Gap> {
+        match self.place.arrive(message.seq) {
+            Arrival::Next => output.events.push(VisitorEvent::Message(message)),
+            Arrival::Known => {}
+            Arrival::Gap => return Err(Gap),
+        }
+        Ok(())
+    }
+
+    /// A ping names the newest message. One that is still missing at the next ping was lost.
+    fn ping(&mut self, last_seq: Option<u64>) -> Result<(), Gap> {
+        let was_behind = self.is_behind;
+        self.is_behind =
+            !self.place.catching_up && last_seq > Some(self.place.last_seq().unwrap_or(0));
+        if was_behind && self.is_behind {
+            return Err(Gap);
+        }
+        Ok(())
+    }
+
+    fn error(&mut self, error: ErrorFrame, outbox: &mut Outbox, output: &mut Output<Self>) {
+        if error.id.is_none() {
+            self.history = None;
+            output.events.push(VisitorEvent::Error(error));
+        } else if let Some(Post { id, content, .. }) = outbox.refused(&error) {
+            output
+                .events
+                .push(VisitorEvent::Refused { id, content, error });
+        }
+    }
+
+    fn event(
+        &mut self,
+        frame: ServerFrame<'static>,
+        outbox: &mut Outbox,
+        output: &mut Output<Self>,
+    ) -> Result<(), Gap> {
+        let event = match frame {
+            ServerFrame::Message { message, .. } => {
+                return self.message(message.into_owned(), output);
+            }
+            ServerFrame::Messages { messages, more, .. } => {
+                return self.page(messages.into_owned(), more, output);
+            }
+            ServerFrame::Ack {
+                id,
+                seq,
+                created_at,
+                duplicate,
+                ..
+            } if outbox.acked(self.room_id, id) => VisitorEvent::Acked {
+                id,
+                seq,
+                created_at,
+                duplicate,
+            },
+            ServerFrame::Read { reader, seq, .. } => {
+                if reader == Side::Visitor && self.read.is_some_and(|wanted| wanted <= seq) {
+                    self.read = None;
+                }
+                VisitorEvent::Read { reader, seq }
+            }
+            ServerFrame::Typing {
+                sender_type,
+                sender_name,
+                expires_in_ms,
+                ..
+            } => VisitorEvent::Typing {
+                sender_type,
+                sender_name: sender_name.into_owned(),
+                expires_in: Duration::from_millis(expires_in_ms),
+            },
+            ServerFrame::Presence { agents_online } => VisitorEvent::AgentsOnline(agents_online),
+            ServerFrame::Room { room, .. } => VisitorEvent::Room(room.into_owned()),
+            ServerFrame::History { messages, more, .. } => {
+                self.history = None;
+                VisitorEvent::History {
+                    messages: messages.into_owned(),
+                    more,
+                }
+            }
+            ServerFrame::GoingAway { .. } => VisitorEvent::GoingAway,
+            // An ack of a post that was settled before, or a frame of a newer server.
+            _ => return Ok(()),
+        };
+        output.events.push(event);
+        Ok(())
+    }
+}
+
+impl Protocol for VisitorProtocol {
+    type Hello = VisitorHello;
+    type Frame = VisitorFrame;
+    type Incoming = VisitorServerFrame;
+    type Event = VisitorEvent;
+    type Command = Command;
+
+    fn path(&self) -> String {
+        format!("/ws/chat/{}/", self.room_id)
+    }
+
+    fn hello(&self) -> VisitorHello {
+        VisitorHello {
+            token: Some(self.token.clone()),
+            resume: Resume {
+                epoch: self.epoch.clone(),
+                after: self.place.last_seq(),
+                tail: None,
+            },
+        }
+    }
+
+    fn post(post: Post) -> VisitorFrame {
+        VisitorFrame::Post {
+            id: post.id,
+            content: post.content,
+        }
+    }
+
+    fn control(frame: &VisitorServerFrame) -> Control {
+        match frame {
+            VisitorServerFrame::Welcome(welcome) => Control::Welcome {
+                ping_interval: Duration::from_millis(welcome.ping_interval_ms),
+                reconnect_window: Duration::from_millis(welcome.reconnect_window_ms),
+            },
+            VisitorServerFrame::Event(ServerFrame::GoingAway {
+                reconnect_within_ms,
+            }) => Control::GoingAway(Duration::from_millis(*reconnect_within_ms)),
+            _ => Control::Other,
+        }
+    }
+
+    fn receive(
+        &mut self,
+        frame: VisitorServerFrame,
+        outbox: &mut Outbox,
+        output: &mut Output<Self>,
+    ) -> Result<(), Gap> {
+        match frame {
+            VisitorServerFrame::Welcome(welcome) => {
+                // The page that begins with the welcome is a resume of its own.
+                self.place.catching_up = true;
+                self.welcome(*welcome, output)
+            }
+            VisitorServerFrame::Ping(ping) => {
+                output.frames.push(VisitorFrame::Pong);
+                self.ping(ping.last_seq)
+            }
+            VisitorServerFrame::Error(error) => {
+                self.error(error, outbox, output);
+                Ok(())
+            }
+            VisitorServerFrame::Event(frame) => self.event(frame, outbox, output),
+        }
+    }
+
+    fn command(&mut self, command: Command, welcomed: bool, output: &mut Output<Self>) {
+        let frame = match command {
+            Command::Read(seq) => {
+                let seq = seq.max(self.read.unwrap_or(0));
+                self.read = Some(seq);
+                VisitorFrame::Read { seq }
+            }
+            Command::Typing => VisitorFrame::Typing,
+            Command::History { before, limit } => {
+                self.history = Some((before, limit));
+                VisitorFrame::History { before, limit }
+            }
+        };
+        // What matters later, too, is sent again after the next welcome.
+        if welcomed {
+            output.frames.push(frame);
+        }
+    }
+
+    fn offline(reason: String, retry_in: Duration) -> VisitorEvent {
+        VisitorEvent::Offline { reason, retry_in }
+    }
+
+    fn stopped(reason: StopReason, unsettled: Vec<Unsettled>) -> VisitorEvent {
+        VisitorEvent::Stopped { reason, unsettled }
+    }
+}
