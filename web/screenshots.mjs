@@ -109,7 +109,7 @@ async function views(size, colorScheme) {
     await agent.keyboard.press("Control+k");
     await shoot(agent, `console-palette-${name}`);
     await agent.keyboard.press("Escape");
-    await agent.getByRole("button", { name: "Keys" }).click();
+    await agent.getByRole("button", { name: "Keyboard shortcuts" }).click();
     await shoot(agent, `console-keys-${name}`);
     await agent.keyboard.press("Escape");
     await agent.getByRole("searchbox").fill("order");

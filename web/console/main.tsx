@@ -1,9 +1,30 @@
+import { effect } from "@preact/signals";
 import { render } from "preact";
 import "./style.css";
-import { showCount } from "./desk/alerts";
-import { arrive, counts } from "./desk/desk";
+import { makeApp } from "./app";
+import { showWaitingCount } from "./badge";
 import { App } from "./views/app";
+import { AppContext } from "./views/context";
 
-render(<App />, document.body);
-showCount(() => counts.value.waiting);
-arrive();
+const app = makeApp({ setupCode: takeSetupCode() });
+
+effect(() => {
+  const { theme } = app.settings.current.value;
+  document.documentElement.style.colorScheme = theme === "auto" ? "light dark" : theme;
+});
+render(
+  <AppContext.Provider value={app}>
+    <App />
+  </AppContext.Provider>,
+  document.body,
+);
+showWaitingCount(() => app.waitingCount.value);
+app.session.restore();
+
+/** The code of a set-up link. It leaves the address bar at once, since it is a secret. */
+function takeSetupCode(): string | undefined {
+  if (!location.pathname.startsWith("/admin/setup")) return undefined;
+  const code = location.hash.slice(1);
+  history.replaceState(null, "", "/admin/setup");
+  return code;
+}

@@ -157,7 +157,7 @@ it("every view of the console", async () => {
   for (const [name, view] of [
     ["Settings", "Settings"],
     ["Agents", "Agents"],
-    ["Keys", "Keys"],
+    ["Keyboard shortcuts", "Keyboard shortcuts"],
     ["Commands (Ctrl+K)", "Commands"],
   ] as const) {
     await page.getByRole("button", { name, exact: true }).click();
@@ -171,7 +171,7 @@ it("every view of the console", async () => {
   await page.getByRole("textbox", { name: "Username" }).fill("ada");
   await page.getByLabel("Password").fill("wrong");
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByText("do not belong together").waitFor();
+  await page.getByText("Wrong username or password").waitFor();
   await look("a refused sign-in");
   const found = Object.entries(views).filter(([, problems]) => problems.length);
   expect(found).toEqual([]);

@@ -77,7 +77,7 @@ it("what people write is text, on both sides, whoever writes it", async () => {
   await typesUntil(agent.reply, customer.dialog.getByText(`${evil} is typing…`));
   await eventually(() =>
     customer.log
-      .locator(".line.admin")
+      .locator(".message.admin")
       .evaluateAll((lines) => lines.map((line) => line.querySelector(".text")?.textContent)),
   ).toEqual([...PAYLOADS]);
   await isHarmless(customer.page, "[role=dialog]");
@@ -110,7 +110,7 @@ it("customers’ details, list, search and notifications are text", async () => 
   const agent = new Agent(await person.tab(`${world.server.origin}/admin/chat`));
   await agent.signIn("ada", PASSWORD);
   await agent.page.getByRole("button", { name: "Settings" }).click();
-  await agent.page.getByLabel("Notifications of the browser").check();
+  await agent.page.getByLabel("Browser notifications").check();
   await agent.page.keyboard.press("Escape");
 
   // Rooms by the bare API, as somebody with bad intentions makes them.

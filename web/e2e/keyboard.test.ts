@@ -129,7 +129,7 @@ it("the whole story by keyboard alone, on both sides", async () => {
   await hasFocus(agent.reply);
   await desk.keyboard.press("Escape");
   await desk.keyboard.press("?");
-  const keys = desk.getByRole("dialog", { name: "Keys" });
+  const keys = desk.getByRole("dialog", { name: "Keyboard shortcuts" });
   await keys.waitFor();
   await desk.keyboard.press("Escape");
   await keys.waitFor({ state: "hidden" });

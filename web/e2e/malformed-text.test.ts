@@ -91,7 +91,7 @@ it("what cannot be seen is no message", async () => {
   await customer.says("👩‍👩‍👧");
   await agent.opens("Bea");
   await sees(agent.log, "👩‍👩‍👧");
-  expect(await agent.log.locator(".line").count()).toBe(1);
+  expect(await agent.log.locator(".message").count()).toBe(1);
   await pastes(agent.reply, NOTHING);
   expect(await agent.page.getByRole("button", { name: "Send", exact: true }).isDisabled()).toBe(
     true,

@@ -51,7 +51,7 @@ it("a conversation that the server refuses for a while is joined in the end, and
   const agent = new Agent(page);
   await agent.signIn("ada", PASSWORD);
   await page.getByRole("button", { name: "Settings" }).click();
-  await page.getByLabel("Notifications of the browser").check();
+  await page.getByLabel("Browser notifications").check();
   await page.keyboard.press("Escape");
   await agent.opens("Bea");
 

@@ -1,111 +1,93 @@
-import { computed, effect, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Summary } from "../../shared/protocol";
-import { nameOf } from "./lobby-state";
-import { settings } from "./settings";
+import { customerName } from "../format";
+import type { Settings } from "./settings";
 
-/** Whether the browser lets sounds out; it wants a click or a key first. */
-const audible = signal(false);
-const permission = signal(typeof Notification === "undefined" ? "denied" : Notification.permission);
-const audio = typeof AudioContext === "undefined" ? undefined : new AudioContext();
+/** `Notification`, as far as it is used. */
+export interface Notifications {
+  readonly permission: NotificationPermission;
+  requestPermission(): Promise<NotificationPermission>;
+  new (
+    title: string,
+    options: NotificationOptions,
+  ): { onclick: ((event: Event) => void) | null; close(): void };
+}
 
-if (audio) {
-  const wake = () =>
-    void audio.resume().then(() => {
-      audible.value = audio.state === "running";
-    });
-  audio.onstatechange = () => {
-    audible.value = audio.state === "running";
+/** The chime, as far as it is used: `sound.ts` plays it. */
+export interface Sound {
+  /** Whether the browser lets sounds out; most want a click or a key first. */
+  isAudible: ReadonlySignal<boolean>;
+  play(): void;
+}
+
+export interface AlertsOptions {
+  settings: ReadonlySignal<Settings>;
+  sound: Sound;
+  /** Undefined where the browser has none. */
+  notifications: Notifications | undefined;
+}
+
+export type Alerts = ReturnType<typeof makeAlerts>;
+
+/**
+ * Alerts an agent to a customer's message: by sound and by a notification of the browser.
+ *
+ * A further way, such as a push message to a phone, belongs here, with its switch in `settings.ts`.
+ */
+export function makeAlerts({ settings, sound, notifications }: AlertsOptions) {
+  const permission = signal<NotificationPermission>(notifications?.permission ?? "denied");
+
+  /** What keeps alerts from the agent; empty when they work. */
+  const problem = computed(() => {
+    const { sound: wantsSound, notify } = settings.value;
+    if (wantsSound && !sound.isAudible.value)
+      return "Sound starts with your first click on this page";
+    if (notify && permission.value === "denied") return "The browser blocks notifications";
+    if (!wantsSound && !notify) return "Sound and notifications are off";
+    return "";
+  });
+
+  return {
+    problem,
+    permission: computed(() => permission.value),
+
+    /** Asks the browser for its permission; must be called from a click. */
+    async requestPermission() {
+      if (notifications) permission.value = await notifications.requestPermission();
+    },
+
+    show,
+
+    /** Alerts to a customer's new message; `open` shows the conversation. */
+    newMessage(summary: Summary, open: () => void) {
+      show(customerName(summary), summary.last_message?.content ?? "", open);
+    },
   };
-  audible.value = audio.state === "running";
-  for (const type of ["pointerdown", "keydown"]) addEventListener(type, wake);
-}
 
-/** What stands between an agent and a missed customer, in words; empty when nothing does. */
-export const muted = computed(() => {
-  const { sound, notify } = settings.value;
-  if (sound && !audible.value) return "Sound starts with your first click on this page";
-  if (notify && permission.value === "denied") return "The browser blocks notifications";
-  if (!sound && !notify) return "Sound and notifications are off";
-  return "";
-});
-
-/** What the browser says about notifications. */
-export const notifications = computed(() => permission.value);
-
-/** Asks the browser; must be called from a click. */
-export async function askToNotify() {
-  permission.value = await Notification.requestPermission();
-}
-
-/** Rings in every way that is switched on. */
-export function ring(title: string, body: string, open: () => void) {
-  const { sound, notify } = settings.value;
-  if (sound) chime();
-  if (notify && permission.value === "granted") {
+  /** Alerts in every way that is switched on; `open` is called when the notification is clicked. */
+  function show(title: string, body: string, open: () => void) {
+    if (settings.value.sound) sound.play();
+    if (!notifications || !settings.value.notify || permission.value !== "granted") return;
     try {
-      const shown = new Notification(title, { body, tag: "shoptalk" });
+      const shown = new notifications(title, { body, tag: "shoptalk" });
       shown.onclick = () => {
         window.focus();
         open();
         shown.close();
       };
     } catch {
-      // Phones have notifications for service workers only; sound and title remain.
+      // Browsers of phones have notifications for service workers only.
       permission.value = "denied";
     }
   }
 }
 
-export const ringFor = (summary: Summary, open: () => void) =>
-  ring(nameOf(summary), summary.last_message?.content ?? "", open);
-
-let lastChime = Number.NEGATIVE_INFINITY;
-
-function chime() {
-  if (!audio || audio.currentTime - lastChime < 1) return;
-  lastChime = audio.currentTime;
-  for (const [index, pitch] of [784, 1047].entries()) {
-    const tone = audio.createOscillator();
-    const volume = audio.createGain();
-    const from = audio.currentTime + index * 0.14;
-    tone.type = "triangle";
-    tone.frequency.value = pitch;
-    volume.gain.setValueAtTime(0.18, from);
-    volume.gain.exponentialRampToValueAtTime(0.001, from + 0.45);
-    tone.connect(volume).connect(audio.destination);
-    tone.start(from);
-    tone.stop(from + 0.45);
-  }
-}
-
-/** Shows how many customers wait in the title and on the page's icon. */
-export function showCount(waiting: () => number) {
-  const link = document.querySelector<HTMLLinkElement>("link[rel=icon]");
-  const plain = link?.href;
-  effect(() => {
-    const count = waiting();
-    document.title = count ? `(${count}) Shoptalk` : "Shoptalk";
-    if (link && plain) link.href = count ? drawIcon(count) : plain;
-  });
-}
-
-function drawIcon(count: number): string {
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = 64;
-  const brush = canvas.getContext("2d");
-  if (!brush) return "";
-  brush.fillStyle = "#2f55d4";
-  brush.beginPath();
-  brush.roundRect(0, 0, 64, 64, 16);
-  brush.fill();
-  brush.fillStyle = "#e0193f";
-  brush.beginPath();
-  brush.arc(40, 40, 24, 0, 7);
-  brush.fill();
-  brush.fillStyle = "#fff";
-  brush.font = "bold 32px system-ui, sans-serif";
-  brush.textAlign = "center";
-  brush.textBaseline = "middle";
-  brush.fillText(count > 9 ? "9+" : `${count}`, 40, 42);
-  return canvas.toDataURL();
+/** Whether a change of a room is a customer's new message in a room that nobody is looking at. */
+export function isAlert(
+  before: Summary | undefined,
+  now: Summary,
+  visibleRoom: string | undefined,
+) {
+  if (now.last_message?.sender_type !== "customer" || visibleRoom === now.id) return false;
+  return !now.blocked && now.unread_count > (before?.unread_count ?? 0);
 }

@@ -1,40 +1,49 @@
-/**
- * Whether the server works the whole way: it tries itself, and this asks how that went. A
- * connection alone does not tell, as it stands also while nothing can be saved.
- */
 import { signal } from "@preact/signals";
 import type { Clock } from "../../shared/clock";
 import type { Problem } from "../../shared/protocol";
 
-const EVERY_MS = 30_000;
-const PATIENCE_MS = 10_000;
+const INTERVAL_MS = 30_000;
+const TIMEOUT_MS = 10_000;
 
-/** What does not work, in the server's words; empty while all does. */
-export const ailment = signal("");
+export type Health = ReturnType<typeof makeHealth>;
 
-/** Asks now and every half a minute, until the signal. */
-export function watchCanary(clock: Clock, signal: AbortSignal) {
-  let stop = () => {};
-  const ask = async () => {
-    ailment.value = await tried();
-    if (!signal.aborted) stop = clock.after(EVERY_MS, ask);
+/**
+ * Asks the server every half a minute whether it works, storage included. The connection alone
+ * does not show that: it stays open while nothing can be saved.
+ */
+export function makeHealth({ clock }: { clock: Clock }) {
+  /** What does not work, in the server's words; empty while everything does. */
+  const problem = signal("");
+  let isStopped = false;
+  let cancelTimer = () => {};
+  check();
+
+  return {
+    problem,
+
+    stop() {
+      isStopped = true;
+      cancelTimer();
+    },
   };
-  signal.addEventListener("abort", () => {
-    stop();
-    ailment.value = "";
-  });
-  ask();
+
+  async function check() {
+    const found = await fetchProblem();
+    if (isStopped) return;
+    problem.value = found;
+    cancelTimer = clock.after(INTERVAL_MS, check);
+  }
 }
 
-async function tried(): Promise<string> {
+async function fetchProblem(): Promise<string> {
   try {
-    const answer = await fetch("/readyz", { signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (answer.ok) return "";
-    const problem: Partial<Problem> = await answer.json();
-    // A restart says so itself, on the connection.
-    return problem.code === "draining" ? "" : (problem.detail ?? `it answers ${answer.status}`);
+    const response = await fetch("/readyz", { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    if (response.ok) return "";
+    const problem: Partial<Problem> = await response.json();
+    // A restart is announced on the connection.
+    return problem.code === "draining" ? "" : (problem.detail ?? `it answers ${response.status}`);
   } catch (error) {
-    // Without a network the connection is gone as well, and that is shown.
+    // Without a network the connection is lost as well, and that is shown.
     return error instanceof DOMException && error.name === "TimeoutError"
       ? "it does not answer"
       : "";

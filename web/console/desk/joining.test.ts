@@ -3,33 +3,33 @@ import { FakeClock } from "../../shared/testing/clock";
 import { type Joining, makeJoining } from "./joining";
 
 let clock: FakeClock;
-let asked: string[];
+let joins: string[];
 let refused: boolean;
 let joining: Joining;
 
 beforeEach(() => {
   clock = new FakeClock();
-  asked = [];
+  joins = [];
   refused = false;
   joining = makeJoining({
     clock,
-    ask: (room) => asked.push(room),
-    changed: (now) => {
+    sendJoin: (room) => joins.push(room),
+    onRefused: (now) => {
       refused = now;
     },
   });
 });
 
 describe("joining", () => {
-  it("asks once, and no more when it is let in", () => {
+  it("sends one join when it succeeds", () => {
     joining.join("a");
     joining.joined("a");
     clock.pass(600_000);
-    expect(asked).toEqual(["a"]);
+    expect(joins).toEqual(["a"]);
     expect(clock.pending).toBe(0);
   });
 
-  it("asks again after each refusal, ever later, up to 20 s", () => {
+  it("tries again after each refusal, with a back-off up to 20 s", () => {
     joining.join("a");
     const waits = Array.from({ length: 8 }, () => {
       joining.refused("a");
@@ -39,18 +39,18 @@ describe("joining", () => {
       return next;
     });
     expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000]);
-    expect(asked).toHaveLength(9);
+    expect(joins).toHaveLength(9);
     joining.joined("a");
     expect([refused, clock.pending]).toEqual([false, 0]);
   });
 
-  it("waits as long as the server says, at least", () => {
+  it("waits at least as long as the server asks for", () => {
     joining.join("a");
     joining.refused("a", 1_200);
     expect(clock.next).toBe(1_200);
   });
 
-  it("begins anew after it was let in", () => {
+  it("starts the back-off from its beginning once joined", () => {
     joining.join("a");
     for (let tries = 0; tries < 4; tries++) {
       joining.refused("a");
@@ -61,29 +61,29 @@ describe("joining", () => {
     expect(clock.next).toBe(500);
   });
 
-  it("asks for a room that it was in and that could not go on", () => {
+  it("joins again when a joined room is refused later", () => {
     joining.join("a");
     joining.joined("a");
     joining.refused("a");
     clock.pass(500);
-    expect(asked).toEqual(["a", "a"]);
+    expect(joins).toEqual(["a", "a"]);
   });
 
-  it("has one try on its way, however many refusals come", () => {
+  it("has one pending try, however many refusals come", () => {
     joining.join("a");
     joining.refused("a");
     joining.refused("a");
     expect(clock.pending).toBe(1);
   });
 
-  it("forgets a room for another one", () => {
+  it("gives up a room for another one", () => {
     joining.join("a");
     joining.refused("a");
     joining.join("b");
     expect([refused, clock.pending]).toEqual([false, 0]);
     joining.refused("a");
     joining.joined("a");
-    expect([refused, clock.pending, asked]).toEqual([false, 0, ["a", "b"]]);
+    expect([refused, clock.pending, joins]).toEqual([false, 0, ["a", "b"]]);
   });
 
   it("ends when the conversation is left", () => {
@@ -91,15 +91,15 @@ describe("joining", () => {
     joining.refused("a");
     joining.leave();
     clock.pass(60_000);
-    expect([refused, asked]).toEqual([false, ["a"]]);
+    expect([refused, joins]).toEqual([false, ["a"]]);
   });
 
-  it("waits for a new connection, which joins, and says meanwhile what it is", () => {
+  it("waits for a new connection to join, and stays refused meanwhile", () => {
     joining.join("a");
     joining.refused("a");
-    joining.lost();
+    joining.disconnected();
     clock.pass(60_000);
-    expect([refused, asked]).toEqual([true, ["a"]]);
+    expect([refused, joins]).toEqual([true, ["a"]]);
     joining.join("a");
     expect(refused).toBe(true);
     joining.joined("a");

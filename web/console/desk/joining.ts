@@ -5,64 +5,66 @@ const RETRY_MAX_MS = 20_000;
 
 export interface JoiningOptions {
   clock: Clock;
-  /** Asks the server to let us into a room. */
-  ask: (room: string) => void;
-  /** Told when `refused` may have changed. */
-  changed: (refused: boolean) => void;
+  /** Sends the join frame for a room. */
+  sendJoin: (room: string) => void;
+  /** Called whenever a join was refused or is no longer refused. */
+  onRefused: (isRefused: boolean) => void;
 }
 
 export type Joining = ReturnType<typeof makeJoining>;
 
 /**
- * Being in the open conversation, whose news the server sends to those who have joined it.
+ * Keeps the console joined to the open conversation; the server sends a room's messages only to
+ * those who have joined it.
  *
- * It may refuse that for a while: a room is in quarantine, the store is busy, or a room in which
- * we were could not be started again. Then it is asked for again, ever less often, until we are in.
+ * The server may refuse a join for a while: the room is in quarantine, the store is busy, or a
+ * joined room could not be started again. Then it is tried again, with a back-off.
  */
-export function makeJoining({ clock, ask, changed }: JoiningOptions) {
+export function makeJoining({ clock, sendJoin, onRefused }: JoiningOptions) {
   let room: string | undefined;
   let refusals = 0;
-  let cancel = () => {};
+  let cancelTimer = () => {};
 
   return {
-    /** Joins a room, or joins it again: what was missed comes with the answer. */
+    /** Joins a room, or joins it again: the reply brings what was missed. */
     join,
 
+    /** The server has replied. */
     joined(id: string) {
-      if (id === room) settle();
+      if (id === room) reset();
     },
 
-    /** The server refused something about a room, and says that it may be asked for again. */
+    /** The server replied with a retryable error about a room. */
     refused(id: string, retryAfterMs = 0) {
       if (id !== room) return;
-      cancel();
+      cancelTimer();
       const wait = Math.max(retryAfterMs, Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** refusals));
       refusals++;
-      cancel = clock.after(wait, () => join(id));
-      changed(true);
+      cancelTimer = clock.after(wait, () => join(id));
+      onRefused(true);
     },
 
-    /** The connection is gone: whoever has a new one joins again. */
-    lost() {
-      cancel();
+    /** The connection is lost; the room must be joined again on the next one. */
+    disconnected() {
+      cancelTimer();
     },
 
     leave() {
       room = undefined;
-      settle();
+      reset();
     },
   };
 
   function join(id: string) {
-    cancel();
-    if (id !== room) settle();
+    cancelTimer();
+    if (id !== room) reset();
     room = id;
-    ask(id);
+    sendJoin(id);
   }
 
-  function settle() {
-    cancel();
+  function reset() {
+    cancelTimer();
     refusals = 0;
-    changed(false);
+    onRefused(false);
   }
 }

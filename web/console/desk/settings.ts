@@ -1,36 +1,37 @@
-import { effect, signal } from "@preact/signals";
-import { makeStorage } from "../../shared/storage";
+import { signal } from "@preact/signals";
+import type { BrowserStorage } from "../../shared/storage";
 
-/** What the console keeps in this browser. */
-export const storage = makeStorage(localStorage);
-
-/** What an agent chose on this device. */
+/** What an agent chose on this device. Settings of the whole shop belong to the server. */
 export interface Settings {
   theme: "auto" | "light" | "dark";
   sound: boolean;
-  /** Notifications of the browser; the browser has a say in it, too. */
+  /** Browser notifications; the browser has to permit them, too. */
   notify: boolean;
 }
+
+export type DeviceSettings = ReturnType<typeof makeSettings>;
 
 const KEY = "shoptalk:console:settings";
 const DEFAULTS: Settings = { theme: "auto", sound: true, notify: false };
 
-function kept(): Settings {
-  try {
-    return { ...DEFAULTS, ...JSON.parse(storage.get(KEY) ?? "{}") };
-  } catch {
-    return DEFAULTS;
+/** The settings of this device, kept in the browser's storage. */
+export function makeSettings({ storage }: { storage: BrowserStorage }) {
+  const current = signal<Settings>(read());
+
+  return {
+    current,
+
+    change(changes: Partial<Settings>) {
+      current.value = { ...current.value, ...changes };
+      storage.set(KEY, JSON.stringify(current.value));
+    },
+  };
+
+  function read(): Settings {
+    try {
+      return { ...DEFAULTS, ...JSON.parse(storage.get(KEY) ?? "{}") };
+    } catch {
+      return DEFAULTS;
+    }
   }
 }
-
-export const settings = signal<Settings>(kept());
-
-export function choose(change: Partial<Settings>) {
-  settings.value = { ...settings.value, ...change };
-  storage.set(KEY, JSON.stringify(settings.value));
-}
-
-effect(() => {
-  const { theme } = settings.value;
-  document.documentElement.style.colorScheme = theme === "auto" ? "light dark" : theme;
-});

@@ -1,54 +1,56 @@
-import { signal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Agent } from "../../shared/protocol";
-import { call, inWords } from "../api";
-import { agent as me } from "../desk/desk";
+import { call, describeError } from "../api";
+import { useApp } from "./context";
 import { Dialog } from "./dialog";
 import { Field } from "./field";
 
-const agents = signal<Agent[] | undefined>(undefined);
-const problem = signal("");
-const done = signal("");
-
-/** A password that can be read out over the phone: about 77 bits. */
-function password(): string {
+/** A random password that can be read out over the phone: about 77 bits. */
+function makePassword(): string {
   const letters = "abcdefghijkmnpqrstuvwxyz23456789";
   const random = crypto.getRandomValues(new Uint8Array(16));
   const text = Array.from(random, (byte) => letters[byte % letters.length]).join("");
   return text.replace(/(.{4})(?=.)/g, "$1-");
 }
 
-async function act(words: string, task: () => Promise<unknown>) {
-  problem.value = done.value = "";
-  try {
-    await task();
-    done.value = words;
-    agents.value = (await call<{ results: Agent[] }>("GET", "agents/")).results;
-  } catch (error) {
-    problem.value = inWords(error);
-  }
-}
-
-/** Who may answer. For admins. */
+/** The list of agents, for admins. */
 export function Agents({ close }: { close: () => void }) {
-  useEffect(() => void act("", async () => {}), []);
+  const me = useApp().session.agent.value;
+  const agents = useSignal<Agent[]>([]);
+  const problem = useSignal("");
+  const done = useSignal("");
+  const load = async () => {
+    agents.value = (await call<{ results: Agent[] }>("GET", "agents/")).results;
+  };
+  /** Runs a call, says `text` when it has worked, and loads the list again. */
+  const run = async (text: string, task: () => Promise<unknown>) => {
+    problem.value = done.value = "";
+    try {
+      await task();
+      done.value = text;
+      await load();
+    } catch (error) {
+      problem.value = describeError(error);
+    }
+  };
+  useEffect(() => void run("", async () => {}), []);
   const add = (event: SubmitEvent) => {
     event.preventDefault();
     const form = event.target as HTMLFormElement;
     const fields = Object.fromEntries(new FormData(form));
     if (!fields.display_name) delete fields.display_name;
-    act(`${fields.username} can sign in now.`, async () => {
+    run(`${fields.username} can sign in now.`, async () => {
       await call("POST", "agents/", fields);
       form.reset();
     });
   };
-  const patch = (who: Agent, words: string, body: object) =>
-    act(words, () => call("PATCH", `agents/${who.id}/`, body));
+  const patch = (who: Agent, text: string, body: object) =>
+    run(text, () => call("PATCH", `agents/${who.id}/`, body));
   const reset = (who: Agent) => {
-    const fresh = password();
-    const question = `Give ${who.username} the new password below? All their sessions end.\n\n${fresh}`;
-    if (confirm(question))
-      patch(who, `${who.username}’s new password: ${fresh}`, { password: fresh });
+    const password = makePassword();
+    const question = `Give ${who.username} the new password below? All their sessions end.\n\n${password}`;
+    if (confirm(question)) patch(who, `${who.username}’s new password: ${password}`, { password });
   };
   return (
     <Dialog title="Agents" close={close} className="wide">
@@ -64,12 +66,12 @@ export function Agents({ close }: { close: () => void }) {
             <th>Name</th>
             <th>Role</th>
             <th>
-              <span class="unseen">Actions</span>
+              <span class="visually-hidden">Actions</span>
             </th>
           </tr>
         </thead>
         <tbody>
-          {agents.value?.map((who) => (
+          {agents.value.map((who) => (
             <tr key={who.id} class={who.disabled ? "off" : ""}>
               <td>
                 <b dir="auto">{who.display_name}</b>
@@ -77,7 +79,7 @@ export function Agents({ close }: { close: () => void }) {
                 <small class="dim">
                   {who.username}
                   {who.disabled ? " · disabled" : ""}
-                  {who.id === me.value?.id ? " · you" : ""}
+                  {who.id === me?.id ? " · you" : ""}
                 </small>
               </td>
               <td>
@@ -85,7 +87,7 @@ export function Agents({ close }: { close: () => void }) {
                   aria-label={`Role of ${who.username}`}
                   value={who.role}
                   onChange={(event) =>
-                    patch(who, `${who.username} is ${event.currentTarget.value} now.`, {
+                    patch(who, `${who.username} is now ${event.currentTarget.value}.`, {
                       role: event.currentTarget.value,
                     })
                   }
@@ -118,10 +120,10 @@ export function Agents({ close }: { close: () => void }) {
           ))}
         </tbody>
       </table>
-      <h3>Add somebody</h3>
+      <h3>Add an agent</h3>
       <form class="grid" onSubmit={add}>
         <Field
-          label="User name"
+          label="Username"
           name="username"
           autocomplete="off"
           required
@@ -140,7 +142,7 @@ export function Agents({ close }: { close: () => void }) {
           minLength={8}
           required
           hint="At least 8 characters. They can change it."
-          defaultValue={password()}
+          defaultValue={makePassword()}
         />
         <div class="field">
           <label for="new-role">New agent’s role</label>

@@ -1,41 +1,14 @@
-import { signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { isBlank } from "../../shared/text";
-import { agent, maxContent, post, selected, type } from "../desk/desk";
-import { storage } from "../desk/settings";
 import { Icon } from "../icons";
+import { useDesk } from "./context";
 
-const keyOf = (room: string) => `shoptalk:console:${agent.value?.id}:draft:${room}`;
-
-/** What is written and not sent, of the open conversation. */
-export const draft = signal("");
-const problem = signal("");
-/** Show a counter that close to the limit. */
+/** The counter is shown from here on. */
 const NEAR_LIMIT = 500;
 
-function keep(room: string, text: string) {
-  draft.value = text;
-  problem.value = "";
-  if (!text) storage.remove(keyOf(room));
-  else if (!storage.set(keyOf(room), text)) {
-    problem.value =
-      "This browser has no room left to keep the draft. It will be gone after a reload.";
-  }
-}
-
-/** Puts text back into the composer, before what is there. */
-export function mend(text: string) {
-  if (selected.value) keep(selected.value, [text, draft.value].filter(Boolean).join("\n"));
-  document.getElementById("reply")?.focus();
-}
-
 /** Where replies are written. Enter sends, Shift+Enter begins a new line. */
-export function Composer({ room }: { room: string }) {
+export function Composer() {
+  const { draft, problem, charactersLeft, canSend, write, submit } = useDesk().composer;
   const field = useRef<HTMLTextAreaElement>(null);
-  useLayoutEffect(() => {
-    draft.value = storage.get(keyOf(room)) ?? "";
-    problem.value = "";
-  }, [room]);
   useLayoutEffect(() => {
     const { current } = field;
     if (!current) return;
@@ -43,23 +16,16 @@ export function Composer({ room }: { room: string }) {
     current.style.height = `${current.scrollHeight + 2}px`;
   }, [draft.value]);
   useEffect(() => {
-    // On a phone the keyboard would cover what one came to read.
+    // On a phone the keyboard would cover the conversation.
     if (!matchMedia("(pointer: coarse)").matches) field.current?.focus();
-  }, [room]);
-  const length = [...draft.value].length;
-  const left = maxContent.value - length;
-  const send = () => {
-    const content = draft.value.trim();
-    if (isBlank(content) || left < 0) return;
-    post(content);
-    keep(room, "");
-  };
+  }, []);
+  const left = charactersLeft.value;
   return (
     <form
       class="composer"
       onSubmit={(event) => {
         event.preventDefault();
-        send();
+        submit();
         field.current?.focus();
       }}
     >
@@ -72,23 +38,15 @@ export function Composer({ room }: { room: string }) {
         placeholder="Write a reply…"
         enterkeyhint="send"
         value={draft.value}
-        onInput={(event) => {
-          keep(room, event.currentTarget.value);
-          if (event.currentTarget.value) type();
-        }}
+        onInput={(event) => write(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
             event.preventDefault();
-            send();
+            submit();
           }
         }}
       />
-      <button
-        type="submit"
-        class="primary"
-        aria-label="Send"
-        disabled={isBlank(draft.value) || left < 0}
-      >
+      <button type="submit" class="primary" aria-label="Send" disabled={!canSend.value}>
         <Icon name="send" />
       </button>
       <p class={left < 0 || problem.value ? "problem" : "dim"} role="alert">

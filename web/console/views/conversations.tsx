@@ -1,56 +1,14 @@
-import { computed, signal, useSignalEffect } from "@preact/signals";
 import type { Summary } from "../../shared/protocol";
-import { inWords } from "../api";
-import {
-  conversations,
-  counts,
-  filter,
-  type Hit,
-  longest,
-  moreConversations,
-  open,
-  search,
-  selected,
-} from "../desk/desk";
-import { type Filter, nameOf } from "../desk/lobby-state";
-import { agoOf, now, shortOf } from "../format";
+import { type Filter, lastActivity, waitingSince } from "../desk/lobby-state";
+import { type Hit, MAX_RESULTS } from "../desk/search";
+import { customerName, formatAge, formatShort } from "../format";
 import { Icon } from "../icons";
+import { useApp, useDesk } from "./context";
 import { VirtualList } from "./virtual-list";
 
-export const ROW_PX = 76;
-/** Waiting that long is long. */
+const ROW_PX = 76;
+/** Rooms that wait for longer are highlighted. */
 const LONG_WAIT_MS = 5 * 60_000;
-const SEARCH_PAUSE_MS = 150;
-
-export const query = signal("");
-const found = signal<
-  { words: string; results: Hit[]; truncated?: boolean; problem?: string } | undefined
->(undefined);
-
-/** What the list shows: the filter's conversations, or what a search found. */
-export const listed = computed<readonly Hit[]>(() =>
-  query.value.trim() ? (found.value?.results ?? []) : conversations.value,
-);
-
-function useSearch() {
-  useSignalEffect(() => {
-    const words = query.value.trim();
-    if (!words) {
-      found.value = undefined;
-      return;
-    }
-    const timer = setTimeout(async () => {
-      try {
-        const answer = await search(words);
-        if (words === query.value.trim()) found.value = { words, ...answer };
-      } catch (error) {
-        found.value = { words, results: [], problem: inWords(error) };
-      }
-    }, SEARCH_PAUSE_MS);
-    return () => clearTimeout(timer);
-  });
-}
-
 const FILTERS: [Filter, string][] = [
   ["open", "Open"],
   ["waiting", "Waiting"],
@@ -58,16 +16,17 @@ const FILTERS: [Filter, string][] = [
   ["closed", "Closed"],
 ];
 
-/** The left side: who waits longest, search, filters, the list. */
+/** The left side: the customer waiting longest, the search, the filters, the list. */
 export function Conversations() {
-  useSearch();
-  const { waiting, active, closed } = counts.value;
+  const { lobby, search, conversation } = useDesk();
+  const { waiting, active, closed } = lobby.counts.value;
   const count = { open: waiting + active, waiting, active, closed };
-  const items = listed.value;
-  const current = items.findIndex(({ id }) => id === selected.value);
+  const isSearching = !!search.query.value;
+  const items = search.listed.value;
+  const current = items.findIndex(({ id }) => id === conversation.selected.value);
   return (
     <nav class="conversations" aria-label="Conversations and search">
-      <Longest />
+      <LongestWaiting />
       <div class="search">
         <Icon name="search" />
         <input
@@ -75,10 +34,8 @@ export function Conversations() {
           type="search"
           aria-label="Search"
           placeholder="Search names and messages"
-          value={query.value}
-          onInput={(event) => {
-            query.value = event.currentTarget.value;
-          }}
+          value={search.text.value}
+          onInput={(event) => search.setText(event.currentTarget.value)}
           onKeyDown={(event) => {
             if (event.key !== "ArrowDown" && event.key !== "Enter") return;
             event.preventDefault();
@@ -86,9 +43,9 @@ export function Conversations() {
           }}
         />
       </div>
-      {query.value.trim() ? (
+      {isSearching ? (
         <p class="found" aria-live="polite">
-          {foundInWords()}
+          <SearchResult />
         </p>
       ) : (
         <div class="filters">
@@ -96,9 +53,9 @@ export function Conversations() {
             <button
               key={name}
               type="button"
-              aria-pressed={filter.value === name}
+              aria-pressed={lobby.filter.value === name}
               onClick={() => {
-                filter.value = name;
+                lobby.filter.value = name;
               }}
             >
               {label} <span class="count">{count[name]}</span>
@@ -113,35 +70,41 @@ export function Conversations() {
           label="Conversations"
           current={current}
           keyOf={({ id }) => id}
-          nameOf={nameOf}
-          more={() => !query.value.trim() && moreConversations()}
+          labelOf={customerName}
+          loadMore={() => !isSearching && lobby.loadMore()}
           row={(item) => <Row hit={item} />}
         />
       ) : (
-        <Nobody />
+        <EmptyList />
       )}
     </nav>
   );
 }
 
-function foundInWords() {
-  const { value } = found;
-  if (!value || value.words !== query.value.trim()) return "Searching…";
-  if (value.problem) return value.problem;
-  if (!value.results.length) return "Nothing found. The last word may be the beginning of one.";
-  const number = value.results.length;
-  return `${number === 50 ? "The newest 50" : number} ${number === 1 ? "conversation" : "conversations"}${
-    value.truncated ? "; older ones were not looked at, add a word to narrow it down" : ""
-  }`;
+/** How many conversations the search has found, or why none. */
+function SearchResult() {
+  const found = useDesk().search.found.value;
+  if (!found) return <>Searching…</>;
+  if (found.problem) return <>{found.problem}</>;
+  const count = found.results.length;
+  if (!count) return <>Nothing found. The beginning of the last word is enough.</>;
+  return (
+    <>
+      {count === MAX_RESULTS ? `The newest ${count}` : count}{" "}
+      {count === 1 ? "conversation" : "conversations"}
+      {found.truncated && ". Older ones were not searched; add a word to narrow it down."}
+    </>
+  );
 }
 
-function Nobody() {
-  if (query.value.trim()) return <ul aria-label="Conversations" class="none" />;
-  const words = {
-    open: counts.value.closed
-      ? "All done: nothing is open. The next question appears here by itself."
+function EmptyList() {
+  const { lobby, search } = useDesk();
+  if (search.query.value) return <ul aria-label="Conversations" class="none" />;
+  const texts = {
+    open: lobby.counts.value.closed
+      ? "All done: no open conversations. New ones appear here."
       : "No conversations yet. They appear here with a customer’s first message.",
-    waiting: "No one is waiting. Everybody has an answer.",
+    waiting: "No one is waiting. Every customer has an answer.",
     active: "No answered conversations are open.",
     closed: "Nothing has been closed yet.",
   };
@@ -149,48 +112,52 @@ function Nobody() {
     <div class="empty">
       <ul aria-label="Conversations" />
       <Icon name="check" />
-      <p>{words[filter.value]}</p>
+      <p>{texts[lobby.filter.value]}</p>
     </div>
   );
 }
 
-/** Whoever waits longest, where nobody can overlook it. */
-export function Longest() {
-  const who = longest.value;
-  if (!who) return null;
-  const since = who.waiting_since ?? who.updated_at;
-  const isLong = now.value - Date.parse(since) > LONG_WAIT_MS;
+/** The customer who has waited longest, above everything else. */
+export function LongestWaiting() {
+  const { now } = useApp();
+  const { lobby, conversation } = useDesk();
+  const summary = lobby.longestWaiting.value;
+  if (!summary) return null;
+  const since = waitingSince(summary);
+  const isLate = now.value - Date.parse(since) > LONG_WAIT_MS;
   return (
     <button
       type="button"
-      class={`longest ${isLong ? "late" : ""}`}
-      title="Go to who waits longest (w)"
-      onClick={() => open(who.id)}
+      class={`longest ${isLate ? "late" : ""}`}
+      title="Go to the customer waiting longest (w)"
+      onClick={() => conversation.open(summary.id)}
     >
       <span class="pulse" aria-hidden="true" />
       <span>
-        Waiting longest: <b dir="auto">{nameOf(who)}</b>
+        Waiting longest: <b dir="auto">{customerName(summary)}</b>
       </span>
-      <time dateTime={since}>{agoOf(since)}</time>
+      <time dateTime={since}>{formatAge(since, now.value)}</time>
     </button>
   );
 }
 
 function Row({ hit }: { hit: Hit }) {
+  const { now } = useApp();
+  const { conversation, search } = useDesk();
   const { match, ...room } = hit;
-  const name = nameOf(room);
+  const name = customerName(room);
   const isWaiting = room.status === "waiting";
-  const since = room.waiting_since ?? room.updated_at;
+  const since = waitingSince(room);
   const isLate = isWaiting && now.value - Date.parse(since) > LONG_WAIT_MS;
   return (
     <button
       type="button"
       class={`row ${room.status} ${isLate ? "late" : ""}`}
       data-room={room.id}
-      aria-current={selected.value === room.id}
-      onClick={() => open(room.id, match?.seq ?? undefined)}
+      aria-current={conversation.selected.value === room.id}
+      onClick={() => conversation.open(room.id, match?.seq ?? undefined)}
     >
-      <Face room={room} />
+      <Avatar room={room} />
       <span class="who">
         <b dir="auto">{name}</b>
         {name === "Visitor" && <small class="dim"> {room.id.slice(-4)}</small>}
@@ -198,34 +165,38 @@ function Row({ hit }: { hit: Hit }) {
       </span>
       <span class="when">
         {isWaiting ? (
-          <span title="waiting">{agoOf(since)}</span>
+          <span title="waiting">{formatAge(since, now.value)}</span>
         ) : (
-          shortOf(room.last_message_at ?? room.created_at)
+          formatShort(lastActivity(room), now.value)
         )}
       </span>
       <span class="preview" dir="auto">
-        {match ? <Marked text={match.snippet} words={query.value} /> : <Preview room={room} />}
+        {match ? (
+          <Highlighted text={match.snippet} query={search.query.value} />
+        ) : (
+          <Preview room={room} />
+        )}
       </span>
       {room.unread_count > 0 && (
         <span class="unread">
           {room.unread_count}
-          <span class="unseen"> unread</span>
+          <span class="visually-hidden"> unread</span>
         </span>
       )}
     </button>
   );
 }
 
-/** The customer's initial and whether they are there. */
-export function Face({
+/** The customer's initial, and whether they are online. */
+export function Avatar({
   room,
 }: {
   room: Pick<Summary, "id" | "customer_name" | "customer_email" | "customer_online">;
 }) {
   const hue = Number.parseInt(room.id.slice(-3), 16) % 360;
   return (
-    <span class="face" style={{ "--hue": hue } as Record<string, number>}>
-      <span aria-hidden="true">{[...nameOf(room)][0]?.toUpperCase()}</span>
+    <span class="avatar" style={{ "--hue": hue } as Record<string, number>}>
+      <span aria-hidden="true">{[...customerName(room)][0]?.toUpperCase()}</span>
       {room.customer_online && <span class="online" role="img" aria-label="online" />}
     </span>
   );
@@ -242,18 +213,18 @@ function Preview({ room: { last_message } }: { room: Summary }) {
   );
 }
 
-/** Text with the searched words marked. */
-export function Marked({ text, words }: { text: string; words: string }) {
-  const wanted = words
+/** A text with the words of the query highlighted. */
+function Highlighted({ text, query }: { text: string; query: string }) {
+  const words = query
     .split(/[^\p{L}\p{N}]+/u)
     .filter(Boolean)
     .map((word) => word.toLowerCase());
-  if (!wanted.length) return <>{text}</>;
+  if (!words.length) return <>{text}</>;
   const parts = text.split(/([\p{L}\p{N}]+)/u);
   return (
     <>
       {parts.map((part) =>
-        wanted.some((word) => part.toLowerCase().startsWith(word)) ? <mark>{part}</mark> : part,
+        words.some((word) => part.toLowerCase().startsWith(word)) ? <mark>{part}</mark> : part,
       )}
     </>
   );

@@ -1,38 +1,27 @@
-import { signal } from "@preact/signals";
-import { inWords, Refused } from "../api";
-import { attempt, change, room, selected, summary, tell } from "../desk/desk";
-import { nameOf } from "../desk/lobby-state";
-import { agoOf, fullOf } from "../format";
+import { useSignal } from "@preact/signals";
+import type { Room, Summary } from "../../shared/protocol";
+import { describeError, Refused } from "../api";
+import { customerName, formatAge, formatDayAndTime } from "../format";
 import { Icon } from "../icons";
-import { detailsOpen } from "./conversation";
+import { useApp, useDesk } from "./context";
 import { Field } from "./field";
-
-const refused = signal<Refused | undefined>(undefined);
 
 /** The right side: who the customer is. */
 export function Details() {
-  const id = selected.value;
-  const about = room.value ?? summary.value;
-  if (!id || !about || !detailsOpen.value) return null;
-  const isBlocked = summary.value?.blocked ?? false;
-  const save = async (event: SubmitEvent) => {
-    event.preventDefault();
-    refused.value = undefined;
-    try {
-      await change(id, Object.fromEntries(new FormData(event.target as HTMLFormElement)));
-      tell("Saved.");
-    } catch (error) {
-      if (error instanceof Refused && error.problem.errors) refused.value = error;
-      else tell(inWords(error));
-    }
-  };
-  const block = () => {
+  const { session, now } = useApp();
+  const { conversation, lobby, panels } = useDesk();
+  const id = conversation.selected.value;
+  const summary = conversation.summary.value;
+  const room = conversation.room.value ?? summary;
+  if (!id || !room || !panels.details.value) return null;
+  const isBlocked = summary?.blocked ?? false;
+  const toggleBlock = () => {
     const question = isBlocked
-      ? `Let ${nameOf(about)} write again?`
-      : `Block ${nameOf(about)}? They cannot write any more until you let them.`;
-    if (confirm(question)) attempt(() => change(id, { blocked: !isBlocked }));
+      ? `Unblock ${customerName(room)}? They can write again.`
+      : `Block ${customerName(room)}? They cannot write until you unblock them.`;
+    if (confirm(question)) session.attempt(() => lobby.change(id, { blocked: !isBlocked }));
   };
-  const page = about.page_url && /^https?:/.test(about.page_url) ? about.page_url : undefined;
+  const page = room.page_url && /^https?:/.test(room.page_url) ? room.page_url : undefined;
   return (
     <aside class="details" aria-label="Customer">
       <header>
@@ -41,40 +30,16 @@ export function Details() {
           type="button"
           class="plain"
           aria-label="Hide details"
-          onClick={() => {
-            detailsOpen.value = false;
-          }}
+          onClick={panels.toggleDetails}
         >
           <Icon name="close" />
         </button>
       </header>
-      <form
-        key={[id, about.customer_name, about.customer_email, about.customer_phone].join()}
-        onSubmit={save}
-      >
-        <Field
-          label="Customer’s name"
-          name="customer_name"
-          defaultValue={about.customer_name ?? ""}
-          error={refused.value?.about("customer_name")}
-          dir="auto"
-        />
-        <Field
-          label="Email"
-          name="customer_email"
-          type="email"
-          defaultValue={about.customer_email ?? ""}
-          error={refused.value?.about("customer_email")}
-        />
-        <Field
-          label="Phone"
-          name="customer_phone"
-          type="tel"
-          defaultValue={about.customer_phone ?? ""}
-          error={refused.value?.about("customer_phone")}
-        />
-        <button type="submit">Save</button>
-      </form>
+      <CustomerForm
+        key={[id, room.customer_name, room.customer_email, room.customer_phone].join()}
+        id={id}
+        room={room}
+      />
       <dl>
         <dt>Page</dt>
         <dd>
@@ -83,27 +48,71 @@ export function Details() {
               {page.replace(/^https?:\/\//, "")}
             </a>
           ) : (
-            (about.page_url ?? "unknown")
+            (room.page_url ?? "unknown")
           )}
         </dd>
         <dt>Signed in as</dt>
-        <dd>{about.user ?? "nobody (anonymous)"}</dd>
-        <dt>Here now</dt>
-        <dd>{summary.value?.customer_online ? "yes" : "no"}</dd>
-        <dt>First came</dt>
-        <dd>{fullOf(about.created_at)}</dd>
+        <dd>{room.user ?? "nobody (anonymous)"}</dd>
+        <dt>Online</dt>
+        <dd>{summary?.customer_online ? "yes" : "no"}</dd>
+        <dt>Started</dt>
+        <dd>{formatDayAndTime(room.created_at)}</dd>
         <dt>Last message</dt>
-        <dd>{about.last_message_at ? fullOf(about.last_message_at) : "none yet"}</dd>
-        {summary.value?.waiting_since && (
+        <dd>{room.last_message_at ? formatDayAndTime(room.last_message_at) : "none yet"}</dd>
+        {summary?.waiting_since && (
           <>
             <dt>Waiting</dt>
-            <dd>{agoOf(summary.value.waiting_since)}</dd>
+            <dd>{formatAge(summary.waiting_since, now.value)}</dd>
           </>
         )}
       </dl>
-      <button type="button" class="danger" onClick={block}>
+      <button type="button" class="danger" onClick={toggleBlock}>
         <Icon name="block" /> {isBlocked ? "Unblock this visitor" : "Block this visitor"}
       </button>
     </aside>
+  );
+}
+
+/** The details that agents can change. */
+function CustomerForm({ id, room }: { id: string; room: Room | Summary }) {
+  const { notices } = useApp();
+  const { lobby } = useDesk();
+  const refused = useSignal<Refused | undefined>(undefined);
+  const save = async (event: SubmitEvent) => {
+    event.preventDefault();
+    refused.value = undefined;
+    try {
+      await lobby.change(id, Object.fromEntries(new FormData(event.target as HTMLFormElement)));
+      notices.showToast("Saved.");
+    } catch (error) {
+      if (error instanceof Refused && error.problem.errors) refused.value = error;
+      else notices.showToast(describeError(error));
+    }
+  };
+  return (
+    <form onSubmit={save}>
+      <Field
+        label="Customer’s name"
+        name="customer_name"
+        defaultValue={room.customer_name ?? ""}
+        error={refused.value?.errorOf("customer_name")}
+        dir="auto"
+      />
+      <Field
+        label="Email"
+        name="customer_email"
+        type="email"
+        defaultValue={room.customer_email ?? ""}
+        error={refused.value?.errorOf("customer_email")}
+      />
+      <Field
+        label="Phone"
+        name="customer_phone"
+        type="tel"
+        defaultValue={room.customer_phone ?? ""}
+        error={refused.value?.errorOf("customer_phone")}
+      />
+      <button type="submit">Save</button>
+    </form>
   );
 }

@@ -1,27 +1,30 @@
 import { useSignal } from "@preact/signals";
-import { conversations, open } from "../desk/desk";
-import { nameOf } from "../desk/lobby-state";
+import { customerName } from "../format";
 import { type Command, matching } from "./commands";
+import { useDesk } from "./context";
 import { Dialog } from "./dialog";
 
-const MOST = 12;
+const MAX_SHOWN = 12;
+/** How many conversations can be found by name. */
+const MAX_CONVERSATIONS = 500;
 
-/** All commands and conversations behind one field. */
+/** Finds commands and conversations by their name. */
 export function Palette({ commands, close }: { commands: readonly Command[]; close: () => void }) {
-  const asked = useSignal("");
-  const at = useSignal(0);
+  const { lobby, conversation } = useDesk();
+  const text = useSignal("");
+  const index = useSignal(0);
   const entries: Command[] = [
     ...commands,
-    ...conversations.value.slice(0, 500).map((summary) => ({
-      name: `Go to ${nameOf(summary)}: ${summary.last_message?.content.slice(0, 60) ?? ""}`,
-      run: () => open(summary.id),
+    ...lobby.conversations.value.slice(0, MAX_CONVERSATIONS).map((summary) => ({
+      name: `Go to ${customerName(summary)}: ${summary.last_message?.content.slice(0, 60) ?? ""}`,
+      run: () => conversation.open(summary.id),
     })),
   ];
-  const found = matching(entries, asked.value).slice(0, MOST);
-  const chosen = Math.min(at.value, found.length - 1);
+  const found = matching(entries, text.value).slice(0, MAX_SHOWN);
+  const chosen = Math.min(index.value, found.length - 1);
   const run = (command: Command | undefined) => {
     close();
-    // Nothing outside gets the focus while the dialog is there.
+    // While the dialog is open, nothing outside of it can get the focus.
     requestAnimationFrame(() => command?.run());
   };
   return (
@@ -35,16 +38,16 @@ export function Palette({ commands, close }: { commands: readonly Command[]; clo
         aria-controls="palette-list"
         aria-activedescendant={`palette-${chosen}`}
         placeholder="Type a command or a name"
-        value={asked.value}
+        value={text.value}
         onInput={(event) => {
-          asked.value = event.currentTarget.value;
-          at.value = 0;
+          text.value = event.currentTarget.value;
+          index.value = 0;
         }}
         onKeyDown={(event) => {
           const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
           if (step) {
             event.preventDefault();
-            at.value = Math.max(0, Math.min(found.length - 1, chosen + step));
+            index.value = Math.max(0, Math.min(found.length - 1, chosen + step));
           }
           if (event.key === "Enter") {
             event.preventDefault();
@@ -53,21 +56,21 @@ export function Palette({ commands, close }: { commands: readonly Command[]; clo
         }}
       />
       <div id="palette-list" role="listbox" aria-label="Commands">
-        {found.map((command, index) => (
+        {found.map((command, row) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the field above has the keys.
           // biome-ignore lint/a11y/useFocusableInteractive: the field above keeps the focus.
           <div
             key={command.name}
-            id={`palette-${index}`}
+            id={`palette-${row}`}
             role="option"
-            aria-selected={index === chosen}
+            aria-selected={row === chosen}
             onClick={() => run(command)}
           >
             <span>{command.name}</span>
             {command.key && <kbd>{command.key}</kbd>}
           </div>
         ))}
-        {!found.length && <p class="dim">Nothing of that name.</p>}
+        {!found.length && <p class="dim">No command or conversation with that name.</p>}
       </div>
     </Dialog>
   );

@@ -1,56 +1,47 @@
-import { signal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import type { Agent } from "../../shared/protocol";
-import { call, inWords, Refused } from "../api";
-import { enter, trouble } from "../desk/desk";
+import { call, describeError, Refused } from "../api";
+import { useApp } from "./context";
 import { Field } from "./field";
 
-/** The code of a set-up link. It leaves the address bar at once, since it is a secret. */
-const code = location.pathname.startsWith("/admin/setup") ? location.hash.slice(1) : undefined;
-if (code !== undefined) history.replaceState(null, "", "/admin/setup");
-
-const busy = signal(false);
-const problem = signal("");
-
-async function send(path: string, body: object) {
-  busy.value = true;
-  problem.value = "";
-  try {
-    const { agent } = await call<{ agent: Agent }>("POST", path, body);
-    history.replaceState(null, "", `/admin/chat${location.hash}`);
-    enter(agent);
-  } catch (error) {
-    problem.value =
-      error instanceof Refused && error.status === 410
-        ? "This link has been used or is too old. Restart the server for a new one, or run “shoptalk agent add NAME” on it."
-        : error instanceof Refused && error.problem.code === "bad_credentials"
-          ? "This name and password do not belong together."
-          : inWords(error);
-  }
-  busy.value = false;
-}
-
-/** The way in: sign-in, or the first admin's set-up behind a link. */
+/** The sign-in, or the set-up of the first admin behind a link. */
 export function SignIn() {
+  const { session, notices, setupCode } = useApp();
+  const isBusy = useSignal(false);
+  const problem = useSignal("");
   const isSetup = location.pathname.startsWith("/admin/setup");
+  const banner = notices.banner.value;
+
+  const send = async (path: string, body: object) => {
+    isBusy.value = true;
+    problem.value = "";
+    try {
+      const { agent } = await call<{ agent: Agent }>("POST", path, body);
+      history.replaceState(null, "", `/admin/chat${location.hash}`);
+      session.signIn(agent);
+    } catch (error) {
+      problem.value = describeRefusal(error);
+    }
+    isBusy.value = false;
+  };
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     const form = new FormData(event.target as HTMLFormElement);
     const [username, password] = [form.get("username"), form.get("password")];
-    if (isSetup && password !== form.get("again")) {
-      problem.value = "The two passwords are not the same.";
-    } else {
-      send(isSetup ? "setup/" : "login/", { username, password, ...(isSetup && { code }) });
-    }
+    if (!isSetup) send("login/", { username, password });
+    else if (password === form.get("again")) {
+      send("setup/", { username, password, code: setupCode });
+    } else problem.value = "The two passwords are not the same.";
   };
   return (
-    <main class="door">
+    <main class="sign-in">
       <form class="card" onSubmit={submit}>
         <div class="brand" aria-hidden="true">
           <span />
         </div>
         <h1>{isSetup ? "Welcome to Shoptalk" : "Sign in to Shoptalk"}</h1>
-        {isSetup && <p class="dim">Make the first account. It may add the others.</p>}
-        {trouble.value?.final && !problem.value && <p class="notice">{trouble.value.words}</p>}
+        {isSetup && <p class="dim">Create the first account. It can add the others.</p>}
+        {banner?.isFinal && !problem.value && <p class="notice">{banner.text}</p>}
         <Field label="Username" name="username" autocomplete="username" required autofocus />
         <Field
           label="Password"
@@ -63,7 +54,7 @@ export function SignIn() {
         />
         {isSetup && (
           <Field
-            label="The same again"
+            label="Repeat to confirm"
             name="again"
             type="password"
             autocomplete="new-password"
@@ -73,10 +64,20 @@ export function SignIn() {
         <p class="problem" role="alert">
           {problem.value}
         </p>
-        <button type="submit" class="primary" disabled={busy.value}>
+        <button type="submit" class="primary" disabled={isBusy.value}>
           {isSetup ? "Create account" : "Sign in"}
         </button>
       </form>
     </main>
   );
+}
+
+function describeRefusal(error: unknown): string {
+  if (error instanceof Refused && error.status === 410) {
+    return "This link has been used or has expired. Restart the server for a new one, or run “shoptalk agent add NAME” on it.";
+  }
+  if (error instanceof Refused && error.problem.code === "bad_credentials") {
+    return "Wrong username or password.";
+  }
+  return describeError(error);
 }

@@ -1,33 +1,36 @@
-import { reconnect, stale, state, trouble, waiting } from "../desk/desk";
-import { ailment } from "../desk/health";
+import { useApp, useDesk } from "./context";
 
-/** Whether what one sees is what there is. */
+/** Whether the page is up to date, in the texts that the protocol fixes. */
 export function Status() {
-  const unsent = waiting.value.length;
-  const shown = state.value === "connected" && stale.value ? "catching-up" : state.value;
-  const words = {
+  const { connection, conversation, outgoing, health } = useDesk();
+  const unsent = outgoing.queued.value.length;
+  const isStale = connection.state.value === "connected" && conversation.isStale.value;
+  const state = isStale ? "catching-up" : connection.state.value;
+  const text = {
     connected: "Real-time connected",
     "catching-up": "Catching up",
     offline: `Offline. ${unsent ? `${unsent} unsent ${unsent === 1 ? "message is" : "messages are"}` : "Unsent messages are"} kept and sent when the server is back`,
-  }[shown];
-  const ails = state.value !== "offline" && ailment.value;
+  }[state];
+  const problem = connection.state.value !== "offline" && health.problem.value;
   return (
-    <div class="status" role="status" data-state={ails ? "ailing" : shown}>
+    <div class="status" role="status" data-state={problem ? "unhealthy" : state}>
       <span class="dot" aria-hidden="true" />
-      {words}
-      {ails && `, but the server does not work: ${ails}`}
+      {text}
+      {problem && `, but the server does not work: ${problem}`}
     </div>
   );
 }
 
-/** What the server says about itself, and a way out where there is one. */
-export function Trouble() {
-  if (!trouble.value) return null;
+/** What is wrong with the server or the connection, and a button where the agent can act. */
+export function Banner() {
+  const { banner } = useApp().notices;
+  const { connection } = useDesk();
+  if (!banner.value) return null;
   return (
-    <div class="trouble" role="alert">
-      {trouble.value.words}
-      {trouble.value.final && (
-        <button type="button" onClick={reconnect}>
+    <div class="banner" role="alert">
+      {banner.value.text}
+      {banner.value.isFinal && (
+        <button type="button" onClick={connection.reconnect}>
           Try again
         </button>
       )}

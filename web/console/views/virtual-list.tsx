@@ -3,23 +3,25 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 interface Props<T> {
   items: readonly T[];
-  /** Pixels of a row; all are of one height, so that a row's place is a product. */
+  /** In pixels; all rows have the same height. */
   rowHeight: number;
   label: string;
-  /** The row that must be in sight when it changes. */
+  /** The index of the row to scroll to when it changes; -1 for none. */
   current: number;
   row: (item: T, index: number) => VNode;
   keyOf: (item: T) => string;
-  /** What a screen reader calls the row. */
-  nameOf: (item: T) => string;
-  /** Called when the end comes near. */
-  more: () => void;
+  /** The row's name for screen readers. */
+  labelOf: (item: T) => string;
+  /** Called when the end of the list is near. */
+  loadMore: () => void;
 }
 
-/** Rows beyond either edge, for the time until the next frame. */
-const SPARE = 6;
+/** Rows beyond either edge, shown until the next rendering. */
+const SPARE_ROWS = 6;
+/** More is loaded this many rows before the end. */
+const NEAR_END_ROWS = 20;
 
-/** A list that makes only the rows in sight: ten thousand cost what twenty do. */
+/** A list that renders only the rows in view: ten thousand cost as much as twenty. */
 export function VirtualList<T>({
   items,
   rowHeight,
@@ -27,19 +29,19 @@ export function VirtualList<T>({
   current,
   row,
   keyOf,
-  nameOf,
-  more,
+  labelOf,
+  loadMore,
 }: Props<T>) {
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 800 });
-  const look = () => {
+  const updateView = () => {
     const { scrollTop = 0, clientHeight = 0 } = box.current ?? {};
-    // A new view for each row passed, not for each pixel.
+    // Renders once per row, not per pixel.
     const top = Math.floor(scrollTop / rowHeight) * rowHeight;
     if (top !== view.top || clientHeight !== view.height) setView({ top, height: clientHeight });
   };
   useLayoutEffect(() => {
-    const resized = new ResizeObserver(look);
+    const resized = new ResizeObserver(updateView);
     if (box.current) resized.observe(box.current);
     return () => resized.disconnect();
   });
@@ -52,13 +54,13 @@ export function VirtualList<T>({
       box.current.scrollTop = top + rowHeight - clientHeight;
     }
   }, [current]);
-  const first = Math.max(0, view.top / rowHeight - SPARE);
-  const last = Math.min(items.length, Math.ceil((view.top + view.height) / rowHeight) + SPARE);
+  const first = Math.max(0, view.top / rowHeight - SPARE_ROWS);
+  const last = Math.min(items.length, Math.ceil((view.top + view.height) / rowHeight) + SPARE_ROWS);
   useLayoutEffect(() => {
-    if (last >= items.length - 20) more();
+    if (last >= items.length - NEAR_END_ROWS) loadMore();
   }, [last, items.length]);
   return (
-    <div class="virtual" ref={box} onScroll={look} tabIndex={-1}>
+    <div class="virtual" ref={box} onScroll={updateView} tabIndex={-1}>
       <ul aria-label={label} style={{ height: `${items.length * rowHeight}px` }}>
         {items.slice(first, last).map((item, index) => (
           <li
@@ -67,7 +69,7 @@ export function VirtualList<T>({
               transform: `translateY(${(first + index) * rowHeight}px)`,
               height: `${rowHeight}px`,
             }}
-            aria-label={nameOf(item)}
+            aria-label={labelOf(item)}
             aria-setsize={items.length}
             aria-posinset={first + index + 1}
           >

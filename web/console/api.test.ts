@@ -1,0 +1,95 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { call, describeError } from "./api";
+import { refused } from "./testing/fixtures";
+
+afterEach(() => vi.unstubAllGlobals());
+
+function respond(status: number, body: unknown, headers: Record<string, string> = {}) {
+  const fetched = vi.fn(
+    async (_path: string, _init: RequestInit) =>
+      new Response(status === 204 ? null : (body as string), { status, headers }),
+  );
+  vi.stubGlobal("fetch", fetched);
+  return fetched;
+}
+
+describe("a call", () => {
+  it("sends JSON and returns the response's", async () => {
+    const fetched = respond(200, '{"a":1}');
+    expect(await call("PATCH", "me/", { b: 2 })).toEqual({ a: 1 });
+    expect(fetched).toHaveBeenCalledExactlyOnceWith("/api/admin/me/", {
+      method: "PATCH",
+      headers: { "content-type": "application/json" },
+      body: '{"b":2}',
+    });
+  });
+
+  it("returns nothing for a 204", async () => {
+    respond(204, null);
+    expect(await call("POST", "logout/", {})).toBeUndefined();
+  });
+
+  it("throws the problem of a refusal", async () => {
+    const problem = { code: "invalid", detail: "no", errors: [{ field: "a", message: "is b" }] };
+    respond(400, JSON.stringify(problem), { "retry-after": "7" });
+    const error = await call("GET", "x/").catch((error: unknown) => error);
+    expect(error).toMatchObject({ status: 400, problem, retryAfterS: 7, message: "no" });
+  });
+
+  it("throws a refusal whose body is not JSON", async () => {
+    respond(502, "<html>");
+    await expect(call("GET", "x/")).rejects.toThrow("the server answered 502");
+  });
+
+  it.each(["", "hello", "😀", "👩‍👩‍👧", "\ufffd", "\u0000", "\uffff"])(
+    "sends %j as it is",
+    async (text) => {
+      const fetched = respond(200, "{}");
+      await call("PATCH", "me/", { text });
+      expect(JSON.parse(fetched.mock.calls[0]![1].body as string)).toEqual({ text });
+    },
+  );
+
+  it.each([
+    ["\ud83d", "\ufffd"],
+    ["\ude00", "\ufffd"],
+    ["a\ud83db", "a\ufffdb"],
+    ["\ude00\ud83d", "\ufffd\ufffd"],
+    ["\ud83d😀\ude00", "\ufffd😀\ufffd"],
+  ])("sends half an emoji as a replacement character: %j", async (text, expected) => {
+    const fetched = respond(200, "{}");
+    await call("PATCH", "me/", { text });
+    const body = fetched.mock.calls[0]![1].body as string;
+    expect(body).not.toMatch(/\\ud/);
+    expect(JSON.parse(body)).toEqual({ text: expected });
+  });
+});
+
+describe("what an agent reads about a failed call", () => {
+  it.each([
+    [new TypeError("fetch"), /cannot be reached/],
+    [refused(503, "storage_unavailable"), /cannot write to its disk/],
+    [refused(503, "draining"), /restarting/],
+    [refused(503, "busy"), /very busy/],
+    [refused(409, "conflict", "the last_admin stays"), /^The last admin stays\.$/],
+  ])("%s", (error, expected) => {
+    expect(describeError(error)).toMatch(expected);
+  });
+
+  it.each([
+    [0, "1 second."],
+    [2, "2 seconds"],
+    [90, "90 seconds"],
+    [91, "2 minutes"],
+  ])("names how long to wait: %i s", (seconds, expected) => {
+    const error = Object.assign(refused(429, "rate_limited"), { retryAfterS: seconds });
+    expect(describeError(error)).toContain(expected);
+  });
+
+  it("names the fields that are wrong", () => {
+    const error = refused(400);
+    error.problem.errors = [{ field: "display_name", message: "is too long" }];
+    expect(describeError(error)).toBe("Display name is too long.");
+    expect(error.errorOf("display_name")).toBe("is too long");
+  });
+});

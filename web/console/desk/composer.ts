@@ -1,0 +1,81 @@
+import { computed, signal } from "@preact/signals";
+import type { Clock } from "../../shared/clock";
+import type { BrowserStorage } from "../../shared/storage";
+import { isBlank } from "../../shared/text";
+
+export interface ComposerOptions {
+  clock: Clock;
+  storage: BrowserStorage;
+  agentId: string;
+  /** Lets the others in a room know that the agent is typing; false when there is no connection. */
+  sendTyping: (room: string) => boolean;
+  post: (room: string, content: string) => void;
+}
+
+export type Composer = ReturnType<typeof makeComposer>;
+
+/** The server passes typing on every two seconds at most. */
+const TYPING_INTERVAL_MS = 2_500;
+
+/**
+ * The field in which an agent writes, with a stored draft per conversation.
+ *
+ * Canned replies insert their text here, and a mode for private notes belongs here.
+ */
+export function makeComposer({ clock, storage, agentId, sendTyping, post }: ComposerOptions) {
+  /** The text in the field. */
+  const draft = signal("");
+  /** Why the draft could not be stored. */
+  const problem = signal("");
+  const maxContent = signal(8_000);
+  const charactersLeft = computed(() => maxContent.value - [...draft.value].length);
+  let room: string | undefined;
+  let typingSentAt = Number.NEGATIVE_INFINITY;
+  const keyOf = (id: string) => `shoptalk:console:${agentId}:draft:${id}`;
+
+  return {
+    draft,
+    problem,
+    maxContent,
+    charactersLeft,
+    canSend: computed(() => !isBlank(draft.value) && charactersLeft.value >= 0),
+
+    /** Shows the draft of a conversation. */
+    open(id: string) {
+      room = id;
+      draft.value = storage.get(keyOf(id)) ?? "";
+      problem.value = "";
+    },
+
+    /** The agent has changed the text. */
+    write(text: string) {
+      setDraft(text);
+      if (!room || !text || clock.now() - typingSentAt < TYPING_INTERVAL_MS) return;
+      if (sendTyping(room)) typingSentAt = clock.now();
+    },
+
+    /** Puts a text before what is there. */
+    insert(text: string) {
+      setDraft([text, draft.value].filter(Boolean).join("\n"));
+    },
+
+    /** Sends the text, unless it is blank or too long. */
+    submit() {
+      const content = draft.value.trim();
+      if (!room || isBlank(content) || charactersLeft.value < 0) return;
+      post(room, content);
+      typingSentAt = Number.NEGATIVE_INFINITY;
+      setDraft("");
+    },
+  };
+
+  function setDraft(text: string) {
+    if (!room) return;
+    draft.value = text;
+    problem.value = "";
+    if (!text) storage.remove(keyOf(room));
+    else if (!storage.set(keyOf(room), text)) {
+      problem.value = "This browser cannot store the draft. It will be lost after a reload.";
+    }
+  }
+}

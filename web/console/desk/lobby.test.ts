@@ -1,0 +1,203 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { AgentServerFrame, Summary } from "../../shared/protocol";
+import { agent, fakeCall, minute, summary } from "../testing/fixtures";
+import { type Lobby, makeLobby } from "./lobby";
+
+type Welcome = Extract<AgentServerFrame, { type: "welcome" }>;
+
+const welcome = (change: Partial<Welcome> = {}): Welcome => ({
+  type: "welcome",
+  protocol: 1,
+  agent: agent(),
+  epoch: "e",
+  cursor: "c1",
+  recovered: false,
+  summaries: [],
+  more: false,
+  counts: { waiting: 0, active: 0, closed: 0 },
+  online: [],
+  ping_interval_ms: 25_000,
+  max_content: 8_000,
+  reconnect_window_ms: 5_000,
+  ...change,
+});
+
+let isConnected: boolean;
+let visibleRoom: string | undefined;
+let scheduled: (() => void)[];
+const onNewMessage = vi.fn();
+
+beforeEach(() => {
+  isConnected = true;
+  visibleRoom = undefined;
+  scheduled = [];
+  onNewMessage.mockClear();
+});
+
+function setUp(...responses: unknown[]) {
+  const { call, calls } = fakeCall(...responses);
+  const lobby = makeLobby({
+    call,
+    attempt: async (task) => {
+      await task();
+      return true;
+    },
+    schedule: (then) => scheduled.push(then),
+    isConnected: () => isConnected,
+    visibleRoom: () => visibleRoom,
+    onNewMessage,
+  });
+  return { lobby, calls };
+}
+
+/** The screen's next frame. */
+const nextFrame = () => {
+  for (const then of scheduled.splice(0)) then();
+};
+const listed = (lobby: Lobby) => lobby.conversations.value.map(({ id }) => id);
+const closedPage = (ids: string[], next: string | null) => ({
+  results: ids.map((id) => summary(id, { status: "closed" })),
+  next,
+});
+
+describe("the lists", () => {
+  it("follow the frames once per frame of the screen", () => {
+    const { lobby } = setUp();
+    expect(listed(lobby)).toEqual([]);
+    lobby.welcome(welcome({ summaries: [summary("a")], online: ["a"] }));
+    lobby.summaries([summary("b", { last_message_at: minute(5) })], "c2");
+    expect([listed(lobby), scheduled.length]).toEqual([[], 1]);
+    nextFrame();
+    expect(listed(lobby)).toEqual(["b", "a"]);
+    expect(lobby.summaryOf("a")?.customer_online).toBe(true);
+    lobby.online("a", false);
+    lobby.counted({ waiting: 1, active: 1, closed: 0 });
+    nextFrame();
+    expect(lobby.summaryOf("a")?.customer_online).toBe(false);
+    expect(lobby.counts.value.waiting).toBe(1);
+  });
+
+  it("show the filter's conversations", () => {
+    const { lobby } = setUp();
+    lobby.add([summary("a"), summary("b", { status: "closed" })]);
+    nextFrame();
+    expect(listed(lobby)).toEqual(["a"]);
+    lobby.filter.value = "closed";
+    expect(listed(lobby)).toEqual(["b"]);
+  });
+
+  it("have the customer waiting longest", () => {
+    const { lobby } = setUp();
+    lobby.add([summary("a"), summary("b", { status: "waiting", waiting_since: minute(1) })]);
+    nextFrame();
+    expect(lobby.longestWaiting.value?.id).toBe("b");
+  });
+});
+
+describe("resuming", () => {
+  it("starts from nothing, then from the newest cursor", () => {
+    const { lobby } = setUp();
+    expect(lobby.resumeFrom()).toEqual({});
+    lobby.welcome(welcome());
+    lobby.summaries([summary("a")], "c2");
+    expect(lobby.resumeFrom()).toEqual({ epoch: "e", cursor: "c2" });
+  });
+
+  it("keeps the rooms when it succeeded, and replaces them when it did not", () => {
+    const { lobby } = setUp();
+    lobby.welcome(welcome({ summaries: [summary("a")] }));
+    lobby.welcome(welcome({ recovered: true, summaries: [summary("b")] }));
+    nextFrame();
+    expect(listed(lobby)).toEqual(["a", "b"]);
+    lobby.welcome(welcome({ summaries: [summary("c")] }));
+    nextFrame();
+    expect(listed(lobby)).toEqual(["c"]);
+  });
+});
+
+describe("a customer's new message", () => {
+  const before = summary("a");
+  const after = summary("a", { version: 2, unread_count: 2 });
+
+  it("alerts, unless its room is visible", () => {
+    const { lobby } = setUp();
+    lobby.summaries([before], "c1");
+    lobby.summaries([after], "c2");
+    expect(onNewMessage.mock.calls.map(([{ version }]) => version)).toEqual([1, 2]);
+    visibleRoom = "a";
+    lobby.summaries([summary("a", { version: 3, unread_count: 3 })], "c3");
+    expect(onNewMessage).toHaveBeenCalledTimes(2);
+  });
+
+  it("alerts while a resume goes on only in a known room", () => {
+    const { lobby } = setUp();
+    lobby.add([before]);
+    isConnected = false;
+    lobby.welcome(welcome({ recovered: true, summaries: [after, summary("b")] }));
+    expect(onNewMessage.mock.calls.map(([{ id }]) => id)).toEqual(["a"]);
+  });
+
+  it("does not alert when a newer summary is known, or when a call brought it", () => {
+    const { lobby } = setUp();
+    lobby.add([after]);
+    lobby.summaries([before], "c1");
+    expect(onNewMessage).not.toHaveBeenCalled();
+  });
+});
+
+describe("loading more", () => {
+  const counts = { waiting: 0, active: 0, closed: 3 };
+
+  it("goes on page by page, until the last one", async () => {
+    const { lobby, calls } = setUp(closedPage(["a", "b"], "p&2"), closedPage(["c"], null));
+    lobby.welcome(welcome({ counts }));
+    lobby.filter.value = "closed";
+    await lobby.loadMore();
+    await lobby.loadMore();
+    lobby.counted({ ...counts, closed: 4 });
+    await lobby.loadMore();
+    expect(calls.map(({ path }) => path)).toEqual([
+      "rooms/?status=closed&order=activity&limit=200",
+      "rooms/?status=closed&order=activity&limit=200&cursor=p%262",
+    ]);
+    nextFrame();
+    expect(listed(lobby)).toEqual(["a", "b", "c"]);
+  });
+
+  it("is not needed when the whole list is there", async () => {
+    const { lobby, calls } = setUp();
+    lobby.welcome(welcome({ counts }));
+    await lobby.loadMore();
+    expect(calls).toEqual([]);
+  });
+
+  it("loads the waiting list by waiting time", async () => {
+    const { lobby, calls } = setUp({ results: [] as Summary[], next: null });
+    lobby.welcome(welcome({ counts: { ...counts, waiting: 1 } }));
+    lobby.filter.value = "waiting";
+    await lobby.loadMore();
+    expect(calls[0]!.path).toBe("rooms/?status=waiting&order=waiting&limit=200");
+  });
+
+  it("begins from the first page when a welcome has replaced the lists", async () => {
+    const { lobby, calls } = setUp(closedPage(["a", "b", "c"], null), closedPage(["a"], null));
+    lobby.welcome(welcome({ counts }));
+    lobby.filter.value = "closed";
+    await lobby.loadMore();
+    lobby.welcome(welcome({ counts }));
+    await lobby.loadMore();
+    expect(calls).toHaveLength(2);
+    expect(calls[1]!.path).toBe(calls[0]!.path);
+    nextFrame();
+    expect(listed(lobby)).toEqual(["a"]);
+  });
+});
+
+it("changes a room and has what the server made of it", async () => {
+  const { lobby, calls } = setUp({ summary: summary("a", { version: 2, customer_name: "Ann" }) });
+  lobby.add([summary("a")]);
+  await lobby.change("a", { customer_name: " Ann " });
+  expect(calls).toEqual([{ method: "PATCH", path: "rooms/a/", body: { customer_name: " Ann " } }]);
+  nextFrame();
+  expect(lobby.summaryOf("a")?.customer_name).toBe("Ann");
+});

@@ -1,0 +1,95 @@
+import { signal } from "@preact/signals";
+import { beforeEach, expect, it } from "vitest";
+import type { AgentClientFrame, Message } from "../../shared/protocol";
+import { makeStorage, type StorageArea } from "../../shared/storage";
+import { FakeClock } from "../../shared/testing/clock";
+import { message } from "../testing/fixtures";
+import { makeOutgoing, type Outgoing } from "./outgoing";
+
+const selected = signal<string | undefined>("room");
+const messages = signal<readonly Message[]>([]);
+let area: StorageArea;
+let sent: AgentClientFrame[];
+let outgoing: Outgoing;
+
+beforeEach(() => {
+  selected.value = "room";
+  messages.value = [];
+  area = {};
+  sent = [];
+  outgoing = makeOutgoing({
+    clock: new FakeClock(),
+    storage: makeStorage(area),
+    agentId: "ada",
+    send: (frame) => !!sent.push(frame),
+    selected,
+    messages,
+  });
+  outgoing.resume();
+});
+
+const pending = () => outgoing.pending.value.map(({ content, isSent }) => [content, isSent]);
+const error = { type: "error", code: "invalid", message: "no", retryable: false } as const;
+
+it("stores a message under the agent's key and sends it", () => {
+  const id = outgoing.post("room", "hello");
+  expect(Object.keys(area)).toEqual([`shoptalk:console:ada:out:${id}`]);
+  expect(sent).toEqual([{ type: "post", room_id: "room", id, content: "hello" }]);
+  expect(pending()).toEqual([["hello", false]]);
+});
+
+it("shows an acked message until it is in the log", () => {
+  const id = outgoing.post("room", "hello");
+  outgoing.acked(id, false);
+  expect([pending(), outgoing.queued.value]).toEqual([[["hello", true]], []]);
+  messages.value = [message(1, { id })];
+  outgoing.arrived(messages.value);
+  expect(pending()).toEqual([]);
+});
+
+it("does not show an acked message that is in the log already", () => {
+  outgoing.acked(outgoing.post("room", "hello"), true);
+  expect(pending()).toEqual([]);
+});
+
+it("counts a message in the log as acked", () => {
+  const id = outgoing.post("room", "hello");
+  outgoing.arrived([message(1, { id })]);
+  expect(outgoing.queued.value).toEqual([]);
+});
+
+it("shows the open conversation's messages, and counts those of all", () => {
+  outgoing.post("room", "here");
+  outgoing.post("other", "there");
+  expect([pending(), outgoing.queued.value.length]).toEqual([[["here", false]], 2]);
+  selected.value = "other";
+  expect(pending()).toEqual([["there", false]]);
+});
+
+it("forgets what was acked when another conversation is shown", () => {
+  outgoing.acked(outgoing.post("room", "hello"), false);
+  outgoing.clearAcked();
+  expect(pending()).toEqual([]);
+});
+
+it("keeps a refused message with its reason until it is discarded", () => {
+  const id = outgoing.post("room", "hello");
+  outgoing.refused({ ...error, id });
+  expect(outgoing.pending.value).toMatchObject([{ content: "hello", refused: "no" }]);
+  expect([outgoing.discard(id), outgoing.pending.value]).toEqual(["hello", []]);
+});
+
+it("takes an unreadable frame for the message in flight, and no other error without an id", () => {
+  outgoing.post("room", "hello");
+  outgoing.refused({ ...error, code: "busy" });
+  expect(outgoing.pending.value[0]?.refused).toBeUndefined();
+  outgoing.refused({ ...error, code: "bad_frame" });
+  expect(outgoing.pending.value[0]?.refused).toBe("no");
+});
+
+it("sends again after a lost connection", () => {
+  outgoing.post("room", "hello");
+  outgoing.pause();
+  outgoing.resume();
+  expect(sent).toHaveLength(2);
+});

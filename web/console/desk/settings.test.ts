@@ -1,0 +1,28 @@
+import { expect, it } from "vitest";
+import { makeStorage } from "../../shared/storage";
+import { makeSettings } from "./settings";
+
+const KEY = "shoptalk:console:settings";
+
+it("starts with the defaults and stores what is changed", () => {
+  const area: Record<string, string> = {};
+  const settings = makeSettings({ storage: makeStorage(area) });
+  expect(settings.current.value).toEqual({ theme: "auto", sound: true, notify: false });
+  settings.change({ theme: "dark" });
+  expect(JSON.parse(area[KEY]!)).toEqual({ theme: "dark", sound: true, notify: false });
+  expect(makeSettings({ storage: makeStorage(area) }).current.value.theme).toBe("dark");
+});
+
+it("uses the defaults for settings that are not stored yet", () => {
+  const storage = makeStorage({ [KEY]: '{"sound":false}' });
+  expect(makeSettings({ storage }).current.value).toEqual({
+    theme: "auto",
+    sound: false,
+    notify: false,
+  });
+});
+
+it("uses the defaults when something else is stored", () => {
+  const storage = makeStorage({ [KEY]: "{" });
+  expect(makeSettings({ storage }).current.value.theme).toBe("auto");
+});

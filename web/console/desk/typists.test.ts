@@ -1,0 +1,39 @@
+import { beforeEach, expect, it } from "vitest";
+import { FakeClock } from "../../shared/testing/clock";
+import { makeTypists } from "./typists";
+
+const ANN = { name: "Ann", isCustomer: true };
+const ADA = { name: "Ada", isCustomer: false };
+
+let clock: FakeClock;
+
+beforeEach(() => {
+  clock = new FakeClock();
+});
+
+it("shows each for their time, and again with the next sign", () => {
+  const typists = makeTypists({ clock });
+  typists.show(ANN, 6_000);
+  clock.pass(3_000);
+  typists.show(ADA, 6_000);
+  typists.show(ANN, 6_000);
+  clock.pass(5_999);
+  expect(typists.list.value).toEqual([ADA, ANN]);
+  clock.pass(1);
+  expect([typists.list.value, clock.pending]).toEqual([[], 0]);
+});
+
+it("tells a customer from an agent of the same name", () => {
+  const typists = makeTypists({ clock });
+  typists.show(ANN, 6_000);
+  typists.show({ name: "Ann", isCustomer: false }, 6_000);
+  typists.hide(ANN);
+  expect(typists.list.value).toEqual([{ name: "Ann", isCustomer: false }]);
+});
+
+it("can be cleared, with all timers", () => {
+  const typists = makeTypists({ clock });
+  typists.show(ANN, 6_000);
+  typists.clear();
+  expect([typists.list.value, clock.pending]).toEqual([[], 0]);
+});

@@ -1,0 +1,30 @@
+import { expect, it } from "vitest";
+import { customerName, formatAge, formatShort } from "./format";
+
+it("a customer is called by name, else by address, else Visitor", () => {
+  expect(customerName({ customer_name: "Ann", customer_email: "a@b.example" })).toBe("Ann");
+  expect(customerName({ customer_name: null, customer_email: "a@b.example" })).toBe("a@b.example");
+  expect(customerName({ customer_name: null, customer_email: null })).toBe("Visitor");
+});
+
+it.each([
+  ["now", -5],
+  ["now", 0.9],
+  ["4 min", 4],
+  ["59 min", 59],
+  ["1 h", 60],
+  ["2 h 10 min", 130],
+  ["1 day", 1_440],
+  ["3 days", 4_400],
+])("an age is written as %j", (expected, minutes) => {
+  const now = Date.UTC(2026, 0, 10);
+  expect(formatAge(new Date(now - minutes * 60_000).toISOString(), now)).toBe(expected);
+});
+
+it("a time of today is written as a time, another day's as a date", () => {
+  const at = new Date(2026, 0, 10, 12).toISOString();
+  const sameDay = new Date(2026, 0, 10, 18).getTime();
+  const nextDay = new Date(2026, 0, 11, 18).getTime();
+  expect(formatShort(at, sameDay)).toMatch(/12:00/);
+  expect(formatShort(at, nextDay)).not.toMatch(/12:00/);
+});

@@ -1,0 +1,207 @@
+import { signal, useSignalEffect } from "@preact/signals";
+import { Fragment } from "preact";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import type { Message } from "../../shared/protocol";
+import { linkify } from "../../shared/text";
+import type { PendingMessage } from "../desk/outgoing";
+import { formatDay, formatTime } from "../format";
+import { Icon } from "../icons";
+import { useDesk } from "./context";
+import { focusElement } from "./focus";
+
+/** A distance from either end of the log that still counts as that end. */
+const NEAR_PX = 80;
+
+/** The log of the open conversation, with messages that are not in it yet. */
+export function Messages() {
+  const { conversation, outgoing } = useDesk();
+  const { messages, target } = conversation;
+  const box = useRef<HTMLDivElement>(null);
+  /** The log before the last change: its height, first and last seq, and whether it was at its end. */
+  const before = useRef({ height: 0, first: 0, last: 0, atEnd: true });
+  /** How many messages have arrived below what is visible. */
+  const newBelow = useRef(signal(0)).current;
+  const all = messages.value;
+  const pending = outgoing.pending.value;
+  const targetSeq = target.value;
+
+  const atEnd = () => {
+    const log = box.current;
+    return !log || log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
+  };
+  const scrollToEnd = () => {
+    const log = box.current;
+    if (log) log.scrollTop = log.scrollHeight;
+    newBelow.value = 0;
+  };
+  const onView = () => {
+    before.current.atEnd = atEnd();
+    if (before.current.atEnd) {
+      newBelow.value = 0;
+      if (document.visibilityState === "visible") conversation.markRead();
+    }
+  };
+  useLayoutEffect(() => {
+    const log = box.current;
+    if (!log) return;
+    const { height, first, atEnd: wasAtEnd } = before.current;
+    const nowFirst = all[0]?.seq ?? 0;
+    if (first && nowFirst < first) log.scrollTop += log.scrollHeight - height;
+    else if (wasAtEnd && !target.value) scrollToEnd();
+    Object.assign(before.current, { height: log.scrollHeight, first: nowFirst });
+    onView();
+  }, [all, pending]);
+  useLayoutEffect(() => {
+    const element =
+      targetSeq && box.current?.querySelector<HTMLElement>(`[data-seq="${targetSeq}"]`);
+    if (!element) return;
+    element.scrollIntoView({ block: "center" });
+    element.classList.add("hit");
+    target.value = undefined;
+    onView();
+  });
+  useEffect(() => {
+    addEventListener("focus", onView);
+    document.addEventListener("visibilitychange", onView);
+    return () => {
+      removeEventListener("focus", onView);
+      document.removeEventListener("visibilitychange", onView);
+    };
+  }, []);
+  useSignalEffect(() => {
+    // Counts what arrives while the end is not visible.
+    const seq = messages.value.at(-1)?.seq ?? 0;
+    if (before.current.last && !before.current.atEnd) {
+      newBelow.value = newBelow.peek() + Math.max(0, seq - before.current.last);
+    }
+    before.current.last = seq;
+  });
+  let day = "";
+  let last: Message | undefined;
+  return (
+    <div class="middle">
+      <div
+        class="log"
+        role="log"
+        aria-label="Messages"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard.
+        tabIndex={0}
+        ref={box}
+        onScroll={() => {
+          if ((box.current?.scrollTop ?? 0) < 2 * NEAR_PX) conversation.loadOlder();
+          onView();
+        }}
+      >
+        {all.map((message) => {
+          const messageDay = formatDay(message.created_at);
+          const isNewDay = messageDay !== day;
+          const isContinued =
+            !isNewDay &&
+            last?.sender_type === message.sender_type &&
+            last.sender_name === message.sender_name;
+          day = messageDay;
+          last = message;
+          return (
+            <Fragment key={message.id}>
+              {isNewDay && <div class="day">{messageDay}</div>}
+              <LogMessage message={message} isContinued={isContinued} />
+            </Fragment>
+          );
+        })}
+        {pending.map((message) => (
+          <Pending key={message.id} message={message} />
+        ))}
+      </div>
+      {newBelow.value > 0 && (
+        <button type="button" class="newest" onClick={scrollToEnd}>
+          <Icon name="down" /> {newBelow.value} new
+        </button>
+      )}
+    </div>
+  );
+}
+
+function LogMessage({ message, isContinued }: { message: Message; isContinued: boolean }) {
+  const { sender_type, sender_name, content, event, created_at, is_read, seq } = message;
+  if (sender_type === "system") {
+    const text =
+      event === "closed"
+        ? "closed the conversation"
+        : event === "reopened"
+          ? "reopened the conversation"
+          : content;
+    return (
+      <div class="system" data-seq={seq}>
+        <span dir="auto">{sender_name}</span> {text} · {formatTime(created_at)}
+      </div>
+    );
+  }
+  return (
+    <div class={`message ${sender_type} ${isContinued ? "continued" : ""}`} data-seq={seq}>
+      {!isContinued && (
+        <div class="name" dir="auto">
+          {sender_name}
+        </div>
+      )}
+      <Text content={content} />
+      <div class="meta">
+        <time dateTime={created_at}>{formatTime(created_at)}</time>
+        {sender_type === "admin" && (
+          <span class={is_read ? "mark read" : "mark"}>{is_read ? "Read" : "Sent"}</span>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** A message's text; links lead to http and https only. */
+function Text({ content }: { content: string }) {
+  return (
+    <div class="text" dir="auto">
+      {linkify(content).map(({ text, href }) =>
+        href ? (
+          <a href={href} target="_blank" rel="noopener noreferrer nofollow">
+            {text}
+          </a>
+        ) : (
+          text
+        ),
+      )}
+    </div>
+  );
+}
+
+/** A message that is not in the log yet. */
+function Pending({ message }: { message: PendingMessage }) {
+  const { outgoing, composer, connection } = useDesk();
+  const edit = () => {
+    composer.insert(outgoing.discard(message.id));
+    focusElement("reply");
+  };
+  return (
+    <div class={`message admin unsent ${message.refused ? "refused" : ""}`}>
+      <Text content={message.content} />
+      <div class="meta">
+        {message.refused ? (
+          <>
+            <span role="alert">Not sent: {message.refused}</span>
+            <button type="button" onClick={edit}>
+              Edit
+            </button>
+            <button type="button" onClick={() => outgoing.discard(message.id)}>
+              Discard
+            </button>
+          </>
+        ) : (
+          <span class="mark">
+            {message.isSent
+              ? "Sent"
+              : connection.state.value === "connected"
+                ? "Sending"
+                : "Waiting to be sent"}
+          </span>
+        )}
+      </div>
+    </div>
+  );
+}
