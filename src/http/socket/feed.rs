@@ -1,3 +1,5 @@
+//! The log of one room, as one socket is sent it.
+
 use std::borrow::Cow;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -5,35 +7,35 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::actors::Subscription;
 use crate::chat::limits::{PAGE_ITEMS, PAGE_ITEMS_DEFAULT};
 use crate::chat::{Message, RoomId};
-use crate::persistence::{Store, StoreError};
+use crate::persistence::{MessagePage, Store, StoreError};
 use crate::protocol::{Resume, ServerFrame, encode};
 
-/// One room's log on its way to one socket.
+/// One socket's position in the log of one room.
 ///
-/// Safety: a message is sent only when it is the next one after `delivered`, so
-/// the reader sees each once, in order, without a gap. Liveness: whatever rings
-/// are lost, [`close_gap`](Self::close_gap) reads what is missing from the store;
-/// it runs when a ring is out of turn and before every ping.
+/// Safety: a message is sent only as the next one after `delivered`, so the client gets each once,
+/// in order, without a gap. Liveness: a push may be lost, since [`close_gap`](Self::close_gap)
+/// reads what is missing from the store; it runs when a push skips a seq, and before every ping.
 pub(super) struct RoomFeed {
     pub(super) subscription: Subscription,
     room_id: RoomId,
+    /// The seq up to which the client has been sent everything it asked for.
     delivered: u64,
-    /// Older pages are still being sent; what is new waits in the store.
+    /// Pages of a long resume are still to be sent; newer messages wait in the store.
     catching_up: bool,
 }
 
-/// How a feed begins.
+/// The messages of a `welcome` or `joined` frame.
 pub(super) struct FirstPage {
     pub(super) messages: Vec<Message>,
-    /// The log goes on exactly where the reader asked.
+    /// The messages continue exactly where the client left off.
     pub(super) recovered: bool,
-    /// `messages` frames follow.
+    /// More pages follow in `messages` frames.
     pub(super) more: bool,
 }
 
 impl RoomFeed {
-    /// Begins where the reader wants to go on, by the rules of resume.
-    pub(super) async fn begin(
+    /// Starts where the client left off, by the contract's rules of resume.
+    pub(super) async fn start(
         subscription: Subscription,
         resume: &Resume,
         store: &Store,
@@ -49,8 +51,8 @@ impl RoomFeed {
             delivered: 0,
             catching_up: false,
         };
-        // Only the store says whether its log reaches that far: what this process knows of the
-        // room may be older than the page.
+        // Whether `after` is past the head is decided by the page: the room that this process has
+        // in memory may be older.
         if let Some(after) = resume.after.filter(|_| same_epoch) {
             feed.delivered = after;
             let page = feed.next_page(store).await?;
@@ -71,6 +73,7 @@ impl RoomFeed {
         Ok((feed, first))
     }
 
+    /// The newest messages. Pushes are turned on before they are read, as in `next_page`.
     async fn newest(&mut self, limit: usize, store: &Store) -> Result<FirstPage, StoreError> {
         self.subscription.live.turn_on();
         let page = store
@@ -89,7 +92,6 @@ impl RoomFeed {
         })
     }
 
-    /// The seq up to which the reader has everything it asked for.
     pub(super) fn delivered(&self) -> u64 {
         self.delivered
     }
@@ -99,8 +101,8 @@ impl RoomFeed {
         self.catching_up
     }
 
-    /// Goes on with a new subscription, after the room has died.
-    pub(super) fn resubscribed(&mut self, subscription: Subscription) {
+    /// Continues with the subscription to the room's next incarnation.
+    pub(super) fn resubscribe(&mut self, subscription: Subscription) {
         self.subscription = subscription;
         if !self.catching_up {
             self.subscription.live.turn_on();
@@ -118,12 +120,9 @@ impl RoomFeed {
         Ok(encode(&frame))
     }
 
-    /// The page after `delivered`. Rings are heard from before the read on, so
-    /// that the last page and the first ring meet without a seam.
-    async fn next_page(
-        &mut self,
-        store: &Store,
-    ) -> Result<crate::persistence::MessagePage, StoreError> {
+    /// The page after `delivered`. Pushes are turned on before it is read, so that no message can
+    /// fall between the last page and the first push.
+    async fn next_page(&mut self, store: &Store) -> Result<MessagePage, StoreError> {
         self.subscription.live.turn_on();
         let page = store
             .messages_after(self.room_id, self.delivered, PAGE_ITEMS)
@@ -138,8 +137,14 @@ impl RoomFeed {
         Ok(page)
     }
 
-    /// Takes a ring. Returns whether a gap was found, which the caller closes.
-    pub(super) fn ring(&mut self, seq: u64, frame: Utf8Bytes, frames: &mut Vec<Utf8Bytes>) -> bool {
+    /// Adds a pushed message to `frames` if it is the next one. Returns whether messages before it
+    /// are missing; then the caller closes the gap.
+    pub(super) fn accept(
+        &mut self,
+        seq: u64,
+        frame: Utf8Bytes,
+        frames: &mut Vec<Utf8Bytes>,
+    ) -> bool {
         if self.catching_up || seq <= self.delivered {
             return false;
         }
@@ -151,8 +156,7 @@ impl RoomFeed {
         false
     }
 
-    /// Reads one page of what is missing as single messages. Returns whether
-    /// there is more.
+    /// Reads one page of missing messages, each as a frame. Returns whether there are more.
     pub(super) async fn close_gap(
         &mut self,
         store: &Store,

@@ -1,17 +1,21 @@
+//! The first phase of a socket: its hello is checked and gets a welcome.
+
 use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::closing::{self, EndReason};
 use super::feed::RoomFeed;
 use super::lobby_feed::LobbyFeed;
-use super::task::{End, Session, Who};
+use super::task::{Peer, SocketTask};
 use super::wire::{Incoming, Wire};
 use crate::actors::{JoinError, Joiner, Outbox};
 use crate::chat::limits::CONTENT_CHARS;
 use crate::chat::{RoomId, Side};
 use crate::credentials::hash_token;
-use crate::http::auth::{self, AuthError};
+use crate::http::auth::{AuthError, Session, is_identity};
+use crate::http::limits::SocketGuard;
 use crate::http::state::AppState;
 use crate::persistence::StoreError;
 use crate::protocol::{
@@ -19,103 +23,92 @@ use crate::protocol::{
     VisitorWelcome, decode_agent_hello, decode_visitor_hello, encode,
 };
 
-/// A socket whose hello was answered. Its parts are boxed, since every future that they are
-/// moved through would hold room for them.
-pub(super) struct Opened {
-    session: Box<Session>,
+/// A socket that has got its welcome. The parts are boxed, since every future through which they
+/// are moved would reserve memory for them.
+pub(super) struct WelcomedSocket {
+    task: Box<SocketTask>,
     wire: Box<Wire>,
-    _guard: Guard,
+    _guard: SocketGuard,
 }
 
-impl Opened {
-    /// The conversation, until the socket ends.
+impl WelcomedSocket {
+    /// Runs the phases after the hello, until the connection is closed.
     pub(super) async fn run(self) {
-        self.session.run(self.wire).await;
+        self.task.run(self.wire).await;
     }
 }
 
-/// Opens a visitor's socket: hello and welcome.
+/// Expects a visitor's hello and sends the welcome. Otherwise closes the socket.
 pub(super) async fn visitor(
     state: AppState,
     mut wire: Wire,
     room_id: Option<RoomId>,
-) -> Option<Opened> {
+) -> Option<WelcomedSocket> {
     let hello = match first_frame(&state, &mut wire).await {
         Ok(text) => decode_visitor_hello(&text).map_err(|_| CloseCode::NotThisProtocol.into()),
-        Err(end) => Err(end),
+        Err(reason) => Err(reason),
     };
     let welcomed = match hello {
         Ok(hello) => welcome_visitor(&state, &mut wire, &hello, room_id).await,
-        Err(end) => Err(end),
+        Err(reason) => Err(reason),
     };
-    opened(&state, wire, welcomed).await
+    welcomed_or_closed(state, wire, welcomed).await
 }
 
-/// Opens an agent's socket: hello and welcome. `cookie` is the session that the browser
-/// brought along.
+/// Expects an agent's hello and sends the welcome. Otherwise closes the socket. `cookie` is the
+/// session token of the browser, for a hello without a token.
 pub(super) async fn agent(
     state: AppState,
     mut wire: Wire,
     cookie: Option<String>,
-) -> Option<Opened> {
+) -> Option<WelcomedSocket> {
     let hello = match first_frame(&state, &mut wire).await {
         Ok(text) => decode_agent_hello(&text).map_err(|_| CloseCode::NotThisProtocol.into()),
-        Err(end) => Err(end),
+        Err(reason) => Err(reason),
     };
     let welcomed = match hello {
         Ok(hello) => welcome_agent(&state, &mut wire, hello, cookie).await,
-        Err(end) => Err(end),
+        Err(reason) => Err(reason),
     };
-    opened(&state, wire, welcomed).await
+    welcomed_or_closed(state, wire, welcomed).await
 }
 
-async fn opened(
-    state: &AppState,
+async fn welcomed_or_closed(
+    state: AppState,
     wire: Wire,
-    welcomed: Result<(Session, Guard), End>,
-) -> Option<Opened> {
+    welcomed: Result<(SocketTask, SocketGuard), EndReason>,
+) -> Option<WelcomedSocket> {
     match welcomed {
-        Ok((session, guard)) => Some(Opened {
-            session: Box::new(session),
+        Ok((task, guard)) => Some(WelcomedSocket {
+            task: Box::new(task),
             wire: Box::new(wire),
             _guard: guard,
         }),
-        Err(end) => {
-            // A reader that stops within its welcome is as slow as one that stops later.
-            if end == End::Close(CloseCode::OutboxFull) {
-                state.metrics.outbox_overflowed();
-            }
-            end_early(wire, end).await;
+        Err(reason) => {
+            closing::close(state, wire, reason).await;
             None
         }
     }
 }
 
-async fn end_early(wire: Wire, end: End) {
-    match end {
-        End::Close(code) => wire.close(code).await,
-        End::Gone => wire.finish().await,
-    }
-}
-
-async fn first_frame(state: &AppState, wire: &mut Wire) -> Result<Utf8Bytes, End> {
-    let wait = Duration::from_millis(state.config.socket.hello_timeout_ms);
+async fn first_frame(state: &AppState, wire: &mut Wire) -> Result<Utf8Bytes, EndReason> {
+    let timeout = Duration::from_millis(state.config.socket.hello_timeout_ms);
     let first = async {
         loop {
             match wire.recv().await {
                 Incoming::Text(text) => return Ok(text),
-                Incoming::Alive => {}
-                Incoming::Fatal(code) => return Err(code.into()),
-                Incoming::Gone => return Err(End::Gone),
+                Incoming::Control => {}
+                Incoming::Violation(code) => return Err(code.into()),
+                Incoming::PeerGone => return Err(EndReason::PeerGone),
             }
         }
     };
     let first = tokio::select! {
-        first = tokio::time::timeout(wait, first) => first,
+        first = tokio::time::timeout(timeout, first) => first,
         () = state.drain.cancelled() => {
             let reconnect_within_ms = state.config.socket.reconnect_window_ms;
             let mut frames = vec![encode(&ServerFrame::GoingAway { reconnect_within_ms })];
-            // The close code says the same to those who miss it.
+            // If this fails, the close code still tells the client to reconnect.
             let _ = wire.send(&mut frames).await;
             return Err(CloseCode::Draining.into());
         }
@@ -123,23 +116,21 @@ async fn first_frame(state: &AppState, wire: &mut Wire) -> Result<Utf8Bytes, End
     first.unwrap_or(Err(CloseCode::NoHello.into()))
 }
 
-type Guard = crate::http::limits::SocketGuard;
-
 async fn welcome_visitor(
     state: &AppState,
     wire: &mut Wire,
     hello: &VisitorHello,
     room_id: Option<RoomId>,
-) -> Result<(Session, Guard), End> {
+) -> Result<(SocketTask, SocketGuard), EndReason> {
     let token = hello.token.as_deref().ok_or(CloseCode::TokenRefused)?;
-    let held = (!auth::is_identity(token)).then(|| state.open_tokens.register(hash_token(token)));
-    let visitor = state.auth.visitor(token).await.map_err(refused)?;
+    let open_token = (!is_identity(token)).then(|| state.open_tokens.register(hash_token(token)));
+    let visitor = state.auth.visitor(token).await.map_err(auth_failed)?;
     let room_id = room_id.ok_or(CloseCode::NoSuchRoom)?;
     let record = state
         .store
         .room(room_id)
         .await
-        .map_err(retry)?
+        .map_err(store_failed)?
         .ok_or(CloseCode::NoSuchRoom)?;
     if record.visitor_id != visitor.id {
         return Err(CloseCode::NoSuchRoom.into());
@@ -155,25 +146,19 @@ async fn welcome_visitor(
         display_name: None,
         outbox: outbox(state),
     };
-    let who = Who::Visitor {
-        room_id,
-        token: held,
-    };
-    let mut session = Session::new(state.clone(), who, joiner);
-    let subscription =
-        state
-            .rooms
-            .join(room_id, &session.joiner)
-            .await
-            .map_err(|error| match error {
-                JoinError::NotFound => CloseCode::NoSuchRoom,
-                _ => CloseCode::ResyncWanted,
-            })?;
-    let room = subscription.record.room.clone();
-    let (feed, first) = RoomFeed::begin(subscription, &hello.resume, &state.store)
+    let mut agents_online = state.presence.agents_online();
+    let subscription = state
+        .rooms
+        .join(room_id, &joiner)
         .await
-        .map_err(retry)?;
-    let agents_online = *session.agents_online.borrow_and_update();
+        .map_err(|error| match error {
+            JoinError::NotFound => CloseCode::NoSuchRoom,
+            _ => CloseCode::ResyncWanted,
+        })?;
+    let room = subscription.record.room.clone();
+    let (feed, first) = RoomFeed::start(subscription, &hello.resume, &state.store)
+        .await
+        .map_err(store_failed)?;
     let welcome = VisitorWelcome {
         protocol: PROTOCOL_VERSION,
         epoch: Cow::Borrowed(state.store.epoch()),
@@ -182,14 +167,20 @@ async fn welcome_visitor(
         messages: Cow::Borrowed(&first.messages),
         recovered: first.recovered,
         more: first.more,
-        agents_online,
+        agents_online: *agents_online.borrow_and_update(),
         ping_interval_ms: state.config.socket.ping_interval_ms,
         max_content: CONTENT_CHARS,
         reconnect_window_ms: state.config.socket.reconnect_window_ms,
     };
     wire.send(&mut vec![encode(&welcome)]).await?;
-    session.feeds.insert(room_id, Box::new(feed));
-    Ok((session, guard))
+    let peer = Peer::Visitor {
+        room_id,
+        token: open_token,
+        agents_online,
+    };
+    let mut task = SocketTask::new(state.clone(), peer, joiner);
+    task.follow(room_id, feed);
+    Ok((task, guard))
 }
 
 async fn welcome_agent(
@@ -197,18 +188,22 @@ async fn welcome_agent(
     wire: &mut Wire,
     hello: AgentHello,
     cookie: Option<String>,
-) -> Result<(Session, Guard), End> {
+) -> Result<(SocketTask, SocketGuard), EndReason> {
     let token = hello
         .token
         .as_deref()
         .or(cookie.as_deref())
         .ok_or(CloseCode::TokenRefused)?;
-    // Seen before the session is looked up, so that no change in between is missed.
+    // Marked as seen before the session is looked up, so that no later change is missed.
     let mut auth_version = state.auth_version.clone();
     auth_version.borrow_and_update();
-    let auth::Session {
+    let Session {
         agent, token_hash, ..
-    } = state.auth.session(token, false).await.map_err(refused)?;
+    } = state
+        .auth
+        .session(token, false)
+        .await
+        .map_err(auth_failed)?;
     let guard = state
         .limits
         .agent_socket(agent.id)
@@ -226,14 +221,14 @@ async fn welcome_agent(
         .await
         .map_err(|_| CloseCode::ResyncWanted)?;
     let (mut lobby, recovered) =
-        LobbyFeed::begin(subscription, &hello, &state.store, &state.presence)
+        LobbyFeed::start(subscription, &hello, &state.store, &state.presence)
             .await
-            .map_err(retry)?;
+            .map_err(store_failed)?;
     let online = state.presence.online_rooms();
     let page = lobby
         .next_page(&state.store, &state.presence)
         .await
-        .map_err(retry)?;
+        .map_err(store_failed)?;
     let welcome = AgentWelcome {
         protocol: PROTOCOL_VERSION,
         agent: Cow::Borrowed(&agent),
@@ -250,20 +245,20 @@ async fn welcome_agent(
     };
     let mut frames = vec![encode(&welcome)];
     if !page.more {
+        // What changed while the page was read.
         while lobby
             .close_gap(&state.store, &state.presence, &mut frames)
             .await
-            .map_err(retry)?
+            .map_err(store_failed)?
         {}
     }
     wire.send(&mut frames).await?;
-    let who = Who::Agent {
+    let peer = Peer::Agent {
         session: token_hash,
+        auth_version,
         lobby: Box::new(lobby),
     };
-    let mut session = Session::new(state.clone(), who, joiner);
-    session.auth_version = auth_version;
-    Ok((session, guard))
+    Ok((SocketTask::new(state.clone(), peer, joiner), guard))
 }
 
 fn outbox(state: &AppState) -> Outbox {
@@ -273,14 +268,14 @@ fn outbox(state: &AppState) -> Outbox {
     )
 }
 
-fn refused(error: AuthError) -> CloseCode {
+fn auth_failed(error: AuthError) -> CloseCode {
     match error {
-        AuthError::Store(error) => retry(error),
+        AuthError::Store(error) => store_failed(error),
         _ => CloseCode::TokenRefused,
     }
 }
 
-fn retry(error: StoreError) -> CloseCode {
-    tracing::warn!(%error, "a hello could not be answered");
+fn store_failed(error: StoreError) -> CloseCode {
+    tracing::warn!(%error, "socket closes: the store cannot be read for its hello");
     CloseCode::ResyncWanted
 }

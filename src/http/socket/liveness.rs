@@ -1,25 +1,28 @@
+//! Pings and pong deadlines of one socket.
+
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// When to ping, and when a peer that does not answer is gone.
+/// When to ping, and when a peer that does not reply to a ping counts as dead.
 ///
-/// The deadline of an answer counts only while the server reads: a peer whose
-/// frames wait in the kernel because of the server's own back-pressure is alive.
+/// The deadline runs only while the server reads: a peer whose frames wait in the kernel because
+/// of the server's own back-pressure is alive.
 #[derive(Debug)]
 pub(super) struct Liveness {
     interval: Duration,
     timeout: Duration,
     next_ping: Instant,
+    /// When the peer counts as dead, while a ping has no reply.
     deadline: Option<Instant>,
     not_reading_since: Option<Instant>,
 }
 
-/// What the time has come for.
+/// What is due.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Due {
     Ping,
-    Dead,
+    PeerDead,
 }
 
 impl Liveness {
@@ -35,24 +38,24 @@ impl Liveness {
         liveness
     }
 
-    /// Pings are spread by a fifth to both sides, so that sockets that came
-    /// together do not stay in step.
+    /// The interval varies by a fifth in both directions, so that sockets that connected together
+    /// do not ping together.
     fn schedule(&mut self, now: Instant) {
         self.next_ping = now + self.interval.mul_f64(rand::random_range(0.8..=1.2));
     }
 
-    /// The peer has said something, whatever it was.
-    pub(super) fn alive(&mut self) {
+    /// Any frame of the peer proves that it is alive.
+    pub(super) fn frame_received(&mut self) {
         self.deadline = None;
     }
 
-    /// A ping has been sent.
-    pub(super) fn pinged(&mut self, now: Instant) {
+    /// A ping was sent.
+    pub(super) fn ping_sent(&mut self, now: Instant) {
         self.schedule(now);
         self.deadline.get_or_insert(now + self.timeout);
     }
 
-    /// Says whether the server reads; the deadline stands still while it does not.
+    /// Sets whether the server reads from the peer; the deadline is suspended while it does not.
     pub(super) fn set_reading(&mut self, reading: bool, now: Instant) {
         match (reading, self.not_reading_since) {
             (false, None) => self.not_reading_since = Some(now),
@@ -66,7 +69,7 @@ impl Liveness {
         }
     }
 
-    /// When to look again.
+    /// When something will be due.
     pub(super) fn next(&self) -> Instant {
         match self.deadline {
             Some(deadline) if self.not_reading_since.is_none() => deadline.min(self.next_ping),
@@ -74,11 +77,11 @@ impl Liveness {
         }
     }
 
-    /// What the time has come for, if for anything.
+    /// What is due now.
     pub(super) fn due(&self, now: Instant) -> Option<Due> {
         let reads = self.not_reading_since.is_none();
         if reads && self.deadline.is_some_and(|deadline| deadline <= now) {
-            return Some(Due::Dead);
+            return Some(Due::PeerDead);
         }
         (self.next_ping <= now).then_some(Due::Ping)
     }
@@ -91,23 +94,27 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[tokio::test]
-    async fn an_unanswered_ping_is_death_unless_nobody_listened() {
+    async fn a_peer_without_a_pong_is_dead_unless_the_server_did_not_read() {
         let mut liveness = Liveness::new(25 * SECOND, 10 * SECOND);
         let start = Instant::now();
         assert_eq!(liveness.due(start + 31 * SECOND), Some(Due::Ping));
         assert_eq!(liveness.due(start + 19 * SECOND), None);
-        liveness.pinged(start);
+        liveness.ping_sent(start);
         assert_eq!(liveness.due(start + 9 * SECOND), None);
-        assert_eq!(liveness.due(start + 11 * SECOND), Some(Due::Dead));
+        assert_eq!(liveness.due(start + 11 * SECOND), Some(Due::PeerDead));
         liveness.set_reading(false, start + 5 * SECOND);
-        assert_eq!(liveness.due(start + 19 * SECOND), None, "nobody reads");
+        assert_eq!(
+            liveness.due(start + 19 * SECOND),
+            None,
+            "the server does not read"
+        );
         liveness.set_reading(true, start + 15 * SECOND);
         assert_eq!(
             liveness.due(start + 16 * SECOND),
             None,
             "five seconds are left"
         );
-        liveness.alive();
+        liveness.frame_received();
         assert_eq!(liveness.due(start + 19 * SECOND), None);
     }
 }

@@ -1,3 +1,5 @@
+//! The states of all rooms, as one console is sent them.
+
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -14,53 +16,53 @@ use crate::chat::{Counts, RoomRecord, Summary};
 use crate::persistence::{ChangedRooms, Store, StoreError};
 use crate::protocol::{AgentHello, ServerFrame, encode};
 
-/// Rooms of a console's first sight.
-const FIRST_SIGHT_ROOMS: usize = 1_000;
-/// What a frame holds beside its summaries.
+/// Rooms that a console without a cursor is sent.
+const SNAPSHOT_ROOMS: usize = 1_000;
+/// Room in a frame for what is not a summary.
 const ENVELOPE_BYTES: usize = 1_024;
-/// Frames that one turn takes from the lobby's log. What follows waits behind what the turn
-/// brings of the rooms that the agent has joined.
+/// Frames that one turn takes from the lobby's log. More wait for the next turn, behind what the
+/// joined rooms have pushed.
 const TAKE_FRAMES: usize = 256;
 
-/// The lobby on its way to one console.
+/// One console's position in the lobby's log.
 ///
-/// Safety: `cursor` never passes a change that this console has not been sent, or will be sent
-/// in a newer state. Liveness: what the lobby no longer remembers, or a lost ring has hidden,
-/// [`close_gap`](Self::close_gap) reads from the store; it runs when the lobby says so and
-/// before every ping.
+/// Safety: `cursor` never passes a change that this console has not been sent, in that state or a
+/// newer one. Liveness: what the lobby's log no longer has, or a lost push would have announced,
+/// [`close_gap`](Self::close_gap) reads from the store; it runs when the log has a gap, and before
+/// every ping.
 pub(super) struct LobbyFeed {
     subscription: LobbySubscription,
-    /// Everything up to here has been sent.
+    /// Every change up to this one has been sent.
     cursor: u64,
-    /// Read, but not sent yet.
-    unsent: VecDeque<Unsent>,
-    /// What the cursor becomes when `unsent` is empty.
+    /// Summaries read from the store for the next pages.
+    unsent: VecDeque<UnsentSummary>,
+    /// The cursor once `unsent` is sent.
     cursor_after: u64,
-    /// Unsent frames of a first sight, which has no order to resume by.
-    first_sight: bool,
-    /// The store has more after `unsent`.
+    /// `unsent` is a snapshot: it is not in the order of changes, so no cursor can point into it.
+    sending_snapshot: bool,
+    /// The store has more changes after `unsent`.
     more_in_store: bool,
     catching_up: bool,
     sent_counts: Counts,
-    /// The log has more than the last turn took.
+    /// The lobby's log has more than the last turn took.
     more_in_log: bool,
-    /// Frames since the last pause, which decide how long the next one is.
-    burst: usize,
-    /// Resolves when the log has something new. Kept from turn to turn, and asked only when it
-    /// has something to say.
-    news: FuturesUnordered<News>,
+    /// Frames taken since the last pause; they decide how long the next one is.
+    frames_since_pause: usize,
+    /// Resolves when the lobby's log has something new. Kept across turns, and polled only when
+    /// woken.
+    changed: FuturesUnordered<LobbyChanged>,
 }
 
-/// Resolves once.
-type News = Pin<Box<dyn Future<Output = Result<(), LobbyGone>> + Send>>;
+/// See [`LobbySubscription::changed`].
+type LobbyChanged = Pin<Box<dyn Future<Output = Result<(), LobbyGone>> + Send>>;
 
-struct Unsent {
+struct UnsentSummary {
     summary: Summary,
     change: u64,
     bytes: usize,
 }
 
-/// What a console's welcome, or the next `summaries` frame, holds.
+/// The summaries of a console's `welcome` or of a `summaries` frame.
 pub(super) struct LobbyPage {
     pub(super) cursor: String,
     pub(super) summaries: Vec<Summary>,
@@ -68,8 +70,9 @@ pub(super) struct LobbyPage {
 }
 
 impl LobbyFeed {
-    /// Begins where the console left off; returns whether that was possible.
-    pub(super) async fn begin(
+    /// Starts where the console left off. Returns whether that was possible; otherwise the console
+    /// gets a snapshot.
+    pub(super) async fn start(
         subscription: LobbySubscription,
         hello: &AgentHello,
         store: &Store,
@@ -89,31 +92,32 @@ impl LobbyFeed {
             cursor: 0,
             unsent: VecDeque::new(),
             cursor_after: 0,
-            first_sight: true,
+            sending_snapshot: true,
             more_in_store: false,
             catching_up: true,
             sent_counts: store.head().counts,
             more_in_log: false,
-            burst: 0,
-            news: FuturesUnordered::new(),
+            frames_since_pause: 0,
+            changed: FuturesUnordered::new(),
         };
         if let Some(cursor) = cursor {
             let page = store.changed_since(cursor, PAGE_ITEMS).await?;
-            // Only the store says whether its changes reach that far.
+            // Whether the cursor is past the newest change is decided by the page: what this process
+            // knows of the store may be older.
             if cursor <= page.change {
                 feed.cursor = cursor;
-                feed.first_sight = false;
+                feed.sending_snapshot = false;
                 feed.take_page(page, presence);
                 return Ok((feed, true));
             }
         }
-        let sight = store.lobby_snapshot(FIRST_SIGHT_ROOMS).await?;
-        feed.cursor_after = sight.change;
-        feed.queue(sight.records, presence);
+        let snapshot = store.lobby_snapshot(SNAPSHOT_ROOMS).await?;
+        feed.cursor_after = snapshot.change;
+        feed.queue(snapshot.records, presence);
         Ok((feed, false))
     }
 
-    /// The counts when the feed began.
+    /// The counts that were sent last.
     pub(super) fn counts(&self) -> Counts {
         self.sent_counts
     }
@@ -123,7 +127,11 @@ impl LobbyFeed {
         self.catching_up
     }
 
-    async fn read_on(&mut self, store: &Store, presence: &Presence) -> Result<(), StoreError> {
+    async fn read_next_changes(
+        &mut self,
+        store: &Store,
+        presence: &Presence,
+    ) -> Result<(), StoreError> {
         let page = store.changed_since(self.cursor, PAGE_ITEMS).await?;
         self.take_page(page, presence);
         Ok(())
@@ -139,7 +147,7 @@ impl LobbyFeed {
         self.unsent.extend(records.into_iter().map(|record| {
             let summary = record.summary(presence.is_online(record.room.id));
             let bytes = serde_json::to_string(&summary).map_or(PAGE_BYTES, |text| text.len() + 1);
-            Unsent {
+            UnsentSummary {
                 summary,
                 change: record.change,
                 bytes,
@@ -147,66 +155,66 @@ impl LobbyFeed {
         }));
     }
 
-    /// The next frame's worth of summaries. With the last one the feed is live.
+    /// The summaries of the next frame. After the last page the feed is live.
     pub(super) async fn next_page(
         &mut self,
         store: &Store,
         presence: &Presence,
     ) -> Result<LobbyPage, StoreError> {
         if self.unsent.is_empty() && self.more_in_store {
-            self.read_on(store, presence).await?;
+            self.read_next_changes(store, presence).await?;
         }
         let mut summaries = Vec::new();
         let mut bytes = ENVELOPE_BYTES;
         while summaries.len() < PAGE_ITEMS {
-            let fits = |unsent: &Unsent| summaries.is_empty() || bytes + unsent.bytes <= PAGE_BYTES;
+            let fits =
+                |unsent: &UnsentSummary| summaries.is_empty() || bytes + unsent.bytes <= PAGE_BYTES;
             let Some(next) = self.unsent.pop_front_if(|unsent| fits(unsent)) else {
                 break;
             };
             bytes += next.bytes;
-            if !self.first_sight {
+            if !self.sending_snapshot {
                 self.cursor = next.change;
             }
             summaries.push(next.summary);
         }
         if self.unsent.is_empty() {
             self.cursor = self.cursor_after;
-            self.first_sight = false;
+            self.sending_snapshot = false;
         }
         let more = !self.unsent.is_empty() || self.more_in_store;
         self.catching_up = more;
-        let place = if self.first_sight {
+        let cursor = if self.sending_snapshot {
             LobbyCursor::Start
         } else {
             LobbyCursor::Change(self.cursor)
         };
         Ok(LobbyPage {
-            cursor: place.encode(store.epoch()),
+            cursor: cursor.encode(store.epoch()),
             summaries,
             more,
         })
     }
 
     /// Ready when [`take`](Self::take) has something to do: at once while the log has more,
-    /// otherwise after a pause in proportion to what was just sent.
-    pub(super) fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LobbyGone>> {
+    /// otherwise after a pause in proportion to what was sent.
+    pub(super) fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LobbyGone>> {
         if self.more_in_log {
             return Poll::Ready(Ok(()));
         }
-        if self.news.is_empty() {
-            let pause = self
-                .subscription
-                .pause_after(std::mem::take(&mut self.burst));
-            let news = self.subscription.changed(Instant::now() + pause);
-            self.news.push(Box::pin(news));
+        if self.changed.is_empty() {
+            let frames = std::mem::take(&mut self.frames_since_pause);
+            let pause = self.subscription.pause_after(frames);
+            let changed = self.subscription.changed(Instant::now() + pause);
+            self.changed.push(Box::pin(changed));
         }
-        self.news
+        self.changed
             .poll_next_unpin(cx)
-            .map(|news| news.unwrap_or(Ok(())))
+            .map(|changed| changed.unwrap_or(Ok(())))
     }
 
-    /// Takes what is new in the lobby's log. Returns whether the console is so far behind that
-    /// the caller has to close a gap.
+    /// Takes what is new from the lobby's log. Returns whether the log no longer reaches back to
+    /// `cursor`; then the caller closes the gap.
     pub(super) fn take(&mut self, frames: &mut Vec<Utf8Bytes>) -> Result<bool, PresenceGap> {
         let before = frames.len();
         let batch = self.subscription.take(self.cursor, TAKE_FRAMES, frames)?;
@@ -217,22 +225,23 @@ impl LobbyFeed {
             self.sent_counts = counts;
             frames.push(frame);
         }
-        self.burst += frames.len() - before;
+        self.frames_since_pause += frames.len() - before;
         Ok(batch.gap)
     }
 
-    /// Goes on with the next lobby, after the last one has died. The caller closes the gap.
+    /// Subscribes to the next lobby after the last one has died. The caller closes the gap.
     pub(super) async fn resubscribe(&mut self) -> Result<(), JoinError> {
-        self.news.clear();
+        self.changed.clear();
         self.subscription.resubscribe().await
     }
 
-    /// Whether the store knows of changes that this console may not have.
+    /// Whether the store has changes past the cursor.
     pub(super) fn is_behind(&self, store: &Store) -> bool {
         !self.catching_up && self.cursor < store.head().change
     }
 
-    /// Reads one page of what is missing as single summaries. Returns whether there is more.
+    /// Reads one page of missing changes, each as a `summary` frame. Returns whether there are
+    /// more.
     pub(super) async fn close_gap(
         &mut self,
         store: &Store,

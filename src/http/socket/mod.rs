@@ -1,9 +1,12 @@
-//! The sockets: frames become writes, events become frames.
+//! The WebSockets: client frames become writes, the actors' events become frames.
 //!
-//! One task per socket. `upgrade` takes the connection over, `hello` finds out who
-//! speaks and where to go on, `task` runs the conversation; `feed` and
-//! `lobby_feed` keep each reader's place in a log, `wire` the limits of the line.
+//! This file has the routes; each accepted socket gets a task of its own. Read `upgrade` (the HTTP
+//! handshake), `hello` (who connects, and where to resume), then `task` with the phases of an open
+//! socket, and `closing`. `feed` and `lobby_feed` keep the socket's position in the log of a room
+//! and of the lobby; `pending` holds the writes without an outcome; `frame_limiter`, `liveness` and
+//! `wire` bound what a peer can do.
 
+mod closing;
 mod feed;
 mod frame_limiter;
 mod hello;
@@ -25,7 +28,7 @@ use axum::routing::get;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use self::hello::Opened;
+use self::hello::WelcomedSocket;
 use self::upgrade::Handshake;
 use self::wire::Wire;
 use crate::chat::{Side, parse_uuid};
@@ -36,7 +39,7 @@ use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::protocol::ErrorCode;
 
-/// The addresses of both sockets.
+/// The routes of both kinds of socket.
 pub(crate) fn routes() -> Router<AppState> {
     Router::new()
         .route("/ws/chat", get(visitor_without_room))
@@ -49,7 +52,7 @@ async fn visitor(
     room_id: Result<Path<String>, PathRejection>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
-    // What is not UTF-8 is no room's id, which the hello is told like any other.
+    // A path that is not UTF-8 is treated like any other unknown room: the hello is refused.
     open_visitor(&state, room_id.ok().map(|Path(id)| id), request)
 }
 
@@ -71,7 +74,7 @@ fn open_visitor(
     let guard = admit(state, &request)?;
     let handshake = Handshake::check(&mut request)?;
     let room_id = room_id.as_deref().and_then(parse_uuid);
-    Ok(take_over(
+    Ok(spawn_task(
         state,
         handshake,
         Side::Visitor,
@@ -89,12 +92,12 @@ async fn agent(
         return Err(foreign_origin());
     }
     let guard = admit(&state, &request)?;
-    // The cookie speaks for a browser on the console's own pages, and for nobody else.
+    // The cookie is accepted from the server's own pages only.
     let cookie = (origin == OriginCheck::Own)
         .then(|| state.auth.cookie_token(request.headers()))
         .flatten();
     let handshake = Handshake::check(&mut request)?;
-    Ok(take_over(
+    Ok(spawn_task(
         &state,
         handshake,
         Side::Agent,
@@ -109,19 +112,15 @@ fn foreign_origin() -> Problem {
     Problem::new(ErrorCode::Forbidden, detail)
 }
 
-/// Limits by address, before anything is paid for.
+/// Checks the limits by address before anything else.
 fn admit(state: &AppState, request: &Request<Body>) -> Result<SocketGuard, Problem> {
     let trusted = &state.config.server.trusted_proxies;
     let address = client_addr::client_ip_of(request.extensions(), request.headers(), trusted);
     state.limits.check_hello(address)?;
     if state.tasks.len() >= state.connections.max_sockets() {
-        return Err(Problem {
-            retry_after_ms: Some(1_000),
-            ..Problem::new(
-                ErrorCode::Busy,
-                "the server has no room for another socket; try again in a moment",
-            )
-        });
+        return Err(Problem::busy(
+            "the server has reached its limit of sockets; try again in a moment",
+        ));
     }
     state.limits.address_socket(address).ok_or_else(|| {
         Problem::new(
@@ -131,48 +130,49 @@ fn admit(state: &AppState, request: &Request<Body>) -> Result<SocketGuard, Probl
     })
 }
 
-type Hello = Pin<Box<dyn Future<Output = Option<Opened>> + Send>>;
+type HelloFuture = Pin<Box<dyn Future<Output = Option<WelcomedSocket>> + Send>>;
 
-fn take_over(
+/// Replies to the handshake and spawns the socket's task.
+fn spawn_task(
     state: &AppState,
     handshake: Handshake,
     side: Side,
     guard: SocketGuard,
-    hello: impl FnOnce(AppState, Wire) -> Hello + Send + 'static,
+    hello: impl FnOnce(AppState, Wire) -> HelloFuture + Send + 'static,
 ) -> Response<Body> {
     let (response, upgrade) = handshake.accept();
-    let counted = Counted::new(state.metrics.sockets(side).clone());
+    let counted = SocketGauge::new(state.metrics.sockets(side).clone());
     let span = tracing::info_span!("socket", id = %Uuid::now_v7(), side = side.as_str());
     let task_state = state.clone();
     let task = async move {
-        let _held = (guard, counted);
+        let _until_the_end = (guard, counted);
         match upgrade.await {
             Ok(upgraded) => {
-                // Each part is boxed for itself, so that a conversation does not hold room
+                // Each phase is boxed by itself, so that an open socket does not reserve memory
                 // for its hello.
-                let opened = hello(task_state, Wire::new(upgraded, side).await).await;
-                if let Some(opened) = opened {
-                    Box::pin(opened.run()).await;
+                let welcomed = hello(task_state, Wire::new(upgraded, side).await).await;
+                if let Some(welcomed) = welcomed {
+                    Box::pin(welcomed.run()).await;
                 }
             }
-            Err(error) => tracing::debug!(%error, "the connection went before it was upgraded"),
+            Err(error) => tracing::debug!(%error, "connection ended before the upgrade"),
         }
     };
     state.tasks.spawn(task.instrument(span));
     response
 }
 
-/// Counts a socket for as long as it is there.
-struct Counted(metrics::Gauge);
+/// Counts an open socket in the metrics.
+struct SocketGauge(metrics::Gauge);
 
-impl Counted {
+impl SocketGauge {
     fn new(gauge: metrics::Gauge) -> Self {
         gauge.increment(1.0);
         Self(gauge)
     }
 }
 
-impl Drop for Counted {
+impl Drop for SocketGauge {
     fn drop(&mut self) {
         self.0.decrement(1.0);
     }

@@ -1,3 +1,5 @@
+//! The writes of one socket that wait for their outcome.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -7,31 +9,31 @@ use crate::actors::{Incarnation, RequestId};
 use crate::chat::{MessageId, RoomId};
 use crate::persistence::RoomOp;
 
-/// Writes of one socket that are not answered yet. At so many it stops reading,
-/// and TCP pushes back on the client.
-pub(super) const CREDITS: usize = 16;
+/// Writes of one socket that may wait for an outcome. At this number the socket stops reading, and
+/// TCP pushes back on the client.
+const CREDITS: usize = 16;
 
-/// The writes of one socket that wait for their answers.
+/// The writes, by request.
 ///
-/// Each is kept until it is answered, so that one whose room has died can be
-/// handed to the next incarnation, once, with the same id.
+/// Each is kept until then, so that one whose room has died can be handed to the next
+/// incarnation, once and with the same id.
 #[derive(Debug)]
 pub(super) struct PendingWrites {
     writes: BTreeMap<RequestId, PendingWrite>,
-    last: u64,
+    last_request: u64,
     timeout: Duration,
 }
 
-/// A write that waits for its answer.
+/// A write that waits for its outcome.
 #[derive(Debug)]
 pub(super) struct PendingWrite {
     pub(super) room_id: RoomId,
-    pub(super) op: RoomOp,
-    /// The id to answer with, when it is a post.
+    op: RoomOp,
+    /// The id of the message, if it is a post; the reply carries it.
     pub(super) message_id: Option<MessageId>,
-    /// Who was asked last.
-    asked: Option<Incarnation>,
-    /// Not handed to anybody yet: an earlier write of the same room goes first.
+    /// The incarnation of the room that got the write last.
+    sent_to: Option<Incarnation>,
+    /// Not handed to the room yet: an earlier write of the same room goes first.
     held: bool,
     retried: bool,
     deadline: Instant,
@@ -41,7 +43,7 @@ impl PendingWrites {
     pub(super) fn new(timeout: Duration) -> Self {
         Self {
             writes: BTreeMap::new(),
-            last: 0,
+            last_request: 0,
             timeout,
         }
     }
@@ -50,33 +52,34 @@ impl PendingWrites {
         self.writes.is_empty()
     }
 
-    /// Whether another write may come in.
+    /// Whether another write may be read from the client.
     pub(super) fn has_credit(&self) -> bool {
         self.writes.len() < CREDITS
     }
 
-    /// Whether another write of this room has to wait. A socket that follows the room talks to
-    /// one incarnation, which keeps the order. One that does not finds a live room anew with each
-    /// write: while an earlier one is sent on from a room that rests or has died, a later one
-    /// could overtake it.
-    pub(super) fn must_hold(&self, room_id: RoomId, follows: bool) -> bool {
+    /// Whether another write of this room has to be held back.
+    ///
+    /// A socket that has joined the room writes to one incarnation, which keeps the order.
+    /// Otherwise each write looks up the live room: while an earlier write is passed on from a
+    /// room that rests or has died, a later one could overtake it.
+    pub(super) fn must_hold(&self, room_id: RoomId, is_joined: bool) -> bool {
         self.writes
             .values()
-            .any(|write| write.room_id == room_id && (write.held || !follows))
+            .any(|write| write.room_id == room_id && (write.held || !is_joined))
     }
 
-    pub(super) fn holds_any(&self) -> bool {
+    pub(super) fn has_held(&self) -> bool {
         self.writes.values().any(|write| write.held)
     }
 
-    /// Rooms with writes that are held.
+    /// Rooms with held writes.
     pub(super) fn held_rooms(&self) -> BTreeSet<RoomId> {
         let held = self.writes.values().filter(|write| write.held);
         held.map(|write| write.room_id).collect()
     }
 
-    /// The next write of a room that was held, if nothing of the room is on its way; it is not
-    /// held any more.
+    /// Releases the next held write of a room, unless another write of the room has no outcome
+    /// yet.
     pub(super) fn release(&mut self, room_id: RoomId) -> Option<(RequestId, RoomOp)> {
         let (request, next) = self
             .writes
@@ -85,10 +88,10 @@ impl PendingWrites {
         std::mem::take(&mut next.held).then(|| (*request, next.op.clone()))
     }
 
-    /// Notes a write and names it.
+    /// Adds a write and gives it an id.
     pub(super) fn add(&mut self, room_id: RoomId, op: RoomOp, held: bool) -> RequestId {
-        self.last += 1;
-        let request = RequestId(self.last);
+        self.last_request += 1;
+        let request = RequestId(self.last_request);
         let message_id = match &op {
             RoomOp::Post(draft) => Some(draft.id),
             _ => None,
@@ -100,7 +103,7 @@ impl PendingWrites {
                 room_id,
                 op,
                 message_id,
-                asked: None,
+                sent_to: None,
                 held,
                 retried: false,
                 deadline,
@@ -109,20 +112,20 @@ impl PendingWrites {
         request
     }
 
-    /// Notes who was asked.
-    pub(super) fn asked(&mut self, request: RequestId, incarnation: Incarnation) {
+    /// Records which incarnation got the write.
+    pub(super) fn sent_to(&mut self, request: RequestId, incarnation: Incarnation) {
         if let Some(write) = self.writes.get_mut(&request) {
-            write.asked = Some(incarnation);
+            write.sent_to = Some(incarnation);
         }
     }
 
-    /// The write has been answered. `None` when it was given up before.
+    /// Removes a write that has its outcome. `None` if it was given up before.
     pub(super) fn take(&mut self, request: RequestId) -> Option<PendingWrite> {
         self.writes.remove(&request)
     }
 
-    /// The write was lost with its room. Returns it if it may be tried again,
-    /// which it may once; otherwise it is to be taken.
+    /// A write was lost with its room. Returns it the first time, to be tried again; `None` the
+    /// second time, when the caller gives it up.
     pub(super) fn retry(
         &mut self,
         request: RequestId,
@@ -131,10 +134,10 @@ impl PendingWrites {
         if std::mem::replace(&mut write.retried, true) {
             return None;
         }
-        Some((write.room_id, write.op.clone(), write.asked))
+        Some((write.room_id, write.op.clone(), write.sent_to))
     }
 
-    /// Takes the writes that have waited for too long.
+    /// Removes the writes whose deadline has passed.
     pub(super) fn take_overdue(&mut self, now: Instant) -> Vec<PendingWrite> {
         let overdue: Vec<RequestId> = self
             .writes
@@ -148,8 +151,7 @@ impl PendingWrites {
             .collect()
     }
 
-    /// When the next write will have waited for too long. Writes are answered
-    /// in about their order, so the oldest is the next.
+    /// The deadline of the oldest write.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.writes
             .first_key_value()
@@ -170,26 +172,26 @@ mod tests {
     }
 
     #[test]
-    fn a_room_that_is_not_followed_gets_one_write_after_the_other() {
+    fn a_room_that_is_not_joined_gets_one_write_at_a_time() {
         let mut pending = PendingWrites::new(Duration::from_secs(10));
         let (room, other) = (RoomId::from_u128(1), RoomId::from_u128(2));
         let mut requests = Vec::new();
         for seq in 1..=3 {
             let held = pending.must_hold(room, false);
-            assert_eq!(held, seq > 1, "the first one goes at once");
+            assert_eq!(held, seq > 1, "the first one is not held");
             requests.push(pending.add(room, read(seq), held));
         }
         assert!(!pending.must_hold(other, false), "other rooms do not wait");
         assert!(
             pending.must_hold(room, true),
-            "nor is the order lost by joining"
+            "joining does not lose the order"
         );
         assert!(
             pending.release(room).is_none(),
-            "the first one is on its way"
+            "the first one has no outcome yet"
         );
         for at in 0..3 {
-            assert_eq!(pending.holds_any(), at < 2);
+            assert_eq!(pending.has_held(), at < 2);
             pending.take(requests[at]);
             let next = pending.release(room).map(|(request, _)| request);
             assert_eq!(next, requests.get(at + 1).copied());
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_that_is_followed_gets_all_at_once() {
+    fn a_joined_room_gets_all_writes_at_once() {
         let mut pending = PendingWrites::new(Duration::from_secs(10));
         let room = RoomId::from_u128(1);
         for seq in 1..=3 {

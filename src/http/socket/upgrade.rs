@@ -1,3 +1,5 @@
+//! The HTTP handshake of a WebSocket (RFC 6455, 4.2).
+
 use axum::body::Body;
 use axum::http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
@@ -10,41 +12,43 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::http::problem::Problem;
 use crate::protocol::{ErrorCode, SUBPROTOCOL};
 
-/// The only version of the WebSocket protocol that there is.
+/// The only WebSocket version in use.
 const VERSION: &str = "13";
 
-/// A handshake that is in order.
+/// A valid handshake request.
 pub(super) struct Handshake {
     upgrade: OnUpgrade,
     accept_key: String,
-    /// Whether the client offered subprotocols, so that one has to be named.
+    /// Whether the client offered subprotocols, so that the response must name one.
     name_subprotocol: bool,
 }
 
 impl Handshake {
-    /// Checks the request. The connection is taken over once the answer is out.
+    /// Checks the request. The connection can be used once the response is sent.
     pub(super) fn check(request: &mut Request<Body>) -> Result<Self, Problem> {
         let headers = request.headers();
         let is_upgrade =
             has_token(headers, &CONNECTION, "upgrade") && has_token(headers, &UPGRADE, "websocket");
         let bad = |detail: &str| Problem::new(ErrorCode::Invalid, detail.to_owned());
         if !is_upgrade {
-            return Err(bad("this address speaks WebSocket only"));
+            return Err(bad("this URL accepts WebSocket connections only"));
         }
         if one(headers, &SEC_WEBSOCKET_VERSION).is_none_or(|version| version != VERSION) {
-            // RFC 6455, 4.4: who offers another version is told which one is spoken.
+            // RFC 6455, 4.4: the response names the supported version.
             return Err(Problem {
                 header: Some(("sec-websocket-version", VERSION)),
                 ..bad("the WebSocket version must be 13")
             });
         }
         let Some(key) = one(headers, &SEC_WEBSOCKET_KEY) else {
-            return Err(bad("there must be one header Sec-WebSocket-Key"));
+            return Err(bad("exactly one header Sec-WebSocket-Key is required"));
         };
         let accept_key = derive_accept_key(key.as_bytes());
         let offered: Vec<&str> = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).collect();
         if !offered.is_empty() && !offered.contains(&SUBPROTOCOL) {
-            return Err(bad("none of the subprotocols is known; use shoptalk.v1"));
+            return Err(bad(
+                "none of the offered subprotocols is supported; use shoptalk.v1",
+            ));
         }
         let name_subprotocol = !offered.is_empty();
         let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
@@ -57,7 +61,7 @@ impl Handshake {
         })
     }
 
-    /// The answer, and the connection to be.
+    /// The response, and the connection once it is sent.
     pub(super) fn accept(self) -> (Response<Body>, OnUpgrade) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -76,7 +80,7 @@ impl Handshake {
     }
 }
 
-/// The header's value, if it came once.
+/// The header's value, if there is exactly one.
 fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())
@@ -122,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_told_which_one_is_spoken() {
+    fn another_version_is_refused_with_the_supported_one() {
         for versions in [vec!["8"], vec![], vec!["13", "13"]] {
             let mut request = request(None);
             request.headers_mut().remove(SEC_WEBSOCKET_VERSION);
@@ -137,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_request_is_told_what_this_is() {
+    fn a_plain_request_is_refused() {
         let refusal = Handshake::check(&mut Request::new(Body::empty()))
             .err()
             .expect("refused");

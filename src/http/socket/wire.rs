@@ -1,3 +1,5 @@
+//! The WebSocket connection itself: frames in and out, stalled peers, the close handshake.
+
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -18,49 +20,49 @@ use crate::chat::Side;
 use crate::chat::limits::FRAME_BYTES;
 use crate::protocol::CloseCode;
 
-/// An idle socket costs its buffers, so they are small; a frame that needs more
-/// gets it for as long as it is there.
+/// An idle socket keeps its buffers, so they are small. A larger frame gets more for as long as it
+/// is read.
 const READ_BUFFER_BYTES: usize = 512;
-/// Bytes that are gathered before they are written out; taken only when used.
+/// Bytes that are collected before they are written; allocated only when used.
 const WRITE_BUFFER_BYTES: usize = 4 * 1024;
-/// The same for a console, which is sent many rooms' states at once.
-const CONSOLE_WRITE_BUFFER_BYTES: usize = 32 * 1024;
-/// Above the contract's limit, which is checked by hand so that the close code
-/// can be told; below what would let one peer take the memory of many.
+/// The same for an agent, who is sent the states of many rooms at once.
+const AGENT_WRITE_BUFFER_BYTES: usize = 32 * 1024;
+/// The library's limit on a frame. It is above the contract's, which is checked here, because the
+/// library closes without a close code; and low enough that one peer cannot take much memory.
 const LIBRARY_FRAME_BYTES: usize = 2 * FRAME_BYTES;
-/// A page of 128 KiB and what else one turn brings must fit.
+/// Room for a page of 128 KiB and whatever else one turn sends.
 const WRITE_BUFFER_BYTES_MAX: usize = 1024 * 1024;
-/// A peer that takes not a byte for this long while there is something to take does not read.
-const WRITE_STALL: Duration = Duration::from_secs(8);
-/// A peer that does not even take the close frame.
-const CLOSE_WRITE: Duration = Duration::from_secs(5);
-/// How long the peer may take to answer the close frame.
-const CLOSE_READ: Duration = Duration::from_secs(2);
+/// A peer that takes no byte for this long, while there is something to take, has stopped reading.
+const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long the peer may take to receive the close frame.
+const CLOSE_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the peer may take to reply to the close frame.
+const CLOSE_READ_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A WebSocket with the limits of the contract.
+/// A WebSocket connection with the contract's limits on frames and on slow peers.
 pub(super) struct Wire {
-    stream: WebSocketStream<Patient<TokioIo<Upgraded>>>,
-    /// What follows on the wire is no longer frames.
-    broken: bool,
+    stream: WebSocketStream<StallTimeout<TokioIo<Upgraded>>>,
+    /// The peer broke the framing: what follows can only be discarded.
+    framing_broken: bool,
 }
 
-/// What came in.
+/// What arrives from the peer.
 pub(super) enum Incoming {
-    /// A frame to act on.
+    /// A frame of the chat protocol.
     Text(Utf8Bytes),
-    /// A sign of life below the protocol.
-    Alive,
-    /// Something after which the socket closes with this code.
-    Fatal(CloseCode),
-    /// The peer has closed or is gone.
-    Gone,
+    /// A ping or pong of WebSocket itself.
+    Control,
+    /// A violation after which the socket is closed with this code.
+    Violation(CloseCode),
+    /// The peer has closed the connection or is gone.
+    PeerGone,
 }
 
 /// Why frames could not be sent.
 pub(super) enum SendError {
     /// The peer is gone.
-    Gone,
-    /// The peer takes nothing.
+    PeerGone,
+    /// The peer has stopped reading.
     Stalled,
 }
 
@@ -68,50 +70,51 @@ impl From<Error> for SendError {
     fn from(error: Error) -> Self {
         match error {
             Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => Self::Stalled,
-            _ => Self::Gone,
+            _ => Self::PeerGone,
         }
     }
 }
 
 /// A stream whose writes fail with [`TimedOut`](io::ErrorKind::TimedOut) when the peer takes
-/// nothing for [`WRITE_STALL`]. The clock is there only while a write waits.
-struct Patient<S> {
+/// nothing for [`WRITE_STALL_TIMEOUT`].
+struct StallTimeout<S> {
     stream: S,
-    stall: Option<Pin<Box<Sleep>>>,
+    /// Exists only while a write waits.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S: Unpin> Patient<S> {
-    fn watched<T>(
+impl<S: Unpin> StallTimeout<S> {
+    fn check_stall<T>(
         &mut self,
         context: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.stall = None;
+            self.timer = None;
             return written;
         }
-        let stall = self
-            .stall
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_STALL)));
-        ready!(stall.as_mut().poll(context));
-        self.stall = None;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_STALL_TIMEOUT)));
+        ready!(timer.as_mut().poll(context));
+        self.timer = None;
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for StallTimeout<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.watched(context, written)
+        self.check_stall(context, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        self.watched(context, flushed)
+        self.check_stall(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -119,7 +122,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for StallTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -133,7 +136,7 @@ impl Wire {
     pub(super) async fn new(upgraded: Upgraded, side: Side) -> Self {
         let write_buffer_bytes = match side {
             Side::Visitor => WRITE_BUFFER_BYTES,
-            Side::Agent => CONSOLE_WRITE_BUFFER_BYTES,
+            Side::Agent => AGENT_WRITE_BUFFER_BYTES,
         };
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
@@ -141,46 +144,48 @@ impl Wire {
             .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
             .max_message_size(Some(LIBRARY_FRAME_BYTES))
             .max_frame_size(Some(LIBRARY_FRAME_BYTES));
-        let patient = Patient {
+        let stream = StallTimeout {
             stream: TokioIo::new(upgraded),
-            stall: None,
+            timer: None,
         };
-        let stream = WebSocketStream::from_raw_socket(patient, Role::Server, Some(config)).await;
+        let stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
         Self {
             stream,
-            broken: false,
+            framing_broken: false,
         }
     }
 
-    /// The next thing from the peer. Cancel safe.
+    /// Receives what arrives next. Cancel safe.
     pub(super) async fn recv(&mut self) -> Incoming {
         match self.stream.next().await {
             Some(Ok(Message::Text(text))) if text.len() > FRAME_BYTES => {
-                Incoming::Fatal(CloseCode::FrameTooLarge)
+                Incoming::Violation(CloseCode::FrameTooLarge)
             }
             Some(Ok(Message::Binary(bytes))) if bytes.len() > FRAME_BYTES => {
-                Incoming::Fatal(CloseCode::FrameTooLarge)
+                Incoming::Violation(CloseCode::FrameTooLarge)
             }
             Some(Ok(Message::Text(text))) => Incoming::Text(text),
-            Some(Ok(Message::Binary(_))) => Incoming::Fatal(CloseCode::NotThisProtocol),
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Incoming::Alive,
-            Some(Ok(Message::Close(_))) | None => Incoming::Gone,
+            Some(Ok(Message::Binary(_))) => Incoming::Violation(CloseCode::NotThisProtocol),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Incoming::Control,
+            Some(Ok(Message::Close(_))) | None => Incoming::PeerGone,
             Some(Err(error)) => {
-                self.broken = true;
+                self.framing_broken = true;
                 match error {
                     Error::Capacity(CapacityError::MessageTooLong { .. }) => {
-                        Incoming::Fatal(CloseCode::FrameTooLarge)
+                        Incoming::Violation(CloseCode::FrameTooLarge)
                     }
-                    Error::Utf8(_) => Incoming::Fatal(CloseCode::BadUtf8),
-                    Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Incoming::Gone,
-                    Error::Protocol(_) => Incoming::Fatal(CloseCode::BadFraming),
-                    _ => Incoming::Gone,
+                    Error::Utf8(_) => Incoming::Violation(CloseCode::BadUtf8),
+                    Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+                        Incoming::PeerGone
+                    }
+                    Error::Protocol(_) => Incoming::Violation(CloseCode::BadFraming),
+                    _ => Incoming::PeerGone,
                 }
             }
         }
     }
 
-    /// Sends frames with one flush, however long a slow line takes, as long as it takes some.
+    /// Sends frames with one flush. A slow peer may take any time, as long as it takes some bytes.
     pub(super) async fn send(&mut self, frames: &mut Vec<Utf8Bytes>) -> Result<(), SendError> {
         for frame in frames.drain(..) {
             self.stream.feed(Message::Text(frame)).await?;
@@ -188,8 +193,8 @@ impl Wire {
         Ok(self.stream.flush().await?)
     }
 
-    /// Closes with a code, and reads on until the peer has seen it: a connection
-    /// dropped with unread bytes in it is reset, and the code lost with it.
+    /// Closes with a code, and reads until the peer closes, too: a connection that is dropped with
+    /// unread bytes is reset, and the peer may never see the code.
     pub(super) async fn close(mut self, code: CloseCode) {
         let frame = CloseFrame {
             code: WireCloseCode::from(code.as_u16()),
@@ -199,11 +204,14 @@ impl Wire {
             self.stream.send(Message::Close(Some(frame))).await?;
             self.stream.flush().await
         };
-        if !matches!(tokio::time::timeout(CLOSE_WRITE, sent).await, Ok(Ok(()))) {
+        if !matches!(
+            tokio::time::timeout(CLOSE_WRITE_TIMEOUT, sent).await,
+            Ok(Ok(()))
+        ) {
             return;
         }
-        let _ = tokio::time::timeout(CLOSE_READ, async {
-            if !self.broken {
+        let _ = tokio::time::timeout(CLOSE_READ_TIMEOUT, async {
+            if !self.framing_broken {
                 while let Some(Ok(_)) = self.stream.next().await {}
             } else {
                 discard(self.stream.get_mut()).await;
@@ -212,11 +220,12 @@ impl Wire {
         .await;
     }
 
-    /// Answers the peer's own close frame and ends the connection, as the server should. What
-    /// the peer has sent after its close is read away, so that it cannot reset the answer.
-    pub(super) async fn finish(mut self) {
-        let _ = tokio::time::timeout(CLOSE_READ, async {
-            // The answer was made when the close was read; the error says that it is out.
+    /// Completes the close handshake that the peer has started. What the peer sent after its close
+    /// frame is discarded, since unread bytes would reset the connection.
+    pub(super) async fn finish_close(mut self) {
+        let _ = tokio::time::timeout(CLOSE_READ_TIMEOUT, async {
+            // The library queued the reply when it read the close frame, and returns an error once
+            // it is flushed.
             let _ = self.stream.flush().await;
             let stream = self.stream.get_mut();
             if stream.shutdown().await.is_ok() {

@@ -1,12 +1,12 @@
-//! Events of the actors become frames, and what was missed is read from the store.
+//! What the actors push into the outbox becomes frames.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use super::{End, Session, Who, resync};
-use crate::actors::{Event, JoinError, LobbyGone, RequestId, SubscriptionId};
+use super::SocketTask;
+use crate::actors::{Event, JoinError, RequestId, SubscriptionId};
 use crate::chat::{Message, RoomId};
-use crate::http::socket::pending::PendingWrite;
+use crate::http::socket::closing::EndReason;
 use crate::http::socket::wire::Wire;
 use crate::persistence::{Effect, RoomCommit, StoreError, WriteError};
 use crate::protocol::{CloseCode, ServerFrame, encode};
@@ -14,12 +14,13 @@ use crate::protocol::{CloseCode, ServerFrame, encode};
 /// Frames that one turn collects before it sends them.
 const TURN_FRAMES: usize = 256;
 
-impl Session {
-    pub(super) async fn events(
+impl SocketTask {
+    pub(super) async fn handle_events(
         &mut self,
         events: &mut VecDeque<Event>,
         wire: &mut Wire,
-    ) -> Result<(), End> {
+    ) -> Result<(), EndReason> {
+        // Writes whose room died before it had an outcome.
         let mut lost = Vec::new();
         while let Some(event) = events.pop_front() {
             match event {
@@ -34,7 +35,7 @@ impl Session {
                     else {
                         continue;
                     };
-                    let gap = feed.ring(seq, frame, &mut self.frames);
+                    let gap = feed.accept(seq, frame, &mut self.frames);
                     if gap {
                         Box::pin(self.close_gap(room_id, wire)).await?;
                     }
@@ -52,26 +53,26 @@ impl Session {
                     request,
                     outcome: Err(None),
                 } => lost.push(request),
-                Event::WriteFinished { request, outcome } => self.answered(request, outcome),
+                Event::WriteFinished {
+                    request,
+                    outcome: Err(Some(error)),
+                } => self.finish_write(request, Err(error)),
+                Event::WriteFinished {
+                    request,
+                    outcome: Ok(commit),
+                } => self.finish_write(request, Ok(commit)),
                 Event::Detached(subscription) => {
-                    Box::pin(self.detached(subscription, wire)).await?;
+                    Box::pin(self.rejoin(subscription, wire)).await?;
                 }
             }
             if self.frames.len() >= TURN_FRAMES {
                 self.send(wire).await?;
             }
         }
-        // In the order in which they were sent.
-        lost.sort_unstable();
-        for request in lost {
-            match self.pending.retry(request) {
-                Some((room_id, op, dead)) => {
-                    Box::pin(self.submit(room_id, op, dead, request)).await;
-                }
-                None => self.answered(request, Err(Some(StoreError::Busy.into()))),
-            }
+        if !lost.is_empty() {
+            Box::pin(self.retry_lost_writes(lost)).await;
         }
-        if self.pending.holds_any() {
+        if self.pending.has_held() {
             Box::pin(self.release_held()).await;
         }
         Ok(())
@@ -83,34 +84,35 @@ impl Session {
             .is_some_and(|feed| feed.subscription.id == subscription)
     }
 
-    fn answered(&mut self, request: RequestId, outcome: Result<RoomCommit, Option<WriteError>>) {
-        // One that was given up as overdue has been answered already.
-        let Some(PendingWrite {
-            room_id,
-            message_id,
-            ..
-        }) = self.pending.take(request)
-        else {
-            return;
-        };
-        match outcome {
-            Ok(RoomCommit {
-                effect: Effect::Posted(message),
-                ..
-            }) => self.ack(&message, false),
-            Ok(RoomCommit {
-                effect: Effect::Duplicate(message),
-                ..
-            }) => self.ack(&message, true),
-            Ok(_) => {}
-            Err(error) => {
-                let error = error.unwrap_or_else(|| StoreError::Busy.into());
-                self.refuse_for(&error, room_id, message_id);
+    /// Hands each write to the next incarnation of its room, once and in the order in which the
+    /// client sent them.
+    async fn retry_lost_writes(&mut self, mut lost: Vec<RequestId>) {
+        lost.sort_unstable();
+        for request in lost {
+            match self.pending.retry(request) {
+                Some((room_id, op, dead)) => self.submit(room_id, op, dead, request).await,
+                None => self.finish_write(request, Err(StoreError::Busy.into())),
             }
         }
     }
 
-    fn ack(&mut self, message: &Message, duplicate: bool) {
+    /// Replies to the client's frame with the outcome of its write.
+    fn finish_write(&mut self, request: RequestId, outcome: Result<RoomCommit, WriteError>) {
+        // A write that was given up as overdue got its reply then.
+        let Some(write) = self.pending.take(request) else {
+            return;
+        };
+        match outcome {
+            Ok(commit) => match commit.effect {
+                Effect::Posted(message) => self.push_ack(&message, false),
+                Effect::Duplicate(message) => self.push_ack(&message, true),
+                _ => {}
+            },
+            Err(error) => self.push_write_error(&error, write.room_id, write.message_id),
+        }
+    }
+
+    fn push_ack(&mut self, message: &Message, duplicate: bool) {
         self.frames.push(encode(&ServerFrame::Ack {
             room_id: message.room_id,
             id: message.id,
@@ -120,37 +122,13 @@ impl Session {
         }));
     }
 
-    /// The lobby's log has something new for this console, or the lobby has died; then the next
-    /// one is subscribed to, and the client notices nothing.
-    pub(super) async fn lobby_news(
-        &mut self,
-        news: Result<(), LobbyGone>,
-        wire: &mut Wire,
-    ) -> Result<(), End> {
-        let Who::Agent { lobby, .. } = &mut self.who else {
-            return Ok(());
-        };
-        let behind = match news {
-            Ok(()) => lobby
-                .take(&mut self.frames)
-                .map_err(|_| CloseCode::ResyncWanted)?,
-            Err(LobbyGone) => {
-                lobby
-                    .resubscribe()
-                    .await
-                    .map_err(|_| CloseCode::ResyncWanted)?;
-                true
-            }
-        };
-        if behind {
-            self.close_lobby_gap(wire).await?;
-        }
-        Ok(())
-    }
-
-    /// A room has died under this socket, which joins the next incarnation and reads what it
+    /// A room that the socket follows has died: joins its next incarnation and reads what was
     /// missed. The client notices nothing.
-    async fn detached(&mut self, subscription: SubscriptionId, wire: &mut Wire) -> Result<(), End> {
+    async fn rejoin(
+        &mut self,
+        subscription: SubscriptionId,
+        wire: &mut Wire,
+    ) -> Result<(), EndReason> {
         let Some(room_id) = self
             .feeds
             .iter()
@@ -160,13 +138,13 @@ impl Session {
             return Ok(());
         };
         match self.state.rooms.join(room_id, &self.joiner).await {
-            Ok(again) => {
-                let record = again.record.clone();
+            Ok(subscription) => {
+                let record = subscription.record.clone();
                 if let Some(feed) = self.feeds.get_mut(&room_id) {
-                    feed.resubscribed(again);
+                    feed.resubscribe(subscription);
                 }
                 self.close_gap(room_id, wire).await?;
-                // Marks and status may have moved while nobody told.
+                // Read marks and status may have changed meanwhile.
                 self.frames.push(encode(&ServerFrame::Room {
                     room_id,
                     room: Cow::Borrowed(&record.room),
@@ -177,77 +155,9 @@ impl Session {
             Err(_) if self.is_visitor() => Err(CloseCode::ResyncWanted.into()),
             Err(error) => {
                 self.feeds.remove(&room_id);
-                self.refuse_join(error, room_id);
+                self.push_join_error(error, room_id);
                 Ok(())
             }
         }
-    }
-
-    pub(super) async fn close_gap(&mut self, room_id: RoomId, wire: &mut Wire) -> Result<(), End> {
-        loop {
-            let Some(feed) = self.feeds.get_mut(&room_id) else {
-                return Ok(());
-            };
-            let more = feed
-                .close_gap(&self.state.store, &mut self.frames)
-                .await
-                .map_err(resync)?;
-            if !more {
-                return Ok(());
-            }
-            self.send(wire).await?;
-        }
-    }
-
-    pub(super) async fn close_lobby_gap(&mut self, wire: &mut Wire) -> Result<(), End> {
-        loop {
-            let Who::Agent { lobby, .. } = &mut self.who else {
-                return Ok(());
-            };
-            let (store, presence) = (&self.state.store, &self.state.presence);
-            let more = lobby
-                .close_gap(store, presence, &mut self.frames)
-                .await
-                .map_err(resync)?;
-            if !more {
-                return Ok(());
-            }
-            self.send(wire).await?;
-        }
-    }
-
-    pub(super) fn is_catching_up(&self) -> bool {
-        let lobby = matches!(&self.who, Who::Agent { lobby, .. } if lobby.is_catching_up());
-        lobby || self.feeds.values().any(|feed| feed.is_catching_up())
-    }
-
-    /// One page of a long resume. The next is read when this one has been sent.
-    pub(super) async fn catch_up(&mut self) -> Result<(), End> {
-        let (store, presence) = (&self.state.store, &self.state.presence);
-        if let Who::Agent { lobby, .. } = &mut self.who
-            && lobby.is_catching_up()
-        {
-            let page = lobby.next_page(store, presence).await.map_err(resync)?;
-            let frame = ServerFrame::Summaries {
-                cursor: Cow::Borrowed(&page.cursor),
-                summaries: Cow::Borrowed(&page.summaries),
-                more: page.more,
-            };
-            self.frames.push(encode(&frame));
-            if !page.more {
-                // What changed while the older pages were on their way.
-                while lobby
-                    .close_gap(store, presence, &mut self.frames)
-                    .await
-                    .map_err(resync)?
-                {}
-            }
-            return Ok(());
-        }
-        if let Some(feed) = self.feeds.values_mut().find(|feed| feed.is_catching_up()) {
-            self.frames
-                .push(feed.catch_up(store).await.map_err(resync)?);
-        }
-        Ok(())
     }
 }

@@ -1,15 +1,16 @@
-//! Frames of the client become writes, joins and reads.
+//! The client's frames become writes, joins and reads.
 
 use std::borrow::Cow;
 
 use tokio::time::Instant;
 
-use super::{End, Session, Who};
+use super::{Peer, SocketTask};
 use crate::actors::{Incarnation, JoinError, ReplyPort, RequestId};
 use crate::chat::{Draft, MessageId, RoomId, Status};
 use crate::http::problem::Problem;
+use crate::http::socket::closing::EndReason;
 use crate::http::socket::feed::RoomFeed;
-use crate::http::socket::frame_limiter::TooMany;
+use crate::http::socket::frame_limiter::LimitExceeded;
 use crate::http::socket::wire::Incoming;
 use crate::persistence::{RoomOp, WriteError};
 use crate::protocol::{
@@ -17,11 +18,11 @@ use crate::protocol::{
     VisitorFrame, decode_agent_frame, decode_visitor_frame, encode,
 };
 
-/// Rooms that one agent's socket follows at most.
+/// How many rooms the socket of an agent may follow.
 const JOINS_MAX: usize = 128;
 
-/// A frame of either side, once it is known which room it is about.
-enum Verb {
+/// What a frame of either side asks for, in the room that it is about.
+enum Command {
     Join { resume: Resume },
     Leave,
     Post { id: MessageId, content: String },
@@ -31,83 +32,84 @@ enum Verb {
     Status { status: Status },
 }
 
-impl Session {
-    pub(super) async fn incoming(&mut self, incoming: Incoming) -> Result<(), End> {
-        self.liveness.alive();
+impl SocketTask {
+    pub(super) async fn handle_incoming(&mut self, incoming: Incoming) -> Result<(), EndReason> {
+        self.liveness.frame_received();
         match incoming {
-            Incoming::Text(text) => self.text(&text).await,
-            Incoming::Alive => match self.manners.frame(Instant::now(), 0) {
-                Err(TooMany::Flood) => Err(CloseCode::Flood.into()),
+            Incoming::Text(text) => self.handle_frame(&text).await,
+            Incoming::Control => match self.frame_limiter.check_frame(Instant::now(), 0) {
+                Err(LimitExceeded::Flood) => Err(CloseCode::Flood.into()),
                 _ => Ok(()),
             },
-            Incoming::Fatal(code) => Err(code.into()),
-            Incoming::Gone => Err(End::Gone),
+            Incoming::Violation(code) => Err(code.into()),
+            Incoming::PeerGone => Err(EndReason::PeerGone),
         }
     }
 
-    async fn text(&mut self, text: &str) -> Result<(), End> {
-        let decoded = match self.who {
-            Who::Visitor { room_id, .. } => {
-                decode_visitor_frame(text).map(|frame| visitor_verb(frame, room_id))
+    async fn handle_frame(&mut self, text: &str) -> Result<(), EndReason> {
+        let decoded = match self.peer {
+            Peer::Visitor { room_id, .. } => {
+                decode_visitor_frame(text).map(|frame| visitor_command(frame, room_id))
             }
-            Who::Agent { .. } => decode_agent_frame(text).map(agent_verb),
+            Peer::Agent { .. } => decode_agent_frame(text).map(agent_command),
         };
-        if let Err(too_many) = self.manners.frame(Instant::now(), text.len()) {
+        let limit = self.frame_limiter.check_frame(Instant::now(), text.len());
+        if let Err(exceeded) = limit {
             let about = decoded.as_ref().ok().and_then(Option::as_ref);
-            return self.too_many(
-                too_many,
-                about.map(|(room_id, verb)| (*room_id, post_id(verb))),
+            return self.handle_limit_exceeded(
+                exceeded,
+                about.map(|(room_id, command)| (*room_id, post_id(command))),
             );
         }
         match decoded {
-            Ok(Some((room_id, verb))) => self.act(room_id, verb).await,
+            Ok(Some((room_id, command))) => self.execute(room_id, command).await,
             Ok(None) => Ok(()),
-            Err(error) => self.bad_frame(error),
+            Err(error) => self.handle_bad_frame(error),
         }
     }
 
-    fn too_many(
+    fn handle_limit_exceeded(
         &mut self,
-        too_many: TooMany,
+        exceeded: LimitExceeded,
         about: Option<(RoomId, Option<MessageId>)>,
-    ) -> Result<(), End> {
-        let TooMany::Warn { retry_after_ms } = too_many else {
+    ) -> Result<(), EndReason> {
+        let LimitExceeded::Warn { retry_after_ms } = exceeded else {
             return Err(CloseCode::Flood.into());
         };
         let error = ErrorFrame::new(ErrorCode::RateLimited, "too many frames; slow down")
             .retry_after(Some(retry_after_ms));
         match about {
-            Some((room_id, id)) => self.refuse(error, room_id, id),
+            Some((room_id, id)) => self.push_error(error, room_id, id),
             None => self.frames.push(encode(&error)),
         }
         Ok(())
     }
 
-    fn bad_frame(&mut self, error: FrameError) -> Result<(), End> {
-        let counts = error.code == ErrorCode::BadFrame;
+    fn handle_bad_frame(&mut self, error: FrameError) -> Result<(), EndReason> {
+        let is_bad_frame = error.code == ErrorCode::BadFrame;
         if error.id.is_some() {
             self.state.metrics.post_refused(error.code);
         }
         self.frames.push(encode(&ErrorFrame::from(error)));
-        if counts && self.manners.bad_frame(Instant::now()) {
+        if is_bad_frame && self.frame_limiter.count_bad_frame(Instant::now()) {
             return Err(CloseCode::NotThisProtocol.into());
         }
         Ok(())
     }
 
-    async fn act(&mut self, room_id: RoomId, verb: Verb) -> Result<(), End> {
-        match verb {
-            Verb::Join { resume } => return Box::pin(self.join(room_id, &resume)).await,
-            Verb::Leave => {
+    async fn execute(&mut self, room_id: RoomId, command: Command) -> Result<(), EndReason> {
+        match command {
+            Command::Join { resume } => return Box::pin(self.join(room_id, &resume)).await,
+            Command::Leave => {
                 self.feeds.remove(&room_id);
             }
-            Verb::Post { id, content } => {
+            Command::Post { id, content } => {
                 if let Err(retry_after_ms) =
                     self.state.limits.check_post(self.joiner.participant_id)
                 {
                     let error =
                         ErrorFrame::new(ErrorCode::RateLimited, "too many messages; wait a moment");
-                    self.refuse(error.retry_after(Some(retry_after_ms.0)), room_id, Some(id));
+                    self.push_error(error.retry_after(Some(retry_after_ms.0)), room_id, Some(id));
                     return Ok(());
                 }
                 let draft = Draft {
@@ -117,54 +119,48 @@ impl Session {
                 };
                 self.write(room_id, RoomOp::Post(draft)).await;
             }
-            Verb::Read { seq } => {
-                self.write(
-                    room_id,
-                    RoomOp::MarkRead {
-                        side: self.side(),
-                        seq,
-                    },
-                )
-                .await
+            Command::Read { seq } => {
+                let side = self.joiner.side;
+                self.write(room_id, RoomOp::MarkRead { side, seq }).await;
             }
-            Verb::Status { status } => {
+            Command::Status { status } => {
                 let by = self.sender();
                 self.write(room_id, RoomOp::SetStatus { status, by }).await;
             }
-            Verb::Typing => match self.feeds.get(&room_id) {
+            Command::Typing => match self.feeds.get(&room_id) {
                 Some(feed) => feed.subscription.typing(),
-                None => self.refuse_unjoined(room_id),
+                None => self.push_not_joined(room_id),
             },
-            Verb::History { before, limit } => {
-                return Box::pin(self.history(room_id, before, limit)).await;
+            Command::History { before, limit } => {
+                return Box::pin(self.push_history(room_id, before, limit)).await;
             }
         }
         Ok(())
     }
 
-    /// Hands a write to its room and goes on; the answer comes as an event.
+    /// Hands a write to its room and goes on. The outcome arrives as an event.
     async fn write(&mut self, room_id: RoomId, op: RoomOp) {
-        let follows = self.feeds.contains_key(&room_id);
-        let held = self.pending.must_hold(room_id, follows);
+        let is_joined = self.feeds.contains_key(&room_id);
+        let held = self.pending.must_hold(room_id, is_joined);
         let request = self.pending.add(room_id, op.clone(), held);
-        if !held && let Err(op) = self.hand_to_feed(room_id, op, request) {
+        if !held && let Err(op) = self.write_to_joined_room(room_id, op, request) {
             Box::pin(self.submit(room_id, op, None, request)).await;
         }
     }
 
-    /// Writes have been answered, so those go that were held behind them.
+    /// Writes have finished: hands those to their rooms that were held behind them.
     pub(super) async fn release_held(&mut self) {
         for room_id in self.pending.held_rooms() {
             if let Some((request, op)) = self.pending.release(room_id)
-                && let Err(op) = self.hand_to_feed(room_id, op, request)
+                && let Err(op) = self.write_to_joined_room(room_id, op, request)
             {
                 self.submit(room_id, op, None, request).await;
             }
         }
     }
 
-    /// Hands a write to the room that this socket follows, or gives it back.
-    fn hand_to_feed(
+    /// Hands a write to a room that this socket has joined; otherwise returns it.
+    fn write_to_joined_room(
         &mut self,
         room_id: RoomId,
         op: RoomOp,
@@ -174,13 +170,13 @@ impl Session {
             return Err(op);
         };
         let reply = ReplyPort::to_socket(self.joiner.outbox.clone(), request);
-        let asked = feed.subscription.write(op, reply);
-        self.pending.asked(request, asked);
+        let incarnation = feed.subscription.write(op, reply);
+        self.pending.sent_to(request, incarnation);
         Ok(())
     }
 
-    /// Hands a write to a room that this socket does not follow, or whose incarnation has died
-    /// over it.
+    /// Hands a write to a room that this socket has not joined, or whose incarnation `dead` has
+    /// died with the write.
     pub(super) async fn submit(
         &mut self,
         room_id: RoomId,
@@ -189,14 +185,20 @@ impl Session {
         request: RequestId,
     ) {
         let reply = ReplyPort::to_socket(self.joiner.outbox.clone(), request);
-        if let Some(asked) = self.state.rooms.submit(room_id, op, dead, reply).await {
-            self.pending.asked(request, asked);
+        let incarnation = self.state.rooms.submit(room_id, op, dead, reply).await;
+        if let Some(incarnation) = incarnation {
+            self.pending.sent_to(request, incarnation);
         }
     }
 
-    async fn history(&mut self, room_id: RoomId, before: u64, limit: usize) -> Result<(), End> {
+    async fn push_history(
+        &mut self,
+        room_id: RoomId,
+        before: u64,
+        limit: usize,
+    ) -> Result<(), EndReason> {
         if !self.feeds.contains_key(&room_id) {
-            self.refuse_unjoined(room_id);
+            self.push_not_joined(room_id);
             return Ok(());
         }
         match self
@@ -213,20 +215,20 @@ impl Session {
                 };
                 self.frames.push(encode(&frame));
             }
-            Err(error) => self.refuse_for(&error.into(), room_id, None),
+            Err(error) => self.push_write_error(&error.into(), room_id, None),
         }
         Ok(())
     }
 
-    fn refuse_unjoined(&mut self, room_id: RoomId) {
-        self.refuse(
+    fn push_not_joined(&mut self, room_id: RoomId) {
+        self.push_error(
             ErrorFrame::new(ErrorCode::Invalid, "join the room first"),
             room_id,
             None,
         );
     }
 
-    pub(super) fn refuse_for(
+    pub(super) fn push_write_error(
         &mut self,
         error: &WriteError,
         room_id: RoomId,
@@ -235,10 +237,10 @@ impl Session {
         let problem = Problem::from(error.clone());
         let frame =
             ErrorFrame::new(problem.code, problem.detail).retry_after(problem.retry_after_ms);
-        self.refuse(frame, room_id, id);
+        self.push_error(frame, room_id, id);
     }
 
-    fn refuse(&mut self, error: ErrorFrame, room_id: RoomId, id: Option<MessageId>) {
+    fn push_error(&mut self, error: ErrorFrame, room_id: RoomId, id: Option<MessageId>) {
         let error = match id {
             Some(id) => {
                 self.state.metrics.post_refused(error.code);
@@ -249,24 +251,24 @@ impl Session {
         self.frames.push(encode(&error.about_room(room_id)));
     }
 
-    async fn join(&mut self, room_id: RoomId, resume: &Resume) -> Result<(), End> {
+    async fn join(&mut self, room_id: RoomId, resume: &Resume) -> Result<(), EndReason> {
         if self.feeds.len() >= JOINS_MAX && !self.feeds.contains_key(&room_id) {
             let message =
                 format!("at most {JOINS_MAX} rooms can be joined at once; leave one first");
-            self.refuse(ErrorFrame::new(ErrorCode::Invalid, message), room_id, None);
+            self.push_error(ErrorFrame::new(ErrorCode::Invalid, message), room_id, None);
             return Ok(());
         }
-        // The old subscription goes first, so that nothing comes twice.
+        // The old subscription is dropped first, so that nothing is sent twice.
         self.feeds.remove(&room_id);
         let subscription = match self.state.rooms.join(room_id, &self.joiner).await {
             Ok(subscription) => subscription,
             Err(error) => {
-                self.refuse_join(error, room_id);
+                self.push_join_error(error, room_id);
                 return Ok(());
             }
         };
         let room = subscription.record.room.clone();
-        match RoomFeed::begin(subscription, resume, &self.state.store).await {
+        match RoomFeed::start(subscription, resume, &self.state.store).await {
             Ok((feed, first)) => {
                 self.frames.push(encode(&Joined {
                     room_id,
@@ -277,62 +279,62 @@ impl Session {
                 }));
                 self.feeds.insert(room_id, Box::new(feed));
             }
-            Err(error) => self.refuse_for(&error.into(), room_id, None),
+            Err(error) => self.push_write_error(&error.into(), room_id, None),
         }
         Ok(())
     }
 
-    pub(super) fn refuse_join(&mut self, error: JoinError, room_id: RoomId) {
+    pub(super) fn push_join_error(&mut self, error: JoinError, room_id: RoomId) {
         let frame = match error {
             JoinError::NotFound => ErrorFrame::new(ErrorCode::NotFound, "there is no such room"),
             JoinError::Resting | JoinError::Unavailable => {
                 ErrorFrame::new(ErrorCode::Busy, "the room does not answer; try again")
                     .retry_after(Some(1_000))
             }
-            JoinError::Store(error) => return self.refuse_for(&error.into(), room_id, None),
+            JoinError::Store(error) => return self.push_write_error(&error.into(), room_id, None),
         };
-        self.refuse(frame, room_id, None);
+        self.push_error(frame, room_id, None);
     }
 }
 
-fn visitor_verb(frame: VisitorFrame, room_id: RoomId) -> Option<(RoomId, Verb)> {
-    let verb = match frame {
-        VisitorFrame::Post { id, content } => Verb::Post { id, content },
-        VisitorFrame::Read { seq } => Verb::Read { seq },
-        VisitorFrame::Typing => Verb::Typing,
-        VisitorFrame::History { before, limit } => Verb::History { before, limit },
-        VisitorFrame::Close => Verb::Status {
+fn visitor_command(frame: VisitorFrame, room_id: RoomId) -> Option<(RoomId, Command)> {
+    let command = match frame {
+        VisitorFrame::Post { id, content } => Command::Post { id, content },
+        VisitorFrame::Read { seq } => Command::Read { seq },
+        VisitorFrame::Typing => Command::Typing,
+        VisitorFrame::History { before, limit } => Command::History { before, limit },
+        VisitorFrame::Close => Command::Status {
             status: Status::Closed,
         },
         VisitorFrame::Pong => return None,
     };
-    Some((room_id, verb))
+    Some((room_id, command))
 }
 
-fn agent_verb(frame: AgentFrame) -> Option<(RoomId, Verb)> {
+fn agent_command(frame: AgentFrame) -> Option<(RoomId, Command)> {
     Some(match frame {
-        AgentFrame::Join { room_id, resume } => (room_id, Verb::Join { resume }),
-        AgentFrame::Leave { room_id } => (room_id, Verb::Leave),
+        AgentFrame::Join { room_id, resume } => (room_id, Command::Join { resume }),
+        AgentFrame::Leave { room_id } => (room_id, Command::Leave),
         AgentFrame::Post {
             room_id,
             id,
             content,
-        } => (room_id, Verb::Post { id, content }),
-        AgentFrame::Read { room_id, seq } => (room_id, Verb::Read { seq }),
-        AgentFrame::Typing { room_id } => (room_id, Verb::Typing),
+        } => (room_id, Command::Post { id, content }),
+        AgentFrame::Read { room_id, seq } => (room_id, Command::Read { seq }),
+        AgentFrame::Typing { room_id } => (room_id, Command::Typing),
         AgentFrame::History {
             room_id,
             before,
             limit,
-        } => (room_id, Verb::History { before, limit }),
-        AgentFrame::Status { room_id, status } => (room_id, Verb::Status { status }),
+        } => (room_id, Command::History { before, limit }),
+        AgentFrame::Status { room_id, status } => (room_id, Command::Status { status }),
         AgentFrame::Pong => return None,
     })
 }
 
-fn post_id(verb: &Verb) -> Option<MessageId> {
-    match verb {
-        Verb::Post { id, .. } => Some(*id),
+fn post_id(command: &Command) -> Option<MessageId> {
+    match command {
+        Command::Post { id, .. } => Some(*id),
         _ => None,
     }
 }
