@@ -11,8 +11,6 @@ use crate::persistence::TokenHash;
 
 /// Random bytes in a token: twice the 128 bits that nobody can guess.
 const TOKEN_BYTES: usize = 32;
-/// How long an agent's session lives past its last use.
-pub const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long the setup link works.
 pub const SETUP_LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// What a token opens, told by its first letters.

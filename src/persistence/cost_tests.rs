@@ -1,5 +1,6 @@
-//! What a message costs, in counts that no clock moves: pages that its commit writes to the
-//! log of SQLite. They tell of another index, of a wider row, of an index written piecemeal.
+//! What a message costs, counted in pages that its commit writes to the write-ahead log, which
+//! no clock influences. A further index, a wider row or a text index written in small pieces shows
+//! here.
 
 use crate::chat::RoomId;
 use crate::persistence::testing::*;

@@ -1,29 +1,29 @@
 use crate::chat::PastHead;
 
-/// Why the store could not do what it was asked, whatever was asked.
+/// Why the store failed, whatever the operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Too much is queued already; nothing was tried.
-    #[error("too much is waiting to be written; try again")]
+    /// The queue is full; nothing was tried.
+    #[error("too many writes are queued; try again")]
     Busy,
     /// The disk has no space left. Nothing was stored.
     #[error("the disk is full; free some space")]
     Full,
-    /// The disk refuses: read-only, failing, locked. Nothing was stored.
+    /// The disk is read-only, failing or locked. Nothing was stored.
     #[error("the storage is unavailable: {0}")]
     Unavailable(String),
-    /// SQLite found the file damaged. It takes a restored backup to go on.
+    /// The database is damaged. It takes a restored backup to go on.
     #[error("the database is damaged: {0}")]
     Corrupt(String),
     /// The store was closed, or its writer died.
     #[error("the storage is closed")]
     Closed,
-    /// A bug of ours.
+    /// A bug of this program.
     #[error("internal storage error: {0}")]
     Internal(String),
 }
 
-/// A rule that keeps a write from happening. It changes nothing.
+/// A rule by which a write is refused. It changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No such room, agent or token.
@@ -55,13 +55,13 @@ pub enum Refusal {
     SetupNotNeeded,
 }
 
-/// Why a write did not happen.
+/// Why a write was not committed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
-    /// It may not.
+    /// A rule refuses it.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// It could not.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -74,7 +74,7 @@ pub enum OpenError {
     Io {
         /// Which file or directory.
         path: std::path::PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: std::io::Error,
     },
     /// Another server has the directory.
@@ -85,7 +85,7 @@ pub enum OpenError {
     Database {
         /// The database's file.
         path: std::path::PathBuf,
-        /// What SQLite said.
+        /// The cause, and what to do where there is something.
         cause: String,
     },
 }

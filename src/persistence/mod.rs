@@ -29,5 +29,5 @@ mod testing;
 pub use error::{OpenError, Refusal, StoreError, WriteError};
 pub use operations::*;
 pub use options::{StoreMetrics, StoreOptions, Synchronous};
-pub use rules::RuleSettings;
+pub use rules::{RuleSettings, SESSION_LIFETIME};
 pub use store::Store;

@@ -43,9 +43,9 @@ enum Item {
     ReadTooFar(usize),
     Close(usize),
     Reopen(usize),
-    /// Writes nonsense into a room's row, then panics.
+    /// Writes garbage into a room's row, then panics.
     Panic(usize),
-    /// Writes nonsense into a room's row, then refuses.
+    /// Writes garbage into a room's row, then refuses.
     Refuse(usize),
     /// Changes the room in memory, then panics.
     PanicInMemory(usize),
@@ -98,7 +98,7 @@ const ROOMS: usize = 3;
 
 /// What one who was acked believes about a room.
 #[derive(Default, Clone)]
-struct Believed {
+struct RoomModel {
     log: Vec<Uuid>,
     drafts: HashMap<Uuid, Draft>,
     /// The last draft that was tried.
@@ -106,7 +106,7 @@ struct Believed {
     blocked: bool,
 }
 
-impl Believed {
+impl RoomModel {
     /// What an item asks for, or none when it asks for nothing.
     fn op(&mut self, item: &Item) -> Option<RoomOp> {
         let draft = match item {
@@ -136,10 +136,10 @@ impl Believed {
         Some(RoomOp::Post(draft))
     }
 
-    /// Holds an answer against what is believed, and believes it.
-    fn hear(&mut self, op: &RoomOp, answer: Result<RoomCommit, Refusal>) {
+    /// Compares a reply with the model and applies it.
+    fn check_reply(&mut self, op: &RoomOp, answer: Result<RoomCommit, Refusal>) {
         match (op, answer) {
-            (RoomOp::Post(draft), answer) => self.hear_post(draft, answer),
+            (RoomOp::Post(draft), answer) => self.check_post_reply(draft, answer),
             (RoomOp::MarkRead { seq, .. }, Err(Refusal::PastHead(_))) => {
                 assert_eq!(*seq, u64::MAX);
             }
@@ -154,7 +154,7 @@ impl Believed {
         }
     }
 
-    fn hear_post(&mut self, draft: &Draft, answer: Result<RoomCommit, Refusal>) {
+    fn check_post_reply(&mut self, draft: &Draft, answer: Result<RoomCommit, Refusal>) {
         let place = self.log.iter().position(|id| *id == draft.id);
         let known = self.drafts.get(&draft.id);
         match answer {
@@ -184,7 +184,11 @@ impl Believed {
     }
 }
 
-async fn settled(store: &TestStore, room: RoomId, op: RoomOp) -> Result<RoomCommit, Refusal> {
+async fn apply_until_settled(
+    store: &TestStore,
+    room: RoomId,
+    op: RoomOp,
+) -> Result<RoomCommit, Refusal> {
     loop {
         match store.apply(room, op.clone()).await {
             Ok(commit) => return Ok(commit),
@@ -196,7 +200,7 @@ async fn settled(store: &TestStore, room: RoomId, op: RoomOp) -> Result<RoomComm
 }
 
 /// Puts an item of another kind into the queue: it writes, then fails.
-fn submit_nonsense(
+fn submit_garbage(
     store: &TestStore,
     item: &Item,
     room: RoomId,
@@ -244,18 +248,23 @@ enum Submitted {
 }
 
 /// Does all items in one commit, and hears the answers.
-async fn share(store: &TestStore, rooms: &[RoomId], believed: &mut [Believed], items: &[Item]) {
+async fn apply_in_one_commit(
+    store: &TestStore,
+    rooms: &[RoomId],
+    models: &mut [RoomModel],
+    items: &[Item],
+) {
     let pause = store.pause_writer().await;
     let mut submitted = Vec::new();
     for item in items {
         let place = item.place();
-        match believed[place].op(item) {
+        match models[place].op(item) {
             Some(op) => {
                 let answer = store.submit_op(rooms[place], op.clone());
                 submitted.push(Submitted::Op(place, op, answer));
             }
-            None if item.is_nonsense() => {
-                let answer = submit_nonsense(store, item, rooms[place]);
+            None if item.is_garbage() => {
+                let answer = submit_garbage(store, item, rooms[place]);
                 submitted.push(Submitted::Nonsense(answer));
             }
             None => {}
@@ -265,8 +274,8 @@ async fn share(store: &TestStore, rooms: &[RoomId], believed: &mut [Believed], i
     for item in submitted {
         match item {
             Submitted::Op(place, op, answer) => match answer.await.expect("it is answered") {
-                Ok(commit) => believed[place].hear(&op, Ok(commit)),
-                Err(WriteError::Refused(refusal)) => believed[place].hear(&op, Err(refusal)),
+                Ok(commit) => models[place].check_reply(&op, Ok(commit)),
+                Err(WriteError::Refused(refusal)) => models[place].check_reply(&op, Err(refusal)),
                 Err(WriteError::Store(StoreError::Unavailable(_))) => {}
                 Err(error) => panic!("nothing else may fail: {error}"),
             },
@@ -305,7 +314,7 @@ impl Item {
         }
     }
 
-    fn is_nonsense(&self) -> bool {
+    fn is_garbage(&self) -> bool {
         matches!(
             self,
             Self::Panic(_) | Self::Refuse(_) | Self::PanicInMemory(_) | Self::RefuseInMemory(_)
@@ -319,36 +328,36 @@ async fn run(steps: Vec<Step>) {
     for _ in 0..ROOMS {
         rooms.push(store.new_room("Ann").await);
     }
-    let mut believed = vec![Believed::default(); ROOMS];
+    let mut models = vec![RoomModel::default(); ROOMS];
     for step in steps {
         match step {
             Step::One(item) => {
-                let known = &mut believed[item.place()];
+                let known = &mut models[item.place()];
                 if let Some(op) = known.op(&item) {
-                    let answer = settled(&store, rooms[item.place()], op.clone()).await;
-                    known.hear(&op, answer);
+                    let answer = apply_until_settled(&store, rooms[item.place()], op.clone()).await;
+                    known.check_reply(&op, answer);
                 }
             }
-            Step::Batch(items) => share(&store, &rooms, &mut believed, &items).await,
+            Step::Batch(items) => apply_in_one_commit(&store, &rooms, &mut models, &items).await,
             Step::Rename(place, name) => {
                 let patch = DetailsPatch {
                     name: Some(Some(name.to_string())),
                     ..DetailsPatch::default()
                 };
                 let op = RoomOp::SetDetails(patch);
-                let answer = settled(&store, rooms[place], op.clone()).await;
-                believed[place].hear(&op, answer);
+                let answer = apply_until_settled(&store, rooms[place], op.clone()).await;
+                models[place].check_reply(&op, answer);
             }
             Step::Block(place, blocked) => {
                 let by = Principal::CommandLine;
                 let op = RoomOp::SetBlocked { blocked, by };
-                let answer = settled(&store, rooms[place], op.clone()).await;
-                believed[place].hear(&op, answer);
-                believed[place].blocked = blocked;
+                let answer = apply_until_settled(&store, rooms[place], op.clone()).await;
+                models[place].check_reply(&op, answer);
+                models[place].blocked = blocked;
             }
             Step::BlockBeside(place, blocked) => {
                 store.block_beside(rooms[place], blocked);
-                believed[place].blocked = blocked;
+                models[place].blocked = blocked;
             }
             Step::Fail => store.sqlite().hooks().fail_next_commit(),
             Step::Blur => store.sqlite().hooks().blur_next_commit(),
@@ -356,7 +365,7 @@ async fn run(steps: Vec<Step>) {
             Step::Restart => store = store.reopened(),
         }
     }
-    for (room, known) in rooms.iter().zip(&believed) {
+    for (room, known) in rooms.iter().zip(&models) {
         let page = store.messages_after(*room, 0, 1_000).await.expect("read");
         let stored: Vec<Uuid> = page.messages.iter().map(|message| message.id).collect();
         assert_eq!(stored, known.log, "acked is stored, in its order, once");

@@ -23,7 +23,8 @@ impl std::fmt::Debug for TokenHash {
 /// What the last commit left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Head {
-    /// The newest place in the order of all changes of listed rooms.
+    /// The number of the newest change of a listed room. Every change of a listed room takes the
+    /// next number of this one order.
     pub change: u64,
     /// Listed rooms by status.
     pub counts: Counts,
@@ -53,11 +54,11 @@ pub enum RoomOp {
     },
     /// Change the customer's details.
     SetDetails(DetailsPatch),
-    /// Keep the room's visitor from posting in any room, or let them again.
+    /// Block the room's visitor from posting in any room, or lift the block.
     SetBlocked {
         /// Whether posts are refused from now on.
         blocked: bool,
-        /// Who says so, for the audit.
+        /// On whose behalf, for the audit.
         by: Principal,
     },
 }
@@ -111,7 +112,7 @@ pub struct MessagePage {
 /// Who a visitor is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visitor {
-    /// Internal; never told.
+    /// Internal; never sent to clients.
     pub id: VisitorId,
     /// The signed identity's `sub`.
     pub user: Option<String>,
@@ -126,7 +127,7 @@ pub struct Identity {
     pub details: Details,
 }
 
-/// What a visitor wants who opens the chat.
+/// A request to open the chat.
 #[derive(Debug, Clone)]
 pub struct OpenRoom {
     /// The token that came along.
@@ -140,14 +141,14 @@ pub struct OpenRoom {
     pub fresh_token: TokenHash,
 }
 
-/// What a visitor gets who opens the chat.
+/// The reply to [`OpenRoom`].
 #[derive(Debug, Clone)]
 pub struct OpenedRoom {
     /// The room.
     pub record: Arc<RoomRecord>,
     /// Whether it was made just now.
     pub created: bool,
-    /// Whether `fresh_token` was stored and is to be told.
+    /// Whether `fresh_token` was stored and is to be sent to the visitor.
     pub token_issued: bool,
     /// Rooms that changed hands; their live actors must reread them. Where there are very many,
     /// the rest follows: [`Store::follow_visitor_change`](crate::persistence::Store::follow_visitor_change).
@@ -194,14 +195,14 @@ pub struct AgentCredentials {
     pub password_hash: String,
 }
 
-/// What an audit row notes.
+/// What an audit entry records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditAction {
     /// An agent signed in.
     SignIn,
     /// An agent signed out.
     SignOut,
-    /// The first admin was made.
+    /// The first admin was added.
     Setup,
     /// An agent was added.
     AgentAdded,
@@ -213,7 +214,7 @@ pub enum AuditAction {
     AgentEnabled,
     /// A password was changed.
     PasswordChanged,
-    /// A visitor was blocked or let in again.
+    /// A visitor was blocked, or the block was lifted.
     VisitorBlocked,
 }
 
@@ -295,7 +296,7 @@ pub struct SearchPage {
     pub truncated: bool,
 }
 
-/// The first sight of the lobby: the rooms that wait and the newest active ones.
+/// What a console sees first: the rooms that wait and the newest active ones.
 #[derive(Debug, Clone)]
 pub struct LobbySnapshot {
     /// All changes up to here are in it.
@@ -304,7 +305,7 @@ pub struct LobbySnapshot {
     pub records: Vec<RoomRecord>,
 }
 
-/// Listed rooms that changed, by their newest change.
+/// Listed rooms that changed, in the order of their newest changes.
 #[derive(Debug, Clone)]
 pub struct ChangedRooms {
     /// The rooms.

@@ -1,4 +1,4 @@
-//! What somebody typed into the search box, as a query of the text index.
+//! The text of a search box as a query of the text index.
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 

@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 use axum_extra::extract::CookieJar;
 
-use crate::credentials::SESSION_LIFETIME;
+use crate::persistence::SESSION_LIFETIME;
 
 /// The session token in the request's cookie.
 pub(super) fn session_token(headers: &HeaderMap, is_https: bool) -> Option<String> {

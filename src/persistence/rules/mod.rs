@@ -14,6 +14,10 @@
 //! | how long a session lives | [`sessions`] |
 //! | which count and which place in the order of changes a room has | [`listing`] |
 
+use std::time::Duration;
+
+pub use sessions::SESSION_LIFETIME;
+
 pub(crate) mod agents;
 pub(crate) mod listing;
 pub(crate) mod open_room;
@@ -21,14 +25,14 @@ pub(crate) mod rooms;
 pub(crate) mod sessions;
 pub(crate) mod visitors;
 
-/// What the rules may be told by the configuration.
+/// What of the rules is configurable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RuleSettings {
-    /// Milliseconds that a session lives after its last use.
-    pub session_lifetime_ms: i64,
-    /// Milliseconds after which a use of a session is stored again. Storing each one would make
-    /// a write of every read.
-    pub session_touch_interval_ms: i64,
+    /// How long a session lives after its last use.
+    pub session_lifetime: Duration,
+    /// How long after a stored use of a session the next one is stored. Storing each one would
+    /// make a write of every read.
+    pub session_touch_interval: Duration,
     /// Tokens of one visitor that stay valid; the oldest ones end. Every answer to a signed
     /// identity brings a token, so without a bound a user who comes daily would leave one behind
     /// each time. The identity opens the rooms all the same.
@@ -38,8 +42,8 @@ pub struct RuleSettings {
 impl Default for RuleSettings {
     fn default() -> Self {
         Self {
-            session_lifetime_ms: 30 * 24 * 60 * 60 * 1_000,
-            session_touch_interval_ms: 60 * 60 * 1_000,
+            session_lifetime: SESSION_LIFETIME,
+            session_touch_interval: Duration::from_secs(60 * 60),
             visitor_tokens: 200,
         }
     }

@@ -9,7 +9,7 @@ pub(crate) struct StoredVisitor {
     pub(crate) blocked: bool,
 }
 
-/// What befell a visitor that all of their rooms have to follow.
+/// A change of a visitor that all of their rooms have to follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum VisitorChange {
     /// They were blocked, or the block was lifted.

@@ -1,23 +1,23 @@
-//! How the domain's small values are written in columns.
+//! How small values of the domain are stored in columns.
 
 use rusqlite::Row;
 use rusqlite::types::Type;
 
 use crate::chat::{Role, SenderType, SignedFields, Status, SystemEvent};
 
-/// A count or place as SQLite stores it. What is past its range cannot have been
-/// stored, so comparing with the largest value is right.
+/// A count or number as SQLite stores it. One past its range cannot have been stored, so the
+/// largest value compares in the same way.
 pub(crate) fn int(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// A count or place from a column.
+/// A count or number from a column.
 pub(crate) fn uint(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let value: i64 = row.get(column)?;
     u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
 }
 
-/// A limit as SQLite takes it, with `extra` rows more.
+/// A LIMIT of `items` rows and `extra` more.
 pub(crate) fn limit(items: usize, extra: usize) -> i64 {
     i64::try_from(items.saturating_add(extra)).unwrap_or(i64::MAX)
 }

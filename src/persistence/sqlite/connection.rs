@@ -9,17 +9,17 @@ use crate::persistence::Synchronous;
 const BUSY_TIMEOUT_MS: u64 = 5_000;
 /// Statements that a connection keeps prepared.
 const STATEMENTS: usize = 64;
-/// Pages of 4 KiB in the log before a commit moves them into the database. Ten
-/// times SQLite's default: fewer checkpoints, which are the slowest commits.
+/// Pages of 4 KiB in the write-ahead log before a commit checkpoints them into the database. Ten
+/// times SQLite's default: commits that checkpoint are the slowest, so there are fewer of them.
 const WAL_AUTOCHECKPOINT_PAGES: u32 = 10_000;
-/// Bytes that the log file may keep between checkpoints.
+/// Bytes that the write-ahead log may keep between checkpoints.
 const JOURNAL_SIZE_LIMIT_BYTES: u32 = 64 * 1024 * 1024;
 
 /// KiB of pages that the writer keeps. The text index merges more than SQLite's default
 /// of 2 MiB holds, and would read it back from the log each time; taken only when used.
 const WRITER_CACHE_KIB: i64 = 16 * 1024;
 
-/// Makes connections that are all set up alike.
+/// Opens connections that are all set up alike.
 #[derive(Debug, Clone)]
 pub(crate) struct Connector {
     /// The database's file.
@@ -35,7 +35,7 @@ impl Connector {
             &self.path,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
-        // The busy timeout comes first: already the change to WAL may have to wait.
+        // The busy timeout comes first: even the change to WAL may have to wait.
         conn.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
         conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         let synchronous = match self.synchronous {
@@ -46,8 +46,8 @@ impl Connector {
         conn.pragma_update(None, "foreign_keys", true)?;
         // Negative means KiB rather than pages.
         conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
-        // What savepoints keep for a rollback stays in memory; on disk it would be written
-        // for every item of a batch.
+        // Savepoints keep their rollback journal in memory; on disk it would be written for
+        // every item of a batch.
         conn.pragma_update(None, "temp_store", "MEMORY")?;
         conn.pragma_update_and_check(None, "journal_size_limit", JOURNAL_SIZE_LIMIT_BYTES, |_| {
             Ok(())

@@ -10,25 +10,25 @@ use crate::persistence::sqlite::damage::Damage;
 use crate::persistence::sqlite::tx_error::{TxError, classify};
 use crate::persistence::{StoreError, WriteError};
 
-/// Milliseconds that a read waits for its turn before it is `Busy`. Those who wait
-/// are bounded by the sockets and requests that the server admits.
+/// Milliseconds that a read waits for its turn before it is `Busy`. How many wait is bounded by
+/// the sockets and requests that the server admits.
 const TURN_TIMEOUT_MS: u64 = 10_000;
 /// Milliseconds that a read whose turn has come waits for a connection.
 const CONNECTION_TIMEOUT_MS: u64 = 2_000;
 
-/// The connections that read, with a gate before them: no more reads run at once
-/// than there are connections, so none holds a thread while it waits.
+/// The connections that read, behind a semaphore: no more reads run at once than there are
+/// connections, so none holds a thread while it waits.
 pub(crate) struct Readers {
     pool: r2d2::Pool<SqliteConnectionManager>,
     gate: Semaphore,
-    /// Searches at once: half of the reads, because a long prefix of a common word
-    /// takes its time, and a conversation's page must not wait for it.
+    /// Searches may have half of the connections: a long prefix of a common word takes a while,
+    /// and a page of a conversation must not wait for it.
     search_gate: Semaphore,
     damage: Arc<Damage>,
 }
 
 impl Readers {
-    /// Opens the first connection; the others come when they are needed.
+    /// Opens the first connection; the others are opened when they are needed.
     pub(crate) fn open(
         connector: &Connector,
         count: u32,
@@ -110,7 +110,7 @@ impl Readers {
             let class = classify(error);
             self.damage.record(&class);
             match (class, self.damage.get()) {
-                // Whatever SQLite makes of what has rotted.
+                // Damaged pages may show as any kind of error.
                 (StoreError::Internal(_), Some(damage)) => StoreError::Corrupt(damage.to_owned()),
                 (class, _) => {
                     if matches!(class, StoreError::Internal(_)) {

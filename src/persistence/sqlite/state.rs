@@ -5,18 +5,17 @@ use crate::persistence::Head;
 use crate::persistence::rules::listing::{self, PriorState};
 use crate::persistence::sqlite::codes::{int, uint};
 
-/// The numbers that move in step with every commit. They are read at BEGIN and
-/// written before COMMIT, so a rollback takes them back and other processes'
-/// changes are seen.
+/// The row of numbers that move with commits. It is read at BEGIN and written before COMMIT, so
+/// a rollback undoes it and the changes of other processes are seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State {
-    /// The newest place in the order of all changes of listed rooms.
+    /// The number of the newest change of a listed room; see [`Head::change`].
     pub(crate) last_change: u64,
-    /// The newest number of a message or an index entry.
+    /// The last number given to a message or to an entry of the text index.
     pub(crate) last_n: u64,
     /// Listed rooms by status.
     pub(crate) counts: Counts,
-    /// Grows with every change of agents and ended session.
+    /// Grows with every change of an agent and every ended session.
     pub(crate) auth_version: u64,
     /// Every change up to here is in the text index.
     pub(crate) indexed_change: u64,
@@ -76,7 +75,7 @@ impl State {
         Ok(())
     }
 
-    /// What the world may know of it.
+    /// The part that is published.
     pub(crate) fn head(&self) -> Head {
         Head {
             change: self.last_change,
@@ -90,21 +89,21 @@ impl State {
         self.indexed_change < self.last_change
     }
 
-    /// The next place in the order of changes.
+    /// Takes the next number in the order of changes.
     pub(crate) fn next_change(&mut self) -> u64 {
         self.last_change += 1;
         self.last_change
     }
 
-    /// Moves the counts with a changed room, and gives it the next place in the order of changes
-    /// if consoles list it.
+    /// Moves the counts with a changed room, and gives it the next number in the order of
+    /// changes if consoles list it.
     pub(crate) fn list(&mut self, before: PriorState, record: &mut RoomRecord) {
         let mut counts = self.counts;
         listing::list(before, record, &mut counts, || self.next_change());
         self.counts = counts;
     }
 
-    /// The next number of a message.
+    /// Takes the next number of a message.
     pub(crate) fn next_n(&mut self) -> u64 {
         self.last_n += 1;
         self.last_n

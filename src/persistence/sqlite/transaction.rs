@@ -4,13 +4,13 @@ use crate::chat::Timestamp;
 use crate::persistence::RuleSettings;
 use crate::persistence::sqlite::state::State;
 
-/// What a write may touch: the open transaction and the state that goes with it.
+/// The open transaction that a write runs in, and the state that is written with it.
 pub(crate) struct Tx<'c> {
     /// The writer's connection, inside BEGIN IMMEDIATE.
     pub(crate) conn: &'c Connection,
-    /// Taken back when the write fails.
+    /// Restored when the write fails.
     pub(crate) state: State,
-    /// One moment for all that the write does.
+    /// The time of the write, the same for everything that it does.
     pub(crate) now: Timestamp,
     /// What the rules were configured to.
     pub(crate) rules: RuleSettings,

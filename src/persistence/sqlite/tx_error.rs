@@ -3,14 +3,14 @@ use rusqlite::ErrorCode;
 use crate::chat::PastHead;
 use crate::persistence::{Refusal, StoreError, WriteError};
 
-/// Why one write came to nothing, inside its transaction.
+/// Why one write failed, inside its transaction.
 #[derive(Debug)]
 pub(crate) enum TxError {
-    /// It may not happen.
+    /// A rule refuses it.
     Refused(Refusal),
     /// SQLite failed.
     Sqlite(rusqlite::Error),
-    /// A rule of ours was broken by ourselves.
+    /// A bug of this program.
     Bug(String),
 }
 
@@ -42,12 +42,12 @@ impl From<TxError> for WriteError {
     }
 }
 
-/// Tells a failing disk from a damaged file from a bug of ours.
+/// Tells a failing disk, a damaged file and a bug of this program apart.
 pub(crate) fn classify(error: &rusqlite::Error) -> StoreError {
     if is_unreadable(error) {
         return StoreError::Corrupt(format!(
-            "it holds what was never written ({}); stop the server and restore a backup",
-            in_a_line(error)
+            "it holds values that were never written ({}); stop the server and restore a backup",
+            first_line(error)
         ));
     }
     match error.sqlite_error_code() {
@@ -66,20 +66,20 @@ pub(crate) fn classify(error: &rusqlite::Error) -> StoreError {
         ) => StoreError::Unavailable(format!("the disk fails: {error}")),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt(format!(
             "{}; stop the server and restore a backup",
-            in_a_line(error)
+            first_line(error)
         )),
         _ => StoreError::Internal(error.to_string()),
     }
 }
 
-/// What SQLite says, without the statement that it may quote at length.
-fn in_a_line(error: &rusqlite::Error) -> String {
-    let said = error.to_string();
-    said.lines().next().unwrap_or_default().to_owned()
+/// SQLite's message without the statement that it may quote at length.
+fn first_line(error: &rusqlite::Error) -> String {
+    let message = error.to_string();
+    message.lines().next().unwrap_or_default().to_owned()
 }
 
-/// Whether the file holds what this program never writes, though SQLite could read it: somebody
-/// else wrote it, or the disk has rotted inside a value or a name of the schema.
+/// Whether the file holds something that this program never writes, though SQLite could read it:
+/// another program wrote it, or bits have flipped inside a value or a name of the schema.
 fn is_unreadable(error: &rusqlite::Error) -> bool {
     match error {
         rusqlite::Error::FromSqlConversionFailure(..)
@@ -88,15 +88,16 @@ fn is_unreadable(error: &rusqlite::Error) -> bool {
         | rusqlite::Error::Utf8Error(..)
         // Every statement fits the schema that the migrations make, so it is another one.
         | rusqlite::Error::SqlInputError { .. } => true,
-        // The text index says so itself, and not by a code of its own.
-        rusqlite::Error::SqliteFailure(_, Some(said)) => {
-            said.starts_with("invalid fts5 file format") || said.starts_with("no such fts5 table")
+        // FTS5 reports damage by a message only, without a code of its own.
+        rusqlite::Error::SqliteFailure(_, Some(message)) => {
+            message.starts_with("invalid fts5 file format")
+                || message.starts_with("no such fts5 table")
         }
         _ => false,
     }
 }
 
-/// Whether the connection itself is to be trusted no more.
+/// Whether the connection cannot be trusted any more.
 pub(crate) fn breaks_connection(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),

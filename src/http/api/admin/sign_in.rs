@@ -10,13 +10,14 @@ use utoipa::ToSchema;
 use super::fields::check_name;
 use crate::chat::limits::check_password;
 use crate::chat::{Agent, Role, Timestamp};
-use crate::credentials::{SESSION_LIFETIME, TokenKind, hash_token, new_token};
+use crate::credentials::{TokenKind, hash_token, new_token};
 use crate::http::api::extract::{ClientIp, Json, JsonBody, UnreadBody, Violations};
 use crate::http::auth::AgentAuth;
 use crate::http::limits::{AddressKey, RetryAfterMs};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::metrics::LoginResult;
+use crate::persistence::SESSION_LIFETIME;
 use crate::persistence::{AgentCredentials, NewAgent, NewSession, Refusal, WriteError};
 use crate::protocol::ErrorCode;
 

@@ -31,12 +31,10 @@ fn change(
 }
 
 impl SqliteStore {
-    /// How many agents there are, disabled ones included.
     pub(crate) async fn agent_count(&self) -> Result<u64, StoreError> {
         self.readers().read(agents::count).await
     }
 
-    /// All agents by user name.
     pub(crate) async fn agents(&self) -> Result<Vec<Agent>, StoreError> {
         self.readers()
             .read(|conn| {
@@ -50,14 +48,12 @@ impl SqliteStore {
             .await
     }
 
-    /// One agent, or `None` when there is no such agent.
     pub(crate) async fn agent(&self, id: AgentId) -> Result<Option<Agent>, StoreError> {
         self.readers()
             .read(move |conn| agents::by_id(conn, id))
             .await
     }
 
-    /// What sign-in has to check, for a user name in any case.
     pub(crate) async fn agent_credentials(
         &self,
         username: &str,
@@ -68,7 +64,6 @@ impl SqliteStore {
             .await
     }
 
-    /// Adds an agent. Refused with `UsernameTaken`.
     pub(crate) async fn add_agent(
         &self,
         agent: NewAgent,
@@ -83,7 +78,6 @@ impl SqliteStore {
         .await
     }
 
-    /// The first admin with a session; SetupNotNeeded when there is any agent.
     pub(crate) async fn set_up(
         &self,
         agent: NewAgent,
@@ -102,8 +96,6 @@ impl SqliteStore {
         .await
     }
 
-    /// Changes an agent. Refused with `NotFound`, or with `LastAdmin` when nobody
-    /// could manage the agents any more.
     pub(crate) async fn change_agent(
         &self,
         id: AgentId,

@@ -4,7 +4,6 @@ use crate::persistence::sqlite::SqliteStore;
 use crate::persistence::{StoreError, WriteError};
 
 impl SqliteStore {
-    /// Commits a row through the whole way of a write. Returns what it holds.
     pub(crate) async fn canary(&self) -> Result<i64, StoreError> {
         let written = self
             .write(|tx| {
@@ -24,7 +23,6 @@ impl SqliteStore {
         }
     }
 
-    /// What the canary's row holds, read as anything else is read.
     pub(crate) async fn canary_read(&self) -> Result<Option<i64>, StoreError> {
         self.readers()
             .read(|conn| {

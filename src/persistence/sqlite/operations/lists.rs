@@ -12,17 +12,16 @@ use crate::persistence::{
     ChangedRooms, LobbySnapshot, RoomOrder, RoomPage, RoomQuery, StoreError, WriteError,
 };
 
-/// ListCursor of rooms by their newest message.
+/// Cursor of rooms by their newest message.
 const BY_ACTIVITY: char = 'a';
-/// ListCursor of the waiting rooms, the longest waiting first.
+/// Cursor of the waiting rooms, the longest waiting first.
 const WAITING: char = 'w';
-/// The statuses of rooms that nobody waits in.
+/// All statuses but `waiting`.
 const NOT_WAITING: [Status; 2] = [Status::Active, Status::Closed];
-/// ListCursor of the rooms behind the waiting ones.
+/// Cursor of the rooms that come after the waiting ones.
 const REST: char = 'r';
 
 impl SqliteStore {
-    /// A page of the console's list: listed rooms only.
     pub(crate) async fn list_rooms(&self, query: RoomQuery) -> Result<RoomPage, WriteError> {
         self.readers()
             .try_read(move |conn| match query.order {
@@ -32,8 +31,6 @@ impl SqliteStore {
             .await
     }
 
-    /// The rooms that wait, the longest first, then the newest active ones, at most
-    /// `max_rooms` in all.
     pub(crate) async fn lobby_snapshot(
         &self,
         max_rooms: usize,
@@ -51,8 +48,6 @@ impl SqliteStore {
             .await
     }
 
-    /// Listed rooms whose newest change is past `change`, by that, at most `limit`
-    /// and as many as fit a frame.
     pub(crate) async fn changed_since(
         &self,
         change: u64,
@@ -68,7 +63,7 @@ fn records(rows: Vec<RoomRow>) -> Vec<RoomRecord> {
     rows.into_iter().map(|row| row.record).collect()
 }
 
-/// Cuts what was read down to a page. Returns whether something was cut off.
+/// Truncates what was read to a page. Returns whether something was cut off.
 fn cut(rows: &mut Vec<RoomRow>, items: usize) -> bool {
     let read = rows.len();
     let mut bytes = 0;

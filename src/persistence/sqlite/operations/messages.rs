@@ -6,7 +6,7 @@ use crate::persistence::sqlite::SqliteStore;
 use crate::persistence::sqlite::tables::messages::Log;
 use crate::persistence::{MessagePage, StoreError};
 
-/// As many messages as may be in a page: `items`, or what fits one by its bytes.
+/// The largest number of messages in a page: `items`, or as many as can fit into its bytes.
 fn at_most(items: usize) -> u64 {
     items.min(json_size::PAGE_BUDGET_MESSAGES) as u64
 }
@@ -53,15 +53,12 @@ fn before(
 }
 
 impl SqliteStore {
-    /// The newest seq of a room, or `None` when there is no such room.
     pub(crate) async fn room_head(&self, room_id: RoomId) -> Result<Option<u64>, StoreError> {
         self.readers()
             .read(move |conn| Ok(Log::load(conn, room_id)?.map(|log| log.places.head())))
             .await
     }
 
-    /// The oldest messages with seq > `after`, in seq order; `more`: newer ones
-    /// exist. An unknown room has none.
     pub(crate) async fn messages_after(
         &self,
         room_id: RoomId,
@@ -73,7 +70,6 @@ impl SqliteStore {
             .await
     }
 
-    /// The newest messages with seq < before (all when None), in seq order; `more`: older ones exist.
     pub(crate) async fn messages_before(
         &self,
         room_id: RoomId,

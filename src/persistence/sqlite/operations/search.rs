@@ -11,26 +11,23 @@ use crate::persistence::sqlite::tx_error::TxError;
 use crate::persistence::words::Words;
 use crate::persistence::{SearchHit, SearchPage, SearchQuery, WriteError};
 
-/// ListCursor of a search: the newest number when it began, and the last one seen.
+/// Cursor of a search: the newest number when it began, and the last one seen.
 const SEARCH: char = 's';
-/// Matches that a search looks at, at most, from its newest one on. It makes a
-/// common word as cheap as a rare one.
+/// Matches that a search looks at, at most, beginning with the newest. The bound makes a common
+/// word as cheap as a rare one.
 const MATCHES: usize = 10_000;
 
-/// Beginnings of words up to so many letters stand in the index themselves.
-const INDEXED_BEGINNING: usize = 3;
-/// Words that one beginning is looked for as, at most.
-const ENDINGS: usize = 64;
+/// The index has prefixes of up to this many letters.
+const INDEXED_PREFIX_CHARS: usize = 3;
+/// Words that a prefix is expanded to, at most.
+const EXPANSIONS: usize = 64;
 
 impl SqliteStore {
-    /// Rooms in which one message, or the customer's name and address, has every
-    /// word, by their newest match. A message is findable within 2 s of its commit.
-    /// Refused with `BadCursor`.
     pub(crate) async fn search(&self, query: SearchQuery) -> Result<SearchPage, WriteError> {
         self.readers()
             .try_search(move |conn| match search(conn, &query) {
-                // A sign that is younger than the index's own tables and that we take for a
-                // letter parts a word there, so it has no such word.
+                // A character newer than FTS5's Unicode tables is a letter to our tokeniser and
+                // a separator to FTS5, so its index has no such word.
                 Err(TxError::Sqlite(error)) if error.to_string().contains("phrase queries") => {
                     Ok(SearchPage {
                         hits: Vec::new(),
@@ -44,8 +41,8 @@ impl SqliteStore {
     }
 }
 
-/// Every page walks again from where the search began: only so it can know which
-/// rooms were on an earlier one. The bound on matches keeps that cheap.
+/// Every page walks the matches again from where the search began, to know which rooms were on an
+/// earlier page. The bound on matches keeps that cheap.
 fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, TxError> {
     let mut page = SearchPage {
         hits: Vec::new(),
@@ -65,7 +62,7 @@ fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, TxError>
     let mut statement = conn.prepare_cached(
         "SELECT rowid FROM search WHERE search MATCH ?1 AND rowid <= ?2 ORDER BY rowid DESC",
     )?;
-    let mut matches = statement.query(params![words.query(&endings(conn, &words)?), newest])?;
+    let mut matches = statement.query(params![words.query(&expansions(conn, &words)?), newest])?;
     let mut rooms = HashSet::new();
     let mut looked_at = 0;
     let mut last_n = seen_until;
@@ -101,34 +98,34 @@ fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, TxError>
     Ok(page)
 }
 
-/// The words of the index that begin with the last word, or none where the index itself is as
-/// fast: it walks whole words, and beginnings of three letters at most, from the newest match
-/// on, but gathers all matches of a longer beginning first.
-fn endings(conn: &Connection, words: &Words) -> rusqlite::Result<Vec<String>> {
+/// The words of the index that begin with the last word of the search; none where FTS5 is as
+/// fast by itself: it walks whole words and prefixes of at most three letters from the newest
+/// match, but collects all matches of a longer prefix first.
+fn expansions(conn: &Connection, words: &Words) -> rusqlite::Result<Vec<String>> {
     let beginning = words.beginning();
     let mut endings: Vec<String> = Vec::new();
-    if beginning.chars().count() <= INDEXED_BEGINNING {
+    if beginning.chars().count() <= INDEXED_PREFIX_CHARS {
         return Ok(endings);
     }
-    // One word at a time, each from just past the last: the table would go on to the next one
-    // only through all texts of this one.
+    // One query per word, each from just past the last one: stepping the vocabulary table to its
+    // next word would walk all matches of this one.
     let mut next = conn.prepare_cached("SELECT term FROM search_words WHERE term >= ?1 LIMIT 1")?;
     let mut from = beginning.clone();
     loop {
         let found: Option<String> = next.query_row([&from], |row| row.get(0)).optional()?;
         match found.filter(|word| word.starts_with(&beginning)) {
-            Some(word) if endings.len() < ENDINGS => {
+            Some(word) if endings.len() < EXPANSIONS => {
                 from = format!("{word}\u{1}");
                 endings.push(word);
             }
-            // So many are rare ones, such as numbers of orders: gathering them is cheap.
+            // Words this many are rare ones, such as order numbers: collecting them is cheap.
             Some(_) => return Ok(Vec::new()),
             None => return Ok(endings),
         }
     }
 }
 
-/// The room that an entry is of, and the seq of its message; none for details.
+/// The room of an entry, and the seq of its message; `None` for an entry of details.
 fn place(conn: &Connection, n: i64) -> rusqlite::Result<Option<(i64, Option<u64>)>> {
     let message = conn
         .prepare_cached("SELECT room, seq FROM messages WHERE n = ?1")?

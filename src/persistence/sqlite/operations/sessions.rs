@@ -10,8 +10,6 @@ use crate::persistence::{
 };
 
 impl SqliteStore {
-    /// Signs in: stores the session and an audit row. Refused(NotFound) when the agent is gone or
-    /// disabled, or has another password than the one that was verified.
     pub(crate) async fn start_session(
         &self,
         verified: AgentCredentials,
@@ -19,7 +17,7 @@ impl SqliteStore {
     ) -> Result<(), WriteError> {
         self.write(move |tx| {
             let agent = verified.agent.id;
-            // Verifying takes a while, and the password may have been changed meanwhile.
+            // Verifying takes a while, in which the password may have been changed.
             if !agents::may_sign_in(tx, agent, &verified.password_hash)? {
                 return Err(Refusal::NotFound.into());
             }
@@ -30,7 +28,6 @@ impl SqliteStore {
         .await
     }
 
-    /// The agent of a living session. Moves its end to 30 days from now, at most once an hour.
     pub(crate) async fn session_agent(
         &self,
         token: TokenHash,
@@ -38,19 +35,18 @@ impl SqliteStore {
         let now = Timestamp::now();
         let found = self
             .readers()
-            .read(move |conn| sessions::living(conn, token, now))
+            .read(move |conn| sessions::valid(conn, token, now))
             .await?;
         let Some(session) = found else {
             return Ok(None);
         };
-        if rules::is_touch_due(self.rules(), session.last_used_at, now) {
-            // Nobody waits for it: a full disk must not end standing sessions.
+        if session.last_used_at < rules::touch_before(self.rules(), now) {
+            // Not awaited: a full disk must not end sessions that exist.
             self.write_behind(move |tx| Ok(sessions::touch(tx, token)?));
         }
         Ok(Some(session.agent))
     }
 
-    /// Signs out: ends one session. An unknown one is no error.
     pub(crate) async fn end_session(&self, token: TokenHash) -> Result<(), WriteError> {
         self.write(move |tx| {
             let owner = tx
@@ -72,7 +68,6 @@ impl SqliteStore {
         .await
     }
 
-    /// Signs an agent out everywhere.
     pub(crate) async fn end_sessions_of(&self, agent: AgentId) -> Result<(), WriteError> {
         self.write(move |tx| {
             sessions::end_all(tx, agent, None)?;

@@ -7,13 +7,13 @@ use crate::persistence::sqlite::codes::{self, int, uint};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
 
-/// Messages that one step enters at most. It bounds how long a commit may wait behind a step,
-/// some tens of milliseconds; with fewer, a backlog is merged more often than it need be.
+/// Messages that one step indexes, at most. It bounds how long a commit may wait behind a step,
+/// some tens of milliseconds; with fewer, FTS5 merges a backlog more often than needed.
 const STEP_MESSAGES: u64 = 5_000;
 /// Changed rooms that one step looks at, at most.
 const STEP_ROOMS: u64 = 1_000;
 
-/// A room that has changed since it was last looked at.
+/// A room that has changed since its details were indexed.
 struct Changed {
     pk: i64,
     change: u64,
@@ -22,7 +22,7 @@ struct Changed {
     entry: Option<Entry>,
 }
 
-/// The entry of a room's details.
+/// The entry that the index has for a room's details.
 struct Entry {
     n: i64,
     name: Option<String>,
@@ -37,24 +37,23 @@ impl SqliteStore {
     }
 }
 
-/// Brings the text index one bounded step nearer to the head and returns up to
-/// which change it is complete.
+/// Brings the text index one bounded step nearer to the head. Returns the number of the change up
+/// to which it is complete.
 ///
-/// Messages are walked in the order of their numbers, which is where they lie; then rooms in
-/// the order of their changes, for their details. The marks move in the same transaction as
-/// the entries. So the index is complete up to its marks whatever happens, and nothing before
-/// them is ever read again. The mark of changes stands still while a message is left.
+/// It walks the messages in the order of their numbers, then the changed rooms in the order of
+/// their changes, for their details. How far it has come is stored in the transaction of the
+/// entries, so the index is complete up to there whatever happens, and nothing before that is
+/// read again. `indexed_change` does not move while a message is left.
 pub(crate) fn step(tx: &mut Tx<'_>) -> Result<u64, TxError> {
     if index_messages(tx)? {
         index_rooms(tx)?;
-        // Entries of details have taken numbers, too.
+        // Entries of details take numbers, too.
         tx.state.indexed_n = tx.state.last_n;
     }
     Ok(tx.state.indexed_change)
 }
 
-/// Enters what people wrote; notes of the system are no words of theirs. Returns whether no
-/// message is left.
+/// Indexes the messages of people, not the system's notes. Returns whether none is left.
 fn index_messages(tx: &mut Tx<'_>) -> rusqlite::Result<bool> {
     let mut messages = tx.conn.prepare_cached(
         "SELECT n, sender_type, sender_name, content FROM messages
@@ -76,7 +75,7 @@ fn index_messages(tx: &mut Tx<'_>) -> rusqlite::Result<bool> {
     Ok(left > 0)
 }
 
-/// Brings the entries of changed rooms up to date.
+/// Indexes the details of changed rooms.
 fn index_rooms(tx: &mut Tx<'_>) -> rusqlite::Result<()> {
     let mut left = STEP_ROOMS;
     let mut complete = tx.state.last_change;

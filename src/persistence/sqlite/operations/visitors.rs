@@ -19,7 +19,6 @@ fn public(row: StoredVisitor) -> Visitor {
 }
 
 impl SqliteStore {
-    /// Whose token it is, or `None` when it is unknown or has ended.
     pub(crate) async fn visitor_by_token(
         &self,
         token: TokenHash,
@@ -29,7 +28,6 @@ impl SqliteStore {
             .await
     }
 
-    /// The visitor of a signed identity, if there has been one.
     pub(crate) async fn visitor_by_user(&self, user: &str) -> Result<Option<Visitor>, StoreError> {
         let user = user.to_owned();
         self.readers()
@@ -37,7 +35,6 @@ impl SqliteStore {
             .await
     }
 
-    /// A visitor's rooms, newest first, those without messages included.
     pub(crate) async fn visitor_rooms(
         &self,
         visitor_id: VisitorId,
@@ -69,7 +66,6 @@ impl SqliteStore {
             .await
     }
 
-    /// Forgets a visitor's token. Returns whether it was known.
     pub(crate) async fn end_visitor_token(&self, token: TokenHash) -> Result<bool, WriteError> {
         self.write(move |tx| {
             let ended = tx.execute("DELETE FROM visitor_tokens WHERE hash = ?1", [token.0])?;

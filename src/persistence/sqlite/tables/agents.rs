@@ -23,7 +23,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Agent> {
     })
 }
 
-/// User names are one and the same whatever their case.
+/// User names are compared without case.
 fn key(username: &str) -> String {
     username.to_lowercase()
 }
@@ -57,7 +57,7 @@ pub(crate) fn credentials(
     .optional()
 }
 
-/// Whether the agent is there, is not disabled, and still has this password.
+/// Whether the agent exists, is not disabled, and still has this password.
 pub(crate) fn may_sign_in(tx: &Tx<'_>, id: AgentId, password_hash: &str) -> rusqlite::Result<bool> {
     tx.conn
         .prepare_cached(

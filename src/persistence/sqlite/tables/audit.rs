@@ -3,7 +3,7 @@ use rusqlite::params;
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::{AuditAction, Principal};
 
-/// Records what happened, in the transaction in which it happens.
+/// Inserts an audit entry, in the transaction of what it records.
 pub(crate) fn insert(
     tx: &Tx<'_>,
     action: AuditAction,

@@ -1,14 +1,15 @@
-//! The rows of rooms in which people talk, in the writer's memory.
+//! The rows of rooms in which people are writing, in the writer's memory.
 //!
-//! A message then costs its room no query, and a room's row is written once for all that a
-//! batch did to it. That rests on three rules:
+//! With it a message costs its room no query, and a room's row is written once per batch however
+//! many messages the batch has for it. Three rules keep it right:
 //!
-//! - What is in memory is what the table would hold after [`LiveRooms::write_back`]. A batch
-//!   calls it before COMMIT; whoever asks the table for rooms calls it first.
-//! - Whoever changes rooms or visitors in the table calls [`LiveRooms::flush_and_clear`] first. Every
-//!   write does that which is not a room's own (see [`Store::submit`](crate::persistence::Store)).
-//! - Memory ends with the transaction that it came from, unless that was seen to commit, and
-//!   whenever another connection has committed since: the tools beside the server, or a hand.
+//! - Memory holds what the table would hold after [`LiveRooms::write_back`]. A batch calls that
+//!   before COMMIT; whoever queries the table for rooms calls it first.
+//! - Whoever changes rooms or visitors in the table calls [`LiveRooms::flush_and_clear`] first.
+//!   [`SqliteStore::submit`](crate::persistence::sqlite::SqliteStore::submit) does so for every
+//!   write that is not an operation on one room.
+//! - Memory is cleared when its transaction was not seen to commit, and whenever another
+//!   connection has committed since: a tool beside the server, or somebody with a SQLite shell.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -22,48 +23,48 @@ use crate::persistence::sqlite::tables::places::{Place, RoomPlaces};
 use crate::persistence::sqlite::tables::room_rows::{self, RoomKeys};
 use crate::persistence::sqlite::transaction::Tx;
 
-/// Rooms that are kept from one batch to the next, at most. When there are more, all are
-/// forgotten and read again as they are needed.
+/// Rooms kept from one batch to the next, at most. When there are more, all are cleared and read
+/// again as they are needed.
 const ROOMS: usize = 2_048;
 
-/// A room as the open transaction has it.
+/// A room as the open transaction sees it.
 #[derive(Debug)]
 pub(crate) struct LiveRoom {
     pub(crate) keys: RoomKeys,
     pub(crate) places: RoomPlaces,
-    /// Shared with those who were answered with it.
+    /// Shared with the completions that got it.
     pub(crate) record: Arc<RoomRecord>,
-    /// How the room stands in the table, while its row there is older.
+    /// The state of the room's row while that is older than the record.
     stored: Option<PriorState>,
 }
 
-/// Live rooms by their ids.
+/// Rooms by id.
 #[derive(Debug, Default)]
 pub(crate) struct LiveRooms {
     rooms: HashMap<RoomId, LiveRoom>,
-    /// Those whose rows in the table are older.
+    /// Rooms whose rows are older than their records.
     unwritten: Vec<RoomId>,
-    /// How often a room was replaced.
+    /// How often a record was replaced.
     changes: u64,
-    /// SQLite's mark of what other connections have committed.
+    /// SQLite's `data_version`, which changes when another connection commits.
     data_version: i64,
 }
 
 impl LiveRooms {
-    /// Begins a transaction: forgets what another connection may have changed, and what has
-    /// become too much.
+    /// Begins a transaction: clears the memory if another connection has committed, or if there
+    /// are too many rooms in it.
     pub(crate) fn begin(&mut self, conn: &Connection) -> rusqlite::Result<()> {
         let version = conn
             .prepare_cached("PRAGMA data_version")?
             .query_row([], |row| row.get(0))?;
         if version != self.data_version || self.rooms.len() > ROOMS {
-            self.forget();
+            self.clear();
             self.data_version = version;
         }
         Ok(())
     }
 
-    /// How often a room was replaced; unmoved while nothing was changed.
+    /// How often a record was replaced. The same number means that nothing was changed.
     pub(crate) fn changes(&self) -> u64 {
         self.changes
     }
@@ -88,9 +89,9 @@ impl LiveRooms {
         }
     }
 
-    /// Puts a changed record in the place of a room that was got before, with the number of
-    /// the message that was appended, if one was. Counts and changes move at once, the row
-    /// when it is written back.
+    /// Replaces the record of a room that [`get`](Self::get) has returned before, with the number
+    /// of the message that was appended, if one was. Counts and the order of changes move at once,
+    /// the row when it is written back.
     pub(crate) fn replace(
         &mut self,
         tx: &mut Tx<'_>,
@@ -118,7 +119,7 @@ impl LiveRooms {
         Ok(Arc::clone(&live.record))
     }
 
-    /// Brings the table up to date.
+    /// Writes the rows of changed rooms.
     pub(crate) fn write_back(&mut self, conn: &Connection) -> rusqlite::Result<()> {
         for id in self.unwritten.drain(..) {
             if let Some(live) = self.rooms.get_mut(&id)
@@ -131,15 +132,15 @@ impl LiveRooms {
         Ok(())
     }
 
-    /// Brings the table up to date and forgets all rooms.
+    /// Writes the rows of changed rooms and clears the memory.
     pub(crate) fn flush_and_clear(&mut self, conn: &Connection) -> rusqlite::Result<()> {
         self.write_back(conn)?;
-        self.forget();
+        self.clear();
         Ok(())
     }
 
-    /// Forgets all rooms, with what is not written.
-    pub(crate) fn forget(&mut self) {
+    /// Drops all rooms, including changes that were not written.
+    pub(crate) fn clear(&mut self) {
         self.rooms.clear();
         self.unwritten.clear();
     }

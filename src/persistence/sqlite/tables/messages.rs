@@ -8,7 +8,7 @@ use crate::persistence::sqlite::transaction::Tx;
 
 const COLUMNS: &str = "room, seq, id, sender_type, sender_name, content, event, created_at";
 
-/// What a message's shape needs of its room.
+/// What a message takes from its room: the id, and the read marks that `is_read` depends on.
 struct Marks {
     id: RoomId,
     customer_read_seq: u64,
@@ -45,7 +45,7 @@ impl Marks {
     }
 }
 
-/// A room whose log is read.
+/// The log of one room, as one read transaction sees it.
 pub(crate) struct Log {
     marks: Marks,
     pub(crate) places: RoomPlaces,
@@ -71,7 +71,7 @@ impl Log {
         .optional()
     }
 
-    /// Reads messages by their places until `items` or the bytes of a page are reached.
+    /// Reads the messages at these places, until there are `items` of them or a page is full.
     pub(crate) fn page(
         &self,
         conn: &Connection,
@@ -115,9 +115,9 @@ pub(crate) fn by_id(
     .optional()
 }
 
-/// Adds a message that has got its place, and returns its global number; none, and nothing is
-/// added, when the room has a message with its id. Nearly none has, so the unique key is what
-/// says it, and nobody asks before.
+/// Inserts a message and returns its number, or `None`, inserting nothing, when the room has a
+/// message with its id. Repeated ids are rare, so the unique key is left to find them, without a
+/// query before.
 pub(crate) fn insert(tx: &mut Tx<'_>, pk: i64, message: &Message) -> rusqlite::Result<Option<i64>> {
     let n = int(tx.state.last_n + 1);
     let added = tx.execute(

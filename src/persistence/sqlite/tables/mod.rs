@@ -1,5 +1,5 @@
-//! Rows: how they are read and written. What is done with them is the business of
-//! `operations`.
+//! Rows: how they are read and written, a module per table. `operations` decides what is done
+//! with them.
 
 pub(crate) mod agents;
 pub(crate) mod audit;

@@ -1,13 +1,12 @@
-//! Which messages are a room's: their global numbers in the order of their seqs.
+//! The index from a room to its messages: their numbers, in the order of their seqs.
 //!
-//! Messages lie in the order of their arrival, so something must lead from a room to its own.
-//! An index over room and seq would write a page for nearly every message, because each room's
-//! newest entries lie on a page of their own. Instead the numbers of a room's last messages
-//! stand in its row, which is written anyway, and move to a block of their own when there are
-//! enough for one.
+//! The table of messages is in the order of arrival. A b-tree over room and seq would write one
+//! more page for nearly every message, because each room's newest entries are on a page of their
+//! own. Instead the numbers of a room's last messages are a column of its row, which is written
+//! anyway; when there are enough for a block, they become a row of `message_places`.
 //!
-//! A message names its room and seq itself. So every read finds out when a place is wrong, and
-//! all places can be made anew from the messages.
+//! A message's row holds its room and seq, too. So every read notices a wrong place, and all
+//! places can be rebuilt from the messages.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
 use rusqlite::{Connection, params};
@@ -16,20 +15,20 @@ use crate::persistence::sqlite::codes::{int, uint};
 
 /// Messages in a block.
 const BLOCK: u64 = 32;
-/// Bytes of a place, the highest first: the message's number, and in the lowest bit whether
-/// the customer wrote it, so that unread ones are counted without reading them. Room for 549
-/// billion messages.
+/// Bytes of a place, big-endian: the message's number, and in the lowest bit whether the customer
+/// wrote it, so that unread messages are counted without reading them. Enough for 549 billion
+/// messages.
 const PLACE_BYTES: usize = 5;
 
-/// Where a message is.
+/// Where a message is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Its global number.
+    /// Its number.
     pub(crate) n: i64,
     pub(crate) by_customer: bool,
 }
 
-/// Places of messages that follow one another in a room.
+/// The places of consecutive messages of a room, as stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Places(Vec<u8>);
 
@@ -72,19 +71,19 @@ impl ToSql for Places {
     }
 }
 
-/// What leads to a room's messages.
+/// The places of one room.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RoomPlaces {
-    /// The room's number.
+    /// The room's primary key.
     pk: i64,
     /// Its newest seq.
     head: u64,
-    /// The places past the last full block.
+    /// The places after the last full block.
     tail: Places,
 }
 
 impl RoomPlaces {
-    /// Of a room with this number, newest seq, and tail.
+    /// The places of a room with this key, newest seq and tail, as its row has them.
     pub(crate) fn new(pk: i64, head: u64, tail: Places) -> rusqlite::Result<Self> {
         if tail.len() != head % BLOCK {
             return Err(damage(pk, "it has too many or too few places"));
@@ -92,7 +91,7 @@ impl RoomPlaces {
         Ok(Self { pk, head, tail })
     }
 
-    /// Reads those of a room.
+    /// Reads the places of a room.
     pub(crate) fn load(conn: &Connection, pk: i64) -> rusqlite::Result<Self> {
         let (head, tail) = conn
             .prepare_cached("SELECT last_seq, tail FROM rooms WHERE pk = ?1")?
@@ -108,7 +107,7 @@ impl RoomPlaces {
         self.head
     }
 
-    /// What stands in the room's row.
+    /// What the room's row holds.
     pub(crate) fn tail(&self) -> &Places {
         &self.tail
     }
@@ -129,7 +128,7 @@ impl RoomPlaces {
         Ok(())
     }
 
-    /// The places of the messages with seqs in `from ..= to`, as far as there are such.
+    /// The places of the messages with seqs in `from ..= to`, as far as they exist.
     pub(crate) fn range(
         &self,
         conn: &Connection,
@@ -172,10 +171,10 @@ impl RoomPlaces {
     }
 }
 
-/// What SQLite could read and we never wrote.
+/// The error for a row that SQLite can read but this program never writes.
 pub(crate) fn damage(pk: i64, what: &str) -> rusqlite::Error {
-    let said = format!("room {pk}: {what}");
-    rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, said.into())
+    let cause = format!("room {pk}: {what}");
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, cause.into())
 }
 
 #[cfg(test)]

@@ -6,19 +6,20 @@ use crate::persistence::sqlite::codes::{self, int, uint};
 use crate::persistence::sqlite::tables::places::Places;
 use crate::persistence::sqlite::transaction::Tx;
 
-/// What only the store knows of a room.
+/// Numbers that lead from a room to other rows; nobody but the store sees them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RoomKeys {
-    /// The room's number in other tables.
+    /// The room's primary key.
     pub(crate) pk: i64,
-    /// The global number of the newest message.
+    /// The number of the newest message, which orders messages of all rooms.
     pub(crate) last_n: Option<i64>,
-    /// The global number of the oldest unanswered customer message.
+    /// The number of the oldest message of the visitor that no agent has replied to.
     pub(crate) waiting_n: Option<i64>,
 }
 
 impl RoomKeys {
-    /// Follows a record to which the message with this number was appended, if one was.
+    /// Brings the keys up to date with a changed record, to which the message with this number was
+    /// appended, if one was.
     pub(crate) fn append(&mut self, n: Option<i64>, record: &RoomRecord) {
         self.last_n = n.or(self.last_n);
         self.waiting_n = match record.waiting_since {
@@ -28,17 +29,17 @@ impl RoomKeys {
     }
 }
 
-/// A room as the table has it.
+/// A row of the table, joined with its visitor's.
 #[derive(Debug, Clone)]
 pub(crate) struct RoomRow {
     pub(crate) keys: RoomKeys,
-    /// Everything else.
+    /// All that is not a key.
     pub(crate) record: RoomRecord,
 }
 
-/// What every query of rooms begins with. CROSS keeps the rooms in front, whose
-/// indices give the order. A visitor's user and block stand with
-/// the visitor alone, so they cannot differ between rooms.
+/// How every query of rooms begins. CROSS JOIN makes SQLite walk the rooms first, whose indexes
+/// give the order. A visitor's user and block are columns of `visitors` alone, so they cannot
+/// differ between rooms.
 const SELECT: &str = "SELECT r.pk, r.last_n, r.waiting_n, r.id, r.status, r.customer_name,
     r.customer_email, r.customer_phone, v.user, r.page_url, r.created_at, r.updated_at,
     r.last_message_at, r.last_seq, r.customer_read_seq, r.admin_read_seq, r.visitor, v.blocked,
@@ -46,7 +47,7 @@ const SELECT: &str = "SELECT r.pk, r.last_n, r.waiting_n, r.id, r.status, r.cust
     r.last_sender_name, r.last_content
   FROM rooms r CROSS JOIN visitors v ON v.id = r.visitor ";
 
-/// What every change of a room writes.
+/// The columns that every change of a room writes.
 macro_rules! update_room {
     () => {
         "UPDATE rooms SET updated_at = ?2, last_seq = ?3, customer_read_seq = ?4,
@@ -56,7 +57,7 @@ macro_rules! update_room {
     };
 }
 
-/// What a change of a room's status or waiting time writes as well.
+/// The columns that a change of a room's status or waiting time writes as well.
 macro_rules! move_room {
     () => {
         ", status = ?15, waiting_since = ?16, waiting_n = ?17"
@@ -68,7 +69,7 @@ fn prepare<'c>(conn: &'c Connection, rest: &str) -> rusqlite::Result<CachedState
     conn.prepare_cached(&[SELECT, rest].concat())
 }
 
-/// The rooms of a query, in its order.
+/// The rooms that a query finds, in its order.
 pub(crate) fn query(
     conn: &Connection,
     rest: &str,
@@ -91,13 +92,13 @@ pub(crate) fn by_pk(conn: &Connection, pk: i64) -> rusqlite::Result<Option<RoomR
         .optional()
 }
 
-/// The visitor's open room with the newest message; rooms without any come after
-/// those with, the newest first.
+/// The visitor's open room with the newest message. Rooms without messages come after those with,
+/// the newest room first.
 pub(crate) fn latest_open(
     conn: &Connection,
     visitor: VisitorId,
 ) -> rusqlite::Result<Option<RoomRow>> {
-    // The literal lets the planner see that the partial index serves.
+    // A literal 0, not a parameter: so the planner sees that the partial index fits.
     let rest = "WHERE r.visitor = ?1 AND r.closed = 0 ORDER BY r.last_n DESC, r.pk DESC LIMIT 1";
     Ok(query(conn, rest, [visitor])?.pop())
 }
@@ -183,7 +184,7 @@ pub(crate) fn insert(tx: &Tx<'_>, record: &RoomRecord) -> rusqlite::Result<i64> 
     Ok(tx.conn.last_insert_rowid())
 }
 
-/// Lists a changed room and writes it back.
+/// Moves the counts with a changed room and writes its row.
 pub(crate) fn update(
     tx: &mut Tx<'_>,
     before: PriorState,
@@ -193,10 +194,10 @@ pub(crate) fn update(
     write(tx.conn, before, row.keys, &row.record, None)
 }
 
-/// Writes a room over what the table has of it, but for its details and its visitor, and with
-/// the places of its last messages if there are new ones. `stored` is how it stands there: most
-/// messages leave status and waiting time as they are, nearly all leave it open, and what stays
-/// as it is costs no index anything.
+/// Writes a room's row, except for its details and its visitor, and with the places of its last
+/// messages if there are new ones. `stored` is the state that the row has so far: only columns
+/// that may have changed are written, because an unchanged indexed column costs no index a page.
+/// Most messages change neither status nor waiting time.
 pub(crate) fn write(
     conn: &Connection,
     stored: PriorState,
@@ -257,7 +258,7 @@ pub(crate) fn update_details(tx: &Tx<'_>, row: &RoomRow) -> rusqlite::Result<()>
     Ok(())
 }
 
-/// Writes whose room it is.
+/// Writes the room's visitor.
 pub(crate) fn update_visitor(tx: &Tx<'_>, row: &RoomRow) -> rusqlite::Result<()> {
     tx.execute(
         "UPDATE rooms SET visitor = ?2 WHERE pk = ?1",
@@ -266,7 +267,7 @@ pub(crate) fn update_visitor(tx: &Tx<'_>, row: &RoomRow) -> rusqlite::Result<()>
     Ok(())
 }
 
-/// How SQLite goes about a query of rooms.
+/// SQLite's plan for a query of rooms.
 #[cfg(test)]
 pub(crate) fn plan(conn: &Connection, rest: &str) -> rusqlite::Result<Vec<String>> {
     conn.prepare(&["EXPLAIN QUERY PLAN ", SELECT, rest].concat())?

@@ -6,14 +6,14 @@ use crate::persistence::sqlite::tables::agents;
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::{NewSession, TokenHash};
 
-/// A living session.
+/// An agent's sign-in.
 pub(crate) struct StoredSession {
     pub(crate) agent: Agent,
     pub(crate) last_used_at: Timestamp,
 }
 
 /// The session of a token, unless it has expired or its agent is disabled.
-pub(crate) fn living(
+pub(crate) fn valid(
     conn: &Connection,
     token: TokenHash,
     now: Timestamp,
@@ -33,7 +33,7 @@ pub(crate) fn living(
     .optional()
 }
 
-/// Stores a session and sweeps out those that have expired.
+/// Stores a session, and deletes those that have expired.
 pub(crate) fn insert(tx: &Tx<'_>, agent: AgentId, session: NewSession) -> rusqlite::Result<()> {
     tx.execute(
         "DELETE FROM agent_sessions WHERE expires_at <= ?1",
@@ -47,7 +47,7 @@ pub(crate) fn insert(tx: &Tx<'_>, agent: AgentId, session: NewSession) -> rusqli
     Ok(())
 }
 
-/// Ends an agent's sessions but for one.
+/// Ends an agent's sessions except `keep`.
 pub(crate) fn end_all(
     tx: &mut Tx<'_>,
     agent: AgentId,
@@ -72,7 +72,7 @@ pub(crate) fn touch(tx: &Tx<'_>, token: TokenHash) -> rusqlite::Result<()> {
             token.0,
             tx.now.0,
             rules::expires_at(&tx.rules, tx.now).0,
-            tx.now.0 - tx.rules.session_touch_interval_ms,
+            rules::touch_before(&tx.rules, tx.now).0,
         ],
     )?;
     Ok(())

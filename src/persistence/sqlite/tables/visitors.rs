@@ -14,7 +14,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<StoredVisitor> {
     })
 }
 
-/// Whose token it is.
+/// The visitor of a token.
 pub(crate) fn by_token(
     conn: &Connection,
     token: TokenHash,
@@ -27,14 +27,14 @@ pub(crate) fn by_token(
     .optional()
 }
 
-/// The visitor that a signed identity names.
+/// The visitor of a signed identity.
 pub(crate) fn by_user(conn: &Connection, user: &str) -> rusqlite::Result<Option<StoredVisitor>> {
     conn.prepare_cached("SELECT id, user, blocked FROM visitors WHERE user = ?1")?
         .query_row([user], read)
         .optional()
 }
 
-/// Makes a visitor: anonymous, or of this user.
+/// Inserts a visitor: anonymous, or this user.
 pub(crate) fn insert(tx: &Tx<'_>, user: Option<String>) -> rusqlite::Result<StoredVisitor> {
     let visitor = StoredVisitor {
         id: Uuid::now_v7(),
@@ -54,7 +54,7 @@ pub(crate) fn by_id(conn: &Connection, id: VisitorId) -> rusqlite::Result<Stored
         .query_row([id], read)
 }
 
-/// Blocks a visitor, or lets them in again. Their rooms follow: see `visitor_changes`.
+/// Sets or lifts a visitor's block. Their rooms follow: see `operations::visitor_changes`.
 pub(crate) fn set_blocked(tx: &Tx<'_>, visitor: VisitorId, blocked: bool) -> rusqlite::Result<()> {
     tx.execute(
         "UPDATE visitors SET blocked = ?2 WHERE id = ?1",
@@ -100,7 +100,7 @@ fn token_hash(row: &Row<'_>) -> rusqlite::Result<TokenHash> {
     row.get(0).map(TokenHash)
 }
 
-/// Removes a visitor without rooms or tokens.
+/// Deletes a visitor who has no rooms or tokens any more.
 pub(crate) fn delete(tx: &Tx<'_>, visitor: VisitorId) -> rusqlite::Result<()> {
     tx.execute("DELETE FROM visitors WHERE id = ?1", [visitor])?;
     Ok(())

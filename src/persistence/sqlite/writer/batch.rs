@@ -23,7 +23,7 @@ pub(crate) struct Committer {
     pub(crate) conn: Option<Connection>,
     /// Whether this process holds the directory's lock.
     pub(crate) exclusive: bool,
-    /// What the connection has committed last of the rooms that are written to.
+    /// Rooms as the connection has last committed them.
     pub(crate) rooms: LiveRooms,
     /// What the rules were configured to.
     pub(crate) rules: RuleSettings,
@@ -91,17 +91,17 @@ impl Committer {
     }
 
     /// One transaction for all items. If one of them fails after it has written, all is
-    /// rolled back and done again with each item in a savepoint, so that it harms nobody else.
+    /// rolled back and done again with each item in a savepoint, so that it harms no other one.
     pub(crate) fn transact(&mut self, items: &mut [Box<dyn Work>]) -> Result<State, StoreError> {
         let conn = match self.conn.take() {
             Some(conn) => conn,
             None => self.connector.writer().map_err(|error| classify(&error))?,
         };
-        // Memory of rooms comes back only with a commit that was seen to succeed.
+        // Kept only if the commit is seen to succeed.
         let mut rooms = std::mem::take(&mut self.rooms);
         let mut outcome = self.attempt(&conn, &mut rooms, items, Isolation::None);
         if let Err(AttemptError::NeedsSavepoints) = outcome {
-            rooms.forget();
+            rooms.clear();
             outcome = match roll_back(&conn) {
                 Ok(()) => self.attempt(&conn, &mut rooms, items, Isolation::Savepoints),
                 Err(error) => Err(AttemptError::NotCommitted(error)),
@@ -219,7 +219,7 @@ impl Committer {
         self.conn = Some(conn);
         tracing::warn!(error = %cause, happened, "COMMIT returned an error: read from the database whether it happened");
         if happened {
-            // What the commit would have told is not known any more, and looking costs little.
+            // Whether rooms are left is not known any more, and looking costs little.
             self.channel.visitor_changes_left.notify_one();
             Ok(found)
         } else {
@@ -273,7 +273,7 @@ fn run_in_savepoint(
         Ok(Err(Undo::Batch(error))) => return Err(AttemptError::NotCommitted(error)),
         Ok(Err(Undo::Own)) | Err(_) => {
             execute(tx.conn, "ROLLBACK TO item")?;
-            rooms.forget();
+            rooms.clear();
             tx.state = before;
         }
     }

@@ -97,7 +97,7 @@ impl<T> Queue<T> {
         self.arrived.notify_all();
     }
 
-    /// Throws away what nobody will take; dropping an item answers it.
+    /// Drops what is left; dropping an item completes it.
     pub(crate) fn clear(&self) {
         let items = std::mem::take(&mut self.lock().items);
         drop(items);
