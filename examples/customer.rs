@@ -1,8 +1,8 @@
 //! A customer in a terminal: `cargo run --example customer -- --name Ann`
 //!
-//! Read it beside docs/protocol.md, of which it is the visitor's half. What is said goes to
-//! standard output, everything about the connection to standard error. Type a line to send
-//! it, `/close` to end the conversation, Ctrl-D to leave.
+//! It shows how a program uses [`shoptalk_client::Visitor`]; `examples/frames.rs` shows the
+//! protocol below it. Messages go to standard output, everything about the connection to
+//! standard error. Type a line to send it, `/close` to end the conversation, Ctrl-D to leave.
 
 mod support;
 
@@ -10,13 +10,14 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Parser;
-use reqwest::StatusCode;
-use serde_json::{Value, json};
-use support::{Backoff, Ended, Line, Outbox, draw, explain, keyboard, list, number, text};
-use tokio::sync::mpsc;
-use uuid::Uuid;
+use shoptalk_client::chat::SenderType;
+use shoptalk_client::protocol::ErrorCode;
+use shoptalk_client::{
+    Events, OpenRoom, OpenedRoom, Server, StopReason, Visitor, VisitorEvent, VisitorOptions,
+};
+use support::{keyboard, print, printable};
 
 #[derive(Parser)]
 #[command(about = "A customer in a terminal")]
@@ -24,10 +25,10 @@ struct Arguments {
     /// Where the server is.
     #[arg(long, default_value = "http://127.0.0.1:8001")]
     url: String,
-    /// What the shop sees.
+    /// The name that the shop sees.
     #[arg(long)]
     name: Option<String>,
-    /// Keeps the visitor's token here, so that the next start goes on with the conversation.
+    /// Keeps the visitor's token in this file, so that the next start continues the conversation.
     #[arg(long)]
     token_file: Option<PathBuf>,
 }
@@ -35,256 +36,49 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let mut customer = Customer::enter(&arguments).await?;
-    let mut typed = keyboard();
-    let mut backoff = Backoff::new();
-    loop {
-        match customer.talk(&mut typed, &mut backoff).await {
-            Ended::Quit => return Ok(()),
-            Ended::Refused(why) => bail!("{why}"),
-            Ended::Lost {
-                why,
-                going_away,
-                flooded,
-            } => {
-                let wait = backoff.next_wait(going_away, flooded);
-                eprintln!("-- offline ({why}); trying again in {wait:.1?}, what you type waits");
-                tokio::time::sleep(wait).await;
-            }
-        }
+    let server = Server::new(&arguments.url);
+    let (opened, token) = open_room(&server, &arguments).await?;
+    let (visitor, events) =
+        Visitor::start(&server, opened.room.id, &token, VisitorOptions::default());
+    tokio::select! {
+        biased;
+        stopped = show(&visitor, events) => return Err(stopped.into()),
+        typed = send_typed(&visitor) => typed?,
     }
+    Ok(visitor.finish().await?)
 }
 
-struct Customer {
-    url: String,
-    room_id: String,
-    token: String,
-    /// The database that `last_seq` belongs to.
-    epoch: String,
-    /// The last message drawn; none before the first welcome.
-    last_seq: Option<u64>,
-    /// Whether the last ping knew of a message that we lack.
-    behind: bool,
-    outbox: Outbox,
-    /// Typed after what is in the outbox, so it is sent after that: a message that arrives
-    /// behind the end of a conversation would open it again.
-    at_last: Option<Value>,
-    /// Nothing more will be typed.
-    done: bool,
+/// Opens a conversation, or finds the one that the kept token belongs to.
+async fn open_room(server: &Server, arguments: &Arguments) -> Result<(OpenedRoom, String)> {
+    let details = OpenRoom {
+        customer_name: arguments.name.clone(),
+        ..OpenRoom::default()
+    };
+    let kept = match &arguments.token_file {
+        Some(file) if file.exists() => Some(std::fs::read_to_string(file)?.trim().to_owned()),
+        _ => None,
+    };
+    let opened = match server.open_room(kept.as_deref(), &details).await {
+        Err(error) if kept.is_some() && error.code() == Some(ErrorCode::Unauthorized) => {
+            eprintln!("-- the kept token is no longer valid, starting anew");
+            server.open_room(None, &details).await?
+        }
+        opened => opened?,
+    };
+    // A token is shown once, when it is made. Without a new one the kept one stays valid.
+    let token = match &opened.token {
+        Some(new) => {
+            if let Some(file) = &arguments.token_file {
+                keep(file, new)?;
+            }
+            new.clone()
+        }
+        None => kept.context("the server sent no token")?,
+    };
+    Ok((opened, token))
 }
 
-impl Customer {
-    /// Opens a conversation, or finds the one that the kept token belongs to.
-    async fn enter(arguments: &Arguments) -> Result<Self> {
-        let url = arguments.url.trim_end_matches('/').to_owned();
-        let kept = match &arguments.token_file {
-            Some(file) if file.exists() => Some(std::fs::read_to_string(file)?.trim().to_owned()),
-            _ => None,
-        };
-        let mut answer = open_room(&url, arguments, kept.as_deref()).await?;
-        if answer.status() == StatusCode::UNAUTHORIZED && kept.is_some() {
-            eprintln!("-- the kept token has ended, beginning anew");
-            answer = open_room(&url, arguments, None).await?;
-        }
-        if !answer.status().is_success() {
-            bail!(explain(answer).await);
-        }
-        let opened: Value = answer.json().await?;
-        // The token is shown once, when it is made. Without a new one the kept one goes on.
-        let token = match opened["token"].as_str() {
-            Some(new) => {
-                if let Some(file) = &arguments.token_file {
-                    keep(file, new)?;
-                }
-                new.to_owned()
-            }
-            None => kept.context("the server gave no token")?,
-        };
-        Ok(Self {
-            url,
-            room_id: text(&opened["room"], "id").to_owned(),
-            token,
-            epoch: text(&opened, "epoch").to_owned(),
-            last_seq: None,
-            behind: false,
-            outbox: Outbox::default(),
-            at_last: None,
-            done: false,
-        })
-    }
-
-    /// One connection, from hello to its end.
-    async fn talk(&mut self, typed: &mut mpsc::Receiver<String>, backoff: &mut Backoff) -> Ended {
-        let path = format!("/ws/chat/{}/", self.room_id);
-        let mut line = match Line::open(&self.url, &path, &self.hello()).await {
-            Ok(line) => line,
-            Err(ended) => return ended,
-        };
-        self.outbox.start_again();
-        self.behind = false;
-        let mut welcomed = false;
-        loop {
-            if welcomed
-                && self.outbox.is_empty()
-                && let Some(frame) = self.at_last.take()
-                && let Err(ended) = line.send(&frame).await
-            {
-                return ended;
-            }
-            if self.done && self.outbox.is_empty() && self.at_last.is_none() {
-                line.close().await;
-                return Ended::Quit;
-            }
-            let step = tokio::select! {
-                frame = line.next() => match frame {
-                    Ok(frame) => {
-                        if text(&frame, "type") == "welcome" {
-                            welcomed = true;
-                            backoff.welcomed(number(&frame, "reconnect_window_ms"));
-                        }
-                        self.hear(&mut line, &frame).await
-                    }
-                    Err(ended) => Err(ended),
-                },
-                words = typed.recv(), if welcomed && self.listens() => { self.say(words); Ok(()) }
-                () = self.outbox.ready(), if welcomed => line.send(&self.outbox.send()).await,
-            };
-            if let Err(ended) = step {
-                return ended;
-            }
-        }
-    }
-
-    fn hello(&self) -> Value {
-        match self.last_seq {
-            Some(seq) => json!({
-                "type": "hello", "token": self.token, "epoch": self.epoch, "after": seq,
-            }),
-            None => json!({"type": "hello", "token": self.token, "tail": 50}),
-        }
-    }
-
-    /// Whether another line may be typed.
-    fn listens(&self) -> bool {
-        !self.done && self.at_last.is_none()
-    }
-
-    fn say(&mut self, words: Option<String>) {
-        match words.as_deref().map(str::trim) {
-            None => self.done = true,
-            Some("") => {}
-            Some("/close") => self.at_last = Some(json!({"type": "close"})),
-            // The id is made before the first try and never changes: that is what makes
-            // sending again safe.
-            Some(content) => self.outbox.push(json!({
-                "type": "post", "id": Uuid::new_v4().to_string(), "content": content,
-            })),
-        }
-    }
-
-    async fn hear(&mut self, line: &mut Line, frame: &Value) -> Result<(), Ended> {
-        match text(frame, "type") {
-            "welcome" => {
-                line.welcomed(number(frame, "ping_interval_ms"));
-                eprintln!("-- connected, {}", agents(frame));
-                self.epoch = text(frame, "epoch").to_owned();
-                if frame["recovered"] != true {
-                    // The page does not go on where we were. It stands for all we have.
-                    if self.last_seq.is_some() {
-                        eprintln!("-- the conversation once more, as the server has it:");
-                    }
-                    let first = list(frame, "messages").first();
-                    self.last_seq =
-                        Some(first.map_or(0, |first| number(first, "seq").saturating_sub(1)));
-                }
-                self.take(line, list(frame, "messages")).await
-            }
-            "messages" => self.take(line, list(frame, "messages")).await,
-            "message" => {
-                self.take(line, std::slice::from_ref(&frame["message"]))
-                    .await
-            }
-            "ack" => {
-                self.outbox.acked(frame);
-                Ok(())
-            }
-            "error" => {
-                eprintln!("-- {}: {}", text(frame, "code"), text(frame, "message"));
-                if let Some(content) = self.outbox.refused(frame) {
-                    eprintln!("-- not sent: {content}");
-                }
-                Ok(())
-            }
-            "ping" => {
-                line.send(&json!({"type": "pong"})).await?;
-                let missing = number(frame, "last_seq") > self.last_seq.unwrap_or(0);
-                if missing && self.behind {
-                    return Err(Ended::lost("a message is missing"));
-                }
-                self.behind = missing;
-                Ok(())
-            }
-            "presence" => {
-                eprintln!("-- {}", agents(frame));
-                Ok(())
-            }
-            "typing" if text(frame, "sender_type") == "admin" => {
-                let name = support::harmless(text(frame, "sender_name"));
-                eprintln!("-- {name} is typing");
-                Ok(())
-            }
-            "going_away" => {
-                eprintln!("-- the server is about to restart");
-                Ok(())
-            }
-            // `read` and `room` have no place on a plain terminal; what is not known is
-            // left alone, so that a newer server does no harm.
-            _ => Ok(()),
-        }
-    }
-
-    /// Draws what is new and says that it has been read.
-    async fn take(&mut self, line: &mut Line, messages: &[Value]) -> Result<(), Ended> {
-        let mut read = None;
-        for message in messages {
-            let seq = number(message, "seq");
-            let last = self.last_seq.unwrap_or(0);
-            if seq <= last {
-                continue;
-            }
-            if seq > last + 1 {
-                return Err(Ended::lost("a message is missing"));
-            }
-            self.last_seq = Some(seq);
-            draw(message);
-            if text(message, "sender_type") != "customer" {
-                read = Some(seq);
-            }
-        }
-        match read {
-            Some(seq) => line.send(&json!({"type": "read", "seq": seq})).await,
-            None => Ok(()),
-        }
-    }
-}
-
-async fn open_room(
-    url: &str,
-    arguments: &Arguments,
-    token: Option<&str>,
-) -> Result<reqwest::Response> {
-    let mut call = reqwest::Client::new()
-        .post(format!("{url}/api/chat/rooms/"))
-        .json(&json!({"customer_name": arguments.name}));
-    if let Some(token) = token {
-        call = call.bearer_auth(token);
-    }
-    call.send()
-        .await
-        .with_context(|| format!("no server at {url}"))
-}
-
-/// Whoever has the token is the visitor, so the file is for its owner alone.
+/// Whoever has the token is the visitor, so only the owner may read the file.
 fn keep(file: &Path, token: &str) -> Result<()> {
     std::fs::OpenOptions::new()
         .write(true)
@@ -296,9 +90,76 @@ fn keep(file: &Path, token: &str) -> Result<()> {
         .with_context(|| format!("cannot keep the token in {}", file.display()))
 }
 
-fn agents(frame: &Value) -> &'static str {
-    match frame["agents_online"] == true {
-        true => "somebody of the shop is there",
-        false => "nobody of the shop is there just now",
+/// Sends what is typed, and waits at the end until all of it is stored.
+async fn send_typed(visitor: &Visitor) -> Result<()> {
+    let mut typed = keyboard();
+    while let Some(line) = typed.recv().await {
+        match line.trim() {
+            "" => {}
+            "/close" => {
+                if let Err(error) = visitor.close_conversation().await {
+                    eprintln!("-- not closed: {error}");
+                }
+            }
+            content => {
+                visitor.post(content)?;
+            }
+        }
+    }
+    Ok(visitor.flush().await?)
+}
+
+/// Shows what happens, until the client stops for good.
+async fn show(visitor: &Visitor, mut events: Events<VisitorEvent>) -> StopReason {
+    let mut shown_before = false;
+    loop {
+        match events.next().await {
+            Some(VisitorEvent::Connected {
+                resumed,
+                agents_online,
+                ..
+            }) => {
+                eprintln!("-- connected, {}", presence(agents_online));
+                if shown_before && !resumed {
+                    eprintln!("-- the conversation again, as the server has it now:");
+                }
+                shown_before = true;
+            }
+            Some(VisitorEvent::Message(message)) => {
+                print(&message);
+                if message.sender_type != SenderType::Customer {
+                    let _ = visitor.read(message.seq);
+                }
+            }
+            Some(VisitorEvent::Refused { content, error, .. }) => {
+                eprintln!("-- not sent: {content} ({})", error.message);
+            }
+            Some(VisitorEvent::Error(error)) => eprintln!("-- {}", error.message),
+            Some(VisitorEvent::AgentsOnline(online)) => eprintln!("-- {}", presence(online)),
+            Some(VisitorEvent::Typing {
+                sender_type: SenderType::Admin,
+                sender_name,
+                ..
+            }) => eprintln!("-- {} is typing", printable(&sender_name)),
+            Some(VisitorEvent::GoingAway) => eprintln!("-- the server is about to restart"),
+            Some(VisitorEvent::Offline { reason, retry_in }) => eprintln!(
+                "-- offline ({reason}); trying again in {retry_in:.1?}, what you type is kept"
+            ),
+            Some(VisitorEvent::Stopped { reason, unsettled }) => {
+                for post in unsettled {
+                    eprintln!("-- not confirmed: {}", post.content);
+                }
+                return reason;
+            }
+            Some(_) => {}
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn presence(agents_online: bool) -> &'static str {
+    match agents_online {
+        true => "the shop is online",
+        false => "nobody of the shop is online",
     }
 }

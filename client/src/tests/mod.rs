@@ -225,3 +225,20 @@ async fn a_silent_server_is_left_for_another_connection() {
         panic!("it comes back");
     };
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_second_ping_shows_that_the_last_push_was_lost() {
+    let server = FakeServer::new(Faults::PUSHES, 1);
+    let (_handle, mut events) = visitor(&server, room(1), None, 1);
+    while !matches!(events.next().await, Some(VisitorEvent::CaughtUp)) {}
+    server.answer(room(1), 1);
+    let finding = async {
+        loop {
+            if let Some(VisitorEvent::Message(message)) = events.next().await {
+                return message.seq;
+            }
+        }
+    };
+    let found = timeout(3 * server::PING_INTERVAL, finding).await;
+    assert_eq!(found.expect("it is found"), 1);
+}

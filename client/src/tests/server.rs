@@ -27,7 +27,7 @@ use crate::connection::Dial;
 use crate::socket::{ConnectError, Socket};
 
 pub(super) const EPOCH: &str = "epoch";
-const PING_INTERVAL: Duration = Duration::from_secs(25);
+pub(super) const PING_INTERVAL: Duration = Duration::from_secs(25);
 /// Messages of one page, few, so that resumes have several.
 const PAGE: usize = 3;
 
@@ -46,6 +46,12 @@ impl Faults {
     pub(super) const NONE: Self = Self {
         cut: 0,
         push: 0,
+        busy: 0,
+    };
+    /// Every push is lost.
+    pub(super) const PUSHES: Self = Self {
+        cut: 0,
+        push: 100,
         busy: 0,
     };
     pub(super) const ALL: Self = Self {
