@@ -46,6 +46,38 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Parts of a module from the bottom up: each may use itself and what stands before it. Paths
+/// begin below `src`; a part is a file or a folder, and the longest path that fits a file counts.
+const LAYERS_INSIDE: &[&[&str]] = &[
+    &[
+        "persistence/operations",
+        "persistence/error",
+        "persistence/options",
+        "persistence/json_size",
+        "persistence/list_cursor",
+        "persistence/words",
+        "persistence/rules",
+        "persistence/sqlite",
+        "persistence/store",
+    ],
+    &[
+        "persistence/sqlite/codes",
+        "persistence/sqlite/tx_error",
+        "persistence/sqlite/damage",
+        "persistence/sqlite/connection",
+        "persistence/sqlite/data_directory",
+        "persistence/sqlite/schema",
+        "persistence/sqlite/state",
+        "persistence/sqlite/transaction",
+        "persistence/sqlite/tables",
+        "persistence/sqlite/reader",
+        "persistence/sqlite/writer",
+        "persistence/sqlite/store",
+        "persistence/sqlite/operations",
+        "persistence/sqlite/open",
+    ],
+];
+
 /// Libraries that stay in one module.
 const STAYS_IN: &[(&str, &str)] = &[
     ("axum", "http"),
@@ -167,8 +199,68 @@ fn modules_use_only_what_is_below_them() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// The paths below `src` that the code names by `crate::`, as `a/b/c`.
+fn paths_used(code: &str) -> Vec<String> {
+    let mut used = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        let path: String = code[at + "crate::".len()..]
+            .chars()
+            .take_while(|letter| letter.is_alphanumeric() || "_:".contains(*letter))
+            .collect();
+        used.push(path.trim_end_matches(':').replace("::", "/"));
+    }
+    used
+}
+
+/// The place of a path in layers, if it is in one of them.
+fn layer_of(path: &str, layers: &[&str]) -> Option<usize> {
+    layers.iter().position(|layer| {
+        path.strip_prefix(layer)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '.']))
+    })
+}
+
+#[test]
+fn parts_of_a_module_use_only_what_is_below_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut wrong = Vec::new();
+    for layers in LAYERS_INSIDE {
+        let mut seen = vec![false; layers.len()];
+        for file in &files {
+            let path = file.strip_prefix(&root).expect("below src");
+            let path = path.to_string_lossy();
+            let Some(own) = layer_of(&path, layers) else {
+                continue;
+            };
+            seen[own] = true;
+            let code = code(file);
+            // What a file's own tests use is no arrow.
+            let code = code
+                .split("#[cfg(test)]\nmod tests")
+                .next()
+                .unwrap_or_default();
+            for used in paths_used(code) {
+                if layer_of(&used, layers).is_some_and(|layer| layer > own) {
+                    wrong.push(format!("src/{path} uses {used}"));
+                }
+            }
+        }
+        for (layer, seen) in layers.iter().zip(seen) {
+            assert!(seen, "there is no src/{layer}");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn the_check_sees_what_it_should() {
+    let layers = ["a/low", "a/high"];
+    assert_eq!(layer_of("a/low/file.rs", &layers), Some(0));
+    assert_eq!(layer_of("a/high.rs", &layers), Some(1));
+    assert_eq!(layer_of("a/lower.rs", &layers), None);
+    assert_eq!(paths_used("use crate::a::high::X;"), ["a/high/X"]);
     assert_eq!(
         modules_used("use crate::{chat, http::Problem};"),
         ["chat", "http"]

@@ -2,12 +2,14 @@
 //!
 //! From the bottom up: `connection`, `schema` and `data_directory` (the file); `state`,
 //! `transaction`, `codes` and `tables` (rows); `writer` and `reader` (who runs statements, and
-//! when); `store` (the handle); `operations` (what the statements are for).
+//! when); `store` (the handle); `operations` (what the statements are for); `open` (puts them
+//! together).
 
 mod codes;
 mod connection;
 mod damage;
 mod data_directory;
+mod open;
 mod operations;
 mod reader;
 mod schema;

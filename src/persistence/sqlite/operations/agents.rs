@@ -1,6 +1,6 @@
 use crate::chat::{Agent, AgentId};
 use crate::persistence::rules::agents::{self as rules, EndSessions};
-use crate::persistence::sqlite::SqliteStore;
+use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::{agents, audit, sessions};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;

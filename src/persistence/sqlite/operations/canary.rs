@@ -1,6 +1,6 @@
 use rusqlite::OptionalExtension;
 
-use crate::persistence::sqlite::SqliteStore;
+use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::{StoreError, WriteError};
 
 impl SqliteStore {

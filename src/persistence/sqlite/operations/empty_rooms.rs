@@ -4,8 +4,8 @@ use rusqlite::params;
 
 use crate::chat::{RoomId, Timestamp, VisitorId};
 use crate::persistence::WriteError;
-use crate::persistence::sqlite::SqliteStore;
 use crate::persistence::sqlite::codes::limit;
+use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::visitors;
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;

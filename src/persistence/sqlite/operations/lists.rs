@@ -1,4 +1,4 @@
-use crate::persistence::sqlite::SqliteStore;
+use crate::persistence::sqlite::store::SqliteStore;
 use rusqlite::{Connection, params};
 
 use crate::chat::{RoomRecord, Status};

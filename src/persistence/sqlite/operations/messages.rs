@@ -2,7 +2,7 @@ use rusqlite::Connection;
 
 use crate::chat::RoomId;
 use crate::persistence::json_size;
-use crate::persistence::sqlite::SqliteStore;
+use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::messages::Log;
 use crate::persistence::{MessagePage, StoreError};
 

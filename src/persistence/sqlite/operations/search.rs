@@ -1,4 +1,4 @@
-use crate::persistence::sqlite::SqliteStore;
+use crate::persistence::sqlite::store::SqliteStore;
 use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, params};

@@ -2,7 +2,7 @@ use rusqlite::OptionalExtension;
 
 use crate::chat::{Agent, AgentId, Timestamp};
 use crate::persistence::rules::sessions as rules;
-use crate::persistence::sqlite::SqliteStore;
+use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::{agents, audit, sessions};
 use crate::persistence::{
     AgentCredentials, AuditAction, NewSession, Principal, Refusal, StoreError, TokenHash,

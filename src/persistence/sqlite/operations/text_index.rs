@@ -2,8 +2,8 @@ use rusqlite::params;
 
 use crate::chat::SenderType;
 use crate::persistence::WriteError;
-use crate::persistence::sqlite::SqliteStore;
 use crate::persistence::sqlite::codes::{self, int, uint};
+use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
 

@@ -11,7 +11,7 @@ use crate::chat::{RoomId, VisitorId};
 use crate::persistence::WriteError;
 use crate::persistence::rules::listing::PriorState;
 use crate::persistence::rules::visitors::{self as rules, StoredVisitor, VisitorChange};
-use crate::persistence::sqlite::SqliteStore;
+use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::room_rows::{self, RoomRow};
 use crate::persistence::sqlite::tables::visitors;
 use crate::persistence::sqlite::transaction::Tx;

@@ -3,8 +3,8 @@ use rusqlite::params;
 use crate::chat::VisitorId;
 use crate::persistence::list_cursor::ListCursor;
 use crate::persistence::rules::visitors::StoredVisitor;
-use crate::persistence::sqlite::SqliteStore;
 use crate::persistence::sqlite::codes::limit;
+use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::{room_rows, visitors};
 use crate::persistence::{RoomPage, StoreError, TokenHash, Visitor, WriteError};
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{Notify, watch};
 
 use crate::persistence::sqlite::damage::Damage;
+use crate::persistence::sqlite::state::State;
 use crate::persistence::sqlite::writer::job::Work;
 use crate::persistence::sqlite::writer::queue::Queue;
 use crate::persistence::{Head, StoreMetrics};
@@ -39,4 +40,21 @@ pub(crate) struct WriterChannel {
     /// Failures that tests ask for.
     #[cfg(test)]
     pub(crate) hooks: super::hooks::WriterHooks,
+}
+
+impl WriterChannel {
+    /// A channel to a writer that is about to run on a database in this state.
+    pub(crate) fn new(queue_items: usize, state: &State, damage: Arc<Damage>) -> Self {
+        Self {
+            queue: Queue::new(queue_items),
+            head: watch::Sender::new(state.head()),
+            status: watch::Sender::new(WriterStatus::Running),
+            damage,
+            visitor_changes_left: Notify::new(),
+            clock_back_ms: AtomicI64::new(0),
+            metrics: OnceLock::new(),
+            #[cfg(test)]
+            hooks: super::hooks::WriterHooks::default(),
+        }
+    }
 }
