@@ -1,8 +1,8 @@
 /**
  * Builds the front ends: `node build.mjs [--out DIR]`.
  *
- * Leaves in DIR (web/dist when left out) `widget.js`, `*.html`, `assets/NAME-HASH.EXT`, each
- * with `.gz` and `.br` beside it, and `files.txt`: a line for each with the hash of its content.
+ * Writes to DIR (default: web/dist) `widget.js`, `*.html` and `assets/NAME-HASH.EXT`, each with
+ * `.gz` and `.br` beside it, and `files.txt`: a line per file with the hash of its content.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -17,12 +17,12 @@ const root = dirname(fileURLToPath(import.meta.url));
 const flag = process.argv.indexOf("--out");
 const out = flag < 0 ? join(root, "dist") : process.argv[flag + 1];
 
-/** The browsers that the widget asks for: light-dark(), relative colours, private fields. */
+/** The oldest browsers: for light-dark(), relative colours, private fields. */
 const BROWSERS = ["chrome125", "firefox128", "safari18"];
 const TERSER = {
   ecma: 2020,
   module: true,
-  // What else looks arbitrary here makes code that gzip likes better.
+  // The other options are chosen by trial: their code compresses better.
   compress: {
     passes: 3,
     unsafe: true,
@@ -36,10 +36,10 @@ const TERSER = {
   },
 };
 /**
- * Properties that only the widget knows: these get short names. None of the wire's, the
- * storage's or `window.shoptalk`'s is one: other versions of this code read those.
+ * Properties that only the widget's code uses: these get short names. Never those of frames, of the
+ * storage or of `window.shoptalk`, which other code reads, or of the browser's own objects.
  */
-const OWN = `
+const OWN_PROPERTIES = `
   acked addNewer addOlder addStyle base button checkNow clearMemory clock discard emit forget frame
   hasOlder icon items keyPrefix lastSeq markRead networkLost onChange onFrame onState onStop
   openSocket pause prefix probe redirect replaceSocket resume resumePage resync storage storageArea
@@ -71,7 +71,7 @@ async function translation(language) {
   };
 }
 
-/** Bundles one entry and answers its files: name → { code | source, isEntry }. */
+/** Bundles one entry and returns its files: name → { code | source, isEntry }. */
 async function bundle(entry, format, define = {}, plugins = []) {
   const [bundled] = await build({
     root,
@@ -98,8 +98,8 @@ async function bundle(entry, format, define = {}, plugins = []) {
 const hashOf = (text) =>
   createHash("sha256").update(text).digest("base64url").replace(/[-_]/g, "").slice(0, 8);
 
-/** The name of a file with the hash of what is in it, and the file written under that name. */
-function hashed(name, text, hash = hashOf(text)) {
+/** Writes a file under its name with a hash of its content, and returns that name. */
+function writeHashed(name, text, hash = hashOf(text)) {
   const [, stem, extension] = /([^/]+)\.(\w+)$/.exec(name);
   const path = `assets/${stem}-${hash}.${extension}`;
   write(path, text);
@@ -113,38 +113,38 @@ function write(path, text) {
   const params = { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, bytes);
-  packing.push(gzip(bytes).then((packed) => writeFileSync(`${file}.gz`, packed)));
-  // Node's own, since no budget hangs on its bytes.
+  compressing.push(gzip(bytes).then((packed) => writeFileSync(`${file}.gz`, packed)));
+  // By Node, since no budget depends on these bytes.
   writeFileSync(`${file}.br`, brotliCompressSync(bytes, { params }));
 }
 
-/** Short names for `OWN` are the same in all that is minified with the same `names`. */
-const minified = async (code, names) => {
-  const own = names ? `|${OWN.trim().split(/\s+/).join("|")}` : "";
+/** Short names for `OWN_PROPERTIES` are the same in all that is minified with the same `names`. */
+const minifyCode = async (code, names) => {
+  const own = names ? `|${OWN_PROPERTIES.trim().split(/\s+/).join("|")}` : "";
   const properties = { builtins: true, regex: new RegExp(`^(#.*${own})$`) };
   const options = { ...TERSER, mangle: { properties }, nameCache: names };
   return (await minify(code, options)).code.replaceAll(/\bconst(?=[ [{])/g, "let");
 };
 
-/** A module with lazy chunks: the chunks first, since the module names them with their hashes. */
-async function module(entry, css) {
+/** Builds a module with lazy chunks: the chunks first, since the module imports their hashed names. */
+async function buildModule(entry, name) {
   const files = await bundle(entry, "es");
   const main = files.find((file) => file.isEntry);
   let { code } = main;
   for (const chunk of files.filter((file) => file.type === "chunk" && !file.isEntry)) {
-    const path = hashed(chunk.fileName, await minified(chunk.code));
+    const path = writeHashed(chunk.fileName, await minifyCode(chunk.code));
     code = code.replaceAll(`./${chunk.fileName}`, `./${path.slice("assets/".length)}`);
   }
   const style = files.find((file) => file.fileName.endsWith(".css"));
-  if (style) pages[`${css}.css`] = hashed(`${css}.css`, style.source);
-  return hashed(`${css}.js`, await minified(code));
+  if (style) pages[`${name}.css`] = writeHashed(`${name}.css`, style.source);
+  return writeHashed(`${name}.js`, await minifyCode(code));
 }
 
 /** The lines of `files.txt`. */
 const listed = [];
-/** What is being compressed. */
-const packing = [];
-/** What stands in the pages' `{{…}}`. */
+/** Promises of files that are being compressed. */
+const compressing = [];
+/** The hashed names that replace `{{…}}` in the pages. */
 const pages = {};
 
 rmSync(out, { recursive: true, force: true });
@@ -153,21 +153,21 @@ const chats = [];
 for (const file of readdirSync(join(root, "widget/locales"))) {
   const language = file.replace(".ts", "");
   const [{ code }] = await bundle("widget/app.ts", "es", {}, [await translation(language)]);
-  chats.push([language, await minified(code, names)]);
+  chats.push([language, await minifyCode(code, names)]);
 }
-// One hash for all languages, so that the launcher makes the others' names from the English one's.
+// One hash for all languages, so that the launcher can derive each name from the English one.
 const hash = hashOf(chats.join());
 for (const [language, code] of chats) {
-  hashed(language === "en" ? "chat.js" : `chat-${language}.js`, code, hash);
+  writeHashed(language === "en" ? "chat.js" : `chat-${language}.js`, code, hash);
 }
 const app = JSON.stringify(`assets/chat-${hash}.js`);
 const [launcher] = await bundle("widget/launcher.ts", "iife", { __APP__: app });
-write("widget.js", await minified(launcher.code, names));
-pages["console.js"] = await module("console/main.tsx", "console");
+write("widget.js", await minifyCode(launcher.code, names));
+pages["console.js"] = await buildModule("console/main.tsx", "console");
 
 for (const file of readdirSync(join(root, "storefront"))) {
   if (!file.endsWith(".html")) {
-    pages[file] = hashed(file, readFileSync(join(root, "storefront", file)));
+    pages[file] = writeHashed(file, readFileSync(join(root, "storefront", file)));
   }
 }
 for (const file of ["console/index.html", "storefront/shop.html", "storefront/embed.html"]) {
@@ -177,5 +177,5 @@ for (const file of ["console/index.html", "storefront/shop.html", "storefront/em
   });
   write(file.replace(/.*\/(index)?/, "").replace(/^\./, "console."), page);
 }
-await Promise.all(packing);
+await Promise.all(compressing);
 writeFileSync(join(out, "files.txt"), listed.join(""));

@@ -3,7 +3,7 @@
  *
  * Bytes and requests before and after the click, main-thread time of the launcher, the time
  * from Enter to the message on the other side, the console with 10,000 conversations. Bytes
- * are what Chromium says came over the wire; times are its own clock's.
+ * are those that Chromium reports as received; times are by its own clock.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -17,10 +17,10 @@ const CONVERSATIONS = Number(process.env.CONVERSATIONS ?? 10_000);
 const MESSAGES = 100;
 const LOADS = 20;
 
-/** A shop on an origin of its own, whose page holds nothing but the tag. */
-const shop = createServer((_, answer) => {
-  answer.setHeader("content-type", "text/html");
-  answer.end(
+/** A shop on an origin of its own, whose page has only the tag. */
+const shop = createServer((_, response) => {
+  response.setHeader("content-type", "text/html");
+  response.end(
     `<!doctype html><html lang="en"><title>Shop</title><link rel="icon" href="data:,"><body><script async src="${url}/widget.js"></script>`,
   );
 });
@@ -35,7 +35,7 @@ const env = {
 };
 const data = ["--data-dir", dir];
 
-async function add(password) {
+async function addAgent(password) {
   const agent = spawn(
     BINARY,
     ["agent", "add", "mia", "--role", "admin", "--password-stdin", ...data],
@@ -47,12 +47,12 @@ async function add(password) {
   await new Promise((done) => agent.once("exit", done));
 }
 
-await add("correct horse");
+await addAgent("correct horse");
 const server = spawn(BINARY, ["serve", "--listen", "127.0.0.1:0", ...data], {
   env,
   stdio: ["ignore", "pipe", "ignore"],
 });
-const line = await new Promise((said) => server.stdout.once("data", said));
+const line = await new Promise((done) => server.stdout.once("data", done));
 const url = /http\S+/.exec(String(line))[0];
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -66,7 +66,7 @@ const browser = await chromium.launch({
 });
 
 const rows = [];
-const row = (figure, value, goal) => rows.push({ figure, value, goal });
+const addRow = (figure, value, goal) => rows.push({ figure, value, goal });
 const quantile = (values, q) => values.toSorted((a, b) => a - b)[Math.ceil(values.length * q) - 1];
 const post = (path, body, token) =>
   fetch(url + path, {
@@ -76,19 +76,19 @@ const post = (path, body, token) =>
       ...(token && { authorization: `Bearer ${token}` }),
     },
     body: JSON.stringify(body),
-  }).then((answer) => answer.json());
+  }).then((response) => response.json());
 
-async function weight() {
+async function measureBytes() {
   const context = await browser.newContext();
   const page = await context.newPage();
-  const wire = await context.newCDPSession(page);
-  await wire.send("Network.enable");
+  const devtools = await context.newCDPSession(page);
+  await devtools.send("Network.enable");
   let loads = [];
   const names = new Map();
-  wire.on("Network.requestWillBeSent", ({ requestId, request }) =>
+  devtools.on("Network.requestWillBeSent", ({ requestId, request }) =>
     names.set(requestId, request.url),
   );
-  wire.on("Network.loadingFinished", ({ requestId, encodedDataLength }) =>
+  devtools.on("Network.loadingFinished", ({ requestId, encodedDataLength }) =>
     loads.push({ url: names.get(requestId), bytes: encodedDataLength }),
   );
   await page.goto(shopUrl);
@@ -98,33 +98,33 @@ async function weight() {
   await page.getByRole("button", { name: "Chat", exact: true }).click();
   await page.getByRole("button", { name: "Start chat" }).waitFor();
   const bytes = (list) => list.reduce((sum, { bytes }) => sum + bytes, 0);
-  row("requests before the click", before.length, "1");
-  row("bytes before the click, headers included", bytes(before), "");
-  row("requests at the click", loads.length, "");
-  row("bytes at the click, headers included", bytes(loads), "");
-  const kept = await page.evaluate(() => localStorage.length + sessionStorage.length);
-  row("things stored before «Start chat»", kept, "0");
+  addRow("requests before the click", before.length, "1");
+  addRow("bytes before the click, headers included", bytes(before), "");
+  addRow("requests at the click", loads.length, "");
+  addRow("bytes at the click, headers included", bytes(loads), "");
+  const stored = await page.evaluate(() => localStorage.length + sessionStorage.length);
+  addRow('values stored before "Start chat"', stored, "0");
   await context.close();
 }
 
-async function launcher() {
+async function measureLauncher() {
   const times = [];
   for (let load = 0; load < LOADS; load++) {
     const context = await browser.newContext();
     const page = await context.newPage();
-    const wire = await context.newCDPSession(page);
-    await wire.send("Profiler.enable");
-    await wire.send("Profiler.setSamplingInterval", { interval: 100 });
-    await wire.send("Profiler.start");
+    const devtools = await context.newCDPSession(page);
+    await devtools.send("Profiler.enable");
+    await devtools.send("Profiler.setSamplingInterval", { interval: 100 });
+    await devtools.send("Profiler.start");
     await page.goto(shopUrl);
     await page.getByRole("button", { name: "Chat", exact: true }).waitFor();
-    const { profile } = await wire.send("Profiler.stop");
+    const { profile } = await devtools.send("Profiler.stop");
     const ours = new Set();
-    // What the script calls counts as the script's.
+    // What the script calls counts, too.
     const visit = (node, inside) => {
-      const is = inside || node.callFrame.url.endsWith("/widget.js");
-      if (is) ours.add(node.id);
-      for (const id of node.children ?? []) visit(profile.nodes[id - 1], is);
+      const isOurs = inside || node.callFrame.url.endsWith("/widget.js");
+      if (isOurs) ours.add(node.id);
+      for (const id of node.children ?? []) visit(profile.nodes[id - 1], isOurs);
     };
     const byId = new Map(profile.nodes.map((node) => [node.id, node]));
     profile.nodes = Array.from({ length: Math.max(...byId.keys()) }, (_, i) => byId.get(i + 1));
@@ -136,15 +136,15 @@ async function launcher() {
     times.push(micros / 1_000);
     await context.close();
   }
-  row(
+  addRow(
     "main-thread time of the launcher, median of 20 loads, ms",
     quantile(times, 0.5).toFixed(1),
     "≤ 10",
   );
-  row("main-thread time of the launcher, slowest, ms", quantile(times, 1).toFixed(1), "");
+  addRow("main-thread time of the launcher, slowest, ms", quantile(times, 1).toFixed(1), "");
 }
 
-async function signedIn(context) {
+async function signIn(context) {
   const page = await context.newPage();
   await page.goto(`${url}/admin/chat`);
   await page.getByRole("textbox", { name: "Username" }).fill("mia");
@@ -154,8 +154,8 @@ async function signedIn(context) {
   return page;
 }
 
-/** Stamps, on the page that shows it, when each text first stands in the log. */
-const stamp = () => {
+/** Notes on a page when each text is first in its log. */
+const recordTexts = () => {
   window.seen = {};
   const roots = [document, document.querySelector("shoptalk-chat")?.shadowRoot].filter(Boolean);
   const note = () => {
@@ -169,7 +169,7 @@ const stamp = () => {
     new MutationObserver(note).observe(root, { childList: true, subtree: true });
 };
 
-async function answering() {
+async function measureMessages() {
   const [customers, agents] = [await browser.newContext(), await browser.newContext()];
   const customer = await customers.newPage();
   await customer.goto(shopUrl);
@@ -178,14 +178,14 @@ async function answering() {
   await customer.getByRole("button", { name: "Start chat" }).click();
   await customer.getByRole("textbox", { name: "Message" }).fill("Hello");
   await customer.keyboard.press("Enter");
-  const agent = await signedIn(agents);
+  const agent = await signIn(agents);
   await agent.getByRole("listitem", { name: "Ann" }).click();
   await agent.getByRole("log").getByText("Hello").waitFor();
   for (const [from, field, to, what] of [
     [customer, "Message", agent, "from the customer’s Enter to the console"],
     [agent, "Reply", customer, "from the agent’s Enter to the widget"],
   ]) {
-    await to.evaluate(stamp);
+    await to.evaluate(recordTexts);
     await from.evaluate(() => {
       const press = () => {
         window.pressed = Date.now();
@@ -200,14 +200,14 @@ async function answering() {
       const seen = await to.waitForFunction((text) => window.seen[text], text, { polling: 20 });
       times.push((await seen.jsonValue()) - (await from.evaluate(() => window.pressed)));
     }
-    row(`${what}, p50 of ${MESSAGES}, ms`, quantile(times, 0.5), "");
-    row(`${what}, p95, ms`, quantile(times, 0.95), "≤ 50");
+    addRow(`${what}, p50 of ${MESSAGES}, ms`, quantile(times, 0.5), "");
+    addRow(`${what}, p95, ms`, quantile(times, 0.95), "≤ 50");
   }
   await customers.close();
   await agents.close();
 }
 
-async function crowd() {
+async function measureConsole() {
   let next = 0;
   const fill = async () => {
     while (next < CONVERSATIONS) {
@@ -223,7 +223,7 @@ async function crowd() {
   };
   await Promise.all(Array.from({ length: 32 }, fill));
   const context = await browser.newContext();
-  await (await signedIn(context)).close();
+  await (await signIn(context)).close();
   const lists = [];
   for (let load = 0; load < 5; load++) {
     const page = await context.newPage();
@@ -242,7 +242,7 @@ async function crowd() {
     );
     await page.close();
   }
-  row(
+  addRow(
     `first list of ${CONVERSATIONS} conversations after navigation, median of 5, ms`,
     Math.round(quantile(lists, 0.5)),
     "≤ 300",
@@ -262,21 +262,21 @@ async function crowd() {
     }
     return { frames, rows: document.querySelectorAll(".row").length };
   });
-  row("a frame while scrolling the list, p50, ms", quantile(frames, 0.5).toFixed(1), "");
-  row(
+  addRow("a frame while scrolling the list, p50, ms", quantile(frames, 0.5).toFixed(1), "");
+  addRow(
     "a frame while scrolling the list, p95, ms",
     quantile(frames, 0.95).toFixed(1),
     "≤ 16.7 (60 Hz)",
   );
-  row("rows in the page meanwhile", shown, "");
+  addRow("rows in the page meanwhile", shown, "");
   await context.close();
 }
 
 try {
-  await weight();
-  await launcher();
-  await answering();
-  await crowd();
+  await measureBytes();
+  await measureLauncher();
+  await measureMessages();
+  await measureConsole();
   console.table(rows);
 } finally {
   await browser.close();

@@ -1,8 +1,7 @@
 /**
- * Pictures of every view: `make screenshots`.
+ * Takes screenshots of every view: `make screenshots`.
  *
- * All go to target/screenshots, to be looked at; those that the README shows go to
- * docs/images as well.
+ * They go to target/screenshots; those that the README shows go to docs/images, too.
  */
 import { spawn } from "node:child_process";
 import { copyFileSync, mkdirSync } from "node:fs";
@@ -22,7 +21,7 @@ async function start() {
   const server = spawn(BINARY, ["demo", "--listen", "127.0.0.1:0"], {
     stdio: ["ignore", "pipe", "ignore"],
   });
-  const line = await new Promise((said) => server.stdout.once("data", said));
+  const line = await new Promise((done) => server.stdout.once("data", done));
   const url = /http\S+/.exec(String(line))[0];
   const stop = async () => {
     server.kill();

@@ -1,17 +1,17 @@
 /**
- * What the widget weighs: `npm run size`. Prints a table of bytes and exits with 1 past a budget.
+ * The widget's size: `npm run size`. Prints a table of bytes; exits with 1 when a budget is exceeded.
  *
- * The whole widget is the launcher and the chat in its largest language: what a visitor who
- * opens the chat has loaded.
+ * The whole widget is the launcher and the chat in its largest language: everything that a visitor
+ * who opens the chat loads.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** Bytes of gzip as the server sends them: `gzip.mjs` makes the same ones everywhere. */
-const BUDGETS = { launcher: 2_048, whole: 10_240 };
+/** In bytes of gzip, as the server sends them. */
+const BUDGETS_BYTES = { launcher: 2_048, whole: 10_240 };
 
-/** The sizes of what `build.mjs` left in `dist`, and the budgets that were passed. */
-export function weigh(dist) {
+/** The sizes of what `build.mjs` wrote to `dist`, and which budgets are exceeded. */
+export function measure(dist) {
   const size = (file) => readFileSync(`${dist}/${file}`).length;
   const row = (file) => ({
     file,
@@ -33,15 +33,17 @@ export function weigh(dist) {
     gzip: sum("gzip"),
     brotli: sum("brotli"),
   };
-  const over = [];
-  if (launcher.gzip > BUDGETS.launcher) over.push(`the launcher is past ${BUDGETS.launcher}`);
-  if (whole.gzip > BUDGETS.whole) over.push(`the whole widget is past ${BUDGETS.whole}`);
-  return { rows: [launcher, ...chats, whole], over };
+  const exceeded = [];
+  if (launcher.gzip > BUDGETS_BYTES.launcher)
+    exceeded.push(`the launcher exceeds ${BUDGETS_BYTES.launcher}`);
+  if (whole.gzip > BUDGETS_BYTES.whole)
+    exceeded.push(`the whole widget exceeds ${BUDGETS_BYTES.whole}`);
+  return { rows: [launcher, ...chats, whole], exceeded };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { rows, over } = weigh(fileURLToPath(new URL("dist", import.meta.url)));
+  const { rows, exceeded } = measure(fileURLToPath(new URL("dist", import.meta.url)));
   console.table(rows);
-  for (const line of over) console.error(`${line} bytes of gzip`);
-  process.exitCode = over.length ? 1 : 0;
+  for (const line of exceeded) console.error(`${line} bytes of gzip`);
+  process.exitCode = exceeded.length ? 1 : 0;
 }

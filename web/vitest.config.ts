@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 // Unit tests run in plain Node, with fakes for the clock, the socket and the storage.
-// Browser tests start the real binary and drive a real Chromium; see e2e/. Each of their waits
-// has a deadline of its own, so a test as a whole may take long on a slow machine.
+// Browser tests start the real binary and a real Chromium; see e2e/. Each wait has a deadline of
+// its own, so a whole test may take long on a slow machine.
 export default defineConfig({
   test: {
     projects: [

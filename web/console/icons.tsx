@@ -1,4 +1,4 @@
-/** Line drawings on a 24 by 24 grid. They say nothing to a screen reader; labels do. */
+/** Line drawings on a 24 by 24 grid. Screen readers ignore them and read the labels. */
 const PATHS = {
   back: "M15 6l-6 6 6 6",
   bell: "M6 16v-5a6 6 0 1 1 12 0v5l2 2H4zM10 21h4",

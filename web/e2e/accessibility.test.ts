@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { PASSWORD, World } from "./environment";
+import { Environment, PASSWORD } from "./environment";
 import { Agent } from "./page-objects";
 import { Server } from "./server";
 
@@ -28,10 +28,10 @@ const SIZES = {
   phone: { width: 390, height: 844 },
 };
 
-/** What axe finds in an area that keeps people out, in light and dark, on a desktop and a phone. */
+/** The serious problems that axe finds, in light and dark, on a desktop and on a phone. */
 async function audit(page: Page, area: string): Promise<string[]> {
   const found: string[] = [];
-  // Not as a script of the page, which its policy would refuse.
+  // Not as a script of the page: its policy would block that.
   if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(AXE);
   for (const [size, viewport] of Object.entries(SIZES)) {
     await page.setViewportSize(viewport);
@@ -41,7 +41,7 @@ async function audit(page: Page, area: string): Promise<string[]> {
         (area) => axe.run(area, { resultTypes: ["violations"] }),
         area,
       );
-      expect(passes.length, "axe has looked at something").toBeGreaterThan(5);
+      expect(passes.length, "axe has checked something").toBeGreaterThan(5);
       for (const { id, impact, nodes } of violations) {
         if (impact !== "serious" && impact !== "critical") continue;
         for (const { target, failureSummary } of nodes) {
@@ -60,8 +60,8 @@ async function audit(page: Page, area: string): Promise<string[]> {
 const WIDGET = "shoptalk-chat";
 
 it("every view of the widget", async () => {
-  const world = await World.start({ page: { attributes: 'data-require="name"' } });
-  const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+  const env = await Environment.start({ page: { attributes: 'data-require="name"' } });
+  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
   const { page, dialog } = customer;
   const views: Record<string, string[]> = {};
   await customer.button.waitFor();
@@ -74,19 +74,19 @@ it("every view of the widget", async () => {
   await dialog.getByRole("textbox", { name: "Email" }).fill("bea@example.com");
   await customer.begin({ name: "Bea" });
   views["an empty conversation"] = await audit(page, WIDGET);
-  await customer.says("A question, see https://example.com/");
-  await agent.opens("Bea");
-  await agent.says("An answer, see https://example.com/");
-  await customer.sees(
+  await customer.send("A question, see https://example.com/");
+  await agent.openConversation("Bea");
+  await agent.send("An answer, see https://example.com/");
+  await customer.expectMessages(
     "A question, see https://example.com/",
     "An answer, see https://example.com/",
   );
-  await customer.says("x".repeat(8_001));
+  await customer.send("x".repeat(8_001));
   views["a conversation"] = await audit(page, WIDGET);
   await customer.message.fill("");
   await agent.page.getByRole("button", { name: "Close conversation" }).click();
   await dialog.getByRole("button", { name: "Start a new conversation" }).waitFor();
-  views["an ended conversation"] = await audit(page, WIDGET);
+  views["a closed conversation"] = await audit(page, WIDGET);
   await dialog.getByRole("button", { name: "Earlier conversations" }).click();
   await dialog.getByRole("heading").waitFor();
   views["the earlier conversations"] = await audit(page, WIDGET);
@@ -94,7 +94,7 @@ it("every view of the widget", async () => {
   await customer.message.waitFor();
   await dialog.press("Escape");
   await dialog.waitFor({ state: "hidden" });
-  await agent.says("One more");
+  await agent.send("One more");
   await eventually(() => page.title()).toMatch(/^\(1\)/);
   views["the button with a count"] = await audit(page, WIDGET);
   const found = Object.entries(views).filter(([, problems]) => problems.length);
@@ -102,57 +102,57 @@ it("every view of the widget", async () => {
 });
 
 it("an offline widget and console", async () => {
-  const world = await World.start({ badNetwork: true });
-  const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+  const env = await Environment.start({ allowNetworkErrors: true });
+  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
   await customer.open();
   await customer.begin({ name: "Bea" });
-  await customer.says("Hello?");
-  await agent.opens("Bea");
-  await world.server.kill();
+  await customer.send("Hello?");
+  await agent.openConversation("Bea");
+  await env.server.kill();
   await eventually(() => customer.status.innerText()).toMatch(/^Offline/i);
   await eventually(() => agent.status.innerText()).toMatch(/^Offline/i);
-  await customer.says("Unsent");
-  await agent.says("Unsent, too");
+  await customer.send("Unsent");
+  await agent.send("Unsent, too");
   expect(await audit(customer.page, WIDGET)).toEqual([]);
   expect(await audit(agent.page, "html")).toEqual([]);
 });
 
 it("every view of the console", async () => {
-  const world = await World.start();
-  const customer = await world.customer();
-  const person = await world.person({ complains: /401 .*\/login\// });
-  const agent = new Agent(await person.tab(`${world.server.origin}/admin/chat`));
+  const env = await Environment.start();
+  const customer = await env.customer();
+  const profile = await env.profile({ expectedErrors: /401 .*\/login\// });
+  const agent = new Agent(await profile.tab(`${env.server.origin}/admin/chat`));
   const { page } = agent;
   const views: Record<string, string[]> = {};
-  const look = async (view: string) => {
+  const check = async (view: string) => {
     views[view] = await audit(page, "html");
   };
   await page.getByRole("button", { name: "Sign in" }).waitFor();
-  await look("the door");
+  await check("the sign-in");
   await agent.signIn("ada", PASSWORD);
-  await look("an empty desk");
+  await check("an empty console");
 
   await customer.open();
   await customer.begin({ name: "Bea", email: "bea@example.com" });
-  await customer.says("A question, see https://example.com/");
+  await customer.send("A question, see https://example.com/");
   await agent.item("Bea").waitFor();
-  await look("the list");
-  await agent.opens("Bea");
-  await agent.says("An answer, see https://example.com/");
-  await customer.sees("An answer, see https://example.com/");
-  await look("a conversation");
+  await check("the list");
+  await agent.openConversation("Bea");
+  await agent.send("An answer, see https://example.com/");
+  await customer.expectMessages("An answer, see https://example.com/");
+  await check("a conversation");
   const details = page.getByRole("complementary", { name: "Customer" });
   if (!(await details.isVisible())) await page.getByRole("button", { name: "Details" }).click();
   await details.waitFor();
-  await look("the details");
+  await check("the details");
   await page.getByRole("button", { name: "Close conversation" }).click();
   await page.getByRole("button", { name: "Reopen conversation" }).waitFor();
-  await look("a closed conversation");
-  await agent.finds("question", /^1 conversation$/);
-  await look("a search");
+  await check("a closed conversation");
+  await agent.searchUntil("question", /^1 conversation$/);
+  await check("a search");
   await agent.search.fill("nothing like that");
   await page.getByText("Nothing found").waitFor();
-  await look("a search without a result");
+  await check("a search without a result");
   await agent.search.fill("");
   for (const [name, view] of [
     ["Settings", "Settings"],
@@ -163,7 +163,7 @@ it("every view of the console", async () => {
     await page.getByRole("button", { name, exact: true }).click();
     const dialog = page.getByRole("dialog", { name: view });
     await dialog.waitFor();
-    await look(view);
+    await check(view);
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "hidden" });
   }
@@ -172,27 +172,27 @@ it("every view of the console", async () => {
   await page.getByLabel("Password").fill("wrong");
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByText("Wrong username or password").waitFor();
-  await look("a refused sign-in");
+  await check("a refused sign-in");
   const found = Object.entries(views).filter(([, problems]) => problems.length);
   expect(found).toEqual([]);
 });
 
-it("the demo’s shops, and the page behind a set-up link", async () => {
+it("the demo's shops, and the set-up page", async () => {
   const demo = await Server.start({ demo: true });
-  const world = await World.start();
-  const person = await world.person();
-  const page = await person.tab(demo.origin);
+  const env = await Environment.start();
+  const profile = await env.profile();
+  const page = await profile.tab(demo.origin);
   await page.getByRole("button", { name: "Chat" }).waitFor();
   expect(await audit(page, "html")).toEqual([]);
-  const setup = await person.tab(`${world.server.origin}/admin/setup#a-code`);
+  const setup = await profile.tab(`${env.server.origin}/admin/setup#a-code`);
   await setup.getByRole("button", { name: "Create account" }).waitFor();
   expect(await audit(setup, "html")).toEqual([]);
 });
 
-it("axe would find a mistake", async () => {
-  const world = await World.start();
-  const person = await world.person();
-  const page = await person.tab("about:blank");
+it("axe detects a mistake", async () => {
+  const env = await Environment.start();
+  const profile = await env.profile();
+  const page = await profile.tab("about:blank");
   await page.setContent("<html lang=en><title>x</title><main><h1>x</h1><img src='data:,'>");
   expect((await audit(page, "html")).join()).toContain("image-alt");
 });

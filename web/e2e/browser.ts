@@ -11,10 +11,10 @@ let browser: Promise<Browser> | undefined;
 
 afterAll(async () => (await browser)?.close());
 
-/** How long anything is waited for: a loaded machine is slow, and what never comes is an error. */
+/** The deadline of every wait: generous, since a loaded machine is slow. */
 export const DEADLINE_MS = 60_000;
 
-/** One Chromium for a file of tests. */
+/** One Chromium per test file. */
 function launch(): Promise<Browser> {
   browser ??= chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
@@ -31,51 +31,54 @@ function launch(): Promise<Browser> {
   return browser;
 }
 
-export interface PersonOptions extends BrowserContextOptions {
-  /** The network fails in this test: a browser's words about that are not a page's mistake. */
-  badNetwork?: boolean;
-  /** What else the browser will complain about here; a test in which it does not fails. */
-  complains?: RegExp;
+export interface ProfileOptions extends BrowserContextOptions {
+  /** The browser's errors about a failing network do not fail the test. */
+  allowNetworkErrors?: boolean;
+  /** Other errors that must occur; the test fails if none does. */
+  expectedErrors?: RegExp;
 }
 
-/** How a console finds out that nobody is signed in. */
+/** The console asks for the agent who is signed in; for nobody, that is an error to the browser. */
 const SIGNED_OUT = /status of 401 .*\/api\/admin\/me\/$/;
-/** What a browser says of a network that fails. */
-const NETWORK = /net::ERR_|WebSocket connection to|WebSocket is closed/;
+/** The browser's errors about a failing network. */
+const NETWORK_ERROR = /net::ERR_|WebSocket connection to|WebSocket is closed/;
 
 /**
- * Somebody's browser, with storage of their own. Every error of a page, every message of its
- * console that is an error, and every breach of a policy fails the test when it is over.
+ * A browser with a storage of its own, as one person uses it. Errors of its pages, errors in their
+ * consoles, dialogs and violations of a policy fail the test when it ends.
  */
-export class Person {
-  readonly #problems: string[] = [];
-  /** What the browser was to complain about, and did. */
-  readonly complaints: string[] = [];
+export class BrowserProfile {
+  readonly #errors: string[] = [];
+  /** The errors that were expected and have occurred. */
+  readonly expectedErrors: string[] = [];
   readonly #context;
-  readonly #options: PersonOptions;
+  readonly #options: ProfileOptions;
 
-  private constructor(context: Awaited<ReturnType<Browser["newContext"]>>, options: PersonOptions) {
+  private constructor(
+    context: Awaited<ReturnType<Browser["newContext"]>>,
+    options: ProfileOptions,
+  ) {
     this.#context = context;
     this.#options = options;
   }
 
-  static async arrives(options: PersonOptions = {}): Promise<Person> {
-    const { badNetwork, complains, ...rest } = options;
+  static async create(options: ProfileOptions = {}): Promise<BrowserProfile> {
+    const { allowNetworkErrors, expectedErrors, ...rest } = options;
     const context = await (await launch()).newContext({ reducedMotion: "reduce", ...rest });
-    const person = new Person(context, options);
+    const profile = new BrowserProfile(context, options);
     onTestFinished(async () => {
-      if (complains) await eventually(() => person.complaints.length).toBeGreaterThan(0);
+      if (expectedErrors) await eventually(() => profile.expectedErrors.length).toBeGreaterThan(0);
       await context.close();
-      expect(person.#problems, "what the browser complained about").toEqual([]);
+      expect(profile.#errors, "errors in the browser").toEqual([]);
     }, 2 * DEADLINE_MS);
     context.setDefaultTimeout(DEADLINE_MS);
-    context.on("page", (page) => person.#watch(page));
+    context.on("page", (page) => profile.#watch(page));
     await context.addInitScript(() => {
       addEventListener("securitypolicyviolation", (event) => {
-        console.error(`breach of ${event.effectiveDirective} by ${event.blockedURI}`);
+        console.error(`violation of ${event.effectiveDirective} by ${event.blockedURI}`);
       });
     });
-    return person;
+    return profile;
   }
 
   /** A new tab. */
@@ -85,7 +88,7 @@ export class Person {
     return page;
   }
 
-  /** The browser is told that the network is gone, or back. */
+  /** Lets the browser know that the network is gone, or back. */
   async setOffline(offline: boolean) {
     await this.#context.setOffline(offline);
   }
@@ -97,35 +100,35 @@ export class Person {
   #watch(page: Page) {
     page.on("pageerror", (error) => {
       const text = `${error.stack ?? error}`;
-      if (this.#options.complains?.test(text)) this.complaints.push(text);
-      else this.#problems.push(text);
+      if (this.#options.expectedErrors?.test(text)) this.expectedErrors.push(text);
+      else this.#errors.push(text);
     });
     page.on("dialog", (dialog) => {
-      this.#problems.push(`a dialog: ${dialog.message()}`);
+      this.#errors.push(`a dialog: ${dialog.message()}`);
       dialog.dismiss().catch(() => {});
     });
     page.on("console", (message) => {
       if (message.type() !== "error") return;
       const text = `${message.text()} ${message.location().url}`;
       if (SIGNED_OUT.test(text)) return;
-      if (this.#options.badNetwork && NETWORK.test(text)) return;
-      if (this.#options.complains?.test(text)) this.complaints.push(text);
-      else this.#problems.push(text);
+      if (this.#options.allowNetworkErrors && NETWORK_ERROR.test(text)) return;
+      if (this.#options.expectedErrors?.test(text)) this.expectedErrors.push(text);
+      else this.#errors.push(text);
     });
   }
 }
 
 /** Waits for a value: `await eventually(() => …).toBe(…)`. */
-export const eventually = <T>(look: () => Promise<T> | T) =>
-  expect.poll(look, { timeout: DEADLINE_MS, interval: 50 });
+export const eventually = <T>(read: () => Promise<T> | T) =>
+  expect.poll(read, { timeout: DEADLINE_MS, interval: 50 });
 
 /**
- * Types letter by letter until the other side shows it. The server passes on that somebody types
- * every two seconds at most, so one letter may be too few.
+ * Types letter by letter until the other side shows it. One letter may not be enough: the server
+ * passes typing on every two seconds at most.
  */
-export async function typesUntil(field: Locator, seen: Locator) {
+export async function typeUntil(field: Locator, shown: Locator) {
   await eventually(async () => {
     await field.press("x");
-    return seen.isVisible();
+    return shown.isVisible();
   }).toBe(true);
 }

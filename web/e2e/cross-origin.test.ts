@@ -1,29 +1,29 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { World } from "./environment";
+import { Environment } from "./environment";
 
-/** What a page elsewhere gets when it tries the server with this browser's cookies. */
-interface Loot {
+/** What a page of another origin gets from the server with this browser's cookies. */
+interface Results {
   sockets: string[];
-  answers: string[];
+  responses: string[];
 }
 
-/** What a browser says of all that a raid tries in vain. */
+/** The browser's errors about the attempts that are refused. */
 const REFUSED = /WebSocket connection to|blocked by CORS|net::ERR_FAILED|status of 4\d\d/;
 
-/** A page that wants into the server: sockets of both sides, and the console's calls. */
-async function raid([http, room, token]: [string, string, string]): Promise<Loot> {
+/** Tries the sockets of both sides and the console's calls. */
+async function attack([http, room, token]: [string, string, string]): Promise<Results> {
   const ws = http.replace("http", "ws");
   const socket = (path: string, hello: object) =>
     new Promise<string>((resolve) => {
-      const line = new WebSocket(ws + path);
-      line.onopen = () => line.send(JSON.stringify({ type: "hello", ...hello }));
-      line.onmessage = ({ data }) => resolve(`heard ${data}`);
-      line.onclose = () => resolve("nothing");
+      const webSocket = new WebSocket(ws + path);
+      webSocket.onopen = () => webSocket.send(JSON.stringify({ type: "hello", ...hello }));
+      webSocket.onmessage = ({ data }) => resolve(`received ${data}`);
+      webSocket.onclose = () => resolve("nothing");
     });
-  const ask = (method: string, path: string, body?: string) =>
+  const request = (method: string, path: string, body?: string) =>
     fetch(http + path, { method, credentials: "include", ...(body && { body }) }).then(
-      async (answer) => `read ${await answer.text()}`,
+      async (response) => `read ${await response.text()}`,
       () => "nothing",
     );
   return {
@@ -31,48 +31,52 @@ async function raid([http, room, token]: [string, string, string]): Promise<Loot
       socket("/ws/admin/chat/", {}),
       socket(`/ws/chat/${room}/`, { token }),
     ]),
-    answers: await Promise.all([
-      ask("GET", "/api/admin/me/"),
-      ask("GET", "/api/admin/rooms/"),
-      // What a form could send without asking first.
-      ask("POST", "/api/admin/logout/", "{}"),
-      ask("POST", `/api/admin/rooms/${room}/messages/`, '{"id":"x","content":"from elsewhere"}'),
+    responses: await Promise.all([
+      request("GET", "/api/admin/me/"),
+      request("GET", "/api/admin/rooms/"),
+      // Requests that need no CORS preflight.
+      request("POST", "/api/admin/logout/", "{}"),
+      request(
+        "POST",
+        `/api/admin/rooms/${room}/messages/`,
+        '{"id":"x","content":"from elsewhere"}',
+      ),
     ]),
   };
 }
 
-it("a page elsewhere gets no socket and no answer, though the agent is signed in", async () => {
-  const world = await World.start({});
-  const visitor = await world.customer();
+it("a page of another origin gets no socket and no response while the agent is signed in", async () => {
+  const env = await Environment.start({});
+  const visitor = await env.customer();
   await visitor.open();
   const [opened] = await Promise.all([
     visitor.page.waitForResponse(/\/api\/chat\/rooms\/$/),
     visitor.begin({ name: "Bea" }),
   ]);
   const { room, token } = (await opened.json()) as { room: { id: string }; token: string };
-  await visitor.says("Hello?");
+  await visitor.send("Hello?");
 
-  const person = await world.person({ complains: REFUSED });
-  const agent = await world.agentOf(person);
-  await agent.opens("Bea");
-  // The same site under another port: SameSite alone does not keep the cookie back.
-  const elsewhere = await person.tab(world.shop.origin.replace("localhost", "127.0.0.1"));
-  const args: [string, string, string] = [world.server.origin, room.id, token];
-  expect(await elsewhere.evaluate(raid, args)).toEqual({
+  const profile = await env.profile({ expectedErrors: REFUSED });
+  const agent = await env.agentIn(profile);
+  await agent.openConversation("Bea");
+  // The same site on another port: SameSite alone does not withhold the cookie.
+  const elsewhere = await profile.tab(env.shop.origin.replace("localhost", "127.0.0.1"));
+  const args: [string, string, string] = [env.server.origin, room.id, token];
+  expect(await elsewhere.evaluate(attack, args)).toEqual({
     sockets: ["nothing", "nothing"],
-    answers: ["nothing", "nothing", "nothing", "nothing"],
+    responses: ["nothing", "nothing", "nothing", "nothing"],
   });
 
-  // Nothing was done either: the session stands, and the log has what was written in it.
+  // Nothing has changed: the session is valid, and the log has only what was written there.
   await agent.page.reload();
-  await agent.opens("Bea");
+  await agent.openConversation("Bea");
   await eventually(() => agent.status.innerText()).toBe("Real-time connected");
-  await agent.sees("Hello?");
-  await agent.says("Yes?");
-  await visitor.sees("Hello?", "Yes?");
-  // The test can see: from the own origin the same page hears and reads.
-  const own = await person.tab(`${world.server.origin}/admin/chat`);
-  const loot = await own.evaluate(raid, args);
-  expect(loot.sockets[0]).toMatch(/^heard .*welcome/);
-  expect(loot.answers[0]).toMatch(/^read .*"username"/);
+  await agent.expectMessages("Hello?");
+  await agent.send("Yes?");
+  await visitor.expectMessages("Hello?", "Yes?");
+  // The attempts work from the server's own origin.
+  const own = await profile.tab(`${env.server.origin}/admin/chat`);
+  const results = await own.evaluate(attack, args);
+  expect(results.sockets[0]).toMatch(/^received .*welcome/);
+  expect(results.responses[0]).toMatch(/^read .*"username"/);
 });

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { World } from "./environment";
+import { Environment } from "./environment";
 import { Customer } from "./page-objects";
 
-/** All that a browser can keep for a site. */
-const kept = async () => ({
+/** Everything that a browser can store for a site. */
+const storedData = async () => ({
   local: Object.keys(localStorage),
   session: Object.keys(sessionStorage),
   databases: (await indexedDB.databases()).map(({ name }) => name),
@@ -21,65 +21,68 @@ const NOTHING = {
   cookies: "",
 };
 
-it("works on another origin under the strictest policy, and breaks no rule of it", async () => {
-  const world = await World.start();
-  const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+it("works on another origin under the strictest policy, without violations", async () => {
+  const env = await Environment.start();
+  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
   await customer.open();
   await customer.begin({ name: "Bea", email: "bea@example.com", phone: "+49 30 123" });
-  await customer.says("A link: https://example.com/a");
-  await agent.opens("Bea");
-  await agent.says("An answer, https://example.com/b");
-  await customer.sees("A link: https://example.com/a", "An answer, https://example.com/b");
+  await customer.send("A link: https://example.com/a");
+  await agent.openConversation("Bea");
+  await agent.send("An answer, https://example.com/b");
+  await customer.expectMessages(
+    "A link: https://example.com/a",
+    "An answer, https://example.com/b",
+  );
   await customer.dialog.getByRole("button", { name: "End conversation" }).click();
   await customer.dialog.getByRole("button", { name: "Start a new conversation" }).click();
-  await customer.says("Again");
+  await customer.send("Again");
   await customer.dialog.getByRole("button", { name: "Earlier conversations" }).click();
   await customer.dialog.getByRole("button", { name: "Back" }).click();
-  await customer.sees("Again");
-  expect(world.shop.reports).toEqual([]);
+  await customer.expectMessages("Again");
+  expect(env.shop.reports).toEqual([]);
 });
 
-it("would notice if a rule were broken", async () => {
-  const world = await World.start({ page: { body: "<p style='color: red'>inline</p>" } });
-  // The browser's own words, and the page's.
-  const person = await world.person({ complains: /style-src/ });
-  await person.tab(world.shop.origin);
-  await eventually(() => world.shop.reports.length).toBe(1);
-  await eventually(() => person.complaints.join()).toContain("breach of style-src");
+it("detects a violation", async () => {
+  const env = await Environment.start({ page: { body: "<p style='color: red'>inline</p>" } });
+  // Both the browser and the page's script report it.
+  const profile = await env.profile({ expectedErrors: /style-src/ });
+  await profile.tab(env.shop.origin);
+  await eventually(() => env.shop.reports.length).toBe(1);
+  await eventually(() => profile.expectedErrors.join()).toContain("violation of style-src");
 });
 
-it("is one request before the click: nothing is stored, nothing connected", async () => {
-  const world = await World.start();
-  const person = await world.person();
-  const page = await person.tab();
+it("makes one request before the click, and stores and connects nothing", async () => {
+  const env = await Environment.start();
+  const profile = await env.profile();
+  const page = await profile.tab();
   const requests: string[] = [];
   page.on("request", (request) => requests.push(request.url()));
   page.on("websocket", (socket) => requests.push(socket.url()));
-  await page.goto(world.shop.origin);
+  await page.goto(env.shop.origin);
   const customer = new Customer(page);
   await customer.button.waitFor();
   await page.waitForLoadState("networkidle");
-  expect(requests).toEqual([`${world.shop.origin}/`, `${world.server.origin}/widget.js`]);
-  expect(await page.evaluate(kept)).toEqual(NOTHING);
-  expect(await person.context.cookies()).toEqual([]);
+  expect(requests).toEqual([`${env.shop.origin}/`, `${env.server.origin}/widget.js`]);
+  expect(await page.evaluate(storedData)).toEqual(NOTHING);
+  expect(await profile.context.cookies()).toEqual([]);
   expect(await page.evaluate(() => document.cookie)).toBe("");
 
   await customer.open();
   await customer.begin();
-  await customer.isConnected();
-  // The test can see what it says is not there before.
+  await customer.waitUntilConnected();
+  // The test is able to see what was not there before.
   expect(requests.filter((url) => url.startsWith("ws"))).toHaveLength(1);
-  expect(await page.evaluate(kept)).not.toEqual(NOTHING);
-  expect(await person.context.cookies(), "never a cookie").toEqual([]);
+  expect(await page.evaluate(storedData)).not.toEqual(NOTHING);
+  expect(await profile.context.cookies(), "never a cookie").toEqual([]);
 });
 
 it("connects without a click for a visitor whose conversation is open, and for no other", async () => {
-  const world = await World.start();
-  const customer = await world.customer();
+  const env = await Environment.start();
+  const customer = await env.customer();
   await customer.open();
   await customer.begin({ name: "Bea" });
-  await customer.says("Hello?");
-  await customer.sees("Hello?");
+  await customer.send("Hello?");
+  await customer.expectMessages("Hello?");
   const sockets: string[] = [];
   customer.page.on("websocket", (socket) => sockets.push(socket.url()));
   await customer.page.reload();
@@ -96,13 +99,13 @@ it("connects without a click for a visitor whose conversation is open, and for n
 });
 
 it("refuses a page of a foreign origin", async () => {
-  const world = await World.start();
-  const stranger = await world.person({ complains: /blocked by CORS|net::ERR_FAILED/ });
-  // The same shop under another name is another origin, and not among those allowed.
-  const page = await stranger.tab(world.shop.origin.replace("localhost", "127.0.0.1"));
+  const env = await Environment.start();
+  const stranger = await env.profile({ expectedErrors: /blocked by CORS|net::ERR_FAILED/ });
+  // The same shop under another host name is another origin, which is not allowed.
+  const page = await stranger.tab(env.shop.origin.replace("localhost", "127.0.0.1"));
   const customer = new Customer(page);
   await customer.open();
   await customer.dialog.getByRole("button", { name: "Start chat" }).click();
-  await eventually(() => stranger.complaints.join()).toMatch(/blocked by CORS/);
+  await eventually(() => stranger.expectedErrors.join()).toMatch(/blocked by CORS/);
   expect(await customer.status.innerText()).not.toMatch(/^Real-time connected/i);
 });

@@ -1,80 +1,77 @@
-import { Person, type PersonOptions } from "./browser";
+import { BrowserProfile, type ProfileOptions } from "./browser";
 import { Agent, Customer } from "./page-objects";
-import { Relay } from "./proxy";
+import { TcpProxy } from "./proxy";
 import { Server } from "./server";
-import { type Page, Shop } from "./shop";
+import { Shop, type ShopPage } from "./shop";
 
 export const PASSWORD = "a long enough password";
 
-export interface WorldOptions {
-  /** Settings of the server. */
-  env?: Record<string, string>;
+export interface EnvironmentOptions {
+  /** Settings of the server, as environment variables. */
+  settings?: Record<string, string>;
   /** The shop's page. */
-  page?: Page;
-  /** A network that can fail, between one side and the server. */
+  page?: ShopPage;
+  /** Puts a network that can fail between one side and the server. */
   proxyFor?: "customer" | "agent";
-  /** The network fails in this test, or the server does. */
-  badNetwork?: boolean;
+  /** Network errors in the browsers do not fail the test. */
+  allowNetworkErrors?: boolean;
 }
 
-/** A server with an agent «ada» and a shop that embeds its chat, until the test ends. */
-export class World {
+/** A server with the agent "ada" and a shop that embeds its chat, until the test ends. */
+export class Environment {
   private constructor(
     readonly server: Server,
     readonly shop: Shop,
-    readonly proxy: Relay | undefined,
-    readonly options: WorldOptions,
+    readonly proxy: TcpProxy | undefined,
+    readonly options: EnvironmentOptions,
   ) {}
 
-  static async start(options: WorldOptions = {}): Promise<World> {
+  static async start(options: EnvironmentOptions = {}): Promise<Environment> {
     const shop = await Shop.start();
-    const env: Record<string, string> = {
+    const settings: Record<string, string> = {
       SHOPTALK_SERVER__ALLOWED_ORIGINS: shop.origin,
-      ...options.env,
+      ...options.settings,
     };
-    const server = await Server.start({ env });
-    const proxy = options.proxyFor && (await Relay.start(server.origin));
+    const server = await Server.start({ settings });
+    const proxy = options.proxyFor && (await TcpProxy.start(server.origin));
     if (options.proxyFor === "agent") {
       // The console works from the server's own origin only, so that must be the proxy's.
       await server.stop();
-      env.SHOPTALK_SERVER__PUBLIC_URL = proxy!.origin;
+      settings.SHOPTALK_SERVER__PUBLIC_URL = proxy!.origin;
       await server.start();
     }
     await server.addAgent("ada", PASSWORD);
     shop.chat = options.proxyFor === "customer" ? proxy!.origin : server.origin;
     shop.page = options.page ?? {};
-    return new World(server, shop, proxy, options);
+    return new Environment(server, shop, proxy, options);
   }
 
   /** A customer on the shop's page, in a browser of their own. */
-  async customer(options: PersonOptions = {}, path = "/"): Promise<Customer> {
-    return this.customerOf(await this.#person(options), path);
+  async customer(options: ProfileOptions = {}, path = "/"): Promise<Customer> {
+    return this.customerIn(await this.profile(options), path);
   }
 
-  /** The same customer in another tab. */
-  async customerOf(person: Person, path = "/"): Promise<Customer> {
-    return new Customer(await person.tab(this.shop.origin + path));
+  /** A customer in a new tab of a browser. */
+  async customerIn(profile: BrowserProfile, path = "/"): Promise<Customer> {
+    return new Customer(await profile.tab(this.shop.origin + path));
   }
 
-  /** Somebody with a browser and no page yet. */
-  async person(options: PersonOptions = {}): Promise<Person> {
-    return this.#person(options);
+  /** The agent "ada" at the console, signed in. */
+  async agent(options: ProfileOptions = {}): Promise<Agent> {
+    return this.agentIn(await this.profile(options));
   }
 
-  /** «ada» at the console, signed in. */
-  async agent(options: PersonOptions = {}): Promise<Agent> {
-    return this.agentOf(await this.#person(options));
-  }
-
-  /** «ada» in a browser that the test keeps an eye on. */
-  async agentOf(person: Person): Promise<Agent> {
+  /** The agent "ada" in a new tab of a browser. */
+  async agentIn(profile: BrowserProfile): Promise<Agent> {
     const origin = this.options.proxyFor === "agent" ? this.proxy!.origin : this.server.origin;
-    const agent = new Agent(await person.tab(`${origin}/admin/chat`));
+    const agent = new Agent(await profile.tab(`${origin}/admin/chat`));
     await agent.signIn("ada", PASSWORD);
     return agent;
   }
 
-  #person(options: PersonOptions) {
-    return Person.arrives({ badNetwork: this.options.badNetwork ?? false, ...options });
+  /** A browser without a page yet. */
+  profile(options: ProfileOptions = {}): Promise<BrowserProfile> {
+    const { allowNetworkErrors = false } = this.options;
+    return BrowserProfile.create({ allowNetworkErrors, ...options });
   }
 }

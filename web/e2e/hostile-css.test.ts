@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import { World } from "./environment";
+import { Environment } from "./environment";
 import type { Customer } from "./page-objects";
 
-/** A shop's style sheet that has no mercy with anything on its page. */
+/** A style sheet that breaks everything on its page. */
 const HOSTILE = `
 * {
   all: revert;
@@ -17,7 +17,7 @@ const HOSTILE = `
   visibility: hidden !important;
   float: left !important;
 }
-/* Not on the page itself: what turns or fades a page turns and fades all that is in it. */
+/* Not on the body itself: its transforms and filters apply to everything inside. */
 body * {
   transform: rotate(5deg) !important;
   opacity: 0.2 !important;
@@ -55,30 +55,30 @@ async function looks(customer: Customer) {
   });
 }
 
-it("looks and works the same on a page whose style sheet spoils everything", async () => {
-  const world = await World.start();
+it("looks and works the same on a page with a hostile style sheet", async () => {
+  const env = await Environment.start();
   const seen = async () => {
-    const person = await world.person();
+    const profile = await env.profile();
     // A message's time would be as wide as the minute is.
-    await person.context.addInitScript(() => {
+    await profile.context.addInitScript(() => {
       Intl.DateTimeFormat = class {
         format = () => "at noon";
       } as never;
     });
-    const customer = await world.customerOf(person);
+    const customer = await env.customerIn(profile);
     await customer.button.waitFor();
     const closed = await looks(customer);
     await customer.open();
     const form = await looks(customer);
     await customer.begin({ name: "Bea" });
-    await customer.isConnected();
-    await customer.says("Hello?");
-    await customer.sees("Hello?");
+    await customer.waitUntilConnected();
+    await customer.send("Hello?");
+    await customer.expectMessages("Hello?");
     await customer.dialog.getByText("Sent").waitFor();
     return { closed, form, chat: await looks(customer) };
   };
   const plain = await seen();
-  world.shop.page = { css: HOSTILE };
+  env.shop.page = { css: HOSTILE };
   const hostile = await seen();
   expect(plain.chat.length, "parts that are compared").toBeGreaterThan(20);
   expect(hostile.closed).toEqual(plain.closed);
@@ -87,13 +87,13 @@ it("looks and works the same on a page whose style sheet spoils everything", asy
 });
 
 it("leaves the page’s own elements, globals and style alone", async () => {
-  const world = await World.start({ page: { body: "<button>Chat</button><p>Text</p>" } });
-  const person = await world.person({ badNetwork: true });
-  const page = await person.tab(world.shop.origin);
+  const env = await Environment.start({ page: { body: "<button>Chat</button><p>Text</p>" } });
+  const profile = await env.profile({ allowNetworkErrors: true });
+  const page = await profile.tab(env.shop.origin);
   await page.locator("shoptalk-chat").waitFor({ state: "attached" });
-  const bare = await person.tab();
+  const bare = await profile.tab();
   await bare.route("**/widget.js", (route) => route.abort());
-  await bare.goto(world.shop.origin);
+  await bare.goto(env.shop.origin);
   const globals = () => Object.keys(window);
   const before = new Set(await bare.evaluate(globals));
   const added = (await page.evaluate(globals)).filter((name) => !before.has(name));
@@ -109,11 +109,11 @@ it("leaves the page’s own elements, globals and style alone", async () => {
   expect(await page.evaluate(() => document.adoptedStyleSheets.length)).toBe(0);
 });
 
-it("is dark for whom wants it dark, unless the tag says otherwise; an accent must be a colour", async () => {
-  const world = await World.start();
+it("is dark for those who prefer it, unless the tag sets a theme; an accent must be a colour", async () => {
+  const env = await Environment.start();
   const colors = async (attributes: string, colorScheme: "dark" | "light") => {
-    world.shop.page = { attributes };
-    const customer = await world.customer({ colorScheme });
+    env.shop.page = { attributes };
+    const customer = await env.customer({ colorScheme });
     await customer.open();
     return customer.dialog.evaluate((panel) => {
       const { backgroundColor } = getComputedStyle(panel);

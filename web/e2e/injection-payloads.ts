@@ -1,8 +1,8 @@
-/** What sets `window.__xss` or opens a dialog wherever text is taken for more than text. */
+/** Sets `window.__xss` wherever a text is executed. */
 const RUN = "window.__xss=1";
 
 export const PAYLOADS = [
-  // Elements that run.
+  // Elements that execute.
   `<script>${RUN}</script>`,
   `<ScRiPt>${RUN}</sCrIpT>`,
   `<script src="data:text/javascript,${RUN}"></script>`,
@@ -14,7 +14,7 @@ export const PAYLOADS = [
   `--><script>${RUN}</script>`,
   `]]><script>${RUN}</script>`,
   `<scr<script>ipt>${RUN}</scr</script>ipt>`,
-  // Attributes that run.
+  // Attributes that execute.
   `<img src=x onerror=${RUN}>`,
   `<img src=x onerror="${RUN}">`,
   `<img/src=x/onerror=${RUN}>`,
@@ -36,7 +36,7 @@ export const PAYLOADS = [
   `" onmouseover="${RUN}" x="`,
   `' autofocus onfocus='${RUN}`,
   `\` onfocus=${RUN} \``,
-  // Elements that load or lead elsewhere.
+  // Elements that load or link to another place.
   `<iframe src="javascript:parent.${RUN}"></iframe>`,
   `<iframe srcdoc="<script>parent.${RUN}</script>"></iframe>`,
   `<object data="javascript:${RUN}"></object>`,
@@ -47,7 +47,7 @@ export const PAYLOADS = [
   `<base href="https://evil.example/">`,
   `<link rel="stylesheet" href="https://evil.example/x.css">`,
   `<style>@import "https://evil.example/x.css";*{display:none}</style>`,
-  // Links that are none.
+  // Addresses that must not become links.
   `javascript:${RUN}`,
   `JaVaScRiPt:${RUN}`,
   `java\tscript:${RUN}`,
@@ -58,7 +58,7 @@ export const PAYLOADS = [
   `https://example.com/"onmouseover="${RUN}`,
   `https://example.com/<img src=x onerror=${RUN}>`,
   `https://example.com/?q=<script>${RUN}</script>`,
-  // What a template, a format or an escape could make of it.
+  // Templates, formats and escapes.
   `{{constructor.constructor('${RUN}')()}}`,
   `\${${RUN}}`,
   `<%= ${RUN} %>`,

@@ -1,40 +1,40 @@
 import type { Locator, Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { PASSWORD, World } from "./environment";
-import { Agent, focused, hasFocus, sees } from "./page-objects";
+import { Environment, PASSWORD } from "./environment";
+import { Agent, expectFocus, expectMessages, hasFocus } from "./page-objects";
 
-/** Goes there with the Tab key, as far as a person would. */
+/** Presses Tab until an element has the focus. */
 async function tabTo(page: Page, place: Locator, key = "Tab") {
   for (let presses = 0; presses < 40; presses++) {
-    if ((await place.count()) && (await focused(place))) return;
+    if ((await place.count()) && (await hasFocus(place))) return;
     await page.keyboard.press(key);
   }
   throw new Error(`forty presses of ${key} do not lead to ${place}`);
 }
 
-/** Whether what has the focus shows that it has. */
+/** Whether a focused element looks focused. */
 const showsFocus = (place: Locator) =>
   place.evaluate((node) => {
     const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(node);
     return (outlineStyle !== "none" && outlineWidth !== "0px") || boxShadow !== "none";
   });
 
-it("the whole story by keyboard alone, on both sides", async () => {
-  const world = await World.start();
-  const person = await world.person();
-  const customer = await world.customer();
-  const agent = new Agent(await person.tab(`${world.server.origin}/admin/chat`));
+it("a whole conversation by keyboard alone, on both sides", async () => {
+  const env = await Environment.start();
+  const profile = await env.profile();
+  const customer = await env.customer();
+  const agent = new Agent(await profile.tab(`${env.server.origin}/admin/chat`));
   const [shop, desk] = [customer.page, agent.page];
   const { dialog } = customer;
 
   // The agent signs in.
-  await hasFocus(desk.getByRole("textbox", { name: "Username" }));
+  await expectFocus(desk.getByRole("textbox", { name: "Username" }));
   await desk.keyboard.type("ada");
   await desk.keyboard.press("Tab");
   await desk.keyboard.type(PASSWORD);
   await desk.keyboard.press("Enter");
-  await agent.isConnected();
+  await agent.waitUntilConnected();
 
   // The customer finds the button, fills in the form and asks.
   await customer.button.waitFor();
@@ -42,40 +42,40 @@ it("the whole story by keyboard alone, on both sides", async () => {
   expect(await showsFocus(customer.button)).toBe(true);
   await shop.keyboard.press("Enter");
   const name = dialog.getByRole("textbox", { name: "Name" });
-  await hasFocus(name);
+  await expectFocus(name);
   expect(await showsFocus(name)).toBe(true);
   await shop.keyboard.type("Bea");
   await shop.keyboard.press("Tab");
   await shop.keyboard.type("bea@example.com");
   await shop.keyboard.press("Enter");
-  await hasFocus(customer.message);
-  await customer.isConnected();
+  await expectFocus(customer.message);
+  await customer.waitUntilConnected();
   await shop.keyboard.type("Do you ship");
   await shop.keyboard.press("Shift+Enter");
   await shop.keyboard.type("to Norway?");
   await shop.keyboard.press("Enter");
-  await customer.sees("Do you ship", "to Norway?");
-  await hasFocus(customer.message);
+  await customer.expectMessages("Do you ship", "to Norway?");
+  await expectFocus(customer.message);
   expect(await customer.message.inputValue()).toBe("");
 
-  // The agent goes to who waits longest and answers.
+  // The agent opens the conversation waiting longest and replies.
   await agent.item("Bea").waitFor();
   await desk.keyboard.press("w");
-  await hasFocus(agent.reply);
-  await agent.sees("Do you ship", "to Norway?");
+  await expectFocus(agent.reply);
+  await agent.expectMessages("Do you ship", "to Norway?");
   await desk.keyboard.type("We do.");
   await desk.keyboard.press("Enter");
-  await customer.sees("to Norway?", "We do.");
-  await hasFocus(agent.reply);
+  await customer.expectMessages("to Norway?", "We do.");
+  await expectFocus(agent.reply);
 
-  // Escape puts the chat away, and the focus where it was; Enter brings it back.
+  // Escape closes the dialog and returns the focus; Enter opens it again.
   await shop.keyboard.press("Escape");
   await dialog.waitFor({ state: "hidden" });
-  await hasFocus(customer.button);
+  await expectFocus(customer.button);
   await shop.keyboard.press("Enter");
-  await hasFocus(customer.message);
+  await expectFocus(customer.message);
 
-  // Tab stays in the dialog, in both directions, and comes by everything.
+  // Tab stays in the dialog, in both directions, and reaches everything.
   const stops = async (key: string) => {
     const seen: (string | null)[] = [];
     for (let presses = 0; presses < 12; presses++) {
@@ -108,25 +108,25 @@ it("the whole story by keyboard alone, on both sides", async () => {
   await agent.item("Bea").waitFor();
   await desk.keyboard.press("Escape");
   await agent.reply.waitFor({ state: "hidden" });
-  await hasFocus(agent.item("Bea").getByRole("button"));
+  await expectFocus(agent.item("Bea").getByRole("button"));
   await desk.keyboard.press("Enter");
-  await hasFocus(agent.reply);
+  await expectFocus(agent.reply);
   await desk.keyboard.press("Escape");
 
-  // Search, the keys, and all commands behind one field.
+  // The search, the list of shortcuts and the palette.
   await desk.keyboard.press("/");
-  await hasFocus(agent.search);
-  // The index may be a moment behind the messages.
+  await expectFocus(agent.search);
+  // The index may be behind the messages for a while.
   await eventually(async () => {
     await desk.keyboard.press("Control+a");
     await desk.keyboard.type("norw");
-    await agent.hasSearched();
+    await agent.waitForResults();
     return agent.found.innerText();
   }).toBe("1 conversation");
   await tabTo(desk, agent.item("Bea").getByRole("button"));
   await desk.keyboard.press("Enter");
   await desk.keyboard.press("r");
-  await hasFocus(agent.reply);
+  await expectFocus(agent.reply);
   await desk.keyboard.press("Escape");
   await desk.keyboard.press("?");
   const keys = desk.getByRole("dialog", { name: "Keyboard shortcuts" });
@@ -134,13 +134,13 @@ it("the whole story by keyboard alone, on both sides", async () => {
   await desk.keyboard.press("Escape");
   await keys.waitFor({ state: "hidden" });
   await desk.keyboard.press("Control+k");
-  await hasFocus(desk.getByRole("combobox"));
+  await expectFocus(desk.getByRole("combobox"));
   await desk.keyboard.type("write a reply");
   await desk.keyboard.press("Enter");
-  await hasFocus(agent.reply);
+  await expectFocus(agent.reply);
   await desk.keyboard.type("Anything else?");
   await desk.keyboard.press("Enter");
-  await sees(customer.log, "We do.", "Anything else?");
+  await expectMessages(customer.log, "We do.", "Anything else?");
 
   // The customer ends it.
   await tabTo(shop, dialog.getByRole("button", { name: "End conversation" }));
@@ -148,23 +148,23 @@ it("the whole story by keyboard alone, on both sides", async () => {
   await desk.getByRole("button", { name: "Reopen conversation" }).waitFor();
 });
 
-it("letters are letters while one writes, and commands otherwise", async () => {
-  const world = await World.start();
-  const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+it("letters are text in a field, and commands elsewhere", async () => {
+  const env = await Environment.start();
+  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
   await customer.open();
   await customer.begin({ name: "Bea" });
-  await customer.says("Hello?");
-  await agent.opens("Bea");
-  await hasFocus(agent.reply);
+  await customer.send("Hello?");
+  await agent.openConversation("Bea");
+  await expectFocus(agent.reply);
   const words = "we jump over 1 quick key? see /r";
   await agent.page.keyboard.type(words);
   expect(await agent.reply.inputValue()).toBe(words);
   await agent.page.getByRole("button", { name: "Close conversation" }).waitFor();
 });
 
-it("a form that lacks something puts the caret there", async () => {
-  const world = await World.start({ page: { attributes: 'data-require="name email"' } });
-  const customer = await world.customer();
+it("an incomplete form focuses the field that is missing", async () => {
+  const env = await Environment.start({ page: { attributes: 'data-require="name email"' } });
+  const customer = await env.customer();
   const { page, dialog } = customer;
   const name = dialog.getByRole("textbox", { name: "Name", exact: true });
   const email = dialog.getByRole("textbox", { name: "Email", exact: true });
@@ -173,20 +173,20 @@ it("a form that lacks something puts the caret there", async () => {
   await customer.button.waitFor();
   await tabTo(page, customer.button);
   await page.keyboard.press("Enter");
-  await hasFocus(name);
+  await expectFocus(name);
   await page.keyboard.press("Tab");
-  await hasFocus(email);
+  await expectFocus(email);
   await page.keyboard.press("Enter");
-  await hasFocus(name);
+  await expectFocus(name);
   expect(await isValid(name)).toBe(false);
   await page.keyboard.type("Bea");
   await page.keyboard.press("Enter");
-  await hasFocus(email);
+  await expectFocus(email);
   await page.keyboard.type("no address");
   await page.keyboard.press("Enter");
   expect([await isValid(name), await isValid(email)]).toEqual([true, false]);
-  await hasFocus(email);
+  await expectFocus(email);
   await email.fill("bea@example.com");
   await page.keyboard.press("Enter");
-  await hasFocus(customer.message);
+  await expectFocus(customer.message);
 });

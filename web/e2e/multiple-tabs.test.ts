@@ -1,80 +1,80 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { World } from "./environment";
+import { Environment } from "./environment";
 import { Agent, valuesOf } from "./page-objects";
 
-const QUICK = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
+const FAST_RECONNECT = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
 
 /** A customer with a conversation, in two tabs of one browser. */
-async function twoTabs(world: World) {
-  const person = await world.person();
-  const first = await world.customerOf(person);
+async function twoTabs(env: Environment) {
+  const profile = await env.profile();
+  const first = await env.customerIn(profile);
   await first.open();
   await first.begin({ name: "Bea" });
-  await first.says("from the first tab");
-  await first.sees("from the first tab");
-  const second = await world.customerOf(person);
+  await first.send("from the first tab");
+  await first.expectMessages("from the first tab");
+  const second = await env.customerIn(profile);
   await second.open();
-  await second.sees("from the first tab");
-  return { person, first, second };
+  await second.expectMessages("from the first tab");
+  return { profile, first, second };
 }
 
 it("two tabs of one customer show the same conversation, each message once", async () => {
-  const world = await World.start();
-  const agent = await world.agent();
-  const { first, second } = await twoTabs(world);
-  await agent.opens("Bea");
+  const env = await Environment.start();
+  const agent = await env.agent();
+  const { first, second } = await twoTabs(env);
+  await agent.openConversation("Bea");
 
-  await second.says("from the second tab");
-  await first.sees("from the first tab", "from the second tab");
-  await agent.says("to both");
+  await second.send("from the second tab");
+  await first.expectMessages("from the first tab", "from the second tab");
+  await agent.send("to both");
   const all = ["from the first tab", "from the second tab", "to both"];
-  for (const one of [first, second, agent]) await one.sees(...all);
+  for (const one of [first, second, agent]) await one.expectMessages(...all);
   expect(await agent.list.getByRole("listitem").count(), "one conversation").toBe(1);
 
-  // One looks at it, and it is read in both.
+  // Once it is read in one tab, it is read in both.
   await eventually(() => first.page.title()).not.toMatch(/^\(/);
   await eventually(() => second.page.title()).not.toMatch(/^\(/);
 });
 
-it("what is unsent is seen in both tabs and arrives once", async () => {
-  const world = await World.start({ env: QUICK, badNetwork: true });
-  const agent = await world.agent();
-  const { first, second } = await twoTabs(world);
-  await world.server.kill();
-  await first.says("unsent in the first");
-  await second.sees("unsent in the first");
-  await second.says("unsent in the second");
-  await first.sees("unsent in the first", "unsent in the second");
+it("unsent messages are shown in both tabs and arrive once", async () => {
+  const env = await Environment.start({ settings: FAST_RECONNECT, allowNetworkErrors: true });
+  const agent = await env.agent();
+  const { first, second } = await twoTabs(env);
+  await env.server.kill();
+  await first.send("unsent in the first");
+  await second.expectMessages("unsent in the first");
+  await second.send("unsent in the second");
+  await first.expectMessages("unsent in the first", "unsent in the second");
 
-  await world.server.start();
-  await agent.opens("Bea");
+  await env.server.start();
+  await agent.openConversation("Bea");
   const all = ["from the first tab", "unsent in the first", "unsent in the second"];
-  for (const one of [agent, first, second]) await one.sees(...all);
-  await agent.says("all there");
-  for (const one of [agent, first, second]) await one.sees(...all, "all there");
+  for (const one of [agent, first, second]) await one.expectMessages(...all);
+  await agent.send("all there");
+  for (const one of [agent, first, second]) await one.expectMessages(...all, "all there");
 });
 
-it("what a closed tab left unsent is sent by the other", async () => {
-  const world = await World.start({ env: QUICK, badNetwork: true });
-  const agent = await world.agent();
-  const { first, second } = await twoTabs(world);
-  await world.server.kill();
-  await second.says("left behind 1");
-  await second.says("left behind 2");
+it("unsent messages of a closed tab are sent by the other tab", async () => {
+  const env = await Environment.start({ settings: FAST_RECONNECT, allowNetworkErrors: true });
+  const agent = await env.agent();
+  const { first, second } = await twoTabs(env);
+  await env.server.kill();
+  await second.send("left behind 1");
+  await second.send("left behind 2");
   await second.page.close();
-  await world.server.start();
-  await agent.opens("Bea");
-  await agent.sees("from the first tab", "left behind 1", "left behind 2");
-  await first.sees("from the first tab", "left behind 1", "left behind 2");
+  await env.server.start();
+  await agent.openConversation("Bea");
+  await agent.expectMessages("from the first tab", "left behind 1", "left behind 2");
+  await first.expectMessages("from the first tab", "left behind 1", "left behind 2");
 });
 
-it("two tabs that begin at the same time talk in one conversation", async () => {
-  const world = await World.start({ env: QUICK });
-  const agent = await world.agent();
-  const person = await world.person();
-  const [first, second] = [await world.customerOf(person), await world.customerOf(person)];
-  // Each asks for a conversation before the other has one, and both have their answer at once.
+it("two tabs that begin at the same time share one conversation", async () => {
+  const env = await Environment.start({ settings: FAST_RECONNECT });
+  const agent = await env.agent();
+  const profile = await env.profile();
+  const [first, second] = [await env.customerIn(profile), await env.customerIn(profile)];
+  // Each requests a conversation before the other has one, and both get the response at once.
   let answered = 0;
   let go = () => {};
   const both = new Promise<void>((done) => {
@@ -91,18 +91,18 @@ it("two tabs that begin at the same time talk in one conversation", async () => 
   await first.open();
   await second.open();
   await Promise.all([first.begin({ name: "Bea" }), second.begin({ name: "Bea" })]);
-  await first.says("one");
-  await second.says("two");
+  await first.send("one");
+  await second.send("two");
 
   await agent.item("Bea").first().waitFor();
   await agent.item("Bea").first().getByRole("button").click();
-  for (const one of [agent, first, second]) await one.sees("one", "two");
+  for (const one of [agent, first, second]) await one.expectMessages("one", "two");
   expect(await agent.item("Bea").count(), "conversations").toBe(1);
 });
 
 it("signing out in one tab signs the other out, and leaves nothing in either", async () => {
-  const world = await World.start();
-  const { first, second } = await twoTabs(world);
+  const env = await Environment.start();
+  const { first, second } = await twoTabs(env);
   await first.message.fill("a draft in the first");
   await second.message.fill("a draft in the second");
   const reset = () => first.page.evaluate(() => window.shoptalk?.reset());
@@ -118,7 +118,7 @@ it("signing out in one tab signs the other out, and leaves nothing in either", a
   }
   expect(await second.page.evaluate(() => Object.keys(localStorage))).toEqual([]);
 
-  // Nor does what was filled in and never sent stay for the next person.
+  // What was filled in but not sent does not stay either.
   await name.fill("Bea");
   expect(await valuesOf(first.dialog)).toContain("Bea");
   await reset();
@@ -126,10 +126,10 @@ it("signing out in one tab signs the other out, and leaves nothing in either", a
   expect(await valuesOf(first.dialog)).toEqual(["", "", "", ""]);
 });
 
-/** Keys go one by one, and another process of the browser may see the draft last. */
-it("a tab that sees only the session gone empties its fields", async () => {
-  const world = await World.start();
-  const { first, second } = await twoTabs(world);
+/** Keys are removed one by one, and another process of the browser may see the draft last. */
+it("a tab that sees only the stored chat removed empties its fields", async () => {
+  const env = await Environment.start();
+  const { first, second } = await twoTabs(env);
   await second.message.fill("a draft in the second");
   const keys = () => second.page.evaluate(() => Object.keys(localStorage));
   await eventually(async () => (await keys()).some((key) => key.endsWith(":draft"))).toBe(true);
@@ -142,24 +142,24 @@ it("a tab that sees only the session gone empties its fields", async () => {
   expect(await valuesOf(second.dialog)).toEqual(["", "", "", ""]);
 });
 
-it("an agent’s two tabs show the same, and what is unsent arrives once", async () => {
-  const world = await World.start({ env: QUICK, badNetwork: true });
-  const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+it("an agent's two tabs show the same, and unsent messages arrive once", async () => {
+  const env = await Environment.start({ settings: FAST_RECONNECT, allowNetworkErrors: true });
+  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
   await customer.open();
   await customer.begin({ name: "Bea" });
-  await customer.says("Hello?");
-  await agent.opens("Bea");
+  await customer.send("Hello?");
+  await agent.openConversation("Bea");
   const page = await agent.page.context().newPage();
   await page.goto(new URL("/admin/chat", agent.page.url()).href);
   const other = new Agent(page);
-  await other.opens("Bea");
-  await other.sees("Hello?");
+  await other.openConversation("Bea");
+  await other.expectMessages("Hello?");
 
-  await world.server.kill();
-  await agent.says("from the first tab");
-  await other.sees("from the first tab");
-  await other.says("from the second tab");
-  await world.server.start();
+  await env.server.kill();
+  await agent.send("from the first tab");
+  await other.expectMessages("from the first tab");
+  await other.send("from the second tab");
+  await env.server.start();
   const all = ["Hello?", "from the first tab", "from the second tab"];
-  for (const one of [customer, agent, other]) await one.sees(...all);
+  for (const one of [customer, agent, other]) await one.expectMessages(...all);
 });

@@ -1,122 +1,136 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { World } from "./environment";
+import { Environment } from "./environment";
 
-// «A minute without a network» is a few ping intervals here: the server pings every half second
-// instead of every 25, and all that depends on it follows. Fixed times that do not (a client
-// waits 10 s past a missing ping before it lets go) are as they are.
+// The server pings every half second instead of every 25 s, so that what depends on pings happens
 const PINGS = {
   SHOPTALK_SOCKET__PING_INTERVAL_MS: "500",
   SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200",
 };
 const QUEUED = ["while cut 1", "while cut 2", "while cut 3"];
 
-it("a customer’s network is cut without a word: it is said soon, and what was written arrives once", async () => {
-  const world = await World.start({ env: PINGS, proxyFor: "customer", badNetwork: true });
-  const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+it("a customer's network stalls: the status shows it, and messages arrive once", async () => {
+  const env = await Environment.start({
+    settings: PINGS,
+    proxyFor: "customer",
+    allowNetworkErrors: true,
+  });
+  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
   await customer.open();
   await customer.begin({ name: "Bea" });
-  await customer.says("before");
-  await agent.opens("Bea");
-  await customer.isConnected();
+  await customer.send("before");
+  await agent.openConversation("Bea");
+  await customer.waitUntilConnected();
 
-  world.proxy!.cut();
-  for (const text of QUEUED) await customer.says(text);
-  await agent.says("meanwhile");
+  env.proxy!.stall();
+  for (const text of QUEUED) await customer.send(text);
+  await agent.send("meanwhile");
   await eventually(() => customer.status.innerText()).not.toMatch(/Real-time connected/i);
-  await customer.sees(...QUEUED);
-  await agent.sees("before", "meanwhile");
+  await customer.expectMessages(...QUEUED);
+  await agent.expectMessages("before", "meanwhile");
 
-  await world.proxy!.heal();
-  await customer.isConnected();
-  await agent.sees("before", ...QUEUED);
-  await customer.sees("before", ...QUEUED);
-  await customer.sees("before", "meanwhile");
+  await env.proxy!.restore();
+  await customer.waitUntilConnected();
+  await agent.expectMessages("before", ...QUEUED);
+  await customer.expectMessages("before", ...QUEUED);
+  await customer.expectMessages("before", "meanwhile");
 });
 
-it("a cut that lasts until everybody has given the socket up ends the same", async () => {
-  const world = await World.start({ env: PINGS, proxyFor: "customer", badNetwork: true });
-  const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+it("a stall that outlasts the sockets loses and duplicates nothing", async () => {
+  const env = await Environment.start({
+    settings: PINGS,
+    proxyFor: "customer",
+    allowNetworkErrors: true,
+  });
+  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
   await customer.open();
   await customer.begin({ name: "Bea" });
-  await customer.says("before");
-  await agent.opens("Bea");
+  await customer.send("before");
+  await agent.openConversation("Bea");
 
-  world.proxy!.cut();
-  const dials = world.proxy!.connections;
-  for (const text of QUEUED) await customer.says(text);
-  // The client lets go by itself and tries anew, into the dark.
-  await eventually(() => world.proxy!.connections).toBeGreaterThan(dials);
-  await agent.says("meanwhile");
-  // What was stuck in the cable is gone for good.
-  world.proxy!.closeAll();
-  await world.proxy!.heal();
-  await customer.isConnected();
-  await agent.sees("before", ...QUEUED);
-  await customer.sees("before", ...QUEUED);
-  await customer.sees("before", "meanwhile");
+  env.proxy!.stall();
+  const attempts = env.proxy!.connections;
+  for (const text of QUEUED) await customer.send(text);
+  // The client gives up its socket and opens another one, in vain.
+  await eventually(() => env.proxy!.connections).toBeGreaterThan(attempts);
+  await agent.send("meanwhile");
+  // What was held up is lost.
+  env.proxy!.closeAll();
+  await env.proxy!.restore();
+  await customer.waitUntilConnected();
+  await agent.expectMessages("before", ...QUEUED);
+  await customer.expectMessages("before", ...QUEUED);
+  await customer.expectMessages("before", "meanwhile");
 });
 
-it("an agent’s network is cut: it is said soon, and what was written arrives once", async () => {
-  const world = await World.start({ env: PINGS, proxyFor: "agent", badNetwork: true });
-  const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+it("an agent's network stalls: the status shows it, and messages arrive once", async () => {
+  const env = await Environment.start({
+    settings: PINGS,
+    proxyFor: "agent",
+    allowNetworkErrors: true,
+  });
+  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
   await customer.open();
   await customer.begin({ name: "Bea" });
-  await customer.says("before");
-  await agent.opens("Bea");
+  await customer.send("before");
+  await agent.openConversation("Bea");
 
-  world.proxy!.cut();
-  for (const text of QUEUED) await agent.says(text);
-  await customer.says("meanwhile");
-  const other = await world.customer();
+  env.proxy!.stall();
+  for (const text of QUEUED) await agent.send(text);
+  await customer.send("meanwhile");
+  const other = await env.customer();
   await other.open();
   await other.begin({ name: "Cem" });
-  await other.says("Hello?");
+  await other.send("Hello?");
   await eventually(() => agent.status.innerText()).not.toMatch(/Real-time connected/i);
-  await agent.sees(...QUEUED);
+  await agent.expectMessages(...QUEUED);
 
-  await world.proxy!.heal();
-  await agent.isConnected();
-  await customer.sees("before", ...QUEUED);
-  await agent.sees("before", ...QUEUED);
-  await agent.sees("before", "meanwhile");
+  await env.proxy!.restore();
+  await agent.waitUntilConnected();
+  await customer.expectMessages("before", ...QUEUED);
+  await agent.expectMessages("before", ...QUEUED);
+  await agent.expectMessages("before", "meanwhile");
   await agent.item("Cem").waitFor();
 });
 
-it("a customer who begins while the network is cut has one conversation in the end", async () => {
-  const world = await World.start({ env: PINGS, proxyFor: "customer", badNetwork: true });
-  const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+it("a customer who begins while the network stalls gets one conversation", async () => {
+  const env = await Environment.start({
+    settings: PINGS,
+    proxyFor: "customer",
+    allowNetworkErrors: true,
+  });
+  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
   await customer.open();
-  world.proxy!.cut();
-  const dials = world.proxy!.connections;
+  env.proxy!.stall();
+  const attempts = env.proxy!.connections;
   await customer.begin({ name: "Bea" });
-  await customer.says("written in the dark");
-  // One try is given up and another begins; both requests arrive when the network is back.
-  await eventually(() => world.proxy!.connections).toBeGreaterThan(dials + 1);
-  await world.proxy!.heal();
+  await customer.send("written while stalled");
+  // One request is given up and another begins; both arrive when the network is back.
+  await eventually(() => env.proxy!.connections).toBeGreaterThan(attempts + 1);
+  await env.proxy!.restore();
   await agent.item("Bea").waitFor();
-  await agent.opens("Bea");
-  await agent.sees("written in the dark");
-  await customer.isConnected();
-  await customer.sees("written in the dark");
-  await customer.says("and afterwards");
-  await agent.sees("written in the dark", "and afterwards");
+  await agent.openConversation("Bea");
+  await agent.expectMessages("written while stalled");
+  await customer.waitUntilConnected();
+  await customer.expectMessages("written while stalled");
+  await customer.send("written afterwards");
+  await agent.expectMessages("written while stalled", "written afterwards");
   expect(await agent.item("Bea").count()).toBe(1);
 });
 
-it("a network that the browser itself knows to be gone is said at once", async () => {
-  const world = await World.start({ badNetwork: true });
-  const person = await world.person();
-  const customer = await world.customerOf(person);
-  const agent = await world.agent();
+it("the status shows at once when the browser reports that the network is gone", async () => {
+  const env = await Environment.start({ allowNetworkErrors: true });
+  const profile = await env.profile();
+  const customer = await env.customerIn(profile);
+  const agent = await env.agent();
   await customer.open();
   await customer.begin({ name: "Bea" });
-  await customer.isConnected();
-  await person.setOffline(true);
+  await customer.waitUntilConnected();
+  await profile.setOffline(true);
   await eventually(() => customer.status.innerText()).toMatch(/^Offline.*kept/i);
-  await customer.says("Am I there?");
-  await person.setOffline(false);
-  await customer.isConnected();
-  await agent.opens("Bea");
-  await agent.sees("Am I there?");
+  await customer.send("Am I there?");
+  await profile.setOffline(false);
+  await customer.waitUntilConnected();
+  await agent.openConversation("Bea");
+  await agent.expectMessages("Am I there?");
 });

@@ -13,8 +13,8 @@ const run = promisify(execFile);
 /** The API's description, as a client's developer gets it. */
 async function description() {
   const server = await Server.start();
-  const answer = await fetch(`${server.origin}/api/openapi.json`);
-  return (await answer.json()) as { openapi: string };
+  const response = await fetch(`${server.origin}/api/openapi.json`);
+  return (await response.json()) as { openapi: string };
 }
 
 it("the API's description is valid OpenAPI 3.1", async () => {
@@ -25,7 +25,7 @@ it("the API's description is valid OpenAPI 3.1", async () => {
   expect(document.openapi).toMatch(/^3\.1\./);
 });
 
-/** What somebody writes with the generated types; what they must not write is marked. */
+/** Code that uses the generated types; what must not compile is marked. */
 const USE = `
 import type { components, operations, paths } from "./shoptalk";
 
@@ -49,7 +49,7 @@ it("types that openapi-typescript generates from it compile, and know the shapes
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   writeFileSync(join(dir, "openapi.json"), JSON.stringify(document));
   writeFileSync(join(dir, "use.ts"), USE);
-  // It needs a compiler of an earlier generation than the pages' own, so it has a place of its own.
+  // It needs an older TypeScript than the pages, so it has a workspace of its own.
   const web = join(import.meta.dirname, "..");
   const { resolve } = createRequire(join(web, "clients/package.json"));
   const generate = join(resolve("openapi-typescript/package.json"), "../bin/cli.js");
@@ -57,6 +57,6 @@ it("types that openapi-typescript generates from it compile, and know the shapes
   await run(process.execPath, [generate, join(dir, "openapi.json"), "--output", types]);
   const tsc = join(web, "node_modules/.bin/tsc");
   const flags = ["--noEmit", "--strict", "--module", "esnext", "--moduleResolution", "bundler"];
-  // There, so that the pages' own settings are not found.
+  // In a directory of its own, so that the pages' tsconfig is not found.
   await run(tsc, [...flags, "use.ts"], { cwd: dir });
 });

@@ -2,33 +2,33 @@ import type { Locator, Page } from "playwright-core";
 import { expect } from "vitest";
 import { eventually } from "./browser";
 
-/** Whether something has the focus, in the page or in a shadow root. */
-export const focused = (place: Locator) =>
+/** Whether an element has the focus, in the page or in a shadow root. */
+export const hasFocus = (place: Locator) =>
   place.evaluate((node) => (node.getRootNode() as Document | ShadowRoot).activeElement === node);
 
-/** Waits until it has. */
-export const hasFocus = (place: Locator) =>
-  eventually(async () => (await place.count()) === 1 && focused(place)).toBe(true);
+/** Waits until an element has the focus. */
+export const expectFocus = (place: Locator) =>
+  eventually(async () => (await place.count()) === 1 && hasFocus(place)).toBe(true);
 
-/** What stands in all fields of a place: words that its text does not show. */
+/** The values of all fields in an element, which its text does not contain. */
 export const valuesOf = (place: Locator) =>
   place
     .locator("input, textarea")
     .evaluateAll((all) => (all as HTMLInputElement[]).map(({ value }) => value));
 
-/** The texts of a log that are among those given, in its order, each as often as it is there. */
-export async function linesOf(log: Locator, texts: readonly string[]): Promise<string[]> {
+/** The lines of a log that are among the given texts, in the log's order. */
+async function linesOf(log: Locator, texts: readonly string[]): Promise<string[]> {
   const lines = (await log.innerText()).split("\n").map((line) => line.trim());
   return lines.filter((line) => texts.includes(line));
 }
 
 /** Waits until a log has these texts, each once, in this order. */
-export async function sees(log: Locator, ...texts: string[]) {
+export async function expectMessages(log: Locator, ...texts: string[]) {
   await eventually(() => linesOf(log, texts)).toEqual(texts);
 }
 
-/** Waits until a word stands below the message of that text, before the next message. */
-async function marked(log: Locator, text: string, mark: string) {
+/** Waits until a message, found by its text, has a mark such as "Read" below it. */
+async function expectMark(log: Locator, text: string, mark: string) {
   await eventually(async () => {
     const lines = (await log.innerText()).split("\n").map((line) => line.trim());
     return lines
@@ -38,7 +38,7 @@ async function marked(log: Locator, text: string, mark: string) {
   }).toContain(mark);
 }
 
-/** A customer on a shop's page, who uses the widget by its names. */
+/** A customer on the shop's page: uses the widget by the names that the contract fixes. */
 export class Customer {
   readonly button: Locator;
   readonly dialog: Locator;
@@ -48,7 +48,7 @@ export class Customer {
 
   constructor(
     readonly page: Page,
-    /** What the tag's data-title says, or «Chat». */
+    /** The tag's data-title, or "Chat". */
     title = "Chat",
   ) {
     this.button = page.getByRole("button", { name: title, exact: true });
@@ -63,7 +63,7 @@ export class Customer {
     await this.dialog.waitFor();
   }
 
-  /** Fills in the form before the chat. */
+  /** Fills in and submits the form before the chat. */
   async begin(details: { name?: string; email?: string; phone?: string } = {}) {
     const fields = { Name: details.name, Email: details.email, "Phone (optional)": details.phone };
     for (const [name, value] of Object.entries(fields)) {
@@ -73,34 +73,33 @@ export class Customer {
     await this.message.waitFor();
   }
 
-  /** Types and sends. */
-  async says(text: string) {
+  async send(text: string) {
     await this.message.fill(text);
     await this.dialog.getByRole("button", { name: "Send", exact: true }).click();
   }
 
-  async sees(...texts: string[]) {
-    await sees(this.log, ...texts);
+  async expectMessages(...texts: string[]) {
+    await expectMessages(this.log, ...texts);
   }
 
-  async isConnected() {
+  async waitUntilConnected() {
     await eventually(() => this.status.innerText()).toMatch(/^Real-time connected/i);
   }
 
-  /** Whether the shop has read one's message, as a screen reader says it. */
-  async hasBeenRead(text: string) {
-    await marked(this.log, text, "Read");
+  /** Waits until the message is marked as read by the shop. */
+  async expectRead(text: string) {
+    await expectMark(this.log, text, "Read");
   }
 }
 
-/** An agent of the shop, who uses the console by its names. */
+/** An agent at the console: uses it by the names that the contract fixes. */
 export class Agent {
   readonly log: Locator;
   readonly reply: Locator;
   readonly status: Locator;
   readonly search: Locator;
   readonly list: Locator;
-  /** How much a search has found. */
+  /** How many conversations the search has found. */
   readonly found: Locator;
 
   constructor(readonly page: Page) {
@@ -116,54 +115,53 @@ export class Agent {
     await this.page.getByRole("textbox", { name: "Username" }).fill(username);
     await this.page.getByLabel("Password").fill(password);
     await this.page.getByRole("button", { name: "Sign in" }).click();
-    await this.isConnected();
+    await this.waitUntilConnected();
   }
 
-  /** The conversation of a customer in the list. */
+  /** A customer's conversation in the list. */
   item(customer: string) {
     return this.list.getByRole("listitem", { name: customer, exact: true });
   }
 
-  /** Opens the conversation of a customer. */
-  async opens(customer: string) {
+  async openConversation(customer: string) {
     await this.item(customer).getByRole("button").click();
     await this.page.waitForURL(/#room=/);
     await this.reply.waitFor();
   }
 
-  /** Searches until it finds what is expected; the index may be a moment behind the messages. */
-  async finds(words: string, expected: RegExp) {
+  /** Searches until the result is as expected; the index may be behind the messages for a while. */
+  async searchUntil(words: string, expected: RegExp) {
     await eventually(async () => {
       await this.search.fill("");
       await this.search.fill(words);
-      await this.hasSearched();
+      await this.waitForResults();
       return this.found.innerText();
     }).toMatch(expected);
   }
 
-  /** Waits until the list shows what the present search found. */
-  async hasSearched() {
+  /** Waits until the list shows the results of the current query. */
+  async waitForResults() {
     await eventually(() => this.found.innerText()).not.toMatch(/^Searching/);
   }
 
-  async says(text: string) {
+  async send(text: string) {
     await this.reply.fill(text);
     await this.page.getByRole("button", { name: "Send", exact: true }).click();
   }
 
-  /** Answers in the open conversation with many texts, faster than anybody types. */
-  async posts(texts: readonly string[]) {
+  /** Posts many replies in the open conversation by the API, faster than typing. */
+  async postAll(texts: readonly string[]) {
     const room = /#room=(.+)/.exec(this.page.url())![1];
     const statuses = await this.page.evaluate(
       async ([room, texts]) => {
         const statuses: number[] = [];
         for (const content of texts) {
-          const answer = await fetch(`/api/admin/rooms/${room}/messages/`, {
+          const response = await fetch(`/api/admin/rooms/${room}/messages/`, {
             method: "POST",
             headers: { "content-type": "application/json" },
             body: JSON.stringify({ id: crypto.randomUUID(), content }),
           });
-          statuses.push(answer.status);
+          statuses.push(response.status);
         }
         return statuses;
       },
@@ -172,16 +170,16 @@ export class Agent {
     expect(statuses).toEqual(texts.map(() => 201));
   }
 
-  async sees(...texts: string[]) {
-    await sees(this.log, ...texts);
+  async expectMessages(...texts: string[]) {
+    await expectMessages(this.log, ...texts);
   }
 
-  /** Whether the customer has read one's answer. */
-  async hasBeenRead(text: string) {
-    await marked(this.log, text, "Read");
+  /** Waits until the reply is marked as read by the customer. */
+  async expectRead(text: string) {
+    await expectMark(this.log, text, "Read");
   }
 
-  async isConnected() {
+  async waitUntilConnected() {
     await eventually(() => this.status.innerText()).toMatch(/^Real-time connected/i);
   }
 }

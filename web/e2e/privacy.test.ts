@@ -1,79 +1,79 @@
 import { expect, it } from "vitest";
-import { eventually, type Person } from "./browser";
-import { World } from "./environment";
+import { type BrowserProfile, eventually } from "./browser";
+import { Environment } from "./environment";
 import { identity } from "./identity";
 import { Customer, valuesOf } from "./page-objects";
 
 const SECRET = "a secret of at least thirty-two bytes";
 const SIGNED = { SHOPTALK_IDENTITY__SECRETS: SECRET };
-const QUICK = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
+const FAST_RECONNECT = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
 const ANN = identity(SECRET, { sub: "ann", name: "Ann" });
 const BOB = identity(SECRET, { sub: "bob", name: "Bob" });
 
-const kept = ({ page }: Customer) => page.evaluate(() => Object.keys(localStorage));
+const storageKeys = ({ page }: Customer) => page.evaluate(() => Object.keys(localStorage));
 const reset = ({ page }: Customer) => page.evaluate(() => window.shoptalk?.reset());
 const identify = ({ page }: Customer, jwt: string) =>
   page.evaluate((jwt) => window.shoptalk?.identify(jwt), jwt);
 const textOf = ({ dialog }: Customer) => dialog.innerText();
 
 /**
- * A tab that is told nothing of what other tabs do, as one that was frozen or in the back-forward
- * cache meanwhile.
+ * A tab that gets no event of other tabs, like one that was frozen or in the back-forward cache
+ * meanwhile.
  */
-async function deafTab(world: World, person: Person): Promise<Customer> {
-  const page = await person.tab();
+async function frozenTab(env: Environment, profile: BrowserProfile): Promise<Customer> {
+  const page = await profile.tab();
   await page.addInitScript(() => {
     addEventListener("storage", (event) => event.stopImmediatePropagation(), true);
     window.BroadcastChannel = class extends EventTarget {
       postMessage() {}
     } as never;
   });
-  await page.goto(world.shop.origin);
+  await page.goto(env.shop.origin);
   const customer = new Customer(page);
   await customer.button.waitFor();
   return customer;
 }
 
-/** A customer who talks, in a tab of their browser. */
-async function talks(customer: Customer, text = "a private matter") {
+/** Begins a conversation. */
+async function startConversation(customer: Customer, text = "a private matter") {
   await customer.open();
   await customer.begin({ name: "Ann", email: "ann@example.com", phone: "+49 30 123" });
-  await customer.says(text);
-  await customer.sees(text);
+  await customer.send(text);
+  await customer.expectMessages(text);
 }
 
-it("a tab that heard nothing of the sign-out shows and writes nothing of the former person", async () => {
-  const world = await World.start();
-  const person = await world.person();
-  const first = await world.customerOf(person);
-  await talks(first);
-  const frozen = await deafTab(world, person);
+it("a tab that got no event of the sign-out shows and stores nothing of the former visitor", async () => {
+  const env = await Environment.start();
+  const profile = await env.profile();
+  const first = await env.customerIn(profile);
+  await startConversation(first);
+  const frozen = await frozenTab(env, profile);
   await frozen.open();
-  await frozen.sees("a private matter");
+  await frozen.expectMessages("a private matter");
   await frozen.message.fill("half a sent");
   await reset(first);
-  expect(await kept(first)).toEqual([]);
+  expect(await storageKeys(first)).toEqual([]);
 
-  // The server ends its socket; that alone must not bring the session back.
+  // The server closes its socket; that must not store the chat again.
   await frozen.dialog.getByRole("button", { name: "Start chat" }).waitFor();
   expect(await textOf(frozen)).not.toContain("a private matter");
   expect(await valuesOf(frozen.dialog)).toEqual(["", "", "", ""]);
-  expect(await kept(first)).toEqual([]);
+  expect(await storageKeys(first)).toEqual([]);
   await frozen.page.reload();
   await frozen.open();
   expect(await valuesOf(frozen.dialog)).toEqual(["", "", "", ""]);
 });
 
-it("what is typed in such a tab after the sign-out is the next person’s alone", async () => {
-  const world = await World.start({ env: QUICK, badNetwork: true });
-  const person = await world.person();
-  const first = await world.customerOf(person);
-  await talks(first);
-  const frozen = await deafTab(world, person);
+it("typing in such a tab after the sign-out shows nothing of the former visitor", async () => {
+  const env = await Environment.start({ settings: FAST_RECONNECT, allowNetworkErrors: true });
+  const profile = await env.profile();
+  const first = await env.customerIn(profile);
+  await startConversation(first);
+  const frozen = await frozenTab(env, profile);
   await frozen.open();
-  await frozen.sees("a private matter");
+  await frozen.expectMessages("a private matter");
   // Nothing comes from the server either.
-  await world.server.kill();
+  await env.server.kill();
   await frozen.message.fill("half a sent");
   await reset(first);
 
@@ -81,28 +81,28 @@ it("what is typed in such a tab after the sign-out is the next person’s alone"
   await frozen.dialog.getByRole("button", { name: "Start chat" }).waitFor();
   expect(await textOf(frozen)).not.toContain("a private matter");
   expect(await valuesOf(frozen.dialog)).toEqual(["", "", "", ""]);
-  expect(await kept(first)).toEqual([]);
+  expect(await storageKeys(first)).toEqual([]);
 });
 
-it("a click in another tab does not sign the former person in again", async () => {
-  const world = await World.start({ env: SIGNED });
-  const agent = await world.agent();
-  const person = await world.person();
-  const first = await world.customerOf(person);
+it("a click in another tab does not sign the former visitor in again", async () => {
+  const env = await Environment.start({ settings: SIGNED });
+  const agent = await env.agent();
+  const profile = await env.profile();
+  const first = await env.customerIn(profile);
   await first.button.waitFor();
   await identify(first, ANN);
   await first.open();
-  await first.isConnected();
-  await first.says("a private matter");
-  await agent.opens("Ann");
-  await agent.sees("a private matter");
-  // One with the chat, one in which nobody has opened it.
-  const second = await world.customerOf(person);
+  await first.waitUntilConnected();
+  await first.send("a private matter");
+  await agent.openConversation("Ann");
+  await agent.expectMessages("a private matter");
+  // One with the chat open, one where it is not opened.
+  const second = await env.customerIn(profile);
   await second.button.waitFor();
   await identify(second, ANN);
   await second.open();
-  await second.sees("a private matter");
-  const third = await world.customerOf(person);
+  await second.expectMessages("a private matter");
+  const third = await env.customerIn(profile);
   await third.button.waitFor();
   await identify(third, ANN);
 
@@ -111,98 +111,101 @@ it("a click in another tab does not sign the former person in again", async () =
   await third.open();
   await third.dialog.getByRole("button", { name: "Start chat" }).waitFor();
   await second.begin({ name: "Bob" });
-  // It is one browser: what is begun in one tab goes on in the other.
+  // It is one browser: both tabs show the new conversation.
   for (const one of [second, third]) {
-    await one.isConnected();
+    await one.waitUntilConnected();
     expect(await textOf(one)).not.toContain("a private matter");
   }
-  await second.says("from the next person");
-  await third.sees("from the next person");
-  await agent.opens("Bob");
-  await agent.sees("from the next person");
+  await second.send("from the next person");
+  await third.expectMessages("from the next person");
+  await agent.openConversation("Bob");
+  await agent.expectMessages("from the next person");
   expect(await agent.log.innerText()).not.toContain("a private matter");
 });
 
-it("an identity that only a page knew is forgotten in every tab, also where nothing was stored", async () => {
-  const world = await World.start({ env: SIGNED });
-  const person = await world.person();
-  const [first, second] = [await world.customerOf(person), await world.customerOf(person)];
+it("an identity that is in no storage is forgotten in every tab", async () => {
+  const env = await Environment.start({ settings: SIGNED });
+  const profile = await env.profile();
+  const [first, second] = [await env.customerIn(profile), await env.customerIn(profile)];
   for (const one of [first, second]) {
     await one.button.waitFor();
     await identify(one, ANN);
-    expect(await kept(one), "an identity stores nothing").toEqual([]);
+    expect(await storageKeys(one), "an identity stores nothing").toEqual([]);
   }
   await reset(first);
   await second.open();
   await second.dialog.getByRole("button", { name: "Start chat" }).waitFor();
 });
 
-it("unsent text goes into nobody else’s conversation, though no session was stored", async () => {
-  const world = await World.start({
-    env: { ...SIGNED, ...QUICK },
+it("unsent text does not go into the next visitor's conversation, even without a stored chat", async () => {
+  const env = await Environment.start({
+    settings: { ...SIGNED, ...FAST_RECONNECT },
     page: { attributes: 'data-prechat="off"' },
-    badNetwork: true,
+    allowNetworkErrors: true,
   });
-  const agent = await world.agent();
-  const person = await world.person();
-  // Only the chat's own files arrive: no conversation can begin.
-  await person.context.route("**/api/chat/**", (route) => route.abort());
-  const customer = await world.customerOf(person);
+  const agent = await env.agent();
+  const profile = await env.profile();
+  // The chat's files load, but no conversation can begin.
+  await profile.context.route("**/api/chat/**", (route) => route.abort());
+  const customer = await env.customerIn(profile);
   await customer.open();
-  await customer.says("a private matter");
-  await customer.sees("a private matter");
+  await customer.send("a private matter");
+  await customer.expectMessages("a private matter");
   await customer.message.fill("half a sent");
   await customer.page.close();
 
-  // The next page knows of it by the storage alone.
-  const next = await world.customerOf(person);
+  // The next page knows it from the storage alone.
+  const next = await env.customerIn(profile);
   await next.button.waitFor();
   await reset(next);
-  expect(await kept(next)).toEqual([]);
-  await person.context.unroute("**/api/chat/**");
+  expect(await storageKeys(next)).toEqual([]);
+  await profile.context.unroute("**/api/chat/**");
   await next.open();
-  await next.says("from the next person");
+  await next.send("from the next person");
   await agent.item("Visitor").waitFor();
-  await agent.opens("Visitor");
-  await agent.sees("from the next person");
+  await agent.openConversation("Visitor");
+  await agent.expectMessages("from the next person");
   expect(await agent.log.innerText()).not.toContain("a private matter");
   expect(await next.message.inputValue()).toBe("");
 });
 
-it("another user finds nothing of the one before, whose unsent text has no session either", async () => {
-  const world = await World.start({ env: { ...SIGNED, ...QUICK }, badNetwork: true });
-  const agent = await world.agent();
-  const person = await world.person();
-  const customer = await world.customerOf(person);
+it("another user gets nothing of the former one, even without a stored chat", async () => {
+  const env = await Environment.start({
+    settings: { ...SIGNED, ...FAST_RECONNECT },
+    allowNetworkErrors: true,
+  });
+  const agent = await env.agent();
+  const profile = await env.profile();
+  const customer = await env.customerIn(profile);
   await customer.button.waitFor();
   await customer.page.route("**/api/chat/**", (route) => route.abort());
   await identify(customer, ANN).catch(() => {});
   await customer.open();
-  await customer.says("a private matter");
+  await customer.send("a private matter");
   await customer.message.fill("half a sent");
   await customer.page.unroute("**/api/chat/**");
   await customer.page.close();
 
-  const next = await deafTab(world, person);
+  const next = await frozenTab(env, profile);
   await identify(next, BOB);
   await next.open();
-  await next.isConnected();
-  await next.says("from Bob");
-  await agent.opens("Bob");
-  await agent.sees("from Bob");
+  await next.waitUntilConnected();
+  await next.send("from Bob");
+  await agent.openConversation("Bob");
+  await agent.expectMessages("from Bob");
   expect(await agent.log.innerText()).not.toContain("a private matter");
   expect(await textOf(next)).not.toContain("a private matter");
   expect(await next.message.inputValue()).toBe("");
 });
 
-it("the list of earlier conversations goes with whoever had them", async () => {
-  const world = await World.start();
-  const person = await world.person();
-  const first = await world.customerOf(person);
-  await talks(first);
-  const second = await world.customerOf(person);
+it("signing out in another tab removes the list of earlier conversations", async () => {
+  const env = await Environment.start();
+  const profile = await env.profile();
+  const first = await env.customerIn(profile);
+  await startConversation(first);
+  const second = await env.customerIn(profile);
   await second.open();
-  await second.sees("a private matter");
+  await second.expectMessages("a private matter");
   const earlier = () => second.dialog.getByRole("button", { name: "Earlier conversations" });
   await earlier().click();
   await second.dialog.getByRole("button", { name: "Back" }).waitFor();
@@ -212,16 +215,16 @@ it("the list of earlier conversations goes with whoever had them", async () => {
   expect(await second.dialog.locator("button.room").count()).toBe(0);
 });
 
-it("signing out works when the server cannot be reached", async () => {
-  const world = await World.start({ badNetwork: true });
-  const person = await world.person();
-  const customer = await world.customerOf(person);
-  await talks(customer);
+it("signing out works while the server cannot be reached", async () => {
+  const env = await Environment.start({ allowNetworkErrors: true });
+  const profile = await env.profile();
+  const customer = await env.customerIn(profile);
+  await startConversation(customer);
   await customer.dialog.getByRole("button", { name: "End conversation" }).click();
   await customer.dialog.getByRole("button", { name: "Start a new conversation" }).waitFor();
   await customer.page.reload();
   await customer.button.waitFor();
   await customer.page.route("**/*", (route) => route.abort());
   await reset(customer);
-  expect(await kept(customer)).toEqual([]);
+  expect(await storageKeys(customer)).toEqual([]);
 });

@@ -3,8 +3,8 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import { freePort } from "./server";
 
-/** Stands between a browser and the server, and is the network that fails. */
-export class Relay {
+/** A TCP proxy between browsers and the server: the network that fails. */
+export class TcpProxy {
   readonly origin: string;
   /** How many connections browsers have opened. */
   connections = 0;
@@ -12,7 +12,7 @@ export class Relay {
   readonly #to: number;
   readonly #pairs = new Map<Socket, Socket | undefined>();
   #listener: Server | undefined;
-  #isCut = false;
+  #isStalled = false;
 
   private constructor(port: number, to: number) {
     this.#port = port;
@@ -20,24 +20,24 @@ export class Relay {
     this.origin = `http://127.0.0.1:${port}`;
   }
 
-  /** Starts one before the server of an origin; it ends with the test. */
-  static async start(before: string): Promise<Relay> {
-    const proxy = new Relay(await freePort(), Number(new URL(before).port));
+  /** Starts a proxy to the server of an origin; it ends with the test. */
+  static async start(origin: string): Promise<TcpProxy> {
+    const proxy = new TcpProxy(await freePort(), Number(new URL(origin).port));
     onTestFinished(() => proxy.refuse());
     await proxy.#listen();
     return proxy;
   }
 
-  /** Nothing passes any more, in either direction, and nobody is told: the cable is out. */
-  cut() {
-    this.#isCut = true;
+  /** Holds everything up, in both directions, without closing a connection: a pulled cable. */
+  stall() {
+    this.#isStalled = true;
     for (const [browser, server] of this.#pairs) {
       browser.pause();
       server?.pause();
     }
   }
 
-  /** Nobody listens, and what was open is closed. */
+  /** Refuses connections, and closes the open ones. */
   async refuse() {
     const listener = this.#listener;
     this.#listener = undefined;
@@ -47,7 +47,7 @@ export class Relay {
     await closed;
   }
 
-  /** Ends all connections, and lets new ones through. */
+  /** Closes all connections; new ones are accepted. */
   closeAll() {
     for (const [browser, server] of this.#pairs) {
       browser.destroy();
@@ -55,9 +55,9 @@ export class Relay {
     }
   }
 
-  /** All is well again; what was held up arrives. */
-  async heal() {
-    this.#isCut = false;
+  /** Ends any failure; what was held up arrives. */
+  async restore() {
+    this.#isStalled = false;
     for (const [browser, server] of this.#pairs) {
       if (server) {
         browser.resume();
@@ -76,7 +76,7 @@ export class Relay {
         this.#pairs.get(browser)?.destroy();
         this.#pairs.delete(browser);
       });
-      if (!this.#isCut) this.#join(browser);
+      if (!this.#isStalled) this.#join(browser);
     });
     this.#listener = listener.listen(this.#port, "127.0.0.1");
     await once(listener, "listening");
@@ -87,7 +87,7 @@ export class Relay {
     this.#pairs.set(browser, server);
     server.on("error", () => browser.destroy());
     server.on("close", () => browser.destroy());
-    // By hand, since `pipe` would resume what was cut as soon as there is room.
+    // Not by `pipe`, which would resume a stalled socket as soon as there is room.
     for (const [from, to] of [
       [browser, server],
       [server, browser],

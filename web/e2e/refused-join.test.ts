@@ -1,34 +1,34 @@
 import { it } from "vitest";
 import { eventually } from "./browser";
-import { PASSWORD, World } from "./environment";
+import { Environment, PASSWORD } from "./environment";
 import { Agent } from "./page-objects";
 
-it("a conversation that the server refuses for a while is joined in the end, and rings until then", async () => {
-  const world = await World.start();
-  const customer = await world.customer();
+it("a conversation whose join is refused is joined later, and alerts until then", async () => {
+  const env = await Environment.start();
+  const customer = await env.customer();
   await customer.open();
   await customer.begin({ name: "Bea" });
-  await customer.says("first");
-  await customer.sees("first");
+  await customer.send("first");
+  await customer.expectMessages("first");
 
-  const person = await world.person({ permissions: ["notifications"] });
-  await person.context.addInitScript(() => {
-    const rung: string[] = [];
-    Object.assign(window, { rung });
+  const profile = await env.profile({ permissions: ["notifications"] });
+  await profile.context.addInitScript(() => {
+    const alerted: string[] = [];
+    Object.assign(window, { alerted });
     window.Notification = class extends EventTarget {
       static permission = "granted";
       static requestPermission = async () => "granted";
       constructor(_: string, { body }: { body: string }) {
         super();
-        rung.push(body);
+        alerted.push(body);
       }
       close() {}
     } as never;
   });
-  const page = await person.tab();
+  const page = await profile.tab();
   let refuses = true;
   let refusals = 0;
-  // The server itself does so when a room is in quarantine or its store is busy.
+  // As the server does when a room is in quarantine or the store is busy.
   await page.routeWebSocket(/\/ws\/admin\/chat\//, (console) => {
     const server = console.connectToServer();
     console.onMessage((text) => {
@@ -47,31 +47,31 @@ it("a conversation that the server refuses for a while is joined in the end, and
       );
     });
   });
-  await page.goto(`${world.server.origin}/admin/chat`);
+  await page.goto(`${env.server.origin}/admin/chat`);
   const agent = new Agent(page);
   await agent.signIn("ada", PASSWORD);
   await page.getByRole("button", { name: "Settings" }).click();
   await page.getByLabel("Browser notifications").check();
   await page.keyboard.press("Escape");
-  await agent.opens("Bea");
+  await agent.openConversation("Bea");
 
-  // It asks again and again, and does not pretend that what one sees is all there is.
+  // It keeps trying, and does not claim to be up to date.
   await eventually(() => refusals).toBeGreaterThan(2);
   await eventually(() => agent.status.innerText()).not.toMatch(/Real-time connected/);
-  await customer.says("second");
-  const rung = () => page.evaluate(() => (window as never as { rung: string[] }).rung);
-  await eventually(rung).toContain("second");
-  // Answers leave, one after another, whether it is joined or not.
-  await agent.says("answer 1");
-  await agent.says("answer 2");
-  await customer.sees("first", "second", "answer 1", "answer 2");
+  await customer.send("second");
+  const alerted = () => page.evaluate(() => (window as never as { alerted: string[] }).alerted);
+  await eventually(alerted).toContain("second");
+  // Replies are sent one after another, joined or not.
+  await agent.send("answer 1");
+  await agent.send("answer 2");
+  await customer.expectMessages("first", "second", "answer 1", "answer 2");
   await eventually(() =>
     page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes(":out:"))),
   ).toEqual([]);
 
   refuses = false;
-  await agent.sees("first", "second", "answer 1", "answer 2");
-  await agent.isConnected();
-  await customer.says("third");
-  await agent.sees("first", "second", "answer 1", "answer 2", "third");
+  await agent.expectMessages("first", "second", "answer 1", "answer 2");
+  await agent.waitUntilConnected();
+  await customer.send("third");
+  await agent.expectMessages("first", "second", "answer 1", "answer 2", "third");
 });

@@ -1,7 +1,7 @@
 import type { Locator, Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { PASSWORD, World } from "./environment";
+import { Environment, PASSWORD } from "./environment";
 import { Agent } from "./page-objects";
 
 const PHONE = {
@@ -10,7 +10,7 @@ const PHONE = {
   hasTouch: true,
   deviceScaleFactor: 2,
 };
-/** What makes lines too long: an address, a word without an end, and both writing directions. */
+/** Texts that overflow easily: an address, long words, both writing directions. */
 const LONG = [
   `https://example.com/${"a-long-path/".repeat(20)}`,
   "ا".repeat(300),
@@ -18,7 +18,7 @@ const LONG = [
   "مرحبا Hello مرحبا 123 Hello",
 ];
 
-/** What is shown and reaches beyond the screen's sides, or beyond a box that does not scroll. */
+/** Visible elements beyond the sides of the screen, or of a box that does not scroll. */
 const overflowing = (page: Page) =>
   page.evaluate(() => {
     const roots: (Document | ShadowRoot)[] = [document];
@@ -28,10 +28,10 @@ const overflowing = (page: Page) =>
         if (node.shadowRoot) roots.push(node.shadowRoot);
         if (!node.checkVisibility()) continue;
         const style = getComputedStyle(node);
-        // Words that only a screen reader says.
+        // Text for screen readers only.
         if (style.clipPath !== "none" || style.clip !== "auto") continue;
         let { left, right } = node.getBoundingClientRect();
-        // What a box around it cuts off is not seen.
+        // What a box clips is not visible.
         for (let box = node.parentElement; box; box = box.parentElement) {
           if (getComputedStyle(box).overflowX === "visible") continue;
           const edge = box.getBoundingClientRect();
@@ -53,10 +53,12 @@ const fillsTheScreen = (dialog: Locator) =>
 
 const direction = (place: Locator) => place.evaluate((node) => getComputedStyle(node).direction);
 
-it("in Arabic on a phone: from right to left, on the whole screen, nothing sticks out", async () => {
-  const world = await World.start({ page: { attributes: 'data-locale="ar" data-title="Chat"' } });
-  const person = await world.person(PHONE);
-  const { page, button, dialog, log } = await world.customerOf(person);
+it("the widget in Arabic on a phone is right-to-left, fills the screen and does not overflow", async () => {
+  const env = await Environment.start({
+    page: { attributes: 'data-locale="ar" data-title="Chat"' },
+  });
+  const profile = await env.profile(PHONE);
+  const { page, button, dialog, log } = await env.customerIn(profile);
   await button.tap();
   await fillsTheScreen(dialog);
   expect(await direction(dialog)).toBe("rtl");
@@ -74,40 +76,40 @@ it("in Arabic on a phone: from right to left, on the whole screen, nothing stick
   await fillsTheScreen(dialog);
   expect(await overflowing(page)).toEqual([]);
 
-  const agent = await world.agent();
-  await agent.opens("بيا");
-  await agent.says("A left-to-right answer");
+  const agent = await env.agent();
+  await agent.openConversation("بيا");
+  await agent.send("A left-to-right answer");
   const answer = log.getByText("A left-to-right answer");
   await answer.waitFor();
   expect(await direction(answer), "each text goes its own way").toBe("ltr");
   expect(await overflowing(page)).toEqual([]);
   await message.fill(LONG[2]!);
   expect(await overflowing(page)).toEqual([]);
-  expect(world.shop.reports).toEqual([]);
+  expect(env.shop.reports).toEqual([]);
 });
 
-it("the launcher on a phone sticks out nowhere, on either side of either direction", async () => {
-  const world = await World.start();
+it("the launcher on a phone does not overflow, on either side of either direction", async () => {
+  const env = await Environment.start();
   for (const attributes of ["", 'data-side="left"', 'data-locale="ar"']) {
-    world.shop.page = { attributes: `${attributes} data-title="Questions?"`, lang: "ar" };
-    const person = await world.person(PHONE);
-    const page = await person.tab(world.shop.origin);
+    env.shop.page = { attributes: `${attributes} data-title="Questions?"`, lang: "ar" };
+    const profile = await env.profile(PHONE);
+    const page = await profile.tab(env.shop.origin);
     await page.getByRole("button", { name: "Questions?" }).waitFor();
     expect(await overflowing(page), attributes).toEqual([]);
-    await person.context.close();
+    await profile.context.close();
   }
 });
 
-it("the console on a phone shows one thing at a time, and nothing sticks out", async () => {
-  const world = await World.start();
-  const customer = await world.customer();
+it("the console on a phone shows one view at a time and does not overflow", async () => {
+  const env = await Environment.start();
+  const customer = await env.customer();
   await customer.open();
   await customer.begin({ name: `Bea ${"with a very long name ".repeat(4)}`.trim() });
-  for (const text of LONG) await customer.says(text);
-  await customer.isConnected();
+  for (const text of LONG) await customer.send(text);
+  await customer.waitUntilConnected();
 
-  const person = await world.person(PHONE);
-  const agent = new Agent(await person.tab(`${world.server.origin}/admin/chat`));
+  const profile = await env.profile(PHONE);
+  const agent = new Agent(await profile.tab(`${env.server.origin}/admin/chat`));
   const { page } = agent;
   await page.getByRole("button", { name: "Sign in" }).waitFor();
   expect(await overflowing(page)).toEqual([]);
@@ -118,17 +120,17 @@ it("the console on a phone shows one thing at a time, and nothing sticks out", a
 
   await row.tap();
   await agent.reply.waitFor();
-  await agent.sees(...LONG);
+  await agent.expectMessages(...LONG);
   expect(await row.isVisible()).toBe(false);
   expect(await overflowing(page)).toEqual([]);
-  await agent.says(LONG[2]!);
+  await agent.send(LONG[2]!);
   await agent.reply.fill(LONG[2]!);
   expect(await overflowing(page)).toEqual([]);
   await page.getByRole("button", { name: "Details" }).tap();
   await page.getByRole("complementary", { name: "Customer" }).waitFor();
   expect(await overflowing(page)).toEqual([]);
   await page.getByRole("button", { name: "Hide details" }).tap();
-  // The phone's own way back.
+  // The phone's back button.
   await page.goBack();
   await row.waitFor();
   await page.getByRole("button", { name: "Settings" }).tap();

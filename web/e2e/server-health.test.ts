@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { World } from "./environment";
+import { Environment } from "./environment";
 
-it("a server that is connected but cannot save says so in the console's status line", async () => {
-  const world = await World.start({});
-  // A refusal is an error to the browser, and here the only one.
-  const person = await world.person({ complains: /503 .*readyz/ });
-  const agent = await world.agentOf(person);
+it("the console's status shows that a connected server cannot save", async () => {
+  const env = await Environment.start({});
+  // A 503 is an error for the browser.
+  const profile = await env.profile({ expectedErrors: /503 .*readyz/ });
+  const agent = await env.agentIn(profile);
   await eventually(() => agent.status.innerText()).toBe("Real-time connected");
   await agent.page.route("**/readyz", (route) =>
     route.fulfill({

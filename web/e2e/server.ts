@@ -16,8 +16,8 @@ const BINARY =
   );
 
 /**
- * A port that nothing listens on. It is none of those that the system gives to connections, or a
- * server that comes back might find that somebody's connection has it meanwhile.
+ * A port that nothing listens on. It is outside of the range for outgoing connections: otherwise one
+ * of those might have taken it before a restarted server listens again.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
@@ -37,14 +37,14 @@ export async function freePort(): Promise<number> {
 export interface ServerOptions {
   /** `demo` instead of `serve`: with a shop, conversations and admin/admin123. */
   demo?: boolean;
-  /** Settings, `SHOPTALK_SECTION__KEY`. */
-  env?: Record<string, string>;
+  /** Settings as environment variables, `SHOPTALK_SECTION__KEY`. */
+  settings?: Record<string, string>;
 }
 
-/** The real server, on data and a port of its own that it keeps when it is started again. */
+/** The real server; it keeps its data and its port when it is started again. */
 export class Server {
   readonly origin: string;
-  /** What it and the command line have said. */
+  /** The standard error of the server and of the command line. */
   log = "";
   readonly #options: ServerOptions;
   readonly #port: number;
@@ -57,10 +57,10 @@ export class Server {
     this.origin = `http://127.0.0.1:${port}`;
   }
 
-  /** Starts one that ends with the test, and tells what it said when the test fails. */
+  /** Starts one that ends with the test; its log is printed when the test fails. */
   static async start(options: ServerOptions = {}): Promise<Server> {
     const server = new Server(options, await freePort());
-    onTestFailed(() => console.error(`the server said:\n${server.log}`));
+    onTestFailed(() => console.error(`the server's log:\n${server.log}`));
     onTestFinished(async () => {
       await server.kill();
       rmSync(server.#dir, { recursive: true, force: true });
@@ -73,7 +73,7 @@ export class Server {
     return this.origin.replace("http", "ws");
   }
 
-  /** Starts the program; answers once it accepts connections. */
+  /** Starts the program, and waits until it accepts connections. */
   async start() {
     const listen = ["--listen", `127.0.0.1:${this.#port}`];
     const args = this.#options.demo
@@ -85,13 +85,13 @@ export class Server {
     const kill = () => child.kill("SIGKILL");
     process.once("exit", kill);
     child.once("exit", () => process.off("exit", kill));
-    child.stderr.on("data", (said) => {
-      this.log += said;
+    child.stderr.on("data", (text) => {
+      this.log += text;
     });
     let line = "";
     const listening = new Promise<void>((done) => {
-      child.stdout.on("data", (said) => {
-        line += said;
+      child.stdout.on("data", (text) => {
+        line += text;
         if (line.includes("\n")) done();
       });
     });
@@ -103,18 +103,18 @@ export class Server {
     });
     await Promise.race([listening, failed]);
     clearTimeout(timer);
-    // Its later end is the test's own doing.
+    // From here on it ends only when the test ends it.
     failed.catch(() => {});
-    const said = /^listening on (\S+)\n$/.exec(line)?.[1];
-    if (said !== this.origin) throw new Error(`the server said ${JSON.stringify(line)}`);
+    const origin = /^listening on (\S+)\n$/.exec(line)?.[1];
+    if (origin !== this.origin) throw new Error(`the server printed ${JSON.stringify(line)}`);
   }
 
-  /** Ends it at once, like a power cut. */
+  /** Kills it at once. */
   async kill() {
     await this.#end("SIGKILL");
   }
 
-  /** Asks it to end, like a service manager. */
+  /** Asks it to end, as a service manager does. */
   async stop() {
     await this.#end("SIGTERM");
   }
@@ -128,7 +128,7 @@ export class Server {
     await ended;
   }
 
-  /** Makes an agent, as an operator would. */
+  /** Adds an agent by the command line. */
   async addAgent(name: string, password: string, role: "admin" | "agent" = "admin") {
     const args = ["agent", "add", name, "--role", role, "--password-stdin"];
     await new Promise<void>((done, fail) => {
@@ -147,6 +147,6 @@ export class Server {
   }
 
   #env() {
-    return { ...process.env, ...this.#options.env };
+    return { ...process.env, ...this.#options.settings };
   }
 }

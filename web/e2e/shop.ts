@@ -3,30 +3,31 @@ import { createServer } from "node:http";
 import { onTestFinished } from "vitest";
 import { freePort } from "./server";
 
-export interface Page {
+/** The shop's page. */
+export interface ShopPage {
   /** The attributes of the widget's tag. */
   attributes?: string;
   title?: string;
   lang?: string;
-  /** What the page shows besides the chat. */
+  /** The page's own content. */
   body?: string;
   /** A style sheet of the page. */
   css?: string;
 }
 
-/** A shop on an origin of its own, with the strictest policy that the widget is promised to bear. */
+/** A shop on an origin of its own, with the strictest policy under which the widget must work. */
 export class Shop {
   readonly origin: string;
-  /** What browsers reported against the policy. */
+  /** The browsers' reports of violations of the policy. */
   readonly reports: string[] = [];
-  /** Where the widget comes from. */
+  /** The origin of the widget. */
   chat = "";
-  page: Page = {};
-  /** Other pages by their path, as they are: without the shop's policy. */
+  page: ShopPage = {};
+  /** Further pages by their path, without the shop's policy. */
   readonly pages: Record<string, string> = {};
 
   private constructor(readonly port: number) {
-    // Not the server's host name, so that cookies and storage are a stranger's, too.
+    // Another host name than the server's, so that cookies and storage are separate.
     this.origin = `http://localhost:${port}`;
   }
 
@@ -80,11 +81,11 @@ export class Shop {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escaped(title)}</title>
+<title>${escapeHtml(title)}</title>
 ${css ? '<link rel="stylesheet" href="/page.css">' : ""}
 </head>
 <body>
-<h1>${escaped(title)}</h1>
+<h1>${escapeHtml(title)}</h1>
 ${body}
 <script async src="${this.chat}/widget.js" ${attributes}></script>
 </body>
@@ -92,6 +93,6 @@ ${body}
   }
 }
 
-/** Text as HTML shows it. */
-export const escaped = (text: string) =>
-  text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+/** Escapes text for HTML. */
+const escapeHtml = (text: string) =>
+  text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);

@@ -1,13 +1,13 @@
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { PASSWORD, World } from "./environment";
+import { Environment, PASSWORD } from "./environment";
 import { Agent } from "./page-objects";
 
-const QUICK = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
+const FAST_RECONNECT = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
 
-/** Leaves no byte of room in the storage of a page. */
-const fill = (page: Page) =>
+/** Fills the storage of a page to the last byte. */
+const fillStorage = (page: Page) =>
   page.evaluate(() => {
     for (let length = 2 ** 23; length >= 1; length /= 2) {
       for (let n = 0; ; n++) {
@@ -27,107 +27,107 @@ const fill = (page: Page) =>
     }
   });
 
-it("a storage that is full keeps nobody from talking", async () => {
-  const world = await World.start();
-  const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+it("a conversation works with a full storage", async () => {
+  const env = await Environment.start();
+  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
   await customer.button.waitFor();
-  await fill(customer.page);
+  await fillStorage(customer.page);
   await customer.open();
   await customer.begin({ name: "Bea" });
-  await customer.isConnected();
-  await customer.says("Hello?");
-  await agent.opens("Bea");
-  await agent.sees("Hello?");
-  await agent.says("Yes?");
-  await customer.sees("Hello?", "Yes?");
-  await customer.says("another one");
-  await agent.sees("Hello?", "Yes?", "another one");
+  await customer.waitUntilConnected();
+  await customer.send("Hello?");
+  await agent.openConversation("Bea");
+  await agent.expectMessages("Hello?");
+  await agent.send("Yes?");
+  await customer.expectMessages("Hello?", "Yes?");
+  await customer.send("another one");
+  await agent.expectMessages("Hello?", "Yes?", "another one");
 });
 
-it("a storage that fills up while the server is away holds up nothing", async () => {
-  const world = await World.start({ env: QUICK, badNetwork: true });
-  const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+it("messages are sent when the storage has filled up while the server was away", async () => {
+  const env = await Environment.start({ settings: FAST_RECONNECT, allowNetworkErrors: true });
+  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
   await customer.page.route("**/api/chat/**", (route) => route.abort());
   await customer.open();
   await customer.begin({ name: "Bea" });
-  await customer.says("before it was full");
-  await fill(customer.page);
-  await customer.says("when it was full");
+  await customer.send("before it was full");
+  await fillStorage(customer.page);
+  await customer.send("when it was full");
   await customer.page.unroute("**/api/chat/**");
   await agent.item("Bea").waitFor();
-  await agent.opens("Bea");
-  await agent.sees("before it was full", "when it was full");
-  await customer.isConnected();
+  await agent.openConversation("Bea");
+  await agent.expectMessages("before it was full", "when it was full");
+  await customer.waitUntilConnected();
 });
 
-it("an agent whose browser is full signs in and answers", async () => {
-  const world = await World.start();
-  const customer = await world.customer();
+it("an agent can sign in and reply with a full storage", async () => {
+  const env = await Environment.start();
+  const customer = await env.customer();
   await customer.open();
   await customer.begin({ name: "Bea" });
-  await customer.says("Hello?");
-  const person = await world.person();
-  const agent = new Agent(await person.tab(`${world.server.origin}/admin/chat`));
+  await customer.send("Hello?");
+  const profile = await env.profile();
+  const agent = new Agent(await profile.tab(`${env.server.origin}/admin/chat`));
   await agent.page.getByRole("textbox", { name: "Username" }).waitFor();
-  await fill(agent.page);
+  await fillStorage(agent.page);
   await agent.signIn("ada", PASSWORD);
-  await agent.opens("Bea");
-  await agent.says("Yes?");
-  await customer.sees("Hello?", "Yes?");
+  await agent.openConversation("Bea");
+  await agent.send("Yes?");
+  await customer.expectMessages("Hello?", "Yes?");
 });
 
 it.each(["{", "null", "7", '{"room":{},"token":7}'])(
-  "%j where the chat keeps its things ends nothing for good",
-  async (rubbish) => {
-    const world = await World.start();
-    const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+  "%j under the keys of the chat is ignored",
+  async (value) => {
+    const env = await Environment.start();
+    const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
     await customer.button.waitFor();
     await customer.page.evaluate(
-      ([server, rubbish]) => {
+      ([server, value]) => {
         for (const key of ["session", "draft", "out:1", "out:00000000-0000-7000-8000-000000000000"])
-          localStorage[`shoptalk:${server}:${key}`] = rubbish;
+          localStorage[`shoptalk:${server}:${key}`] = value;
       },
-      [world.server.origin, rubbish] as const,
+      [env.server.origin, value] as const,
     );
     await customer.page.reload();
     await customer.open();
     await customer.begin({ name: "Bea" });
-    await customer.isConnected();
-    await customer.says("Hello?");
-    await agent.opens("Bea");
-    await agent.sees("Hello?");
-    // In the console, too.
-    await agent.page.evaluate((rubbish) => {
-      for (const key of Object.keys(localStorage)) localStorage[key] = rubbish;
-      localStorage["shoptalk:console:agent"] = rubbish;
-    }, rubbish);
+    await customer.waitUntilConnected();
+    await customer.send("Hello?");
+    await agent.openConversation("Bea");
+    await agent.expectMessages("Hello?");
+    // The same in the console.
+    await agent.page.evaluate((value) => {
+      for (const key of Object.keys(localStorage)) localStorage[key] = value;
+      localStorage["shoptalk:console:agent"] = value;
+    }, value);
     await agent.page.reload();
-    await agent.isConnected();
-    await agent.says("Yes?");
-    await customer.sees("Hello?", "Yes?");
+    await agent.waitUntilConnected();
+    await agent.send("Yes?");
+    await customer.expectMessages("Hello?", "Yes?");
   },
 );
 
-it("a refused message can be mended also when the storage is full", async () => {
-  const world = await World.start();
-  const customer = await world.customer();
+it("a refused message can be edited with a full storage", async () => {
+  const env = await Environment.start();
+  const customer = await env.customer();
   await customer.open();
   await customer.begin({ name: "Bea" });
-  await customer.isConnected();
+  await customer.waitUntilConnected();
   await customer.page.evaluate(() => {
     const session = Object.keys(localStorage).find((key) => key.endsWith(":session"))!;
     const { room } = JSON.parse(localStorage[session]) as { room: string };
     localStorage[session.replace(/session$/, "out:no-uuid")] = JSON.stringify({
       room,
-      content: "of a stranger",
+      content: "of another script",
       at: Date.now(),
     });
   });
-  await fill(customer.page);
+  await fillStorage(customer.page);
   await customer.page.reload();
   await customer.open();
   const edit = customer.dialog.getByRole("button", { name: "Edit" });
   await edit.click();
-  await eventually(() => customer.message.inputValue()).toBe("of a stranger");
+  await eventually(() => customer.message.inputValue()).toBe("of another script");
   expect(await edit.count()).toBe(0);
 });

@@ -1,53 +1,53 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { World } from "./environment";
+import { Environment } from "./environment";
 
-const QUICK = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
+const FAST_RECONNECT = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
 
-it("a first message that found no server is sent by the next page, without a click", async () => {
-  const world = await World.start({ env: QUICK, badNetwork: true });
-  const agent = await world.agent();
-  const customer = await world.customer();
-  // The chat's own files arrive, and no conversation can begin.
+it("a first message that did not reach the server is sent by the next page, without a click", async () => {
+  const env = await Environment.start({ settings: FAST_RECONNECT, allowNetworkErrors: true });
+  const agent = await env.agent();
+  const customer = await env.customer();
+  // The chat's files load, but no conversation can begin.
   await customer.page.route("**/api/chat/**", (route) => route.abort());
   await customer.open();
   await customer.begin({ name: "Bea" });
-  await customer.says("Hello?");
+  await customer.send("Hello?");
   await eventually(() => customer.status.innerText()).toMatch(/kept and sent later/i);
   await customer.page.unroute("**/api/chat/**");
   await customer.page.goto("about:blank");
   expect(await agent.item("Bea").count()).toBe(0);
 
-  await customer.page.goto(world.shop.origin);
+  await customer.page.goto(env.shop.origin);
   await agent.item("Bea").waitFor();
-  await agent.opens("Bea");
-  await agent.sees("Hello?");
-  await agent.says("Yes?");
+  await agent.openConversation("Bea");
+  await agent.expectMessages("Hello?");
+  await agent.send("Yes?");
   await eventually(() => customer.page.title()).toMatch(/^\(1\)/);
 });
 
-it("what was unsent when the token ended is sent by the next page, without a click", async () => {
-  const world = await World.start({ env: QUICK, badNetwork: true });
-  const [customer, agent] = await Promise.all([world.customer(), world.agent()]);
+it("a message that was unsent when the token ended is sent by the next page, without a click", async () => {
+  const env = await Environment.start({ settings: FAST_RECONNECT, allowNetworkErrors: true });
+  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
   await customer.open();
   await customer.begin({ name: "Bea" });
-  await customer.says("before");
-  await agent.opens("Bea");
-  await agent.sees("before");
+  await customer.send("before");
+  await agent.openConversation("Bea");
+  await agent.expectMessages("before");
   await agent.page.goto("about:blank");
-  // From now on nothing reaches the server, which then ends the token.
+  // From now on nothing reaches the server. Then the token ends.
   await customer.page.context().setOffline(true);
-  await customer.says("unsent");
+  await customer.send("unsent");
   const ended = await customer.page.evaluate(() => {
     const key = Object.keys(localStorage).find((name) => name.endsWith(":session"))!;
     return (JSON.parse(localStorage[key]) as { token: string }).token;
   });
-  const answer = await fetch(`${world.server.origin}/api/chat/logout/`, {
+  const response = await fetch(`${env.server.origin}/api/chat/logout/`, {
     method: "POST",
     headers: { authorization: `Bearer ${ended}` },
   });
-  expect(answer.status).toBe(204);
-  // The socket is told that its token has ended; the new conversation cannot begin yet.
+  expect(response.status).toBe(204);
+  // The socket is closed because its token has ended; no new conversation can begin yet.
   await customer.page.route("**/api/chat/**", (route) => route.abort());
   await customer.page.context().setOffline(false);
   await eventually(() =>
@@ -59,9 +59,9 @@ it("what was unsent when the token ended is sent by the next page, without a cli
   await customer.page.unroute("**/api/chat/**");
 
   await customer.page.goto("about:blank");
-  await customer.page.goto(world.shop.origin);
-  const next = await world.agent();
+  await customer.page.goto(env.shop.origin);
+  const next = await env.agent();
   await eventually(() => next.item("Bea").count()).toBe(2);
   await next.item("Bea").filter({ hasText: "unsent" }).getByRole("button").click();
-  await next.sees("unsent");
+  await next.expectMessages("unsent");
 });

@@ -21,7 +21,7 @@ export function followBrowserEvents(
   for (const type of ["pageshow", "focus", "visibilitychange"]) {
     addEventListener(type, checkIfVisible, until);
   }
-  // Hidden pages reconnect as well: a sound tells of the next message.
+  // Hidden pages reconnect as well: they alert to new messages by sound.
   addEventListener("online", connection.checkNow, until);
   addEventListener("offline", connection.networkLost, until);
 }

@@ -14,7 +14,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** How much the clock says has passed when the browser's two clocks go on by so much. */
+/** The time that passes on the clock while the browser's two clocks pass these steps. */
 function passed(steps: [steady: number, wall: number][]): number {
   const clock = browserClock();
   const from = clock.now();

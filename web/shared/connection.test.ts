@@ -95,7 +95,7 @@ describe("catching up", () => {
     expect(connection.state).toBe("catching-up");
   });
 
-  it("calls hello anew for each socket", () => {
+  it("calls hello for each socket", () => {
     const connection = connected();
     socket().deliver({ type: "message" });
     connection.resync();

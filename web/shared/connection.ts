@@ -75,7 +75,7 @@ const LOST = 0;
  * Keeps one socket open for as long as it is wanted.
  *
  * Safety:
- * - Only frames of the current socket reach `onFrame`; a discarded socket is never heard again.
+ * - Only frames of the current socket reach `onFrame`; a discarded socket delivers nothing.
  * - The state is "connected" only after the whole resume has arrived, and only until the next
  *   ping is overdue. Sending a frame promises nothing: the outbox waits for the ack.
  *

@@ -28,7 +28,7 @@ export interface Details {
 
 /** The chat as it is stored in the browser; other versions of this code read it, too. */
 interface StoredChat {
-  /** When it began: tells one person's chat from that of the next at the same computer. */
+  /** When it began: distinguishes the chats of two people at the same computer. */
   at?: number;
   token?: string | undefined;
   room?: string | undefined;

@@ -4,7 +4,7 @@ import { customerName } from "../format";
 import type { Settings } from "./settings";
 
 /** `Notification`, as far as it is used. */
-export interface Notifications {
+interface Notifications {
   readonly permission: NotificationPermission;
   requestPermission(): Promise<NotificationPermission>;
   new (

@@ -242,7 +242,7 @@ describe("the read mark", () => {
   });
 });
 
-it("changes the status, or says that it is offline", () => {
+it("changes the status, or shows that it is offline", () => {
   conversation.setStatus("closed");
   conversation.open("room");
   conversation.setStatus("closed");

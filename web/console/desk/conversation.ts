@@ -7,7 +7,7 @@ import type { Lobby } from "./lobby";
 import { makeTypists } from "./typists";
 
 /** The frames about one joined room. */
-export type RoomFrame = Extract<
+type RoomFrame = Extract<
   AgentServerFrame,
   { type: "joined" | "messages" | "message" | "read" | "typing" | "room" | "history" }
 >;

@@ -7,7 +7,7 @@ const reply = (status: number, body: object) => new Response(JSON.stringify(body
 
 afterEach(() => vi.unstubAllGlobals());
 
-it("asks at once and every half a minute, and has the server's words", async () => {
+it("asks at once and every half a minute, and shows the server's reason", async () => {
   const replies = [
     reply(200, { status: "ok" }),
     reply(503, { code: "storage_unavailable", detail: "the disk is full; free some space" }),
@@ -37,7 +37,7 @@ it("asks at once and every half a minute, and has the server's words", async () 
   expect(fetched).toHaveBeenCalledTimes(4);
 });
 
-it("tells a server that does not reply from a network that is gone", async () => {
+it("distinguishes a server that does not reply from a lost network", async () => {
   const failures = [new DOMException("", "TimeoutError"), new TypeError("Failed to fetch")];
   vi.stubGlobal("fetch", () => Promise.reject(failures.shift()));
   const clock = new FakeClock();

@@ -5,8 +5,6 @@ import type { Problem } from "../../shared/protocol";
 const INTERVAL_MS = 30_000;
 const TIMEOUT_MS = 10_000;
 
-export type Health = ReturnType<typeof makeHealth>;
-
 /**
  * Asks the server every half a minute whether it works, storage included. The connection alone
  * does not show that: it stays open while nothing can be saved.

@@ -1,8 +1,6 @@
 import { signal } from "@preact/signals";
 
-export type DialogName = "agents" | "settings" | "keys" | "commands";
-
-export type Panels = ReturnType<typeof makePanels>;
+type DialogName = "agents" | "settings" | "keys" | "commands";
 
 /** Which dialog is open, and whether the customer's details are shown. */
 export function makePanels({ showDetails }: { showDetails: boolean }) {

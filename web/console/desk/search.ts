@@ -6,7 +6,7 @@ import { type Call, describeError } from "../api";
 /** A conversation that a search found. */
 export type Hit = Summary & { match?: { seq: number | null; snippet: string } };
 
-export interface Found {
+interface Found {
   query: string;
   results: readonly Hit[];
   /** Older messages were not searched. */

@@ -9,8 +9,6 @@ export interface Settings {
   notify: boolean;
 }
 
-export type DeviceSettings = ReturnType<typeof makeSettings>;
-
 const KEY = "shoptalk:console:settings";
 const DEFAULTS: Settings = { theme: "auto", sound: true, notify: false };
 

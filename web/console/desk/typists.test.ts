@@ -23,7 +23,7 @@ it("shows each for their time, and again with the next sign", () => {
   expect([typists.list.value, clock.pending]).toEqual([[], 0]);
 });
 
-it("tells a customer from an agent of the same name", () => {
+it("distinguishes a customer and an agent of the same name", () => {
   const typists = makeTypists({ clock });
   typists.show(ANN, 6_000);
   typists.show({ name: "Ann", isCustomer: false }, 6_000);

@@ -23,7 +23,7 @@ export function Agents({ close }: { close: () => void }) {
   const load = async () => {
     agents.value = (await call<{ results: Agent[] }>("GET", "agents/")).results;
   };
-  /** Runs a call, says `text` when it has worked, and loads the list again. */
+  /** Runs a call, shows `text` if it worked, and loads the list again. */
   const run = async (text: string, task: () => Promise<unknown>) => {
     problem.value = done.value = "";
     try {

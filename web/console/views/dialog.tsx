@@ -9,12 +9,12 @@ interface Props {
   className?: string;
 }
 
-/** A modal dialog: the browser keeps the focus inside and gives it back. */
+/** A modal dialog: the browser keeps the focus inside, and returns it at the end. */
 export function Dialog({ title, close, children, className = "" }: Props) {
   const box = useRef<HTMLDialogElement>(null);
   useEffect(() => box.current?.showModal(), []);
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it already.
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it, too.
     <dialog
       ref={box}
       class={`dialog ${className}`}

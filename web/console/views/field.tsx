@@ -14,7 +14,7 @@ interface Props {
   error?: string | undefined;
 }
 
-/** A labelled text field with a hint and what is wrong with it. */
+/** A labelled text field with a hint or an error. */
 export function Field({ label, hint, error, name, type = "text", ...input }: Props) {
   const id = useId();
   return (
