@@ -28,8 +28,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
 
-pub(crate) use connections::serve::serve;
-pub(crate) use connections::{Connections, Service};
+pub(crate) use connections::{Connections, Service, serve};
 pub(crate) use pages::StartPage;
 pub(crate) use pages::embedding::embedding;
 pub(crate) use state::{AppParts, AppState};

@@ -1,4 +1,4 @@
-//! The accept loop: TCP connections in, one task each, all of them waited for at the end.
+//! The accept loop: a task per TCP connection, each waited for at the end.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -14,29 +14,35 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
+use tower_http::normalize_path::NormalizePath;
 
+use super::Connections;
+use super::slot::ConnectionSlot;
+use super::stream::WatchedStream;
+use super::table::Refused;
 use crate::http::client_addr::PeerAddr;
-use crate::http::connections::Service;
-use crate::http::connections::{Bounded, Connections, Place, Refused};
 use crate::http::problem::Problem;
 
-/// A client that sends its headers more slowly is dropped; it also bounds how long an
-/// idle connection is kept.
+/// How long a client may take to send a request's headers. It also bounds how long an idle
+/// connection is kept.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of a request's headers, and of what is buffered in either direction.
+/// Bound on a request's headers, and on what is buffered in each direction.
 const MAX_BUF_BYTES: usize = 64 * 1024;
-/// Bytes of one connection that may wait in the kernel without being on the wire.
-const UNSENT_BYTES: u32 = 64 * 1024;
-/// How long to wait when the system has no descriptor for the next connection. Nothing
-/// tells when one becomes free, and trying at once would spin.
+/// Bytes of one connection that the kernel may hold unsent.
+const MAX_UNSENT_BYTES: u32 = 64 * 1024;
+/// The wait after a failed `accept`, mostly for lack of file descriptors. Nothing notifies when one
+/// becomes free, and to try again at once would spin.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
-/// Serves connections until `stop` is cancelled. Then it accepts no more, lets the
-/// connections finish the request that they are at, and returns; `tasks` tells when
-/// they have gone. Sockets are not connections any more once they were upgraded.
+/// Handles the requests of a connection. The path's trailing slash is removed before routing.
+pub(crate) type Service = NormalizePath<axum::Router>;
+
+/// Serves connections until `stop` is cancelled. Then it accepts no more, lets each connection
+/// finish its present request, and returns; `tasks` is empty once the last one is closed. After
+/// an upgrade a WebSocket is not one of them any more.
 ///
-/// Cancel the state's `drain` first and `stop` later, so that a load balancer can still
-/// ask `/readyz` in between.
+/// Cancel the state's `drain` first and `stop` later, so that a load balancer can ask `/readyz` in
+/// between.
 pub(crate) async fn serve(
     listener: TcpListener,
     service: Service,
@@ -47,15 +53,15 @@ pub(crate) async fn serve(
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, peer)) => match connections.admit(peer.ip()) {
-                Ok(place) => {
+                Ok(slot) => {
                     let (service, stop) = (service.clone(), stop.clone());
-                    tasks.spawn(connection(stream, peer, place, service, stop));
+                    tasks.spawn(serve_connection(stream, peer, slot, service, stop));
                 }
                 Err(refused) => refuse(stream, refused),
             },
-            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) if is_connection_error(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "cannot accept connections; trying again");
+                tracing::error!(%error, "cannot accept connections; trying again (if files run out, raise ulimit -n)");
                 let _ = stop
                     .run_until_cancelled(tokio::time::sleep(ACCEPT_BACKOFF))
                     .await;
@@ -64,46 +70,46 @@ pub(crate) async fn serve(
     }
 }
 
-/// Closes a connection that there is no room for, and says why as far as the system takes the
-/// words at once: nothing is waited for.
+/// Closes a connection beyond the bounds. The response is written as far as the kernel takes it
+/// at once, since a flood of connections must not make the accept loop wait.
 fn refuse(stream: TcpStream, refused: Refused) {
     if let Ok(mut stream) = stream.into_std() {
         let _ = stream.write(&Problem::from(refused).to_http1_response());
     }
 }
 
-/// Has a write wait as soon as this much is not on the wire. By itself the kernel would take
-/// megabytes for a peer that has stopped reading, beside our own bound and before it is noticed.
-fn bound_unsent(stream: &TcpStream) -> std::io::Result<()> {
+/// Makes a write wait as soon as the kernel holds this much unsent. By default it would take
+/// megabytes for a peer that has stopped reading, outside of our bound and before it is noticed.
+fn bound_unsent(stream: &TcpStream) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(MAX_UNSENT_BYTES)?;
     Ok(())
 }
 
-async fn connection(
+async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
-    place: Place,
+    slot: ConnectionSlot,
     service: Service,
     stop: CancellationToken,
 ) {
-    // Messages are small and wanted at once; a failure to say so costs latency alone.
+    // Messages are small and must not be delayed. If this fails, it costs latency only.
     let _ = stream.set_nodelay(true);
     let _ = bound_unsent(&stream);
-    let traffic = place.traffic();
-    let stream = Bounded::new(stream, place);
+    let info = slot.info().clone();
+    let stream = WatchedStream::new(stream, slot);
     let handler = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(PeerAddr(peer));
-        let (answer, traffic) = (service.clone().oneshot(request), traffic.clone());
+        let (response, info) = (service.clone().oneshot(request), info.clone());
         async move {
-            let answer = answer.await?;
-            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-                traffic.becomes_a_socket();
+            let response = response.await?;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                info.set_websocket();
             }
-            let bytes = answer.body().size_hint().lower();
-            traffic.answers(usize::try_from(bytes).unwrap_or(usize::MAX));
-            Ok::<_, std::convert::Infallible>(answer)
+            let bytes = response.body().size_hint().lower();
+            info.set_response_bytes(usize::try_from(bytes).unwrap_or(usize::MAX));
+            Ok::<_, std::convert::Infallible>(response)
         }
     });
     let mut serving = pin!(
@@ -122,12 +128,13 @@ async fn connection(
         }
     };
     if let Err(error) = ended {
-        // Clients hang up, time out and speak nonsense all day long.
-        tracing::debug!(%peer, %error, "a connection ended badly");
+        // Not worth more than debug: clients hang up, time out and send garbage all day.
+        tracing::debug!(%peer, %error, "connection failed");
     }
 }
 
-fn concerns_one_connection(error: &io::Error) -> bool {
+/// Whether `accept` failed for the sake of the one connection that it would have returned.
+fn is_connection_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionRefused
