@@ -1,75 +1,101 @@
+use std::array;
 use std::collections::BTreeSet;
 
-/// How far the lobby has told everything: the largest change such that it and all
-/// before it have reached the lobby.
+use crate::chat::{ChangeId, ChangeVector, SLOTS};
+
+/// How far the lobby has come without a gap: in each slot, the largest change such that it and
+/// all before it have reached the lobby.
 ///
-/// Rooms report out of turn, since each is its own actor; a cursor given to a
-/// console must not pass a change that is still on its way.
+/// Rooms report out of order, since each is an actor of its own. A console's cursor must not pass
+/// a change that has not reached the lobby yet.
 #[derive(Debug)]
 pub(super) struct Frontier {
-    reached: u64,
-    ahead: BTreeSet<u64>,
+    reached: ChangeVector,
+    /// Changes beyond a gap, by slot.
+    ahead: [BTreeSet<u64>; SLOTS],
 }
 
 impl Frontier {
-    pub(super) fn new(reached: u64) -> Self {
+    pub(super) fn new(reached: ChangeVector) -> Self {
         Self {
             reached,
-            ahead: BTreeSet::new(),
+            ahead: array::from_fn(|_| BTreeSet::new()),
         }
     }
 
     /// The frontier itself.
-    pub(super) fn reached(&self) -> u64 {
-        self.reached
+    pub(super) fn reached(&self) -> &ChangeVector {
+        &self.reached
     }
 
-    /// Takes changes that have been told.
-    pub(super) fn add(&mut self, changes: impl IntoIterator<Item = u64>) {
-        self.ahead
-            .extend(changes.into_iter().filter(|change| *change > self.reached));
-        while self.ahead.first() == Some(&(self.reached + 1)) {
-            self.ahead.pop_first();
-            self.reached += 1;
+    /// These changes have reached the lobby.
+    pub(super) fn add(&mut self, changes: impl IntoIterator<Item = ChangeId>) {
+        for change in changes {
+            if !self.reached.includes(change) {
+                self.ahead[change.slot].insert(change.number);
+            }
         }
+        self.close_gaps();
     }
 
-    /// Everything up to `change` has been told, read from the store.
-    pub(super) fn advance_to(&mut self, change: u64) {
-        if change > self.reached {
-            self.reached = change;
-            self.ahead = self.ahead.split_off(&(change + 1));
+    /// Everything up to `changes` has reached the lobby: it was read from the store.
+    pub(super) fn advance_to(&mut self, changes: &ChangeVector) {
+        self.reached.advance_all(changes);
+        for (ahead, reached) in self.ahead.iter_mut().zip(self.reached.numbers()) {
+            if ahead.first().is_some_and(|first| first <= reached) {
+                *ahead = ahead.split_off(&(reached + 1));
+            }
         }
-        self.add([]);
+        self.close_gaps();
+    }
+
+    fn close_gaps(&mut self) {
+        for (slot, ahead) in self.ahead.iter_mut().enumerate() {
+            loop {
+                let number = self.reached.numbers()[slot] + 1;
+                if ahead.first() != Some(&number) {
+                    break;
+                }
+                ahead.pop_first();
+                self.reached.advance(ChangeId { slot, number });
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Frontier;
+    use super::*;
 
-    #[test]
-    fn it_waits_for_what_is_missing() {
-        let mut frontier = Frontier::new(10);
-        frontier.add([12, 13]);
-        assert_eq!(frontier.reached(), 10);
-        frontier.add([11]);
-        assert_eq!(frontier.reached(), 13);
-        frontier.add([11, 9]);
-        assert_eq!(
-            frontier.reached(),
-            13,
-            "what was told before changes nothing"
-        );
+    fn frontier(reached: u64) -> Frontier {
+        Frontier::new(ChangeVector::of_single_writer(reached))
+    }
+
+    fn add(frontier: &mut Frontier, numbers: &[u64]) -> u64 {
+        frontier.add(numbers.iter().copied().map(ChangeId::of_single_writer));
+        frontier.reached().single_writer()
+    }
+
+    fn advance_to(frontier: &mut Frontier, number: u64) -> u64 {
+        frontier.advance_to(&ChangeVector::of_single_writer(number));
+        frontier.reached().single_writer()
     }
 
     #[test]
-    fn the_store_closes_a_gap_for_good() {
-        let mut frontier = Frontier::new(0);
-        frontier.add([3, 5, 6]);
-        frontier.advance_to(4);
-        assert_eq!(frontier.reached(), 6);
-        frontier.advance_to(2);
-        assert_eq!(frontier.reached(), 6);
+    fn it_waits_for_missing_changes() {
+        let mut frontier = frontier(10);
+        assert_eq!(add(&mut frontier, &[12, 13]), 10);
+        assert_eq!(add(&mut frontier, &[11]), 13);
+        let again = add(&mut frontier, &[11, 9]);
+        assert_eq!(again, 13, "what was reported before changes nothing");
+    }
+
+    #[test]
+    fn reading_the_store_closes_a_gap() {
+        let mut frontier = frontier(0);
+        assert_eq!(add(&mut frontier, &[3, 5, 6]), 0);
+        assert_eq!(advance_to(&mut frontier, 4), 6);
+        assert_eq!(advance_to(&mut frontier, 2), 6);
+        assert_eq!(add(&mut frontier, &[7]), 7);
     }
 }

@@ -1,3 +1,14 @@
+//! The actor of the lobby: what consoles see of all rooms.
+//!
+//! It owns the log that consoles read ([`LobbyLog`]), the [`Frontier`] behind their cursors, and
+//! whether any agent is online. It pushes nothing: each console's socket takes what is new when it
+//! can, so a change costs the lobby the same however many consoles there are, and a slow console
+//! delays nobody. It guarantees that every change of a listed room reaches the log: rooms report,
+//! and a report that is lost is noticed within a second and read from the store. The log is a
+//! short memory of what the store has, so the lobby can die at any time and be replaced.
+//!
+//! Read next: `lobby_log.rs`, `lobby_handle.rs` (a console's side), `pacing.rs`.
+
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,38 +21,38 @@ use super::context::ActorContext;
 use super::faults::FaultPoint;
 use super::frontier::Frontier;
 use super::ids::SubscriptionId;
-use super::lobby_log::{LobbyLog, REMEMBERED};
+use super::lobby_log::{LobbyLog, RETENTION};
 use super::messages::{LobbyAccess, LobbyMsg, Report, RoomMsg};
 use super::pacing;
+use crate::chat::ChangeVector;
 
-/// How often the lobby looks whether something passed it by.
-const HEARTBEAT: Duration = Duration::from_millis(500);
-/// Rooms that are reread at a time.
-const RESYNC_PAGE: usize = 200;
+/// How often the lobby checks whether it has missed a report.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// Rooms that a resync reads at a time.
+const RESYNC_ROOMS: usize = 200;
 
-/// The actor that keeps the log of what happens in all rooms, which consoles read.
-///
-/// It pushes nothing: each console's socket takes from the log what is new to it, when it can.
-/// So a change costs the lobby the same however many consoles there are, and a console that
-/// reads slowly holds nobody up. The log is a short memory of what the store has; the lobby
-/// can die at any time and be made anew.
 pub(super) struct Lobby;
 
 pub(super) struct LobbyState {
     context: Arc<ActorContext>,
     consoles: HashSet<SubscriptionId>,
     log: Arc<LobbyLog>,
-    /// Wakes consoles that wait for the log to grow. Dropped with the lobby, which they notice.
+    /// Notifies consoles that the log has grown. Dropped with the lobby, which they notice.
     changed: watch::Sender<()>,
     frontier: Frontier,
-    /// Where the frontier and the store's head stood at the last heartbeat.
-    last_heartbeat: (u64, u64),
-    /// Rooms that have reported and may do so again at that time, in its order.
+    last_check: Progress,
+    /// Rooms that have reported, by when they may report again.
     throttled: VecDeque<(Instant, ActorRef<RoomMsg>)>,
-    throttle_armed: bool,
-    /// Since when there has been no console, while agents still count as online.
+    report_timer_set: bool,
+    /// Since when there has been no console, while the agents still count as online.
     agents_gone_at: Option<Instant>,
-    agents_armed: bool,
+    agents_timer_set: bool,
+}
+
+/// How far the lobby and the store had come at a check.
+struct Progress {
+    frontier: ChangeVector,
+    head: ChangeVector,
 }
 
 impl Actor for Lobby {
@@ -55,21 +66,25 @@ impl Actor for Lobby {
         context: Arc<ActorContext>,
     ) -> Result<LobbyState, ActorProcessingErr> {
         let head = context.store.head();
-        myself.send_interval(HEARTBEAT, || LobbyMsg::CheckProgress);
+        let changes = ChangeVector::of_single_writer(head.change);
+        myself.send_interval(CHECK_INTERVAL, || LobbyMsg::CheckProgress);
         let mut state = LobbyState {
             consoles: HashSet::new(),
             log: Arc::new(LobbyLog::new(context.store.epoch(), head.counts)),
             context,
             changed: watch::Sender::new(()),
-            frontier: Frontier::new(head.change),
-            last_heartbeat: (head.change, head.change),
+            frontier: Frontier::new(changes.clone()),
+            last_check: Progress {
+                frontier: changes.clone(),
+                head: changes,
+            },
             throttled: VecDeque::new(),
-            throttle_armed: false,
+            report_timer_set: false,
             agents_gone_at: None,
-            agents_armed: false,
+            agents_timer_set: false,
         };
-        // The agents of an earlier lobby get the grace to come back.
-        state.arm_agents(&myself);
+        // The agents of an earlier lobby have the grace to reconnect.
+        state.set_agents_timer(&myself);
         Ok(state)
     }
 
@@ -83,21 +98,21 @@ impl Actor for Lobby {
             LobbyMsg::Ping(reply) => {
                 let _ = reply.send(());
             }
-            LobbyMsg::Report(report) => state.report(&myself, report),
+            LobbyMsg::Report(report) => state.publish(&myself, report),
             LobbyMsg::Subscribe { id, reply } => state.subscribe(id, reply),
             LobbyMsg::Leave(id) => state.leave(id),
             LobbyMsg::Resync => state.resync().await,
-            LobbyMsg::ReportTimerFired => state.release(&myself),
-            LobbyMsg::CheckProgress => state.heartbeat().await,
-            LobbyMsg::AgentsTimerFired => state.agents_due(),
+            LobbyMsg::ReportTimerFired => state.allow_reports(&myself),
+            LobbyMsg::CheckProgress => state.check_progress().await,
+            LobbyMsg::AgentsTimerFired => state.agents_timer_fired(),
         }
-        state.arm_agents(&myself);
+        state.set_agents_timer(&myself);
         Ok(())
     }
 }
 
 impl LobbyState {
-    fn report(&mut self, myself: &ActorRef<LobbyMsg>, report: Report) {
+    fn publish(&mut self, myself: &ActorRef<LobbyMsg>, report: Report) {
         let Report {
             record,
             customer_online,
@@ -108,46 +123,46 @@ impl LobbyState {
             .faults
             .reach(FaultPoint::LobbyReport, Some(record.room.id));
         self.frontier.add(changes);
-        // Without a console there is nobody to remember it for.
+        // Without a console nobody reads the log.
         if !self.consoles.is_empty() {
-            let cursor = self.frontier.reached();
+            let cursor = self.frontier.reached().clone();
             self.log.put(record, customer_online, cursor);
             self.log.set_counts(self.context.store.head().counts);
-            self.wake_consoles();
+            self.notify_consoles();
         }
         let interval = pacing::report_interval(self.consoles.len());
         self.throttled.push_back((Instant::now() + interval, room));
-        self.arm_throttle(myself);
+        self.set_report_timer(myself);
     }
 
-    fn wake_consoles(&self) {
+    fn notify_consoles(&self) {
         self.context
             .faults
             .notify_consoles(|| self.changed.send_replace(()));
     }
 
-    fn arm_throttle(&mut self, myself: &ActorRef<LobbyMsg>) {
-        if let (false, Some((due, _))) = (self.throttle_armed, self.throttled.front()) {
-            self.throttle_armed = true;
+    fn set_report_timer(&mut self, myself: &ActorRef<LobbyMsg>) {
+        if let (false, Some((due, _))) = (self.report_timer_set, self.throttled.front()) {
+            self.report_timer_set = true;
             myself.send_after(due.saturating_duration_since(Instant::now()), || {
                 LobbyMsg::ReportTimerFired
             });
         }
     }
 
-    fn release(&mut self, myself: &ActorRef<LobbyMsg>) {
-        self.throttle_armed = false;
+    fn allow_reports(&mut self, myself: &ActorRef<LobbyMsg>) {
+        self.report_timer_set = false;
         let now = Instant::now();
         while let Some((_, room)) = self.throttled.pop_front_if(|(due, _)| *due <= now) {
-            // A room that has gone to rest has nothing to report.
+            // It fails when the room rests, which has nothing to report then.
             let _ = room.cast(RoomMsg::AllowReport);
         }
-        self.arm_throttle(myself);
+        self.set_report_timer(myself);
     }
 
     fn subscribe(&mut self, id: SubscriptionId, reply: oneshot::Sender<LobbyAccess>) {
         self.context.faults.reach(FaultPoint::LobbySubscribe, None);
-        // From here on the log remembers for this console.
+        // From here on reports are put into the log.
         self.consoles.insert(id);
         let access = LobbyAccess {
             log: self.log.clone(),
@@ -166,8 +181,8 @@ impl LobbyState {
         self.log.set_consoles(self.consoles.len());
     }
 
-    /// The agents count as gone when no console came back within the grace.
-    fn arm_agents(&mut self, myself: &ActorRef<LobbyMsg>) {
+    /// The agents count as offline when no console has come back within the grace.
+    fn set_agents_timer(&mut self, myself: &ActorRef<LobbyMsg>) {
         let online = *self.context.presence.agents_online().borrow();
         if !online || !self.consoles.is_empty() {
             self.agents_gone_at = None;
@@ -177,66 +192,68 @@ impl LobbyState {
             .agents_gone_at
             .get_or_insert_with(Instant::now)
             .elapsed();
-        if !self.agents_armed {
-            self.agents_armed = true;
+        if !self.agents_timer_set {
+            self.agents_timer_set = true;
             let left = self.context.presence_grace.saturating_sub(gone_for);
             myself.send_after(left, || LobbyMsg::AgentsTimerFired);
         }
     }
 
-    fn agents_due(&mut self) {
-        self.agents_armed = false;
+    fn agents_timer_fired(&mut self) {
+        self.agents_timer_set = false;
         let grace = self.context.presence_grace;
         if self.agents_gone_at.is_some_and(|at| at.elapsed() >= grace) {
             self.context.presence.set_agents_online(false);
         }
     }
 
-    /// A frontier that has stood still for a whole beat, behind changes that were
-    /// there before the beat, has lost a report.
-    async fn heartbeat(&mut self) {
+    /// A frontier that has not moved since the last check, although the store was ahead of it
+    /// then, waits for a report that was lost.
+    async fn check_progress(&mut self) {
         self.context.faults.reach(FaultPoint::LobbyCheck, None);
-        if let Some(moment) = Instant::now().checked_sub(REMEMBERED) {
+        if let Some(moment) = Instant::now().checked_sub(RETENTION) {
             self.log.forget_before(moment);
             self.context.presence.forget_before(moment);
         }
         let head = self.context.store.head();
         if self.log.set_counts(head.counts) {
-            self.wake_consoles();
+            self.notify_consoles();
         }
-        let now = (self.frontier.reached(), head.change);
-        let (frontier_before, head_before) = std::mem::replace(&mut self.last_heartbeat, now);
-        if now.0 == frontier_before && head_before > frontier_before {
+        let now = Progress {
+            frontier: self.frontier.reached().clone(),
+            head: ChangeVector::of_single_writer(head.change),
+        };
+        let before = std::mem::replace(&mut self.last_check, now);
+        let stands_still = *self.frontier.reached() == before.frontier;
+        if stands_still && !before.frontier.includes_all(&before.head) {
             self.resync().await;
         }
     }
 
-    /// Takes everything past the frontier as the store has it.
+    /// Reads everything beyond the frontier from the store.
     async fn resync(&mut self) {
         loop {
-            let page = match self
-                .context
-                .store
-                .changed_since(self.frontier.reached(), RESYNC_PAGE)
-                .await
-            {
+            let reached = self.frontier.reached().single_writer();
+            let read = self.context.store.changed_since(reached, RESYNC_ROOMS);
+            let page = match read.await {
                 Ok(page) => page,
                 Err(error) => {
-                    tracing::warn!(%error, "the lobby could not read the store; it tries again");
+                    tracing::warn!(%error, "cannot read changed rooms for the lobby, retrying");
                     return;
                 }
             };
             for record in page.records {
                 let customer_online = self.context.presence.is_online(record.room.id);
-                let cursor = record.change;
+                let cursor = ChangeVector::of_single_writer(record.change);
                 self.log.put(Arc::new(record), customer_online, cursor);
             }
-            self.frontier.advance_to(page.change);
+            self.frontier
+                .advance_to(&ChangeVector::of_single_writer(page.change));
             if !page.more {
                 break;
             }
         }
         self.log.set_counts(self.context.store.head().counts);
-        self.wake_consoles();
+        self.notify_consoles();
     }
 }

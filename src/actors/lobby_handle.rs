@@ -10,9 +10,9 @@ use super::ids::SubscriptionId;
 use super::lobby_log::LobbyLog;
 use super::messages::{JoinError, LobbyAccess, LobbyMsg};
 use super::{CALL_TIMEOUT, Presence, pacing};
-use crate::chat::Counts;
+use crate::chat::{ChangeVector, Counts};
 
-/// The way to the lobby. Clones share it.
+/// A handle to the lobby. Clones share it.
 #[derive(Clone)]
 pub struct LobbyHandle {
     context: Arc<ActorContext>,
@@ -29,23 +29,23 @@ impl LobbyHandle {
         Self { context }
     }
 
-    /// Whether the lobby answers.
+    /// Asks the lobby for a reply.
     ///
     /// # Errors
     ///
-    /// `Unavailable` when there is none, or none that answers within 10 seconds.
+    /// `Unavailable` when no lobby replies within 10 seconds.
     pub async fn ping(&self) -> Result<(), JoinError> {
         let lobby = until_some(self.context.lobby.subscribe());
-        let answered = async {
-            let (reply, answer) = oneshot::channel();
+        let replied = async {
+            let (reply, received) = oneshot::channel();
             lobby.await.cast(LobbyMsg::Ping(reply)).ok()?;
-            answer.await.ok()
+            received.await.ok()
         };
-        let answered = tokio::time::timeout(CALL_TIMEOUT, answered).await;
-        answered.ok().flatten().ok_or(JoinError::Unavailable)
+        let replied = tokio::time::timeout(CALL_TIMEOUT, replied).await;
+        replied.ok().flatten().ok_or(JoinError::Unavailable)
     }
 
-    /// Subscribes a console. While a new lobby is being made it waits for that.
+    /// Subscribes a console. Between two lobbies it waits for the next one.
     ///
     /// # Errors
     ///
@@ -64,7 +64,7 @@ impl LobbyHandle {
                         return Ok(LobbySubscription::new(id, access, self.clone()));
                     }
                 }
-                // It has died, or there is none; the next one is on its way.
+                // It has died, or there is none yet; the root starts the next one.
                 if current.changed().await.is_err() {
                     return Err(JoinError::Unavailable);
                 }
@@ -76,8 +76,8 @@ impl LobbyHandle {
     }
 }
 
-/// A console's subscription to the lobby: its place in the log of summaries and in the log of
-/// who came and went. Dropping it leaves the lobby.
+/// A console's subscription to the lobby: its position in the log of summaries and in the log of
+/// visitors' presence. Dropping it leaves the lobby.
 #[derive(Debug)]
 pub struct LobbySubscription {
     id: SubscriptionId,
@@ -90,28 +90,29 @@ pub struct LobbySubscription {
     handle: LobbyHandle,
 }
 
-/// What a console has taken from its subscription.
-#[derive(Debug, Clone, Copy)]
+/// What one call of [`LobbySubscription::take`] has taken.
+#[derive(Debug, Clone)]
 pub struct LobbyBatch {
     /// Every change up to here has been sent, once the frames are.
-    pub cursor: u64,
-    /// There is more to take.
+    pub cursor: ChangeVector,
+    /// Whether there is more to take.
     pub more: bool,
-    /// The lobby no longer remembers all that this console has not been sent; the store does.
+    /// The log no longer has everything that this console has not been sent. The caller reads the
+    /// store.
     pub gap: bool,
 }
 
-/// The lobby has died. The next one is subscribed to with [`LobbySubscription::resubscribe`].
+/// The lobby has died. [`LobbySubscription::resubscribe`] subscribes to the next one.
 #[derive(Debug, Clone, Copy)]
 pub struct LobbyGone;
 
-/// Who came and went is no longer known as far back as this console would need it, so it has
-/// to begin again.
+/// The log of visitors' presence no longer has everything that this console has not been sent, so
+/// the console has to start again.
 #[derive(Debug, Clone, Copy)]
 pub struct PresenceGap;
 
 impl LobbySubscription {
-    /// Begins with what comes after this moment. What is older is in the store, and in
+    /// Starts with what comes after this moment. What is older is in the store, and in
     /// [`Presence::online_rooms`].
     fn new(id: SubscriptionId, access: LobbyAccess, handle: LobbyHandle) -> Self {
         let LobbyAccess { log, changed } = access;
@@ -128,8 +129,8 @@ impl LobbySubscription {
         }
     }
 
-    /// Subscribes to the next lobby. Who came and went meanwhile is not lost; which rooms
-    /// changed, the store has to say.
+    /// Subscribes to the next lobby. Changes of presence in between are not lost; rooms that have
+    /// changed in between have to be read from the store.
     ///
     /// # Errors
     ///
@@ -142,42 +143,42 @@ impl LobbySubscription {
         Ok(())
     }
 
-    /// Appends at most `max` frames to `frames`: who came and went, and the summaries of rooms
-    /// whose change is past `cursor`.
+    /// Appends at most `max` frames to `frames`: changes of visitors' presence, and the summaries of
+    /// rooms whose change is past `cursor`.
     ///
     /// # Errors
     ///
-    /// When the console has fallen so far behind that it has to begin again.
+    /// When the console has fallen so far behind that it has to start again.
     pub fn take(
         &mut self,
-        cursor: u64,
+        cursor: &ChangeVector,
         max: usize,
         frames: &mut Vec<Utf8Bytes>,
     ) -> Result<LobbyBatch, PresenceGap> {
-        // Marked as seen before they are read, so that nothing in between is missed.
+        // Marked as seen before the logs are read, so that nothing in between is missed.
         self.log_changed.borrow_and_update();
         self.presence_changed.borrow_and_update();
-        let came_and_went = self
+        let presence = self
             .presence
             .after(self.presence_position, max)
             .map_err(|_| PresenceGap)?;
-        self.presence_position = came_and_went.position;
-        let left = max - came_and_went.states.len();
-        frames.extend(came_and_went.states);
+        self.presence_position = presence.position;
+        let left = max - presence.states.len();
+        frames.extend(presence.states);
         match self.log.take(self.position, cursor, left, frames) {
             Ok(taken) => {
                 self.position = taken.position;
                 Ok(LobbyBatch {
                     cursor: taken.cursor,
-                    more: taken.more || came_and_went.more,
+                    more: taken.more || presence.more,
                     gap: false,
                 })
             }
             Err(_) => {
                 self.position = self.log.end();
                 Ok(LobbyBatch {
-                    cursor,
-                    more: came_and_went.more,
+                    cursor: cursor.clone(),
+                    more: presence.more,
                     gap: true,
                 })
             }
@@ -189,13 +190,13 @@ impl LobbySubscription {
         self.log.counts()
     }
 
-    /// How long a console that was sent `frames` waits before it takes what is new.
+    /// How long a console that was sent `frames` frames waits before it takes more.
     pub fn pause_after(&self, frames: usize) -> Duration {
-        pacing::window(frames, self.log.consoles())
+        pacing::pause_after(frames, self.log.consoles())
     }
 
-    /// Resolves when there is something new since the last [`take`](Self::take), but not
-    /// before `not_before`.
+    /// Resolves when there is something new since the last [`take`](Self::take), but not before
+    /// `not_before`.
     pub fn changed(
         &self,
         not_before: Instant,

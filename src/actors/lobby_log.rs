@@ -7,32 +7,32 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::lobby_cursor::LobbyCursor;
 use super::state_log::{Gap, StateLog};
-use crate::chat::{Counts, RoomRecord};
+use crate::chat::{ChangeVector, Counts, RoomRecord};
 use crate::protocol::{ServerFrame, encode};
 
-/// Rooms that one lobby remembers. A console that is further behind reads the store.
+/// Rooms that the log keeps. A console that is further behind reads the store.
 const ROOMS_MAX: usize = 8_192;
-/// How long a state is remembered: longer than a socket may take nothing, so that whoever is
-/// further behind has been closed.
-pub(super) const REMEMBERED: Duration = Duration::from_secs(30);
+/// How long the log keeps a state: longer than a socket may stall before it is closed, so that no
+/// open socket is further behind.
+pub(super) const RETENTION: Duration = Duration::from_secs(30);
 
-/// A room's newest state as consoles are to see it. It is encoded by the first console that
-/// takes it, and the others share the bytes.
+/// A room's newest state as consoles see it. It is encoded for the first console that takes it, and
+/// the others share the bytes.
 #[derive(Debug)]
 struct SummaryState {
     record: Arc<RoomRecord>,
     customer_online: bool,
     /// Every change up to here had reached the lobby when this state did.
-    cursor: u64,
+    cursor: ChangeVector,
     frame: OnceLock<Utf8Bytes>,
 }
 
-/// The lobby as a log of states, written by the lobby's actor and read by the sockets of
-/// consoles, each at its own pace.
+/// The lobby as a log of states, written by the lobby's actor and read by consoles' sockets, each
+/// at its own pace.
 ///
-/// Whoever has taken everything up to a state has been sent every change up to the state's
-/// cursor, or a newer state of the same room comes further on; that one's change is past the
-/// cursor. So a console that resumes by any cursor that it was sent misses nothing.
+/// A console that has taken everything up to a state has been sent every change up to the state's
+/// cursor, except for a room whose newer state comes further on; that state's change is past the
+/// cursor. So a console that resumes from any cursor that it was sent misses nothing.
 #[derive(Debug)]
 pub(super) struct LobbyLog {
     epoch: String,
@@ -46,14 +46,14 @@ struct States {
     consoles: usize,
 }
 
-/// What a console takes from the log at once.
+/// What one call of [`LobbyLog::take`] has taken.
 #[derive(Debug)]
 pub(super) struct Taken {
-    /// The position to go on from.
+    /// The position to continue from.
     pub(super) position: u64,
     /// Every change up to here has been sent, once the frames are.
-    pub(super) cursor: u64,
-    /// There are more.
+    pub(super) cursor: ChangeVector,
+    /// Whether there are more states.
     pub(super) more: bool,
 }
 
@@ -70,8 +70,8 @@ impl LobbyLog {
         }
     }
 
-    /// Adds a room's state. An older one than the log's is not added.
-    pub(super) fn put(&self, record: Arc<RoomRecord>, customer_online: bool, cursor: u64) {
+    /// Adds a room's state, unless the log has a newer one.
+    pub(super) fn put(&self, record: Arc<RoomRecord>, customer_online: bool, cursor: ChangeVector) {
         let room_id = record.room.id;
         let mut states = self.lock();
         let newest = states.summaries.get(room_id);
@@ -87,7 +87,7 @@ impl LobbyLog {
         states.summaries.put(room_id, state, Instant::now());
     }
 
-    /// Notes how many rooms have each status. Returns whether that is new.
+    /// Sets how many rooms have each status. Returns whether that has changed.
     pub(super) fn set_counts(&self, counts: Counts) -> bool {
         let mut states = self.lock();
         let changed = states.counts.0 != counts;
@@ -97,7 +97,7 @@ impl LobbyLog {
         changed
     }
 
-    /// Notes how many consoles read this log.
+    /// Sets how many consoles read this log.
     pub(super) fn set_consoles(&self, consoles: usize) {
         self.lock().consoles = consoles;
     }
@@ -107,7 +107,7 @@ impl LobbyLog {
         self.lock().consoles
     }
 
-    /// The counts, and their frame.
+    /// The counts, and the frame with them.
     pub(super) fn counts(&self) -> (Counts, Utf8Bytes) {
         self.lock().counts.clone()
     }
@@ -117,24 +117,24 @@ impl LobbyLog {
         self.lock().summaries.end()
     }
 
-    /// Appends the frames of at most `max` states after `position` to `frames`, but not those
-    /// whose change the console has been sent already, up to `cursor`.
+    /// Appends the frames of at most `max` states after `position` to `frames`, except those whose
+    /// change is up to `cursor`, which the console has been sent already.
     pub(super) fn take(
         &self,
         position: u64,
-        cursor: u64,
+        cursor: &ChangeVector,
         max: usize,
         frames: &mut Vec<Utf8Bytes>,
     ) -> Result<Taken, Gap> {
         let slice = self.lock().summaries.after(position, max)?;
         let mut taken = Taken {
             position: slice.position,
-            cursor,
+            cursor: cursor.clone(),
             more: slice.more,
         };
         for state in &slice.states {
-            taken.cursor = taken.cursor.max(state.cursor);
-            if state.record.change > cursor {
+            taken.cursor.advance_all(&state.cursor);
+            if !cursor.includes(state.record.change_id()) {
                 frames.push(self.frame(state));
             }
         }
@@ -144,7 +144,9 @@ impl LobbyLog {
     fn frame(&self, state: &SummaryState) -> Utf8Bytes {
         let encode_once = || {
             encode(&ServerFrame::Summary {
-                cursor: Cow::Borrowed(&LobbyCursor::Change(state.cursor).encode(&self.epoch)),
+                cursor: Cow::Borrowed(
+                    &LobbyCursor::Changes(state.cursor.clone()).encode(&self.epoch),
+                ),
                 summary: Cow::Borrowed(&state.record.summary(state.customer_online)),
             })
         };
@@ -157,7 +159,7 @@ impl LobbyLog {
     }
 
     fn lock(&self) -> MutexGuard<'_, States> {
-        // The log is whole after every statement that can panic.
+        // The log is consistent after every statement, so a poisoned lock does no harm.
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

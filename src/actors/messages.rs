@@ -10,7 +10,7 @@ use tokio::sync::{oneshot, watch};
 use super::ids::{Incarnation, SubscriptionId};
 use super::lobby_log::LobbyLog;
 use super::subscriber::{LiveSwitch, ReplyPort, Subscriber};
-use crate::chat::{RoomId, RoomRecord};
+use crate::chat::{ChangeId, RoomId, RoomRecord};
 use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
 
 /// To a room.
@@ -134,7 +134,7 @@ pub(super) struct Report {
     pub(super) record: Arc<RoomRecord>,
     pub(super) customer_online: bool,
     /// All changes of this room since its last report.
-    pub(super) changes: Vec<u64>,
+    pub(super) changes: Vec<ChangeId>,
     pub(super) room: ActorRef<RoomMsg>,
 }
 

@@ -9,27 +9,26 @@ use super::state_log::{Gap, Slice, StateLog};
 use crate::chat::RoomId;
 use crate::protocol::{ServerFrame, encode};
 
-/// Rooms whose visitors came or went lately, at most. A console that is further behind has to
-/// begin again.
+/// Rooms whose changes of presence are kept. A console that is further behind has to start again.
 const CHANGES_MAX: usize = 65_536;
 
-/// Who is there, readable at any time and by anybody.
+/// Who is online. Anybody can read it at any time.
 ///
-/// Rooms write down their visitors, the lobby writes down whether any agent is
-/// there. It outlives both, so neither's death makes anybody seem to leave.
+/// Rooms set whether their visitor is online, the lobby sets whether any agent is. It outlives
+/// both, so that nobody seems to leave because an actor dies.
 #[derive(Clone, Debug)]
 pub struct Presence {
     customers: Arc<RwLock<Customers>>,
-    /// Told when a listed room's visitor has come or gone.
+    /// Notified when a listed room's visitor has come online or gone offline.
     changed: Arc<watch::Sender<()>>,
     agents_online: Arc<watch::Sender<bool>>,
 }
 
 #[derive(Debug)]
 struct Customers {
-    /// Online visitors' rooms, and whether consoles list the room yet.
+    /// The rooms of online visitors, and whether consoles list the room.
     online: HashMap<RoomId, bool>,
-    /// The `online` frames of listed rooms, for consoles to read at their own pace.
+    /// The `online` frames of listed rooms. Consoles read them at their own pace.
     changes: StateLog<Utf8Bytes>,
 }
 
@@ -48,12 +47,12 @@ impl Default for Presence {
 }
 
 impl Presence {
-    /// Whether the room's visitor has the chat open, or had it a moment ago.
+    /// Whether the room's visitor has the chat open, or closed it within the grace.
     pub fn is_online(&self, room_id: RoomId) -> bool {
         self.read().online.contains_key(&room_id)
     }
 
-    /// The listed rooms whose visitor is there.
+    /// The listed rooms whose visitor is online.
     pub fn online_rooms(&self) -> Vec<RoomId> {
         self.read()
             .online
@@ -63,7 +62,7 @@ impl Presence {
             .collect()
     }
 
-    /// Whether any agent is there; the receiver hears of every change.
+    /// Whether any agent is online. The receiver is notified of every change.
     pub fn agents_online(&self) -> watch::Receiver<bool> {
         self.agents_online.subscribe()
     }
@@ -73,7 +72,7 @@ impl Presence {
             .send_if_modified(|present| std::mem::replace(present, agents_online) != agents_online);
     }
 
-    /// Notes that a room's visitor has come or gone. Consoles hear of listed rooms.
+    /// Sets whether a room's visitor is online. Consoles are notified if the room is listed.
     pub(super) fn set_customer(&self, room_id: RoomId, customer_online: bool, listed: bool) {
         let mut customers = self
             .customers
@@ -84,9 +83,9 @@ impl Presence {
         } else {
             customers.online.remove(&room_id)
         };
-        // What consoles know is whether a listed room's visitor is there.
-        let known = before == Some(true);
-        if listed && known != customer_online {
+        // What consoles were told: an unlisted room's visitor is not online to them.
+        let shown = before == Some(true);
+        if listed && shown != customer_online {
             let frame = encode(&ServerFrame::Online {
                 room_id,
                 customer_online,
@@ -97,12 +96,12 @@ impl Presence {
         }
     }
 
-    /// A receiver that hears when there is something new after a position.
+    /// A receiver that is notified when a frame is added.
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
-    /// The position of a console that knows who is online now.
+    /// The position of a console that has read everything.
     pub(super) fn end(&self) -> u64 {
         self.read().changes.end()
     }
@@ -134,20 +133,20 @@ mod tests {
     use uuid::Uuid;
 
     #[test]
-    fn consoles_hear_of_listed_rooms_and_of_each_change_once() {
+    fn consoles_get_each_change_of_a_listed_room_once() {
         let presence = Presence::default();
         let room = Uuid::now_v7();
-        let told = |from: u64| presence.after(from, 9).expect("it remembers").states.len();
+        let frames = |from: u64| presence.after(from, 9).expect("no gap").states.len();
         presence.set_customer(room, true, false);
-        assert_eq!(told(0), 0, "nobody has asked anything yet");
+        assert_eq!(frames(0), 0, "the room is not listed yet");
         assert!(presence.online_rooms().is_empty());
         presence.set_customer(room, true, true);
-        assert_eq!((told(0), presence.online_rooms()), (1, vec![room]));
+        assert_eq!((frames(0), presence.online_rooms()), (1, vec![room]));
         let here = presence.end();
         presence.set_customer(room, true, true);
-        assert_eq!(told(here), 0, "nothing has changed");
+        assert_eq!(frames(here), 0, "nothing has changed");
         presence.set_customer(room, false, true);
-        assert_eq!(told(here), 1);
+        assert_eq!(frames(here), 1);
         assert!(!presence.is_online(room));
     }
 }

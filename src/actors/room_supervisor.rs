@@ -11,32 +11,32 @@ use super::messages::{Delivery, LobbyMsg, RoomMsg, SupervisorMsg};
 use super::room::{Room, RoomArgs};
 use crate::chat::RoomId;
 
-/// Failures are counted over this time.
+/// The time over which a room's failures are counted.
 const FAILURE_WINDOW: Duration = Duration::from_secs(60);
-/// So many failures within the window put a room into quarantine.
+/// This many failures within the window put a room into quarantine.
 const FAILURES_MAX: usize = 5;
-/// For how long a room in quarantine answers nobody.
+/// How long a room in quarantine is unavailable.
 const QUARANTINE: Duration = Duration::from_secs(60);
-/// The wait before a room is tried again whose record could not be read.
+/// The wait before a room whose record could not be read is started again.
 const UNREADABLE_RETRY: Duration = Duration::from_secs(5);
-/// The wait before the second restart; it doubles with each further one.
+/// The wait before the second restart. It doubles with each further one.
 const BACKOFF: Duration = Duration::from_millis(50);
 
-/// Starts rooms when they are needed, again when they fail, and not at all when
-/// they keep failing.
+/// Starts rooms when they are needed, restarts them when they fail, and puts them into quarantine
+/// when they keep failing.
 pub(super) struct RoomSupervisor;
 
 pub(super) struct SupervisorState {
     context: Arc<ActorContext>,
     rooms: HashMap<RoomId, Entry>,
     by_actor: HashMap<ActorId, RoomId>,
-    /// Rooms that have failed lately. Empty as a rule.
+    /// Rooms that have failed recently; normally empty.
     failures: HashMap<RoomId, Failures>,
 }
 
 enum Entry {
     Live(ActorRef<RoomMsg>),
-    /// Going to rest, or waiting for its restart; these are for the next incarnation.
+    /// Between two incarnations, with what is to be delivered to the next one.
     Between(Vec<Delivery>),
 }
 
@@ -47,7 +47,7 @@ struct Failures {
 }
 
 impl Failures {
-    fn note(&mut self, now: Instant) -> usize {
+    fn record(&mut self, now: Instant) -> usize {
         while self
             .at
             .pop_front_if(|at| now.duration_since(*at) > FAILURE_WINDOW)
@@ -87,7 +87,7 @@ impl Actor for RoomSupervisor {
             SupervisorMsg::ListLive(reply) => {
                 let _ = reply.send(state.rooms.keys().copied().collect());
             }
-            SupervisorMsg::Reload(room_ids) => state.refresh(&room_ids),
+            SupervisorMsg::Reload(room_ids) => state.reload(&room_ids),
             SupervisorMsg::LobbyRestarted => {
                 for room in state.live_rooms() {
                     let _ = room.cast(RoomMsg::AllowReport);
@@ -107,13 +107,13 @@ impl Actor for RoomSupervisor {
         match event {
             SupervisionEvent::ActorTerminated(actor, _, _) => {
                 if let Some(room_id) = state.by_actor.remove(&actor.get_id()) {
-                    state.rested(&myself, room_id).await;
+                    state.room_ended(&myself, room_id).await;
                 }
             }
             SupervisionEvent::ActorFailed(actor, error) => {
                 if let Some(room_id) = state.by_actor.remove(&actor.get_id()) {
-                    tracing::error!(%room_id, %error, "a room has failed");
-                    state.failed(&myself, room_id).await;
+                    tracing::error!(%room_id, %error, "room failed");
+                    state.room_failed(&myself, room_id).await;
                 }
             }
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
@@ -131,8 +131,8 @@ impl SupervisorState {
         match self.rooms.get_mut(&room_id) {
             Some(Entry::Between(waiting)) => waiting.push(delivery),
             Some(Entry::Live(room)) => {
-                // If it did not take the message, its end will be heard of in a moment.
-                if let Some(undelivered) = hand_over(room, delivery) {
+                // If the room did not take the message, it is ending, and an event will follow.
+                if let Some(undelivered) = pass(room, delivery) {
                     self.rooms
                         .insert(room_id, Entry::Between(vec![undelivered]));
                 }
@@ -157,7 +157,7 @@ impl SupervisorState {
                 self.by_actor.insert(room.get_id(), room_id);
                 let undelivered: Vec<Delivery> = waiting
                     .into_iter()
-                    .filter_map(|delivery| hand_over(&room, delivery))
+                    .filter_map(|delivery| pass(&room, delivery))
                     .collect();
                 let entry = if undelivered.is_empty() {
                     Entry::Live(room)
@@ -167,20 +167,20 @@ impl SupervisorState {
                 self.rooms.insert(room_id, entry);
             }
             Err(error) => {
-                tracing::error!(%room_id, %error, "a room could not be started");
+                tracing::error!(%room_id, %error, "cannot start a room");
                 self.rooms.remove(&room_id);
                 waiting.into_iter().for_each(Delivery::refuse);
             }
         }
     }
 
-    /// A room went to rest; if somebody came at that moment, it starts again.
-    async fn rested(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId) {
+    /// A room has ended in order. It is started again if somebody needed it meanwhile.
+    async fn room_ended(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId) {
         match self.rooms.remove(&room_id) {
             Some(Entry::Between(waiting)) if !waiting.is_empty() => {
                 self.start(myself, room_id, waiting).await;
             }
-            // It could not be read, and somebody has to say that its visitor has gone.
+            // It could not be read, and a room has to set its visitor offline after the grace.
             _ if self.context.presence.is_online(room_id) => {
                 myself.send_after(UNREADABLE_RETRY, move || {
                     SupervisorMsg::RestartTimerFired(room_id)
@@ -190,7 +190,7 @@ impl SupervisorState {
         }
     }
 
-    async fn failed(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId) {
+    async fn room_failed(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId) {
         self.context.metrics.room_restarts.increment(1);
         let waiting = match self.rooms.remove(&room_id) {
             Some(Entry::Between(waiting)) => waiting,
@@ -205,14 +205,14 @@ impl SupervisorState {
                     .is_some_and(|last| now.duration_since(*last) <= 2 * FAILURE_WINDOW)
         });
         let failures = self.failures.entry(room_id).or_default();
-        let was_on_trial = failures
+        let failed_after_quarantine = failures
             .quarantined_until
             .take()
             .is_some_and(|until| now < until + FAILURE_WINDOW);
-        let count = failures.note(now);
-        if count >= FAILURES_MAX || was_on_trial {
+        let count = failures.record(now);
+        if count >= FAILURES_MAX || failed_after_quarantine {
             failures.quarantined_until = Some(now + QUARANTINE);
-            tracing::error!(%room_id, seconds = QUARANTINE.as_secs(), "a room keeps failing and is left alone");
+            tracing::error!(%room_id, seconds = QUARANTINE.as_secs(), "room keeps failing, quarantined");
             waiting.into_iter().for_each(Delivery::refuse);
             myself.send_after(QUARANTINE, move || {
                 SupervisorMsg::RestartTimerFired(room_id)
@@ -230,8 +230,8 @@ impl SupervisorState {
         }
     }
 
-    /// Starts a failed room again, if anybody wants it: those who asked, and
-    /// those who have to hear that its visitor has gone.
+    /// Restarts a failed room if it is needed: by whoever waits for it, or to set its visitor
+    /// offline after the grace.
     async fn restart(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId) {
         let waiting = match self.rooms.get_mut(&room_id) {
             Some(Entry::Live(_)) => return,
@@ -244,7 +244,7 @@ impl SupervisorState {
         }
     }
 
-    /// In quarantine until its time is over; then it gets one try.
+    /// When the quarantine is over, the room gets one attempt.
     fn is_quarantined(&self, room_id: RoomId) -> bool {
         self.failures
             .get(&room_id)
@@ -252,7 +252,7 @@ impl SupervisorState {
             .is_some_and(|until| Instant::now() < until)
     }
 
-    fn refresh(&mut self, room_ids: &[RoomId]) {
+    fn reload(&mut self, room_ids: &[RoomId]) {
         for room_id in room_ids {
             if let Some(Entry::Live(room)) = self.rooms.get(room_id) {
                 let _ = room.cast(RoomMsg::Reload);
@@ -269,8 +269,8 @@ impl SupervisorState {
     }
 }
 
-/// Gives a message to a live room, or gives it back.
-fn hand_over(room: &ActorRef<RoomMsg>, delivery: Delivery) -> Option<Delivery> {
+/// Passes a message to a live room, or returns it.
+fn pass(room: &ActorRef<RoomMsg>, delivery: Delivery) -> Option<Delivery> {
     let incarnation = Incarnation(room.get_id());
     if delivery.dead == Some(incarnation) {
         return Some(delivery);

@@ -5,22 +5,22 @@ use tokio::time::Instant;
 
 use crate::chat::RoomId;
 
-/// The newest state of each room that changed lately, in the order in which the changes came.
+/// The newest state of each room that has changed recently, in the order of the changes.
 ///
-/// A room stands in it once: a newer state takes the older one's place, at the end. A reader
-/// is a position, so adding costs the same however many readers there are, and a slow reader
+/// Each room is in it once: a newer state repositions the older one, at the end. A reader is a
+/// position, so adding a state costs the same however many readers there are, and a slow reader
 /// gets fewer and newer states instead of a longer queue.
 ///
-/// What is old or past the capacity is forgotten. A reader that had not come so far is told,
-/// and asks somebody else for the whole state.
+/// States that are old or exceed the capacity are forgotten. A reader that had not reached them gets
+/// [`Gap`], and has to get the whole state elsewhere.
 #[derive(Debug)]
 pub(super) struct StateLog<T> {
     states: BTreeMap<u64, Entry<T>>,
-    /// Where each room stands in `states`.
-    places: HashMap<RoomId, u64>,
-    /// The place given last.
+    /// The key of each room's state in `states`.
+    positions: HashMap<RoomId, u64>,
+    /// The position of the newest state.
     end: u64,
-    /// The newest place that was forgotten.
+    /// The newest position that was forgotten.
     forgotten: u64,
     capacity: usize,
 }
@@ -32,18 +32,18 @@ struct Entry<T> {
     state: T,
 }
 
-/// What a reader takes.
+/// What one call of [`StateLog::after`] returns.
 #[derive(Debug)]
 pub(super) struct Slice<T> {
     /// States after the reader's position, oldest change first.
     pub(super) states: Vec<T>,
     /// The reader's new position.
     pub(super) position: u64,
-    /// There are more.
+    /// Whether there are more states.
     pub(super) more: bool,
 }
 
-/// States after the reader's position have been forgotten.
+/// Some states after the reader's position have been forgotten.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Gap;
 
@@ -52,7 +52,7 @@ impl<T: Clone> StateLog<T> {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             states: BTreeMap::new(),
-            places: HashMap::new(),
+            positions: HashMap::new(),
             end: 0,
             forgotten: 0,
             capacity: capacity.max(1),
@@ -64,16 +64,16 @@ impl<T: Clone> StateLog<T> {
         self.end
     }
 
-    /// The state of a room, if it is remembered.
+    /// The state of a room, unless it was forgotten.
     pub(super) fn get(&self, room_id: RoomId) -> Option<&T> {
-        let place = self.places.get(&room_id)?;
-        self.states.get(place).map(|entry| &entry.state)
+        let position = self.positions.get(&room_id)?;
+        self.states.get(position).map(|entry| &entry.state)
     }
 
-    /// Adds a room's state, at this moment, in place of its older one.
+    /// Adds a room's state, which replaces the room's older one.
     pub(super) fn put(&mut self, room_id: RoomId, state: T, added_at: Instant) {
         self.end += 1;
-        if let Some(older) = self.places.insert(room_id, self.end) {
+        if let Some(older) = self.positions.insert(room_id, self.end) {
             self.states.remove(&older);
         }
         self.states.insert(
@@ -100,15 +100,15 @@ impl<T: Clone> StateLog<T> {
         let mut states = Vec::with_capacity(rest.size_hint().0.min(max));
         let mut reached = position;
         while states.len() < max {
-            let Some((place, entry)) = rest.next() else {
-                // Older states of rooms that stand further on left their places empty.
+            let Some((at, entry)) = rest.next() else {
+                // Replaced states have left their positions empty, up to the end.
                 return Ok(Slice {
                     states,
                     position: self.end,
                     more: false,
                 });
             };
-            reached = *place;
+            reached = *at;
             states.push(entry.state.clone());
         }
         Ok(Slice {
@@ -130,9 +130,9 @@ impl<T: Clone> StateLog<T> {
     }
 
     fn forget_first(&mut self) {
-        if let Some((place, entry)) = self.states.pop_first() {
-            self.places.remove(&entry.room_id);
-            self.forgotten = place;
+        if let Some((position, entry)) = self.states.pop_first() {
+            self.positions.remove(&entry.room_id);
+            self.forgotten = position;
         }
     }
 }
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_state_takes_the_place_of_the_older() {
+    fn a_newer_state_replaces_the_older_one() {
         let [a, b] = rooms();
         let mut log = StateLog::new(10);
         log.put(a, "a1", Instant::now());
@@ -160,11 +160,15 @@ mod tests {
         assert_eq!((rest.states, rest.more), (vec!["b1", "a2"], false));
         assert_eq!(rest.position, log.end());
         let fresh = log.after(0, 9).expect("all is there");
-        assert_eq!(fresh.states, ["b1", "a2"], "nobody is told the older one");
+        assert_eq!(
+            fresh.states,
+            ["b1", "a2"],
+            "the older one is not read any more"
+        );
     }
 
     #[test]
-    fn whoever_missed_something_is_told() {
+    fn a_reader_behind_the_capacity_gets_a_gap() {
         let [a, b, c] = rooms();
         let mut log = StateLog::new(2);
         log.put(a, 1, Instant::now());
@@ -180,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_superseded_state_is_not_a_missed_one() {
+    fn a_replaced_state_is_not_a_gap() {
         let [a] = rooms();
         let mut log = StateLog::new(1);
         for state in 1..=5 {
@@ -190,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_old_is_forgotten() {
+    fn old_states_are_forgotten() {
         let [a, b] = rooms();
         let mut log = StateLog::new(10);
         let begin = Instant::now();

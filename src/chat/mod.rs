@@ -5,6 +5,7 @@
 //! comes out, and the tests need neither.
 
 mod agent;
+mod changes;
 mod details;
 mod message;
 mod record;
@@ -14,6 +15,7 @@ mod time;
 pub mod limits;
 
 pub use agent::{Agent, AgentId, Role};
+pub use changes::{ChangeId, ChangeVector, SLOTS};
 pub use details::{Authority, Details, DetailsPatch, SignedFields};
 pub use message::{LastMessage, Message, MessageId, SenderType, SystemEvent};
 pub use record::{Draft, PastHead, RoomRecord, Sender};

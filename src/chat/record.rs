@@ -2,8 +2,8 @@ use uuid::Uuid;
 
 use super::details::apply_field;
 use super::{
-    DetailsPatch, LastMessage, Message, MessageId, Room, SenderType, Side, SignedFields, Status,
-    Summary, SystemEvent, Timestamp, VisitorId,
+    ChangeId, DetailsPatch, LastMessage, Message, MessageId, Room, SenderType, Side, SignedFields,
+    Status, Summary, SystemEvent, Timestamp, VisitorId,
 };
 
 /// Everything the store keeps of a room apart from its messages.
@@ -89,6 +89,11 @@ impl RoomRecord {
     /// Whether consoles list the room: from its first message on.
     pub fn is_listed(&self) -> bool {
         self.room.last_seq > 0
+    }
+
+    /// The room's newest change, as the lobby orders changes.
+    pub fn change_id(&self) -> ChangeId {
+        ChangeId::of_single_writer(self.change)
     }
 
     /// Whether this state of a room comes after another one.

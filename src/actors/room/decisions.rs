@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actors::JoinError;
-use crate::chat::RoomRecord;
+use crate::chat::{ChangeId, RoomRecord};
 use crate::persistence::{Refusal, StoreError, WriteError};
 
 /// Who is subscribed, as far as decisions depend on it.
@@ -68,7 +68,7 @@ pub(super) struct FollowUps {
 pub(super) struct ReportDue {
     pub(super) record: Arc<RoomRecord>,
     pub(super) customer_online: bool,
-    pub(super) changes: Vec<u64>,
+    pub(super) changes: Vec<ChangeId>,
 }
 
 /// Why a room ends without a next incarnation.

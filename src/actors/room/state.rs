@@ -12,7 +12,7 @@ use super::decisions::{
 };
 use crate::actors::JoinError;
 use crate::actors::messages::RoomMsg;
-use crate::chat::{RoomRecord, Side};
+use crate::chat::{ChangeId, RoomRecord, Side};
 use crate::persistence::{Effect, RoomCommit, StoreError, WriteError};
 
 /// A room that has just started rests after this time at the earliest, so that whoever had it
@@ -76,7 +76,7 @@ struct VisitorPresence {
 struct LobbyReports {
     allowed: bool,
     /// Changes that the lobby has not been told of.
-    unreported: Vec<u64>,
+    unreported: Vec<ChangeId>,
 }
 
 struct RestTimer {
@@ -191,7 +191,7 @@ impl RoomState {
             Phase::Live { record, .. } => match replace_if_newer(record, &new) {
                 Some(before) => {
                     if new.change > before.change {
-                        self.reports.unreported.push(new.change);
+                        self.reports.unreported.push(new.change_id());
                     }
                     Loaded::Changed { before }
                 }
@@ -243,7 +243,7 @@ impl RoomState {
         };
         let before = replace_if_newer(record, &commit.record);
         if commit.record.is_listed() {
-            self.reports.unreported.push(commit.record.change);
+            self.reports.unreported.push(commit.record.change_id());
         }
         // With its first message a room becomes listed, so that consoles hear of its visitor.
         let first_message = commit.record.room.last_seq == 1;

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::actors::{JoinError, LobbyCursor, LobbyGone, LobbySubscription, Presence, PresenceGap};
 use crate::chat::limits::{PAGE_BYTES, PAGE_ITEMS};
-use crate::chat::{Counts, RoomRecord, Summary};
+use crate::chat::{ChangeId, ChangeVector, Counts, RoomRecord, Summary};
 use crate::persistence::{ChangedRooms, Store, StoreError};
 use crate::protocol::{AgentHello, ServerFrame, encode};
 
@@ -33,11 +33,11 @@ const TAKE_FRAMES: usize = 256;
 pub(super) struct LobbyFeed {
     subscription: LobbySubscription,
     /// Every change up to this one has been sent.
-    cursor: u64,
+    cursor: ChangeVector,
     /// Summaries read from the store for the next pages.
     unsent: VecDeque<UnsentSummary>,
     /// The cursor once `unsent` is sent.
-    cursor_after: u64,
+    cursor_after: ChangeVector,
     /// `unsent` is a snapshot: it is not in the order of changes, so no cursor can point into it.
     sending_snapshot: bool,
     /// The store has more changes after `unsent`.
@@ -58,7 +58,7 @@ type LobbyChanged = Pin<Box<dyn Future<Output = Result<(), LobbyGone>> + Send>>;
 
 struct UnsentSummary {
     summary: Summary,
-    change: u64,
+    change: ChangeId,
     bytes: usize,
 }
 
@@ -84,14 +84,14 @@ impl LobbyFeed {
             .is_none_or(|epoch| epoch == store.epoch());
         let cursor = hello.cursor.as_deref().filter(|_| same_epoch);
         let cursor = match cursor.and_then(|text| LobbyCursor::decode(text, store.epoch())) {
-            Some(LobbyCursor::Change(change)) => Some(change),
+            Some(LobbyCursor::Changes(changes)) => Some(changes),
             _ => None,
         };
         let mut feed = Self {
             subscription,
-            cursor: 0,
+            cursor: ChangeVector::default(),
             unsent: VecDeque::new(),
-            cursor_after: 0,
+            cursor_after: ChangeVector::default(),
             sending_snapshot: true,
             more_in_store: false,
             catching_up: true,
@@ -101,10 +101,12 @@ impl LobbyFeed {
             changed: FuturesUnordered::new(),
         };
         if let Some(cursor) = cursor {
-            let page = store.changed_since(cursor, PAGE_ITEMS).await?;
+            let page = store
+                .changed_since(cursor.single_writer(), PAGE_ITEMS)
+                .await?;
             // Whether the cursor is past the newest change is decided by the page: what this process
             // knows of the store may be older.
-            if cursor <= page.change {
+            if ChangeVector::of_single_writer(page.change).includes_all(&cursor) {
                 feed.cursor = cursor;
                 feed.sending_snapshot = false;
                 feed.take_page(page, presence);
@@ -112,7 +114,7 @@ impl LobbyFeed {
             }
         }
         let snapshot = store.lobby_snapshot(SNAPSHOT_ROOMS).await?;
-        feed.cursor_after = snapshot.change;
+        feed.cursor_after = ChangeVector::of_single_writer(snapshot.change);
         feed.queue(snapshot.records, presence);
         Ok((feed, false))
     }
@@ -132,14 +134,18 @@ impl LobbyFeed {
         store: &Store,
         presence: &Presence,
     ) -> Result<(), StoreError> {
-        let page = store.changed_since(self.cursor, PAGE_ITEMS).await?;
+        let page = store
+            .changed_since(self.cursor.single_writer(), PAGE_ITEMS)
+            .await?;
         self.take_page(page, presence);
         Ok(())
     }
 
     fn take_page(&mut self, page: ChangedRooms, presence: &Presence) {
         self.more_in_store = page.more;
-        self.cursor_after = page.change.max(self.cursor);
+        self.cursor_after = self.cursor.clone();
+        self.cursor_after
+            .advance_all(&ChangeVector::of_single_writer(page.change));
         self.queue(page.records, presence);
     }
 
@@ -149,7 +155,7 @@ impl LobbyFeed {
             let bytes = serde_json::to_string(&summary).map_or(PAGE_BYTES, |text| text.len() + 1);
             UnsentSummary {
                 summary,
-                change: record.change,
+                change: record.change_id(),
                 bytes,
             }
         }));
@@ -174,12 +180,12 @@ impl LobbyFeed {
             };
             bytes += next.bytes;
             if !self.sending_snapshot {
-                self.cursor = next.change;
+                self.cursor.advance(next.change);
             }
             summaries.push(next.summary);
         }
         if self.unsent.is_empty() {
-            self.cursor = self.cursor_after;
+            self.cursor = self.cursor_after.clone();
             self.sending_snapshot = false;
         }
         let more = !self.unsent.is_empty() || self.more_in_store;
@@ -187,7 +193,7 @@ impl LobbyFeed {
         let cursor = if self.sending_snapshot {
             LobbyCursor::Start
         } else {
-            LobbyCursor::Change(self.cursor)
+            LobbyCursor::Changes(self.cursor.clone())
         };
         Ok(LobbyPage {
             cursor: cursor.encode(store.epoch()),
@@ -217,7 +223,7 @@ impl LobbyFeed {
     /// `cursor`; then the caller closes the gap.
     pub(super) fn take(&mut self, frames: &mut Vec<Utf8Bytes>) -> Result<bool, PresenceGap> {
         let before = frames.len();
-        let batch = self.subscription.take(self.cursor, TAKE_FRAMES, frames)?;
+        let batch = self.subscription.take(&self.cursor, TAKE_FRAMES, frames)?;
         self.cursor = batch.cursor;
         self.more_in_log = batch.more;
         let (counts, frame) = self.subscription.counts();
@@ -237,7 +243,8 @@ impl LobbyFeed {
 
     /// Whether the store has changes past the cursor.
     pub(super) fn is_behind(&self, store: &Store) -> bool {
-        !self.catching_up && self.cursor < store.head().change
+        let head = ChangeVector::of_single_writer(store.head().change);
+        !self.catching_up && !self.cursor.includes_all(&head)
     }
 
     /// Reads one page of missing changes, each as a `summary` frame. Returns whether there are
@@ -251,16 +258,20 @@ impl LobbyFeed {
         if self.catching_up {
             return Ok(false);
         }
-        let page = store.changed_since(self.cursor, PAGE_ITEMS).await?;
+        let page = store
+            .changed_since(self.cursor.single_writer(), PAGE_ITEMS)
+            .await?;
         for record in &page.records {
             let summary = record.summary(presence.is_online(record.room.id));
-            let cursor = LobbyCursor::Change(record.change).encode(store.epoch());
+            self.cursor.advance(record.change_id());
+            let cursor = LobbyCursor::Changes(self.cursor.clone()).encode(store.epoch());
             frames.push(encode(&ServerFrame::Summary {
                 cursor: Cow::Borrowed(&cursor),
                 summary: Cow::Borrowed(&summary),
             }));
         }
-        self.cursor = self.cursor.max(page.change);
+        self.cursor
+            .advance_all(&ChangeVector::of_single_writer(page.change));
         let counts = store.head().counts;
         if !page.more && counts != self.sent_counts {
             self.sent_counts = counts;

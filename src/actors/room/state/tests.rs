@@ -155,7 +155,7 @@ impl TestRoom {
     fn reported(&mut self) -> Option<Vec<u64>> {
         self.follow_ups(THE_VISITOR)
             .report
-            .map(|report| report.changes)
+            .map(|report| report.changes.iter().map(|change| change.number).collect())
     }
 
     fn rests(&mut self, audience: Audience) -> bool {
