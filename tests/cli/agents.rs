@@ -18,7 +18,7 @@ impl Session {
     async fn start(running: &Running, username: &str, password: &str) -> Self {
         let session: Value = login(running, username, password).await.is(200);
         let token = session["token"].as_str().expect("a token");
-        let mut socket = Socket::dial(running.addr, "/ws/admin/chat/").await;
+        let mut socket = Socket::connect(running.addr, "/ws/admin/chat/").await;
         socket.send(json!({"type": "hello", "token": token})).await;
         socket.expect("welcome").await;
         let rest = running.rest().bearer(token);

@@ -47,7 +47,7 @@ async fn the_log_never_shows_a_secret() {
         let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
 
         let id = text(&opened["room"]["id"]);
-        let mut visitor = Socket::dial(running.addr, &format!("/ws/chat/{id}/")).await;
+        let mut visitor = Socket::connect(running.addr, &format!("/ws/chat/{id}/")).await;
         visitor
             .send(json!({"type": "hello", "token": opened["token"]}))
             .await;
@@ -60,13 +60,13 @@ async fn the_log_never_shows_a_secret() {
             )
             .await
             .is(201);
-        let mut agent = Socket::dial(running.addr, "/ws/admin/chat/").await;
+        let mut agent = Socket::connect(running.addr, "/ws/admin/chat/").await;
         agent
             .send(json!({"type": "hello", "token": login["token"]}))
             .await;
         agent.expect("welcome").await;
         let user_id = text(&identified["room"]["id"]);
-        let mut user = Socket::dial(running.addr, &format!("/ws/chat/{user_id}/")).await;
+        let mut user = Socket::connect(running.addr, &format!("/ws/chat/{user_id}/")).await;
         user.send(json!({"type": "hello", "token": identity})).await;
         user.expect("welcome").await;
         rest.bearer(&text(&made["token"]))

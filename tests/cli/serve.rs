@@ -16,7 +16,7 @@ async fn both_signals_drain_and_end_well() {
             .await
             .is(201);
         let id = opened["room"]["id"].as_str().expect("an id");
-        let mut socket = Socket::dial(running.addr, &format!("/ws/chat/{id}/")).await;
+        let mut socket = Socket::connect(running.addr, &format!("/ws/chat/{id}/")).await;
         socket
             .send(json!({"type": "hello", "token": opened["token"]}))
             .await;

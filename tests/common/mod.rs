@@ -19,7 +19,7 @@ pub use raw::RawSocket;
 pub use rest::{Answer, Rest, keys, next_page, results};
 pub use serde_json::{Value, json};
 pub use server::TestServer;
-pub use socket::{Refused, Socket};
+pub use socket::{RefusedUpgrade, Socket};
 
 /// How long a test waits for what must come: long enough for the slowest machine, since a
 /// test that waits for what it expects is as fast as the server. Nothing is judged by it.

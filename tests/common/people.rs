@@ -88,7 +88,7 @@ impl Visitor {
 
     /// The same with further fields in the hello.
     pub async fn connect_with(&self, fields: Value) -> (Socket, Value) {
-        let mut socket = Socket::dial(self.addr, &self.socket_path()).await;
+        let mut socket = Socket::connect(self.addr, &self.socket_path()).await;
         let mut hello = json!({"type": "hello", "token": self.token});
         for (name, value) in fields.as_object().expect("fields") {
             hello[name] = value.clone();
@@ -153,7 +153,7 @@ impl Agent {
 
     /// The same with further fields in the hello.
     pub async fn connect_with(&self, fields: Value) -> (Socket, Value) {
-        let mut socket = Socket::dial(self.addr, "/ws/admin/chat/").await;
+        let mut socket = Socket::connect(self.addr, "/ws/admin/chat/").await;
         let mut hello = json!({"type": "hello", "token": self.token});
         for (name, value) in fields.as_object().expect("fields") {
             hello[name] = value.clone();

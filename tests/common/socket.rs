@@ -1,23 +1,21 @@
+//! The client's socket, with an inbox and deadlines: what a test waits for comes, or the test
+//! fails and shows what came instead. Frames are JSON as it stands on the wire.
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use shoptalk_client::tungstenite::Message;
+use shoptalk_client::{ConnectError, SocketOptions};
 use tokio::time::{Instant, timeout_at};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
-use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::{DEADLINE, new_id};
 
 /// A WebSocket that keeps what nobody has asked for yet, in order, so that a
 /// test can expect frames whose mutual order is open.
 pub struct Socket {
-    stream: WebSocketStream<TcpStream>,
+    socket: shoptalk_client::Socket,
     inbox: VecDeque<Value>,
-    close_code: Option<Option<u16>>,
     /// What the server chose.
     pub subprotocol: Option<String>,
     /// Whether pings are answered while reading.
@@ -26,57 +24,41 @@ pub struct Socket {
 
 /// An upgrade that was refused.
 #[derive(Debug)]
-pub struct Refused {
+pub struct RefusedUpgrade {
     pub status: u16,
     pub body: Value,
 }
 
 impl Socket {
     /// Connects, without a hello.
-    pub async fn dial(addr: SocketAddr, path: &str) -> Self {
-        Self::try_dial(addr, path, &[])
+    pub async fn connect(addr: SocketAddr, path: &str) -> Self {
+        Self::try_connect(addr, path, &[])
             .await
             .expect("the upgrade is granted")
     }
 
-    /// Connects with further headers, and says why not.
-    pub async fn try_dial(
+    /// Connects with further headers, and returns why not.
+    pub async fn try_connect(
         addr: SocketAddr,
         path: &str,
         headers: &[(&'static str, &str)],
-    ) -> Result<Self, Refused> {
-        let mut request = format!("ws://{addr}{path}")
-            .into_client_request()
-            .expect("a good address");
+    ) -> Result<Self, RefusedUpgrade> {
+        let mut options = SocketOptions::bare();
+        options.connect_timeout = DEADLINE;
         for (name, value) in headers {
-            request.headers_mut().insert(
-                HeaderName::from_static(name),
-                HeaderValue::from_str(value).expect("a header's value"),
-            );
+            options = options.header(name, value);
         }
-        let tcp = TcpStream::connect(addr).await.expect("the server listens");
-        let upgrade = tokio_tungstenite::client_async(request, tcp);
-        match tokio::time::timeout(DEADLINE, upgrade)
-            .await
-            .expect("the upgrade is answered in time")
-        {
-            Ok((stream, response)) => Ok(Self {
-                stream,
+        let base = format!("http://{addr}");
+        match shoptalk_client::Socket::connect(&base, path, options).await {
+            Ok(socket) => Ok(Self {
+                subprotocol: socket.subprotocol().map(str::to_owned),
+                socket,
                 inbox: VecDeque::new(),
-                close_code: None,
-                subprotocol: response
-                    .headers()
-                    .get("sec-websocket-protocol")
-                    .map(|value| value.to_str().expect("a name").to_owned()),
                 answers_pings: true,
             }),
-            Err(Error::Http(response)) => Err(Refused {
-                status: response.status().as_u16(),
-                body: response
-                    .body()
-                    .as_deref()
-                    .and_then(|body| serde_json::from_slice(body).ok())
-                    .unwrap_or(Value::Null),
+            Err(ConnectError::Refused { status, body }) => Err(RefusedUpgrade {
+                status,
+                body: serde_json::from_str(&body).unwrap_or(Value::Null),
             }),
             Err(error) => panic!("the upgrade of {path} failed: {error}"),
         }
@@ -84,18 +66,18 @@ impl Socket {
 
     /// Sends a frame.
     pub async fn send(&mut self, frame: Value) {
-        self.send_raw(Message::text(frame.to_string())).await;
+        self.send_message(Message::text(frame.to_string())).await;
     }
 
     /// Sends text that need not be a frame.
     pub async fn send_text(&mut self, text: impl Into<String>) {
-        self.send_raw(Message::text(text.into())).await;
+        self.send_message(Message::text(text.into())).await;
     }
 
     /// Sends whatever a WebSocket can carry. A socket that the server has closed
     /// takes it in silence, as a client cannot know yet.
-    pub async fn send_raw(&mut self, message: Message) {
-        let _ = tokio::time::timeout(DEADLINE, self.stream.send(message))
+    pub async fn send_message(&mut self, message: Message) {
+        let _ = tokio::time::timeout(DEADLINE, self.socket.send_message(message))
             .await
             .expect("the server takes what is sent");
     }
@@ -228,9 +210,6 @@ impl Socket {
 
     /// Waits for the server's close and returns its code; frames before it are kept.
     pub async fn closed(&mut self) -> Option<u16> {
-        if let Some(code) = self.close_code {
-            return code;
-        }
         let deadline = Instant::now() + DEADLINE;
         loop {
             match self.read(deadline).await {
@@ -241,13 +220,13 @@ impl Socket {
         }
     }
 
-    /// Everything that came and that nobody has asked for.
-    pub fn unread(&mut self) -> Vec<Value> {
+    /// Takes everything that came and that nobody has asked for.
+    pub fn take_inbox(&mut self) -> Vec<Value> {
         self.inbox.drain(..).collect()
     }
 
     /// How many frames of this type came and were not asked for.
-    pub fn count_unread(&self, kind: &str) -> usize {
+    pub fn count_in_inbox(&self, kind: &str) -> usize {
         self.inbox
             .iter()
             .filter(|frame| frame["type"] == kind)
@@ -255,38 +234,23 @@ impl Socket {
     }
 
     /// Closes properly.
-    pub async fn close(mut self) {
-        let _ = self.stream.close(None).await;
-        if self.close_code.is_none() {
-            self.closed().await;
-        }
+    pub async fn close(self) {
+        self.socket.close().await;
     }
 
     async fn read(&mut self, deadline: Instant) -> Read {
-        loop {
-            if let Some(code) = self.close_code {
-                return Read::Closed(code);
-            }
-            let Ok(item) = timeout_at(deadline, self.stream.next()).await else {
-                return Read::TooLate;
-            };
-            match item {
-                Some(Ok(Message::Text(text))) => {
-                    let frame: Value = serde_json::from_str(&text).expect("frames are JSON");
-                    if frame["type"] == "ping" && self.answers_pings {
-                        self.send(json!({"type": "pong"})).await;
-                    }
-                    return Read::Frame(frame);
+        let Ok(received) = timeout_at(deadline, self.socket.receive::<Value>()).await else {
+            return Read::TooLate;
+        };
+        match received {
+            Ok(frame) => {
+                if frame["type"] == "ping" && self.answers_pings {
+                    self.send(json!({"type": "pong"})).await;
                 }
-                Some(Ok(Message::Close(frame))) => {
-                    self.close_code = Some(frame.map(|frame| u16::from(frame.code)));
-                    // One more read lets the library answer the close.
-                    let _ = timeout_at(deadline, self.stream.next()).await;
-                }
-                Some(Ok(Message::Binary(_))) => panic!("the server sends text only"),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => self.close_code = Some(None),
+                Read::Frame(frame)
             }
+            Err(closed @ shoptalk_client::Closed::BadFrame(_)) => panic!("{closed}"),
+            Err(closed) => Read::Closed(closed.code()),
         }
     }
 }

@@ -362,7 +362,7 @@ async fn a_left_room_is_silent() {
     one.post("unheard").await;
     two.post("heard").await;
     assert_eq!(console.expect("message").await["room_id"], two.room_id);
-    assert_eq!(console.count_unread("message"), 0);
+    assert_eq!(console.count_in_inbox("message"), 0);
 }
 
 #[tokio::test]
@@ -399,7 +399,7 @@ async fn post_read_and_status_need_no_join_and_typing_and_history_do() {
         assert_eq!(error["room_id"], *room_id, "{frame}: {error}");
     }
     assert_eq!(
-        console.count_unread("message"),
+        console.count_in_inbox("message"),
         0,
         "what was not joined is not told"
     );

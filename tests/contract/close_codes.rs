@@ -1,8 +1,8 @@
 //! Every close code, reached from outside.
 
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use shoptalk_client::tungstenite::Message;
+use shoptalk_client::tungstenite::protocol::frame::Frame;
+use shoptalk_client::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::common::{RawSocket, Socket, TestServer, Visitor, json};
 
@@ -37,7 +37,7 @@ async fn code_4008_when_the_outbox_is_full() {
         let mut posts = 0;
         while !overflowed().await {
             writer.post(&long).await;
-            writer.unread();
+            writer.take_inbox();
             posts += 1;
             assert!(posts < 2_000, "it is never full");
         }
@@ -92,7 +92,7 @@ async fn code_4013_after_a_flood_and_its_warnings() {
         socket.send(json!({"type": "typing"})).await;
     }
     assert_eq!(socket.closed().await, Some(4013));
-    assert!(socket.count_unread("error") >= 1, "there was a warning");
+    assert!(socket.count_in_inbox("error") >= 1, "there was a warning");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -100,7 +100,7 @@ async fn code_4500_when_the_token_is_refused() {
     let server = TestServer::start().await;
     let mut visitor = Visitor::arrive(&server).await;
     visitor.token = "nonsense".to_owned();
-    let mut socket = Socket::dial(server.addr(), &visitor.socket_path()).await;
+    let mut socket = Socket::connect(server.addr(), &visitor.socket_path()).await;
     socket
         .send(json!({"type": "hello", "token": visitor.token}))
         .await;
@@ -112,9 +112,9 @@ async fn code_4501_for_a_binary_frame_at_once() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let mut greeted = visitor.online().await;
-    let mut fresh = Socket::dial(server.addr(), &visitor.socket_path()).await;
+    let mut fresh = Socket::connect(server.addr(), &visitor.socket_path()).await;
     for socket in [&mut greeted, &mut fresh] {
-        socket.send_raw(Message::binary(vec![1, 2, 3])).await;
+        socket.send_message(Message::binary(vec![1, 2, 3])).await;
         assert_eq!(socket.closed().await, Some(4501));
     }
 }
@@ -149,7 +149,7 @@ async fn code_4502_when_no_hello_comes() {
     let server = TestServer::start_with(|config| config.socket.hello_timeout_ms = 100).await;
     let visitor = Visitor::arrive(&server).await;
     for path in [visitor.socket_path().as_str(), "/ws/admin/chat/"] {
-        let mut socket = Socket::dial(server.addr(), path).await;
+        let mut socket = Socket::connect(server.addr(), path).await;
         assert_eq!(socket.closed().await, Some(4502), "{path}");
     }
 }
@@ -170,7 +170,7 @@ async fn code_4504_for_a_socket_too_many() {
         (visitor.socket_path().as_str(), &visitor.token),
         ("/ws/admin/chat/", &admin.token),
     ] {
-        let mut socket = Socket::dial(server.addr(), path).await;
+        let mut socket = Socket::connect(server.addr(), path).await;
         socket.send(json!({"type": "hello", "token": token})).await;
         assert_eq!(socket.closed().await, Some(4504), "{path}");
     }
@@ -206,7 +206,7 @@ async fn code_4506_for_a_room_that_the_token_does_not_open() {
     let other = Visitor::arrive(&server).await;
     let unknown = format!("/ws/chat/{}/", uuid::Uuid::now_v7());
     for path in [other.socket_path().as_str(), &unknown, "/ws/chat/no-uuid/"] {
-        let mut socket = Socket::dial(server.addr(), path).await;
+        let mut socket = Socket::connect(server.addr(), path).await;
         socket
             .send(json!({"type": "hello", "token": visitor.token}))
             .await;
@@ -220,7 +220,7 @@ async fn code_1009_for_a_frame_past_128_kib() {
     let visitor = Visitor::arrive(&server).await;
     let mut greeted = visitor.online().await;
     let mut console = server.admin().await.online().await;
-    let mut fresh = Socket::dial(server.addr(), &visitor.socket_path()).await;
+    let mut fresh = Socket::connect(server.addr(), &visitor.socket_path()).await;
     for socket in [&mut greeted, &mut console, &mut fresh] {
         socket.send_text("x".repeat(128 * 1024 + 1)).await;
         assert_eq!(socket.closed().await, Some(1009));
@@ -247,15 +247,21 @@ async fn a_message_in_fragments_counts_as_one() {
         format!(r#"{{"type":"post","id":"{id}","#),
         r#""content":"in two pieces"}"#,
     );
-    socket.send_raw(fragment(&head, Data::Text, false)).await;
-    socket.send_raw(fragment(tail, Data::Continue, true)).await;
+    socket
+        .send_message(fragment(&head, Data::Text, false))
+        .await;
+    socket
+        .send_message(fragment(tail, Data::Continue, true))
+        .await;
     assert_eq!(socket.ack(&id).await["seq"], 1);
 
     let piece = "x".repeat(50 * 1024);
-    socket.send_raw(fragment(&piece, Data::Text, false)).await;
+    socket
+        .send_message(fragment(&piece, Data::Text, false))
+        .await;
     for last in [false, false, true] {
         socket
-            .send_raw(fragment(&piece, Data::Continue, last))
+            .send_message(fragment(&piece, Data::Continue, last))
             .await;
     }
     assert_eq!(socket.closed().await, Some(1009));

@@ -100,7 +100,7 @@ async fn connections_are_bounded_in_all_and_sockets_leave_room_for_calls() {
     let mut sockets = Vec::new();
     let refused = loop {
         // The connections of calls that are over close a little later, and count until then.
-        match Socket::try_dial(server.addr(), &visitor.socket_path(), &[]).await {
+        match Socket::try_connect(server.addr(), &visitor.socket_path(), &[]).await {
             Ok(socket) => sockets.push(socket),
             Err(refused) => break refused,
         }

@@ -30,7 +30,7 @@ async fn a_drain_ends_although_a_client_never_reads() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let _deaf = visitor.online().await;
-    let _without_hello = Socket::dial(server.addr(), &visitor.socket_path()).await;
+    let _without_hello = Socket::connect(server.addr(), &visitor.socket_path()).await;
     // How soon it does is a figure of the trials.
     tokio::time::timeout(crate::common::DEADLINE, server.stop())
         .await
@@ -55,7 +55,7 @@ async fn under_load_nothing_acked_is_lost_and_the_retry_settles_the_rest() {
     let ((), code) = tokio::join!(server.stop(), writer.closed());
     assert_eq!(code, Some(4001));
     let acked: Vec<_> = writer
-        .unread()
+        .take_inbox()
         .into_iter()
         .filter(|frame| frame["type"] == "ack")
         .map(|frame| frame["id"].clone())

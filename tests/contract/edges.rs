@@ -22,7 +22,7 @@ async fn credentials_in_an_address_are_not_looked_at() {
         }
     }
     let path = format!("{}?token={}", visitor.socket_path(), visitor.token);
-    let mut socket = Socket::dial(server.addr(), &path).await;
+    let mut socket = Socket::connect(server.addr(), &path).await;
     socket.send(json!({"type": "hello"})).await;
     assert_eq!(socket.closed().await, Some(4500));
 }
@@ -273,7 +273,7 @@ async fn reading_and_history_at_their_ends() {
         assert_eq!(seqs(&socket.expect("history").await["messages"]), expected);
     }
     for tail in [201, 9_999] {
-        let mut wrong = Socket::dial(server.addr(), &visitor.socket_path()).await;
+        let mut wrong = Socket::connect(server.addr(), &visitor.socket_path()).await;
         let hello = json!({"type": "hello", "token": visitor.token, "tail": tail});
         wrong.send(hello).await;
         assert_eq!(wrong.closed().await, Some(4501));
@@ -447,8 +447,8 @@ async fn random_frames_and_bodies_break_nothing() {
             json!({"type": "post", "room_id": visitor.room_id, "id": new_id(), "content": "good"});
         console.send(post.clone()).await;
         console.ack(post["id"].as_str().expect("an id")).await;
-        tab.unread();
-        console.unread();
+        tab.take_inbox();
+        console.take_inbox();
     }
     drop((tab, console));
     let paths = [

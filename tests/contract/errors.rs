@@ -85,7 +85,7 @@ async fn a_path_that_is_no_text_is_a_problem_too() {
     }
     rest.get("/ws/chat/%ff/").await.problem(400, "invalid");
     // The same address as a socket is that of no room.
-    let mut socket = Socket::dial(server.addr(), "/ws/chat/%ff/").await;
+    let mut socket = Socket::connect(server.addr(), "/ws/chat/%ff/").await;
     let visitor = Visitor::arrive(&server).await;
     socket
         .send(json!({"type": "hello", "token": visitor.token}))

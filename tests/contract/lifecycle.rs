@@ -21,7 +21,7 @@ async fn a_room_is_listed_from_its_first_message_on() {
     assert_eq!(summary["summary"]["id"], visitor.room_id);
     assert!(
         console
-            .unread()
+            .take_inbox()
             .iter()
             .all(|frame| frame["summary"]["id"] != quiet.room_id)
     );
@@ -242,7 +242,12 @@ async fn posts_without_a_join_meet_the_rest_at_the_same_moment() {
             .await
             .is(200);
     }
-    assert_eq!(console.count_unread("error"), 0, "{:?}", console.unread());
+    assert_eq!(
+        console.count_in_inbox("error"),
+        0,
+        "{:?}",
+        console.take_inbox()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -257,7 +257,7 @@ async fn an_upgrade_too_many_is_refused_before_it_happens() {
     for _ in 0..3 {
         open.push(visitor.online().await);
     }
-    let refused = crate::common::Socket::try_dial(server.addr(), &visitor.socket_path(), &[])
+    let refused = crate::common::Socket::try_connect(server.addr(), &visitor.socket_path(), &[])
         .await
         .err()
         .expect("a fourth is too many");
@@ -275,7 +275,7 @@ async fn hellos_are_limited_by_address() {
     .await;
     let visitor = Visitor::arrive(&server).await;
     let path = visitor.socket_path();
-    let dial = || crate::common::Socket::try_dial(server.addr(), &path, &[]);
+    let dial = || crate::common::Socket::try_connect(server.addr(), &path, &[]);
     let mut open = Vec::new();
     for _ in 0..3 {
         open.push(dial().await.expect("the burst"));
@@ -397,5 +397,5 @@ async fn bytes_on_a_socket_are_limited_as_frames_are() {
         socket.send(frame.clone()).await;
     }
     assert_eq!(socket.closed().await, Some(4013));
-    assert!(socket.count_unread("error") >= 1, "there was a warning");
+    assert!(socket.count_in_inbox("error") >= 1, "there was a warning");
 }

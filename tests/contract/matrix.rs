@@ -152,16 +152,19 @@ async fn hellos() {
             4500,
         ),
     ] {
-        let mut socket = Socket::dial(server.addr(), path).await;
+        let mut socket = Socket::connect(server.addr(), path).await;
         socket.send(json!({"type": "hello", "token": token})).await;
         assert_eq!(socket.closed().await, Some(code), "{who}");
         assert!(
-            socket.unread().iter().all(|frame| frame["type"] == "error"),
+            socket
+                .take_inbox()
+                .iter()
+                .all(|frame| frame["type"] == "error"),
             "{who}"
         );
     }
     for path in [ours.as_str(), "/ws/admin/chat/"] {
-        let mut socket = Socket::dial(server.addr(), path).await;
+        let mut socket = Socket::connect(server.addr(), path).await;
         socket.send(json!({"type": "hello"})).await;
         assert_eq!(socket.closed().await, Some(4500), "without a token: {path}");
     }
@@ -198,7 +201,7 @@ async fn a_visitors_socket_speaks_for_its_own_room_whatever_a_frame_says() {
             frame["room"]["status"] == "closed"
         })
         .await;
-    for frame in socket.unread() {
+    for frame in socket.take_inbox() {
         assert!(!frame.to_string().contains("my secret"), "{frame}");
         if frame["type"] != "error" {
             assert_ne!(frame["room_id"], *room_id, "{frame}");
@@ -230,7 +233,7 @@ async fn an_agents_socket_has_no_verb_of_a_visitor_and_hears_joined_rooms_only()
         let error = console.expect_error("invalid").await;
         assert_eq!(error["room_id"], two.room_id, "{error}");
     }
-    assert_eq!(console.count_unread("message"), 0);
+    assert_eq!(console.count_in_inbox("message"), 0);
 }
 
 #[tokio::test]
@@ -257,7 +260,7 @@ async fn every_event_for_a_visitor_has_a_visitors_fields_only() {
         .expect_where("closed", |frame| frame["room"]["status"] == "closed")
         .await;
     let history = socket.expect("history").await;
-    let mut events = socket.unread();
+    let mut events = socket.take_inbox();
     events.extend([welcome, closed, history]);
     for kind in ["welcome", "message", "typing", "read", "room", "history"] {
         let came = events.iter().any(|event| event["type"] == kind);

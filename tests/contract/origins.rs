@@ -128,7 +128,7 @@ async fn a_foreign_page_gets_no_socket() {
     let visitor = Visitor::arrive(&server).await;
     let own = server.own_origin();
     let dial = async |path: &str, origin: &str| {
-        Socket::try_dial(server.addr(), path, &[("origin", origin)])
+        Socket::try_connect(server.addr(), path, &[("origin", origin)])
             .await
             .map(|_| ())
             .map_err(|refused| (refused.status, refused.body["code"].clone()))
@@ -160,7 +160,7 @@ async fn on_loopback_the_own_origin_has_its_other_names() {
     for host in ["127.0.0.1", "localhost", "[::1]"] {
         let origin = format!("http://{host}:{port}");
         for path in [visitor.socket_path().as_str(), "/ws/admin/chat/"] {
-            let socket = Socket::try_dial(server.addr(), path, &[("origin", &origin)]).await;
+            let socket = Socket::try_connect(server.addr(), path, &[("origin", &origin)]).await;
             assert!(socket.is_ok(), "{origin} {path}");
         }
     }
@@ -173,7 +173,7 @@ async fn with_a_public_url_only_that_is_the_own_origin_whatever_the_host_header_
     })
     .await;
     let dial = async |origin: &str, host: &str| {
-        Socket::try_dial(
+        Socket::try_connect(
             server.addr(),
             "/ws/admin/chat/",
             &[("origin", origin), ("host", host)],
@@ -206,7 +206,7 @@ async fn the_consoles_cookie_opens_its_socket_on_the_own_origin_only() {
         .expect("a cookie")
         .to_owned();
     let own = server.own_origin();
-    let mut socket = Socket::try_dial(
+    let mut socket = Socket::try_connect(
         server.addr(),
         "/ws/admin/chat/",
         &[("origin", &own), ("cookie", &cookie)],
@@ -217,7 +217,7 @@ async fn the_consoles_cookie_opens_its_socket_on_the_own_origin_only() {
     assert_eq!(socket.expect("welcome").await["agent"]["username"], "ada");
 
     // Without an Origin it is no browser, and a cookie proves nothing.
-    let mut socket = Socket::try_dial(server.addr(), "/ws/admin/chat/", &[("cookie", &cookie)])
+    let mut socket = Socket::try_connect(server.addr(), "/ws/admin/chat/", &[("cookie", &cookie)])
         .await
         .expect("not a browser");
     socket.send(json!({"type": "hello"})).await;
@@ -244,7 +244,7 @@ async fn the_subprotocol_is_ours_or_none() {
     let server = start().await;
     let visitor = Visitor::arrive(&server).await;
     let dial = async |offer: &str| {
-        Socket::try_dial(
+        Socket::try_connect(
             server.addr(),
             &visitor.socket_path(),
             &[("sec-websocket-protocol", offer)],

@@ -38,7 +38,7 @@ async fn several_tabs_are_one_person() {
         admin.summary(&visitor.room_id).await["customer_online"],
         false
     );
-    assert_eq!(console.count_unread("online"), 0, "one rise, one fall");
+    assert_eq!(console.count_in_inbox("online"), 0, "one rise, one fall");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,7 +71,7 @@ async fn a_short_absence_is_not_noticed() {
     console
         .expect_where("active", |frame| frame["summary"]["status"] == "active")
         .await;
-    assert_eq!(console.count_unread("online"), 0);
+    assert_eq!(console.count_in_inbox("online"), 0);
     assert_eq!(
         admin.summary(&visitor.room_id).await["customer_online"],
         true
@@ -132,7 +132,7 @@ async fn visitors_see_whether_any_agent_is_there() {
     assert_eq!(welcome["agents_online"], true);
     eves.close().await;
     assert_eq!(socket.expect("presence").await["agents_online"], false);
-    assert_eq!(socket.count_unread("presence"), 0, "one rise, one fall");
+    assert_eq!(socket.count_in_inbox("presence"), 0, "one rise, one fall");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -214,7 +214,7 @@ async fn a_slow_reader_is_closed_with_4008_and_harms_nobody_else() {
     let mut post = async || {
         last += 1;
         assert_eq!(writer.post(&long).await["seq"], last);
-        writer.unread();
+        writer.take_inbox();
         assert_eq!(reader.expect("message").await["message"]["seq"], last);
         last
     };
@@ -235,7 +235,7 @@ async fn a_slow_reader_is_closed_with_4008_and_harms_nobody_else() {
     let (code, ()) = tokio::join!(slow.closed(), more);
     assert_eq!(code, Some(4008));
     let got: Vec<u64> = slow
-        .unread()
+        .take_inbox()
         .iter()
         .filter(|frame| frame["type"] == "message")
         .map(|frame| frame["message"]["seq"].as_u64().expect("a seq"))
@@ -306,7 +306,7 @@ async fn two_servers_in_one_process_know_nothing_of_each_other() {
         .get(&path)
         .await
         .problem(401, "unauthorized");
-    let mut socket = Socket::dial(two.addr(), &there.socket_path()).await;
+    let mut socket = Socket::connect(two.addr(), &there.socket_path()).await;
     socket
         .send(json!({"type": "hello", "token": here.token}))
         .await;

@@ -100,7 +100,7 @@ async fn signed_details_past_their_limits_are_trimmed_and_never_401() {
     let visitor = Visitor::from_answer(&server, &opened);
     let by_jwt = server.rest().bearer(&token);
     by_jwt.get(&visitor.path("")).await.is(200);
-    let mut socket = Socket::dial(server.addr(), &visitor.socket_path()).await;
+    let mut socket = Socket::connect(server.addr(), &visitor.socket_path()).await;
     socket.send(json!({"type": "hello", "token": token})).await;
     let welcome = socket.expect("welcome").await;
     assert_eq!(welcome["room"]["customer_phone"], "+49 1 (home)");
@@ -238,7 +238,7 @@ async fn an_identity_is_good_for_a_socket_and_does_not_cut_it_when_it_ends() {
     let (mut socket, ending) = 'connected: {
         for seconds in [2, 5, 20] {
             let ending = signed(&json!({"sub": "u1", "exp": in_seconds(seconds)}));
-            let mut socket = Socket::dial(server.addr(), &visitor.socket_path()).await;
+            let mut socket = Socket::connect(server.addr(), &visitor.socket_path()).await;
             socket.send(json!({"type": "hello", "token": ending})).await;
             if let Some(welcome) = socket.expect_or_close("welcome").await {
                 assert_eq!(welcome["room"]["user"], "u1");
@@ -307,7 +307,7 @@ async fn a_socket_of_an_ended_token_hears_nothing_more() {
     let victim = Visitor::from_answer(&server, &victim);
     assert_eq!(spy.closed().await, Some(4500));
     victim.post("my secret").await;
-    assert_eq!(spy.count_unread("message"), 0);
+    assert_eq!(spy.count_in_inbox("message"), 0);
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ async fn every_socket_of_the_token_closes_and_no_other_does() {
     assert_eq!(one.closed().await, Some(4500));
     assert_eq!(another.closed().await, Some(4500));
     others.post("still here").await;
-    let mut late = Socket::dial(server.addr(), &visitor.socket_path()).await;
+    let mut late = Socket::connect(server.addr(), &visitor.socket_path()).await;
     late.send(json!({"type": "hello", "token": visitor.token}))
         .await;
     assert_eq!(late.closed().await, Some(4500));

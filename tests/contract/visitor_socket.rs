@@ -439,7 +439,7 @@ async fn a_bad_hello_is_not_this_protocol() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     for text in ["{", "", "[]", r#"{"type":"post"}"#, r#"{"type":"pong"}"#] {
-        let mut socket = Socket::dial(server.addr(), &visitor.socket_path()).await;
+        let mut socket = Socket::connect(server.addr(), &visitor.socket_path()).await;
         socket.send_text(text).await;
         assert_eq!(socket.closed().await, Some(4501), "{text}");
     }
@@ -449,7 +449,7 @@ async fn a_bad_hello_is_not_this_protocol() {
 async fn what_was_posted_before_the_welcome_is_answered_after_it() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
-    let mut socket = Socket::dial(server.addr(), &visitor.socket_path()).await;
+    let mut socket = Socket::connect(server.addr(), &visitor.socket_path()).await;
     socket
         .send(json!({"type": "hello", "token": visitor.token}))
         .await;
@@ -463,12 +463,12 @@ async fn the_sockets_path_takes_any_case_and_no_slash() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let path = format!("/ws/chat/{}", visitor.room_id.to_uppercase());
-    let mut socket = Socket::dial(server.addr(), &path).await;
+    let mut socket = Socket::connect(server.addr(), &path).await;
     socket
         .send(json!({"type": "hello", "token": visitor.token}))
         .await;
     assert_eq!(socket.expect("welcome").await["room_id"], visitor.room_id);
-    Socket::dial(server.addr(), "/ws/admin/chat").await;
+    Socket::connect(server.addr(), "/ws/admin/chat").await;
 }
 
 #[tokio::test]

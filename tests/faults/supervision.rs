@@ -76,8 +76,8 @@ impl Scene {
                 .collect();
             let gapless: Vec<u64> = (2..).take(expected.len()).collect();
             assert_eq!(seqs, gapless);
-            assert_eq!(socket.count_unread("error"), 0);
-            assert_eq!(socket.count_unread("message"), 0, "nothing came twice");
+            assert_eq!(socket.count_in_inbox("error"), 0);
+            assert_eq!(socket.count_in_inbox("message"), 0, "nothing came twice");
         }
         let stored = self.visitor.messages().await;
         assert_eq!(stored.len(), expected.len() + 1);

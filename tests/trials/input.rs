@@ -5,7 +5,7 @@ use futures_util::{SinkExt, StreamExt};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use shoptalk::protocol;
-use tokio_tungstenite::tungstenite::Message;
+use shoptalk_client::tungstenite::Message;
 
 use crate::common::{PASSWORD, Value, json};
 use crate::nonsense::{self, pick};

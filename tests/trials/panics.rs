@@ -98,10 +98,10 @@ pub(crate) async fn in_rooms(form: Form, line: Line) -> Result<()> {
                 let seen = socket.messages(2).await;
                 let seqs: Vec<_> = seen.iter().map(|message| &message["seq"]).collect();
                 anyhow::ensure!(
-                    seqs == [&json!(1), &json!(2)] && socket.count_unread("message") == 0,
+                    seqs == [&json!(1), &json!(2)] && socket.count_in_inbox("message") == 0,
                     "{point:?}: {seqs:?}"
                 );
-                anyhow::ensure!(socket.count_unread("error") == 0, "{point:?}: an error");
+                anyhow::ensure!(socket.count_in_inbox("error") == 0, "{point:?}: an error");
                 Ok::<_, anyhow::Error>((took, socket))
             });
         }
@@ -118,7 +118,7 @@ pub(crate) async fn in_rooms(form: Form, line: Line) -> Result<()> {
             ensure!(fired == 1, "{point:?} fired {fired} times in {room}");
         }
         ensure!(
-            beside_socket.count_unread("error") == 0,
+            beside_socket.count_in_inbox("error") == 0,
             "a room beside them was hurt"
         );
     }

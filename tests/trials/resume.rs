@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail, ensure};
 use futures_util::{SinkExt, StreamExt};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use shoptalk_client::tungstenite::Message;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
 use crate::common::{DEADLINE, Value, json};
