@@ -72,7 +72,9 @@ screenshots: ## take the README's pictures, and all views into target/screenshot
 
 trials: ## test the promises under faults and attack, long form; about 40 minutes
 	$(CARGO) build --release
-	SHOPTALK_TRIALS=long SHOPTALK_BIN=$${CARGO_TARGET_DIR:-target}/release/shoptalk $(CARGO) test --test trials
+	$(CARGO) test --lib --test contract --test cli --test supply >$${CARGO_TARGET_DIR:-target}/tests.log
+	SHOPTALK_TEST_LOG=$$(realpath $${CARGO_TARGET_DIR:-target})/tests.log SHOPTALK_TRIALS=long \
+		SHOPTALK_BIN=$${CARGO_TARGET_DIR:-target}/release/shoptalk $(CARGO) test --test trials
 	SHOPTALK_MODEL_CASES=1000 $(CARGO) test --test faults -- --nocapture model
 
 proof: ## show with strace that nothing is confirmed before its fsync

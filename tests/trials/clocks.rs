@@ -4,10 +4,10 @@ use anyhow::{Context, Result, ensure};
 
 use crate::common::json;
 use crate::faults::Faults;
-use crate::history::judge;
-use crate::people::{AtWork, Habits};
+use crate::history::check_histories;
 use crate::process::Setup;
 use crate::report::{Form, Line};
+use crate::workload::{Behavior, Workload};
 
 /// By how many seconds the server's clock stands wrong, one after the other.
 const JUMPS: [i64; 6] = [86_400, -86_400, -3_600, 0, 7_200, -60];
@@ -22,13 +22,13 @@ pub(crate) async fn jumps(form: Form, line: Line) -> Result<()> {
         .failing(Faults::new());
     let mut server = setup.serve().await?;
     let rest = server.rest();
-    let mut people = AtWork::begin(server.addr, 6, Habits::PLAIN, form.seed).await?;
-    people.acked(100).await?;
+    let mut workload = Workload::start(server.addr, 6, Behavior::PLAIN, form.seed).await?;
+    workload.wait_for_acks(100).await?;
     let faults = setup.faults.as_ref().context("faults")?;
     let mut dates = Vec::new();
     for jump in JUMPS.iter().cycle().take(rounds * JUMPS.len()) {
         faults.set_clock(*jump);
-        people.acked(people.acks() + 300).await?;
+        workload.wait_for_acks(workload.acks() + 300).await?;
         // The jump is real: what is made now has the wrong date.
         let opened = rest.post("/api/chat/rooms/", json!({})).await.is(201);
         let date = opened["room"]["created_at"].as_str().context("a date")?;
@@ -36,11 +36,11 @@ pub(crate) async fn jumps(form: Form, line: Line) -> Result<()> {
     }
     let backwards = dates.windows(2).filter(|pair| pair[1] < pair[0]).count();
     ensure!(backwards >= 2 * rounds, "the clock never jumped: {dates:?}");
-    let (resumes, errors) = (people.resumes(), people.errors());
-    let histories = people.finish().await?;
+    let (resumes, errors) = (workload.resumes(), workload.errors());
+    let histories = workload.finish().await?;
     server.kill().await?;
-    let verdict = judge(&setup.database(), &histories, None)?;
-    setup.said()?;
+    let verdict = check_histories(&setup.database(), &histories, None)?;
+    setup.log()?;
     line.figure(
         &format!(
             "{} jumps of the clock, ±1 day, −1 h, under load",

@@ -9,10 +9,10 @@ use rand::{RngExt, SeedableRng};
 use rusqlite::Connection;
 
 use crate::common::{Answer, DEADLINE, Value};
-use crate::people::{AtWork, Habits};
+use crate::fixtures::{OpenShop, try_sign_in};
 use crate::process::Setup;
 use crate::report::{Form, Line};
-use crate::scene::{Scene, sign_in};
+use crate::workload::{Behavior, Workload};
 
 /// Bytes of a page of the database.
 const PAGE: usize = 4096;
@@ -38,16 +38,16 @@ pub(crate) async fn flipped_bits(form: Form, line: Line) -> Result<()> {
     let mut random = StdRng::seed_from_u64(form.seed);
     let mut setup = Setup::new();
     let mut server = setup.serve().await?;
-    let scene = Scene::set(&setup, &server, 30).await?;
-    let mut people = AtWork::begin(server.addr, 8, Habits::PLAIN, form.seed).await?;
-    people.acked(400).await?;
-    let mut rooms: Vec<String> = people
+    let shop = OpenShop::create(&setup, &server, 30).await?;
+    let mut workload = Workload::start(server.addr, 8, Behavior::PLAIN, form.seed).await?;
+    workload.wait_for_acks(400).await?;
+    let mut rooms: Vec<String> = workload
         .rooms()
         .iter()
         .map(|(id, _)| id.to_string())
         .collect();
-    rooms.push(scene.room_id.clone());
-    people.finish().await?;
+    rooms.push(shop.room_id.clone());
+    workload.finish().await?;
     server.terminate(DEADLINE).await?;
     ensure!(visible_damage(&setup.database())?.is_none(), "it is whole");
     let roots = root_pages(&setup.database())?;
@@ -83,14 +83,14 @@ pub(crate) async fn flipped_bits(form: Form, line: Line) -> Result<()> {
         }
         std::fs::write(setup.database(), flipped)?;
         taken.visible += usize::from(visible.is_some());
-        try_damaged(&mut setup, &scene, &rooms, visible.as_deref(), &mut taken)
+        try_damaged(&mut setup, &shop, &rooms, visible.as_deref(), &mut taken)
             .await
             .with_context(|| {
-                let said = setup.said().unwrap_or_else(|error| error.to_string());
+                let said = setup.log().unwrap_or_else(|error| error.to_string());
                 let last = said.lines().rfind(|line| line.contains("ERROR"));
                 format!("bit {bit} of {}: {last:?}", whole.len() * 8)
             })?;
-        setup.said()?;
+        setup.log()?;
     }
     line.figure(
         &format!("one bit flipped in {copies} copies of a database"),
@@ -151,7 +151,7 @@ fn visible_damage(database: &Path) -> Result<Option<String>> {
 
 async fn try_damaged(
     setup: &mut Setup,
-    scene: &Scene,
+    shop: &OpenShop,
     rooms: &[String],
     visible: Option<&str>,
     taken: &mut Taken,
@@ -169,26 +169,26 @@ async fn try_damaged(
     let mut damaged = false;
     let log = |room: &String| format!("/api/admin/rooms/{room}/messages/?limit=200");
     for (who, path) in [
-        (&scene.visitor, scene.messages()),
-        (&scene.agent, "/api/admin/rooms/?limit=200".to_owned()),
-        (&scene.agent, "/api/admin/rooms/?q=kettle".to_owned()),
-        (&scene.agent, "/api/admin/agents/".to_owned()),
+        (&shop.visitor, shop.messages()),
+        (&shop.agent, "/api/admin/rooms/?limit=200".to_owned()),
+        (&shop.agent, "/api/admin/rooms/?q=kettle".to_owned()),
+        (&shop.agent, "/api/admin/agents/".to_owned()),
     ]
     .into_iter()
-    .chain(rooms.iter().map(|room| (&scene.agent, log(room))))
+    .chain(rooms.iter().map(|room| (&shop.agent, log(room))))
     {
         damaged |= is_told(&who.get(&path).await)?;
     }
     for _ in 0..3 {
-        damaged |= is_told(&scene.post().await?)?;
-        damaged |= is_told(&sign_in(&server).await)?;
+        damaged |= is_told(&shop.post().await?)?;
+        damaged |= is_told(&try_sign_in(&server).await)?;
     }
     // The server tries itself as well, and may be the first to stumble.
     let ready = server.rest().get("/readyz").await;
     damaged |= ready.status == 503 && ready.text.contains("restore");
     if damaged {
         // What was found once is not forgotten.
-        let post = scene.post().await?;
+        let post = shop.post().await?;
         ensure!(
             !(200..300).contains(&post.status),
             "a damaged database takes a message: {}",

@@ -10,11 +10,11 @@ use tokio::time::timeout;
 
 use crate::common::DEADLINE;
 use crate::faults::{EIO, ENOSPC, Faults, HANGS, Order, SYNCS, TRUNCATES, WRITES};
-use crate::history::judge;
-use crate::people::{AtWork, Habits};
+use crate::fixtures::{OpenShop, try_sign_in};
+use crate::history::check_histories;
 use crate::process::{Process, Setup};
 use crate::report::{Form, Line};
-use crate::scene::{Scene, sign_in};
+use crate::workload::{Behavior, Workload};
 
 /// Until something holds.
 async fn within<F: Future<Output = Result<bool>>>(
@@ -51,10 +51,10 @@ async fn without_space(form: Form, line: Line, mut setup: Setup, disk: &str) -> 
     let recovers_in = form.deadline(Duration::from_secs(5));
     let mut slowest = Duration::ZERO;
     let mut server = setup.serve().await?;
-    let scene = Scene::set(&setup, &server, 3).await?;
+    let shop = OpenShop::create(&setup, &server, 3).await?;
     let ballast = server.sees(&setup.data_dir()).join("ballast");
-    let mut people = AtWork::begin(server.addr, 4, Habits::PLAIN, form.seed).await?;
-    people.acked(200).await?;
+    let mut workload = Workload::start(server.addr, 4, Behavior::PLAIN, form.seed).await?;
+    workload.wait_for_acks(200).await?;
     for _ in 0..rounds {
         if let Some(faults) = &setup.faults {
             faults.order(Order {
@@ -67,24 +67,24 @@ async fn without_space(form: Form, line: Line, mut setup: Setup, disk: &str) -> 
         } else {
             fill(&ballast)?;
         }
-        let refused = people.errors() + 8;
+        let refused = workload.errors() + 8;
         within(DEADLINE, "a full disk refuses", || {
-            let errors = people.errors();
+            let errors = workload.errors();
             async move {
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 Ok(errors >= refused)
             }
         })
         .await?;
-        refuses_and_reads(&server, &scene, recovers_in).await?;
+        refuses_and_reads(&server, &shop, recovers_in).await?;
         if let Some(faults) = &setup.faults {
             faults.withdraw();
         } else {
             std::fs::remove_file(&ballast)?;
         }
         let freed = Instant::now();
-        let goal = people.acks() + 50;
-        timeout(recovers_in, people.acked(goal))
+        let goal = workload.acks() + 50;
+        timeout(recovers_in, workload.wait_for_acks(goal))
             .await
             .with_context(|| format!("posting does not recover in {recovers_in:?}"))??;
         slowest = slowest.max(freed.elapsed());
@@ -94,12 +94,12 @@ async fn without_space(form: Form, line: Line, mut setup: Setup, disk: &str) -> 
         })
         .await?;
     }
-    let refusals = people.errors();
-    let histories = people.finish().await?;
+    let refusals = workload.errors();
+    let histories = workload.finish().await?;
     let copy = tempfile::tempdir()?;
     let database = server.freeze(&setup, copy.path()).await?;
-    let verdict = judge(&database, &histories, None)?;
-    setup.said()?;
+    let verdict = check_histories(&database, &histories, None)?;
+    setup.log()?;
     line.figure(
         &format!("{rounds} × a full {disk}"),
         format!(
@@ -112,7 +112,7 @@ async fn without_space(form: Form, line: Line, mut setup: Setup, disk: &str) -> 
 }
 
 /// What must be so while nothing can be written.
-async fn refuses_and_reads(server: &Process, scene: &Scene, told_in: Duration) -> Result<()> {
+async fn refuses_and_reads(server: &Process, shop: &OpenShop, told_in: Duration) -> Result<()> {
     let told = |answer: &crate::common::Answer| -> Result<()> {
         ensure!(answer.status == 503, "{} {}", answer.status, answer.text);
         let problem = answer.json();
@@ -128,7 +128,7 @@ async fn refuses_and_reads(server: &Process, scene: &Scene, told_in: Duration) -
         2 * DEADLINE,
         "a post and a sign-in are refused, and readyz says so",
         || async {
-            let (posted, signed_in) = (scene.post().await?, sign_in(server).await);
+            let (posted, signed_in) = (shop.post().await?, try_sign_in(server).await);
             if posted.status == 201 || signed_in.status == 200 {
                 refused_since.set(None);
                 return Ok(false);
@@ -147,12 +147,12 @@ async fn refuses_and_reads(server: &Process, scene: &Scene, told_in: Duration) -
         },
     )
     .await?;
-    let read = scene.visitor.get(&scene.messages()).await;
+    let read = shop.visitor.get(&shop.messages()).await;
     ensure!(read.status == 200, "reading: {}", read.text);
     let messages = read.json()["results"].as_array().map_or(0, Vec::len);
     ensure!(messages >= 3, "{messages} messages");
     for path in ["/api/admin/me/", "/api/admin/rooms/", "/healthz"] {
-        let standing = scene.agent.get(path).await;
+        let standing = shop.agent.get(path).await;
         ensure!(standing.status == 200, "{path}: {}", standing.text);
     }
     Ok(())
@@ -183,8 +183,8 @@ pub(crate) async fn io_errors(form: Form, line: Line) -> Result<()> {
     let mut random = StdRng::seed_from_u64(form.seed);
     let mut setup = Setup::new().failing(Faults::new());
     let mut server = setup.serve().await?;
-    let mut people = AtWork::begin(server.addr, 4, Habits::PLAIN, form.seed).await?;
-    people.acked(50).await?;
+    let mut workload = Workload::start(server.addr, 4, Behavior::PLAIN, form.seed).await?;
+    workload.wait_for_acks(50).await?;
     let faults = setup.faults.as_ref().context("faults")?;
     let mut failed = 0;
     for nth in 1..=last {
@@ -200,24 +200,24 @@ pub(crate) async fn io_errors(form: Form, line: Line) -> Result<()> {
             });
             // The writing itself brings the call that fails, and must go on after it.
             while faults.fired() == fired {
-                people.acked(people.acks() + 1).await?;
+                workload.wait_for_acks(workload.acks() + 1).await?;
             }
             faults.withdraw();
-            let goal = people.acks() + 5;
-            people
-                .acked(goal)
+            let goal = workload.acks() + 5;
+            workload
+                .wait_for_acks(goal)
                 .await
                 .with_context(|| format!("wedged after call {nth} failed with {error}"))?;
             failed += 1;
         }
     }
-    let (refusals, calls) = (people.errors(), faults.fired());
-    let histories = people.finish().await?;
+    let (refusals, calls) = (workload.errors(), faults.fired());
+    let histories = workload.finish().await?;
     // Those that were refused must not come back from the log after a crash either, unless
     // their retry was acked: all of them were.
     server.kill().await?;
-    let verdict = judge(&setup.database(), &histories, None)?;
-    setup.said()?;
+    let verdict = check_histories(&setup.database(), &histories, None)?;
+    setup.log()?;
     line.figure(
         &format!("EIO and ENOSPC at each of {last} writes and syncs"),
         format!("{failed} faults injected, {calls} calls failed, {refusals} refusals; {verdict}"),
@@ -230,7 +230,7 @@ pub(crate) async fn io_errors(form: Form, line: Line) -> Result<()> {
 pub(crate) async fn end_on_a_hanging_disk(form: Form, line: Line) -> Result<()> {
     let mut setup = Setup::new().failing(Faults::new());
     let mut server = setup.serve().await?;
-    let scene = Scene::set(&setup, &server, 3).await?;
+    let shop = OpenShop::create(&setup, &server, 3).await?;
     let faults = setup.faults.as_ref().context("faults")?;
     faults.order(Order {
         nth: 1,
@@ -239,7 +239,7 @@ pub(crate) async fn end_on_a_hanging_disk(form: Form, line: Line) -> Result<()> 
         repeat: crate::faults::FOREVER,
         torn: false,
     });
-    let unanswered = tokio::spawn(async move { scene.post().await });
+    let unanswered = tokio::spawn(async move { shop.post().await });
     within(DEADLINE, "a sync hangs", async || Ok(faults.fired() > 0)).await?;
     unanswered.abort();
     let started = Instant::now();
@@ -248,7 +248,7 @@ pub(crate) async fn end_on_a_hanging_disk(form: Form, line: Line) -> Result<()> 
     let status = status.with_context(|| format!("it does not end within {promised:?}"))?;
     let took = started.elapsed();
     ensure!(status.success(), "it ended with {status}");
-    setup.said()?;
+    setup.log()?;
     line.figure(
         "SIGTERM while the disk hangs in a sync",
         format!("exit 0 after {:.1} s", took.as_secs_f64()),
@@ -261,17 +261,17 @@ pub(crate) async fn end_on_a_hanging_disk(form: Form, line: Line) -> Result<()> 
 pub(crate) async fn half_written(form: Form, line: Line) -> Result<()> {
     let mut setup = Setup::new();
     let mut server = setup.serve().await?;
-    let mut people = AtWork::begin(server.addr, 2, Habits::PLAIN, form.seed).await?;
-    people.acked(50).await?;
-    let histories = people.finish().await?;
+    let mut workload = Workload::start(server.addr, 2, Behavior::PLAIN, form.seed).await?;
+    workload.wait_for_acks(50).await?;
+    let histories = workload.finish().await?;
     server.kill().await?;
-    judge(&setup.database(), &histories, None)?.clean()?;
+    check_histories(&setup.database(), &histories, None)?.clean()?;
     // As if the last commit had been half done.
     rusqlite::Connection::open(setup.database())?.execute(
         "DELETE FROM messages WHERE n = (SELECT max(n) FROM messages)",
         [],
     )?;
-    let verdict = judge(&setup.database(), &histories, None)?;
+    let verdict = check_histories(&setup.database(), &histories, None)?;
     line.figure(
         "*control*: one message taken out of the database",
         &verdict,

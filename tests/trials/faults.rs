@@ -1,4 +1,4 @@
-//! Orders to the preloaded library (faults.c), and what it noted.
+//! Orders to the preloaded library (faults.c), and what it journaled.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -58,8 +58,8 @@ impl Faults {
         Self::made(false)
     }
 
-    /// Also notes each change of the database's files.
-    pub(crate) fn journaled() -> Self {
+    /// Also records each change of the database's files.
+    pub(crate) fn with_journal() -> Self {
         Self::made(true)
     }
 
@@ -99,14 +99,14 @@ impl Faults {
         environment
     }
 
-    /// The row of changes.
+    /// The file of recorded changes.
     pub(crate) fn journal(&self) -> PathBuf {
         self.dir.path().join("journal")
     }
 
-    /// How far the row of changes has come. Taken by who has just received an ack, it is
-    /// not before what the ack rests on.
-    pub(crate) fn noted(&self) -> u64 {
+    /// The length of the journal. Read right after an ack was received, it covers what the ack
+    /// depends on.
+    pub(crate) fn journal_bytes(&self) -> u64 {
         std::fs::metadata(self.journal()).map_or(0, |journal| journal.len())
     }
 

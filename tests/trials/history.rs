@@ -14,8 +14,8 @@ use crate::common::DEADLINE;
 /// What became of a send, as far as its sender knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Acked with this seq. `noted` is how far the journal of the disk was by then.
-    Acked { seq: u64, noted: u64 },
+    /// Acked with this seq. `journaled` is how far the journal of the disk was by then.
+    Acked { seq: u64, journaled: u64 },
     /// Refused for good.
     Refused,
     /// Neither, when the sender gave up.
@@ -67,12 +67,12 @@ pub(crate) struct Verdict {
     /// Stored or shown at another place than acked, or with a gap.
     pub(crate) reordered: usize,
     /// Stored though refused, with other content, or sent by nobody.
-    pub(crate) false_: usize,
+    pub(crate) fabricated: usize,
 }
 
 impl Verdict {
     pub(crate) fn faults(&self) -> usize {
-        self.lost + self.doubled + self.reordered + self.false_
+        self.lost + self.doubled + self.reordered + self.fabricated
     }
 
     /// An error that says what is wrong, if anything is.
@@ -92,12 +92,12 @@ impl fmt::Display for Verdict {
             lost,
             doubled,
             reordered,
-            false_,
+            fabricated,
         } = self;
         write!(
             out,
             "{sent} sent: {acked} acked, {refused} refused, {unknown} unknown; \
-             {lost} lost, {doubled} doubled, {reordered} reordered, {false_} false"
+             {lost} lost, {doubled} doubled, {reordered} reordered, {fabricated} false"
         )
     }
 }
@@ -112,7 +112,7 @@ struct Stored {
 
 /// Holds what people know against a database. With `crashed_at`, only what was acked before
 /// the disk's journal was that far must be there, and nobody's view counts.
-pub(crate) fn judge(
+pub(crate) fn check_histories(
     database: &Path,
     rooms: &[RoomHistory],
     crashed_at: Option<u64>,
@@ -153,11 +153,11 @@ fn judge_room(
         verdict.sent += 1;
         let stored = place.get(&send.id);
         if stored.is_some_and(|stored| stored.content != send.content) {
-            verdict.false_ += 1;
+            verdict.fabricated += 1;
         }
         match send.outcome {
-            Outcome::Acked { seq, noted } => {
-                let must_be_there = crashed_at.is_none_or(|crashed_at| noted <= crashed_at);
+            Outcome::Acked { seq, journaled } => {
+                let must_be_there = crashed_at.is_none_or(|crashed_at| journaled <= crashed_at);
                 verdict.acked += usize::from(must_be_there);
                 match stored {
                     None => verdict.lost += usize::from(must_be_there),
@@ -166,12 +166,12 @@ fn judge_room(
             }
             Outcome::Refused => {
                 verdict.refused += 1;
-                verdict.false_ += usize::from(stored.is_some());
+                verdict.fabricated += usize::from(stored.is_some());
             }
             Outcome::Unknown => verdict.unknown += 1,
         }
     }
-    verdict.false_ += stored
+    verdict.fabricated += stored
         .iter()
         .filter(|message| message.by_customer && !sent.contains_key(&message.id))
         .count();
@@ -198,7 +198,7 @@ fn judge_view(view: &View, stored: &[Stored], verdict: &mut Verdict) {
     }
     verdict.lost += due.iter().filter(|due| !shown.contains(due)).count();
     let due: HashSet<_> = due.into_iter().collect();
-    verdict.false_ += shown.difference(&due).count();
+    verdict.fabricated += shown.difference(&due).count();
 }
 
 /// What a room's log holds: seqs and ids.

@@ -6,43 +6,42 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-mod calls;
+mod api_fuzz;
 mod clocks;
+mod connections;
 mod crashes;
-mod customer;
 mod damage;
 mod disks;
 mod faults;
+mod fixtures;
+mod frame_fuzz;
 mod history;
-mod input;
-mod lines;
-mod live_line;
-mod nonsense;
+mod mutation;
 mod panics;
-mod people;
+mod participants;
 mod power;
 mod process;
 mod proxy;
 mod report;
 mod resume;
-mod scene;
 mod security;
-mod shop;
 mod slow_readers;
+mod soak;
 mod storms;
-mod unread_answers;
+mod unread_responses;
 mod upgrades;
-mod years;
+mod visitor_socket;
+mod workload;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use report::{Form, Table};
 
 fn main() {
-    if upgrades::was_started_to_migrate() {
+    if upgrades::run_migration_if_asked() {
         return;
     }
-    keep_ordered_panics_quiet();
+    silence_injected_panics();
     let form = Form::from_environment();
     let mut arguments = Arguments::from_args();
     // The long form measures; the short one fits two cores.
@@ -74,13 +73,13 @@ fn main() {
     conclusion.exit();
 }
 
-/// Panics that a trial has ordered are no news.
-fn keep_ordered_panics_quiet() {
-    let tell = std::panic::take_hook();
+/// Panics that a trial injects are not printed.
+fn silence_injected_panics() {
+    let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let words = panic.payload_as_str().unwrap_or("");
-        if !words.starts_with("ordered by a test") {
-            tell(panic);
+        if !words.starts_with("injected by a test") {
+            print(panic);
         }
     }));
 }
@@ -119,8 +118,8 @@ const IN_THE_LONG_FORM: &[&str] = &[
 const TRIALS: &[(&str, &str, Run)] = trials![
     // The longest waits come first, so that the others run beside them.
     "P15" "a poisoned room" => panics::poisoned,
-    "P10" "a dead peer" => lines::dead_peer,
-    "P10" "a half-open peer" => lines::half_open_peer,
+    "P10" "a dead peer" => connections::dead_peer,
+    "P10" "a half-open peer" => connections::half_open_peer,
     "P1" "acked is on disk: kill -9" => crashes::kill_nine,
     "P2" "one gapless order, retries safe" => crashes::retries_and_cuts,
     "P3" "power loss" => power::full,
@@ -135,21 +134,21 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P8" "slow readers" => slow_readers::slow_readers,
     "P8" "readers that stop in a welcome" => slow_readers::stopped_in_a_welcome,
     "P8" "others beside slow readers" => slow_readers::beside_slow_readers,
-    "P8" "downloads that nobody reads" => unread_answers::few_descriptors,
-    "P8" "pages that nobody reads" => unread_answers::pages,
+    "P8" "downloads that nobody reads" => unread_responses::few_descriptors,
+    "P8" "pages that nobody reads" => unread_responses::pages,
     "P9" "storms" => storms::storms,
     "P11" "clocks that jump" => clocks::jumps,
-    "P12" "frames in the decoders" => input::decoders,
-    "P12" "frames on sockets" => input::sockets,
-    "P12" "numbers at their limits" => calls::numbers,
-    "P12" "calls by the API's description" => calls::random,
-    "P13" "graceful restarts" => lines::graceful_restarts,
+    "P12" "frames in the decoders" => frame_fuzz::decoders,
+    "P12" "frames on sockets" => frame_fuzz::sockets,
+    "P12" "numbers at their limits" => api_fuzz::numbers,
+    "P12" "calls by the API's description" => api_fuzz::random,
+    "P13" "graceful restarts" => connections::graceful_restarts,
     "P13" "an end on a disk that hangs" => disks::end_on_a_hanging_disk,
     "P14" "panics in rooms" => panics::in_rooms,
     "P14" "panics in the lobby" => panics::in_the_lobby,
     "P17" "killed first starts" => upgrades::first_starts,
     "P17" "killed upgrades" => upgrades::killed_steps,
-    "P18" "soak" => years::soak,
+    "P18" "soak" => soak::soak,
     "S" "shown by tests" => security::by_tests,
     "S" "shown in a browser" => security::in_a_browser,
     "S2" "logins beside chat" => security::logins_beside_chat,

@@ -11,17 +11,17 @@ use rand::{RngExt, SeedableRng};
 
 use crate::common::DEADLINE;
 use crate::faults::Faults;
-use crate::history::{Outcome, RoomHistory, judge};
-use crate::people::{AtWork, Habits};
+use crate::history::{Outcome, RoomHistory, check_histories};
 use crate::process::Setup;
 use crate::report::{Form, Line};
+use crate::workload::{Behavior, Workload};
 
 /// A disk writes as much at once or not at all.
 const SECTOR: usize = 512;
 /// The names of the files, by id.
 const FILES: [&str; 3] = ["shoptalk.db", "shoptalk.db-wal", "shoptalk.db-journal"];
 
-/// One noted change or sync.
+/// One journaled change or sync.
 struct Note {
     op: u8,
     file: usize,
@@ -66,7 +66,7 @@ impl Disk {
                     apply(&mut self.synced[file], &note, &mut || true);
                 }
             }
-            // Names go at once: SQLite syncs the directory, which is not noted.
+            // Names go at once: SQLite syncs the directory, which is not journaled.
             b'U' => {
                 self.pending[file].clear();
                 self.synced[file].clear();
@@ -126,26 +126,28 @@ struct Recorded {
 async fn record(form: Form, synchronous: &str) -> Result<Recorded> {
     let mut setup = Setup::new()
         .with("SHOPTALK_STORAGE__SYNCHRONOUS", synchronous)
-        .failing(Faults::journaled());
+        .failing(Faults::with_journal());
     let mut server = setup.serve().await?;
     let journal = setup.faults.as_ref().context("faults")?.journal();
-    let noted = Box::new(move || std::fs::metadata(&journal).map_or(0, |journal| journal.len()));
-    let mut people = AtWork::begin_noting(server.addr, 8, Habits::PLAIN, form.seed, noted).await?;
+    let journaled =
+        Box::new(move || std::fs::metadata(&journal).map_or(0, |journal| journal.len()));
+    let mut workload =
+        Workload::start_with_journal(server.addr, 8, Behavior::PLAIN, form.seed, journaled).await?;
     let leg = form.pick(500, 12_000);
-    people.acked(leg).await?;
+    workload.wait_for_acks(leg).await?;
     server.kill().await?;
     server = setup.serve().await?;
-    people.moved(server.addr);
-    people.acked(2 * leg).await?;
+    workload.reconnect_to(server.addr);
+    workload.wait_for_acks(2 * leg).await?;
     server.terminate(DEADLINE).await?;
     server = setup.serve().await?;
-    people.moved(server.addr);
-    people.acked(3 * leg).await?;
-    let histories = people.finish().await?;
+    workload.reconnect_to(server.addr);
+    workload.wait_for_acks(3 * leg).await?;
+    let histories = workload.finish().await?;
     server.kill().await?;
-    setup.said()?;
+    setup.log()?;
     let faults = setup.faults.take().context("faults")?;
-    let bytes = faults.noted();
+    let bytes = faults.journal_bytes();
     Ok(Recorded {
         faults,
         histories,
@@ -192,12 +194,12 @@ fn lose_power(recorded: &Recorded, seeds: usize, seed: u64) -> Result<Losses> {
             losses.acked_lost += lost;
             continue;
         }
-        let verdict = judge(&database, &recorded.histories, Some(at))
+        let verdict = check_histories(&database, &recorded.histories, Some(at))
             .with_context(|| format!("power lost at {at} of {}", recorded.bytes))?;
         losses.acked_lost += verdict.lost;
         losses.acked += verdict.acked;
         ensure!(
-            verdict.doubled + verdict.reordered + verdict.false_ == 0,
+            verdict.doubled + verdict.reordered + verdict.fabricated == 0,
             "power lost at {at}: {verdict}"
         );
     }
@@ -208,7 +210,7 @@ fn lose_power(recorded: &Recorded, seeds: usize, seed: u64) -> Result<Losses> {
 fn due(histories: &[RoomHistory], at: u64) -> usize {
     let sends = histories.iter().flat_map(|room| &room.sends);
     sends
-        .filter(|send| matches!(send.outcome, Outcome::Acked { noted, .. } if noted <= at))
+        .filter(|send| matches!(send.outcome, Outcome::Acked { journaled, .. } if journaled <= at))
         .count()
 }
 

@@ -80,15 +80,15 @@ impl Setup {
         self.data_dir().join("shoptalk.db")
     }
 
-    fn log(&self) -> PathBuf {
+    fn log_path(&self) -> PathBuf {
         self.dir.path().join("log")
     }
 
-    /// All that the servers have said. A panic in it fails the trial.
-    pub(crate) fn said(&self) -> anyhow::Result<String> {
-        let said = std::fs::read_to_string(self.log())?;
-        anyhow::ensure!(!said.contains("panicked"), "the server panicked:\n{said}");
-        Ok(said)
+    /// What the servers have logged. A panic in it fails the trial.
+    pub(crate) fn log(&self) -> anyhow::Result<String> {
+        let log = std::fs::read_to_string(self.log_path())?;
+        anyhow::ensure!(!log.contains("panicked"), "the server panicked:\n{log}");
+        Ok(log)
     }
 
     fn command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
@@ -115,7 +115,7 @@ impl Setup {
                 std::fs::OpenOptions::new()
                     .create(true)
                     .append(true)
-                    .open(self.log())?,
+                    .open(self.log_path())?,
             )
             .kill_on_drop(true);
         if let Some(faults) = &self.faults {
@@ -141,7 +141,7 @@ impl Setup {
             let status = child.wait().await?;
             anyhow::bail!(
                 "the server did not start ({status}):\n{}",
-                std::fs::read_to_string(self.log())?
+                std::fs::read_to_string(self.log_path())?
             );
         };
         self.listen = addr;

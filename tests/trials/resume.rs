@@ -3,21 +3,22 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use anyhow::{Context, Result, bail, ensure};
-use futures_util::{SinkExt, StreamExt};
+use anyhow::{Context, Result, ensure};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use shoptalk_client::tungstenite::Message;
+use shoptalk_client::chat::Summary;
+use shoptalk_client::protocol::{AgentHello, AgentServerFrame, ServerFrame};
+use shoptalk_client::{Socket, SocketOptions};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::common::{DEADLINE, Value, json};
-use crate::history::{View, judge, read_room};
-use crate::live_line::LiveLine;
-use crate::people::{AtWork, Habits};
+use crate::common::{DEADLINE, Value};
+use crate::fixtures::sign_in;
+use crate::history::{View, check_histories, read_room};
 use crate::process::Setup;
 use crate::report::{Form, Line};
-use crate::shop::sign_in;
+use crate::visitor_socket::VisitorSocket;
+use crate::workload::{Behavior, Workload};
 
 /// Connections to one busy room that begin anywhere and end anywhere: each sees exactly its
 /// part of the log.
@@ -26,9 +27,9 @@ pub(crate) async fn exact_resume(form: Form, line: Line) -> Result<()> {
     let mut random = StdRng::seed_from_u64(form.seed);
     let mut setup = Setup::new();
     let mut server = setup.serve().await?;
-    let mut people = AtWork::begin(server.addr, 2, Habits::PLAIN, form.seed).await?;
-    people.acked(form.pick(400, 4_000)).await?;
-    let rooms = people.rooms();
+    let mut workload = Workload::start(server.addr, 2, Behavior::PLAIN, form.seed).await?;
+    workload.wait_for_acks(form.pick(400, 4_000)).await?;
+    let rooms = workload.rooms();
     let mut views: HashMap<Uuid, Vec<View>> = HashMap::new();
     let (mut at_once, mut days) = (0, 0);
     for at in 0..leaves {
@@ -36,10 +37,10 @@ pub(crate) async fn exact_resume(form: Form, line: Line) -> Result<()> {
             // For some the server was new when they came back.
             server.kill().await?;
             server = setup.serve().await?;
-            people.moved(server.addr);
+            workload.reconnect_to(server.addr);
         }
         let (room_id, token) = &rooms[random.random_range(0..rooms.len())];
-        let head = people.head(*room_id);
+        let head = workload.head(*room_id);
         // Away for no time at all, for a while, or for very long.
         let after = match random.random_range(0..40) {
             0..13 => head,
@@ -53,7 +54,7 @@ pub(crate) async fn exact_resume(form: Form, line: Line) -> Result<()> {
             after,
             ..View::default()
         };
-        let mut live = LiveLine::connect(server.addr, *room_id, token, &mut view).await?;
+        let mut live = VisitorSocket::connect(server.addr, *room_id, token, &mut view).await?;
         while live.more {
             live.next(&mut view).await?.context("cut")?;
         }
@@ -68,7 +69,7 @@ pub(crate) async fn exact_resume(form: Form, line: Line) -> Result<()> {
         }
         views.entry(*room_id).or_default().push(view);
     }
-    let mut histories = people.finish().await?;
+    let mut histories = workload.finish().await?;
     server.kill().await?;
     for history in &mut histories {
         let stored = read_room(&setup.database(), history.room_id)?;
@@ -82,8 +83,8 @@ pub(crate) async fn exact_resume(form: Form, line: Line) -> Result<()> {
             );
         }
     }
-    let verdict = judge(&setup.database(), &histories, None)?;
-    setup.said()?;
+    let verdict = check_histories(&setup.database(), &histories, None)?;
+    setup.log()?;
     line.figure(
         &format!("{leaves} disconnects and resumes of rooms"),
         format!("{leaves} views equal the database; {at_once} reconnected at once, {days} after a very long time; {verdict}"),
@@ -100,16 +101,16 @@ pub(crate) async fn exact_lobby(form: Form, line: Line) -> Result<()> {
     let mut server = setup.serve().await?;
     setup.add_agent().await?;
     let token = sign_in(&server).await?;
-    let mut people =
-        AtWork::begin(server.addr, form.pick(12, 60), Habits::PLAIN, form.seed).await?;
+    let mut workload =
+        Workload::start(server.addr, form.pick(12, 60), Behavior::PLAIN, form.seed).await?;
     let mut known = Lobby::default();
     for _ in 0..leaves {
-        let goal = people.acks() + random.random_range(1..40);
-        people.acked(goal).await?;
+        let goal = workload.acks() + random.random_range(1..40);
+        workload.wait_for_acks(goal).await?;
         let frames = random.random_range(1..30);
         known.visit(server.addr, &token, frames).await?;
     }
-    let histories = people.finish().await?;
+    let histories = workload.finish().await?;
     known.visit(server.addr, &token, 0).await?;
     let rest = server.rest().bearer(&token);
     let list = rest.get("/api/admin/rooms/?limit=200").await.is(200);
@@ -139,7 +140,7 @@ pub(crate) async fn exact_lobby(form: Form, line: Line) -> Result<()> {
         }
     }
     server.kill().await?;
-    setup.said()?;
+    setup.log()?;
     line.figure(
         &format!("{leaves} disconnects and resumes of the lobby"),
         format!("{} rooms, each equal to the stored one", stored.len()),
@@ -151,8 +152,8 @@ pub(crate) async fn exact_lobby(form: Form, line: Line) -> Result<()> {
 /// What a console keeps between its connections.
 #[derive(Default)]
 struct Lobby {
-    epoch: Option<Value>,
-    cursor: Option<Value>,
+    epoch: Option<String>,
+    cursor: Option<String>,
     rooms: HashMap<String, Value>,
     resumes: u64,
 }
@@ -160,40 +161,42 @@ struct Lobby {
 impl Lobby {
     /// Connects, takes what was missed and some more frames, and leaves.
     async fn visit(&mut self, addr: SocketAddr, token: &str, frames: usize) -> Result<()> {
-        let url = format!("ws://{addr}/ws/admin/chat/");
-        let (mut socket, _) = tokio_tungstenite::connect_async(url).await?;
-        let mut hello = json!({"type": "hello", "token": token});
-        if let (Some(epoch), Some(cursor)) = (&self.epoch, &self.cursor) {
-            hello["epoch"] = epoch.clone();
-            hello["cursor"] = cursor.clone();
-        }
-        socket.send(Message::text(hello.to_string())).await?;
+        let base = format!("http://{addr}");
+        let mut socket =
+            Socket::connect(&base, "/ws/admin/chat/", SocketOptions::default()).await?;
+        socket
+            .send(&AgentHello {
+                token: Some(token.to_owned()),
+                epoch: self.epoch.clone(),
+                cursor: self.cursor.clone(),
+            })
+            .await?;
         let mut left = frames;
         let mut more = true;
         while more || left > 0 {
-            let next = timeout(DEADLINE, socket.next()).await?;
-            let Some(Ok(Message::Text(text))) = next else {
-                bail!("the console was cut: {next:?}");
-            };
-            let frame: Value = serde_json::from_str(&text)?;
-            match frame["type"].as_str() {
-                Some("welcome") => {
+            let frame = timeout(DEADLINE, socket.receive()).await?;
+            match frame.context("the console was cut")? {
+                AgentServerFrame::Welcome(welcome) => {
                     ensure!(
-                        frame["recovered"] == self.cursor.is_some(),
+                        welcome.recovered == self.cursor.is_some(),
                         "recovered: {}",
-                        frame["recovered"]
+                        welcome.recovered
                     );
                     self.resumes += u64::from(self.cursor.is_some());
-                    self.epoch = Some(frame["epoch"].clone());
-                    self.take(&frame["summaries"], &frame["cursor"])?;
-                    more = frame["more"] == true;
+                    self.epoch = Some(welcome.epoch.into_owned());
+                    self.put(&welcome.summaries, &welcome.cursor)?;
+                    more = welcome.more;
                 }
-                Some("summaries") => {
-                    self.take(&frame["summaries"], &frame["cursor"])?;
-                    more = frame["more"] == true;
+                AgentServerFrame::Event(ServerFrame::Summaries {
+                    cursor,
+                    summaries,
+                    more: still_more,
+                }) => {
+                    self.put(&summaries, &cursor)?;
+                    more = still_more;
                 }
-                Some("summary") => {
-                    self.take(&json!([frame["summary"]]), &frame["cursor"])?;
+                AgentServerFrame::Event(ServerFrame::Summary { cursor, summary }) => {
+                    self.put(std::slice::from_ref(&summary), &cursor)?;
                     left = left.saturating_sub(1);
                 }
                 _ => {}
@@ -202,18 +205,19 @@ impl Lobby {
         Ok(())
     }
 
-    fn take(&mut self, summaries: &Value, cursor: &Value) -> Result<()> {
-        for summary in summaries.as_array().context("summaries")? {
-            let id = summary["id"].as_str().context("an id")?.to_owned();
+    /// Keeps summaries as JSON, to be held against what the API lists.
+    fn put(&mut self, summaries: &[Summary], cursor: &str) -> Result<()> {
+        for summary in summaries {
+            let id = summary.room.id.to_string();
             let known = self
                 .rooms
                 .get(&id)
                 .map_or(0, |known| known["version"].as_u64().unwrap_or(u64::MAX));
-            if summary["version"].as_u64().context("a version")? >= known {
-                self.rooms.insert(id, summary.clone());
+            if summary.version >= known {
+                self.rooms.insert(id, serde_json::to_value(summary)?);
             }
         }
-        self.cursor = Some(cursor.clone());
+        self.cursor = Some(cursor.to_owned());
         Ok(())
     }
 }

@@ -10,11 +10,11 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::common::{DEADLINE, Rest, Value, json};
+use crate::fixtures::{Room, overflows, sockets_open};
 use crate::history::View;
-use crate::live_line::LiveLine;
 use crate::process::Setup;
 use crate::report::{Form, Line};
-use crate::shop::{Room, overflows, sockets_open};
+use crate::visitor_socket::VisitorSocket;
 
 /// What the promise gives each reader that has stopped.
 const EACH_BYTES: usize = 256 * 1024;
@@ -27,7 +27,7 @@ const FRAME_BYTES: usize = 8_000 + 400;
 struct Busy {
     rest: Rest,
     room: Room,
-    watcher: LiveLine,
+    watcher: VisitorSocket,
     view: View,
 }
 
@@ -36,7 +36,7 @@ impl Busy {
         let rest = Rest::new(addr);
         let room = Room::open(&rest).await?;
         let mut view = View::default();
-        let watcher = LiveLine::connect(addr, room.id, &room.token, &mut view).await?;
+        let watcher = VisitorSocket::connect(addr, room.id, &room.token, &mut view).await?;
         Ok(Self {
             rest,
             room,
@@ -123,7 +123,7 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
     let shared = waited / readers;
     let seen = busy.view.last();
     server.kill().await?;
-    setup.said()?;
+    setup.log()?;
     line.figure(
         &format!("{readers} clients that stop reading"),
         format!(
@@ -175,7 +175,7 @@ async fn grown_beside_readers(readers: usize, posts: usize, text: &str) -> Resul
         most = most.max(server.resident()?);
     }
     server.kill().await?;
-    setup.said()?;
+    setup.log()?;
     Ok((most - memory) as usize)
 }
 
@@ -227,7 +227,7 @@ pub(crate) async fn stopped_in_a_welcome(form: Form, line: Line) -> Result<()> {
     let process = (most - memory) as usize / readers;
     let seen = busy.view.last();
     server.kill().await?;
-    setup.said()?;
+    setup.log()?;
     line.figure(
         &format!("{readers} clients that stop reading in the middle of a long welcome"),
         format!(
@@ -291,7 +291,7 @@ pub(crate) async fn beside_slow_readers(_: Form, line: Line) -> Result<()> {
         p99.push(took[took.len() * 99 / 100]);
     }
     server.kill().await?;
-    setup.said()?;
+    setup.log()?;
     let ratio = p99[1].as_secs_f64() / p99[0].as_secs_f64();
     line.figure(
         "p99 of posts in another room: with 1,000 that stopped ÷ with 1,000 that read",

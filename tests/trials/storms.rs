@@ -6,11 +6,11 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use tokio::task::JoinSet;
 
+use crate::fixtures::Room;
 use crate::history::View;
-use crate::live_line::LiveLine;
 use crate::process::Setup;
 use crate::report::{Form, Line};
-use crate::shop::Room;
+use crate::visitor_socket::VisitorSocket;
 
 /// Everybody at once, and everybody again after a restart.
 pub(crate) async fn storms(form: Form, line: Line) -> Result<()> {
@@ -56,7 +56,7 @@ pub(crate) async fn storms(form: Form, line: Line) -> Result<()> {
     let gaps = rooms.iter().filter(|(_, view)| view.last() != 1).count();
     drop(lines);
     server.kill().await?;
-    setup.said()?;
+    setup.log()?;
     line.figure(
         &format!("{clients} simultaneous connects"),
         format!(
@@ -82,13 +82,15 @@ pub(crate) async fn storms(form: Form, line: Line) -> Result<()> {
 async fn all_connect(
     addr: SocketAddr,
     rooms: Vec<(Room, View)>,
-) -> Result<(Vec<(Room, View)>, Vec<LiveLine>, usize)> {
+) -> Result<(Vec<(Room, View)>, Vec<VisitorSocket>, usize)> {
     let mut connecting = JoinSet::new();
     for (room, mut view) in rooms {
         connecting.spawn(async move {
             let mut refused = 0;
             let line = loop {
-                if let Some(line) = LiveLine::open(addr, room.id, &room.token, &mut view).await? {
+                if let Some(line) =
+                    VisitorSocket::try_connect(addr, room.id, &room.token, &mut view).await?
+                {
                     break line;
                 }
                 refused += 1;

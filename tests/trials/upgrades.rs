@@ -11,10 +11,10 @@ use rusqlite_migration::{M, Migrations};
 
 use crate::common::{DEADLINE, Rest, json};
 use crate::faults::{Faults, KILLED, Order, SYNCS, TRUNCATES, WRITES};
-use crate::history::judge;
-use crate::people::{AtWork, Habits};
+use crate::history::check_histories;
 use crate::process::Setup;
 use crate::report::{Form, Line};
+use crate::workload::{Behavior, Workload};
 
 /// The path of the database that this process is to migrate, when it was started for that.
 const MIGRATE: &str = "TRIALS_MIGRATE";
@@ -46,7 +46,7 @@ const STEPS: &[M<'_>] = &[
 ];
 
 /// Migrates and returns true if this process was started to do so.
-pub(crate) fn was_started_to_migrate() -> bool {
+pub(crate) fn run_migration_if_asked() -> bool {
     let Some(path) = std::env::var_os(MIGRATE) else {
         return false;
     };
@@ -102,7 +102,7 @@ pub(crate) async fn first_starts(form: Form, line: Line) -> Result<()> {
             .await;
         ensure!(opened.status == 201, "{}", opened.text);
         server.kill().await?;
-        setup.said()?;
+        setup.log()?;
     }
     line.figure(
         &format!("{kills} first starts, killed at a random write of {calls}"),
@@ -146,9 +146,9 @@ pub(crate) async fn killed_steps(form: Form, line: Line) -> Result<()> {
     let mut random = StdRng::seed_from_u64(form.seed);
     let mut setup = Setup::new();
     let mut server = setup.serve().await?;
-    let mut people = AtWork::begin(server.addr, 4, Habits::PLAIN, form.seed).await?;
-    people.acked(form.pick(1_500, 20_000)).await?;
-    let histories = people.finish().await?;
+    let mut workload = Workload::start(server.addr, 4, Behavior::PLAIN, form.seed).await?;
+    workload.wait_for_acks(form.pick(1_500, 20_000)).await?;
+    let histories = workload.finish().await?;
     server.terminate(DEADLINE).await?;
     let dir = tempfile::tempdir()?;
     let database = dir.path().join("shoptalk.db");
@@ -195,7 +195,7 @@ pub(crate) async fn killed_steps(form: Form, line: Line) -> Result<()> {
             steps == STEPS.len() && moods && places,
             "{steps} steps, moods: {moods}, places: {places}"
         );
-        judge(&database, &histories, None)?.clean()?;
+        check_histories(&database, &histories, None)?.clean()?;
     }
     // An older binary does not touch what a newer one has made.
     std::fs::copy(&database, setup.database())?;

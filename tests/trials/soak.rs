@@ -3,18 +3,18 @@
 use anyhow::Result;
 
 use crate::common::eventually;
-use crate::history::judge;
-use crate::people::{AtWork, Habits};
+use crate::history::check_histories;
 use crate::process::Setup;
 use crate::report::{Form, Line};
+use crate::workload::{Behavior, Workload};
 
 const MIB: u64 = 1024 * 1024;
 
 pub(crate) async fn soak(form: Form, line: Line) -> Result<()> {
     let generations = form.pick(5, 60);
     let each = form.pick(3_000, 25_000);
-    let habits = Habits {
-        again: 0.05,
+    let behavior = Behavior {
+        repost: 0.05,
         cut: 0.01,
         readers: 2,
     };
@@ -26,15 +26,16 @@ pub(crate) async fn soak(form: Form, line: Line) -> Result<()> {
     let mut histories = Vec::new();
     for generation in 0..generations {
         // People come, talk, are cut off, come back and leave for good.
-        let mut people = AtWork::begin(server.addr, 16, habits, form.seed ^ generation).await?;
+        let mut workload =
+            Workload::start(server.addr, 16, behavior, form.seed ^ generation).await?;
         let mut goal = 0;
         while goal < each {
             goal += each / 10;
-            people.acked(goal).await?;
+            workload.wait_for_acks(goal).await?;
             log_most = log_most.max(std::fs::metadata(&log)?.len());
         }
-        messages += people.acks();
-        histories.extend(people.finish().await?);
+        messages += workload.acks();
+        histories.extend(workload.finish().await?);
         let rest = server.rest();
         eventually("all sockets have gone", || async {
             rest.get("/metrics")
@@ -56,8 +57,8 @@ pub(crate) async fn soak(form: Form, line: Line) -> Result<()> {
         descriptors.push(server.descriptors()?);
     }
     server.kill().await?;
-    let verdict = judge(&setup.database(), &histories, None)?;
-    setup.said()?;
+    let verdict = check_histories(&setup.database(), &histories, None)?;
+    setup.log()?;
     verdict.clean()?;
     let quarter = memory.len() / 4;
     let growth = memory[memory.len() - 1] as f64 / memory[quarter] as f64;

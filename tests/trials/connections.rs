@@ -1,20 +1,21 @@
-//! P10 and P13: lines that die, and servers that go.
+//! P10 and P13: connections that die without a close, and servers that are stopped.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use shoptalk_client::protocol::{ServerFrame, VisitorServerFrame};
 
-use crate::history::{View, judge};
-use crate::live_line::LiveLine;
-use crate::people::{AtWork, Habits};
+use crate::fixtures::{Room, sign_in, sockets_open};
+use crate::history::{View, check_histories};
 use crate::process::Setup;
 use crate::proxy::{self, Proxy};
 use crate::report::{Form, Line};
-use crate::shop::{Room, sign_in, sockets_open};
+use crate::visitor_socket::VisitorSocket;
+use crate::workload::{Behavior, Workload};
 
-/// A line that goes dead without a word.
+/// A connection that goes dead without a close.
 pub(crate) async fn dead_peer(form: Form, line: Line) -> Result<()> {
-    dead_line(
+    dead_connection(
         form,
         line,
         proxy::Line::Silent,
@@ -23,12 +24,12 @@ pub(crate) async fn dead_peer(form: Form, line: Line) -> Result<()> {
     .await
 }
 
-/// A line on which the server is heard, but hears nothing.
+/// A connection that works in one direction only: the server receives nothing.
 pub(crate) async fn half_open_peer(form: Form, line: Line) -> Result<()> {
-    dead_line(form, line, proxy::Line::Deaf, "a half-open connection").await
+    dead_connection(form, line, proxy::Line::Deaf, "a half-open connection").await
 }
 
-async fn dead_line(form: Form, line: Line, fault: proxy::Line, name: &str) -> Result<()> {
+async fn dead_connection(form: Form, line: Line, fault: proxy::Line, name: &str) -> Result<()> {
     let mut setup = Setup::new();
     if !form.long {
         setup = setup
@@ -43,7 +44,7 @@ async fn dead_line(form: Form, line: Line, fault: proxy::Line, name: &str) -> Re
     let room = Room::open(&rest).await?;
     room.post(&rest, "is anybody there?").await?;
     let mut view = View::default();
-    let mut customer = LiveLine::connect(proxy.addr, room.id, &room.token, &mut view).await?;
+    let mut customer = VisitorSocket::connect(proxy.addr, room.id, &room.token, &mut view).await?;
     let agent = rest.bearer(&token);
     let path = format!("/api/admin/rooms/{}/", room.id);
     let online = || async {
@@ -54,8 +55,8 @@ async fn dead_line(form: Form, line: Line, fault: proxy::Line, name: &str) -> Re
     let here = sockets_open(&rest).await?;
     let started = Instant::now();
     proxy.set(fault);
-    // A half-open client still hears; it does what it can.
-    let listening =
+    // A half-open client still receives; it answers as well as it can.
+    let reading =
         tokio::spawn(async move { while let Ok(Some(_)) = customer.next(&mut view).await {} });
     let gone = form.deadline(Duration::from_secs(45));
     while sockets_open(&rest).await? >= here {
@@ -71,7 +72,7 @@ async fn dead_line(form: Form, line: Line, fault: proxy::Line, name: &str) -> Re
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    listening.abort();
+    reading.abort();
     line.figure(
         name,
         format!(
@@ -83,21 +84,21 @@ async fn dead_line(form: Form, line: Line, fault: proxy::Line, name: &str) -> Re
         true,
     )?;
     server.kill().await?;
-    setup.said()?;
+    setup.log()?;
     Ok(())
 }
 
-/// SIGTERM under load, through lines that are slow and cut.
+/// SIGTERM under load, through connections that are slow or cut.
 pub(crate) async fn graceful_restarts(form: Form, line: Line) -> Result<()> {
     let restarts = form.pick(3, 30);
     let mut setup = Setup::new();
     let mut server = setup.serve().await?;
     let proxy = Proxy::before(server.addr).await?;
-    let mut people = AtWork::begin(server.addr, 8, Habits::PLAIN, form.seed).await?;
+    let mut workload = Workload::start(server.addr, 8, Behavior::PLAIN, form.seed).await?;
     let mut slowest = Duration::ZERO;
     let mut told = 0;
     for at in 0..restarts {
-        people.acked(people.acks() + 200).await?;
+        workload.wait_for_acks(workload.acks() + 200).await?;
         proxy.set(if at % 2 == 0 {
             proxy::Line::Slow(Duration::from_millis(5))
         } else {
@@ -105,10 +106,11 @@ pub(crate) async fn graceful_restarts(form: Form, line: Line) -> Result<()> {
         });
         let room = Room::open(&server.rest()).await?;
         let mut view = View::default();
-        let mut witness = LiveLine::connect(proxy.addr, room.id, &room.token, &mut view).await?;
+        let mut witness =
+            VisitorSocket::connect(proxy.addr, room.id, &room.token, &mut view).await?;
         let witness = tokio::spawn(async move {
             while let Ok(Some(frame)) = witness.next(&mut view).await {
-                if frame["type"] == "going_away" {
+                if let VisitorServerFrame::Event(ServerFrame::GoingAway { .. }) = frame {
                     return true;
                 }
             }
@@ -122,13 +124,13 @@ pub(crate) async fn graceful_restarts(form: Form, line: Line) -> Result<()> {
         slowest = slowest.max(started.elapsed());
         told += usize::from(witness.await?);
         server = setup.serve().await?;
-        people.moved(server.addr);
+        workload.reconnect_to(server.addr);
     }
-    people.acked(people.acks() + 50).await?;
-    let histories = people.finish().await?;
+    workload.wait_for_acks(workload.acks() + 50).await?;
+    let histories = workload.finish().await?;
     server.kill().await?;
-    let verdict = judge(&setup.database(), &histories, None)?;
-    setup.said()?;
+    let verdict = check_histories(&setup.database(), &histories, None)?;
+    setup.log()?;
     line.figure(
         &format!("{restarts} × SIGTERM under load"),
         format!(

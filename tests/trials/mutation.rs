@@ -1,4 +1,4 @@
-//! Text that nobody meant: good text, changed at random.
+//! Malformed text: good text, mutated at random.
 
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -43,7 +43,7 @@ pub(crate) const PIECES: &[&str] = &[
 ];
 
 /// Cuts, doubles, swaps and puts in, up to three times; `others` lend their ends.
-pub(crate) fn change(text: &str, others: &[&str], random: &mut StdRng) -> String {
+pub(crate) fn mutate(text: &str, others: &[&str], random: &mut StdRng) -> String {
     let mut text = text.to_owned();
     for _ in 0..random.random_range(0..4) {
         let at = boundary(&text, random);

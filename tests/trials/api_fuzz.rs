@@ -10,10 +10,10 @@ use shoptalk::protocol;
 use url::Url;
 
 use crate::common::{Answer, Rest, Value, json, new_id};
-use crate::nonsense::{self, PIECES, pick};
+use crate::fixtures::{self, Room};
+use crate::mutation::{self, PIECES, pick};
 use crate::process::{Process, Setup};
 use crate::report::{Form, Line};
-use crate::shop::{self, Room};
 
 /// What no number may be.
 const NO_NUMBERS: &[&str] = &[
@@ -89,7 +89,7 @@ impl Api {
         };
         match kind.as_str() {
             Some("string") if schema["format"] == "uuid" => json!(new_id()),
-            Some("string") => json!(nonsense::change("Is it blue? 🫖", PIECES, random)),
+            Some("string") => json!(mutation::mutate("Is it blue? 🫖", PIECES, random)),
             Some("integer") => json!(random.random_range(-2..300)),
             Some("boolean") => json!(random.random::<bool>()),
             Some("null") => Value::Null,
@@ -166,7 +166,7 @@ impl Callers {
     async fn of(server: &Process) -> Result<Self> {
         let nobody = server.rest();
         Ok(Self {
-            agent: nobody.bearer(&shop::sign_in(server).await?),
+            agent: nobody.bearer(&fixtures::sign_in(server).await?),
             room: Room::open(&nobody).await?,
             nobody,
         })
@@ -246,7 +246,7 @@ pub(crate) async fn numbers(_: Form, line: Line) -> Result<()> {
         }
     }
     server.kill().await?;
-    setup.said()?;
+    setup.log()?;
     let on_sockets = frame_numbers(&mut taken, &mut refused)?;
     line.figure(
         &format!(
@@ -393,7 +393,7 @@ pub(crate) async fn random(form: Form, line: Line) -> Result<()> {
     let grown = server.resident()?.saturating_sub(memory) >> 20;
     callers.nobody.get("/readyz").await.is(200);
     server.kill().await?;
-    setup.said()?;
+    setup.log()?;
     line.figure(
         &format!("{calls} calls from the OpenAPI document"),
         format!(
@@ -414,7 +414,7 @@ fn request(
     let own = callers.room.id.to_string();
     let id = match random.random_range(0..8) {
         0 => new_id().to_string(),
-        1 => nonsense::change(&own, PIECES, random),
+        1 => mutation::mutate(&own, PIECES, random),
         _ => own.clone(),
     };
     let mut url = call.at(&id)?;
@@ -441,7 +441,7 @@ fn request(
     if !schema.is_null() {
         let mut body = api.value(schema, random).to_string();
         if random.random_range(0..4) == 0 {
-            body = nonsense::change(&body, PIECES, random);
+            body = mutation::mutate(&body, PIECES, random);
         }
         let mut body = body.into_bytes();
         if random.random_range(0..20) == 0 {

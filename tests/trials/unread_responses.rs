@@ -8,10 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
 use crate::common::{DEADLINE, RawSocket, Rest, json};
-use crate::people;
+use crate::fixtures::{Room, metric};
 use crate::process::Setup;
 use crate::report::{Form, Line};
-use crate::shop::{Room, metric};
+use crate::workload;
 
 /// Downloads that nobody reads; more than the server may have files.
 const DOWNLOADS: usize = 250;
@@ -84,7 +84,7 @@ pub(crate) async fn few_descriptors(form: Form, line: Line) -> Result<()> {
     let same = reachable(server.addr, server.addr.ip(), "/healthz", deadline).await?;
     drop(downloads);
     server.kill().await?;
-    setup.said()?;
+    setup.log()?;
     line.figure(
         &format!("{DOWNLOADS} downloads that nobody reads, limit of 256 files"),
         format!(
@@ -127,11 +127,11 @@ pub(crate) async fn pages(form: Form, line: Line) -> Result<()> {
         ensure!(began.elapsed() < DEADLINE, "not all are answered");
         most = most.max(server.resident()?);
     }
-    people::open_room(&rest).await.context("others go on")?;
+    workload::open_room(&rest).await.context("others go on")?;
     most = most.max(server.resident()?) - before;
     drop(unread);
     server.kill().await?;
-    setup.said()?;
+    setup.log()?;
     line.figure(
         &format!("{readers} pages of messages that nobody reads"),
         format!("memory + {} MiB", most >> 20),

@@ -1,17 +1,17 @@
-//! P12: input that nobody meant. Frames are made by changing good ones at random.
+//! P12: malformed frames, made by mutating good ones at random.
 
 use anyhow::{Context, Result, ensure};
-use futures_util::{SinkExt, StreamExt};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use shoptalk::protocol;
 use shoptalk_client::tungstenite::Message;
+use shoptalk_client::{Socket, SocketOptions};
 
-use crate::common::{PASSWORD, Value, json};
-use crate::nonsense::{self, pick};
-use crate::people;
+use crate::common::{DEADLINE, PASSWORD, Value, json};
+use crate::mutation::{self, pick};
 use crate::process::Setup;
 use crate::report::{Form, Line};
+use crate::workload;
 
 /// One good frame of each kind.
 const FRAMES: &[&str] = &[
@@ -34,7 +34,7 @@ const FRAMES: &[&str] = &[
 
 /// A good frame, changed at random.
 fn mutate(random: &mut StdRng) -> String {
-    let mut frame = nonsense::change(pick(FRAMES, random), FRAMES, random);
+    let mut frame = mutation::mutate(pick(FRAMES, random), FRAMES, random);
     if random.random_range(0..2_000) == 0 {
         frame = frame.replacen(':', &format!(":\"{}\",\"x\":", "long ".repeat(20_000)), 1);
     }
@@ -99,17 +99,18 @@ pub(crate) async fn sockets(form: Form, line: Line) -> Result<()> {
     let (mut sent, mut sockets, mut errors) = (0, 0, 0);
     let memory = server.resident()?;
     while sent < inputs {
-        let (room_id, token) = people::open_room(&rest).await?;
+        let (room_id, token) = workload::open_room(&rest).await?;
         let (path, token) = if random.random() {
             (format!("/ws/chat/{room_id}/"), Value::from(token))
         } else {
             ("/ws/admin/chat/".to_owned(), signed_in["token"].clone())
         };
-        let (mut socket, _) =
-            tokio_tungstenite::connect_async(format!("ws://{}{path}", server.addr)).await?;
+        let base = format!("http://{}", server.addr);
+        let mut socket = Socket::connect(&base, &path, SocketOptions::default()).await?;
         sockets += 1;
-        let hello = json!({"type": "hello", "token": token}).to_string();
-        socket.send(Message::text(hello)).await?;
+        socket
+            .send(&json!({"type": "hello", "token": token}))
+            .await?;
         // Until it is closed for what it said, or has said enough.
         for _ in 0..random.random_range(1..60) {
             let frame = mutate(&mut random)
@@ -120,27 +121,24 @@ pub(crate) async fn sockets(form: Form, line: Line) -> Result<()> {
             } else {
                 Message::text(frame)
             };
-            if socket.send(frame).await.is_err() {
+            if socket.send_message(frame).await.is_err() {
                 break;
             }
         }
-        let _ = socket.close(None).await;
-        while let Some(Ok(frame)) = tokio::time::timeout(crate::common::DEADLINE, socket.next())
+        let _ = socket.send_message(Message::Close(None)).await;
+        while let Ok(frame) = tokio::time::timeout(DEADLINE, socket.receive::<Value>())
             .await
             .context("a socket that does not close")?
         {
-            if let Message::Text(text) = frame {
-                let frame: Value = serde_json::from_str(&text)?;
-                if frame["type"] == "error" {
-                    errors += 1;
-                    ensure!(
-                        frame["code"] != "internal"
-                            && frame["message"]
-                                .as_str()
-                                .is_some_and(|said| !said.is_empty()),
-                        "{frame}"
-                    );
-                }
+            if frame["type"] == "error" {
+                errors += 1;
+                ensure!(
+                    frame["code"] != "internal"
+                        && frame["message"]
+                            .as_str()
+                            .is_some_and(|words| !words.is_empty()),
+                    "{frame}"
+                );
             }
         }
     }
@@ -148,7 +146,7 @@ pub(crate) async fn sockets(form: Form, line: Line) -> Result<()> {
     let ready = rest.get("/readyz").await.status;
     ensure!(ready == 200, "/readyz answers {ready}");
     server.kill().await?;
-    setup.said()?;
+    setup.log()?;
     line.figure(
         &format!("{sent} frames on {sockets} sockets"),
         format!("0 panics; {errors} refused with an error; memory + {grown} MiB"),

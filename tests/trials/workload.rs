@@ -1,5 +1,5 @@
-//! Customers who write and readers who follow, over real sockets that break. They keep what they
-//! did and saw for the history checker.
+//! A load of writers and readers over real sockets that break. They record what they sent and
+//! saw for the history checker.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -15,156 +15,158 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::common::{Rest, Value, json};
-use crate::customer::{Customer, Person};
 use crate::history::{RoomHistory, Send, View};
-use crate::live_line::{SILENCE, catch_up};
+use crate::participants::{Participant, Writer};
+use crate::visitor_socket::{SILENCE, catch_up};
 
-/// How customers and readers behave.
+/// How writers and readers behave.
 #[derive(Clone, Copy)]
-pub(crate) struct Habits {
+pub(crate) struct Behavior {
     /// The chance that an acked message is posted once more.
-    pub(crate) again: f64,
+    pub(crate) repost: f64,
     /// The chance, at each frame, that the connection is cut.
     pub(crate) cut: f64,
-    /// Readers beside each customer.
+    /// Readers beside each writer.
     pub(crate) readers: usize,
 }
 
-impl Habits {
-    /// Nobody does anything strange.
+impl Behavior {
+    /// No reposts, no cuts, one reader.
     pub(crate) const PLAIN: Self = Self {
-        again: 0.0,
+        repost: 0.0,
         cut: 0.0,
         readers: 1,
     };
 }
 
-/// What all people of a trial share.
-pub(crate) struct Crowd {
+/// What all writers and readers of a trial share.
+pub(crate) struct WorkloadState {
     pub(crate) address: watch::Sender<SocketAddr>,
-    pub(crate) habits: Habits,
-    /// Customers begin nothing new.
-    pub(crate) quiet: AtomicBool,
+    pub(crate) behavior: Behavior,
+    /// Writers begin nothing new.
+    pub(crate) stopping: AtomicBool,
     pub(crate) acks: watch::Sender<u64>,
     pub(crate) errors: AtomicU64,
     pub(crate) cuts: AtomicU64,
     pub(crate) resumes: AtomicU64,
     pub(crate) heads: Mutex<HashMap<Uuid, u64>>,
     /// How far the disk's journal is, where it matters.
-    pub(crate) noted: Box<dyn Fn() -> u64 + std::marker::Send + Sync>,
+    pub(crate) journaled: Box<dyn Fn() -> u64 + std::marker::Send + Sync>,
 }
 
-/// People at work.
-pub(crate) struct AtWork {
-    pub(crate) crowd: Arc<Crowd>,
+/// Writers and readers at work.
+pub(crate) struct Workload {
+    pub(crate) state: Arc<WorkloadState>,
     rooms: Vec<(Uuid, String)>,
-    customers: JoinSet<Result<(Uuid, Vec<Send>, View)>>,
+    writers: JoinSet<Result<(Uuid, Vec<Send>, View)>>,
     readers: JoinSet<Result<(Uuid, View)>>,
     done: watch::Sender<bool>,
 }
 
-impl AtWork {
-    /// So many customers begin to write, each in a room of its own.
-    pub(crate) async fn begin(
+impl Workload {
+    /// Starts `rooms` writers, each in a room of its own, and their readers.
+    pub(crate) async fn start(
         addr: SocketAddr,
         rooms: usize,
-        habits: Habits,
+        behavior: Behavior,
         seed: u64,
     ) -> Result<Self> {
-        Self::begin_noting(addr, rooms, habits, seed, Box::new(|| 0)).await
+        Self::start_with_journal(addr, rooms, behavior, seed, Box::new(|| 0)).await
     }
 
-    /// The same, where each ack is to carry how far the disk's journal was.
-    pub(crate) async fn begin_noting(
+    /// The same, where each ack records how far the disk's journal was.
+    pub(crate) async fn start_with_journal(
         addr: SocketAddr,
         rooms: usize,
-        habits: Habits,
+        behavior: Behavior,
         seed: u64,
-        noted: Box<dyn Fn() -> u64 + std::marker::Send + Sync>,
+        journaled: Box<dyn Fn() -> u64 + std::marker::Send + Sync>,
     ) -> Result<Self> {
-        let crowd = Arc::new(Crowd {
+        let state = Arc::new(WorkloadState {
             address: watch::Sender::new(addr),
-            habits,
-            quiet: AtomicBool::new(false),
+            behavior,
+            stopping: AtomicBool::new(false),
             acks: watch::Sender::new(0),
             errors: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
             resumes: AtomicU64::new(0),
             heads: Mutex::default(),
-            noted,
+            journaled,
         });
         let mut random = StdRng::seed_from_u64(seed);
         let done = watch::Sender::new(false);
-        let mut work = Self {
-            crowd: crowd.clone(),
+        let mut workload = Self {
+            state: state.clone(),
             rooms: Vec::new(),
-            customers: JoinSet::new(),
+            writers: JoinSet::new(),
             readers: JoinSet::new(),
             done,
         };
         let rest = Rest::new(addr);
         for _ in 0..rooms {
             let (room_id, token) = open_room(&rest).await?;
-            let person = |random: &mut StdRng| Person {
+            let participant = |random: &mut StdRng| Participant {
                 room_id,
                 token: token.clone(),
-                crowd: crowd.clone(),
+                state: state.clone(),
                 random: StdRng::seed_from_u64(random.random()),
                 view: View::default(),
             };
-            for _ in 0..habits.readers {
-                let reader = person(&mut random);
-                work.readers.spawn(reader.read(work.done.subscribe()));
+            for _ in 0..behavior.readers {
+                let reader = participant(&mut random);
+                workload
+                    .readers
+                    .spawn(reader.read(workload.done.subscribe()));
             }
-            let customer = Customer {
-                person: person(&mut random),
+            let writer = Writer {
+                participant: participant(&mut random),
                 sends: Vec::new(),
                 places: HashMap::new(),
                 waiting: VecDeque::new(),
                 in_flight: 0,
             };
-            work.customers.spawn(customer.write());
-            work.rooms.push((room_id, token));
+            workload.writers.spawn(writer.write());
+            workload.rooms.push((room_id, token));
         }
-        Ok(work)
+        Ok(workload)
     }
 
     /// Acks so far, repeated ones included.
     pub(crate) fn acks(&self) -> u64 {
-        *self.crowd.acks.borrow()
+        *self.state.acks.borrow()
     }
 
-    /// Whose rooms these are: ids and tokens.
+    /// The rooms: ids and tokens.
     pub(crate) fn rooms(&self) -> Vec<(Uuid, String)> {
         self.rooms.clone()
     }
 
     /// The highest seq that was acked in a room so far.
     pub(crate) fn head(&self, room_id: Uuid) -> u64 {
-        let heads = self.crowd.heads.lock();
+        let heads = self.state.heads.lock();
         let heads = heads.unwrap_or_else(PoisonError::into_inner);
         heads.get(&room_id).copied().unwrap_or(0)
     }
 
     /// Refusals so far.
     pub(crate) fn errors(&self) -> u64 {
-        self.crowd.errors.load(Ordering::Relaxed)
+        self.state.errors.load(Ordering::Relaxed)
     }
 
-    /// Connections that were cut so far, by these people.
+    /// Connections that the workload has cut so far.
     pub(crate) fn cuts(&self) -> u64 {
-        self.crowd.cuts.load(Ordering::Relaxed)
+        self.state.cuts.load(Ordering::Relaxed)
     }
 
     /// Connections after the first so far.
     pub(crate) fn resumes(&self) -> u64 {
-        self.crowd.resumes.load(Ordering::Relaxed)
+        self.state.resumes.load(Ordering::Relaxed)
     }
 
     /// Waits until so many acks have come. Fails when somebody has given up, or when none
     /// comes for long.
-    pub(crate) async fn acked(&mut self, target: u64) -> Result<()> {
-        let mut acks = self.crowd.acks.subscribe();
+    pub(crate) async fn wait_for_acks(&mut self, target: u64) -> Result<()> {
+        let mut acks = self.state.acks.subscribe();
         loop {
             let known = *acks.borrow_and_update();
             if known >= target {
@@ -174,25 +176,25 @@ impl AtWork {
                 changed = timeout(SILENCE, acks.changed()) => {
                     changed.with_context(|| format!("no ack for {SILENCE:?}, after {known}"))??;
                 }
-                Some(ended) = self.customers.join_next() => {
+                Some(ended) = self.writers.join_next() => {
                     ended??;
-                    bail!("a customer has stopped");
+                    bail!("a writer has stopped");
                 }
             }
         }
     }
 
-    /// From now on the server is there.
-    pub(crate) fn moved(&self, addr: SocketAddr) {
-        self.crowd.address.send_replace(addr);
+    /// From now on the server listens there.
+    pub(crate) fn reconnect_to(&self, addr: SocketAddr) {
+        self.state.address.send_replace(addr);
     }
 
-    /// Customers finish what they began, readers read to the end; then all say what happened.
+    /// Writers finish what they began, readers read to the end. Returns what they did and saw.
     pub(crate) async fn finish(mut self) -> Result<Vec<RoomHistory>> {
-        self.crowd.quiet.store(true, Ordering::Relaxed);
+        self.state.stopping.store(true, Ordering::Relaxed);
         let mut histories: HashMap<Uuid, RoomHistory> = HashMap::new();
-        while let Some(customer) = self.customers.join_next().await {
-            let (room_id, sends, view) = customer??;
+        while let Some(writer) = self.writers.join_next().await {
+            let (room_id, sends, view) = writer??;
             histories.insert(
                 room_id,
                 RoomHistory {
@@ -210,7 +212,7 @@ impl AtWork {
         }
         // A last look with a connection of its own, as what was on its way when somebody left
         // was not seen.
-        let addr = *self.crowd.address.borrow();
+        let addr = *self.state.address.borrow();
         for (room_id, token) in &self.rooms {
             let history = histories.get_mut(room_id).context("a room")?;
             for view in &mut history.views {
