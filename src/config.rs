@@ -1,18 +1,31 @@
-//! What the operator may set, and where it comes from.
+//! The settings, and where they come from.
 //!
-//! `config/default.toml` explains every key and is compiled in. A file, the
-//! environment and flags are laid over it, in this order.
+//! `config/default.toml` explains every key and is compiled in. A file, the environment and flags
+//! override it, in this order. A new key goes into `config/default.toml`, `raw.rs`, `validate.rs`
+//! (`ranges.rs` for a number) and `describe.rs`.
 
 mod describe;
+mod error;
 mod keys;
 mod load;
+mod ranges;
+mod raw;
 mod text;
 mod validate;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-pub use load::{ConfigError, Overrides};
+pub use error::ConfigError;
+
+/// What the command line's flags override.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--listen`.
+    pub listen: Option<SocketAddr>,
+    /// `--data-dir`.
+    pub data_dir: Option<PathBuf>,
+}
 
 /// Every setting. `config/default.toml` explains each key.
 #[derive(Debug, Clone)]
@@ -32,13 +45,13 @@ pub struct Config {
 #[allow(missing_docs)]
 pub struct ServerConfig {
     pub listen: SocketAddr,
-    /// Validated: scheme http(s), no path; e.g. https://chat.example.com
+    /// Scheme, host and port alone, such as `https://chat.example.com`.
     pub public_url: Option<url::Url>,
     /// Exact origins, as a browser writes them.
     pub allowed_origins: Vec<String>,
     pub trusted_proxies: Vec<ipnet::IpNet>,
     pub drain_timeout_ms: u64,
-    /// 0: as many as the limit of open files allows.
+    /// 0 allows as many as the limit of open files.
     pub max_connections: usize,
     pub stall_timeout_ms: u64,
     pub stalled_bytes: usize,
@@ -54,7 +67,7 @@ pub struct StorageConfig {
     pub readers: u32,
 }
 
-/// A value that Debug, logs and `check` never show.
+/// A value that `Debug`, logs and `shoptalk check` never show.
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -111,7 +124,7 @@ pub struct LimitsConfig {
     pub frames_burst: u32,
     pub frame_bytes_per_second: u32,
     pub frame_bytes_burst: u32,
-    /// Frames refused over the budget before the socket is closed with 4013.
+    /// Frames refused in a row before the socket is closed with 4013.
     pub flood_warnings: u32,
 }
 
@@ -139,13 +152,13 @@ pub struct SocketConfig {
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct LogConfig {
-    /// Levels, also by where it comes from: `info`, `shoptalk=debug,warn`
+    /// A level, or levels by target: `info`, `shoptalk=debug,warn`.
     pub filter: String,
-    /// `text` or `json`
+    /// `text` or `json`.
     pub format: LogFormat,
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
@@ -155,8 +168,8 @@ pub enum LogFormat {
 }
 
 impl StorageConfig {
-    /// How to open the store. A server takes the directory for itself, the tools
-    /// beside it do not.
+    /// How to open the store. A server locks the directory (`exclusive`), the tools beside it do
+    /// not.
     pub fn options(&self, exclusive: bool) -> crate::persistence::StoreOptions {
         crate::persistence::StoreOptions {
             data_dir: self.data_dir.clone(),

@@ -258,6 +258,7 @@ impl Server {
                 () = store.writer_died() => ServerFailure::WriterDied,
                 () = drain.cancelled() => return,
             };
+            tracing::error!(%failure, "critical component failed");
             stopped.send_replace(Some(StopReason::Failed(failure)));
         });
     }

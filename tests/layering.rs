@@ -11,7 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("passwords", &[]),
     ("actors", &["chat", "protocol", "persistence"]),
     ("canary", &["actors", "chat", "persistence"]),
-    ("config", &["persistence"]),
+    ("config", &["chat", "persistence"]),
     (
         "metrics",
         &["actors", "canary", "chat", "persistence", "protocol"],

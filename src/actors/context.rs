@@ -36,8 +36,8 @@ impl ActorContext {
         }
     }
 
+    /// Reports that the tree has failed; see [`Actors::failed`](super::Actors::failed).
     pub(super) fn fail(&self, failure: TreeFailure) {
-        tracing::error!(%failure, "critical component failed");
         self.failure.send_replace(Some(failure));
     }
 }

@@ -9,71 +9,71 @@ use shoptalk::config::Config;
 use shoptalk::passwords::hash_password;
 use shoptalk::persistence::{AgentPatch, NewAgent, Principal, Refusal, Store, WriteError};
 
-use super::{Failure, block_on, print_out};
+use super::{Failure, block_on, print_stdout};
 
 #[derive(Subcommand)]
 pub(super) enum AgentCommand {
-    /// Add somebody who answers; the first one is an admin
+    /// Adds an agent; the first one is an admin unless --role is given.
     Add {
-        /// The name to sign in with
+        /// The name that the agent signs in with.
         name: String,
-        /// What they may do: agent or admin
+        /// Gives the agent this role: agent or admin.
         #[arg(long)]
         role: Option<Role>,
-        /// Read the password from standard input, one line
+        /// Reads the password from standard input, one line.
         #[arg(long)]
         password_stdin: bool,
     },
-    /// List everybody who answers
+    /// Lists the agents.
     List,
-    /// Set a new password, which ends all sessions
+    /// Sets a new password, which ends the agent's sessions.
     Passwd {
-        /// The name to sign in with
+        /// The name that the agent signs in with.
         name: String,
-        /// Read the password from standard input, one line
+        /// Reads the password from standard input, one line.
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Keep somebody from signing in, and end their sessions
+    /// Disables an agent, who cannot sign in any more; their sessions end.
     Disable {
-        /// The name to sign in with
+        /// The name that the agent signs in with.
         name: String,
     },
-    /// Let somebody sign in again
+    /// Enables an agent again.
     Enable {
-        /// The name to sign in with
+        /// The name that the agent signs in with.
         name: String,
     },
 }
 
-/// Works on the database itself, so a server may run or not; one that runs notices
-/// within two seconds.
+/// Works on the database itself, so a server may be running or not; a running one notices within two
+/// seconds.
 pub(super) fn run(command: AgentCommand, config: &Config) -> Result<(), Failure> {
     check_owner(&config.storage.data_dir)?;
     block_on(async {
         let options = config.storage.options(false);
         let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
-        let done = act(command, &store).await;
+        let done = execute(command, &store).await;
         store.close().await;
         done
     })
 }
 
-async fn act(command: AgentCommand, store: &Store) -> Result<(), Failure> {
+async fn execute(command: AgentCommand, store: &Store) -> Result<(), Failure> {
     match command {
         AgentCommand::Add {
             name,
             role,
             password_stdin,
         } => add(store, &name, role, password_stdin).await,
-        AgentCommand::List => Ok(print_out(&table(&store.agents().await?))?),
+        AgentCommand::List => Ok(print_stdout(&table(&store.agents().await?))?),
         AgentCommand::Passwd {
             name,
             password_stdin,
         } => {
             let agent = find(store, &name).await?;
             let password_hash = Some(hash_password(&read_password(password_stdin)?)?);
-            change(
+            update(
                 store,
                 agent,
                 AgentPatch {
@@ -85,7 +85,7 @@ async fn act(command: AgentCommand, store: &Store) -> Result<(), Failure> {
         }
         AgentCommand::Disable { name } => {
             let agent = find(store, &name).await?;
-            change(
+            update(
                 store,
                 agent,
                 AgentPatch {
@@ -97,7 +97,7 @@ async fn act(command: AgentCommand, store: &Store) -> Result<(), Failure> {
         }
         AgentCommand::Enable { name } => {
             let agent = find(store, &name).await?;
-            change(
+            update(
                 store,
                 agent,
                 AgentPatch {
@@ -120,10 +120,10 @@ async fn add(
         .map_err(|violation| Failure::Usage(format!("{} {}", violation.field, violation.message)))?
         .ok_or_else(|| Failure::Usage("NAME must not be empty".to_owned()))?;
     if store.agent_credentials(&username).await?.is_some() {
-        return Err(taken(&username));
+        return Err(username_taken(&username));
     }
     let is_first = store.agent_count().await? == 0;
-    // Somebody has to be able to add the others.
+    // The first agent has to be able to add the others.
     let role = role.unwrap_or(if is_first { Role::Admin } else { Role::Agent });
     let password_hash = hash_password(&read_password(password_stdin)?)?;
     let agent = NewAgent {
@@ -137,7 +137,7 @@ async fn add(
         .add_agent(agent, Principal::CommandLine)
         .await
         .map_err(|error| match error {
-            WriteError::Refused(Refusal::UsernameTaken) => taken(&username),
+            WriteError::Refused(Refusal::UsernameTaken) => username_taken(&username),
             error => error.into(),
         })?;
     eprintln!(
@@ -148,9 +148,9 @@ async fn add(
     Ok(())
 }
 
-fn taken(username: &str) -> Failure {
+fn username_taken(username: &str) -> Failure {
     Failure::Runtime(format!(
-        "there is an agent '{username}' already; choose another name or use: shoptalk agent passwd {username}"
+        "the username '{username}' is taken; choose another one, or set a new password with: shoptalk agent passwd {username}"
     ))
 }
 
@@ -158,19 +158,18 @@ async fn find(store: &Store, name: &str) -> Result<AgentId, Failure> {
     match store.agent_credentials(name.trim()).await? {
         Some(found) => Ok(found.agent.id),
         None => Err(Failure::Runtime(format!(
-            "there is no agent '{name}'; see: shoptalk agent list"
+            "there is no agent '{name}'; list them with: shoptalk agent list"
         ))),
     }
 }
 
-async fn change(store: &Store, agent: AgentId, patch: AgentPatch) -> Result<(), Failure> {
+async fn update(store: &Store, agent: AgentId, patch: AgentPatch) -> Result<(), Failure> {
     store
         .change_agent(agent, patch, Principal::CommandLine)
         .await
         .map_err(|error| match error {
             WriteError::Refused(Refusal::LastAdmin) => Failure::Runtime(
-                "this is the last admin who can sign in; add or enable another one first"
-                    .to_owned(),
+                "this is the last enabled admin; add or enable another one first".to_owned(),
             ),
             error => error.into(),
         })?;
@@ -187,13 +186,13 @@ fn read_password(from_stdin: bool) -> Result<String, Failure> {
             .to_owned()
     } else if std::io::stdin().is_terminal() {
         let password = rpassword::prompt_password("Password: ")?;
-        if rpassword::prompt_password("Once more: ")? != password {
+        if rpassword::prompt_password("Repeat the password: ")? != password {
             return Err(Failure::Runtime("the two passwords differ".to_owned()));
         }
         password
     } else {
         return Err(Failure::Usage(
-            "there is no terminal to ask for a password; use --password-stdin".to_owned(),
+            "there is no terminal to read a password from; use --password-stdin".to_owned(),
         ));
     };
     check_password("the password", &password).map_err(|violation| {
@@ -202,7 +201,7 @@ fn read_password(from_stdin: bool) -> Result<String, Failure> {
     Ok(password)
 }
 
-/// A database written by root would stop a server that runs as somebody else.
+/// Files owned by root would later stop a server that runs as another user.
 fn check_owner(data_dir: &Path) -> Result<(), Failure> {
     let Ok(metadata) = std::fs::metadata(data_dir) else {
         return Ok(());
@@ -212,7 +211,7 @@ fn check_owner(data_dir: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Runtime(format!(
-        "{} belongs to the user with id {owner}, and this runs as {myself}; run it as the owner, for example with: \
+        "{} is owned by the user with id {owner}, but this command runs as {myself}; run it as the owner, for example with: \
          sudo -u '#{owner}' shoptalk agent …",
         data_dir.display()
     )))

@@ -1,12 +1,12 @@
 use shoptalk::config::Config;
 
-use super::{Failure, log_filter, print_out};
+use super::{Failure, log_filter, print_stdout};
 
-/// Says what would be used, and what looks unintended. Everything else that is wrong
-/// with a configuration has been refused before.
+/// Prints the effective configuration, and warnings about what is probably not intended. Mistakes
+/// have been refused before.
 pub(super) fn run(config: &Config) -> Result<(), Failure> {
     log_filter(&config.log)?;
-    print_out(&config.describe())?;
+    print_stdout(&config.describe())?;
     for warning in config.warnings() {
         eprintln!("warning: {warning}");
     }

@@ -6,12 +6,12 @@ use shoptalk::{Server, demo};
 use super::serve::{Signals, announce, bind, open, until_stopped};
 use super::{Failure, block_on, start_tracing};
 
-/// Serves a filled shop from a directory that goes with the process.
+/// Serves sample data from a directory that is removed when the process ends.
 pub(super) fn run(listen: Option<SocketAddr>) -> Result<(), Failure> {
     let directory = tempfile::Builder::new()
         .prefix("shoptalk-demo-")
         .tempdir()?;
-    // The environment is left out: a demo never touches what is set up for real.
+    // The environment is ignored: a demo never touches a real installation.
     let overrides = Overrides {
         listen,
         data_dir: Some(directory.path().to_owned()),
@@ -20,8 +20,8 @@ pub(super) fn run(listen: Option<SocketAddr>) -> Result<(), Failure> {
         Config::load(None, [], overrides).map_err(|error| Failure::Usage(error.to_string()))?;
     if !config.server.listen.ip().is_loopback() {
         return Err(Failure::Usage(format!(
-            "the demo has a password that everybody knows and listens on this machine only, not on {}; \
-             use 'shoptalk serve' for others",
+            "the demo has a well-known password, so it listens on loopback addresses only, not on {}; \
+             use 'shoptalk serve' to be reached from other_listener",
             config.server.listen
         )));
     }
@@ -31,18 +31,18 @@ pub(super) fn run(listen: Option<SocketAddr>) -> Result<(), Failure> {
         let store = open(&config).await?;
         demo::fill(&store).await?;
         let listener = bind(config.server.listen).await?;
-        // Another port is another origin: what a shop's own page is to the chat server.
-        let elsewhere = bind(SocketAddr::new(config.server.listen.ip(), 0)).await?;
-        let shop = format!("http://{}", elsewhere.local_addr()?);
+        // Another port is another origin, as a shop's own page is for the chat server.
+        let other_listener = bind(SocketAddr::new(config.server.listen.ip(), 0)).await?;
+        let shop = format!("http://{}", other_listener.local_addr()?);
         config.server.allowed_origins.push(shop.clone());
-        let server = Server::start_demo(config, listener, store, elsewhere).await?;
+        let server = Server::start_demo(config, listener, store, other_listener).await?;
         let address = server.local_addr();
-        eprintln!("This is a demo: its data go when it ends.");
+        eprintln!("This is a demo. Its data is deleted when it ends.");
         eprintln!("Shop: http://{address}/");
-        eprintln!("Another shop, on another origin with a strict policy: {shop}/");
+        eprintln!("Shop on another origin, with a strict Content-Security-Policy: {shop}/");
         eprintln!("Console: http://{address}/admin/chat");
         eprintln!(
-            "Sign in as {} with the password {}",
+            "Sign in as {} with password {}",
             demo::USERNAME,
             demo::PASSWORD
         );

@@ -17,7 +17,7 @@ use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Exit code of a wrong command line or configuration.
+/// The exit code for a wrong command line or configuration.
 const USAGE: u8 = 2;
 
 /// Live chat for a shop: one binary, one SQLite file.
@@ -37,36 +37,36 @@ struct Cli {
 
 #[derive(Args)]
 struct Common {
-    /// Settings in a TOML file, laid over the defaults
+    /// Reads settings from a TOML file, which override the defaults.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Directory with the database
+    /// Uses this directory for the database.
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Try it: throwaway data, a sample shop, agent admin with password admin123
+    /// Runs a demo with temporary data, a sample shop and the agent admin (password admin123).
     Demo {
-        /// Address and port, on this machine only [default: 127.0.0.1:8001]
+        /// Listens on this loopback address and port [default: 127.0.0.1:8001]
         #[arg(long, value_name = "ADDR")]
         listen: Option<SocketAddr>,
     },
-    /// Serve the shop
+    /// Runs the server.
     Serve {
-        /// Address and port; port 0 takes a free one
+        /// Listens on this address and port; port 0 chooses a free port.
         #[arg(long, value_name = "ADDR")]
         listen: Option<SocketAddr>,
     },
-    /// Manage the people who answer, also beside a running server
+    /// Manages the agents; a server may be running.
     #[command(subcommand, arg_required_else_help = false)]
     Agent(agent::AgentCommand),
-    /// Validate the configuration and say what would be used
+    /// Validates the configuration and prints the effective settings, secrets redacted.
     Check,
 }
 
-/// Why a command failed, and how the process ends.
+/// Why a command failed, which decides the exit code.
 enum Failure {
     /// The command line or the configuration is wrong: 2.
     Usage(String),
@@ -80,7 +80,7 @@ impl<E: std::fmt::Display> From<E> for Failure {
     }
 }
 
-/// Runs the command and says how the process ends.
+/// Runs the command and returns the exit code.
 pub(crate) fn run() -> ExitCode {
     let outcome = match Cli::try_parse() {
         Ok(cli) => dispatch(cli),
@@ -99,7 +99,7 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-/// Help and version are wanted; anything else is a mistake that gets one line.
+/// Prints help and version as asked for; anything else is a mistake, which gets one line.
 fn usage(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind;
     match error.kind() {
@@ -142,7 +142,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
             let flags = [("--config", &file), ("--data-dir", &data_dir)];
             if let Some((flag, _)) = flags.into_iter().find(|(_, value)| value.is_some()) {
                 return Err(Failure::Usage(format!(
-                    "{flag} is not for the demo, which has data and settings of its own (see shoptalk demo --help)"
+                    "{flag} cannot be used with demo, which has its own data and settings (see shoptalk demo --help)"
                 )));
             }
             demo::run(listen)
@@ -153,7 +153,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// The environment. Only a variable of ours has to be text.
+/// The environment. Only Shoptalk's own variables have to be UTF-8.
 fn environment() -> Result<Vec<(String, String)>, Failure> {
     let mut variables = Vec::new();
     for (name, value) in std::env::vars_os() {
@@ -170,13 +170,13 @@ fn environment() -> Result<Vec<(String, String)>, Failure> {
     Ok(variables)
 }
 
-/// Log lines go to standard error: standard output is for what scripts read.
+/// Log lines go to standard error; standard output is for scripts.
 fn start_tracing(log: &LogConfig) -> Result<(), Failure> {
-    log_lines(log)?.init();
+    subscriber(log)?.init();
     Ok(())
 }
 
-fn log_lines(log: &LogConfig) -> Result<impl SubscriberInitExt + tracing::Subscriber, Failure> {
+fn subscriber(log: &LogConfig) -> Result<impl SubscriberInitExt + tracing::Subscriber, Failure> {
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
@@ -187,17 +187,17 @@ fn log_lines(log: &LogConfig) -> Result<impl SubscriberInitExt + tracing::Subscr
     Ok(tracing_subscriber::registry()
         .with(lines)
         .with(log_filter(log)?)
-        .with(filter_fn(shows_no_bytes)))
+        .with(filter_fn(has_no_secrets)))
 }
 
-/// At trace, libraries show what goes over the wire, with the tokens in it. Only what
-/// Shoptalk itself says there is known to hold none.
-fn shows_no_bytes(metadata: &tracing::Metadata<'_>) -> bool {
+/// At level trace, libraries log what goes over the wire, tokens included. Only Shoptalk's own trace
+/// lines are known to have none.
+fn has_no_secrets(metadata: &tracing::Metadata<'_>) -> bool {
     *metadata.level() != tracing::Level::TRACE
         || metadata.target().split("::").next() == Some("shoptalk")
 }
 
-/// Levels by target. What filters by the fields of spans, too, takes a regular-expression engine.
+/// Levels by target. A filter by the fields of spans would need a regular-expression engine.
 fn log_filter(log: &LogConfig) -> Result<Targets, Failure> {
     let filter = log.filter.replace(' ', "");
     filter
@@ -205,24 +205,24 @@ fn log_filter(log: &LogConfig) -> Result<Targets, Failure> {
         .map_err(|error| Failure::Usage(format!("configuration: log.filter: {error}")))
 }
 
-/// How long threads that read or hash may still take once the command is done.
-const LEFT_BEHIND_AFTER: Duration = Duration::from_millis(500);
+/// How long threads that read or hash may still take after the command has finished.
+const THREADS_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What a script reads. A full disk or a reader that has gone is a failure like others.
-fn print_out(text: &str) -> std::io::Result<()> {
+/// Prints what scripts read. A full disk or a closed pipe is a failure like any other.
+fn print_stdout(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
 }
 
-/// Runs a command to its end. What hangs in the kernel beyond that is left behind: the process
-/// ends all the same.
+/// Runs a command to its end. A thread that hangs in the kernel does not keep the process from
+/// ending.
 fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let done = runtime.block_on(command);
-    runtime.shutdown_timeout(LEFT_BEHIND_AFTER);
+    runtime.shutdown_timeout(THREADS_TIMEOUT);
     done
 }
 
@@ -233,18 +233,18 @@ mod tests {
 
     use super::*;
 
-    /// Libraries ask for it at every frame, and what is above it costs a look.
+    /// Libraries check it for every frame, and whatever is enabled costs time.
     #[test]
-    fn nobody_makes_lines_that_the_filter_drops() {
+    fn the_maximum_level_is_that_of_the_filter() {
         for format in [LogFormat::Text, LogFormat::Json] {
             for (filter, highest) in [
                 ("info,ractor=warn", LevelFilter::INFO),
                 ("warn, shoptalk=debug", LevelFilter::DEBUG),
             ] {
                 let filter = filter.to_owned();
-                let lines = log_lines(&LogConfig { filter, format });
-                let lines = lines.ok().expect("a good filter");
-                assert_eq!(lines.max_level_hint(), Some(highest));
+                let subscriber = subscriber(&LogConfig { filter, format });
+                let subscriber = subscriber.ok().expect("a valid filter");
+                assert_eq!(subscriber.max_level_hint(), Some(highest));
             }
         }
     }

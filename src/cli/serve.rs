@@ -7,9 +7,9 @@ use shoptalk::{Server, StopReason};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Failure, block_on, print_out, start_tracing};
+use super::{Failure, block_on, print_stdout, start_tracing};
 
-/// Serves until a signal comes or the server fails.
+/// Serves until a signal arrives or the server fails.
 pub(super) fn run(config: Config) -> Result<(), Failure> {
     start_tracing(&config.log)?;
     block_on(async {
@@ -21,7 +21,7 @@ pub(super) fn run(config: Config) -> Result<(), Failure> {
         let listener = bind(config.server.listen).await?;
         let server = Server::start(config, listener, store).await?;
         if let Some(link) = server.setup_link() {
-            eprintln!("There is no agent yet. Make the first one within 30 minutes at {link}");
+            eprintln!("There is no agent yet. Create the first admin within 30 minutes at {link}");
             eprintln!("or in a terminal with: shoptalk agent add NAME");
         }
         announce(&server)?;
@@ -34,7 +34,7 @@ pub(super) async fn open(config: &Config) -> Result<Store, Failure> {
     Ok(tokio::task::spawn_blocking(|| Store::open(options)).await??)
 }
 
-/// Listens on an address, for as many connections as the system allows.
+/// Listens on an address, with as many open files as the system allows.
 pub(super) async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
     raise_open_files();
     TcpListener::bind(listen)
@@ -42,14 +42,14 @@ pub(super) async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
         .map_err(|error| Failure::Runtime(format!("cannot listen on {listen}: {error}")))
 }
 
-/// The one line on standard output: whoever started the process may connect now.
+/// Prints the one line on standard output: clients can connect now.
 pub(super) fn announce(server: &Server) -> Result<(), Failure> {
     let line = format!("listening on http://{}\n", server.local_addr());
-    Ok(print_out(&line)?)
+    Ok(print_stdout(&line)?)
 }
 
-/// What asks the process to end. Listened for from the start, so that a signal that
-/// comes as soon as the line is out finds somebody.
+/// The signals that end the process. They are handled from the start, so that one that arrives right
+/// after the ready line is not lost.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -77,10 +77,10 @@ pub(super) async fn until_stopped(server: &Server, mut signals: Signals) -> Resu
         () = signals.next() => StopReason::Shutdown,
         reason = server.stopped() => reason,
     };
-    tracing::info!("draining");
+    tracing::info!("draining, a second signal ends the process at once");
     tokio::select! {
         () = server.shutdown() => {}
-        () = signals.next() => return Err(Failure::Runtime("ended by a second signal".to_owned())),
+        () = signals.next() => return Err(Failure::Runtime("stopped by a second signal before the server was drained".to_owned())),
     }
     match reason {
         StopReason::Shutdown => Ok(()),
@@ -88,7 +88,7 @@ pub(super) async fn until_stopped(server: &Server, mut signals: Signals) -> Resu
     }
 }
 
-/// Every visitor is an open file; the usual soft limit is 1,024.
+/// Every socket is an open file, and the usual soft limit is 1,024.
 fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     let most = Rlimit {
@@ -96,6 +96,6 @@ fn raise_open_files() {
         maximum: limit.maximum,
     };
     if let Err(error) = setrlimit(Resource::Nofile, most) {
-        tracing::warn!(%error, "the limit of open files stays as it is");
+        tracing::warn!(%error, "cannot raise the limit of open files; set it for the service (LimitNOFILE, ulimit -n)");
     }
 }

@@ -3,10 +3,12 @@ use std::path::Path;
 
 use config::{Value, ValueKind};
 
-use super::load::{ConfigError, PREFIX};
+use super::error::ConfigError;
 
-/// Every key there is, as `section.key`: those of the compiled-in file, which names
-/// them all.
+/// Variables with this prefix are configuration, if they contain `__`.
+pub(super) const ENV_PREFIX: &str = "SHOPTALK_";
+
+/// Every key, as `section.key`: those of the compiled-in file, which has all of them.
 pub(super) struct Keys(BTreeSet<String>);
 
 impl Keys {
@@ -14,8 +16,7 @@ impl Keys {
         Self(flatten(defaults).into_iter().collect())
     }
 
-    /// Refuses a file with a key that does not exist: it would be a setting that
-    /// somebody relies on and nobody reads.
+    /// Refuses a file with a key that does not exist, which would be a setting without effect.
     pub(super) fn check_file(
         &self,
         path: &Path,
@@ -29,9 +30,9 @@ impl Keys {
         }
     }
 
-    /// The same for the name of a variable.
+    /// Refuses the name of a variable whose key does not exist.
     pub(super) fn check_variable(&self, name: &str) -> Result<(), ConfigError> {
-        let key = name[PREFIX.len()..].to_lowercase().replace("__", ".");
+        let key = name[ENV_PREFIX.len()..].to_lowercase().replace("__", ".");
         if self.0.contains(&key) {
             return Ok(());
         }
@@ -60,7 +61,7 @@ impl Keys {
     }
 }
 
-/// The paths of all values. An unknown section without any is left to serde.
+/// The paths of all values. An unknown section without values is left to serde.
 fn flatten(table: &HashMap<String, Value>) -> Vec<String> {
     let mut paths = Vec::new();
     for (name, value) in table {

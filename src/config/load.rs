@@ -1,106 +1,15 @@
 use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use config::{Environment, File, FileFormat};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::keys::Keys;
-use super::text::{list, text};
-use super::*;
+use super::error::ConfigError;
+use super::keys::{ENV_PREFIX, Keys};
+use super::raw::Raw;
+use super::{Config, Overrides};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
-pub(super) const PREFIX: &str = "SHOPTALK_";
-
-/// What is wrong with the configuration, in one line for the operator.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// A file cannot be read, or a key is unknown or of the wrong type.
-    #[error("configuration: {0}")]
-    Unreadable(String),
-    /// A value breaks the key's rules.
-    #[error("configuration: {key}: {problem}")]
-    Invalid {
-        /// The key.
-        key: &'static str,
-        /// What is wrong and what would be right. Never a secret.
-        problem: String,
-    },
-}
-
-/// What flags set.
-#[derive(Debug, Clone, Default)]
-pub struct Overrides {
-    /// `--listen`.
-    pub listen: Option<SocketAddr>,
-    /// `--data-dir`.
-    pub data_dir: Option<PathBuf>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Raw {
-    pub(super) server: RawServer,
-    pub(super) storage: RawStorage,
-    pub(super) identity: RawIdentity,
-    pub(super) metrics: RawMetrics,
-    pub(super) limits: LimitsConfig,
-    pub(super) rooms: RoomsConfig,
-    pub(super) socket: SocketConfig,
-    pub(super) log: RawLog,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawServer {
-    #[serde(deserialize_with = "text")]
-    pub(super) listen: String,
-    #[serde(deserialize_with = "text")]
-    pub(super) public_url: String,
-    #[serde(deserialize_with = "list")]
-    pub(super) allowed_origins: Vec<String>,
-    #[serde(deserialize_with = "list")]
-    pub(super) trusted_proxies: Vec<String>,
-    pub(super) drain_timeout_ms: u64,
-    pub(super) max_connections: usize,
-    pub(super) stall_timeout_ms: u64,
-    pub(super) stalled_bytes: usize,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawStorage {
-    pub(super) data_dir: PathBuf,
-    #[serde(deserialize_with = "text")]
-    pub(super) synchronous: String,
-    pub(super) queue_items: usize,
-    pub(super) batch_items: usize,
-    pub(super) readers: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawIdentity {
-    #[serde(deserialize_with = "list")]
-    pub(super) secrets: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawMetrics {
-    #[serde(deserialize_with = "text")]
-    pub(super) token: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawLog {
-    #[serde(deserialize_with = "text")]
-    pub(super) filter: String,
-    #[serde(deserialize_with = "text")]
-    pub(super) format: String,
-}
 
 impl Default for Config {
     /// `config/default.toml` as it is compiled in.
@@ -110,22 +19,22 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the configuration: defaults, then `file`, then those of the `environment`'s
-    /// variables that are `SHOPTALK_SECTION__KEY`, then the flags.
+    /// Reads the configuration: the defaults, then `file`, then the variables of `environment` that
+    /// are named `SHOPTALK_SECTION__KEY`, then the flags.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong, with the key and where it came from.
+    /// The first mistake, with its key and where it was made.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
         overrides: Overrides,
     ) -> Result<Self, ConfigError> {
-        // Other SHOPTALK_ variables belong to somebody else.
+        // Other SHOPTALK_ variables are not configuration.
         let variables: HashMap<String, String> = environment
             .into_iter()
             .filter(|(name, _)| {
-                name.strip_prefix(PREFIX)
+                name.strip_prefix(ENV_PREFIX)
                     .is_some_and(|key| key.contains("__"))
             })
             .collect();
@@ -161,8 +70,8 @@ fn read<T: DeserializeOwned>(
         .map_err(|error| ConfigError::Unreadable(without_source(&error.to_string())))
 }
 
-/// A parser's error in one line, without the lines of the file that it quotes: they
-/// may hold a secret.
+/// A parser's error in one line, without the lines of the file that it quotes, which may contain a
+/// secret.
 fn without_source(error: &str) -> String {
     let is_quote = |line: &&str| {
         line.trim_start()
@@ -181,6 +90,7 @@ fn without_source(error: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Secret;
 
     fn load(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let variables = variables
@@ -194,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_beats_the_file_and_flags_beat_both() {
+    fn the_environment_overrides_the_file_and_flags_override_both() {
         let file = tempfile::NamedTempFile::with_suffix(".conf").expect("a file");
         std::fs::write(
             file.path(),
@@ -269,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_text_and_never_quoted_in_an_error() {
+    fn a_secret_is_a_string_and_never_quoted_in_an_error() {
         for content in [
             "[metrics]\ntoken = 1234567",
             "[metrics]\ntoken = 1234567.5",
@@ -307,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_have_commas_in_the_environment_and_tokens_stay_text() {
+    fn lists_are_comma_separated_in_the_environment_and_tokens_stay_strings() {
         let secrets = format!("{}, {}", "a".repeat(32), "1".repeat(40));
         let config = load(&[
             ("SHOPTALK_IDENTITY__SECRETS", &secrets),
@@ -325,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_key() {
+    fn errors_name_the_key() {
         for (name, value, key) in [
             ("SHOPTALK_SERVER__LISTEN", "here", "server.listen"),
             (
@@ -378,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn listening_beyond_this_machine_without_a_url_is_warned_about() {
+    fn listening_beyond_loopback_without_a_public_url_warns() {
         assert!(Config::default().warnings().is_empty());
         let open = load(&[("SHOPTALK_SERVER__LISTEN", "0.0.0.0:8001")]).expect("allowed");
         assert!(open.warnings()[0].contains("public_url"));

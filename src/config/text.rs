@@ -2,63 +2,65 @@ use std::fmt;
 
 use serde::de::{Deserializer, Error, SeqAccess, Unexpected, Visitor};
 
-/// A string that was written as one. The `config` crate would turn a number into
-/// text, and `12e5` is not the token that somebody typed.
+/// Deserialises a string that is written as one. The `config` crate would turn a number into a
+/// string, and `12e5` is not the token that somebody wrote.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    deserializer.deserialize_any(Text).map(|Word(word)| word)
+    deserializer
+        .deserialize_any(QuotedVisitor)
+        .map(|Quoted(word)| word)
 }
 
-/// A list of strings, or in the environment its members with commas between them.
+/// Deserialises a list of strings, or a string with commas between the items.
 pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    deserializer.deserialize_any(List)
+    deserializer.deserialize_any(ListVisitor)
 }
 
-struct Word(String);
+struct Quoted(String);
 
-impl<'de> serde::Deserialize<'de> for Word {
+impl<'de> serde::Deserialize<'de> for Quoted {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Text)
+        deserializer.deserialize_any(QuotedVisitor)
     }
 }
 
-struct Text;
+struct QuotedVisitor;
 
-/// What stands there may be a secret, so the error says only of what kind it is.
+/// The value may be a secret, so the error names its type alone.
 fn unquoted<E: Error>(kind: &'static str, expected: &dyn serde::de::Expected) -> E {
     E::invalid_type(Unexpected::Other(kind), expected)
 }
 
-impl Visitor<'_> for Text {
-    type Value = Word;
+impl Visitor<'_> for QuotedVisitor {
+    type Value = Quoted;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("a string in quotes")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Word, E> {
-        Ok(Word(text.to_owned()))
+    fn visit_str<E: Error>(self, text: &str) -> Result<Quoted, E> {
+        Ok(Quoted(text.to_owned()))
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Word, E> {
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Quoted, E> {
         Err(unquoted("a boolean", &self))
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Word, E> {
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Quoted, E> {
         Err(unquoted("a number", &self))
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Word, E> {
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Quoted, E> {
         Err(unquoted("a number", &self))
     }
 }
 
-struct List;
+struct ListVisitor;
 
-impl<'de> Visitor<'de> for List {
+impl<'de> Visitor<'de> for ListVisitor {
     type Value = Vec<String>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a list of strings, or strings with commas between them")
+        out.write_str("a list of strings, or a string with commas between them")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
@@ -71,7 +73,7 @@ impl<'de> Visitor<'de> for List {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(Word(item)) = items.next_element()? {
+        while let Some(Quoted(item)) = items.next_element()? {
             list.push(item);
         }
         Ok(list)

@@ -1,0 +1,72 @@
+//! The configuration as it is written, before it is validated.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::text::{list, text};
+use super::{LimitsConfig, RoomsConfig, SocketConfig};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Raw {
+    pub(super) server: RawServer,
+    pub(super) storage: RawStorage,
+    pub(super) identity: RawIdentity,
+    pub(super) metrics: RawMetrics,
+    pub(super) limits: LimitsConfig,
+    pub(super) rooms: RoomsConfig,
+    pub(super) socket: SocketConfig,
+    pub(super) log: RawLog,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawServer {
+    #[serde(deserialize_with = "text")]
+    pub(super) listen: String,
+    #[serde(deserialize_with = "text")]
+    pub(super) public_url: String,
+    #[serde(deserialize_with = "list")]
+    pub(super) allowed_origins: Vec<String>,
+    #[serde(deserialize_with = "list")]
+    pub(super) trusted_proxies: Vec<String>,
+    pub(super) drain_timeout_ms: u64,
+    pub(super) max_connections: usize,
+    pub(super) stall_timeout_ms: u64,
+    pub(super) stalled_bytes: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawStorage {
+    pub(super) data_dir: PathBuf,
+    #[serde(deserialize_with = "text")]
+    pub(super) synchronous: String,
+    pub(super) queue_items: usize,
+    pub(super) batch_items: usize,
+    pub(super) readers: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawIdentity {
+    #[serde(deserialize_with = "list")]
+    pub(super) secrets: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMetrics {
+    #[serde(deserialize_with = "text")]
+    pub(super) token: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLog {
+    #[serde(deserialize_with = "text")]
+    pub(super) filter: String,
+    #[serde(deserialize_with = "text")]
+    pub(super) format: String,
+}
