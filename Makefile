@@ -47,7 +47,7 @@ deny: ## check licenses, sources and duplicates of the dependencies; needs cargo
 	$(CARGO) deny check licenses bans sources
 
 types: ## generate web/shared/protocol.ts, the protocol types for the front ends
-	SHOPTALK_WRITE_TYPES=1 $(CARGO) test --lib -- the_front_ends_know_the_shapes_of_the_wire
+	SHOPTALK_WRITE_TYPES=1 $(CARGO) test --lib -- the_front_ends_types_are_those_of_the_server
 
 bench: ## measure the server against the limits of the machine; eight to ten minutes
 	$(CARGO) build --release --workspace

@@ -131,7 +131,7 @@ impl Server {
         other_listener: TcpListener,
     ) -> Result<Self, StartError> {
         let server = Self::start_with(config, listener, store, StartPage::Shop).await?;
-        let other_shop = http::embedding(&format!("http://{}", server.local_addr));
+        let other_shop = http::embedding_shop(&format!("http://{}", server.local_addr));
         server.listening.serve(other_listener, other_shop);
         Ok(server)
     }

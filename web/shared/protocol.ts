@@ -297,14 +297,14 @@ export type ServerFrame =
   | { type: "online", room_id: string, customer_online: boolean }
   | { type: "going_away", reconnect_within_ms: number };
 
-/** What the server says to a visitor. */
+/** What the server sends to a visitor. */
 export type VisitorServerFrame =
   | VisitorWelcome
   | Ping
   | ErrorFrame
   | Exclude<ServerFrame, { type: "summary" | "summaries" | "counts" | "online" }>;
 
-/** What the server says to an agent. */
+/** What the server sends to an agent. */
 export type AgentServerFrame =
   | AgentWelcome
   | Joined
@@ -393,7 +393,7 @@ export type ReadMark = {
   seq: number;
 };
 
-/** A page of a room's log, in seq order. */
+/** A page of a room's messages, in seq order. */
 export type MessageList = {
   results: Array<Message>;
   /** Where the next page begins, for the parameter that was used; `before` when none was. */

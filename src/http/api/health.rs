@@ -1,4 +1,4 @@
-//! For those who operate the server: does it live, can it commit, what does it count.
+//! For operators: liveness, readiness and metrics.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -14,29 +14,29 @@ use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::protocol::ErrorCode;
 
-/// How the server is.
+/// The state of the server.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
-    /// `ok`, or the answer is an error.
+    /// `ok`; otherwise the response is an error.
     #[schema(example = "ok")]
     status: &'static str,
 }
 
-/// Whether the process lives
+/// Liveness
 #[utoipa::path(get, operation_id = "healthz",
     path = "/healthz", tag = "operation", security(()),
-    responses((status = 200, description = "it lives", body = Health)))]
+    responses((status = 200, description = "the process is running", body = Health)))]
 pub(crate) async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// Whether the server can commit
+/// Readiness
 ///
-/// The server tries itself, at most once a second: a commit, reading it back, a room, the
-/// lobby. 503 with the reason when that fails, and while it drains.
+/// The server checks itself, at most once a second: a commit, reading it back, a room, the lobby.
+/// 503 with the reason if that fails, and while the server drains.
 #[utoipa::path(get, operation_id = "readyz",
     path = "/readyz", tag = "operation", security(()),
-    responses((status = 200, description = "it can commit", body = Health)))]
+    responses((status = 200, description = "the server can commit", body = Health)))]
 pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
     if state.drain.is_cancelled() {
         return Err(Problem::draining());
@@ -50,15 +50,15 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Json<Health>
     }
 }
 
-/// Counters for Prometheus
+/// Metrics for Prometheus
 ///
-/// Open to this machine (without a proxy in between), or with `metrics.token` as Bearer.
+/// From the same machine without a proxy in between, or with `metrics.token` as Bearer.
 #[utoipa::path(get, operation_id = "metrics",
     path = "/metrics", tag = "operation",
     responses((status = 200, description = "Prometheus text", content_type = "text/plain", body = String)))]
 pub(crate) async fn metrics(State(state): State<AppState>, request: Request) -> Response {
     let peer = request.extensions().get::<PeerAddr>().copied();
-    match may_read_metrics(&state, peer, request.headers()) {
+    match check_metrics_access(&state, peer, request.headers()) {
         Ok(()) => (
             [(
                 header::CONTENT_TYPE,
@@ -71,7 +71,7 @@ pub(crate) async fn metrics(State(state): State<AppState>, request: Request) -> 
     }
 }
 
-fn may_read_metrics(
+fn check_metrics_access(
     state: &AppState,
     peer: Option<PeerAddr>,
     headers: &HeaderMap,
@@ -82,11 +82,11 @@ fn may_read_metrics(
     }
     let Some(secret) = &state.config.metrics.token else {
         return Err(Problem::forbidden(
-            "metrics are for this machine; set metrics.token to read them from elsewhere",
+            "metrics are readable from the same machine only; set metrics.token to read them from elsewhere",
         ));
     };
     match bearer(headers)? {
         Some(token) if secrets_match(token, secret.expose()) => Ok(()),
-        _ => Err(Problem::unauthorized("metrics.token is needed as Bearer")),
+        _ => Err(Problem::unauthorized("send metrics.token as Bearer")),
     }
 }

@@ -1,5 +1,4 @@
-//! A room's log over HTTP: the same for both sides, which differ in who may see a room
-//! and in whose name they post.
+//! The messages of a room over REST, shared by both sides. The callers check who may see the room.
 
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -7,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::chat::limits::check_message_id;
 use crate::chat::{Draft, Message, RoomId, Sender, Side};
-use crate::http::api::extract::{Json, Query, UnreadBody, check_content, check_seq};
+use crate::http::api::extract::{DeferredJson, Json, Query, check_content, check_seq};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::persistence::{Effect, RoomOp};
@@ -38,7 +37,7 @@ pub(crate) struct ReadMark {
     seq: u64,
 }
 
-/// A page of a room's log, in seq order.
+/// A page of a room's messages, in seq order.
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct MessageList {
@@ -47,14 +46,14 @@ pub(crate) struct MessageList {
     next: Option<u64>,
 }
 
-/// A page of the log, by the parameters `after`, `before` and `limit`.
-pub(crate) async fn page(
+/// Lists messages by the parameters `after`, `before` and `limit`.
+pub(crate) async fn list(
     state: &AppState,
     room_id: RoomId,
     query: &Query,
 ) -> Result<Json<MessageList>, Problem> {
     let limit = query.limit()?;
-    let page = match (query.number("after")?, query.number("before")?) {
+    let (page, next) = match (query.number("after")?, query.number("before")?) {
         (Some(_), Some(_)) => {
             return Err(Problem::invalid_field(
                 "before",
@@ -72,20 +71,19 @@ pub(crate) async fn page(
             (page, next)
         }
     };
-    let (page, next) = page;
     Ok(Json(MessageList {
         next: next.filter(|_| page.more),
         results: page.messages,
     }))
 }
 
-/// Posts through the room: 201 for a new message, 200 for one that was there.
+/// Posts a message: 201 for a new one, 200 for a duplicate.
 pub(crate) async fn post(
     state: &AppState,
     room_id: RoomId,
     sender_id: uuid::Uuid,
     sender: Sender,
-    body: UnreadBody,
+    body: DeferredJson,
 ) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
     let posted = try_post(state, room_id, sender_id, sender, body).await;
     if let Err(problem) = &posted {
@@ -99,10 +97,10 @@ async fn try_post(
     room_id: RoomId,
     sender_id: uuid::Uuid,
     sender: Sender,
-    body: UnreadBody,
+    body: DeferredJson,
 ) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
     state.limits.check_post(sender_id)?;
-    let request: PostRequest = body.json().await?;
+    let request: PostRequest = body.read().await?;
     let id =
         check_message_id(&request.id).map_err(|violation| Problem::invalid(vec![violation]))?;
     check_content(&request.content)?;
@@ -122,7 +120,7 @@ async fn try_post(
     }
 }
 
-/// Moves a side's read mark forward and answers where it is.
+/// Moves a side's read mark forward and returns where it is.
 pub(crate) async fn read(
     state: &AppState,
     room_id: RoomId,

@@ -1,10 +1,18 @@
-//! The REST API: `/api/chat/` for visitors, `/api/admin/` for agents, and its description.
+//! The REST API: `/api/chat/` for visitors, `/api/admin/` for agents, health and metrics.
+//!
+//! `visitor` and `admin` have a file per resource, each with its requests, responses and handlers;
+//! `messages` is what both share. `extract` checks what handlers take from a request. `openapi`
+//! documents every call and has its routes, `docs_page` renders the document, and `typescript`
+//! writes the front ends' types. Who may make a call is in `middleware::access`.
 
-pub(super) mod admin;
-pub(super) mod extract;
-pub(super) mod health;
-pub(super) mod messages;
-pub(super) mod openapi;
+mod admin;
+mod docs_page;
+mod extract;
+mod health;
+mod messages;
+mod openapi;
 #[cfg(test)]
 mod typescript;
-pub(super) mod visitor;
+mod visitor;
+
+pub(crate) use self::openapi::routes;

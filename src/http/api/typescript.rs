@@ -1,7 +1,7 @@
-//! Writes `web/shared/protocol.ts`: the shapes of the wire as the front ends see them,
-//! from the very types that the server encodes and reads.
+//! Generates `web/shared/protocol.ts`, the protocol's types for the front ends, from the types that
+//! the server encodes and decodes.
 //!
-//! The test fails when the file is not what it would write; `make types` writes it.
+//! The test fails while the file differs; `make types` writes it.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -18,22 +18,22 @@ const WRITE: &str = "SHOPTALK_WRITE_TYPES";
 
 const HEAD: &str = "// Generated from the server's types by `make types`; do not edit.\n";
 
-/// A number inside the server, words on the wire.
+/// A number in the server, a string on the wire.
 const TIMESTAMP: &str = "
 /** RFC 3339 in UTC with milliseconds. For people to read; nothing is ordered or resumed by it. */
 export type Timestamp = string;
 ";
 
-/// Which of the server's frames each side is sent.
+/// Which frames the server sends to each side.
 const SIDES: &str = "
-/** What the server says to a visitor. */
+/** What the server sends to a visitor. */
 export type VisitorServerFrame =
   | VisitorWelcome
   | Ping
   | ErrorFrame
   | Exclude<ServerFrame, { type: \"summary\" | \"summaries\" | \"counts\" | \"online\" }>;
 
-/** What the server says to an agent. */
+/** What the server sends to an agent. */
 export type AgentServerFrame =
   | AgentWelcome
   | Joined
@@ -48,16 +48,17 @@ struct File {
 }
 
 impl File {
-    fn shape<T: TS>(&mut self, name: &str) {
+    fn declare<T: TS>(&mut self, name: &str) {
         let docs = T::docs().unwrap_or_default();
         let shape = T::inline(&self.config);
         let docs = on_one_line(&docs);
-        let shape = laid_out(&shape);
-        write!(self.text, "\n{docs}export type {name} ={shape};\n").expect("a String takes all");
+        let shape = formatted(&shape);
+        write!(self.text, "\n{docs}export type {name} ={shape};\n")
+            .expect("writing to a String cannot fail");
     }
 }
 
-/// A comment of one line, where it has one.
+/// Puts a doc comment with one line of text on one line.
 fn on_one_line(docs: &str) -> String {
     match docs.lines().collect::<Vec<_>>()[..] {
         [_, line, _] => format!("/**{} */\n", line.trim_start_matches(" *")),
@@ -65,23 +66,23 @@ fn on_one_line(docs: &str) -> String {
     }
 }
 
-/// The library writes shapes for programs; this lays them out for people.
-fn laid_out(shape: &str) -> String {
+/// Breaks a type into lines, since the library writes it on one.
+fn formatted(shape: &str) -> String {
     let shape = shape.replace("\"type\": ", "type: ").replace(", }", " }");
     let mut text = String::new();
     if shape.contains('\n') {
-        // A struct whose fields have comments.
+        // A struct with documented fields.
         let mut docs = String::new();
         for line in shape.lines().map(str::trim) {
             match line {
                 "/**" => docs = format!("{line}\n"),
                 "*/" => {
                     for line in on_one_line(&format!("{docs} */\n")).lines() {
-                        writeln!(text, "  {line}").expect("a String takes all");
+                        writeln!(text, "  {line}").expect("writing to a String cannot fail");
                     }
                 }
                 line if line.starts_with('*') => {
-                    writeln!(docs, " {line}").expect("a String takes all");
+                    writeln!(docs, " {line}").expect("writing to a String cannot fail");
                 }
                 fields => {
                     let (opens, fields) = match fields.strip_prefix('{') {
@@ -98,7 +99,7 @@ fn laid_out(shape: &str) -> String {
                         .map(|field| field.trim_matches([' ', ',']))
                     {
                         if !field.is_empty() {
-                            writeln!(text, "  {field};").expect("a String takes all");
+                            writeln!(text, "  {field};").expect("writing to a String cannot fail");
                         }
                     }
                     text.push_str(if closes { "}" } else { "" });
@@ -108,10 +109,10 @@ fn laid_out(shape: &str) -> String {
     } else if shape.contains(" | {") {
         for variant in shape.split(" | {") {
             let variant = variant.trim_start_matches('{');
-            write!(text, "\n  | {{{variant}").expect("a String takes all");
+            write!(text, "\n  | {{{variant}").expect("writing to a String cannot fail");
         }
     } else {
-        write!(text, " {shape}").expect("a String takes all");
+        write!(text, " {shape}").expect("writing to a String cannot fail");
     }
     text
 }
@@ -123,54 +124,54 @@ fn generate() -> String {
         text: HEAD.to_owned(),
     };
     file.text.push_str(TIMESTAMP);
-    file.shape::<chat::Status>("Status");
-    file.shape::<chat::Side>("Side");
-    file.shape::<chat::SenderType>("SenderType");
-    file.shape::<chat::SystemEvent>("SystemEvent");
-    file.shape::<chat::Role>("Role");
-    file.shape::<protocol::ErrorCode>("ErrorCode");
-    file.shape::<chat::Room>("Room");
-    file.shape::<chat::Message>("Message");
-    file.shape::<chat::LastMessage>("LastMessage");
-    file.shape::<chat::Summary>("Summary");
-    file.shape::<chat::Counts>("Counts");
-    file.shape::<chat::Agent>("Agent");
+    file.declare::<chat::Status>("Status");
+    file.declare::<chat::Side>("Side");
+    file.declare::<chat::SenderType>("SenderType");
+    file.declare::<chat::SystemEvent>("SystemEvent");
+    file.declare::<chat::Role>("Role");
+    file.declare::<protocol::ErrorCode>("ErrorCode");
+    file.declare::<chat::Room>("Room");
+    file.declare::<chat::Message>("Message");
+    file.declare::<chat::LastMessage>("LastMessage");
+    file.declare::<chat::Summary>("Summary");
+    file.declare::<chat::Counts>("Counts");
+    file.declare::<chat::Agent>("Agent");
 
-    file.shape::<protocol::VisitorClientFrame>("VisitorClientFrame");
-    file.shape::<protocol::AgentClientFrame>("AgentClientFrame");
-    file.shape::<protocol::VisitorWelcome<'_>>("VisitorWelcome");
-    file.shape::<protocol::AgentWelcome<'_>>("AgentWelcome");
-    file.shape::<protocol::Joined<'_>>("Joined");
-    file.shape::<protocol::Ping>("Ping");
-    file.shape::<protocol::ErrorFrame>("ErrorFrame");
-    file.shape::<protocol::ServerFrame<'_>>("ServerFrame");
+    file.declare::<protocol::VisitorClientFrame>("VisitorClientFrame");
+    file.declare::<protocol::AgentClientFrame>("AgentClientFrame");
+    file.declare::<protocol::VisitorWelcome<'_>>("VisitorWelcome");
+    file.declare::<protocol::AgentWelcome<'_>>("AgentWelcome");
+    file.declare::<protocol::Joined<'_>>("Joined");
+    file.declare::<protocol::Ping>("Ping");
+    file.declare::<protocol::ErrorFrame>("ErrorFrame");
+    file.declare::<protocol::ServerFrame<'_>>("ServerFrame");
     file.text.push_str(SIDES);
 
-    file.shape::<problem::FieldError>("FieldError");
-    file.shape::<problem::ProblemBody<'_>>("Problem");
-    file.shape::<visitor::open::OpenRequest>("OpenRequest");
-    file.shape::<visitor::open::OpenAnswer>("OpenAnswer");
-    file.shape::<visitor::rooms::RoomAnswer>("RoomAnswer");
-    file.shape::<visitor::rooms::RoomList>("RoomList");
-    file.shape::<visitor::rooms::ChangedRoom>("ChangedRoom");
-    file.shape::<messages::PostRequest>("PostRequest");
-    file.shape::<messages::PostAnswer>("PostAnswer");
-    file.shape::<messages::ReadMark>("ReadMark");
-    file.shape::<messages::MessageList>("MessageList");
-    file.shape::<admin::sign_in::LoginRequest>("LoginRequest");
-    file.shape::<admin::sign_in::SetupRequest>("SetupRequest");
-    file.shape::<admin::sign_in::LogoutRequest>("LogoutRequest");
-    file.shape::<admin::sign_in::SessionAnswer>("SessionAnswer");
-    file.shape::<admin::me::MePatch>("MePatch");
-    file.shape::<admin::rooms::SearchMatch>("SearchMatch");
-    file.shape::<admin::rooms::FoundSummary>("FoundSummary");
-    file.shape::<admin::rooms::SummaryList>("SummaryList");
-    file.shape::<admin::rooms::SummaryAnswer>("SummaryAnswer");
-    file.shape::<admin::rooms::RoomChange>("RoomChange");
-    file.shape::<admin::agents::AgentRequest>("AgentRequest");
-    file.shape::<admin::agents::AgentChange>("AgentChange");
-    file.shape::<admin::agents::AgentList>("AgentList");
-    file.shape::<admin::AgentAnswer>("AgentAnswer");
+    file.declare::<problem::FieldError>("FieldError");
+    file.declare::<problem::ProblemBody<'_>>("Problem");
+    file.declare::<visitor::open::OpenRequest>("OpenRequest");
+    file.declare::<visitor::open::OpenAnswer>("OpenAnswer");
+    file.declare::<visitor::rooms::RoomAnswer>("RoomAnswer");
+    file.declare::<visitor::rooms::RoomList>("RoomList");
+    file.declare::<visitor::rooms::ChangedRoom>("ChangedRoom");
+    file.declare::<messages::PostRequest>("PostRequest");
+    file.declare::<messages::PostAnswer>("PostAnswer");
+    file.declare::<messages::ReadMark>("ReadMark");
+    file.declare::<messages::MessageList>("MessageList");
+    file.declare::<admin::sign_in::LoginRequest>("LoginRequest");
+    file.declare::<admin::sign_in::SetupRequest>("SetupRequest");
+    file.declare::<admin::sign_in::LogoutRequest>("LogoutRequest");
+    file.declare::<admin::sign_in::SessionAnswer>("SessionAnswer");
+    file.declare::<admin::me::MePatch>("MePatch");
+    file.declare::<admin::rooms::SearchMatch>("SearchMatch");
+    file.declare::<admin::rooms::FoundSummary>("FoundSummary");
+    file.declare::<admin::rooms::SummaryList>("SummaryList");
+    file.declare::<admin::rooms::SummaryAnswer>("SummaryAnswer");
+    file.declare::<admin::rooms::RoomChange>("RoomChange");
+    file.declare::<admin::agents::AgentRequest>("AgentRequest");
+    file.declare::<admin::agents::AgentChange>("AgentChange");
+    file.declare::<admin::agents::AgentList>("AgentList");
+    file.declare::<admin::AgentAnswer>("AgentAnswer");
 
     let mut text = file.text;
     text.push_str(
@@ -179,7 +180,7 @@ fn generate() -> String {
     );
     for code in CloseCode::ALL {
         let number = code.as_u16();
-        writeln!(text, "  {code:?}: {number},").expect("a String takes all");
+        writeln!(text, "  {code:?}: {number},").expect("writing to a String cannot fail");
     }
     text.push_str(
         "} as const;\nexport type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];\n",
@@ -188,7 +189,7 @@ fn generate() -> String {
 }
 
 #[test]
-fn the_front_ends_know_the_shapes_of_the_wire() {
+fn the_front_ends_types_are_those_of_the_server() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("web/shared/protocol.ts");
     let generated = generate();
     if std::env::var_os(WRITE).is_some() {

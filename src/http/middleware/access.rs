@@ -79,7 +79,7 @@ pub(crate) fn access(method: &Method, route: &str) -> Option<Access> {
 }
 
 /// Passes a request on with its caller in the extensions (see `auth::callers`), or refuses it.
-pub(crate) async fn enforce(
+pub(crate) async fn enforce_access(
     State(state): State<AppState>,
     mut request: Request,
     next: Next,

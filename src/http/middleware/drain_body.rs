@@ -1,6 +1,7 @@
-//! Bodies of calls that were refused before anybody read them. Left alone, they end the
-//! connection, and the answer may be lost on the way: a client that sends before it listens would
-//! see a reset instead of what it did wrong.
+//! Reads request bodies that a handler has refused unread.
+//!
+//! Otherwise the server would have to close the connection with unread bytes in it, and a client
+//! that sends its whole request before it reads would see a reset instead of the refusal.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,34 +17,35 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 
-/// So much is read and thrown away; after more than that the connection ends.
-const DISCARD_BYTES: usize = 1024 * 1024;
-/// For so long it is waited for.
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How much of a body is discarded; beyond that the connection is closed.
+const MAX_DRAINED_BYTES: usize = 1024 * 1024;
+/// How long the rest of a body may take to arrive.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads what a handler has left of the body, or says that the connection ends.
-pub(crate) async fn discard(mut request: Request, next: Next) -> Response {
+/// Reads what the handler has left of the body. If that is too much, or takes too long, the
+/// response announces that the connection is closed.
+pub(crate) async fn drain_body(mut request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
-    // Who asks before sending has sent nothing yet, and shall not begin.
-    let asks_first = request.headers().contains_key(header::EXPECT);
-    let (give_back, given_back) = oneshot::channel();
+    // The client waits for 100 Continue: it has sent no body yet, and must not begin.
+    let expects_continue = request.headers().contains_key(header::EXPECT);
+    let (return_to, returned) = oneshot::channel();
     let body = std::mem::take(request.body_mut());
-    *request.body_mut() = Body::new(Lent {
+    *request.body_mut() = Body::new(ReturnedBody {
         body,
-        give_back: Some(give_back),
+        return_to: Some(return_to),
     });
     let mut response = next.run(request).await;
-    let is_read = match given_back.await {
+    let is_drained = match returned.await {
         Ok(body) if body.is_end_stream() => true,
-        Ok(_) if asks_first => false,
-        Ok(body) => tokio::time::timeout(DISCARD_TIMEOUT, read_to_end(body))
+        Ok(_) if expects_continue => false,
+        Ok(body) => tokio::time::timeout(DRAIN_TIMEOUT, discard_rest(body))
             .await
             .unwrap_or(false),
         Err(_) => false,
     };
-    if !is_read {
+    if !is_drained {
         response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -51,26 +53,26 @@ pub(crate) async fn discard(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// Whether the end came within the bounds.
-async fn read_to_end(mut body: Body) -> bool {
-    let mut seen = 0;
+/// Returns whether the body ended within the bounds.
+async fn discard_rest(mut body: Body) -> bool {
+    let mut discarded = 0;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return false };
-        seen += frame.data_ref().map_or(0, Bytes::len);
-        if seen > DISCARD_BYTES {
+        discarded += frame.data_ref().map_or(0, Bytes::len);
+        if discarded > MAX_DRAINED_BYTES {
             return false;
         }
     }
     true
 }
 
-/// A body that comes back when the handler lets go of it.
-struct Lent {
+/// A body that is returned through a channel when the handler drops it.
+struct ReturnedBody {
     body: Body,
-    give_back: Option<oneshot::Sender<Body>>,
+    return_to: Option<oneshot::Sender<Body>>,
 }
 
-impl HttpBody for Lent {
+impl HttpBody for ReturnedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -90,10 +92,10 @@ impl HttpBody for Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for ReturnedBody {
     fn drop(&mut self) {
-        if let Some(give_back) = self.give_back.take() {
-            let _ = give_back.send(std::mem::take(&mut self.body));
+        if let Some(return_to) = self.return_to.take() {
+            let _ = return_to.send(std::mem::take(&mut self.body));
         }
     }
 }

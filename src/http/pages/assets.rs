@@ -1,4 +1,4 @@
-//! The front ends' files, compiled in: `/widget.js` and what it and the pages load.
+//! The front ends' files, compiled into the binary: `/widget.js`, the pages and what they load.
 
 use axum::Router;
 use axum::extract::Path;
@@ -10,11 +10,11 @@ use axum::routing::get;
 use crate::http::problem::Problem;
 use crate::protocol::ErrorCode;
 
-/// A file with its compressed forms.
+/// A file in each encoding.
 struct File {
-    /// Below `/`; those in `assets/` carry a hash of their content in the name.
+    /// Relative to `/`. A name in `assets/` contains a hash of the content.
     path: &'static str,
-    /// Of the content.
+    /// Of the content, for its `ETag`.
     hash: &'static str,
     plain: &'static [u8],
     gzip: &'static [u8],
@@ -26,28 +26,32 @@ static FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/front_ends.rs"));
 #[cfg(not(feature = "front-ends"))]
 static FILES: &[File] = &[];
 
-/// A year: the name changes with the content.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
-/// Kept, but asked for again before each use; an unchanged file costs a 304.
-const ASK_AGAIN: &str = "no-cache";
+/// For a year: the name changes with the content.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// Cached, but revalidated before each use; an unchanged file costs a 304.
+const REVALIDATE: &str = "no-cache";
 
-/// The widget and every hashed file. Any shop's page may load them.
+/// The widget and every file with a hash. Any origin may load them.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route(
             "/widget.js",
-            get(async |headers: HeaderMap| public(file("widget.js"), ASK_AGAIN, &headers)),
+            get(async |headers: HeaderMap| public(file("widget.js"), REVALIDATE, &headers)),
         )
         .route("/assets/{name}", get(asset))
         .route(
             "/favicon.ico",
-            get(async |headers: HeaderMap| public(current("icon-.svg"), ASK_AGAIN, &headers)),
+            get(async |headers: HeaderMap| public(same_name("icon-.svg"), REVALIDATE, &headers)),
         )
 }
 
-/// A page with its content security policy, or `None` in a build without front ends.
-pub(super) fn page(path: &str, csp: &'static str, headers: &HeaderMap) -> Option<Response> {
-    let mut response = answer(file(path)?, ASK_AGAIN, headers);
+/// The response with a page and its content security policy; `None` in a build without front ends.
+pub(super) fn page_response(
+    path: &str,
+    csp: &'static str,
+    headers: &HeaderMap,
+) -> Option<Response> {
+    let mut response = encoded_response(file(path)?, REVALIDATE, headers);
     response.headers_mut().insert(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(csp),
@@ -55,58 +59,59 @@ pub(super) fn page(path: &str, csp: &'static str, headers: &HeaderMap) -> Option
     Some(response)
 }
 
-/// A page's text, for whoever has to fill something in.
+/// A file's text, for pages that are filled in at run time.
 pub(super) fn text(path: &str) -> Option<&'static str> {
     std::str::from_utf8(file(path)?.plain).ok()
 }
 
 async fn asset(name: Result<Path<String>, PathRejection>, headers: HeaderMap) -> Response {
-    // What is not UTF-8 names no file.
+    // A path that is not UTF-8 names no file.
     let Ok(Path(name)) = name else {
-        return public(None, ASK_AGAIN, &headers);
+        return public(None, REVALIDATE, &headers);
     };
     if let Some(file) = file(&format!("assets/{name}")) {
-        return public(Some(file), FOR_EVER, &headers);
+        return public(Some(file), IMMUTABLE, &headers);
     }
-    // A page that was open over an upgrade asks for a file of the build before.
-    public(current(&name), ASK_AGAIN, &headers)
+    // A page that was loaded before an upgrade asks for a file of the previous build.
+    public(same_name(&name), REVALIDATE, &headers)
 }
 
 fn file(path: &str) -> Option<&'static File> {
     FILES.iter().find(|file| file.path == path)
 }
 
-/// The file that has this one's name but for the hash.
-fn current(name: &str) -> Option<&'static File> {
-    let (stem, extension) = parts(name)?;
+/// The file with this name, whatever its hash.
+fn same_name(name: &str) -> Option<&'static File> {
+    let (stem, extension) = split_hash(name)?;
     FILES.iter().find(|file| {
         file.path
             .strip_prefix("assets/")
-            .and_then(parts)
-            .is_some_and(|known| known == (stem, extension))
+            .and_then(split_hash)
+            .is_some_and(|parts| parts == (stem, extension))
     })
 }
 
-/// `chat-1a2b3c4d.js` is (`chat`, `js`).
-fn parts(name: &str) -> Option<(&str, &str)> {
+/// Name and extension without the hash: `chat-1a2b3c4d.js` gives (`chat`, `js`).
+fn split_hash(name: &str) -> Option<(&str, &str)> {
     let (name, extension) = name.rsplit_once('.')?;
     let (stem, _hash) = name.rsplit_once('-')?;
     Some((stem, extension))
 }
 
+/// The response with a file that any origin may load.
 fn public(file: Option<&'static File>, cache: &'static str, headers: &HeaderMap) -> Response {
     let Some(file) = file else {
         return if FILES.is_empty() {
             Problem::new(
                 ErrorCode::NotFound,
-                "this server was built without its front ends",
+                "this server was built without front ends",
             )
         } else {
             Problem::not_found()
         }
         .into_response();
     };
-    let mut response = answer(file, cache, headers);
+    let mut response = encoded_response(file, cache, headers);
     let headers = response.headers_mut();
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -119,25 +124,29 @@ fn public(file: Option<&'static File>, cache: &'static str, headers: &HeaderMap)
     response
 }
 
-fn answer(file: &'static File, cache: &'static str, headers: &HeaderMap) -> Response {
-    let (encoding, body) = match accepted(headers) {
+/// The response with a file in the best encoding, or 304.
+fn encoded_response(file: &'static File, cache: &'static str, headers: &HeaderMap) -> Response {
+    let (encoding, body) = match best_encoding(headers) {
         Encoding::Brotli => (Some("br"), file.brotli),
         Encoding::Gzip => (Some("gzip"), file.gzip),
         Encoding::Plain => (None, file.plain),
     };
-    // Each form has a tag of its own, as RFC 9110 wants.
+    // RFC 9110, 8.8.3.3: each encoding has its own tag.
     let etag = format!("\"{}-{}\"", file.hash, encoding.unwrap_or("plain"));
-    let fresh = headers
+    let is_unchanged = headers
         .get_all(header::IF_NONE_MATCH)
         .iter()
         .filter_map(|tags| tags.to_str().ok())
         .flat_map(|tags| tags.split(','))
-        .any(|tag| matches!(tag.trim().trim_start_matches("W/"), known if known == etag || known == "*"));
+        .any(|tag| {
+            let tag = tag.trim().trim_start_matches("W/");
+            tag == etag || tag == "*"
+        });
     let common = [
         (header::CACHE_CONTROL, cache),
         (header::VARY, "accept-encoding"),
     ];
-    if fresh {
+    if is_unchanged {
         return (StatusCode::NOT_MODIFIED, common, [(header::ETAG, etag)]).into_response();
     }
     let mut response = (
@@ -172,10 +181,10 @@ enum Encoding {
     Plain,
 }
 
-/// The smallest form that the client takes. A form with `q=0` is refused; other weights do
-/// not matter, since all forms are made already.
-fn accepted(headers: &HeaderMap) -> Encoding {
-    let takes = |wanted: &str| {
+/// The smallest encoding that the client accepts. `q=0` refuses one; other weights do not matter,
+/// since every encoding exists already.
+fn best_encoding(headers: &HeaderMap) -> Encoding {
+    let accepts = |wanted: &str| {
         headers
             .get_all(header::ACCEPT_ENCODING)
             .iter()
@@ -190,9 +199,9 @@ fn accepted(headers: &HeaderMap) -> Encoding {
                 name.trim().eq_ignore_ascii_case(wanted) && !refused
             })
     };
-    if takes("br") {
+    if accepts("br") {
         Encoding::Brotli
-    } else if takes("gzip") {
+    } else if accepts("gzip") {
         Encoding::Gzip
     } else {
         Encoding::Plain
@@ -203,29 +212,29 @@ fn accepted(headers: &HeaderMap) -> Encoding {
 mod tests {
     use super::*;
 
-    fn accepting(value: &'static str) -> Encoding {
+    fn chosen(value: &'static str) -> Encoding {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
-        accepted(&headers)
+        best_encoding(&headers)
     }
 
     #[test]
-    fn the_smallest_form_that_the_client_takes_is_sent() {
-        assert_eq!(accepting("gzip, deflate, br, zstd"), Encoding::Brotli);
-        assert_eq!(accepting("br;q=0, gzip;q=0.5"), Encoding::Gzip);
-        assert_eq!(accepting("br; q=0.0, GZIP"), Encoding::Gzip);
-        assert_eq!(accepting("gzip;q=0"), Encoding::Plain);
-        assert_eq!(accepting("identity"), Encoding::Plain);
-        assert_eq!(accepted(&HeaderMap::new()), Encoding::Plain);
+    fn the_smallest_accepted_encoding_is_chosen() {
+        assert_eq!(chosen("gzip, deflate, br, zstd"), Encoding::Brotli);
+        assert_eq!(chosen("br;q=0, gzip;q=0.5"), Encoding::Gzip);
+        assert_eq!(chosen("br; q=0.0, GZIP"), Encoding::Gzip);
+        assert_eq!(chosen("gzip;q=0"), Encoding::Plain);
+        assert_eq!(chosen("identity"), Encoding::Plain);
+        assert_eq!(best_encoding(&HeaderMap::new()), Encoding::Plain);
     }
 
     #[test]
-    fn a_name_is_known_without_its_hash() {
-        assert_eq!(parts("chat-1a2b3c4d.js"), Some(("chat", "js")));
+    fn a_hash_is_split_off_a_name() {
+        assert_eq!(split_hash("chat-1a2b3c4d.js"), Some(("chat", "js")));
         assert_eq!(
-            parts("cast-iron-pan-1a2b3c4d.svg"),
+            split_hash("cast-iron-pan-1a2b3c4d.svg"),
             Some(("cast-iron-pan", "svg"))
         );
-        assert_eq!(parts("page.css"), None);
+        assert_eq!(split_hash("page.css"), None);
     }
 }

@@ -80,13 +80,13 @@ pub(crate) async fn add(
     JsonBody(request): JsonBody<AgentRequest>,
 ) -> Result<(StatusCode, Json<AgentAnswer>), Problem> {
     let mut violations = Violations::default();
-    let username = violations.take(check_name("username", &request.username));
+    let username = violations.check(check_name("username", &request.username));
     let display_name = request
         .display_name
         .as_deref()
         .filter(|name| !name.trim().is_empty());
-    let display_name = violations.take(check_optional_name("display_name", display_name));
-    violations.take(check_password("password", &request.password));
+    let display_name = violations.check(check_optional_name("display_name", display_name));
+    violations.check(check_password("password", &request.password));
     violations.finish()?;
 
     let agent = NewAgent {
@@ -115,12 +115,12 @@ pub(crate) async fn patch(
     JsonBody(request): JsonBody<AgentChange>,
 ) -> Result<Json<AgentAnswer>, Problem> {
     let mut violations = Violations::default();
-    let display_name = violations.take(check_optional_name(
+    let display_name = violations.check(check_optional_name(
         "display_name",
         request.display_name.as_deref(),
     ));
     if let Some(password) = &request.password {
-        violations.take(check_password("password", password));
+        violations.check(check_password("password", password));
     }
     violations.finish()?;
 

@@ -59,12 +59,12 @@ pub(crate) async fn patch(
     JsonBody(request): JsonBody<MePatch>,
 ) -> Result<Json<AgentAnswer>, Problem> {
     let mut violations = Violations::default();
-    let display_name = violations.take(check_optional_name(
+    let display_name = violations.check(check_optional_name(
         "display_name",
         request.display_name.as_deref(),
     ));
     if let Some(password) = &request.password {
-        violations.take(check_password("password", password));
+        violations.check(check_password("password", password));
     }
     violations.finish()?;
 

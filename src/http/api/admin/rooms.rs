@@ -6,7 +6,7 @@ use crate::chat::limits::{self, check_line};
 use crate::chat::{
     Agent, Authority, Counts, DetailsPatch, RoomId, RoomRecord, Sender, Status, Summary,
 };
-use crate::http::api::extract::{Json, JsonBody, PathId, Query, Violations, present};
+use crate::http::api::extract::{Json, JsonBody, PathId, Query, Violations, nullable};
 use crate::http::auth::AgentAuth;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -67,15 +67,15 @@ pub(crate) struct RoomChange {
     /// `active` or `closed`.
     status: Option<Status>,
     /// At most 100 characters.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     customer_name: Option<Option<String>>,
     /// At most 254 characters.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     customer_email: Option<Option<String>>,
     /// At most 40 characters.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     customer_phone: Option<Option<String>>,
     /// Keep this visitor from posting, in all their rooms.
@@ -102,8 +102,8 @@ pub(crate) async fn list(
     query: Query,
 ) -> Result<Json<SummaryList>, Problem> {
     let limit = query.limit()?;
-    let status = query.word("status")?;
-    let order = query.word::<OrderWord>("order")?.unwrap_or_default();
+    let status = query.parsed("status")?;
+    let order = query.parsed::<OrderWord>("order")?.unwrap_or_default();
     let words = check_line("q", query.text("q"), SEARCH_CHARS)
         .map_err(|violation| Problem::invalid(vec![violation]))?;
     let counts = state.store.head().counts;
@@ -195,7 +195,7 @@ impl RoomChange {
     fn into_ops(self, agent: Agent) -> Result<Vec<RoomOp>, Problem> {
         let mut violations = Violations::default();
         let mut line = |field, wish: Option<Option<String>>, max_chars| {
-            wish.map(|value| violations.take(check_line(field, value.as_deref(), max_chars)))
+            wish.map(|value| violations.check(check_line(field, value.as_deref(), max_chars)))
         };
         let details = DetailsPatch {
             name: line("customer_name", self.customer_name, limits::NAME_CHARS),

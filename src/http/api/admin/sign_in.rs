@@ -11,7 +11,7 @@ use super::fields::check_name;
 use crate::chat::limits::check_password;
 use crate::chat::{Agent, Role, Timestamp};
 use crate::credentials::{TokenKind, hash_token, new_token};
-use crate::http::api::extract::{ClientIp, Json, JsonBody, UnreadBody, Violations};
+use crate::http::api::extract::{ClientIp, DeferredJson, Json, JsonBody, Violations};
 use crate::http::auth::AgentAuth;
 use crate::http::limits::{AddressKey, RetryAfterMs};
 use crate::http::problem::Problem;
@@ -73,14 +73,14 @@ type SetCookie = AppendHeaders<[(header::HeaderName, HeaderValue); 1]>;
 pub(crate) async fn login(
     State(state): State<AppState>,
     ClientIp(ip): ClientIp,
-    body: UnreadBody,
+    body: DeferredJson,
 ) -> Result<impl IntoResponse, Problem> {
     let limited = |wait: RetryAfterMs| {
         state.metrics.login(LoginResult::Limited);
         Problem::from(wait)
     };
     state.limits.check_login_address(ip).map_err(limited)?;
-    let request: LoginRequest = body.json().await?;
+    let request: LoginRequest = body.read().await?;
     let account = state.limits.check_login_account(&request.username, ip);
     account.map_err(limited)?;
     let verified = authenticate(&state, ip, &request.username, request.password).await?;
@@ -112,11 +112,11 @@ pub(crate) async fn login(
 pub(crate) async fn setup(
     State(state): State<AppState>,
     ClientIp(ip): ClientIp,
-    body: UnreadBody,
+    body: DeferredJson,
 ) -> Result<impl IntoResponse, Problem> {
     state.limits.check_login_address(ip)?;
     state.limits.check_login_account(SETUP_ACCOUNT, ip)?;
-    let request: SetupRequest = body.json().await?;
+    let request: SetupRequest = body.read().await?;
     let accepted = state
         .setup
         .as_ref()
@@ -129,8 +129,8 @@ pub(crate) async fn setup(
         ));
     }
     let mut violations = Violations::default();
-    let username = violations.take(check_name("username", &request.username));
-    violations.take(check_password("password", &request.password));
+    let username = violations.check(check_name("username", &request.username));
+    violations.check(check_password("password", &request.password));
     violations.finish()?;
 
     let password_hash = hash(&state, ip, request.password).await?;

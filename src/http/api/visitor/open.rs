@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::chat::limits::{self, check_line};
 use crate::chat::{Details, DetailsPatch, Room, RoomRecord, Timestamp};
 use crate::credentials::{TokenKind, hash_token, new_token};
-use crate::http::api::extract::{ClientIp, Json, UnreadBody, Violations};
+use crate::http::api::extract::{ClientIp, DeferredJson, Json, Violations};
 use crate::http::auth::{AuthError, bearer, is_identity};
 use crate::http::limits::VisitorKey;
 use crate::http::problem::Problem;
@@ -61,10 +61,10 @@ pub(crate) async fn open(
     State(state): State<AppState>,
     ClientIp(ip): ClientIp,
     headers: HeaderMap,
-    body: UnreadBody,
+    body: DeferredJson,
 ) -> Result<(StatusCode, Json<OpenAnswer>), Problem> {
     state.limits.check_open_room(ip)?;
-    let body: OpenRequest = body.json().await?;
+    let body: OpenRequest = body.read().await?;
     let caller = Caller::find(&state, &headers, body.identity.as_deref())?;
     if let Some(visitor) = caller.visitor(&state).await? {
         state.limits.check_open_room_by_visitor(&visitor)?;
@@ -165,7 +165,7 @@ impl Caller {
 fn typed_details(body: &OpenRequest) -> Result<Details, Problem> {
     let mut violations = Violations::default();
     let mut line = |field, value: &Option<String>, max_chars| {
-        violations.take(check_line(field, value.as_deref(), max_chars))
+        violations.check(check_line(field, value.as_deref(), max_chars))
     };
     let details = Details {
         name: line("customer_name", &body.customer_name, limits::NAME_CHARS),

@@ -1,4 +1,4 @@
-//! The sample page of another shop: another origin, a strict policy, one tag.
+//! The demo's second shop: a page on another origin, with a strict policy, that embeds the widget.
 
 use axum::Router;
 use axum::http::header;
@@ -6,24 +6,27 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tower_http::normalize_path::NormalizePath;
 
-use super::{NO_FRONT_ENDS, assets, html, page};
+use super::assets;
+use super::html::{NO_FRONT_ENDS, html_response, page};
 use crate::http::connections::Service;
 
-/// What stands for the server's origin in the page's file.
-const PLACEHOLDER: &str = "https://chat.example.com";
+/// Stands for the server's origin in the page's file.
+const ORIGIN_PLACEHOLDER: &str = "https://chat.example.com";
 
-/// The page and its files, for a listener of their own. `server` is the origin of the
-/// server whose widget it embeds.
-pub(crate) fn embedding(server: &str) -> Service {
+/// Serves the page and its files, for a listener of its own. `server` is the origin of the server
+/// whose widget the page embeds.
+pub(crate) fn embedding_shop(server: &str) -> Service {
     let sockets = server.replacen("http", "ws", 1);
     let csp = format!(
         "default-src 'none'; script-src {server}; connect-src {server} {sockets}; \
          style-src 'self'; img-src 'self'"
     );
-    let embedding_page = assets::text("embed.html")
-        .map(|page| page.replace(PLACEHOLDER, server).replace("{csp}", &csp));
-    let answer = async move || -> Response {
-        match embedding_page {
+    let shop_page = assets::text("embed.html").map(|page| {
+        page.replace(ORIGIN_PLACEHOLDER, server)
+            .replace("{csp}", &csp)
+    });
+    let response = async move || -> Response {
+        match shop_page {
             Some(page) => (
                 [
                     (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
@@ -33,11 +36,11 @@ pub(crate) fn embedding(server: &str) -> Service {
                 page,
             )
                 .into_response(),
-            None => html(page("No front ends", NO_FRONT_ENDS)),
+            None => html_response(page("No front ends", NO_FRONT_ENDS)),
         }
     };
     let router = Router::new()
-        .route("/", get(answer))
+        .route("/", get(response))
         .merge(assets::routes());
     NormalizePath::trim_trailing_slash(router)
 }

@@ -1,0 +1,112 @@
+//! Query parameters.
+
+use std::convert::Infallible;
+use std::str::FromStr;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::checks::{MAX_NUMBER, whole_number_expected};
+use crate::chat::limits;
+use crate::http::problem::Problem;
+
+/// The query parameters. Unknown ones are ignored; an empty text counts as absent.
+#[derive(Debug, Default)]
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl<S: Sync> FromRequestParts<S> for Query {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self::parse(parts.uri.query().unwrap_or("")))
+    }
+}
+
+impl Query {
+    fn parse(query: &str) -> Self {
+        Self(
+            url::form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        )
+    }
+
+    /// A parameter as text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A parameter as a whole number.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, Problem> {
+        let given = self.0.iter().find(|(key, _)| key == name);
+        let Some((_, text)) = given else {
+            return Ok(None);
+        };
+        text.parse::<u64>()
+            .ok()
+            .filter(|number| *number <= MAX_NUMBER && !text.starts_with('+'))
+            .map(Some)
+            .ok_or_else(|| Problem::invalid_field(name, whole_number_expected()))
+    }
+
+    /// A parameter that is one of a set of names.
+    pub(crate) fn parsed<T: FromStr<Err = String>>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, Problem> {
+        self.text(name)
+            .map(|text| {
+                text.parse()
+                    .map_err(|message: String| Problem::invalid_field(name, message))
+            })
+            .transpose()
+    }
+
+    /// `limit`: 1 to 200, 50 when left out.
+    pub(crate) fn limit(&self) -> Result<usize, Problem> {
+        let Some(limit) = self.number("limit")? else {
+            return Ok(limits::PAGE_ITEMS_DEFAULT);
+        };
+        usize::try_from(limit)
+            .ok()
+            .filter(|limit| (1..=limits::PAGE_ITEMS).contains(limit))
+            .ok_or_else(|| {
+                Problem::invalid_field("limit", format!("must be 1 to {}", limits::PAGE_ITEMS))
+            })
+    }
+
+    /// `cursor`: the `next` of an earlier page.
+    pub(crate) fn cursor(&self) -> Option<String> {
+        self.text("cursor").map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_from_1_to_200() {
+        let limit = |query| Query::parse(query).limit().ok();
+        assert_eq!(limit(""), Some(50));
+        assert_eq!(limit("limit=1"), Some(1));
+        assert_eq!(limit("limit=200&x=y"), Some(200));
+        for wrong in [
+            "limit=0",
+            "limit=201",
+            "limit=-1",
+            "limit=x",
+            "limit=",
+            "limit=1.5",
+            "limit=+5",
+            "limit=%2B5",
+            "limit=99999999999999999999",
+        ] {
+            assert_eq!(limit(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The routes of the pages: `/`, the console, the style sheet of the plain pages.
+
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::response::{Redirect, Response};
+use axum::routing::get;
+
+use super::assets;
+use super::html::{NO_FRONT_ENDS, html_response, page, style_sheet};
+
+/// The console loads its own files, calls its own server, and shows images that it draws itself.
+const CONSOLE_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    connect-src 'self'; img-src 'self' data:; font-src 'self'; frame-ancestors 'none'; \
+    base-uri 'none'; form-action 'none'";
+
+/// The sample shop may do as little as the widget needs.
+const SHOP_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    connect-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
+    form-action 'none'";
+
+/// The page at `/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StartPage {
+    /// What this server is, with links to its parts.
+    Plain,
+    /// A sample shop with the widget.
+    Shop,
+}
+
+/// All routes of pages and their files.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(start: StartPage) -> Router<S> {
+    Router::new()
+        .route("/", get(move |headers| start_page(start, headers)))
+        .route("/admin", get(async || Redirect::permanent("/admin/chat")))
+        .route("/admin/chat", get(console))
+        .route("/admin/setup", get(console))
+        .route("/assets/page.css", get(style_sheet))
+        .merge(assets::routes())
+}
+
+async fn start_page(start: StartPage, headers: HeaderMap) -> Response {
+    match start {
+        StartPage::Shop => assets::page_response("shop.html", SHOP_CSP, &headers),
+        StartPage::Plain => None,
+    }
+    .unwrap_or_else(|| html_response(page("Shoptalk", START)))
+}
+
+async fn console(headers: HeaderMap) -> Response {
+    assets::page_response("console.html", CONSOLE_CSP, &headers)
+        .unwrap_or_else(|| html_response(page("Shoptalk console", NO_FRONT_ENDS)))
+}
+
+const START: &str = "<h1>Shoptalk</h1>\
+    <p>This is a chat server: visitors ask on the shop's pages, agents answer in the console, \
+    and no message is lost or doubled.</p>\
+    <ul><li>Agents: <a href=\"/admin/chat\">the console</a>.</li>\
+    <li>Shops: one tag puts the chat on a page, \
+    <code>&lt;script async src=\"…/widget.js\"&gt;&lt;/script&gt;</code>. A page of another \
+    origin must be named in <code>server.allowed_origins</code>.</li>\
+    <li>Developers: <a href=\"/api/docs\">the calls and their shapes</a>.</li></ul>";
