@@ -76,6 +76,38 @@ const LAYERS_INSIDE: &[&[&str]] = &[
         "persistence/sqlite/operations",
         "persistence/sqlite/open",
     ],
+    &[
+        "http/problem",
+        "http/client_addr",
+        "http/origin",
+        "http/limits",
+        "http/auth",
+        "http/connections",
+        "http/state",
+        "http/pages",
+        "http/middleware",
+        "http/socket",
+        "http/api",
+    ],
+    &[
+        "http/connections/bounds",
+        "http/connections/table",
+        "http/connections/slot",
+        "http/connections/stream",
+        "http/connections/admission",
+        "http/connections/serve",
+    ],
+    &[
+        "http/socket/wire",
+        "http/socket/closing",
+        "http/socket/feed",
+        "http/socket/lobby_feed",
+        "http/socket/frame_limiter",
+        "http/socket/liveness",
+        "http/socket/pending",
+        "http/socket/task",
+        "http/socket/hello",
+    ],
 ];
 
 /// Libraries that stay in one module.
@@ -199,15 +231,31 @@ fn modules_use_only_what_is_below_them() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The paths below `src` that the code names by `crate::`, as `a/b/c`.
-fn paths_used(code: &str) -> Vec<String> {
+/// The paths below `src` that the code of a file names by `crate::` or `super::`, as `a/b/c`.
+fn paths_used(file: &str, code: &str) -> Vec<String> {
+    let module = file.trim_end_matches(".rs").trim_end_matches("/mod");
     let mut used = Vec::new();
-    for (at, _) in code.match_indices("crate::") {
-        let path: String = code[at + "crate::".len()..]
-            .chars()
-            .take_while(|letter| letter.is_alphanumeric() || "_:".contains(*letter))
-            .collect();
-        used.push(path.trim_end_matches(':').replace("::", "/"));
+    for root in ["crate::", "super::"] {
+        for (at, _) in code.match_indices(root) {
+            // A later `super::` of a chain belongs to its first one.
+            if code[..at].ends_with(':') {
+                continue;
+            }
+            let path: String = code[at..]
+                .chars()
+                .take_while(|letter| letter.is_alphanumeric() || "_:".contains(*letter))
+                .collect();
+            let mut path = path.trim_end_matches(':');
+            let mut parent = module;
+            while let Some(rest) = path.strip_prefix("super::") {
+                path = rest;
+                parent = parent.rsplit_once('/').map_or("", |(parent, _)| parent);
+            }
+            used.push(match path.strip_prefix("crate::") {
+                Some(path) => path.replace("::", "/"),
+                None => format!("{parent}/{}", path.replace("::", "/")),
+            });
+        }
     }
     used
 }
@@ -241,7 +289,7 @@ fn parts_of_a_module_use_only_what_is_below_them() {
                 .split("#[cfg(test)]\nmod tests")
                 .next()
                 .unwrap_or_default();
-            for used in paths_used(code) {
+            for used in paths_used(&path, code) {
                 if layer_of(&used, layers).is_some_and(|layer| layer > own) {
                     wrong.push(format!("src/{path} uses {used}"));
                 }
@@ -260,7 +308,10 @@ fn the_check_sees_what_it_should() {
     assert_eq!(layer_of("a/low/file.rs", &layers), Some(0));
     assert_eq!(layer_of("a/high.rs", &layers), Some(1));
     assert_eq!(layer_of("a/lower.rs", &layers), None);
-    assert_eq!(paths_used("use crate::a::high::X;"), ["a/high/X"]);
+    let used = |code| paths_used("a/low/mod.rs", code);
+    assert_eq!(used("use crate::a::high::X;"), ["a/high/X"]);
+    assert_eq!(used("use super::high::X;"), ["a/high/X"]);
+    assert_eq!(paths_used("a/b/c.rs", "super::super::x::Y"), ["a/x/Y"]);
     assert_eq!(
         modules_used("use crate::{chat, http::Problem};"),
         ["chat", "http"]
