@@ -182,8 +182,8 @@ async function measureMessages() {
   await agent.getByRole("listitem", { name: "Ann" }).click();
   await agent.getByRole("log").getByText("Hello").waitFor();
   for (const [from, field, to, what] of [
-    [customer, "Message", agent, "from the customer’s Enter to the console"],
-    [agent, "Reply", customer, "from the agent’s Enter to the widget"],
+    [customer, "Message", agent, "from the customer's Enter to the console"],
+    [agent, "Reply", customer, "from the agent's Enter to the widget"],
   ]) {
     await to.evaluate(recordTexts);
     await from.evaluate(() => {

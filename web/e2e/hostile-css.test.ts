@@ -86,7 +86,7 @@ it("looks and works the same on a page with a hostile style sheet", async () => 
   expect(hostile.chat).toEqual(plain.chat);
 });
 
-it("leaves the page’s own elements, globals and style alone", async () => {
+it("leaves the page's own elements, globals and style alone", async () => {
   const env = await Environment.start({ page: { body: "<button>Chat</button><p>Text</p>" } });
   const profile = await env.profile({ allowNetworkErrors: true });
   const page = await profile.tab(env.shop.origin);

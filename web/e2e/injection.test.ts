@@ -94,7 +94,7 @@ it("messages and names are text, on both sides", async () => {
   expect(env.shop.reports).toEqual([]);
 });
 
-it("customers’ details, list, search and notifications are text", async () => {
+it("customers' details, list, search and notifications are text", async () => {
   const env = await Environment.start({ settings: UNLIMITED });
   const profile = await env.profile({ permissions: ["notifications"] });
   await profile.context.addInitScript(() => {

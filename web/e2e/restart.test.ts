@@ -27,8 +27,8 @@ it("the server is killed while both sides write: messages arrive once and in ord
   const answered = ["agent 1", "agent 2", "agent 3"];
   for (const text of asked) await customer.send(text);
   for (const text of answered) await agent.send(text);
-  await customer.message.fill("the customer’s draft");
-  await agent.reply.fill("the agent’s draft");
+  await customer.message.fill("the customer's draft");
+  await agent.reply.fill("the agent's draft");
   // Unsent messages are shown in their place.
   await customer.expectMessages(...asked);
   await agent.expectMessages(...answered);
@@ -40,19 +40,19 @@ it("the server is killed while both sides write: messages arrive once and in ord
     await one.expectMessages("before", "yes?", ...asked);
     await one.expectMessages("before", "yes?", ...answered);
   }
-  expect(await customer.message.inputValue()).toBe("the customer’s draft");
-  expect(await agent.reply.inputValue()).toBe("the agent’s draft");
+  expect(await customer.message.inputValue()).toBe("the customer's draft");
+  expect(await agent.reply.inputValue()).toBe("the agent's draft");
 
   // The server has the same: a page that is loaded again shows it.
   await agent.page.reload();
   await agent.openConversation("Bea");
   await agent.expectMessages("before", "yes?", ...asked);
   await agent.expectMessages("before", "yes?", ...answered);
-  expect(await agent.reply.inputValue()).toBe("the agent’s draft");
+  expect(await agent.reply.inputValue()).toBe("the agent's draft");
   await customer.page.reload();
   await customer.open();
   await customer.expectMessages("before", "yes?", ...asked);
-  expect(await customer.message.inputValue()).toBe("the customer’s draft");
+  expect(await customer.message.inputValue()).toBe("the customer's draft");
 });
 
 it("the server is killed while messages are sent: none is lost or duplicated", async () => {

@@ -35,7 +35,7 @@ it("an error in one customer's details is not shown at another one's", async () 
   const profile = await env.profile({ expectedErrors: /status of 400/ });
   const agent = await env.agentIn(profile);
   const details = agent.page.getByRole("complementary", { name: "Customer" });
-  const name = details.getByRole("textbox", { name: "Customer’s name" });
+  const name = details.getByRole("textbox", { name: "Customer's name" });
   await agent.openConversation("Bea");
   await name.fill("x".repeat(101));
   await details.getByRole("button", { name: "Save" }).click();

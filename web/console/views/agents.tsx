@@ -50,7 +50,7 @@ export function Agents({ close }: { close: () => void }) {
   const reset = (who: Agent) => {
     const password = makePassword();
     const question = `Give ${who.username} the new password below? All their sessions end.\n\n${password}`;
-    if (confirm(question)) patch(who, `${who.username}’s new password: ${password}`, { password });
+    if (confirm(question)) patch(who, `${who.username}'s new password: ${password}`, { password });
   };
   return (
     <Dialog title="Agents" close={close} className="wide">
@@ -145,7 +145,7 @@ export function Agents({ close }: { close: () => void }) {
           defaultValue={makePassword()}
         />
         <div class="field">
-          <label for="new-role">New agent’s role</label>
+          <label for="new-role">New agent's role</label>
           <select id="new-role" name="role">
             <option value="agent">Agent</option>
             <option value="admin">Admin</option>

@@ -29,7 +29,7 @@ export function commandsOf(desk: Desk, session: Session): Command[] {
       run: () =>
         conversation.setStatus(conversation.room.value?.status === "closed" ? "active" : "closed"),
     },
-    { name: "Show or hide the customer’s details", key: "i", run: panels.toggleDetails },
+    { name: "Show or hide the customer's details", key: "i", run: panels.toggleDetails },
     { name: "Show open conversations", key: "1", run: showList("open") },
     { name: "Show waiting conversations", key: "2", run: showList("waiting") },
     { name: "Show active conversations", key: "3", run: showList("active") },

@@ -103,7 +103,7 @@ function EmptyList() {
   const texts = {
     open: lobby.counts.value.closed
       ? "All done: no open conversations. New ones appear here."
-      : "No conversations yet. They appear here with a customer’s first message.",
+      : "No conversations yet. They appear here with a customer's first message.",
     waiting: "No one is waiting. Every customer has an answer.",
     active: "No answered conversations are open.",
     closed: "Nothing has been closed yet.",

@@ -92,7 +92,7 @@ function CustomerForm({ id, room }: { id: string; room: Room | Summary }) {
   return (
     <form onSubmit={save}>
       <Field
-        label="Customer’s name"
+        label="Customer's name"
         name="customer_name"
         defaultValue={room.customer_name ?? ""}
         error={refused.value?.errorOf("customer_name")}

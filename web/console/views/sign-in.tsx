@@ -74,7 +74,7 @@ export function SignIn() {
 
 function describeRefusal(error: unknown): string {
   if (error instanceof Refused && error.status === 410) {
-    return "This link has been used or has expired. Restart the server for a new one, or run “shoptalk agent add NAME” on it.";
+    return 'This link has been used or has expired. Restart the server for a new one, or run "shoptalk agent add NAME" on it.';
   }
   if (error instanceof Refused && error.problem.code === "bad_credentials") {
     return "Wrong username or password.";
