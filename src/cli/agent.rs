@@ -150,7 +150,7 @@ async fn add(
 
 fn username_taken(username: &str) -> Failure {
     Failure::Runtime(format!(
-        "the username '{username}' is taken; choose another one, or set a new password with: shoptalk agent passwd {username}"
+        "there is already an agent '{username}'; choose another name, or set a new password with: shoptalk agent passwd {username}"
     ))
 }
 
@@ -169,7 +169,7 @@ async fn update(store: &Store, agent: AgentId, patch: AgentPatch) -> Result<(), 
         .await
         .map_err(|error| match error {
             WriteError::Refused(Refusal::LastAdmin) => Failure::Runtime(
-                "this is the last enabled admin; add or enable another one first".to_owned(),
+                "this is the last admin who can sign in; add or enable another one first".to_owned(),
             ),
             error => error.into(),
         })?;

@@ -39,7 +39,7 @@ pub(super) fn run(listen: Option<SocketAddr>) -> Result<(), Failure> {
         let address = server.local_addr();
         eprintln!("This is a demo. Its data is deleted when it ends.");
         eprintln!("Shop: http://{address}/");
-        eprintln!("Shop on another origin, with a strict Content-Security-Policy: {shop}/");
+        eprintln!("Shop on another origin, with a strict policy: {shop}/");
         eprintln!("Console: http://{address}/admin/chat");
         eprintln!(
             "Sign in as {} with password {}",
