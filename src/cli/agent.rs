@@ -169,7 +169,8 @@ async fn update(store: &Store, agent: AgentId, patch: AgentPatch) -> Result<(), 
         .await
         .map_err(|error| match error {
             WriteError::Refused(Refusal::LastAdmin) => Failure::Runtime(
-                "this is the last admin who can sign in; add or enable another one first".to_owned(),
+                "this is the last admin who can sign in; add or enable another one first"
+                    .to_owned(),
             ),
             error => error.into(),
         })?;
