@@ -11,10 +11,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use crate::people;
+use crate::clients;
 use crate::server::Process;
+use crate::texts;
 use crate::wire::frame_into;
-use crate::words;
 
 /// What a bare server does with a post.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -46,7 +46,7 @@ pub(crate) async fn serve(bytes: usize, how: Bytes) -> Result<()> {
 
 async fn echo(mut stream: TcpStream, answer: Vec<u8>) -> Result<()> {
     stream.set_nodelay(true)?;
-    let mut post = vec![0; people::typical_frame().len()];
+    let mut post = vec![0; clients::typical_frame().len()];
     loop {
         stream.read_exact(&mut post).await?;
         stream.write_all(&answer).await?;
@@ -80,7 +80,7 @@ async fn fan_out(listener: TcpListener, bytes: usize, gathered: bool) -> Result<
     let mut ack = Vec::new();
     unmasked_into(&mut ack, b"{\"type\":\"ack\"}");
     let mut post = Vec::new();
-    frame_into(&mut post, words::TYPICAL.as_bytes());
+    frame_into(&mut post, texts::TYPICAL.as_bytes());
     let mut incoming = vec![0; 64 * 1_024];
     let mut bytes_in = 0;
     loop {

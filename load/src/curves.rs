@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::report::Goal;
-use crate::scenarios::{Bench, fanout, idle, lobby, stored};
+use crate::scenarios::{Setup, fanout, idle, lobby, stored};
 
 /// Rooms that are stored at most.
 const MOST_ROOMS: usize = 1_000_000;
@@ -19,13 +19,13 @@ struct Line {
 }
 
 /// Measures and draws.
-pub(crate) async fn draw(bench: &mut Bench, out: &Path, most: usize) -> Result<()> {
+pub(crate) async fn draw(setup: &mut Setup, out: &Path, most: usize) -> Result<()> {
     std::fs::create_dir_all(out)?;
     let mut by_messages = stored_lines();
     let mut messages = 1_000;
     while messages <= most {
         let rooms = (messages / 10).min(MOST_ROOMS);
-        stored_point(bench, &mut by_messages, messages, messages, rooms).await?;
+        stored_point(setup, &mut by_messages, messages, messages, rooms).await?;
         messages *= 10;
     }
     write(
@@ -37,7 +37,7 @@ pub(crate) async fn draw(bench: &mut Bench, out: &Path, most: usize) -> Result<(
     let mut by_rooms = stored_lines();
     let mut rooms = 10;
     while rooms <= most.min(MOST_ROOMS) {
-        stored_point(bench, &mut by_rooms, rooms, rooms, rooms).await?;
+        stored_point(setup, &mut by_rooms, rooms, rooms, rooms).await?;
         rooms *= 10;
     }
     write(
@@ -48,7 +48,7 @@ pub(crate) async fn draw(bench: &mut Bench, out: &Path, most: usize) -> Result<(
     )?;
     let mut cpu = line("CPU per delivery, µs");
     for subscribers in [1, 10, 100, 1_000] {
-        let each = fanout::fanout(bench, subscribers, Goal::None).await?;
+        let each = fanout::fanout(setup, subscribers, Goal::None).await?;
         cpu.points.push((subscribers as f64, each));
     }
     write(
@@ -59,7 +59,7 @@ pub(crate) async fn draw(bench: &mut Bench, out: &Path, most: usize) -> Result<(
     )?;
     let mut cpu = line("server CPU, % of a core");
     for consoles in [1, 3, 10, 30] {
-        let percent = lobby::lobby(bench, 200, consoles).await?;
+        let percent = lobby::lobby(setup, 200, consoles).await?;
         cpu.points.push((consoles as f64, percent));
     }
     write(
@@ -72,7 +72,7 @@ pub(crate) async fn draw(bench: &mut Bench, out: &Path, most: usize) -> Result<(
     for visitors in [10, 100, 1_000, 10_000] {
         memory
             .points
-            .push((visitors as f64, idle::idle(bench, visitors).await?));
+            .push((visitors as f64, idle::idle(setup, visitors).await?));
     }
     write(
         out,
@@ -94,13 +94,13 @@ fn stored_lines() -> [Line; 4] {
 
 /// Measures one database, for one point of each line.
 async fn stored_point(
-    bench: &mut Bench,
+    setup: &mut Setup,
     lines: &mut [Line; 4],
     at: usize,
     messages: usize,
     rooms: usize,
 ) -> Result<()> {
-    let cost = stored::stored(bench, messages, rooms).await?;
+    let cost = stored::stored(setup, messages, rooms).await?;
     let figures = [
         cost.ready_ms,
         cost.page_p99_ms,

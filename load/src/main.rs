@@ -2,19 +2,19 @@
 //! minute: `shoptalk-load SCENARIO`. Everything stays on loopback and is bounded in time.
 
 mod bare;
+mod clients;
 mod compare;
 mod conversations;
 mod curves;
-mod dialect;
+mod delivery_check;
 mod peer;
-mod people;
 mod raw;
 mod report;
 mod scenarios;
 mod server;
-mod tally;
+mod texts;
 mod wire;
-mod words;
+mod wire_format;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ use compare::Compared;
 use peer::Program;
 use report::{Goal, Report};
 use scenarios::{
-    Bench, burst, change_cost, everyday, fanout, history, idle, joined, lobby, open, pairs, rates,
+    Setup, burst, change_cost, everyday, fanout, history, idle, joined, lobby, open, pairs, rates,
     soak, store, stored, storm, talk,
 };
 use server::Target;
@@ -79,7 +79,7 @@ enum Scenario {
         #[arg(long, default_value_t = 1_000_000)]
         most: usize,
     },
-    /// Closed loop: customers who post as fast as they are answered, against raw inserts.
+    /// Closed loop: visitors who post as fast as their posts are acked, against raw inserts.
     Pairs {
         #[arg(long, default_value_t = 256)]
         rooms: usize,
@@ -87,10 +87,10 @@ enum Scenario {
         #[arg(long, default_value_t = 64)]
         batch: usize,
     },
-    /// What agents at consoles have: talk, joined, rates, everyday, change and burst with the sizes
+    /// What agents at consoles experience: talk, joined, rates, everyday, change and burst with the sizes
     /// of docs/performance.md; some minutes.
     Consoles,
-    /// Closed loop: pairs of a customer and an agent at a console, who answer each other.
+    /// Closed loop: pairs of a visitor and an agent at a console, who answer each other.
     Talk {
         #[arg(long, default_value_t = 50)]
         pairs: usize,
@@ -108,7 +108,7 @@ enum Scenario {
         #[arg(long, default_value_t = 1)]
         rounds: usize,
     },
-    /// A shop's everyday: 10 consoles, 50 rooms, 20 messages a second.
+    /// An ordinary day of a shop: 10 consoles, 50 rooms, 20 messages a second.
     Everyday {
         /// Of ten seconds each.
         #[arg(long, default_value_t = 3)]
@@ -136,7 +136,7 @@ enum Scenario {
         #[arg(long, default_value_t = 100)]
         subscribers: usize,
     },
-    /// Many rooms talk, consoles watch.
+    /// Consoles that watch many busy rooms.
     Lobby {
         #[arg(long, default_value_t = 1_000)]
         rooms: usize,
@@ -148,7 +148,7 @@ enum Scenario {
         #[arg(long, default_value_t = 10_000)]
         visitors: usize,
     },
-    /// Everybody connects, the server is killed, everybody is back at once.
+    /// All clients connect, the server is killed, and all connect again at once.
     Storm {
         #[arg(long, default_value_t = 10_000)]
         visitors: usize,
@@ -176,7 +176,7 @@ enum Scenario {
         #[arg(long, default_value_t = 20)]
         everyday: u64,
     },
-    /// Talk without a pause: nothing lost, memory stands still.
+    /// Posts without a pause: nothing lost, memory stays flat.
     Soak {
         #[arg(long, default_value_t = 64)]
         rooms: usize,
@@ -245,29 +245,29 @@ async fn run(arguments: Arguments) -> Result<()> {
         },
         None => None,
     };
-    let bench = |target: &Target| Bench {
+    let setup = |target: &Target| Setup {
         target: target.clone(),
         peer: peer.clone(),
         scratch: arguments.scratch.clone(),
         report: Report::default(),
     };
     let Some(against) = arguments.against else {
-        let report = scenario(bench(&target), arguments.scenario).await?;
+        let report = scenario(setup(&target), arguments.scenario).await?;
         report.print();
         return Ok(());
     };
     let mut compared = Compared::default();
     for _ in 0..arguments.turns {
-        let first = scenario(bench(&target), arguments.scenario.clone()).await?;
-        let other = bench(&Target::Binary(against.clone()));
+        let first = scenario(setup(&target), arguments.scenario.clone()).await?;
+        let other = setup(&Target::Binary(against.clone()));
         compared.add(first, scenario(other, arguments.scenario.clone()).await?);
     }
     compared.print();
     Ok(())
 }
 
-async fn scenario(mut bench: Bench, scenario: Scenario) -> Result<Report> {
-    let it = &mut bench;
+async fn scenario(mut setup: Setup, scenario: Scenario) -> Result<Report> {
+    let it = &mut setup;
     match scenario {
         Scenario::Bench => all(it).await?,
         Scenario::Curves { out, most } => curves::draw(it, &out, most).await?,
@@ -314,46 +314,46 @@ async fn scenario(mut bench: Bench, scenario: Scenario) -> Result<Report> {
         }
         Scenario::Bare { .. } => {}
     }
-    Ok(bench.report)
+    Ok(setup.report)
 }
 
 /// The figures of docs/performance.md that agents at consoles see.
-async fn at_consoles(bench: &mut Bench, rounds: usize) -> Result<()> {
+async fn at_consoles(setup: &mut Setup, rounds: usize) -> Result<()> {
     for pairs in [1, 50, 500] {
-        talk::talk(bench, pairs).await?;
+        talk::talk(setup, pairs).await?;
     }
-    joined::joined(bench, 100).await?;
-    rates::rates(bench, 200, 1).await?;
-    everyday::everyday(bench, rounds).await?;
-    change_cost::change_cost(bench, 2 * rounds + 1).await?;
-    burst::burst(bench, 5_000, 50).await
+    joined::joined(setup, 100).await?;
+    rates::rates(setup, 200, 1).await?;
+    everyday::everyday(setup, rounds).await?;
+    change_cost::change_cost(setup, 2 * rounds + 1).await?;
+    burst::burst(setup, 5_000, 50).await
 }
 
 /// The figures of docs/performance.md.
-async fn all(bench: &mut Bench) -> Result<()> {
+async fn all(setup: &mut Setup) -> Result<()> {
     for (senders, batch, goal) in [
         (1, 1, 0.40),
         (16, 8, 0.80),
         (256, 64, 0.55),
         (1_000, 256, 0.35),
     ] {
-        pairs::durable(bench, senders, batch, goal).await?;
+        pairs::durable(setup, senders, batch, goal).await?;
     }
-    pairs::pairs(bench, 256, Duration::from_secs(5)).await?;
-    open::open(bench, 256).await?;
-    fanout::fanout(bench, 100, Goal::AtLeast(0.8)).await?;
-    lobby::lobby(bench, 1_000, 1).await?;
-    at_consoles(bench, 1).await?;
-    idle::idle(bench, 10_000).await?;
-    storm::storm(bench, 10_000).await?;
-    history::history(bench, 16).await?;
-    stored::stored(bench, 1_000_000, 100_000).await?;
-    soak::soak(bench, 64, Duration::from_secs(30)).await?;
-    let Target::Binary(binary) = &bench.target else {
+    pairs::pairs(setup, 256, Duration::from_secs(5)).await?;
+    open::open(setup, 256).await?;
+    fanout::fanout(setup, 100, Goal::AtLeast(0.8)).await?;
+    lobby::lobby(setup, 1_000, 1).await?;
+    at_consoles(setup, 1).await?;
+    idle::idle(setup, 10_000).await?;
+    storm::storm(setup, 10_000).await?;
+    history::history(setup, 16).await?;
+    stored::stored(setup, 1_000_000, 100_000).await?;
+    soak::soak(setup, 64, Duration::from_secs(30)).await?;
+    let Target::Binary(binary) = &setup.target else {
         return Ok(());
     };
     let binary = std::fs::metadata(binary).context("no binary")?.len() as f64 / 1e6;
-    bench.report.add(
+    setup.report.add(
         "binary",
         "stripped, front ends included",
         binary,

@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use shoptalk::persistence::{Store, StoreOptions, Synchronous};
 use uuid::Uuid;
 
-use crate::words;
+use crate::texts;
 
 /// Messages of a room whose places share a block.
 const BLOCK: i64 = 32;
@@ -119,7 +119,7 @@ impl Inserter {
     }
 
     fn insert(&mut self) -> Result<()> {
-        let content = words::next();
+        let content = texts::next();
         let place = self.next % self.rooms.len();
         self.next += 1;
         self.n += 1;

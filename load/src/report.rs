@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 use serde_json::json;
 
-use crate::tally::Tally;
+use crate::delivery_check::DeliveryCheck;
 
 /// A bound that a figure should keep.
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ pub(crate) struct Row {
     goal: Goal,
 }
 
-/// The figures of a run, in the order they were measured.
+/// The figures of a setup, in the order they were measured.
 #[derive(Default)]
 pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
@@ -55,7 +55,7 @@ impl Report {
     }
 
     /// What all subscribers of a scenario missed, in one figure.
-    pub(crate) fn tally(&mut self, scenario: &'static str, tally: &Tally) {
+    pub(crate) fn tally(&mut self, scenario: &'static str, tally: &DeliveryCheck) {
         let [lost, doubled, reordered] = tally.counts();
         let wrong = lost + doubled + reordered;
         if wrong > 0 {

@@ -1,4 +1,4 @@
-//! The server under test: one that is started for the run, or one that is there already.
+//! The server under test: one that is started for the setup, or one that is there already.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
-use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::dialect::Dialect;
 use crate::peer;
+use crate::wire_format::WireFormat;
 
 /// The agent that a started server has.
 const AGENT: (&str, &str) = ("load", "a password for the load generator");
@@ -109,7 +108,7 @@ pub(crate) struct Server {
     binary: PathBuf,
     data_dir: PathBuf,
     agent: Option<(String, String)>,
-    dialect: Dialect,
+    wire_format: WireFormat,
 }
 
 impl Server {
@@ -126,13 +125,13 @@ impl Server {
                     binary: PathBuf::new(),
                     data_dir: PathBuf::new(),
                     agent: agent.clone(),
-                    dialect: Dialect::Shoptalk,
+                    wire_format: WireFormat::Shoptalk,
                 });
             }
             Target::Peer(program) => {
                 let started = program.command(&data_dir.join("peer.db"));
                 let mut server = Self::ready(started, Path::new(""), data_dir).await?;
-                server.dialect = Dialect::SocketIo;
+                server.wire_format = WireFormat::SocketIo;
                 return Ok(server);
             }
         };
@@ -189,13 +188,13 @@ impl Server {
             binary: binary.to_owned(),
             data_dir: data_dir.to_owned(),
             agent: Some((AGENT.0.to_owned(), AGENT.1.to_owned())),
-            dialect: Dialect::Shoptalk,
+            wire_format: WireFormat::Shoptalk,
         })
     }
 
-    /// How it is spoken to.
-    pub(crate) fn dialect(&self) -> Dialect {
-        self.dialect
+    /// The frames that it understands.
+    pub(crate) fn wire_format(&self) -> WireFormat {
+        self.wire_format
     }
 
     /// The server's process.
@@ -206,22 +205,20 @@ impl Server {
         }
     }
 
-    /// The cookie of the agent's session.
+    /// The token of the agent's session.
     pub(crate) async fn sign_in(&self) -> Result<String> {
-        if self.dialect == Dialect::SocketIo {
+        if self.wire_format == WireFormat::SocketIo {
             return Ok(peer::AGENT.to_owned());
         }
         let (username, password) = self.agent.as_ref().context(
             "this scenario needs an agent: name one in SHOPTALK_LOAD_AGENT, as NAME:PASSWORD",
         )?;
-        let answer = reqwest::Client::new()
-            .post(format!("http://{}/api/admin/login/", self.addr))
-            .json(&json!({"username": username, "password": password}))
-            .send()
-            .await?
-            .error_for_status()?;
-        let json: Value = answer.json().await?;
-        Ok(json["token"].as_str().context("no token")?.to_owned())
+        Ok(self.client().sign_in(username, password).await?.token)
+    }
+
+    /// Its calls over HTTP.
+    pub(crate) fn client(&self) -> shoptalk_client::Server {
+        shoptalk_client::Server::new(&format!("http://{}", self.addr))
     }
 
     /// Kills it and serves the same data at the same address again.

@@ -8,14 +8,14 @@ use hdrhistogram::Histogram;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::Bench;
+use super::Setup;
+use crate::clients::{Console, Visitor, all};
 use crate::conversations::SLOW;
-use crate::dialect::{RoomKey, states_of};
-use crate::people::{Console, Customer, all};
+use crate::delivery_check::DeliveryCheck;
 use crate::report::{Goal, median, millis};
 use crate::server::Server;
-use crate::tally::Tally;
 use crate::wire::Closed;
+use crate::wire_format::{RoomKey, states_of};
 
 /// Each burst changes every room once.
 const BURSTS: u64 = 3;
@@ -51,14 +51,14 @@ fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// So many rooms change at once, and so many consoles watch.
-pub(crate) async fn burst(bench: &mut Bench, rooms: usize, consoles: usize) -> Result<()> {
-    let dir = bench.directory()?;
-    let server = Server::start(&bench.target, dir.path()).await?;
+pub(crate) async fn burst(setup: &mut Setup, rooms: usize, consoles: usize) -> Result<()> {
+    let dir = setup.directory()?;
+    let server = Server::start(&setup.target, dir.path()).await?;
     let process = server.process()?;
-    let tally = Arc::new(Tally::default());
-    let mut customers = Customer::many(server.addr, rooms, &tally).await?;
+    let tally = Arc::new(DeliveryCheck::default());
+    let mut customers = Visitor::many(server.addr, rooms, &tally).await?;
     let keys = customers.iter().map(|customer| {
-        let key = customer.ticket.room_id.as_bytes().first_chunk().copied();
+        let key = customer.room.room_id.as_bytes().first_chunk().copied();
         key.context("a room's id has 36 characters")
     });
     let watch = Arc::new(Watch {
@@ -78,7 +78,7 @@ pub(crate) async fn burst(bench: &mut Bench, rooms: usize, consoles: usize) -> R
     let (addr, token) = (server.addr, server.sign_in().await?);
     let arrived = all(consoles, move |_| {
         let token = token.clone();
-        async move { Console::arrive(addr, &token).await }
+        async move { Console::connect(addr, &token).await }
     })
     .await?;
     let mut watching = JoinSet::new();
@@ -121,7 +121,7 @@ pub(crate) async fn burst(bench: &mut Bench, rooms: usize, consoles: usize) -> R
     }
     let most = process.high_water_bytes()?;
     let missing: usize = watch.views.iter().map(|view| lock(view).missing).sum();
-    let report = &mut bench.report;
+    let report = &mut setup.report;
     let mut add = |what: &str, value: f64, unit: &'static str, goal: Goal| {
         let figure = format!("{rooms} rooms change, {consoles} consoles: {what}");
         report.add("burst", figure, value, unit, goal);
@@ -184,7 +184,7 @@ pub(crate) async fn burst(bench: &mut Bench, rooms: usize, consoles: usize) -> R
 }
 
 /// Every customer posts once.
-async fn change(customers: Vec<Customer>, watch: &Arc<Watch>) -> Result<Vec<Customer>> {
+async fn change(customers: Vec<Visitor>, watch: &Arc<Watch>) -> Result<Vec<Visitor>> {
     let gate = Arc::new(Semaphore::new(IN_FLIGHT));
     let mut tasks = JoinSet::new();
     for (at, mut customer) in customers.into_iter().enumerate() {
@@ -231,7 +231,7 @@ impl Watch {
                         bail!(error);
                     };
                     self.closed[usize::from(*code != SLOW)].fetch_add(1, Ordering::SeqCst);
-                    console.come_back().await?;
+                    console.reconnect().await?;
                     self.shows(at, console.wire.last())?;
                 }
             }

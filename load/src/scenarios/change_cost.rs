@@ -7,12 +7,12 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::Bench;
+use super::Setup;
 use crate::bare::{Bare, Bytes};
-use crate::conversations::{Conversations, Joined, Measured, Seating, Timetable};
+use crate::conversations::{Conversations, Joined, Layout, Measured, Timetable};
+use crate::delivery_check::DeliveryCheck;
 use crate::report::{Goal, median};
 use crate::server::{Process, Server};
-use crate::tally::Tally;
 
 /// Rooms that change twice a second each.
 const ROOMS: usize = 200;
@@ -26,11 +26,11 @@ const REST: Duration = Duration::from_secs(1);
 const BARE: Duration = Duration::from_secs(2);
 
 /// A server with its consoles, and what its changes cost.
-struct Side {
+struct Measurement {
     consoles: usize,
     server: Server,
     process: Process,
-    people: Conversations,
+    participants: Conversations,
     /// Processor seconds of each round.
     cpu: Vec<f64>,
     seconds: f64,
@@ -43,20 +43,20 @@ struct Side {
 /// What a change of a room costs the server with so many consoles, and how much of that is the
 /// consoles' own sending: a bare server writes as often to as many sockets, as many bytes, each
 /// from a task of its own. What is left is the message itself and the lobby's work for it.
-pub(crate) async fn change_cost(bench: &mut Bench, rounds: usize) -> Result<()> {
-    let tally = Arc::new(Tally::default());
-    let mut sides = Vec::new();
+pub(crate) async fn change_cost(setup: &mut Setup, rounds: usize) -> Result<()> {
+    let tally = Arc::new(DeliveryCheck::default());
+    let mut measurements = Vec::new();
     for consoles in CONSOLES {
-        sides.push(Side::start(bench, consoles, &tally).await?);
+        measurements.push(Measurement::start(setup, consoles, &tally).await?);
     }
     for _ in 0..rounds {
-        for side in &mut sides {
+        for side in &mut measurements {
             side.round().await?;
         }
     }
     let changes = (rounds * ROOMS * EACH) as f64;
     let mut kept = Vec::new();
-    for side in sides {
+    for side in measurements {
         let (count, reads) = (side.consoles as f64, side.reads as f64);
         let (writes, bytes) = (reads / count / side.seconds, side.bytes as f64 / reads);
         // A neighbour on the host spoils a round, not the median of them.
@@ -66,7 +66,7 @@ pub(crate) async fn change_cost(bench: &mut Bench, rounds: usize) -> Result<()> 
         } else {
             bare_write(side.consoles, writes, bytes as usize).await? * reads / changes * 1e6
         };
-        let report = &mut bench.report;
+        let report = &mut setup.report;
         let name = |what: &str| format!("{ROOMS} rooms, {} consoles: {what}", side.consoles);
         let mut add = |what: &str, value: f64, unit: &'static str, goal: Goal| {
             report.add("change", name(what), value, unit, goal);
@@ -88,40 +88,40 @@ pub(crate) async fn change_cost(bench: &mut Bench, rounds: usize) -> Result<()> 
             add(what, closed as f64, "", Goal::AtMost(0.0));
         }
         kept.push((side.consoles, whole - sending));
-        drop(side.people);
+        drop(side.participants);
         side.server.stop().await?;
     }
     let of = |count: usize| {
         let found = kept.iter().find(|(consoles, _)| *consoles == count);
         found.map(|(_, left)| *left).context("it was measured")
     };
-    bench.report.add(
+    setup.report.add(
         "change",
         "what is left with 500 consoles, in that of 1",
         of(500)? / of(1)?,
         "",
         Goal::AtMost(1.25),
     );
-    bench.report.tally("change", &tally);
+    setup.report.tally("change", &tally);
     Ok(())
 }
 
-impl Side {
-    async fn start(bench: &Bench, consoles: usize, tally: &Arc<Tally>) -> Result<Self> {
-        let dir = bench.directory()?;
-        let server = Server::start(&bench.target, dir.path()).await?;
-        let seating = Seating {
+impl Measurement {
+    async fn start(setup: &Setup, consoles: usize, tally: &Arc<DeliveryCheck>) -> Result<Self> {
+        let dir = setup.directory()?;
+        let server = Server::start(&setup.target, dir.path()).await?;
+        let layout = Layout {
             rooms: ROOMS,
             consoles,
             joined: Joined::Nothing,
         };
-        let mut people = Conversations::start(&server, seating, tally).await?;
-        people.fixed(timetable(2)).await?;
+        let mut participants = Conversations::start(&server, layout, tally).await?;
+        participants.fixed(timetable(2)).await?;
         Ok(Self {
             consoles,
             process: server.process()?,
             server,
-            people,
+            participants,
             cpu: Vec::new(),
             seconds: 0.0,
             reads: 0,
@@ -132,17 +132,17 @@ impl Side {
     }
 
     async fn round(&mut self) -> Result<()> {
-        self.people.rest(REST).await?;
-        let (reads, bytes) = self.people.console_reads();
+        self.participants.rest(REST).await?;
+        let (reads, bytes) = self.participants.console_reads();
         let (started, cpu) = (Instant::now(), self.process.cpu_seconds()?);
-        self.people.fixed(timetable(EACH)).await?;
-        self.people.rest(REST).await?;
+        self.participants.fixed(timetable(EACH)).await?;
+        self.participants.rest(REST).await?;
         self.cpu.push(self.process.cpu_seconds()? - cpu);
         self.seconds += started.elapsed().as_secs_f64();
-        let (reads_after, bytes_after) = self.people.console_reads();
+        let (reads_after, bytes_after) = self.participants.console_reads();
         self.reads += reads_after - reads;
         self.bytes += bytes_after - bytes;
-        self.measured.push(self.people.take()?);
+        self.measured.push(self.participants.take()?);
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::bare::{Bare, Bytes};
-use crate::people::{self, Customer};
+use crate::clients::{self, Visitor};
 
 /// What one round of a closed loop brought.
 pub(crate) struct Round {
@@ -45,9 +45,9 @@ impl Round {
 
 /// Each customer posts as fast as it is answered.
 pub(crate) async fn closed_loop(
-    customers: Vec<Customer>,
+    customers: Vec<Visitor>,
     time: Duration,
-) -> Result<(Vec<Customer>, Round)> {
+) -> Result<(Vec<Visitor>, Round)> {
     let started = Instant::now();
     let mut tasks = JoinSet::new();
     for mut customer in customers {
@@ -71,9 +71,9 @@ pub(crate) async fn closed_loop(
 /// Something else has its turn, and the customers only answer the server's pings meanwhile: who
 /// does not is closed, and on a slow machine a turn may last longer than the server waits.
 pub(crate) async fn meanwhile<T>(
-    customers: Vec<Customer>,
+    customers: Vec<Visitor>,
     turn: impl Future<Output = Result<T>>,
-) -> Result<(Vec<Customer>, T)> {
+) -> Result<(Vec<Visitor>, T)> {
     let (over, _) = watch::channel(false);
     let mut tasks = JoinSet::new();
     for mut customer in customers {
@@ -89,7 +89,7 @@ pub(crate) async fn meanwhile<T>(
     }
     let outcome = turn.await?;
     over.send_replace(true);
-    let back: Vec<Result<Customer>> = tasks.join_all().await;
+    let back: Vec<Result<Visitor>> = tasks.join_all().await;
     Ok((back.into_iter().collect::<Result<_>>()?, outcome))
 }
 
@@ -127,7 +127,7 @@ impl Echo {
                 let mut latency = Histogram::<u64>::new(3)?;
                 while started.elapsed() < time {
                     let before = Instant::now();
-                    stream.write_all(&people::typical_frame()).await?;
+                    stream.write_all(&clients::typical_frame()).await?;
                     stream.read_exact(&mut answer).await?;
                     latency.record(before.elapsed().as_micros() as u64)?;
                 }

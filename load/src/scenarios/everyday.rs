@@ -3,9 +3,9 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::Instant;
 
-use super::Bench;
-use super::contestant::Contestant;
-use crate::conversations::{Joined, Seating, Timetable};
+use super::Setup;
+use super::contender::Contender;
+use crate::conversations::{Joined, Layout, Timetable};
 use crate::report::{Goal, millis};
 
 const CONSOLES: usize = 10;
@@ -16,31 +16,31 @@ const PER_SECOND: f64 = 20.0;
 const TURN: Duration = Duration::from_secs(10);
 
 /// A shop's everyday: ten agents, fifty conversations, twenty messages a second.
-pub(crate) async fn everyday(bench: &mut Bench, rounds: usize) -> Result<()> {
-    let seating = Seating {
+pub(crate) async fn everyday(setup: &mut Setup, rounds: usize) -> Result<()> {
+    let layout = Layout {
         rooms: ROOMS,
         consoles: CONSOLES,
         joined: Joined::Own,
     };
-    let mut contestants = Contestant::all(bench, seating).await?;
-    for one in &mut contestants {
+    let mut contenders = Contender::all(setup, layout).await?;
+    for one in &mut contenders {
         // The first message of a room finds cold caches, once.
-        one.people.fixed(timetable(1)).await?;
-        one.people.states_arrive().await?;
+        one.participants.fixed(timetable(1)).await?;
+        one.participants.states_arrive().await?;
         one.warm()?;
     }
     let each = PER_SECOND * TURN.as_secs_f64() / (2 * ROOMS) as f64;
     for _ in 0..rounds {
-        for one in &mut contestants {
-            one.turn(async |people| people.fixed(timetable(each.round() as u32)).await)
+        for one in &mut contenders {
+            one.turn(async |participants| participants.fixed(timetable(each.round() as u32)).await)
                 .await?;
-            one.people.states_arrive().await?;
+            one.participants.states_arrive().await?;
             one.end_turn()?;
         }
     }
-    let report = &mut bench.report;
+    let report = &mut setup.report;
     let where_ = format!("{CONSOLES} consoles, {ROOMS} rooms, {PER_SECOND} /s");
-    for one in contestants {
+    for one in contenders {
         let whole = one.whole()?;
         let mut add = |what: &str, value: f64, goal: Goal| {
             let figure = one.figure(&format!("{where_}: {what}"));
@@ -79,7 +79,7 @@ pub(crate) async fn everyday(bench: &mut Bench, rounds: usize) -> Result<()> {
                 Goal::None,
             );
         }
-        one.tell_cpu(report, "everyday", &where_, (whole.messages, "message"));
+        one.report_cpu(report, "everyday", &where_, (whole.messages, "message"));
         one.end(report, "everyday", &where_).await?;
     }
     Ok(())

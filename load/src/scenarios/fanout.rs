@@ -8,14 +8,14 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::Bench;
+use super::Setup;
 use crate::bare::{Bare, Bytes};
-use crate::people::{Customer, Ticket};
+use crate::clients::{OpenRoom, Visitor};
+use crate::delivery_check::DeliveryCheck;
 use crate::report::{Goal, median};
 use crate::server::Server;
-use crate::tally::Tally;
+use crate::texts;
 use crate::wire::frame_into;
-use crate::words;
 
 /// Of the subscribers, so many send, as fast as they are answered.
 const SENDERS: usize = 16;
@@ -25,23 +25,23 @@ const SLICE: Duration = Duration::from_millis(1_500);
 const ROUNDS: usize = 5;
 
 /// One room, so many subscribers, and a bare server that writes the same bytes to as many.
-pub(crate) async fn fanout(bench: &mut Bench, subscribers: usize, goal: Goal) -> Result<f64> {
-    let dir = bench.directory()?;
-    let server = Server::start(&bench.target, dir.path()).await?;
+pub(crate) async fn fanout(setup: &mut Setup, subscribers: usize, goal: Goal) -> Result<f64> {
+    let dir = setup.directory()?;
+    let server = Server::start(&setup.target, dir.path()).await?;
     let process = server.process()?;
-    let tally = Arc::new(Tally::default());
-    let ticket = Ticket::take(&reqwest::Client::new(), server.addr).await?;
+    let tally = Arc::new(DeliveryCheck::default());
+    let room = OpenRoom::open(&server.client()).await?;
     let delivered = Arc::new(AtomicU64::new(0));
     let frame_bytes = Arc::new(AtomicU64::new(0));
     let (go, going) = watch::channel(false);
     let mut readers = JoinSet::new();
     for number in 0..subscribers {
-        let customer = Customer::arrive(server.addr, ticket.clone(), 0, tally.clone()).await?;
+        let customer = Visitor::connect(server.addr, room.clone(), 0, tally.clone()).await?;
         let (delivered, frame_bytes) = (delivered.clone(), frame_bytes.clone());
         let going = (number < SENDERS).then(|| going.clone());
         readers.spawn(subscribe(customer, delivered, frame_bytes, going));
     }
-    let mut sender = Customer::arrive(server.addr, ticket, 0, tally.clone()).await?;
+    let mut sender = Visitor::connect(server.addr, room, 0, tally.clone()).await?;
     // Fills the room's first messages, and tells how long a frame is.
     sender.post_typical().await?;
     while delivered.load(Ordering::Relaxed) < subscribers as u64 {
@@ -71,7 +71,7 @@ pub(crate) async fn fanout(bench: &mut Bench, subscribers: usize, goal: Goal) ->
         rounds.push([rate, plain.round().await?, gathered.round().await?]);
     }
     let middle = |of: fn(&[f64; 3]) -> f64| median(rounds.iter().map(of).collect());
-    let report = &mut bench.report;
+    let report = &mut setup.report;
     let name = |what: &str| format!("{subscribers} subscribers: {what}");
     report.add(
         "fanout",
@@ -122,7 +122,7 @@ struct Plain {
     /// Of one delivery, and of one answer to the sender.
     whole: usize,
     ack_bytes: usize,
-    flying: usize,
+    in_flight: usize,
     delivered: Arc<AtomicU64>,
     _bare: Bare,
     _readers: JoinSet<Result<()>>,
@@ -153,13 +153,13 @@ impl Plain {
         tokio::time::sleep(Duration::from_millis(200)).await;
         sender.write_all(b"!").await?;
         let mut post = Vec::new();
-        frame_into(&mut post, words::TYPICAL.as_bytes());
+        frame_into(&mut post, texts::TYPICAL.as_bytes());
         Ok(Self {
             sender,
             post,
             whole: bytes + if bytes > 125 { 4 } else { 2 },
             ack_bytes: 2 + "{\"type\":\"ack\"}".len(),
-            flying: WINDOW * SENDERS.min(subscribers),
+            in_flight: WINDOW * SENDERS.min(subscribers),
             delivered,
             _bare: bare,
             _readers: readers,
@@ -170,8 +170,8 @@ impl Plain {
     async fn round(&mut self) -> Result<f64> {
         let before = self.delivered.load(Ordering::Relaxed);
         let started = Instant::now();
-        let posts = self.post.repeat(self.flying);
-        let mut acks = vec![0; self.flying * self.ack_bytes];
+        let posts = self.post.repeat(self.in_flight);
+        let mut acks = vec![0; self.in_flight * self.ack_bytes];
         while started.elapsed() < SLICE {
             self.sender.write_all(&posts).await?;
             self.sender.read_exact(&mut acks).await?;
@@ -183,19 +183,19 @@ impl Plain {
 
 /// Reads forever, and sends while it may.
 async fn subscribe(
-    mut customer: Customer,
+    mut customer: Visitor,
     delivered: Arc<AtomicU64>,
     frame_bytes: Arc<AtomicU64>,
     mut going: Option<watch::Receiver<bool>>,
 ) -> Result<()> {
-    let mut flying = 0;
+    let mut in_flight = 0;
     loop {
         if let Some(going) = &mut going
             && *going.borrow_and_update()
         {
-            while flying < WINDOW {
+            while in_flight < WINDOW {
                 customer.send_post().await?;
-                flying += 1;
+                in_flight += 1;
             }
         }
         let before = customer.last_seq;
@@ -204,7 +204,7 @@ async fn subscribe(
             Some(_) = changed(&mut going) => continue,
         };
         if acked.is_some() {
-            flying -= 1;
+            in_flight -= 1;
         }
         if customer.last_seq > before {
             delivered.fetch_add(customer.last_seq - before, Ordering::Relaxed);

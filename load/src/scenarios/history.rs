@@ -4,23 +4,23 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use hdrhistogram::Histogram;
 
-use super::Bench;
+use super::Setup;
 use super::closed_loop::closed_loop;
-use crate::people::Customer;
+use crate::clients::Visitor;
+use crate::delivery_check::DeliveryCheck;
 use crate::report::Goal;
 use crate::server::Server;
-use crate::tally::Tally;
 
 const TIME: Duration = Duration::from_secs(5);
 /// Messages of the room that is read.
 const MESSAGES: usize = 1_000;
 
 /// Reads first pages while others post.
-pub(crate) async fn history(bench: &mut Bench, posting: usize) -> Result<()> {
-    let dir = bench.directory()?;
-    let server = Server::start(&bench.target, dir.path()).await?;
-    let tally = Arc::new(Tally::default());
-    let mut customers = Customer::many(server.addr, posting + 1, &tally).await?;
+pub(crate) async fn history(setup: &mut Setup, posting: usize) -> Result<()> {
+    let dir = setup.directory()?;
+    let server = Server::start(&setup.target, dir.path()).await?;
+    let tally = Arc::new(DeliveryCheck::default());
+    let mut customers = Visitor::many(server.addr, posting + 1, &tally).await?;
     let Some(mut reader) = customers.pop() else {
         return Ok(());
     };
@@ -31,14 +31,14 @@ pub(crate) async fn history(bench: &mut Bench, posting: usize) -> Result<()> {
     let pages = first_pages(
         &format!(
             "http://{}/api/chat/rooms/{}/messages/?limit=50",
-            server.addr, reader.ticket.room_id
+            server.addr, reader.room.room_id
         ),
-        &reader.ticket.token,
+        &reader.room.token,
         TIME,
     )
     .await?;
     let (customers, round) = writing.await??;
-    let report = &mut bench.report;
+    let report = &mut setup.report;
     let name = |what: &str| format!("{posting} posting: {what}");
     let quantile = |q| pages.value_at_quantile(q) as f64 / 1_000.0;
     report.add(

@@ -2,31 +2,31 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use super::Bench;
-use crate::people::Customer;
+use super::Setup;
+use crate::clients::Visitor;
+use crate::delivery_check::DeliveryCheck;
 use crate::report::{Goal, median};
 use crate::server::Server;
-use crate::tally::Tally;
 
 /// Starts whose median counts.
 const STARTS: usize = 5;
 
 /// What the process needs, and what each idle visitor with a live room adds.
-pub(crate) async fn idle(bench: &mut Bench, visitors: usize) -> Result<f64> {
-    let dir = bench.directory()?;
+pub(crate) async fn idle(setup: &mut Setup, visitors: usize) -> Result<f64> {
+    let dir = setup.directory()?;
     let mut ready = Vec::new();
     for _ in 0..STARTS {
-        let server = Server::start(&bench.target, dir.path()).await?;
+        let server = Server::start(&setup.target, dir.path()).await?;
         ready.push(server.ready_in.as_secs_f64() * 1_000.0);
         server.stop().await?;
     }
-    let server = Server::start(&bench.target, dir.path()).await?;
+    let server = Server::start(&setup.target, dir.path()).await?;
     let process = server.process()?;
     let alone = process.resident_bytes()?;
-    let tally = Arc::new(Tally::default());
-    let customers = Customer::many(server.addr, visitors, &tally).await?;
+    let tally = Arc::new(DeliveryCheck::default());
+    let customers = Visitor::many(server.addr, visitors, &tally).await?;
     let crowded = process.resident_bytes()?;
-    let report = &mut bench.report;
+    let report = &mut setup.report;
     report.add(
         "idle",
         "ready on an existing database",

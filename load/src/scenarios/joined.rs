@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::Bench;
-use super::contestant::{Contestant, ratio};
-use crate::conversations::{Joined, Seating};
+use super::Setup;
+use super::contender::{Contender, ratio};
+use crate::conversations::{Joined, Layout};
 use crate::report::{Goal, median, millis};
 
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -14,30 +14,30 @@ const ROUNDS: usize = 5;
 const FLYING: usize = 4;
 
 /// One room that so many consoles have joined; one of them posts.
-pub(crate) async fn joined(bench: &mut Bench, consoles: usize) -> Result<()> {
-    let seating = Seating {
+pub(crate) async fn joined(setup: &mut Setup, consoles: usize) -> Result<()> {
+    let layout = Layout {
         rooms: 1,
         consoles,
         joined: Joined::Together,
     };
-    let mut contestants = Contestant::all(bench, seating).await?;
-    for one in &mut contestants {
-        one.people.broadcast(WARM_UP, FLYING).await?;
+    let mut contenders = Contender::all(setup, layout).await?;
+    for one in &mut contenders {
+        one.participants.broadcast(WARM_UP, FLYING).await?;
         one.warm()?;
     }
-    let mut rates = vec![Vec::new(); contestants.len()];
+    let mut rates = vec![Vec::new(); contenders.len()];
     for _ in 0..ROUNDS {
-        for (at, one) in contestants.iter_mut().enumerate() {
+        for (at, one) in contenders.iter_mut().enumerate() {
             let rate = one
-                .turn(async |people| people.broadcast(SLICE, FLYING).await)
+                .turn(async |participants| participants.broadcast(SLICE, FLYING).await)
                 .await?;
             one.end_turn()?;
             rates[at].push(rate);
         }
     }
-    let report = &mut bench.report;
+    let report = &mut setup.report;
     let where_ = format!("{consoles} consoles in one room");
-    for (at, one) in contestants.into_iter().enumerate() {
+    for (at, one) in contenders.into_iter().enumerate() {
         let whole = one.whole()?;
         let acks = &whole.ack[1];
         let goal = if one.ours && consoles == 100 {
@@ -58,7 +58,7 @@ pub(crate) async fn joined(bench: &mut Bench, consoles: usize) -> Result<()> {
             report.add("joined", figure, ratio, "", Goal::None);
         }
         let deliveries = acks.len() * consoles as u64;
-        one.tell_cpu(report, "joined", &where_, (deliveries, "delivery"));
+        one.report_cpu(report, "joined", &where_, (deliveries, "delivery"));
         one.end(report, "joined", &where_).await?;
     }
     Ok(())

@@ -6,20 +6,20 @@ use anyhow::Result;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::Bench;
-use crate::people::{Console, Customer, summary_of};
+use super::Setup;
+use crate::clients::{Console, Visitor, summary_of};
+use crate::delivery_check::DeliveryCheck;
 use crate::report::Goal;
 use crate::server::Server;
-use crate::tally::Tally;
 use crate::wire::kind;
 
 const TIME: Duration = Duration::from_secs(5);
 /// Between two posts of a room.
 const PACE: Duration = Duration::from_millis(500);
 
-/// When each room's newest message was acked, and when a console heard of it.
+/// When each room's newest message was acked, and when a console delays of it.
 #[derive(Default)]
-struct Heard {
+struct StateDelays {
     /// The newest acked seq of a room that no summary has shown yet, and since when.
     owed: HashMap<String, (u64, Instant)>,
     longest: Duration,
@@ -30,25 +30,25 @@ struct Heard {
 }
 
 /// So many rooms talk, so many consoles watch.
-pub(crate) async fn lobby(bench: &mut Bench, rooms: usize, consoles: usize) -> Result<f64> {
-    let dir = bench.directory()?;
-    let server = Server::start(&bench.target, dir.path()).await?;
+pub(crate) async fn lobby(setup: &mut Setup, rooms: usize, consoles: usize) -> Result<f64> {
+    let dir = setup.directory()?;
+    let server = Server::start(&setup.target, dir.path()).await?;
     let process = server.process()?;
-    let tally = Arc::new(Tally::default());
-    let mut customers = Customer::many(server.addr, rooms, &tally).await?;
+    let tally = Arc::new(DeliveryCheck::default());
+    let mut customers = Visitor::many(server.addr, rooms, &tally).await?;
     for customer in &mut customers {
         customer.post().await?;
     }
     let before = process.cpu_seconds()?;
-    let customers = talk(customers, None).await?;
+    let customers = post_in_turns(customers, None).await?;
     let cpu_before = process.cpu_seconds()? - before;
     let token = server.sign_in().await?;
-    let heard = Arc::new(Mutex::new(Heard::default()));
+    let delays = Arc::new(Mutex::new(StateDelays::default()));
     let (stop, stopped) = watch::channel(false);
     let mut watching = JoinSet::new();
     for number in 0..consoles {
-        let mut console = Console::arrive(server.addr, &token).await?;
-        let (heard, mut stopped) = (heard.clone(), stopped.clone());
+        let mut console = Console::connect(server.addr, &token).await?;
+        let (delays, mut stopped) = (delays.clone(), stopped.clone());
         watching.spawn(async move {
             loop {
                 let frame = tokio::select! {
@@ -60,7 +60,7 @@ pub(crate) async fn lobby(bench: &mut Bench, rooms: usize, consoles: usize) -> R
                     // One console's view is timed; the others are there for their cost.
                     b"summary" if number == 0 => {
                         if let Some((room, seq)) = summary_of(frame) {
-                            heard
+                            delays
                                 .lock()
                                 .unwrap_or_else(PoisonError::into_inner)
                                 .summary(room, seq);
@@ -72,7 +72,7 @@ pub(crate) async fn lobby(bench: &mut Bench, rooms: usize, consoles: usize) -> R
         });
     }
     let before = process.cpu_seconds()?;
-    let customers = talk(customers, (consoles > 0).then(|| heard.clone())).await?;
+    let customers = post_in_turns(customers, (consoles > 0).then(|| delays.clone())).await?;
     let cpu = process.cpu_seconds()? - before;
     // What was acked last is owed a summary, too.
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -82,18 +82,18 @@ pub(crate) async fn lobby(bench: &mut Bench, rooms: usize, consoles: usize) -> R
     }
     // A machine's pace drifts, so the rooms talk among themselves once before and once after.
     let before = process.cpu_seconds()?;
-    let customers = talk(customers, None).await?;
+    let customers = post_in_turns(customers, None).await?;
     let cpu_after = process.cpu_seconds()? - before;
     let cpu_alone = f64::midpoint(cpu_before, cpu_after);
-    let heard = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
-    let most = heard
+    let delays = std::mem::take(&mut *delays.lock().unwrap_or_else(PoisonError::into_inner));
+    let most = delays
         .times
         .values()
         .map(|times| most_in_a_second(times))
         .max();
-    let longest = heard.longest.as_secs_f64() * 1_000.0;
+    let longest = delays.longest.as_secs_f64() * 1_000.0;
     let share = 100.0 * (cpu - cpu_alone) / cpu;
-    let report = &mut bench.report;
+    let report = &mut setup.report;
     let name = |what: &str| format!("{rooms} rooms, {consoles} consoles: {what}");
     let goal = |bound| {
         if consoles == 1 {
@@ -112,7 +112,7 @@ pub(crate) async fn lobby(bench: &mut Bench, rooms: usize, consoles: usize) -> R
     report.add(
         "lobby",
         name("rooms never reported"),
-        heard.owed.len() as f64,
+        delays.owed.len() as f64,
         "",
         Goal::AtMost(0.0),
     );
@@ -137,7 +137,7 @@ pub(crate) async fn lobby(bench: &mut Bench, rooms: usize, consoles: usize) -> R
     Ok(cpu / TIME.as_secs_f64() * 100.0)
 }
 
-impl Heard {
+impl StateDelays {
     fn acked(&mut self, room: &str, seq: u64) {
         // A summary may be faster than the ack.
         if self.told.get(room).is_some_and(|told| *told >= seq) {
@@ -158,12 +158,15 @@ impl Heard {
     }
 }
 
-async fn talk(customers: Vec<Customer>, heard: Option<Arc<Mutex<Heard>>>) -> Result<Vec<Customer>> {
+async fn post_in_turns(
+    customers: Vec<Visitor>,
+    delays: Option<Arc<Mutex<StateDelays>>>,
+) -> Result<Vec<Visitor>> {
     let started = Instant::now();
     let count = customers.len() as u32;
     let mut tasks = JoinSet::new();
     for (at, mut customer) in customers.into_iter().enumerate() {
-        let heard = heard.clone();
+        let delays = delays.clone();
         tasks.spawn(async move {
             let mut next = started + PACE * at as u32 / count;
             while next < started + TIME {
@@ -171,11 +174,11 @@ async fn talk(customers: Vec<Customer>, heard: Option<Arc<Mutex<Heard>>>) -> Res
                 next += PACE;
                 customer.send_post().await?;
                 let acked = customer.next_ack().await?;
-                if let Some(heard) = &heard {
-                    heard
+                if let Some(delays) = &delays {
+                    delays
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
-                        .acked(&customer.ticket.room_id, acked);
+                        .acked(&customer.room.room_id, acked);
                 }
                 while customer.last_seq < acked {
                     customer.take_frame().await?;

@@ -3,7 +3,7 @@
 pub(crate) mod burst;
 pub(crate) mod change_cost;
 pub(crate) mod closed_loop;
-mod contestant;
+mod contender;
 pub(crate) mod everyday;
 pub(crate) mod fanout;
 pub(crate) mod history;
@@ -26,7 +26,7 @@ use crate::report::Report;
 use crate::server::Target;
 
 /// What every scenario needs.
-pub(crate) struct Bench {
+pub(crate) struct Setup {
     /// What is measured.
     pub(crate) target: Target,
     /// What is measured in turns with it, where a scenario can.
@@ -36,7 +36,7 @@ pub(crate) struct Bench {
     pub(crate) report: Report,
 }
 
-impl Bench {
+impl Setup {
     /// The server, and the peer if there is one; and which of them is ours.
     pub(crate) fn targets(&self) -> Vec<(bool, Target)> {
         let peer = self.peer.clone().map(|peer| (false, Target::Peer(peer)));

@@ -7,11 +7,11 @@ use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::Bench;
-use crate::people::Customer;
+use super::Setup;
+use crate::clients::Visitor;
+use crate::delivery_check::DeliveryCheck;
 use crate::report::Goal;
 use crate::server::Server;
-use crate::tally::Tally;
 
 /// What p99 may be, from the moment a message was due to its ack.
 const P99_MS: f64 = 100.0;
@@ -23,9 +23,9 @@ const IN_FLIGHT: usize = 2_048;
 /// Posts come at fixed times, whether the server keeps up or not, and each is timed from when
 /// it was due: a server that stalls is charged for all that waited meanwhile.
 async fn fixed_rate(
-    customers: Vec<Customer>,
+    customers: Vec<Visitor>,
     per_second: f64,
-) -> Result<(Vec<Customer>, Histogram<u64>)> {
+) -> Result<(Vec<Visitor>, Histogram<u64>)> {
     let started = Instant::now() + Duration::from_millis(20);
     let window = (IN_FLIGHT / customers.len()).max(1);
     let count = customers.len() as f64;
@@ -37,18 +37,18 @@ async fn fixed_rate(
         tasks.spawn(async move {
             let mut latency = Histogram::<u64>::new(3)?;
             let mut due = (0..each).map(|n| first + gap * n).peekable();
-            let mut flying = VecDeque::new();
-            while due.peek().is_some() || !flying.is_empty() {
-                let next = due.peek().copied().filter(|_| flying.len() < window);
+            let mut in_flight = VecDeque::new();
+            while due.peek().is_some() || !in_flight.is_empty() {
+                let next = due.peek().copied().filter(|_| in_flight.len() < window);
                 let wake = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(3_600));
                 tokio::select! {
                     biased;
                     () = sleep_until(wake), if next.is_some() => {
-                        flying.extend(due.next());
+                        in_flight.extend(due.next());
                         customer.send_post().await?;
                     }
-                    acked = customer.take_frame(), if !flying.is_empty() => {
-                        if acked?.is_some() && let Some(due) = flying.pop_front() {
+                    acked = customer.take_frame(), if !in_flight.is_empty() => {
+                        if acked?.is_some() && let Some(due) = in_flight.pop_front() {
                             latency.record(due.elapsed().as_micros() as u64)?;
                         }
                     }
@@ -68,11 +68,11 @@ async fn fixed_rate(
 }
 
 /// The highest rate whose p99 stays below 100 ms, to a tenth.
-pub(crate) async fn open(bench: &mut Bench, rooms: usize) -> Result<()> {
-    let dir = bench.directory()?;
-    let server = Server::start(&bench.target, dir.path()).await?;
-    let tally = Arc::new(Tally::default());
-    let mut customers = Customer::many(server.addr, rooms, &tally).await?;
+pub(crate) async fn open(setup: &mut Setup, rooms: usize) -> Result<()> {
+    let dir = setup.directory()?;
+    let server = Server::start(&setup.target, dir.path()).await?;
+    let tally = Arc::new(DeliveryCheck::default());
+    let mut customers = Visitor::many(server.addr, rooms, &tally).await?;
     let (mut good, mut bad) = ((0.0, 0.0), f64::INFINITY);
     let mut rate = 1_000.0;
     while bad / good.0 > 1.1 && rate < 1e6 {
@@ -90,16 +90,16 @@ pub(crate) async fn open(bench: &mut Bench, rooms: usize) -> Result<()> {
             rate * 2.0
         };
     }
-    bench.report.add(
+    setup.report.add(
         "open",
         format!("{rooms} rooms: highest rate with p99 below {P99_MS} ms"),
         good.0,
         "/s",
         Goal::None,
     );
-    bench
+    setup
         .report
         .add("open", "p99 at that rate", good.1, "ms", Goal::None);
-    bench.report.tally("open", &tally);
+    setup.report.tally("open", &tally);
     server.stop().await
 }

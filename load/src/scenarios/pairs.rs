@@ -9,13 +9,13 @@ use hdrhistogram::Histogram;
 use memchr::memmem;
 use tokio::task::JoinSet;
 
-use super::Bench;
+use super::Setup;
 use super::closed_loop::{Echo, closed_loop, meanwhile};
-use crate::people::{Console, Customer};
+use crate::clients::{Console, Visitor};
+use crate::delivery_check::DeliveryCheck;
 use crate::raw::Inserter;
 use crate::report::{Goal, median};
 use crate::server::Server;
-use crate::tally::Tally;
 use crate::wire::{kind, seq, text_after};
 
 /// How long each side runs before it is measured: until the write-ahead log has its full size,
@@ -30,16 +30,16 @@ const JOINS: usize = 128;
 
 /// So many customers against raw inserts, so many to a transaction; and the same ratio's goal.
 pub(crate) async fn durable(
-    bench: &mut Bench,
+    setup: &mut Setup,
     senders: usize,
     batch: usize,
     goal: f64,
 ) -> Result<()> {
-    let dir = bench.directory()?;
-    let server = Server::start(&bench.target, &dir.path().join("served")).await?;
+    let dir = setup.directory()?;
+    let server = Server::start(&setup.target, &dir.path().join("served")).await?;
     let process = server.process()?;
-    let tally = Arc::new(Tally::default());
-    let mut customers = Customer::many(server.addr, senders, &tally).await?;
+    let tally = Arc::new(DeliveryCheck::default());
+    let mut customers = Visitor::many(server.addr, senders, &tally).await?;
     let mut inserter = Inserter::new(&dir.path().join("raw"), senders).await?;
     customers = closed_loop(customers, WARM_UP).await?.0;
     customers = meanwhile(customers, async {
@@ -73,7 +73,7 @@ pub(crate) async fn durable(
         echoes.add(&echoed.latency)?;
         rounds.push([round.per_second, raw, echoed.per_second]);
     }
-    let report = &mut bench.report;
+    let report = &mut setup.report;
     let of = |what: fn(&[f64; 3]) -> f64| median(rounds.iter().map(what).collect());
     let name = |what: &str| format!("{senders} senders: {what}");
     report.add(
@@ -147,19 +147,19 @@ pub(crate) async fn durable(
 }
 
 /// Rooms of a customer, who posts, and an agent, who has joined.
-pub(crate) async fn pairs(bench: &mut Bench, rooms: usize, time: Duration) -> Result<()> {
-    let dir = bench.directory()?;
-    let server = Server::start(&bench.target, dir.path()).await?;
+pub(crate) async fn pairs(setup: &mut Setup, rooms: usize, time: Duration) -> Result<()> {
+    let dir = setup.directory()?;
+    let server = Server::start(&setup.target, dir.path()).await?;
     let process = server.process()?;
-    let tally = Arc::new(Tally::default());
-    let customers = Customer::many(server.addr, rooms, &tally).await?;
+    let tally = Arc::new(DeliveryCheck::default());
+    let customers = Visitor::many(server.addr, rooms, &tally).await?;
     let token = server.sign_in().await?;
     let seen = Arc::new(AtomicU64::new(0));
     let mut agents = JoinSet::new();
     for joined in customers.chunks(JOINS) {
         let rooms = joined
             .iter()
-            .map(|customer| (customer.ticket.room_id.clone(), 0));
+            .map(|customer| (customer.room.room_id.clone(), 0));
         let agent = Watcher {
             addr: server.addr,
             token: token.clone(),
@@ -182,7 +182,7 @@ pub(crate) async fn pairs(bench: &mut Bench, rooms: usize, time: Duration) -> Re
     let missed = acked.abs_diff(seen.load(Ordering::Relaxed));
     agents.abort_all();
     server.stop().await?;
-    let report = &mut bench.report;
+    let report = &mut setup.report;
     let name = |what: &str| format!("{rooms} rooms of two: {what}");
     report.add(
         "pairs",
@@ -216,14 +216,14 @@ struct Watcher {
     token: String,
     /// The rooms, with the newest seq seen of each.
     rooms: HashMap<String, u64>,
-    tally: Arc<Tally>,
+    tally: Arc<DeliveryCheck>,
     seen: Arc<AtomicU64>,
 }
 
 impl Watcher {
     async fn watch(mut self) -> Result<()> {
         loop {
-            let mut agent = Console::arrive(self.addr, &self.token).await?;
+            let mut agent = Console::connect(self.addr, &self.token).await?;
             for (room_id, seq) in &self.rooms {
                 agent.join(room_id, *seq).await?;
             }
@@ -248,7 +248,7 @@ impl Watcher {
             if seq > *last {
                 self.seen.fetch_add(1, Ordering::Relaxed);
             }
-            *last = self.tally.saw(*last, seq);
+            *last = self.tally.received(*last, seq);
         }
         Ok(())
     }

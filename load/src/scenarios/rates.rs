@@ -4,11 +4,11 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::Instant;
 
-use super::Bench;
-use crate::conversations::{Conversations, Joined, Measured, Seating, Timetable};
+use super::Setup;
+use crate::conversations::{Conversations, Joined, Layout, Measured, Timetable};
+use crate::delivery_check::DeliveryCheck;
 use crate::report::{Goal, median, millis};
 use crate::server::{Server, Target};
-use crate::tally::Tally;
 
 /// What p99 may be, from the moment a message was due to the other side.
 const P99_MS: f64 = 100.0;
@@ -19,24 +19,24 @@ const IN_FLIGHT: usize = 2_048;
 
 /// Rooms of a customer and an agent at a console, who post at fixed times: the highest rate that
 /// arrives in time. Shoptalk and the peer take turns, and the median counts.
-pub(crate) async fn rates(bench: &mut Bench, rooms: usize, rounds: usize) -> Result<()> {
-    let contestants = bench.targets();
-    let mut found: Vec<Vec<[f64; 3]>> = vec![Vec::new(); contestants.len()];
-    let tally = Arc::new(Tally::default());
-    let mut closed = vec![Measured::sum(&[])?; contestants.len()];
+pub(crate) async fn rates(setup: &mut Setup, rooms: usize, rounds: usize) -> Result<()> {
+    let contenders = setup.targets();
+    let mut found: Vec<Vec<[f64; 3]>> = vec![Vec::new(); contenders.len()];
+    let tally = Arc::new(DeliveryCheck::default());
+    let mut closed = vec![Measured::sum(&[])?; contenders.len()];
     for _ in 0..rounds {
-        for (place, (_, target)) in contestants.iter().enumerate() {
-            let highest = highest(bench, target, rooms, &tally, &mut closed[place]).await?;
+        for (place, (_, target)) in contenders.iter().enumerate() {
+            let highest = highest(setup, target, rooms, &tally, &mut closed[place]).await?;
             found[place].push(highest);
         }
     }
-    for (place, (ours, _)) in contestants.iter().enumerate() {
+    for (place, (ours, _)) in contenders.iter().enumerate() {
         let of = |what: usize| median(found[place].iter().map(|round| round[what]).collect());
         let figure = |what: &str| {
             let who = if *ours { "" } else { "the peer, " };
             format!("{who}{rooms} rooms of two: {what}")
         };
-        let report = &mut bench.report;
+        let report = &mut setup.report;
         let goal = if *ours && rooms == 200 {
             Goal::AtLeast(30_000.0)
         } else {
@@ -61,28 +61,28 @@ pub(crate) async fn rates(bench: &mut Bench, rooms: usize, rounds: usize) -> Res
             report.add("rates", figure(what), count as f64, "", Goal::AtMost(0.0));
         }
     }
-    bench.report.tally("rates", &tally);
+    setup.report.tally("rates", &tally);
     Ok(())
 }
 
 /// The highest rate to a tenth, its p99 in milliseconds and the processor time of a message in
 /// microseconds.
 async fn highest(
-    bench: &Bench,
+    setup: &Setup,
     target: &Target,
     rooms: usize,
-    tally: &Arc<Tally>,
+    tally: &Arc<DeliveryCheck>,
     closed: &mut Measured,
 ) -> Result<[f64; 3]> {
-    let dir = bench.directory()?;
+    let dir = setup.directory()?;
     let server = Server::start(target, dir.path()).await?;
     let process = server.process()?;
-    let seating = Seating {
+    let layout = Layout {
         rooms,
         consoles: rooms,
         joined: Joined::Own,
     };
-    let mut pairs = Conversations::start(&server, seating, tally).await?;
+    let mut pairs = Conversations::start(&server, layout, tally).await?;
     let (mut good, mut bad) = ([0.0; 3], f64::INFINITY);
     let mut rate = 1_000.0;
     // A step is at least one post more of each side of each room.

@@ -3,20 +3,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::Bench;
+use super::Setup;
 use super::closed_loop::closed_loop;
-use crate::people::Customer;
+use crate::clients::Visitor;
+use crate::delivery_check::DeliveryCheck;
 use crate::report::Goal;
 use crate::server::Server;
-use crate::tally::Tally;
 
 /// Talk without a pause; what matters is that nothing is lost and memory stands still.
-pub(crate) async fn soak(bench: &mut Bench, rooms: usize, time: Duration) -> Result<()> {
-    let dir = bench.directory()?;
-    let server = Server::start(&bench.target, dir.path()).await?;
+pub(crate) async fn soak(setup: &mut Setup, rooms: usize, time: Duration) -> Result<()> {
+    let dir = setup.directory()?;
+    let server = Server::start(&setup.target, dir.path()).await?;
     let process = server.process()?;
-    let tally = Arc::new(Tally::default());
-    let mut customers = Customer::many(server.addr, rooms, &tally).await?;
+    let tally = Arc::new(DeliveryCheck::default());
+    let mut customers = Visitor::many(server.addr, rooms, &tally).await?;
     let started = Instant::now();
     let (mut acked, mut memory) = (0, Vec::new());
     while started.elapsed() < time {
@@ -25,7 +25,7 @@ pub(crate) async fn soak(bench: &mut Bench, rooms: usize, time: Duration) -> Res
         acked += round.acked;
         memory.push(process.resident_bytes()? as f64 / 1e6);
     }
-    let report = &mut bench.report;
+    let report = &mut setup.report;
     report.add(
         "soak",
         "durable acked",

@@ -15,9 +15,9 @@ use shoptalk::chat::{Details, Draft, RoomId, Sender};
 use shoptalk::persistence::{OpenRoom, RoomOp, Store, StoreOptions, Synchronous, TokenHash};
 use uuid::Uuid;
 
-use super::Bench;
+use super::Setup;
 use crate::report::Goal;
-use crate::words;
+use crate::texts;
 
 /// Writes that share a commit at most.
 const BATCH: usize = 64;
@@ -43,11 +43,11 @@ pub(crate) struct Sizes {
 }
 
 /// Measures the store that this program is linked with.
-pub(crate) async fn store(bench: &mut Bench, sizes: Sizes) -> Result<()> {
-    let dir = bench.directory()?;
+pub(crate) async fn store(setup: &mut Setup, sizes: Sizes) -> Result<()> {
+    let dir = setup.directory()?;
     let database = dir.path().join("shoptalk.db");
     let mut add = |figure: &str, value: f64, unit: &'static str| {
-        bench.report.add("store", figure, value, unit, Goal::None);
+        setup.report.add("store", figure, value, unit, Goal::None);
     };
 
     // Whoever is not exclusive leaves the text index alone.
@@ -176,7 +176,7 @@ impl Feeder {
         let draft = Draft {
             id: Uuid::now_v7(),
             sender,
-            content: words::next().to_owned(),
+            content: texts::next().to_owned(),
         };
         let sent = Arc::clone(sent);
         let at = Instant::now();

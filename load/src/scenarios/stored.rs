@@ -5,13 +5,13 @@ use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
 use rusqlite::{Connection, OpenFlags};
 
-use super::Bench;
+use super::Setup;
 use super::closed_loop::closed_loop;
-use crate::people::Customer;
+use crate::clients::Visitor;
+use crate::delivery_check::DeliveryCheck;
 use crate::raw::Inserter;
 use crate::report::{Goal, median};
 use crate::server::Server;
-use crate::tally::Tally;
 
 /// Messages to a transaction while a database is filled.
 const BATCH: usize = 1_000;
@@ -42,8 +42,8 @@ pub(crate) struct Cost {
 }
 
 /// A database with so many messages in so many rooms, all of it indexed.
-pub(crate) async fn stored(bench: &mut Bench, messages: usize, rooms: usize) -> Result<Cost> {
-    let dir = bench.directory()?;
+pub(crate) async fn stored(setup: &mut Setup, messages: usize, rooms: usize) -> Result<Cost> {
+    let dir = setup.directory()?;
     let mut inserter = Inserter::new(dir.path(), rooms).await?;
     tokio::task::block_in_place(|| -> Result<()> {
         let mut left = messages;
@@ -56,7 +56,7 @@ pub(crate) async fn stored(bench: &mut Bench, messages: usize, rooms: usize) -> 
     })?;
     let path = dir.path().join("shoptalk.db");
     let look = || Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY);
-    let server = Server::start(&bench.target, dir.path()).await?;
+    let server = Server::start(&setup.target, dir.path()).await?;
     let patience = INDEXING_A_MILLION * (messages / 1_000_000 + 1) as u32;
     let started = Instant::now();
     loop {
@@ -78,11 +78,11 @@ pub(crate) async fn stored(bench: &mut Bench, messages: usize, rooms: usize) -> 
     let bytes = std::fs::metadata(&path)?.len() as f64 / messages as f64;
     let mut ready = Vec::new();
     for _ in 1..STARTS {
-        let server = Server::start(&bench.target, dir.path()).await?;
+        let server = Server::start(&setup.target, dir.path()).await?;
         ready.push(server.ready_in.as_secs_f64() * 1_000.0);
         server.stop().await?;
     }
-    let server = Server::start(&bench.target, dir.path()).await?;
+    let server = Server::start(&setup.target, dir.path()).await?;
     ready.push(server.ready_in.as_secs_f64() * 1_000.0);
     let token = server.sign_in().await?;
     let ids: Vec<uuid::Uuid> = look()?
@@ -123,8 +123,8 @@ pub(crate) async fn stored(bench: &mut Bench, messages: usize, rooms: usize) -> 
     }
     let search_p99_ms = searches.value_at_quantile(0.99) as f64 / 1_000.0;
     let process = server.process()?;
-    let tally = Arc::new(Tally::default());
-    let customers = Customer::many(server.addr, POSTING, &tally).await?;
+    let tally = Arc::new(DeliveryCheck::default());
+    let customers = Visitor::many(server.addr, POSTING, &tally).await?;
     let customers = closed_loop(customers, Duration::from_secs(1)).await?.0;
     let before = process.cpu_seconds()?;
     let (customers, round) = closed_loop(customers, Duration::from_secs(3)).await?;
@@ -135,7 +135,7 @@ pub(crate) async fn stored(bench: &mut Bench, messages: usize, rooms: usize) -> 
         search_p99_ms,
         cpu_us,
     };
-    let report = &mut bench.report;
+    let report = &mut setup.report;
     let name = |what: &str| format!("{messages} messages in {rooms} rooms: {what}");
     report.add(
         "stored",

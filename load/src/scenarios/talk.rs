@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::Bench;
-use super::contestant::{Contestant, ratio};
-use crate::conversations::{Joined, Seating};
+use super::Setup;
+use super::contender::{Contender, ratio};
+use crate::conversations::{Joined, Layout};
 use crate::report::{Goal, median, millis};
 
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -40,36 +40,36 @@ fn goals(pairs: usize) -> Goals {
 
 /// Pairs of a customer and an agent at a console of its own. Each waits for the other's message
 /// and then posts.
-pub(crate) async fn talk(bench: &mut Bench, pairs: usize) -> Result<()> {
-    let seating = Seating {
+pub(crate) async fn talk(setup: &mut Setup, pairs: usize) -> Result<()> {
+    let layout = Layout {
         rooms: pairs,
         consoles: pairs,
         joined: Joined::Own,
     };
-    let mut contestants = Contestant::all(bench, seating).await?;
-    for one in &mut contestants {
-        one.people.alternate(WARM_UP).await?;
-        one.people.states_arrive().await?;
+    let mut contenders = Contender::all(setup, layout).await?;
+    for one in &mut contenders {
+        one.participants.alternate(WARM_UP).await?;
+        one.participants.states_arrive().await?;
         one.warm()?;
     }
     // Of each round: messages a second, and the median to the other side in microseconds.
-    let mut rates = vec![Vec::new(); contestants.len()];
-    let mut p50s = vec![Vec::new(); contestants.len()];
+    let mut rates = vec![Vec::new(); contenders.len()];
+    let mut p50s = vec![Vec::new(); contenders.len()];
     let mut old = 0;
     for _ in 0..ROUNDS {
-        for (at, one) in contestants.iter_mut().enumerate() {
+        for (at, one) in contenders.iter_mut().enumerate() {
             let rate = one
-                .turn(async |people| people.alternate(SLICE).await)
+                .turn(async |participants| participants.alternate(SLICE).await)
                 .await?;
-            old += one.people.states_arrive().await?;
+            old += one.participants.states_arrive().await?;
             let measured = one.end_turn()?;
             rates[at].push(rate);
             p50s[at].push(measured.across.value_at_quantile(0.5) as f64);
         }
     }
-    let (goals, report) = (goals(pairs), &mut bench.report);
+    let (goals, report) = (goals(pairs), &mut setup.report);
     let where_ = format!("{pairs} pairs");
-    for (at, one) in contestants.into_iter().enumerate() {
+    for (at, one) in contenders.into_iter().enumerate() {
         let whole = one.whole()?;
         let mut add = |what: &str, value: f64, unit: &'static str, goal: Goal| {
             let figure = one.figure(&format!("{where_}: {what}"));
@@ -112,7 +112,7 @@ pub(crate) async fn talk(bench: &mut Bench, pairs: usize) -> Result<()> {
                 report.add("talk", figure, ratio, "", goal);
             }
         }
-        one.tell_cpu(report, "talk", &where_, (whole.messages, "message"));
+        one.report_cpu(report, "talk", &where_, (whole.messages, "message"));
         one.end(report, "talk", &where_).await?;
     }
     Ok(())

@@ -1,56 +1,55 @@
-//! Customers and agents, as far as a measurement needs them.
+//! Visitors and consoles, as far as a measurement needs them. Calls over HTTP are those of
+//! `shoptalk-client`; the sockets are not (`wire.rs` says why).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use serde_json::json;
+use shoptalk_client::Server;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::dialect::{Dialect, Side};
-use crate::tally::Tally;
+use crate::delivery_check::DeliveryCheck;
+use crate::texts;
 use crate::wire::{Wire, frame_into, kind, number, seq, text_after};
-use crate::words;
+use crate::wire_format::WireFormat;
+use shoptalk_client::chat::Side;
 
 /// Connections that are being made at a time, where the measurement is not about that.
 const CONNECTS: usize = 64;
 
-/// What a visitor keeps of a room.
+/// A visitor's room, and what opens it.
 #[derive(Clone)]
-pub(crate) struct Ticket {
+pub(crate) struct OpenRoom {
     pub(crate) room_id: String,
     pub(crate) token: String,
     pub(crate) epoch: String,
 }
 
-impl Ticket {
+impl OpenRoom {
     /// Opens a room.
-    pub(crate) async fn take(http: &reqwest::Client, addr: SocketAddr) -> Result<Self> {
-        let opened: Value = http
-            .post(format!("http://{addr}/api/chat/rooms/"))
-            .json(&json!({"customer_name": "Ann"}))
-            .send()
-            .await?
-            .error_for_status()?
-            .json()
-            .await?;
-        let text = |value: &Value| value.as_str().map(str::to_owned).context("no such text");
+    pub(crate) async fn open(server: &Server) -> Result<Self> {
+        let details = shoptalk_client::OpenRoom {
+            customer_name: Some("Ann".to_owned()),
+            ..shoptalk_client::OpenRoom::default()
+        };
+        let opened = server.open_room(None, &details).await?;
         Ok(Self {
-            room_id: text(&opened["room"]["id"])?,
-            token: text(&opened["token"])?,
-            epoch: text(&opened["epoch"])?,
+            room_id: opened.room.id.to_string(),
+            token: opened.token.context("a new visitor has a token")?,
+            epoch: opened.epoch,
         })
     }
 
-    /// So many rooms.
+    /// Opens `count` rooms.
     pub(crate) async fn many(addr: SocketAddr, count: usize) -> Result<Vec<Self>> {
-        let http = reqwest::Client::new();
+        let server = Server::new(&format!("http://{addr}"));
         all(count, |_| {
-            let http = http.clone();
-            async move { Self::take(&http, addr).await }
+            let server = server.clone();
+            async move { Self::open(&server).await }
         })
         .await
     }
@@ -67,28 +66,29 @@ fn post(content: &str) -> String {
 /// A post as it stands on the wire. All are equally long, and as long as posts are on average.
 pub(crate) fn typical_frame() -> Vec<u8> {
     let mut frame = Vec::new();
-    frame_into(&mut frame, post(words::TYPICAL).as_bytes());
+    frame_into(&mut frame, post(texts::TYPICAL).as_bytes());
     frame
 }
 
-/// A customer with an open socket in a room of its own.
-pub(crate) struct Customer {
+/// A visitor with an open socket in a room of its own.
+pub(crate) struct Visitor {
     pub(crate) wire: Wire,
-    pub(crate) ticket: Ticket,
+    pub(crate) room: OpenRoom,
     pub(crate) last_seq: u64,
-    tally: Arc<Tally>,
+    tally: Arc<DeliveryCheck>,
 }
 
-impl Customer {
+impl Visitor {
     /// Connects, and resumes after `last_seq`.
-    pub(crate) async fn arrive(
+    pub(crate) async fn connect(
         addr: SocketAddr,
-        ticket: Ticket,
+        room: OpenRoom,
         last_seq: u64,
-        tally: Arc<Tally>,
+        tally: Arc<DeliveryCheck>,
     ) -> Result<Self> {
-        let mut wire = Wire::open(addr, &format!("/ws/chat/{}/", ticket.room_id)).await?;
-        let hello = json!({"type": "hello", "token": ticket.token, "epoch": ticket.epoch, "after": last_seq});
+        let mut wire = Wire::open(addr, &format!("/ws/chat/{}/", room.room_id)).await?;
+        let hello =
+            json!({"type": "hello", "token": room.token, "epoch": room.epoch, "after": last_seq});
         wire.send(&hello.to_string()).await?;
         let welcome = wire.next().await?;
         if kind(welcome) != b"welcome" {
@@ -96,31 +96,31 @@ impl Customer {
         }
         Ok(Self {
             wire,
-            ticket,
+            room,
             last_seq,
             tally,
         })
     }
 
-    /// So many customers, each in a room of its own.
+    /// `count` visitors, each in a room of its own.
     pub(crate) async fn many(
         addr: SocketAddr,
         count: usize,
-        tally: &Arc<Tally>,
+        tally: &Arc<DeliveryCheck>,
     ) -> Result<Vec<Self>> {
-        let tickets = Ticket::many(addr, count).await?;
+        let rooms = OpenRoom::many(addr, count).await?;
         all(count, |at| {
-            Self::arrive(addr, tickets[at].clone(), 0, tally.clone())
+            Self::connect(addr, rooms[at].clone(), 0, tally.clone())
         })
         .await
     }
 
     /// Sends a post without waiting for anything.
     pub(crate) async fn send_post(&mut self) -> Result<()> {
-        self.wire.send(&post(words::next())).await
+        self.wire.send(&post(texts::next())).await
     }
 
-    /// Waits for the next ack, and holds each message on the way against the log.
+    /// Waits for the next ack, and checks each message on the way.
     /// Returns the ack's seq.
     pub(crate) async fn next_ack(&mut self) -> Result<u64> {
         loop {
@@ -135,7 +135,7 @@ impl Customer {
         let frame = self.wire.next().await?;
         match kind(frame) {
             b"ack" => return Ok(Some(seq(frame)?)),
-            b"message" => self.last_seq = self.tally.saw(self.last_seq, seq(frame)?),
+            b"message" => self.last_seq = self.tally.received(self.last_seq, seq(frame)?),
             b"error" => bail!("refused: {}", String::from_utf8_lossy(frame)),
             b"ping" => self.wire.send(r#"{"type":"pong"}"#).await?,
             _ => {}
@@ -146,16 +146,16 @@ impl Customer {
     /// Posts, and waits for the ack and for its own message.
     pub(crate) async fn post(&mut self) -> Result<()> {
         self.send_post().await?;
-        self.settle().await
+        self.wait_for_own_message().await
     }
 
     /// The same with a message of average length, for those who look at how long the answer is.
     pub(crate) async fn post_typical(&mut self) -> Result<()> {
-        self.wire.send(&post(words::TYPICAL)).await?;
-        self.settle().await
+        self.wire.send(&post(texts::TYPICAL)).await?;
+        self.wait_for_own_message().await
     }
 
-    async fn settle(&mut self) -> Result<()> {
+    async fn wait_for_own_message(&mut self) -> Result<()> {
         let acked = self.next_ack().await?;
         while self.last_seq < acked {
             self.take_frame().await?;
@@ -174,13 +174,13 @@ pub(crate) struct Console {
     cursor: String,
 }
 
-/// How long a console that was closed stays away.
-const AWAY: Duration = Duration::from_millis(250);
+/// The wait of a console that was closed before it connects again.
+const RECONNECT_AFTER: Duration = Duration::from_millis(250);
 
 impl Console {
     /// Connects and takes the welcome.
-    pub(crate) async fn arrive(addr: SocketAddr, token: &str) -> Result<Self> {
-        let wire = Self::greet(addr, token, None).await?;
+    pub(crate) async fn connect(addr: SocketAddr, token: &str) -> Result<Self> {
+        let wire = Self::open_socket(addr, token, None).await?;
         let epoch = text_after(wire.last(), b"\"epoch\":\"").context("no epoch")?;
         let epoch = String::from_utf8_lossy(epoch).into_owned();
         let mut console = Self {
@@ -194,19 +194,23 @@ impl Console {
         Ok(console)
     }
 
-    /// Comes back after it was closed, as consoles do, and goes on after its cursor. The welcome
+    /// Connects again after it was closed, and resumes from its cursor. The welcome
     /// is the wire's last frame then.
-    pub(crate) async fn come_back(&mut self) -> Result<()> {
-        tokio::time::sleep(AWAY).await;
+    pub(crate) async fn reconnect(&mut self) -> Result<()> {
+        tokio::time::sleep(RECONNECT_AFTER).await;
         let resume = (self.epoch.as_str(), self.cursor.as_str());
-        self.wire = Self::greet(self.addr, &self.token, Some(resume)).await?;
+        self.wire = Self::open_socket(self.addr, &self.token, Some(resume)).await?;
         self.keep_cursor();
         Ok(())
     }
 
-    async fn greet(addr: SocketAddr, token: &str, after: Option<(&str, &str)>) -> Result<Wire> {
-        let mut wire = Wire::open(addr, &Dialect::Shoptalk.path(Side::Agent, "")).await?;
-        let hello = Dialect::Shoptalk.agent_hello(token, after);
+    async fn open_socket(
+        addr: SocketAddr,
+        token: &str,
+        after: Option<(&str, &str)>,
+    ) -> Result<Wire> {
+        let mut wire = Wire::open(addr, &WireFormat::Shoptalk.path(Side::Agent, "")).await?;
+        let hello = WireFormat::Shoptalk.agent_hello(token, after);
         wire.send(&hello).await?;
         let welcome = wire.next().await?;
         if kind(welcome) != b"welcome" {
@@ -215,7 +219,7 @@ impl Console {
         Ok(wire)
     }
 
-    /// The next frame that tells of rooms' states; pings are answered on the way.
+    /// The next frame with states of rooms; pings are answered on the way.
     pub(crate) async fn next_states(&mut self) -> Result<&[u8]> {
         loop {
             let kind = kind(self.wire.next().await?);
@@ -251,7 +255,7 @@ pub(crate) fn summary_of(frame: &[u8]) -> Option<(String, u64)> {
     ))
 }
 
-/// Runs so many tasks, some at a time, and returns what they bring in order.
+/// Runs `count` tasks, some at a time, and returns their results in order.
 pub(crate) async fn all<T, F>(count: usize, task: impl Fn(usize) -> F) -> Result<Vec<T>>
 where
     T: Send + 'static,

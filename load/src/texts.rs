@@ -1,4 +1,4 @@
-//! What customers and agents write: words as people use them. A few words are everywhere and
+//! The texts of messages, with words as people use them. A few words are everywhere and
 //! most are rare (Zipf's law), lengths vary around 80 characters, and now and then there is an
 //! order number. The text index pays for such messages what it pays in a shop; for one sentence
 //! again and again it pays half.

@@ -2,20 +2,20 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use super::Bench;
-use crate::conversations::{Conversations, Measured, Seating};
+use super::Setup;
+use crate::conversations::{Conversations, Layout, Measured};
+use crate::delivery_check::DeliveryCheck;
 use crate::report::{Goal, Report, median};
 use crate::server::{Process, Server};
-use crate::tally::Tally;
 
 /// Shoptalk or the peer, with people who talk over it, measured in turns with the other.
-pub(super) struct Contestant {
+pub(super) struct Contender {
     /// Whether it is Shoptalk.
     pub(super) ours: bool,
     server: Server,
     process: Process,
-    pub(super) people: Conversations,
-    tally: Arc<Tally>,
+    pub(super) participants: Conversations,
+    tally: Arc<DeliveryCheck>,
     /// Of each turn, and of the warm-up the closed sockets.
     measured: Vec<Measured>,
     /// Processor time of its turns, in seconds: the server's, and the load generator's.
@@ -24,18 +24,18 @@ pub(super) struct Contestant {
     _dir: tempfile::TempDir,
 }
 
-impl Contestant {
+impl Contender {
     /// All there are, Shoptalk first.
-    pub(super) async fn all(bench: &Bench, seating: Seating) -> Result<Vec<Self>> {
+    pub(super) async fn all(setup: &Setup, layout: Layout) -> Result<Vec<Self>> {
         let mut all = Vec::new();
-        for (ours, target) in bench.targets() {
-            let dir = bench.directory()?;
+        for (ours, target) in setup.targets() {
+            let dir = setup.directory()?;
             let server = Server::start(&target, dir.path()).await?;
-            let tally = Arc::new(Tally::default());
+            let tally = Arc::new(DeliveryCheck::default());
             all.push(Self {
                 ours,
                 process: server.process()?,
-                people: Conversations::start(&server, seating, &tally).await?,
+                participants: Conversations::start(&server, layout, &tally).await?,
                 server,
                 tally,
                 measured: Vec::new(),
@@ -49,7 +49,7 @@ impl Contestant {
 
     /// Of what was before the first turn only the closed sockets count.
     pub(super) fn warm(&mut self) -> Result<()> {
-        let warm = self.people.take()?;
+        let warm = self.participants.take()?;
         self.measured.push(warm.closed_only()?);
         Ok(())
     }
@@ -60,7 +60,7 @@ impl Contestant {
         turn: impl AsyncFnOnce(&mut Conversations) -> Result<T>,
     ) -> Result<T> {
         let (before, own) = (self.process.cpu_seconds()?, Process::own().cpu_seconds()?);
-        let brought = turn(&mut self.people).await?;
+        let brought = turn(&mut self.participants).await?;
         self.cpu += self.process.cpu_seconds()? - before;
         self.own_cpu += Process::own().cpu_seconds()? - own;
         Ok(brought)
@@ -68,7 +68,7 @@ impl Contestant {
 
     /// Ends a turn, after whatever follows it without being a part of it.
     pub(super) fn end_turn(&mut self) -> Result<&Measured> {
-        self.measured.push(self.people.take()?);
+        self.measured.push(self.participants.take()?);
         Ok(&self.measured[self.measured.len() - 1])
     }
 
@@ -84,7 +84,7 @@ impl Contestant {
     }
 
     /// Says what each of so many messages or deliveries took of the processors.
-    pub(super) fn tell_cpu(
+    pub(super) fn report_cpu(
         &self,
         report: &mut Report,
         scenario: &'static str,
@@ -113,7 +113,7 @@ impl Contestant {
             report.add(scenario, figure, count as f64, "", Goal::AtMost(0.0));
         }
         report.tally(scenario, &self.tally);
-        drop(self.people);
+        drop(self.participants);
         self.server.stop().await
     }
 }

@@ -1,18 +1,18 @@
-//! Every message that a subscriber sees is held against what it should have seen.
+//! Counts what subscribers did not get as promised: each message once, in order.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What went wrong, over all subscribers of a run.
+/// The faults that all subscribers of a run have seen.
 #[derive(Default)]
-pub(crate) struct Tally {
+pub(crate) struct DeliveryCheck {
     lost: AtomicU64,
     doubled: AtomicU64,
     reordered: AtomicU64,
 }
 
-impl Tally {
-    /// Holds the next seq of a room against the last one, and returns it.
-    pub(crate) fn saw(&self, last: u64, seq: u64) -> u64 {
+impl DeliveryCheck {
+    /// Compares the seq of a message with the last one of its room. Returns the newest.
+    pub(crate) fn received(&self, last: u64, seq: u64) -> u64 {
         if seq == last + 1 {
             return seq;
         }

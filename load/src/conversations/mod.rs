@@ -1,6 +1,6 @@
-//! Rooms in which a customer and an agent at a console talk, over either server. Every socket has
-//! a task that reads it from the first moment to the last; what they do is told by `Phase`. An
-//! agent whose console is closed comes back as a console does, and the closing is counted.
+//! Rooms in which a visitor and an agent at a console exchange messages, over either server. Every
+//! socket has a task that reads it from beginning to end; `Phase` is what all of them do at a time.
+//! An agent whose console is closed reconnects as a console does, and the close is counted.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::pending;
@@ -16,28 +16,29 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
-use crate::dialect::{Dialect, Heard, RoomKey, Side, messages_of, room_of, states_of};
-use crate::people::{Ticket, all};
+use crate::clients::{OpenRoom, all};
+use crate::delivery_check::DeliveryCheck;
 use crate::server::Server;
-use crate::tally::Tally;
+use crate::texts;
 use crate::wire::{Closed, Wire, text_after};
-use crate::words;
+use crate::wire_format::{FrameKind, RoomKey, WireFormat, messages_of, room_of, states_of};
+use shoptalk_client::chat::Side;
 
 /// Consoles whose view of all rooms is timed; the others' states are only skipped.
 const TIMED: usize = 50;
 /// How long a console that was closed stays away.
-const AWAY: Duration = Duration::from_millis(250);
+const RECONNECT_AFTER: Duration = Duration::from_millis(250);
 /// Between two looks at whether all is done.
-const MOMENT: Duration = Duration::from_millis(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 /// How long what was posted may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the newest states may take to reach the consoles when all is quiet.
-const STATES_PATIENCE: Duration = Duration::from_secs(5);
+const STATES_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The code of a socket that was closed because it read too slowly.
 pub(crate) const SLOW: u16 = 4008;
 
-/// What everybody does now.
+/// What all participants do at a time.
 #[derive(Clone, Copy)]
 pub(crate) enum Phase {
     /// Reads.
@@ -45,7 +46,7 @@ pub(crate) enum Phase {
     /// Each customer waits for the agent's answer, and the agent for the customer's message.
     Alternating { until: Instant },
     /// The first console posts, so many without an answer at a time; everybody gets it.
-    Broadcast { until: Instant, flying: usize },
+    Broadcast { until: Instant, in_flight: usize },
     /// Everybody posts at fixed times, whether the server keeps up or not.
     Fixed(Timetable),
 }
@@ -72,7 +73,7 @@ impl Timetable {
             Side::Visitor => room as f64 / rooms as f64,
             Side::Agent => ((room as f64 + 0.5) / rooms as f64 + 0.5).fract(),
         };
-        let seed = (room as u64) << 33 | (u64::from(n) << 1) | side.index() as u64;
+        let seed = (room as u64) << 33 | (u64::from(n) << 1) | side as usize as u64;
         let late = fastrand::Rng::with_seed(seed).f64();
         self.start + self.gap * n + self.gap.mul_f64(place) + self.jitter.mul_f64(late)
     }
@@ -152,33 +153,33 @@ impl Measured {
 
 /// One room, as its two sides share it.
 #[derive(Default)]
-struct Line {
+struct RoomProgress {
     /// Since when each side's messages are on their way, by side.
-    flying: [VecDeque<Instant>; 2],
+    in_flight: [VecDeque<Instant>; 2],
     /// When each seq was known to be on disk, from 1 on.
     committed: Vec<Instant>,
 }
 
 /// What all tasks share.
-struct Stage {
+struct Shared {
     addr: SocketAddr,
-    dialect: Dialect,
+    wire_format: WireFormat,
     token: String,
     epoch: String,
     places: HashMap<RoomKey, usize>,
-    lines: Vec<Mutex<Line>>,
+    lines: Vec<Mutex<RoomProgress>>,
     phase: watch::Sender<Phase>,
     /// Whether agents answer what they get.
     answering: AtomicBool,
     broadcasting: AtomicBool,
     /// Who has not finished posting.
-    talking: AtomicUsize,
+    unfinished: AtomicUsize,
     /// Posts without an ack.
     unacked: AtomicUsize,
     /// Sockets that were closed and are not back.
     away: AtomicUsize,
     /// Everybody's places in rooms.
-    seats: usize,
+    memberships: usize,
     /// Whether a message is on its way until the other side has it.
     across: bool,
     /// Reads and bytes of all consoles.
@@ -189,7 +190,7 @@ struct Stage {
     /// The newest states that each timed console has shown, by room.
     shown: Vec<Mutex<Vec<u64>>>,
     measured: Mutex<Measured>,
-    tally: Arc<Tally>,
+    tally: Arc<DeliveryCheck>,
 }
 
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -198,13 +199,13 @@ fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The conversations of one server, with everybody in them.
 pub(crate) struct Conversations {
-    stage: Arc<Stage>,
+    shared: Arc<Shared>,
     tasks: JoinSet<Result<()>>,
 }
 
 /// Who sits where.
 #[derive(Clone, Copy)]
-pub(crate) struct Seating {
+pub(crate) struct Layout {
     pub(crate) rooms: usize,
     pub(crate) consoles: usize,
     pub(crate) joined: Joined,
@@ -225,22 +226,22 @@ impl Conversations {
     /// Opens the rooms, connects everybody, and lets the consoles join.
     pub(crate) async fn start(
         server: &Server,
-        seating: Seating,
-        tally: &Arc<Tally>,
+        layout: Layout,
+        tally: &Arc<DeliveryCheck>,
     ) -> Result<Self> {
-        let tickets = Ticket::many(server.addr, seating.rooms).await?;
+        let tickets = OpenRoom::many(server.addr, layout.rooms).await?;
         let keys = tickets.iter().map(|ticket| {
             let key = ticket.room_id.as_bytes().first_chunk().copied();
             key.context("a room's id has 36 characters")
         });
         let keys = keys.collect::<Result<Vec<RoomKey>>>()?;
-        let timed = match server.dialect() {
-            Dialect::Shoptalk if seating.joined == Joined::Own => seating.consoles.min(TIMED),
+        let timed = match server.wire_format() {
+            WireFormat::Shoptalk if layout.joined == Joined::Own => layout.consoles.min(TIMED),
             _ => 0,
         };
-        let stage = Arc::new(Stage {
+        let shared = Arc::new(Shared {
             addr: server.addr,
-            dialect: server.dialect(),
+            wire_format: server.wire_format(),
             token: server.sign_in().await?,
             epoch: tickets[0].epoch.clone(),
             places: keys.iter().copied().zip(0..).collect(),
@@ -248,15 +249,15 @@ impl Conversations {
             phase: watch::channel(Phase::Quiet).0,
             answering: AtomicBool::new(false),
             broadcasting: AtomicBool::new(false),
-            talking: AtomicUsize::new(0),
+            unfinished: AtomicUsize::new(0),
             unacked: AtomicUsize::new(0),
             away: AtomicUsize::new(0),
-            seats: match seating.joined {
-                Joined::Own => 2 * seating.rooms,
-                Joined::Together => seating.consoles,
-                Joined::Nothing => seating.rooms,
+            memberships: match layout.joined {
+                Joined::Own => 2 * layout.rooms,
+                Joined::Together => layout.consoles,
+                Joined::Nothing => layout.rooms,
             },
-            across: seating.joined == Joined::Own,
+            across: layout.joined == Joined::Own,
             console_reads: AtomicU64::new(0),
             console_bytes: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
@@ -266,7 +267,7 @@ impl Conversations {
             measured: Mutex::new(Measured::new()?),
             tally: tally.clone(),
         });
-        let seat = |at: usize| Seat {
+        let membership = |at: usize| Membership {
             place: at,
             key: keys[at],
             id: tickets[at].room_id.clone(),
@@ -274,118 +275,129 @@ impl Conversations {
             unacked: VecDeque::new(),
             posted: 0,
         };
-        let mut people = Vec::new();
-        if seating.joined != Joined::Together {
+        let mut participants = Vec::new();
+        if layout.joined != Joined::Together {
             for (at, ticket) in tickets.iter().enumerate() {
                 let token = ticket.token.clone();
-                people.push(Person::new(Side::Visitor, token, vec![seat(at)], None));
+                participants.push(Participant::new(
+                    Side::Visitor,
+                    token,
+                    vec![membership(at)],
+                    None,
+                ));
             }
         }
-        for console in 0..seating.consoles {
-            let seats = match seating.joined {
-                Joined::Own => (console..seating.rooms)
-                    .step_by(seating.consoles)
-                    .map(seat)
+        for console in 0..layout.consoles {
+            let memberships = match layout.joined {
+                Joined::Own => (console..layout.rooms)
+                    .step_by(layout.consoles)
+                    .map(membership)
                     .collect(),
-                Joined::Together => vec![seat(0)],
+                Joined::Together => vec![membership(0)],
                 Joined::Nothing => Vec::new(),
             };
             // Those that are timed are spread over all.
-            let watches = (0..timed).find(|at| at * seating.consoles / timed == console);
-            let token = stage.token.clone();
-            people.push(Person::new(Side::Agent, token, seats, watches));
+            let watches = (0..timed).find(|at| at * layout.consoles / timed == console);
+            let token = shared.token.clone();
+            participants.push(Participant::new(Side::Agent, token, memberships, watches));
         }
-        let people = Mutex::new(people.into_iter().map(Some).collect::<Vec<_>>());
-        let count = lock(&people).len();
+        let participants = Mutex::new(participants.into_iter().map(Some).collect::<Vec<_>>());
+        let count = lock(&participants).len();
         let arrived = all(count, |at| {
-            let (stage, person) = (stage.clone(), lock(&people)[at].take());
+            let (shared, participant) = (shared.clone(), lock(&participants)[at].take());
             async move {
-                let mut person = person.context("everybody arrives once")?;
-                let wire = person.connect(&stage).await?;
-                Ok((person, wire))
+                let mut participant = participant.context("everybody arrives once")?;
+                let wire = participant.connect(&shared).await?;
+                Ok((participant, wire))
             }
         })
         .await?;
         let mut tasks = JoinSet::new();
-        for (place, (person, wire)) in arrived.into_iter().enumerate() {
-            let first_console = seating.joined == Joined::Together && place == 0;
+        for (place, (participant, wire)) in arrived.into_iter().enumerate() {
+            let first_console = layout.joined == Joined::Together && place == 0;
             // Subscribed here, before the first phase can come.
-            let phases = stage.phase.subscribe();
-            tasks.spawn(person.take_part(stage.clone(), wire, phases, first_console));
+            let phases = shared.phase.subscribe();
+            tasks.spawn(participant.run(shared.clone(), wire, phases, first_console));
         }
-        Ok(Self { stage, tasks })
+        Ok(Self { shared, tasks })
     }
 
     /// Customers and agents alternate for so long. Returns the messages a second that arrived at
     /// the other side.
     pub(crate) async fn alternate(&mut self, time: Duration) -> Result<f64> {
         let started = Instant::now();
-        let stage = self.stage.clone();
-        stage.answering.store(true, Ordering::SeqCst);
-        stage.talking.store(stage.lines.len(), Ordering::SeqCst);
-        let before = lock(&stage.measured).messages;
+        let shared = self.shared.clone();
+        shared.answering.store(true, Ordering::SeqCst);
+        shared
+            .unfinished
+            .store(shared.lines.len(), Ordering::SeqCst);
+        let before = lock(&shared.measured).messages;
         let until = started + time;
-        stage.phase.send_replace(Phase::Alternating { until });
+        shared.phase.send_replace(Phase::Alternating { until });
         self.rest(time).await?;
-        self.settle(until + PATIENCE).await?;
-        let messages = lock(&stage.measured).messages - before;
+        self.settle(until + DELIVERY_TIMEOUT).await?;
+        let messages = lock(&shared.measured).messages - before;
         let rate = messages as f64 / started.elapsed().as_secs_f64();
-        stage.answering.store(false, Ordering::SeqCst);
+        shared.answering.store(false, Ordering::SeqCst);
         Ok(rate)
     }
 
     /// The first console posts for so long. Returns deliveries a second to all consoles.
-    pub(crate) async fn broadcast(&mut self, time: Duration, flying: usize) -> Result<f64> {
+    pub(crate) async fn broadcast(&mut self, time: Duration, in_flight: usize) -> Result<f64> {
         let started = Instant::now();
-        let stage = self.stage.clone();
-        stage.broadcasting.store(true, Ordering::SeqCst);
-        stage.talking.store(flying, Ordering::SeqCst);
-        let before = stage.delivered.load(Ordering::SeqCst);
+        let shared = self.shared.clone();
+        shared.broadcasting.store(true, Ordering::SeqCst);
+        shared.unfinished.store(in_flight, Ordering::SeqCst);
+        let before = shared.delivered.load(Ordering::SeqCst);
         let until = started + time;
-        stage.phase.send_replace(Phase::Broadcast { until, flying });
+        shared
+            .phase
+            .send_replace(Phase::Broadcast { until, in_flight });
         self.rest(time).await?;
-        self.settle(until + PATIENCE).await?;
+        self.settle(until + DELIVERY_TIMEOUT).await?;
         // Each message reaches every console, so the last ones are waited for.
         let consoles = self.tasks.len() as u64;
-        let posted = lock(&stage.lines[0]).committed.len() as u64;
-        self.wait(until + PATIENCE, || {
-            stage.delivered.load(Ordering::SeqCst) == posted * consoles
+        let posted = lock(&shared.lines[0]).committed.len() as u64;
+        self.wait(until + DELIVERY_TIMEOUT, || {
+            shared.delivered.load(Ordering::SeqCst) == posted * consoles
         })
         .await?;
-        let delivered = stage.delivered.load(Ordering::SeqCst) - before;
+        let delivered = shared.delivered.load(Ordering::SeqCst) - before;
         Ok(delivered as f64 / started.elapsed().as_secs_f64())
     }
 
     /// Everybody posts by the timetable.
     pub(crate) async fn fixed(&mut self, timetable: Timetable) -> Result<()> {
-        let stage = self.stage.clone();
-        stage.talking.store(stage.seats, Ordering::SeqCst);
-        stage.phase.send_replace(Phase::Fixed(timetable));
+        let shared = self.shared.clone();
+        shared
+            .unfinished
+            .store(shared.memberships, Ordering::SeqCst);
+        shared.phase.send_replace(Phase::Fixed(timetable));
         let last = timetable.start + timetable.gap * timetable.each;
         self.rest(last.saturating_duration_since(Instant::now()))
             .await?;
-        self.settle(last + timetable.gap + timetable.jitter + PATIENCE)
+        self.settle(last + timetable.gap + timetable.jitter + DELIVERY_TIMEOUT)
             .await
     }
 
     /// How often the consoles have read something, and how many bytes.
     pub(crate) fn console_reads(&self) -> (u64, u64) {
-        let [reads, bytes] = [&self.stage.console_reads, &self.stage.console_bytes];
+        let [reads, bytes] = [&self.shared.console_reads, &self.shared.console_bytes];
         (reads.load(Ordering::SeqCst), bytes.load(Ordering::SeqCst))
     }
 
     /// What was measured since the last time.
     pub(crate) fn take(&self) -> Result<Measured> {
         let fresh = Measured::new()?;
-        Ok(std::mem::replace(&mut lock(&self.stage.measured), fresh))
+        Ok(std::mem::replace(&mut lock(&self.shared.measured), fresh))
     }
 
     /// Waits until the timed consoles show the newest state of each room. Returns how many of
     /// their states are old at the end.
     pub(crate) async fn states_arrive(&mut self) -> Result<usize> {
-        let stage = self.stage.clone();
+        let shared = self.shared.clone();
         let old = || {
-            let newest: Vec<u64> = stage
+            let newest: Vec<u64> = shared
                 .lines
                 .iter()
                 .map(|line| lock(line).committed.len() as u64)
@@ -395,27 +407,28 @@ impl Conversations {
                 let pairs = shown.iter().zip(&newest);
                 pairs.filter(|(shown, newest)| shown < newest).count()
             };
-            stage.shown.iter().map(of_console).sum::<usize>()
+            shared.shown.iter().map(of_console).sum::<usize>()
         };
-        let deadline = Instant::now() + STATES_PATIENCE;
+        let deadline = Instant::now() + STATES_TIMEOUT;
         while old() > 0 && Instant::now() < deadline {
-            self.rest(MOMENT).await?;
+            self.rest(POLL_INTERVAL).await?;
         }
         Ok(old())
     }
 
     /// Waits until everybody has finished, and everything posted was acked and has arrived.
     async fn settle(&mut self, deadline: Instant) -> Result<()> {
-        let stage = self.stage.clone();
+        let shared = self.shared.clone();
         self.wait(deadline, || {
-            let settled = |line: &Mutex<Line>| lock(line).flying.iter().all(VecDeque::is_empty);
-            [&stage.talking, &stage.unacked, &stage.away]
+            let settled =
+                |line: &Mutex<RoomProgress>| lock(line).in_flight.iter().all(VecDeque::is_empty);
+            [&shared.unfinished, &shared.unacked, &shared.away]
                 .iter()
                 .all(|count| count.load(Ordering::SeqCst) == 0)
-                && stage.lines.iter().all(settled)
+                && shared.lines.iter().all(settled)
         })
         .await?;
-        stage.phase.send_replace(Phase::Quiet);
+        shared.phase.send_replace(Phase::Quiet);
         Ok(())
     }
 
@@ -425,10 +438,10 @@ impl Conversations {
                 Instant::now() < deadline,
                 "not everything posted has arrived: {} conversations wait, {} posts are without \
                  an ack",
-                self.stage.talking.load(Ordering::SeqCst),
-                self.stage.unacked.load(Ordering::SeqCst)
+                self.shared.unfinished.load(Ordering::SeqCst),
+                self.shared.unacked.load(Ordering::SeqCst)
             );
-            self.rest(MOMENT).await?;
+            self.rest(POLL_INTERVAL).await?;
         }
         Ok(())
     }
@@ -453,7 +466,7 @@ struct Unacked {
 }
 
 /// Somebody's place in one room.
-struct Seat {
+struct Membership {
     /// The room's place among all.
     place: usize,
     key: RoomKey,
@@ -465,10 +478,10 @@ struct Seat {
 }
 
 /// A customer, or an agent at a console.
-struct Person {
+struct Participant {
     side: Side,
     token: String,
-    seats: Vec<Seat>,
+    memberships: Vec<Membership>,
     /// The place of this console's states, when they are timed.
     watches: Option<usize>,
     cursor: String,
@@ -480,12 +493,17 @@ struct Person {
     posting_until: Option<Instant>,
 }
 
-impl Person {
-    fn new(side: Side, token: String, seats: Vec<Seat>, watches: Option<usize>) -> Self {
+impl Participant {
+    fn new(
+        side: Side,
+        token: String,
+        memberships: Vec<Membership>,
+        watches: Option<usize>,
+    ) -> Self {
         Self {
             side,
             token,
-            seats,
+            memberships,
             watches,
             cursor: String::new(),
             out: Vec::new(),
@@ -496,61 +514,68 @@ impl Person {
     }
 
     /// Connects, resumes in all rooms, and posts again what has no ack.
-    async fn connect(&mut self, stage: &Stage) -> Result<Wire> {
-        let dialect = stage.dialect;
-        let mut wire = Wire::open(stage.addr, &dialect.path(self.side, &self.seats_id())).await?;
+    async fn connect(&mut self, shared: &Shared) -> Result<Wire> {
+        let wire_format = shared.wire_format;
+        let mut wire = Wire::open(
+            shared.addr,
+            &wire_format.path(self.side, &self.first_room_id()),
+        )
+        .await?;
         let hello = match self.side {
-            Side::Visitor => {
-                dialect.customer_hello(&self.seats[0].id, &self.token, self.seats[0].last_seq)
-            }
+            Side::Visitor => wire_format.customer_hello(
+                &self.memberships[0].id,
+                &self.token,
+                self.memberships[0].last_seq,
+            ),
             Side::Agent => {
                 let resume = (!self.cursor.is_empty())
-                    .then_some((stage.epoch.as_str(), self.cursor.as_str()));
-                dialect.agent_hello(&self.token, resume)
+                    .then_some((shared.epoch.as_str(), self.cursor.as_str()));
+                wire_format.agent_hello(&self.token, resume)
             }
         };
         wire.send(&hello).await?;
-        if dialect == Dialect::SocketIo {
+        if wire_format == WireFormat::SocketIo {
             // Nothing may follow before the connection to the namespace is answered.
             while !wire.next().await?.starts_with(b"40") {}
         }
         self.joined = 0;
-        let mut awaited = match (dialect, self.side) {
+        let mut awaited = match (wire_format, self.side) {
             // The peer greets its agents with the answer to the connection alone.
-            (Dialect::SocketIo, Side::Agent) => 0,
+            (WireFormat::SocketIo, Side::Agent) => 0,
             _ => 1,
         };
         if self.side == Side::Agent {
-            for seat in &self.seats {
-                wire.send(&dialect.join(&seat.id, seat.last_seq)).await?;
+            for membership in &self.memberships {
+                wire.send(&wire_format.join(&membership.id, membership.last_seq))
+                    .await?;
             }
-            awaited += self.seats.len();
+            awaited += self.memberships.len();
         }
         while self.joined < awaited {
             let frame = wire.next().await?;
-            self.hear(stage, frame)?;
+            self.receive(shared, frame)?;
         }
         // An answer to what stood in a page is without an ack as well.
         self.out.clear();
-        for at in 0..self.seats.len() {
-            for n in 0..self.seats[at].unacked.len() {
-                let Unacked { id, content, .. } = self.seats[at].unacked[n];
-                self.say(stage, at, id, content);
+        for at in 0..self.memberships.len() {
+            for n in 0..self.memberships[at].unacked.len() {
+                let Unacked { id, content, .. } = self.memberships[at].unacked[n];
+                self.queue_post(shared, at, id, content);
             }
         }
         self.flush(&mut wire).await?;
         Ok(wire)
     }
 
-    fn seats_id(&self) -> String {
-        self.seats
+    fn first_room_id(&self) -> String {
+        self.memberships
             .first()
-            .map_or_else(String::new, |seat| seat.id.clone())
+            .map_or_else(String::new, |membership| membership.id.clone())
     }
 
-    async fn take_part(
+    async fn run(
         mut self,
-        stage: Arc<Stage>,
+        shared: Arc<Shared>,
         mut wire: Wire,
         phases: watch::Receiver<Phase>,
         first: bool,
@@ -560,65 +585,65 @@ impl Person {
         let mut timetable = None;
         let mut so_far = (0, 0);
         loop {
-            let due = timetable.and_then(|timetable| self.next_due(&stage, timetable));
-            let heard = tokio::select! {
+            let due = timetable.and_then(|timetable| self.next_due(&shared, timetable));
+            let received = tokio::select! {
                 biased;
                 () = at(due) => {
                     if let (Some(timetable), Some(due)) = (timetable, due) {
-                        self.keep(&stage, timetable, due);
+                        self.post_due(&shared, timetable, due);
                     }
                     Ok(())
                 }
                 frame = wire.next() => match frame {
-                    Ok(frame) => self.hear(&stage, frame),
+                    Ok(frame) => self.receive(&shared, frame),
                     Err(error) => Err(error),
                 },
                 changed = &mut phase => {
                     let (phases, now) = changed?;
                     phase.set(next_phase(phases));
-                    timetable = self.begin(&stage, now, first);
+                    timetable = self.begin(&shared, now, first);
                     Ok(())
                 }
             };
-            // What came together is heard together, and answered in one write.
-            let heard = heard.and_then(|()| {
+            // What came together is received together, and answered in one write.
+            let received = received.and_then(|()| {
                 while let Some(frame) = wire.buffered()? {
-                    self.hear(&stage, frame)?;
+                    self.receive(&shared, frame)?;
                 }
                 Ok(())
             });
             if self.side == Side::Agent {
                 let now = (wire.reads(), wire.bytes_in());
-                stage
+                shared
                     .console_reads
                     .fetch_add(now.0 - so_far.0, Ordering::Relaxed);
-                stage
+                shared
                     .console_bytes
                     .fetch_add(now.1 - so_far.1, Ordering::Relaxed);
                 so_far = now;
             }
-            let heard = match heard {
+            let received = match received {
                 Ok(()) => self.flush(&mut wire).await,
                 error => error,
             };
-            if let Err(error) = heard {
-                stage.away.fetch_add(1, Ordering::SeqCst);
-                wire = self.come_back(&stage, error).await?;
+            if let Err(error) = received {
+                shared.away.fetch_add(1, Ordering::SeqCst);
+                wire = self.reconnect(&shared, error).await?;
                 so_far = (0, 0);
-                stage.away.fetch_sub(1, Ordering::SeqCst);
+                shared.away.fetch_sub(1, Ordering::SeqCst);
             }
         }
     }
 
     /// Connects again after it was closed, as often as that happens, and counts it.
-    async fn come_back(&mut self, stage: &Stage, mut error: anyhow::Error) -> Result<Wire> {
+    async fn reconnect(&mut self, shared: &Shared, mut error: anyhow::Error) -> Result<Wire> {
         loop {
             let Some(Closed(code)) = error.downcast_ref() else {
                 return Err(error);
             };
-            *lock(&stage.measured).closed.entry(*code).or_default() += 1;
-            sleep(AWAY).await;
-            error = match self.connect(stage).await {
+            *lock(&shared.measured).closed.entry(*code).or_default() += 1;
+            sleep(RECONNECT_AFTER).await;
+            error = match self.connect(shared).await {
                 Ok(wire) => return Ok(wire),
                 Err(error) => error,
             };
@@ -626,27 +651,27 @@ impl Person {
     }
 
     /// Takes up what everybody does now.
-    fn begin(&mut self, stage: &Stage, phase: Phase, first: bool) -> Option<Timetable> {
+    fn begin(&mut self, shared: &Shared, phase: Phase, first: bool) -> Option<Timetable> {
         self.posting_until = None;
         match phase {
             Phase::Quiet => {}
             Phase::Alternating { until } => {
                 self.posting_until = Some(until);
                 if self.side == Side::Visitor {
-                    self.post(stage, 0, Instant::now());
+                    self.post(shared, 0, Instant::now());
                 }
             }
-            Phase::Broadcast { until, flying } => {
+            Phase::Broadcast { until, in_flight } => {
                 self.posting_until = Some(until);
                 if first {
-                    for _ in 0..flying {
-                        self.post(stage, 0, Instant::now());
+                    for _ in 0..in_flight {
+                        self.post(shared, 0, Instant::now());
                     }
                 }
             }
             Phase::Fixed(timetable) => {
-                for seat in &mut self.seats {
-                    seat.posted = 0;
+                for membership in &mut self.memberships {
+                    membership.posted = 0;
                 }
                 return Some(timetable);
             }
@@ -655,56 +680,55 @@ impl Person {
     }
 
     /// When this one posts next by the timetable, if the window lets it.
-    fn next_due(&self, stage: &Stage, timetable: Timetable) -> Option<Instant> {
-        let open = self
-            .seats
-            .iter()
-            .filter(|seat| seat.posted < timetable.each && seat.unacked.len() < timetable.window);
-        let rooms = stage.lines.len();
-        open.map(|seat| timetable.due(seat.place, rooms, self.side, seat.posted))
+    fn next_due(&self, shared: &Shared, timetable: Timetable) -> Option<Instant> {
+        let open = self.memberships.iter().filter(|membership| {
+            membership.posted < timetable.each && membership.unacked.len() < timetable.window
+        });
+        let rooms = shared.lines.len();
+        open.map(|membership| timetable.due(membership.place, rooms, self.side, membership.posted))
             .min()
     }
 
     /// Posts what is due.
-    fn keep(&mut self, stage: &Stage, timetable: Timetable, due: Instant) {
-        let rooms = stage.lines.len();
-        for at in 0..self.seats.len() {
-            let seat = &self.seats[at];
-            if seat.posted < timetable.each
-                && seat.unacked.len() < timetable.window
-                && timetable.due(seat.place, rooms, self.side, seat.posted) <= due
+    fn post_due(&mut self, shared: &Shared, timetable: Timetable, due: Instant) {
+        let rooms = shared.lines.len();
+        for at in 0..self.memberships.len() {
+            let membership = &self.memberships[at];
+            if membership.posted < timetable.each
+                && membership.unacked.len() < timetable.window
+                && timetable.due(membership.place, rooms, self.side, membership.posted) <= due
             {
-                self.seats[at].posted += 1;
+                self.memberships[at].posted += 1;
                 let since = if timetable.from_due {
                     due
                 } else {
                     Instant::now()
                 };
-                self.post(stage, at, since);
-                if self.seats[at].posted == timetable.each {
-                    stage.talking.fetch_sub(1, Ordering::SeqCst);
+                self.post(shared, at, since);
+                if self.memberships[at].posted == timetable.each {
+                    shared.unfinished.fetch_sub(1, Ordering::SeqCst);
                 }
             }
         }
     }
 
     /// Posts a new message, which is timed from `since` on.
-    fn post(&mut self, stage: &Stage, at: usize, since: Instant) {
-        let (id, content) = (Uuid::now_v7(), words::next());
-        let seat = &mut self.seats[at];
-        seat.unacked.push_back(Unacked { since, id, content });
-        stage.unacked.fetch_add(1, Ordering::SeqCst);
-        if stage.across {
-            lock(&stage.lines[seat.place]).flying[self.side.index()].push_back(since);
+    fn post(&mut self, shared: &Shared, at: usize, since: Instant) {
+        let (id, content) = (Uuid::now_v7(), texts::next());
+        let membership = &mut self.memberships[at];
+        membership.unacked.push_back(Unacked { since, id, content });
+        shared.unacked.fetch_add(1, Ordering::SeqCst);
+        if shared.across {
+            lock(&shared.lines[membership.place]).in_flight[self.side as usize].push_back(since);
         }
-        self.say(stage, at, id, content);
+        self.queue_post(shared, at, id, content);
     }
 
-    fn say(&mut self, stage: &Stage, at: usize, id: Uuid, content: &str) {
+    fn queue_post(&mut self, shared: &Shared, at: usize, id: Uuid, content: &str) {
         self.calls = self.calls.wrapping_add(1).max(1);
-        let room_id = &self.seats[at].id;
-        stage
-            .dialect
+        let room_id = &self.memberships[at].id;
+        shared
+            .wire_format
             .post_into(&mut self.out, room_id, id, content, self.calls);
     }
 
@@ -716,104 +740,110 @@ impl Person {
         Ok(())
     }
 
-    /// The seat in the room that a frame is about.
-    fn seat_of(&self, frame: &[u8]) -> Result<usize> {
-        if self.seats.len() == 1 {
+    /// The membership in the room that a frame is about.
+    fn membership_of(&self, frame: &[u8]) -> Result<usize> {
+        if self.memberships.len() == 1 {
             return Ok(0);
         }
         let key = room_of(frame).context("no room")?;
-        let at = self.seats.iter().position(|seat| seat.key == key);
+        let at = self
+            .memberships
+            .iter()
+            .position(|membership| membership.key == key);
         at.context("a strange room")
     }
 
-    fn hear(&mut self, stage: &Stage, frame: &[u8]) -> Result<()> {
-        let heard = stage.dialect.heard(frame);
-        match heard {
-            Heard::Message => {
-                let at = self.seat_of(frame)?;
+    fn receive(&mut self, shared: &Shared, frame: &[u8]) -> Result<()> {
+        let received = shared.wire_format.kind_of(frame);
+        match received {
+            FrameKind::Message => {
+                let at = self.membership_of(frame)?;
                 let (seq, from) = messages_of(frame).next().context("no message")?;
-                self.message(stage, at, seq, from)?;
+                self.message(shared, at, seq, from)?;
             }
-            Heard::Ack => self.ack(stage, frame)?,
-            Heard::Summary if self.side == Side::Agent => {
+            FrameKind::Ack => self.ack(shared, frame)?,
+            FrameKind::Summary if self.side == Side::Agent => {
                 self.keep_cursor(frame);
-                self.states(stage, frame)?;
+                self.states(shared, frame)?;
             }
-            Heard::Summaries => {
+            FrameKind::Summaries => {
                 self.keep_cursor(frame);
-                self.states(stage, frame)?;
+                self.states(shared, frame)?;
             }
-            Heard::Welcome if self.side == Side::Agent => {
+            FrameKind::Welcome if self.side == Side::Agent => {
                 self.joined += 1;
                 self.keep_cursor(frame);
-                self.states(stage, frame)?;
+                self.states(shared, frame)?;
             }
-            Heard::Joined | Heard::Page | Heard::Welcome => {
-                self.joined += usize::from(heard != Heard::Page);
+            FrameKind::Joined | FrameKind::Page | FrameKind::Welcome => {
+                self.joined += usize::from(received != FrameKind::Page);
                 let at = if self.side == Side::Visitor {
                     0
                 } else {
-                    self.seat_of(frame)?
+                    self.membership_of(frame)?
                 };
                 for (seq, from) in messages_of(frame) {
-                    self.message(stage, at, seq, from)?;
+                    self.message(shared, at, seq, from)?;
                 }
             }
-            Heard::Ping => {
-                let pong = stage.dialect.pong();
+            FrameKind::Ping => {
+                let pong = shared.wire_format.pong();
                 crate::wire::frame_into(&mut self.out, pong.as_bytes());
             }
-            Heard::Refused => bail!("refused: {}", String::from_utf8_lossy(frame)),
-            Heard::Summary | Heard::Other => {}
+            FrameKind::Refused => bail!("refused: {}", String::from_utf8_lossy(frame)),
+            FrameKind::Summary | FrameKind::Other => {}
         }
         Ok(())
     }
 
-    fn message(&mut self, stage: &Stage, at: usize, seq: u64, from: Side) -> Result<()> {
-        let seat = &mut self.seats[at];
-        seat.last_seq = stage.tally.saw(seat.last_seq, seq);
-        if stage.broadcasting.load(Ordering::Relaxed) {
-            stage.delivered.fetch_add(1, Ordering::Relaxed);
+    fn message(&mut self, shared: &Shared, at: usize, seq: u64, from: Side) -> Result<()> {
+        let membership = &mut self.memberships[at];
+        membership.last_seq = shared.tally.received(membership.last_seq, seq);
+        if shared.broadcasting.load(Ordering::Relaxed) {
+            shared.delivered.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
         if from == self.side {
             return Ok(());
         }
         let now = Instant::now();
-        let mut line = lock(&stage.lines[seat.place]);
+        let mut line = lock(&shared.lines[membership.place]);
         line.commit(seq, now);
-        let Some(since) = line.flying[from.index()].pop_front() else {
+        let Some(since) = line.in_flight[from as usize].pop_front() else {
             return Ok(());
         };
         drop(line);
-        let mut measured = lock(&stage.measured);
+        let mut measured = lock(&shared.measured);
         measured.messages += 1;
         measured.across.record(micros(now, since))?;
         drop(measured);
-        if !stage.answering.load(Ordering::Relaxed) {
+        if !shared.answering.load(Ordering::Relaxed) {
             return Ok(());
         }
         match (self.side, self.posting_until) {
             (Side::Visitor, Some(until)) if now >= until => {
-                stage.talking.fetch_sub(1, Ordering::SeqCst);
+                shared.unfinished.fetch_sub(1, Ordering::SeqCst);
             }
-            _ => self.post(stage, at, now),
+            _ => self.post(shared, at, now),
         }
         Ok(())
     }
 
-    fn ack(&mut self, stage: &Stage, frame: &[u8]) -> Result<()> {
-        let at = self.seat_of(frame)?;
-        let (seat, now) = (&mut self.seats[at], Instant::now());
-        let acked = seat.unacked.pop_front().context("an ack of nothing")?;
-        stage.unacked.fetch_sub(1, Ordering::SeqCst);
-        lock(&stage.lines[seat.place]).commit(crate::wire::seq(frame)?, now);
-        lock(&stage.measured).ack[self.side.index()].record(micros(now, acked.since))?;
-        if stage.broadcasting.load(Ordering::Relaxed) {
+    fn ack(&mut self, shared: &Shared, frame: &[u8]) -> Result<()> {
+        let at = self.membership_of(frame)?;
+        let (membership, now) = (&mut self.memberships[at], Instant::now());
+        let acked = membership
+            .unacked
+            .pop_front()
+            .context("an ack of nothing")?;
+        shared.unacked.fetch_sub(1, Ordering::SeqCst);
+        lock(&shared.lines[membership.place]).commit(crate::wire::seq(frame)?, now);
+        lock(&shared.measured).ack[self.side as usize].record(micros(now, acked.since))?;
+        if shared.broadcasting.load(Ordering::Relaxed) {
             match self.posting_until {
-                Some(until) if now < until => self.post(stage, at, now),
+                Some(until) if now < until => self.post(shared, at, now),
                 _ => {
-                    stage.talking.fetch_sub(1, Ordering::SeqCst);
+                    shared.unfinished.fetch_sub(1, Ordering::SeqCst);
                 }
             }
         }
@@ -832,18 +862,18 @@ impl Person {
     }
 
     /// Times the states of rooms that this console is shown.
-    fn states(&self, stage: &Stage, frame: &[u8]) -> Result<()> {
+    fn states(&self, shared: &Shared, frame: &[u8]) -> Result<()> {
         let Some(watches) = self.watches else {
             return Ok(());
         };
         let now = Instant::now();
-        let mut shown = lock(&stage.shown[watches]);
-        let mut measured = lock(&stage.measured);
+        let mut shown = lock(&shared.shown[watches]);
+        let mut measured = lock(&shared.measured);
         for (key, seq) in states_of(frame) {
-            let Some(&place) = stage.places.get(&key) else {
+            let Some(&place) = shared.places.get(&key) else {
                 continue;
             };
-            let line = lock(&stage.lines[place]);
+            let line = lock(&shared.lines[place]);
             let newest = seq as usize;
             // A state may be faster than the ack.
             let since = line.committed.get(newest.wrapping_sub(1));
@@ -862,8 +892,8 @@ impl Person {
     }
 }
 
-impl Line {
-    /// This seq is on disk; whoever hears first says so.
+impl RoomProgress {
+    /// This seq is on disk; the first who learns of it records it.
     fn commit(&mut self, seq: u64, now: Instant) {
         while (self.committed.len() as u64) < seq {
             self.committed.push(now);

@@ -1,31 +1,25 @@
-//! What participants say and hear: Shoptalk's frames, or those of the peer in load/peer, which
-//! speaks Engine.IO 4 and Socket.IO 5. As little as possible is parsed.
+//! The frames that clients send and receive: Shoptalk's, or those of the peer in load/peer, which
+//! are Engine.IO 4 and Socket.IO 5. As little as possible is parsed.
 
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 use serde_json::json;
+use shoptalk_client::chat::Side;
 use uuid::Uuid;
 
 use crate::wire::{frame_into, kind, number_at};
 
-/// Which server is spoken to.
+/// Whose frames they are.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialect {
+pub(crate) enum WireFormat {
     Shoptalk,
     SocketIo,
 }
 
-/// Who speaks.
+/// What kind of frame it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    Visitor,
-    Agent,
-}
-
-/// What a frame is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum FrameKind {
     /// The hello is answered; a customer's first page stands in it.
     Welcome,
     /// A join is answered, with its first page.
@@ -43,14 +37,7 @@ pub(crate) enum Heard {
     Other,
 }
 
-impl Side {
-    /// The place of what belongs to this side.
-    pub(crate) fn index(self) -> usize {
-        self as usize
-    }
-}
-
-impl Dialect {
+impl WireFormat {
     /// Where a socket is opened.
     pub(crate) fn path(self, side: Side, room_id: &str) -> String {
         match (self, side) {
@@ -127,34 +114,34 @@ impl Dialect {
         }
     }
 
-    /// What a frame is.
-    pub(crate) fn heard(self, frame: &[u8]) -> Heard {
+    /// What kind of frame it is.
+    pub(crate) fn kind_of(self, frame: &[u8]) -> FrameKind {
         match self {
             Self::Shoptalk => match kind(frame) {
-                b"message" => Heard::Message,
-                b"ack" => Heard::Ack,
-                b"summary" => Heard::Summary,
-                b"welcome" => Heard::Welcome,
-                b"joined" => Heard::Joined,
-                b"messages" => Heard::Page,
-                b"summaries" => Heard::Summaries,
-                b"ping" => Heard::Ping,
-                b"error" => Heard::Refused,
-                _ => Heard::Other,
+                b"message" => FrameKind::Message,
+                b"ack" => FrameKind::Ack,
+                b"summary" => FrameKind::Summary,
+                b"welcome" => FrameKind::Welcome,
+                b"joined" => FrameKind::Joined,
+                b"messages" => FrameKind::Page,
+                b"summaries" => FrameKind::Summaries,
+                b"ping" => FrameKind::Ping,
+                b"error" => FrameKind::Refused,
+                _ => FrameKind::Other,
             },
             Self::SocketIo => match frame {
                 [b'4', b'2', event @ ..] => match event.get(2..9) {
-                    Some(b"message") => Heard::Message,
-                    Some(b"summary") => Heard::Summary,
-                    Some(b"welcome") => Heard::Welcome,
-                    _ => Heard::Other,
+                    Some(b"message") => FrameKind::Message,
+                    Some(b"summary") => FrameKind::Summary,
+                    Some(b"welcome") => FrameKind::Welcome,
+                    _ => FrameKind::Other,
                 },
-                [b'4', b'3', b'0', b'[', ..] => Heard::Joined,
-                [b'4', b'3', ..] if REFUSED.find(frame).is_some() => Heard::Refused,
-                [b'4', b'3', ..] => Heard::Ack,
-                [b'4', b'4', ..] => Heard::Refused,
-                [b'2'] => Heard::Ping,
-                _ => Heard::Other,
+                [b'4', b'3', b'0', b'[', ..] => FrameKind::Joined,
+                [b'4', b'3', ..] if REFUSED.find(frame).is_some() => FrameKind::Refused,
+                [b'4', b'3', ..] => FrameKind::Ack,
+                [b'4', b'4', ..] => FrameKind::Refused,
+                [b'2'] => FrameKind::Ping,
+                _ => FrameKind::Other,
             },
         }
     }
@@ -217,7 +204,7 @@ mod tests {
             r#"{{"type":"message","room_id":"{A}","message":{{"id":"{B}","room_id":"{A}","seq":12,"sender_type":"admin","sender_name":"load"}}}}"#
         );
         let message = message.as_bytes();
-        assert!(Dialect::Shoptalk.heard(message) == Heard::Message);
+        assert!(WireFormat::Shoptalk.kind_of(message) == FrameKind::Message);
         assert_eq!(room_of(message), Some(key(A)));
         let found: Vec<_> = messages_of(message).collect();
         assert!(found == [(12, Side::Agent)]);
@@ -234,12 +221,12 @@ mod tests {
             r#"42["message",{{"room_id":"{A}","id":"{B}","seq":7,"sender_type":"customer","content":"Hi"}}]"#
         );
         let message = message.as_bytes();
-        assert!(Dialect::SocketIo.heard(message) == Heard::Message);
+        assert!(WireFormat::SocketIo.kind_of(message) == FrameKind::Message);
         let found: Vec<_> = messages_of(message).collect();
         assert!(found == [(7, Side::Visitor)]);
-        assert!(Dialect::SocketIo.heard(br#"4312[{"seq":7}]"#) == Heard::Ack);
-        assert!(Dialect::SocketIo.heard(br#"430[{"messages":[]}]"#) == Heard::Joined);
-        assert!(Dialect::SocketIo.heard(br#"431[{"error":"no"}]"#) == Heard::Refused);
-        assert!(Dialect::SocketIo.heard(b"2") == Heard::Ping);
+        assert!(WireFormat::SocketIo.kind_of(br#"4312[{"seq":7}]"#) == FrameKind::Ack);
+        assert!(WireFormat::SocketIo.kind_of(br#"430[{"messages":[]}]"#) == FrameKind::Joined);
+        assert!(WireFormat::SocketIo.kind_of(br#"431[{"error":"no"}]"#) == FrameKind::Refused);
+        assert!(WireFormat::SocketIo.kind_of(b"2") == FrameKind::Ping);
     }
 }
