@@ -75,7 +75,7 @@ pub(crate) struct Visitor {
     pub(crate) wire: Wire,
     pub(crate) room: OpenRoom,
     pub(crate) last_seq: u64,
-    tally: Arc<DeliveryCheck>,
+    check: Arc<DeliveryCheck>,
 }
 
 impl Visitor {
@@ -84,7 +84,7 @@ impl Visitor {
         addr: SocketAddr,
         room: OpenRoom,
         last_seq: u64,
-        tally: Arc<DeliveryCheck>,
+        check: Arc<DeliveryCheck>,
     ) -> Result<Self> {
         let mut wire = Wire::open(addr, &format!("/ws/chat/{}/", room.room_id)).await?;
         let hello =
@@ -98,7 +98,7 @@ impl Visitor {
             wire,
             room,
             last_seq,
-            tally,
+            check,
         })
     }
 
@@ -106,11 +106,11 @@ impl Visitor {
     pub(crate) async fn many(
         addr: SocketAddr,
         count: usize,
-        tally: &Arc<DeliveryCheck>,
+        check: &Arc<DeliveryCheck>,
     ) -> Result<Vec<Self>> {
         let rooms = OpenRoom::many(addr, count).await?;
         all(count, |at| {
-            Self::connect(addr, rooms[at].clone(), 0, tally.clone())
+            Self::connect(addr, rooms[at].clone(), 0, check.clone())
         })
         .await
     }
@@ -135,7 +135,7 @@ impl Visitor {
         let frame = self.wire.next().await?;
         match kind(frame) {
             b"ack" => return Ok(Some(seq(frame)?)),
-            b"message" => self.last_seq = self.tally.received(self.last_seq, seq(frame)?),
+            b"message" => self.last_seq = self.check.received(self.last_seq, seq(frame)?),
             b"error" => bail!("refused: {}", String::from_utf8_lossy(frame)),
             b"ping" => self.wire.send(r#"{"type":"pong"}"#).await?,
             _ => {}

@@ -55,8 +55,8 @@ impl Report {
     }
 
     /// What all subscribers of a scenario missed, in one figure.
-    pub(crate) fn tally(&mut self, scenario: &'static str, tally: &DeliveryCheck) {
-        let [lost, doubled, reordered] = tally.counts();
+    pub(crate) fn check(&mut self, scenario: &'static str, check: &DeliveryCheck) {
+        let [lost, doubled, reordered] = check.counts();
         let wrong = lost + doubled + reordered;
         if wrong > 0 {
             eprintln!("{scenario}: lost {lost}, doubled {doubled}, reordered {reordered}");

@@ -190,7 +190,7 @@ struct Shared {
     /// The newest states that each timed console has shown, by room.
     shown: Vec<Mutex<Vec<u64>>>,
     measured: Mutex<Measured>,
-    tally: Arc<DeliveryCheck>,
+    check: Arc<DeliveryCheck>,
 }
 
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -227,7 +227,7 @@ impl Conversations {
     pub(crate) async fn start(
         server: &Server,
         layout: Layout,
-        tally: &Arc<DeliveryCheck>,
+        check: &Arc<DeliveryCheck>,
     ) -> Result<Self> {
         let tickets = OpenRoom::many(server.addr, layout.rooms).await?;
         let keys = tickets.iter().map(|ticket| {
@@ -265,7 +265,7 @@ impl Conversations {
                 .map(|_| Mutex::new(vec![0; keys.len()]))
                 .collect(),
             measured: Mutex::new(Measured::new()?),
-            tally: tally.clone(),
+            check: check.clone(),
         });
         let membership = |at: usize| Membership {
             place: at,
@@ -798,7 +798,7 @@ impl Participant {
 
     fn message(&mut self, shared: &Shared, at: usize, seq: u64, from: Side) -> Result<()> {
         let membership = &mut self.memberships[at];
-        membership.last_seq = shared.tally.received(membership.last_seq, seq);
+        membership.last_seq = shared.check.received(membership.last_seq, seq);
         if shared.broadcasting.load(Ordering::Relaxed) {
             shared.delivered.fetch_add(1, Ordering::Relaxed);
             return Ok(());

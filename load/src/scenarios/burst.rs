@@ -55,8 +55,8 @@ pub(crate) async fn burst(setup: &mut Setup, rooms: usize, consoles: usize) -> R
     let dir = setup.directory()?;
     let server = Server::start(&setup.target, dir.path()).await?;
     let process = server.process()?;
-    let tally = Arc::new(DeliveryCheck::default());
-    let mut customers = Visitor::many(server.addr, rooms, &tally).await?;
+    let check = Arc::new(DeliveryCheck::default());
+    let mut customers = Visitor::many(server.addr, rooms, &check).await?;
     let keys = customers.iter().map(|customer| {
         let key = customer.room.room_id.as_bytes().first_chunk().copied();
         key.context("a room's id has 36 characters")
@@ -177,7 +177,7 @@ pub(crate) async fn burst(setup: &mut Setup, rooms: usize, consoles: usize) -> R
     add("server CPU per change", each, "µs", Goal::None);
     add("resident before", resident as f64 / 1e6, "MB", Goal::None);
     add("resident maximum", most as f64 / 1e6, "MB", Goal::None);
-    report.tally("burst", &tally);
+    report.check("burst", &check);
     watching.abort_all();
     drop(customers);
     server.stop().await

@@ -44,10 +44,10 @@ struct Measurement {
 /// consoles' own sending: a bare server writes as often to as many sockets, as many bytes, each
 /// from a task of its own. What is left is the message itself and the lobby's work for it.
 pub(crate) async fn change_cost(setup: &mut Setup, rounds: usize) -> Result<()> {
-    let tally = Arc::new(DeliveryCheck::default());
+    let check = Arc::new(DeliveryCheck::default());
     let mut measurements = Vec::new();
     for consoles in CONSOLES {
-        measurements.push(Measurement::start(setup, consoles, &tally).await?);
+        measurements.push(Measurement::start(setup, consoles, &check).await?);
     }
     for _ in 0..rounds {
         for side in &mut measurements {
@@ -102,12 +102,12 @@ pub(crate) async fn change_cost(setup: &mut Setup, rounds: usize) -> Result<()> 
         "",
         Goal::AtMost(1.25),
     );
-    setup.report.tally("change", &tally);
+    setup.report.check("change", &check);
     Ok(())
 }
 
 impl Measurement {
-    async fn start(setup: &Setup, consoles: usize, tally: &Arc<DeliveryCheck>) -> Result<Self> {
+    async fn start(setup: &Setup, consoles: usize, check: &Arc<DeliveryCheck>) -> Result<Self> {
         let dir = setup.directory()?;
         let server = Server::start(&setup.target, dir.path()).await?;
         let layout = Layout {
@@ -115,7 +115,7 @@ impl Measurement {
             consoles,
             joined: Joined::Nothing,
         };
-        let mut participants = Conversations::start(&server, layout, tally).await?;
+        let mut participants = Conversations::start(&server, layout, check).await?;
         participants.fixed(timetable(2)).await?;
         Ok(Self {
             consoles,

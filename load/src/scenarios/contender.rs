@@ -15,7 +15,7 @@ pub(super) struct Contender {
     server: Server,
     process: Process,
     pub(super) participants: Conversations,
-    tally: Arc<DeliveryCheck>,
+    check: Arc<DeliveryCheck>,
     /// Of each turn, and of the warm-up the closed sockets.
     measured: Vec<Measured>,
     /// Processor time of its turns, in seconds: the server's, and the load generator's.
@@ -31,13 +31,13 @@ impl Contender {
         for (ours, target) in setup.targets() {
             let dir = setup.directory()?;
             let server = Server::start(&target, dir.path()).await?;
-            let tally = Arc::new(DeliveryCheck::default());
+            let check = Arc::new(DeliveryCheck::default());
             all.push(Self {
                 ours,
                 process: server.process()?,
-                participants: Conversations::start(&server, layout, &tally).await?,
+                participants: Conversations::start(&server, layout, &check).await?,
                 server,
-                tally,
+                check,
                 measured: Vec::new(),
                 cpu: 0.0,
                 own_cpu: 0.0,
@@ -112,7 +112,7 @@ impl Contender {
             let figure = self.figure(&format!("{where_}: {what}"));
             report.add(scenario, figure, count as f64, "", Goal::AtMost(0.0));
         }
-        report.tally(scenario, &self.tally);
+        report.check(scenario, &self.check);
         drop(self.participants);
         self.server.stop().await
     }

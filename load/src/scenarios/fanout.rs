@@ -29,19 +29,19 @@ pub(crate) async fn fanout(setup: &mut Setup, subscribers: usize, goal: Goal) ->
     let dir = setup.directory()?;
     let server = Server::start(&setup.target, dir.path()).await?;
     let process = server.process()?;
-    let tally = Arc::new(DeliveryCheck::default());
+    let check = Arc::new(DeliveryCheck::default());
     let room = OpenRoom::open(&server.client()).await?;
     let delivered = Arc::new(AtomicU64::new(0));
     let frame_bytes = Arc::new(AtomicU64::new(0));
     let (go, going) = watch::channel(false);
     let mut readers = JoinSet::new();
     for number in 0..subscribers {
-        let customer = Visitor::connect(server.addr, room.clone(), 0, tally.clone()).await?;
+        let customer = Visitor::connect(server.addr, room.clone(), 0, check.clone()).await?;
         let (delivered, frame_bytes) = (delivered.clone(), frame_bytes.clone());
         let going = (number < SENDERS).then(|| going.clone());
         readers.spawn(subscribe(customer, delivered, frame_bytes, going));
     }
-    let mut sender = Visitor::connect(server.addr, room, 0, tally.clone()).await?;
+    let mut sender = Visitor::connect(server.addr, room, 0, check.clone()).await?;
     // Fills the room's first messages, and tells how long a frame is.
     sender.post_typical().await?;
     while delivered.load(Ordering::Relaxed) < subscribers as u64 {
@@ -109,7 +109,7 @@ pub(crate) async fn fanout(setup: &mut Setup, subscribers: usize, goal: Goal) ->
         "µs",
         Goal::None,
     );
-    report.tally("fanout", &tally);
+    report.check("fanout", &check);
     readers.abort_all();
     server.stop().await.context("the fan-out's server")?;
     Ok(each)

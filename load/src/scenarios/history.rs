@@ -19,8 +19,8 @@ const MESSAGES: usize = 1_000;
 pub(crate) async fn history(setup: &mut Setup, posting: usize) -> Result<()> {
     let dir = setup.directory()?;
     let server = Server::start(&setup.target, dir.path()).await?;
-    let tally = Arc::new(DeliveryCheck::default());
-    let mut customers = Visitor::many(server.addr, posting + 1, &tally).await?;
+    let check = Arc::new(DeliveryCheck::default());
+    let mut customers = Visitor::many(server.addr, posting + 1, &check).await?;
     let Some(mut reader) = customers.pop() else {
         return Ok(());
     };
@@ -62,7 +62,7 @@ pub(crate) async fn history(setup: &mut Setup, posting: usize) -> Result<()> {
         "/s",
         Goal::None,
     );
-    report.tally("history", &tally);
+    report.check("history", &check);
     drop(customers);
     server.stop().await
 }

@@ -23,8 +23,8 @@ pub(crate) async fn idle(setup: &mut Setup, visitors: usize) -> Result<f64> {
     let server = Server::start(&setup.target, dir.path()).await?;
     let process = server.process()?;
     let alone = process.resident_bytes()?;
-    let tally = Arc::new(DeliveryCheck::default());
-    let customers = Visitor::many(server.addr, visitors, &tally).await?;
+    let check = Arc::new(DeliveryCheck::default());
+    let customers = Visitor::many(server.addr, visitors, &check).await?;
     let crowded = process.resident_bytes()?;
     let report = &mut setup.report;
     report.add(

@@ -34,8 +34,8 @@ pub(crate) async fn lobby(setup: &mut Setup, rooms: usize, consoles: usize) -> R
     let dir = setup.directory()?;
     let server = Server::start(&setup.target, dir.path()).await?;
     let process = server.process()?;
-    let tally = Arc::new(DeliveryCheck::default());
-    let mut customers = Visitor::many(server.addr, rooms, &tally).await?;
+    let check = Arc::new(DeliveryCheck::default());
+    let mut customers = Visitor::many(server.addr, rooms, &check).await?;
     for customer in &mut customers {
         customer.post().await?;
     }
@@ -131,7 +131,7 @@ pub(crate) async fn lobby(setup: &mut Setup, rooms: usize, consoles: usize) -> R
         "%",
         goal(10.0),
     );
-    report.tally("lobby", &tally);
+    report.check("lobby", &check);
     drop(customers);
     server.stop().await?;
     Ok(cpu / TIME.as_secs_f64() * 100.0)

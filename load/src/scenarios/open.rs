@@ -71,8 +71,8 @@ async fn fixed_rate(
 pub(crate) async fn open(setup: &mut Setup, rooms: usize) -> Result<()> {
     let dir = setup.directory()?;
     let server = Server::start(&setup.target, dir.path()).await?;
-    let tally = Arc::new(DeliveryCheck::default());
-    let mut customers = Visitor::many(server.addr, rooms, &tally).await?;
+    let check = Arc::new(DeliveryCheck::default());
+    let mut customers = Visitor::many(server.addr, rooms, &check).await?;
     let (mut good, mut bad) = ((0.0, 0.0), f64::INFINITY);
     let mut rate = 1_000.0;
     while bad / good.0 > 1.1 && rate < 1e6 {
@@ -100,6 +100,6 @@ pub(crate) async fn open(setup: &mut Setup, rooms: usize) -> Result<()> {
     setup
         .report
         .add("open", "p99 at that rate", good.1, "ms", Goal::None);
-    setup.report.tally("open", &tally);
+    setup.report.check("open", &check);
     server.stop().await
 }

@@ -38,8 +38,8 @@ pub(crate) async fn durable(
     let dir = setup.directory()?;
     let server = Server::start(&setup.target, &dir.path().join("served")).await?;
     let process = server.process()?;
-    let tally = Arc::new(DeliveryCheck::default());
-    let mut customers = Visitor::many(server.addr, senders, &tally).await?;
+    let check = Arc::new(DeliveryCheck::default());
+    let mut customers = Visitor::many(server.addr, senders, &check).await?;
     let mut inserter = Inserter::new(&dir.path().join("raw"), senders).await?;
     customers = closed_loop(customers, WARM_UP).await?.0;
     customers = meanwhile(customers, async {
@@ -142,7 +142,7 @@ pub(crate) async fn durable(
         "µs",
         Goal::None,
     );
-    report.tally("pairs", &tally);
+    report.check("pairs", &check);
     server.stop().await
 }
 
@@ -151,8 +151,8 @@ pub(crate) async fn pairs(setup: &mut Setup, rooms: usize, time: Duration) -> Re
     let dir = setup.directory()?;
     let server = Server::start(&setup.target, dir.path()).await?;
     let process = server.process()?;
-    let tally = Arc::new(DeliveryCheck::default());
-    let customers = Visitor::many(server.addr, rooms, &tally).await?;
+    let check = Arc::new(DeliveryCheck::default());
+    let customers = Visitor::many(server.addr, rooms, &check).await?;
     let token = server.sign_in().await?;
     let seen = Arc::new(AtomicU64::new(0));
     let mut agents = JoinSet::new();
@@ -164,7 +164,7 @@ pub(crate) async fn pairs(setup: &mut Setup, rooms: usize, time: Duration) -> Re
             addr: server.addr,
             token: token.clone(),
             rooms: rooms.collect(),
-            tally: tally.clone(),
+            check: check.clone(),
             seen: seen.clone(),
         };
         agents.spawn(agent.watch());
@@ -205,7 +205,7 @@ pub(crate) async fn pairs(setup: &mut Setup, rooms: usize, time: Duration) -> Re
         "messages",
         Goal::AtMost(0.0),
     );
-    report.tally("pairs", &tally);
+    report.check("pairs", &check);
     Ok(())
 }
 
@@ -216,7 +216,7 @@ struct Watcher {
     token: String,
     /// The rooms, with the newest seq seen of each.
     rooms: HashMap<String, u64>,
-    tally: Arc<DeliveryCheck>,
+    check: Arc<DeliveryCheck>,
     seen: Arc<AtomicU64>,
 }
 
@@ -248,7 +248,7 @@ impl Watcher {
             if seq > *last {
                 self.seen.fetch_add(1, Ordering::Relaxed);
             }
-            *last = self.tally.received(*last, seq);
+            *last = self.check.received(*last, seq);
         }
         Ok(())
     }

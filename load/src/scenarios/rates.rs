@@ -22,11 +22,11 @@ const IN_FLIGHT: usize = 2_048;
 pub(crate) async fn rates(setup: &mut Setup, rooms: usize, rounds: usize) -> Result<()> {
     let contenders = setup.targets();
     let mut found: Vec<Vec<[f64; 3]>> = vec![Vec::new(); contenders.len()];
-    let tally = Arc::new(DeliveryCheck::default());
+    let check = Arc::new(DeliveryCheck::default());
     let mut closed = vec![Measured::sum(&[])?; contenders.len()];
     for _ in 0..rounds {
         for (place, (_, target)) in contenders.iter().enumerate() {
-            let highest = highest(setup, target, rooms, &tally, &mut closed[place]).await?;
+            let highest = highest(setup, target, rooms, &check, &mut closed[place]).await?;
             found[place].push(highest);
         }
     }
@@ -61,7 +61,7 @@ pub(crate) async fn rates(setup: &mut Setup, rooms: usize, rounds: usize) -> Res
             report.add("rates", figure(what), count as f64, "", Goal::AtMost(0.0));
         }
     }
-    setup.report.tally("rates", &tally);
+    setup.report.check("rates", &check);
     Ok(())
 }
 
@@ -71,7 +71,7 @@ async fn highest(
     setup: &Setup,
     target: &Target,
     rooms: usize,
-    tally: &Arc<DeliveryCheck>,
+    check: &Arc<DeliveryCheck>,
     closed: &mut Measured,
 ) -> Result<[f64; 3]> {
     let dir = setup.directory()?;
@@ -82,7 +82,7 @@ async fn highest(
         consoles: rooms,
         joined: Joined::Own,
     };
-    let mut pairs = Conversations::start(&server, layout, tally).await?;
+    let mut pairs = Conversations::start(&server, layout, check).await?;
     let (mut good, mut bad) = ([0.0; 3], f64::INFINITY);
     let mut rate = 1_000.0;
     // A step is at least one post more of each side of each room.

@@ -15,8 +15,8 @@ pub(crate) async fn soak(setup: &mut Setup, rooms: usize, time: Duration) -> Res
     let dir = setup.directory()?;
     let server = Server::start(&setup.target, dir.path()).await?;
     let process = server.process()?;
-    let tally = Arc::new(DeliveryCheck::default());
-    let mut customers = Visitor::many(server.addr, rooms, &tally).await?;
+    let check = Arc::new(DeliveryCheck::default());
+    let mut customers = Visitor::many(server.addr, rooms, &check).await?;
     let started = Instant::now();
     let (mut acked, mut memory) = (0, Vec::new());
     while started.elapsed() < time {
@@ -42,6 +42,6 @@ pub(crate) async fn soak(setup: &mut Setup, rooms: usize, time: Duration) -> Res
         "MB",
         Goal::AtMost(early * 1.2),
     );
-    report.tally("soak", &tally);
+    report.check("soak", &check);
     server.stop().await
 }

@@ -123,8 +123,8 @@ pub(crate) async fn stored(setup: &mut Setup, messages: usize, rooms: usize) -> 
     }
     let search_p99_ms = searches.value_at_quantile(0.99) as f64 / 1_000.0;
     let process = server.process()?;
-    let tally = Arc::new(DeliveryCheck::default());
-    let customers = Visitor::many(server.addr, POSTING, &tally).await?;
+    let check = Arc::new(DeliveryCheck::default());
+    let customers = Visitor::many(server.addr, POSTING, &check).await?;
     let customers = closed_loop(customers, Duration::from_secs(1)).await?.0;
     let before = process.cpu_seconds()?;
     let (customers, round) = closed_loop(customers, Duration::from_secs(3)).await?;
@@ -191,7 +191,7 @@ pub(crate) async fn stored(setup: &mut Setup, messages: usize, rooms: usize) -> 
         "s",
         Goal::None,
     );
-    report.tally("stored", &tally);
+    report.check("stored", &check);
     drop(customers);
     server.stop().await.context("the full server")?;
     Ok(cost)

@@ -15,15 +15,15 @@ pub(crate) async fn storm(setup: &mut Setup, visitors: usize) -> Result<()> {
     let dir = setup.directory()?;
     let server = Server::start(&setup.target, dir.path()).await?;
     let addr = server.addr;
-    let tally = Arc::new(DeliveryCheck::default());
+    let check = Arc::new(DeliveryCheck::default());
     let rooms = OpenRoom::many(addr, visitors).await?;
     let everybody = |seqs: Vec<u64>| {
-        let (rooms, tally) = (rooms.clone(), tally.clone());
+        let (rooms, check) = (rooms.clone(), check.clone());
         async move {
             let started = Instant::now();
             let mut arrivals = JoinSet::new();
             for (room, seq) in rooms.into_iter().zip(seqs) {
-                arrivals.spawn(Visitor::connect(addr, room, seq, tally.clone()));
+                arrivals.spawn(Visitor::connect(addr, room, seq, check.clone()));
             }
             let (mut live, mut errors) = (Vec::new(), 0);
             while let Some(arrived) = arrivals.join_next().await {
@@ -47,7 +47,7 @@ pub(crate) async fn storm(setup: &mut Setup, visitors: usize) -> Result<()> {
         errors,
         took,
     );
-    setup.report.tally("storm", &tally);
+    setup.report.check("storm", &check);
     drop(live);
     server.stop().await
 }
