@@ -1,19 +1,19 @@
-//! Whose address a request comes from, behind proxies too.
+//! The address of a request's client, also behind proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
-/// The other end of the TCP connection, as an extension of every request.
+/// The peer of the TCP connection; an extension of every request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PeerAddr(pub(crate) SocketAddr);
 
-/// The address of the client: the peer's, unless the peer is a trusted proxy; then the
-/// rightmost address in `X-Forwarded-For` that is not a trusted proxy itself.
+/// The client's address: the peer's; or if the peer is a trusted proxy, the rightmost address in
+/// `X-Forwarded-For` that is not a trusted proxy.
 ///
-/// A header that cannot be read ends the walk at the last proxy that could be trusted,
-/// so a client cannot choose its own address.
+/// The search ends at a value that cannot be parsed, with the last trusted proxy as the client. So
+/// a client cannot choose its own address.
 pub(crate) fn client_ip(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |ip: IpAddr| trusted.iter().any(|net| net.contains(&ip));
     let mut client = peer.ip().to_canonical();
@@ -35,8 +35,7 @@ pub(crate) fn client_ip(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]
     client
 }
 
-/// [`client_ip`] of a request's parts. A request without a peer, which only a test can
-/// make, counts as one from nowhere.
+/// [`client_ip`] of a request. Only tests make a request without a peer; it gets 0.0.0.0.
 pub(crate) fn client_ip_of(
     extensions: &Extensions,
     headers: &HeaderMap,
@@ -48,7 +47,7 @@ pub(crate) fn client_ip_of(
     }
 }
 
-/// Whether any proxy says that it passed the request on.
+/// Whether a proxy has added a header that shows that it forwarded the request.
 pub(crate) fn is_forwarded(headers: &HeaderMap) -> bool {
     [
         "forwarded",
@@ -62,7 +61,7 @@ pub(crate) fn is_forwarded(headers: &HeaderMap) -> bool {
     .any(|name| headers.contains_key(*name))
 }
 
-/// Some proxies write a port behind the address.
+/// Some proxies append a port to the address.
 fn parse_hop(hop: &str) -> Option<IpAddr> {
     hop.parse::<IpAddr>()
         .ok()
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_trusted_proxy_is_believed() {
+    fn only_trusted_proxies_are_believed() {
         check("192.0.2.7:1", &[], "192.0.2.7");
         check("192.0.2.7:1", &["203.0.113.9"], "192.0.2.7");
         check("10.0.0.1:1", &["203.0.113.9"], "203.0.113.9");

@@ -1,4 +1,4 @@
-//! Which web pages may talk to the server.
+//! Which web pages may use the server.
 //!
 //! Origins are compared as strings, exactly as browsers write them. The server's own
 //! come from the configuration or the listen address, never from a request's `Host`.
@@ -9,26 +9,26 @@ use axum::http::{HeaderMap, header};
 
 use crate::config::ServerConfig;
 
-/// The origins that the server knows.
+/// The origins of the server itself and of the allowed shops.
 #[derive(Debug)]
 pub(crate) struct Origins {
     own: Vec<String>,
     allowed: Vec<String>,
 }
 
-/// What a request's `Origin` is to the server.
+/// What a request's `Origin` means to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OriginCheck {
     /// There is none: not a browser, or a browser's plain navigation.
     Absent,
     /// The server's own pages.
     Own,
-    /// Any other page, `null` and unreadable values included.
+    /// Any other page. Also `null` and unreadable values.
     Foreign,
 }
 
 impl Origins {
-    /// Takes the configuration and the address that is really listened on.
+    /// Takes the configuration and the bound address.
     pub(crate) fn new(config: &ServerConfig, local_addr: SocketAddr) -> Self {
         let own = match &config.public_url {
             Some(url) => vec![url.origin().ascii_serialization()],
@@ -50,17 +50,17 @@ impl Origins {
         }
     }
 
-    /// The origin that links are made with: scheme, host and port, without a slash.
+    /// The base of the server's own links: scheme, host and port, without a slash.
     pub(crate) fn base_url(&self) -> &str {
         &self.own[0]
     }
 
-    /// Whether the own origin is https, which decides how the cookie is set.
+    /// Whether the own origin is https. It decides how the cookie is set.
     pub(crate) fn is_https(&self) -> bool {
         self.base_url().starts_with("https://")
     }
 
-    /// Whether the request comes from an own page, a foreign one, or no page.
+    /// Whether the request comes from one of the own pages, a foreign page, or no page.
     pub(crate) fn own_origin(&self, headers: &HeaderMap) -> OriginCheck {
         match origin_of(headers) {
             None => OriginCheck::Absent,
@@ -69,8 +69,8 @@ impl Origins {
         }
     }
 
-    /// Whether the visitor's side is open to the request: no page, an own one, or one of
-    /// `server.allowed_origins`.
+    /// Whether the visitors' calls are open to the request: it comes from no page, one of the own,
+    /// or one of `server.allowed_origins`.
     pub(crate) fn visitor_origin_allowed(&self, headers: &HeaderMap) -> bool {
         match self.own_origin(headers) {
             OriginCheck::Absent | OriginCheck::Own => true,
@@ -81,8 +81,8 @@ impl Origins {
     }
 }
 
-/// The request's `Origin`: absent, or present and perhaps unreadable. Two of them are as
-/// good as an unreadable one, since nobody knows which to believe.
+/// The request's `Origin`: absent, unreadable (`Some(None)`), or a text. Two of them count as
+/// unreadable.
 fn origin_of(headers: &HeaderMap) -> Option<Option<&str>> {
     let mut values = headers.get_all(header::ORIGIN).iter();
     let first = values.next()?;
@@ -99,7 +99,7 @@ fn socket_host(addr: SocketAddr) -> String {
     }
 }
 
-/// Browsers leave the scheme's own port out.
+/// Browsers leave out the default port.
 fn http_origin(host: &str, port: u16) -> String {
     if port == 80 {
         format!("http://{host}")
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn on_loopback_all_its_names_are_own() {
+    fn on_loopback_each_of_its_names_is_own() {
         let origins = origins(None, "127.0.0.1:8001", &[]);
         for own in [
             "http://127.0.0.1:8001",
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_loopback_the_listen_address_alone_is_own() {
+    fn beyond_loopback_only_the_listen_address_is_own() {
         let origins = origins(None, "192.0.2.1:80", &[]);
         assert_eq!(origins.base_url(), "http://192.0.2.1");
         assert_eq!(

@@ -336,7 +336,7 @@ export type Problem = {
   errors?: Array<FieldError>;
 };
 
-/** What a visitor may say of themselves; everything is optional, empty means absent. */
+/** What is known about the visitor. Every field is optional; empty means absent. */
 export type OpenRequest = {
   /** At most 100 characters. */
   customer_name?: string;
@@ -346,16 +346,16 @@ export type OpenRequest = {
   customer_phone?: string;
   /** A JWT (HS256) signed by the shop's back end. */
   identity?: string;
-  /** The page that the chat was opened on; at most 2,000 characters. */
+  /** The page on which the chat was opened; at most 2,000 characters. */
   page_url?: string;
 };
 
-/** A room, and the token that opens it. */
+/** A room and, if it was issued, the visitor's token. */
 export type OpenAnswer = {
   room: Room;
   /** The database's epoch. */
   epoch: string;
-  /** A fresh token, with every new room and every valid identity. It is shown once. */
+  /** A new token, with every new room and every valid identity. It is returned only here. */
   token?: string;
 };
 
@@ -369,7 +369,7 @@ export type RoomAnswer = {
 /** A page of the visitor's rooms. */
 export type RoomList = {
   results: Array<Room>;
-  /** The next page's `cursor`. */
+  /** The `cursor` of the next page. */
   next: string | null;
 };
 
@@ -400,12 +400,12 @@ export type MessageList = {
   next: number | null;
 };
 
-/** Who signs in. */
+/** Credentials of an agent. */
 export type LoginRequest = { username: string, password: string };
 
 /** The first admin. */
 export type SetupRequest = {
-  /** What stands behind the `#` of the setup link. */
+  /** The part of the setup link after the `#`. */
   code: string;
   /** 1 to 100 characters. */
   username: string;
@@ -413,38 +413,38 @@ export type SetupRequest = {
   password: string;
 };
 
-/** How far a sign-out reaches. */
+/** Which sessions to end. */
 export type LogoutRequest = {
-  /** End all sessions of this agent, not just this one. */
+  /** End all sessions of this agent, not only this one. */
   everywhere?: boolean;
 };
 
 /** A new session. */
 export type SessionAnswer = {
-  /** For `Authorization: Bearer`; browsers have the cookie. */
+  /** For `Authorization: Bearer`. Browsers use the cookie. */
   token: string;
   agent: Agent;
 };
 
-/** What agents may change of themselves. */
+/** What agents may change about themselves. */
 export type MePatch = {
   /** 1 to 100 characters; customers see it. */
   display_name?: string;
   /** 8 to 1,024 bytes. Ends the agent's other sessions. */
   password?: string;
-  /** Needed to change the password. */
+  /** Required to change the password. */
   current_password?: string;
 };
 
 /** Where a room matches a search. */
 export type SearchMatch = {
-  /** The newest message that matches; null when the customer's details do. */
+  /** The newest message that matches; null if the customer's details match. */
   seq: number | null;
-  /** The words around the match, as plain text. */
+  /** The text around the match, plain. */
   snippet: string;
 };
 
-/** A room, and with `q` where it matches. */
+/** A room; with `q` also where it matches. */
 export type FoundSummary = {
   match?: SearchMatch;
   /** The newest message. */
@@ -490,18 +490,18 @@ export type FoundSummary = {
 /** A page of rooms. */
 export type SummaryList = {
   results: Array<FoundSummary>;
-  /** The next page's `cursor`. */
+  /** The `cursor` of the next page. */
   next: string | null;
   /** How many rooms have each status. */
   counts: Counts;
-  /** With `q` only: whether the search stopped at its bound, so that there may be more. */
+  /** With `q` only: whether the search stopped at its limit, so that there may be more matches. */
   truncated?: boolean;
 };
 
 /** One room. */
 export type SummaryAnswer = { summary: Summary };
 
-/** A change of a room. Details that are null or empty are removed. */
+/** A change of a room. A detail that is null or empty is removed. */
 export type RoomChange = {
   /** `active` or `closed`. */
   status?: Status;
@@ -517,13 +517,13 @@ export type RoomChange = {
 
 /** A new agent. */
 export type AgentRequest = {
-  /** 1 to 100 characters; unique without case. */
+  /** 1 to 100 characters; unique, ignoring case. */
   username: string;
   /** 8 to 1,024 bytes. */
   password: string;
-  /** What customers see; the user name when left out. */
+  /** Shown to customers; default: the user name. */
   display_name?: string;
-  /** `agent` when left out. */
+  /** Default: `agent`. */
   role?: Role;
 };
 
@@ -541,7 +541,7 @@ export type AgentChange = {
 /** All agents. */
 export type AgentList = {
   results: Array<Agent>;
-  /** Always null: there is one page. */
+  /** Always null: there is only one page. */
   next: string | null;
 };
 

@@ -1,4 +1,4 @@
-//! Signed identities: JWTs in which the shop's back end says who a visitor is.
+//! Signed identities: JWTs in which the shop's back end names a visitor.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

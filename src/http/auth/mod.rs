@@ -1,8 +1,8 @@
 //! Authentication: who sends a request or opens a socket.
 //!
 //! [`Authenticator`] resolves every credential; nothing else looks one up. The three kinds, a
-//! visitor's token, an agent's session token and a signed identity, are told apart by their form
-//! (see [`TokenKind`]), so that one is never tried as another. What a caller may do is decided by
+//! visitor's token, an agent's session token and a signed identity, differ in form (see
+//! [`TokenKind`]), so that one is never tried as another. What a caller may do is decided by
 //! `middleware::access`.
 
 mod bearer;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::table::{Registry, StallId};
 use crate::http::limits::AddressKey;
 
-/// What the request handler tells the stream about its connection.
+/// What the stream needs to know about the requests of its connection.
 #[derive(Debug, Default)]
 pub(super) struct ConnectionInfo {
     response_bytes: AtomicUsize,

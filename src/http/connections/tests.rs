@@ -140,7 +140,7 @@ async fn a_new_connection_replaces_the_peer_that_stopped_reading_first() {
     let _newer = connections.admit(ip(ONE)).expect("the place of the first");
     assert_eq!(first.failure().await, io::ErrorKind::TimedOut);
     assert!(!second.writing.is_finished());
-    // The total is reached: whoever stopped reading first is closed, whatever its address.
+    // The total is reached: the peer that stopped reading first is closed, whatever its address.
     let _proxied = [(); 2].map(|()| connections.admit(ip(PROXY)).expect("a slot"));
     let _last = connections
         .admit(ip(OTHER))

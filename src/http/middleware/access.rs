@@ -3,7 +3,7 @@
 //! A call that is missing here reaches its handler without a caller, and the handler's extractor
 //! (`auth::callers`) refuses it. A test compares the table with the OpenAPI document, so that none
 //! is missing. Which *rooms* a visitor may see is checked where they are read (`own_room`). Sockets
-//! are not in the table: their hello decides whether a visitor or an agent speaks.
+//! are not in the table: the hello decides who is at the other end.
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;

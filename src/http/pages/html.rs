@@ -20,8 +20,8 @@ tr+tr td{border-top:1px solid var(--line)}
 
 /// The body of a page that this build does not have.
 pub(super) const NO_FRONT_ENDS: &str = "<h1>No front ends</h1>\
-    <p>This server was built without its pages (<code>--no-default-features</code>). Build it \
-    with them, or work through <a href=\"/api/docs\">the API</a>.</p>";
+    <p>This server was built without front ends (<code>--no-default-features</code>). Build it \
+    with default features, or use <a href=\"/api/docs\">the API</a>.</p>";
 
 /// A page with this title and body, both HTML.
 pub(crate) fn page(title: &str, body: &str) -> String {

@@ -52,10 +52,10 @@ async fn console(headers: HeaderMap) -> Response {
 }
 
 const START: &str = "<h1>Shoptalk</h1>\
-    <p>This is a chat server: visitors ask on the shop's pages, agents answer in the console, \
-    and no message is lost or doubled.</p>\
+    <p>A live chat server for shops: visitors write on the shop's pages, agents reply in the \
+    console.</p>\
     <ul><li>Agents: <a href=\"/admin/chat\">the console</a>.</li>\
-    <li>Shops: one tag puts the chat on a page, \
-    <code>&lt;script async src=\"…/widget.js\"&gt;&lt;/script&gt;</code>. A page of another \
-    origin must be named in <code>server.allowed_origins</code>.</li>\
-    <li>Developers: <a href=\"/api/docs\">the calls and their shapes</a>.</li></ul>";
+    <li>Shops: this tag adds the chat to a page: \
+    <code>&lt;script async src=\"…/widget.js\"&gt;&lt;/script&gt;</code>. The origins of other \
+    sites must be listed in <code>server.allowed_origins</code>.</li>\
+    <li>Developers: <a href=\"/api/docs\">the API</a>.</li></ul>";

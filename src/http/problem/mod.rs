@@ -1,7 +1,7 @@
 //! Every refused request gets the same body: RFC 9457 `application/problem+json`.
 //!
 //! `type` is `/problems/<code>`, a stable name for programs; `title` is the same for people;
-//! `detail` says what is wrong and what to do. `conversions` turns the errors of the layers below
+//! `detail` has what is wrong and what to do. `conversions` turns the errors of the layers below
 //! into problems; internal causes are logged there and not sent to the client.
 
 mod conversions;
@@ -150,7 +150,7 @@ impl Problem {
         )
     }
 
-    /// A bug of the server. Log the cause before: the client is not told.
+    /// A bug of the server. The caller logs the cause, which is not sent.
     pub(crate) fn internal() -> Self {
         Self::new(
             ErrorCode::Internal,

@@ -108,7 +108,7 @@ async fn first_frame(state: &AppState, wire: &mut Wire) -> Result<Utf8Bytes, End
         () = state.drain.cancelled() => {
             let reconnect_within_ms = state.config.socket.reconnect_window_ms;
             let mut frames = vec![encode(&ServerFrame::GoingAway { reconnect_within_ms })];
-            // If this fails, the close code still tells the client to reconnect.
+            // If this fails, the close code still makes the client reconnect.
             let _ = wire.send(&mut frames).await;
             return Err(CloseCode::Draining.into());
         }

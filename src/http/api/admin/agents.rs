@@ -1,3 +1,5 @@
+//! The agents' accounts, managed by admins.
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -18,13 +20,13 @@ use crate::persistence::{AgentPatch, NewAgent, Principal};
 #[derive(Deserialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub(crate) struct AgentRequest {
-    /// 1 to 100 characters; unique without case.
+    /// 1 to 100 characters; unique, ignoring case.
     username: String,
     /// 8 to 1,024 bytes.
     password: String,
-    /// What customers see; the user name when left out.
+    /// Shown to customers; default: the user name.
     display_name: Option<String>,
-    /// `agent` when left out.
+    /// Default: `agent`.
     role: Option<Role>,
 }
 
@@ -46,7 +48,7 @@ pub(crate) struct AgentChange {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct AgentList {
     results: Vec<Agent>,
-    /// Always null: there is one page.
+    /// Always null: there is only one page.
     #[schema(value_type = Option<String>)]
     next: Option<String>,
 }
@@ -133,7 +135,7 @@ pub(crate) async fn patch(
         password_hash,
         role: request.role,
         disabled: request.disabled,
-        // Somebody who changes their own password here goes on working.
+        // An admin who changes their own password here stays signed in.
         keep_session: (agent_id == session.agent.id).then_some(session.token_hash),
     };
     let by = Principal::Agent(session.agent.id);

@@ -1,8 +1,8 @@
-//! Checks of the fields that describe an agent.
+//! Checks of an agent's fields.
 
 use crate::chat::limits::{NAME_CHARS, Violation, check_line};
 
-/// A user name or display name that has to be there: 1 to 100 characters, no controls.
+/// A required user name or display name: 1 to 100 characters without control characters.
 pub(super) fn check_name(field: &'static str, value: &str) -> Result<String, Violation> {
     check_line(field, Some(value), NAME_CHARS)?
         .ok_or_else(|| Violation::new(field, "must not be empty"))

@@ -1,3 +1,5 @@
+//! The signed-in agent's own account.
+
 use std::net::IpAddr;
 
 use axum::extract::State;
@@ -16,7 +18,7 @@ use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::persistence::{AgentPatch, Principal};
 
-/// What agents may change of themselves.
+/// What agents may change about themselves.
 #[derive(Deserialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub(crate) struct MePatch {
@@ -24,7 +26,7 @@ pub(crate) struct MePatch {
     display_name: Option<String>,
     /// 8 to 1,024 bytes. Ends the agent's other sessions.
     password: Option<String>,
-    /// Needed to change the password.
+    /// Required to change the password.
     current_password: Option<String>,
 }
 
@@ -37,18 +39,18 @@ pub(crate) async fn get(
     AgentAuth(session): AgentAuth,
     headers: HeaderMap,
 ) -> impl IntoResponse {
-    // Sessions last from their last use, so the cookie has to as well.
+    // A session's lifetime starts again with each use, so the cookie's must, too.
     let cookie = session
         .by_cookie
         .then(|| renewed_cookie(&state, &headers))
         .flatten();
-    let answer = Json(AgentAnswer {
+    let body = Json(AgentAnswer {
         agent: session.agent,
     });
-    (cookie, answer)
+    (cookie, body)
 }
 
-/// Change one's own name or password
+/// Change the own name or password
 #[utoipa::path(patch, operation_id = "change_me",
     path = "/api/admin/me", tag = "agent", security(("agent" = []), ("cookie" = [])),
     request_body = MePatch, responses((status = 200, description = "the agent as they are now", body = AgentAnswer)))]
@@ -80,7 +82,7 @@ pub(crate) async fn patch(
         state.limits.check_login_address(ip)?;
         let username = &session.agent.username;
         state.limits.check_login_account(username, ip)?;
-        if !is_current(&state, ip, &session, current).await? {
+        if !is_current_password(&state, ip, &session, current).await? {
             return Err(Problem::forbidden("current_password is wrong"));
         }
         patch.password_hash = Some(hash(&state, ip, password).await?);
@@ -93,7 +95,7 @@ pub(crate) async fn patch(
     Ok(Json(AgentAnswer { agent }))
 }
 
-async fn is_current(
+async fn is_current_password(
     state: &AppState,
     ip: IpAddr,
     session: &Session,

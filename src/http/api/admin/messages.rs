@@ -1,7 +1,9 @@
+//! Messages of any room, for agents.
+
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::rooms::known_room;
+use super::rooms::existing_room;
 use crate::chat::{Sender, Side};
 use crate::http::api::extract::{DeferredJson, Json, JsonBody, PathId, Query};
 use crate::http::api::messages::{self, MessageList, PostAnswer, PostRequest, ReadMark};
@@ -18,7 +20,7 @@ use crate::http::state::AppState;
         ("id" = uuid::Uuid, Path, description = "the room"),
         ("after" = Option<u64>, Query, description = "messages after this seq"),
         ("before" = Option<u64>, Query, description = "the newest messages before this seq"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 when left out"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
     ),
     responses((status = 200, description = "a page of messages", body = MessageList)))]
 pub(crate) async fn list(
@@ -27,7 +29,7 @@ pub(crate) async fn list(
     PathId(room_id): PathId,
     query: Query,
 ) -> Result<Json<MessageList>, Problem> {
-    known_room(&state, room_id).await?;
+    existing_room(&state, room_id).await?;
     messages::list(&state, room_id, &query).await
 }
 
@@ -47,7 +49,7 @@ pub(crate) async fn post(
     PathId(room_id): PathId,
     body: DeferredJson,
 ) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
-    known_room(&state, room_id).await?;
+    existing_room(&state, room_id).await?;
     let sender = Sender::Agent {
         display_name: session.agent.display_name,
     };
@@ -67,6 +69,6 @@ pub(crate) async fn read(
     PathId(room_id): PathId,
     JsonBody(mark): JsonBody<ReadMark>,
 ) -> Result<Json<ReadMark>, Problem> {
-    known_room(&state, room_id).await?;
+    existing_room(&state, room_id).await?;
     messages::read(&state, room_id, Side::Agent, &mark).await
 }

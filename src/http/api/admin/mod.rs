@@ -1,4 +1,4 @@
-//! The agents' calls: everything under `/api/admin/`.
+//! The agents' calls, under `/api/admin/`.
 
 pub(super) mod agents;
 mod fields;

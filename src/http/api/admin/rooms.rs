@@ -1,3 +1,5 @@
+//! Rooms, as agents list, search and change them.
+
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,7 +14,7 @@ use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::persistence::{Principal, RoomOp, RoomOrder, RoomQuery, SearchQuery};
 
-/// Characters of a search at most; nobody types more, and each word costs.
+/// The longest search, in characters. Each word costs time, and nobody needs more.
 const SEARCH_CHARS: usize = 500;
 
 /// A page of rooms.
@@ -20,18 +22,18 @@ const SEARCH_CHARS: usize = 500;
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct SummaryList {
     results: Vec<FoundSummary>,
-    /// The next page's `cursor`.
+    /// The `cursor` of the next page.
     next: Option<String>,
     /// How many rooms have each status.
     counts: Counts,
-    /// With `q` only: whether the search stopped at its bound, so that there may be more.
+    /// With `q` only: whether the search stopped at its limit, so that there may be more matches.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     #[schema(required = false)]
     truncated: Option<bool>,
 }
 
-/// A room, and with `q` where it matches.
+/// A room; with `q` also where it matches.
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct FoundSummary {
@@ -40,16 +42,16 @@ pub(crate) struct FoundSummary {
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     #[schema(required = false)]
-    found: Option<SearchMatch>,
+    search_match: Option<SearchMatch>,
 }
 
 /// Where a room matches a search.
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct SearchMatch {
-    /// The newest message that matches; null when the customer's details do.
+    /// The newest message that matches; null if the customer's details match.
     seq: Option<u64>,
-    /// The words around the match, as plain text.
+    /// The text around the match, plain.
     snippet: String,
 }
 
@@ -60,7 +62,7 @@ pub(crate) struct SummaryAnswer {
     summary: Summary,
 }
 
-/// A change of a room. Details that are null or empty are removed.
+/// A change of a room. A detail that is null or empty is removed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub(crate) struct RoomChange {
@@ -89,11 +91,11 @@ pub(crate) struct RoomChange {
 #[utoipa::path(get, operation_id = "list_rooms",
     path = "/api/admin/rooms", tag = "agent", security(("agent" = []), ("cookie" = [])),
     params(
-        ("status" = Option<Status>, Query, description = "rooms of this status only"),
-        ("q" = Option<String>, Query, description = "words that must all occur, the last one as a prefix"),
-        ("order" = Option<String>, Query, description = "`activity` (default) or `waiting`; without `q` only"),
-        ("cursor" = Option<String>, Query, description = "the last page's `next`"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 when left out"),
+        ("status" = Option<Status>, Query, description = "only rooms with this status"),
+        ("q" = Option<String>, Query, description = "words that must all occur; the last one may be a prefix"),
+        ("order" = Option<String>, Query, description = "`activity` (default) or `waiting`; not with `q`"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the previous page"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
     ),
     responses((status = 200, description = "a page of rooms", body = SummaryList)))]
 pub(crate) async fn list(
@@ -103,7 +105,7 @@ pub(crate) async fn list(
 ) -> Result<Json<SummaryList>, Problem> {
     let limit = query.limit()?;
     let status = query.parsed("status")?;
-    let order = query.parsed::<OrderWord>("order")?.unwrap_or_default();
+    let order = query.parsed::<OrderParameter>("order")?.unwrap_or_default();
     let words = check_line("q", query.text("q"), SEARCH_CHARS)
         .map_err(|violation| Problem::invalid(vec![violation]))?;
     let counts = state.store.head().counts;
@@ -119,7 +121,7 @@ pub(crate) async fn list(
             .await?;
         let results = page.records.iter().map(|record| FoundSummary {
             summary: summary(&state, record),
-            found: None,
+            search_match: None,
         });
         return Ok(Json(SummaryList {
             results: results.collect(),
@@ -139,7 +141,7 @@ pub(crate) async fn list(
         .await?;
     let results = page.hits.into_iter().map(|hit| FoundSummary {
         summary: summary(&state, &hit.record),
-        found: Some(SearchMatch {
+        search_match: Some(SearchMatch {
             seq: hit.seq,
             snippet: hit.snippet,
         }),
@@ -162,7 +164,7 @@ pub(crate) async fn get(
     _agent: AgentAuth,
     PathId(room_id): PathId,
 ) -> Result<Json<SummaryAnswer>, Problem> {
-    let record = known_room(&state, room_id).await?;
+    let record = existing_room(&state, room_id).await?;
     Ok(Json(SummaryAnswer {
         summary: summary(&state, &record),
     }))
@@ -170,7 +172,7 @@ pub(crate) async fn get(
 
 /// Change a conversation
 ///
-/// Setting the present status changes nothing; another one leaves a `system` message.
+/// Another status leaves a `system` message; the present one changes nothing.
 #[utoipa::path(patch, operation_id = "change_room",
     path = "/api/admin/rooms/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
     params(("id" = uuid::Uuid, Path, description = "the room")), request_body = RoomChange,
@@ -181,8 +183,8 @@ pub(crate) async fn patch(
     PathId(room_id): PathId,
     JsonBody(request): JsonBody<RoomChange>,
 ) -> Result<Json<SummaryAnswer>, Problem> {
-    let mut record = known_room(&state, room_id).await?;
-    // Everything is checked before anything is written.
+    let mut record = existing_room(&state, room_id).await?;
+    // All fields are checked before the first write.
     for op in request.into_ops(session.agent)? {
         record = RoomRecord::clone(&state.rooms.write(room_id, op).await?.record);
     }
@@ -194,8 +196,8 @@ pub(crate) async fn patch(
 impl RoomChange {
     fn into_ops(self, agent: Agent) -> Result<Vec<RoomOp>, Problem> {
         let mut violations = Violations::default();
-        let mut line = |field, wish: Option<Option<String>>, max_chars| {
-            wish.map(|value| violations.check(check_line(field, value.as_deref(), max_chars)))
+        let mut line = |field, change: Option<Option<String>>, max_chars| {
+            change.map(|value| violations.check(check_line(field, value.as_deref(), max_chars)))
         };
         let details = DetailsPatch {
             name: line("customer_name", self.customer_name, limits::NAME_CHARS),
@@ -208,7 +210,7 @@ impl RoomChange {
         if self.status == Some(Status::Waiting) {
             return Err(Problem::invalid_field(
                 "status",
-                "must be active or closed; a room waits by a customer's message alone",
+                "must be active or closed; only a customer's message makes a room wait",
             ));
         }
         let details = (!details.is_empty()).then_some(RoomOp::SetDetails(details));
@@ -226,8 +228,11 @@ impl RoomChange {
     }
 }
 
-/// Any room: agents see them all.
-pub(super) async fn known_room(state: &AppState, room_id: RoomId) -> Result<RoomRecord, Problem> {
+/// An existing room. Agents may see all of them.
+pub(super) async fn existing_room(
+    state: &AppState,
+    room_id: RoomId,
+) -> Result<RoomRecord, Problem> {
     state
         .store
         .room(room_id)
@@ -239,11 +244,11 @@ fn summary(state: &AppState, record: &RoomRecord) -> Summary {
     record.summary(state.presence.is_online(record.room.id))
 }
 
-/// The parameter `order`.
+/// The query parameter `order`.
 #[derive(Debug, Default)]
-struct OrderWord(RoomOrder);
+struct OrderParameter(RoomOrder);
 
-impl std::str::FromStr for OrderWord {
+impl std::str::FromStr for OrderParameter {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

@@ -1,3 +1,5 @@
+//! Sign-in, sign-out, and the setup of the first admin.
+
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -21,10 +23,10 @@ use crate::persistence::SESSION_LIFETIME;
 use crate::persistence::{AgentCredentials, NewAgent, NewSession, Refusal, WriteError};
 use crate::protocol::ErrorCode;
 
-/// The account under which tries of the setup code are counted; no user name has a NUL.
+/// The account for which attempts with the setup code are counted. No user name has a NUL.
 const SETUP_ACCOUNT: &str = "\0setup";
 
-/// Who signs in.
+/// Credentials of an agent.
 #[derive(Deserialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct LoginRequest {
@@ -36,7 +38,7 @@ pub(crate) struct LoginRequest {
 #[derive(Deserialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct SetupRequest {
-    /// What stands behind the `#` of the setup link.
+    /// The part of the setup link after the `#`.
     code: String,
     /// 1 to 100 characters.
     username: String,
@@ -44,11 +46,11 @@ pub(crate) struct SetupRequest {
     password: String,
 }
 
-/// How far a sign-out reaches.
+/// Which sessions to end.
 #[derive(Debug, Deserialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub(crate) struct LogoutRequest {
-    /// End all sessions of this agent, not just this one.
+    /// End all sessions of this agent, not only this one.
     everywhere: Option<bool>,
 }
 
@@ -56,7 +58,7 @@ pub(crate) struct LogoutRequest {
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct SessionAnswer {
-    /// For `Authorization: Bearer`; browsers have the cookie.
+    /// For `Authorization: Bearer`. Browsers use the cookie.
     token: String,
     agent: Agent,
 }
@@ -65,8 +67,8 @@ type SetCookie = AppendHeaders<[(header::HeaderName, HeaderValue); 1]>;
 
 /// Sign in
 ///
-/// Gives a token, and the same as a cookie. An unknown name, a wrong password and a disabled
-/// agent get the same answer in the same time.
+/// Returns a session token and sets it as a cookie. The response to an unknown name, a wrong
+/// password and a disabled agent is the same, and takes the same time.
 #[utoipa::path(post, operation_id = "sign_in",
     path = "/api/admin/login", tag = "agent", security(()),
     request_body = LoginRequest, responses((status = 200, description = "signed in", body = SessionAnswer)))]
@@ -91,24 +93,24 @@ pub(crate) async fn login(
     let (token, session) = new_session();
     match state.store.start_session(verified, session).await {
         Ok(()) => {}
-        // Disabled, or given another password, since it was looked at.
+        // The agent was disabled, or the password changed, since it was verified.
         Err(WriteError::Refused(Refusal::NotFound)) => return Err(bad_credentials(&state)),
         Err(error) => return Err(error.into()),
     }
     state.metrics.login(LoginResult::Ok);
-    tracing::info!(agent = %agent.id, "an agent signed in");
+    tracing::info!(agent = %agent.id, "agent signed in");
     Ok((
         set_cookie(&state, Some(&token)),
         Json(SessionAnswer { token, agent }),
     ))
 }
 
-/// Make the first admin
+/// Create the first admin
 ///
-/// With the code of the setup link, once, while there is no agent.
+/// Needs the code of the setup link. Possible once, while there is no agent.
 #[utoipa::path(post, operation_id = "set_up",
     path = "/api/admin/setup", tag = "agent", security(()),
-    request_body = SetupRequest, responses((status = 201, description = "made and signed in", body = SessionAnswer)))]
+    request_body = SetupRequest, responses((status = 201, description = "created and signed in", body = SessionAnswer)))]
 pub(crate) async fn setup(
     State(state): State<AppState>,
     ClientIp(ip): ClientIp,
@@ -125,7 +127,7 @@ pub(crate) async fn setup(
         return Err(Problem::new(
             ErrorCode::Gone,
             "the setup link was used, has expired or is not needed; restart the server for a new \
-             one, or use `shoptalk agent add`",
+             link, or run `shoptalk agent add`",
         ));
     }
     let mut violations = Violations::default();
@@ -142,7 +144,7 @@ pub(crate) async fn setup(
         password_hash,
     };
     let agent = state.store.set_up(agent, session).await?;
-    tracing::info!(agent = %agent.id, "the first admin was made");
+    tracing::info!(agent = %agent.id, "first admin created");
     Ok((
         StatusCode::CREATED,
         set_cookie(&state, Some(&token)),
@@ -152,7 +154,7 @@ pub(crate) async fn setup(
 
 /// Sign out
 ///
-/// Ends the session, or all of this agent's, and closes their sockets.
+/// Ends the session, or all sessions of this agent, and closes their sockets.
 #[utoipa::path(post, operation_id = "sign_out",
     path = "/api/admin/logout", tag = "agent", security(("agent" = []), ("cookie" = [])),
     request_body = Option<LogoutRequest>, responses((status = 204, description = "signed out")))]
@@ -169,8 +171,8 @@ pub(crate) async fn logout(
     Ok((StatusCode::NO_CONTENT, set_cookie(&state, None)))
 }
 
-/// The agent with this name and password, if there is one who may sign in. An unknown name
-/// costs the same time as a wrong password.
+/// The agent with this name and password, if they may sign in. An unknown name takes as long as a
+/// wrong password.
 async fn authenticate(
     state: &AppState,
     ip: IpAddr,
@@ -183,7 +185,8 @@ async fn authenticate(
     Ok(known.filter(|known| matches && !known.agent.disabled))
 }
 
-/// Whether the password has the hash. An over-long one never has, at the usual cost.
+/// Whether the password matches the hash. A password of impossible length never does, but takes as
+/// long.
 pub(super) async fn verify(
     state: &AppState,
     ip: IpAddr,
@@ -197,7 +200,7 @@ pub(super) async fn verify(
     Ok(matches && is_possible)
 }
 
-/// Hashes a new password when it is the address's turn.
+/// Hashes a new password. Addresses take turns.
 pub(super) async fn hash(
     state: &AppState,
     ip: IpAddr,
@@ -209,10 +212,7 @@ pub(super) async fn hash(
 
 fn bad_credentials(state: &AppState) -> Problem {
     state.metrics.login(LoginResult::Refused);
-    Problem::new(
-        ErrorCode::BadCredentials,
-        "the user name or the password is wrong",
-    )
+    Problem::new(ErrorCode::BadCredentials, "wrong user name or password")
 }
 
 fn new_session() -> (String, NewSession) {
@@ -225,14 +225,14 @@ fn new_session() -> (String, NewSession) {
     (token, session)
 }
 
-/// The header that gives the console its cookie, or takes it back.
+/// The header that sets the console's cookie, or removes it.
 pub(super) fn set_cookie(state: &AppState, token: Option<&str>) -> SetCookie {
     let cookie = state.auth.set_cookie(token);
     let value = HeaderValue::from_str(&cookie).expect("tokens are ASCII letters and digits");
     AppendHeaders([(header::SET_COOKIE, value)])
 }
 
-/// The session's token as the cookie brought it, to be set again with a new lifetime.
+/// The header that sets the request's cookie again, with a new lifetime.
 pub(super) fn renewed_cookie(state: &AppState, headers: &HeaderMap) -> Option<SetCookie> {
     let token = state.auth.cookie_token(headers)?;
     Some(set_cookie(state, Some(&token)))

@@ -1,3 +1,5 @@
+//! Messages of the visitor's own rooms.
+
 use axum::extract::State;
 use axum::http::StatusCode;
 
@@ -18,7 +20,7 @@ use crate::http::state::AppState;
         ("id" = uuid::Uuid, Path, description = "the room"),
         ("after" = Option<u64>, Query, description = "messages after this seq"),
         ("before" = Option<u64>, Query, description = "the newest messages before this seq"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 when left out"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
     ),
     responses((status = 200, description = "a page of messages", body = MessageList)))]
 pub(crate) async fn list(

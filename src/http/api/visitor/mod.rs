@@ -1,4 +1,4 @@
-//! The visitor's calls: everything under `/api/chat/`.
+//! The visitors' calls, under `/api/chat/`.
 
 mod messages;
 pub(super) mod open;
@@ -25,7 +25,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(sign_out::logout))
 }
 
-/// The visitor's own room. Another's is as unknown as one that does not exist.
+/// A room of the visitor. Another visitor's room is `not_found`, like one that does not exist.
 async fn own_room(
     state: &AppState,
     visitor: &Visitor,

@@ -1,3 +1,5 @@
+//! Opens the chat: finds the visitor's open room or creates one.
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -15,7 +17,7 @@ use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::persistence::{Identity, OpenRoom, RoomOp, TokenHash};
 
-/// What a visitor may say of themselves; everything is optional, empty means absent.
+/// What is known about the visitor. Every field is optional; empty means absent.
 #[derive(Debug, Deserialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub(crate) struct OpenRequest {
@@ -27,18 +29,18 @@ pub(crate) struct OpenRequest {
     customer_phone: Option<String>,
     /// A JWT (HS256) signed by the shop's back end.
     identity: Option<String>,
-    /// The page that the chat was opened on; at most 2,000 characters.
+    /// The page on which the chat was opened; at most 2,000 characters.
     page_url: Option<String>,
 }
 
-/// A room, and the token that opens it.
+/// A room and, if it was issued, the visitor's token.
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct OpenAnswer {
     room: Room,
     /// The database's epoch.
     epoch: String,
-    /// A fresh token, with every new room and every valid identity. It is shown once.
+    /// A new token, with every new room and every valid identity. It is returned only here.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     #[schema(required = false)]
@@ -47,14 +49,14 @@ pub(crate) struct OpenAnswer {
 
 /// Open the chat
 ///
-/// Gives the open room of latest activity (200) when a visitor's token or a valid identity
-/// finds one, or else a new one (201). The body's identity wins over a Bearer token. A token
-/// or an identity that does not count is refused; it never falls back to anonymous.
+/// Returns the visitor's open room of latest activity (200) if a visitor's token or a valid
+/// identity finds one, otherwise a new room (201). The identity in the body wins over a Bearer
+/// token. An invalid token or identity is refused; it never falls back to anonymous.
 #[utoipa::path(post, operation_id = "open_chat",
     path = "/api/chat/rooms", tag = "visitor",
     request_body = Option<OpenRequest>, security((), ("visitor" = [])),
     responses(
-        (status = 200, description = "the room that was found", body = OpenAnswer),
+        (status = 200, description = "the open room", body = OpenAnswer),
         (status = 201, description = "a new room", body = OpenAnswer),
     ))]
 pub(crate) async fn open(
@@ -65,8 +67,8 @@ pub(crate) async fn open(
 ) -> Result<(StatusCode, Json<OpenAnswer>), Problem> {
     state.limits.check_open_room(ip)?;
     let body: OpenRequest = body.read().await?;
-    let caller = Caller::find(&state, &headers, body.identity.as_deref())?;
-    if let Some(visitor) = caller.visitor(&state).await? {
+    let credentials = Credentials::of_request(&state, &headers, body.identity.as_deref())?;
+    if let Some(visitor) = credentials.visitor_key(&state).await? {
         state.limits.check_open_room_by_visitor(&visitor)?;
     }
     let typed = typed_details(&body)?;
@@ -75,8 +77,8 @@ pub(crate) async fn open(
     let opened = state
         .store
         .open_room(OpenRoom {
-            token: caller.token,
-            identity: caller.identity.clone(),
+            token: credentials.token,
+            identity: credentials.identity.clone(),
             details: typed.clone(),
             fresh_token: hash_token(&fresh_token),
         })
@@ -88,12 +90,12 @@ pub(crate) async fn open(
 
     let mut record = opened.record;
     if !opened.created {
-        let signed = caller.identity.map(|identity| identity.details);
+        let signed = credentials.identity.map(|identity| identity.details);
         for patch in [
             DetailsPatch::from_identity(signed.unwrap_or_default()),
             DetailsPatch::from_visitor(typed),
         ] {
-            record = bring_up_to_date(&state, record, patch).await?;
+            record = update_details(&state, record, patch).await?;
         }
     }
     let status = if opened.created {
@@ -101,22 +103,22 @@ pub(crate) async fn open(
     } else {
         StatusCode::OK
     };
-    let answer = OpenAnswer {
+    let body = OpenAnswer {
         room: record.room.clone(),
         epoch: state.store.epoch().to_owned(),
         token: opened.token_issued.then_some(fresh_token),
     };
-    Ok((status, Json(answer)))
+    Ok((status, Json(body)))
 }
 
-/// By what the caller is to be recognised.
-struct Caller {
+/// The credentials of the credentials.
+struct Credentials {
     token: Option<TokenHash>,
     identity: Option<Identity>,
 }
 
-impl Caller {
-    fn find(
+impl Credentials {
+    fn of_request(
         state: &AppState,
         headers: &HeaderMap,
         identity: Option<&str>,
@@ -131,7 +133,7 @@ impl Caller {
         };
         let token = match token.map(|token| (token, TokenKind::of(token))) {
             Some((token, Some(TokenKind::Visitor))) => Some(token),
-            // Beside an identity, what is no token of ours is as good as one that ended.
+            // With an identity, a foreign token is ignored like one that has ended.
             Some((_, None)) if identity.is_some() => None,
             Some(_) => return Err(AuthError::BadToken.into()),
             None => None,
@@ -145,9 +147,9 @@ impl Caller {
     }
 }
 
-impl Caller {
-    /// Who it is to the budget of rooms: a visitor has many tokens and one budget.
-    async fn visitor(&self, state: &AppState) -> Result<Option<VisitorKey>, Problem> {
+impl Credentials {
+    /// The key for the limit on rooms: a visitor may have many tokens, but has one limit.
+    async fn visitor_key(&self, state: &AppState) -> Result<Option<VisitorKey>, Problem> {
         if let Some(identity) = &self.identity {
             return Ok(Some(VisitorKey::User(identity.user.clone())));
         }
@@ -177,9 +179,9 @@ fn typed_details(body: &OpenRequest) -> Result<Details, Problem> {
     Ok(details)
 }
 
-/// Applies a patch through the room, unless it would change nothing: most visitors who
-/// come back say what is known already, and need no write for it.
-async fn bring_up_to_date(
+/// Applies a patch through the room, unless it would change nothing: most visitors who come back
+/// send the details that are stored already, which costs no write.
+async fn update_details(
     state: &AppState,
     record: Arc<RoomRecord>,
     patch: DetailsPatch,

@@ -1,3 +1,5 @@
+//! The visitor's own rooms.
+
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -24,7 +26,7 @@ pub(crate) struct RoomAnswer {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct RoomList {
     results: Vec<Room>,
-    /// The next page's `cursor`.
+    /// The `cursor` of the next page.
     next: Option<String>,
 }
 
@@ -37,12 +39,12 @@ pub(crate) struct ChangedRoom {
 
 /// The visitor's rooms
 ///
-/// The newest first.
+/// Newest first.
 #[utoipa::path(get, operation_id = "list_own_rooms",
     path = "/api/chat/rooms", tag = "visitor", security(("visitor" = [])),
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 when left out"),
-        ("cursor" = Option<String>, Query, description = "the last page's `next`"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the previous page"),
     ),
     responses((status = 200, description = "a page of rooms", body = RoomList)))]
 pub(crate) async fn list(
@@ -79,7 +81,7 @@ pub(crate) async fn get(
 
 /// End the conversation
 ///
-/// Leaves a `system` message; a room that is closed already stays as it is.
+/// Leaves a `system` message. A room that is closed already does not change.
 #[utoipa::path(post, operation_id = "close_own_room",
     path = "/api/chat/rooms/{id}/close", tag = "visitor", security(("visitor" = [])),
     params(("id" = uuid::Uuid, Path, description = "the room")),

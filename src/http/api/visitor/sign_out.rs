@@ -1,3 +1,5 @@
+//! Ends a visitor's token.
+
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
@@ -8,8 +10,8 @@ use crate::http::state::AppState;
 
 /// Sign out
 ///
-/// Ends the visitor's token and closes its sockets with 4500; the conversations stay. An
-/// identity ends by its own `exp`, so with one there is nothing to do.
+/// Ends the visitor's token and closes its sockets with 4500. The conversations stay. A signed
+/// identity ends at its `exp`, so for one this does nothing.
 #[utoipa::path(post, operation_id = "sign_out_visitor",
     path = "/api/chat/logout", tag = "visitor", security(("visitor" = [])),
     responses((status = 204, description = "signed out")))]

@@ -1,5 +1,4 @@
-//! Reads from the store what the client has not been sent: the pages of a long resume, and what
-//! was pushed while nobody listened.
+//! Reads from the store what the client has not been sent: the pages of a long resume, and gaps.
 
 use std::borrow::Cow;
 

@@ -138,7 +138,7 @@ impl SocketTask {
         Ok(())
     }
 
-    /// Hands a write to its room and goes on. The outcome arrives as an event.
+    /// Hands a write to its room without waiting. The outcome arrives as an event.
     async fn write(&mut self, room_id: RoomId, op: RoomOp) {
         let is_joined = self.feeds.contains_key(&room_id);
         let held = self.pending.must_hold(room_id, is_joined);
@@ -288,7 +288,7 @@ impl SocketTask {
         let frame = match error {
             JoinError::NotFound => ErrorFrame::new(ErrorCode::NotFound, "there is no such room"),
             JoinError::Resting | JoinError::Unavailable => {
-                ErrorFrame::new(ErrorCode::Busy, "the room does not answer; try again")
+                ErrorFrame::new(ErrorCode::Busy, "the room does not reply; try again")
                     .retry_after(Some(1_000))
             }
             JoinError::Store(error) => return self.push_write_error(&error.into(), room_id, None),

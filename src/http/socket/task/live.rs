@@ -81,7 +81,7 @@ impl SocketTask {
         }
     }
 
-    /// The next rare event. Whoever handles it marks the change as seen before asking again.
+    /// The next rare event. Its handler marks the change as seen before this is called again.
     fn next_rare_event(&self) -> impl Future<Output = RareEvent> + Send + use<> {
         let drain = self.state.drain.clone();
         let (token_ended, mut agents_online, mut auth_version) = match &self.peer {

@@ -6,7 +6,7 @@
 //! - A message is sent only as the next one of its room; a gap is read from the store first.
 //! - Every post ends in an `ack`, an `error` or a closed socket.
 //! - At most 16 writes wait for an outcome; until one has it, nothing is read from the client.
-//! - A client that reads too slowly is closed with 4008, and holds up nobody else.
+//! - A client that reads too slowly is closed with 4008, and delays nobody else.
 //!
 //! The phases of a socket, in order:
 //!
@@ -147,7 +147,7 @@ impl SocketTask {
 
 /// The store cannot be read, so the client has to reconnect and resume.
 fn resync_wanted(error: StoreError) -> EndReason {
-    tracing::warn!(%error, "socket cannot read the store; the client is told to resume");
+    tracing::warn!(%error, "socket cannot read the store; the client has to resume");
     CloseCode::ResyncWanted.into()
 }
 

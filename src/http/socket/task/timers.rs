@@ -1,4 +1,4 @@
-//! What time brings: pings, peers that do not reply to them, and writes that take too long.
+//! Pings, peers that do not reply to them, and writes that take too long.
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
