@@ -174,7 +174,7 @@ impl Server {
             local_addr,
             setup,
             drain: listening.drain.clone(),
-            tasks: sockets.clone(),
+            socket_tasks: sockets.clone(),
             config: Arc::new(config),
         });
         let base_url = state.origins.base_url();

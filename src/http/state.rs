@@ -50,8 +50,8 @@ pub(crate) struct AppParts {
     pub(crate) auth_version: watch::Receiver<u64>,
     /// Cancelled when the server drains: requests are refused and sockets are closed.
     pub(crate) drain: CancellationToken,
-    /// Every task that serves a socket; a drain waits for them.
-    pub(crate) tasks: TaskTracker,
+    /// Every socket's task; a drain waits for them.
+    pub(crate) socket_tasks: TaskTracker,
 }
 
 /// The fields behind an [`AppState`].
@@ -65,7 +65,7 @@ pub(crate) struct Services {
     pub(crate) setup: Option<SetupCode>,
     pub(crate) auth_version: watch::Receiver<u64>,
     pub(crate) drain: CancellationToken,
-    pub(crate) tasks: TaskTracker,
+    pub(crate) socket_tasks: TaskTracker,
     pub(crate) origins: Arc<Origins>,
     pub(crate) limits: Limits,
     pub(crate) auth: Authenticator,
@@ -76,7 +76,7 @@ pub(crate) struct Services {
 }
 
 impl AppState {
-    /// Builds what depends on the settings alone: origins, limits, authentication.
+    /// Adds what only this part of the server uses: authentication, limits, origins, open tokens.
     pub(crate) fn new(parts: AppParts) -> Self {
         let AppParts {
             config,
@@ -91,7 +91,7 @@ impl AppState {
             setup,
             auth_version,
             drain,
-            tasks,
+            socket_tasks,
         } = parts;
         let mut limits = config.limits.clone();
         limits.sockets_per_address = limits
@@ -115,7 +115,7 @@ impl AppState {
             setup,
             auth_version,
             drain,
-            tasks,
+            socket_tasks,
         }))
     }
 }

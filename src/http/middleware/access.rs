@@ -90,13 +90,18 @@ pub(crate) async fn enforce_access(
         // have; the router then lists those that it has.
         return next.run(request).await;
     };
-    match admit(&state, access, &mut request).await {
+    match find_caller(&state, access, &mut request).await {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn admit(state: &AppState, access: Access, request: &mut Request) -> Result<(), Problem> {
+/// Leaves the caller in the request's extensions, or fails if it may not make the call.
+async fn find_caller(
+    state: &AppState,
+    access: Access,
+    request: &mut Request,
+) -> Result<(), Problem> {
     let caller = match access {
         Everyone => return Ok(()),
         Visitor => {

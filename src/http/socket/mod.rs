@@ -69,9 +69,11 @@ fn open_visitor(
     mut request: Request<Body>,
 ) -> Result<Response<Body>, Problem> {
     if !state.origins.visitor_origin_allowed(request.headers()) {
-        return Err(foreign_origin());
+        return Err(Problem::forbidden(
+            "this page's origin is not allowed; add it to server.allowed_origins",
+        ));
     }
-    let guard = admit(state, &request)?;
+    let guard = check_address(state, &request)?;
     let handshake = Handshake::check(&mut request)?;
     let room_id = room_id.as_deref().and_then(parse_uuid);
     Ok(spawn_task(
@@ -89,9 +91,11 @@ async fn agent(
 ) -> Result<Response<Body>, Problem> {
     let origin = state.origins.own_origin(request.headers());
     if origin == OriginCheck::Foreign {
-        return Err(foreign_origin());
+        return Err(Problem::forbidden(
+            "agents' sockets are open to the server's own pages only",
+        ));
     }
-    let guard = admit(&state, &request)?;
+    let guard = check_address(&state, &request)?;
     // The cookie is accepted from the server's own pages only.
     let cookie = (origin == OriginCheck::Own)
         .then(|| state.auth.cookie_token(request.headers()))
@@ -106,18 +110,12 @@ async fn agent(
     ))
 }
 
-fn foreign_origin() -> Problem {
-    let detail =
-        "this page's origin may not connect here; add it to server.allowed_origins if it should";
-    Problem::new(ErrorCode::Forbidden, detail)
-}
-
-/// Checks the limits by address before anything else.
-fn admit(state: &AppState, request: &Request<Body>) -> Result<SocketGuard, Problem> {
+/// Checks the limits by address, before anything that costs more.
+fn check_address(state: &AppState, request: &Request<Body>) -> Result<SocketGuard, Problem> {
     let trusted = &state.config.server.trusted_proxies;
     let address = client_addr::client_ip_of(request.extensions(), request.headers(), trusted);
     state.limits.check_hello(address)?;
-    if state.tasks.len() >= state.connections.max_sockets() {
+    if state.socket_tasks.len() >= state.connections.max_sockets() {
         return Err(Problem::busy(
             "the server has reached its limit of sockets; try again in a moment",
         ));
@@ -141,11 +139,11 @@ fn spawn_task(
     hello: impl FnOnce(AppState, Wire) -> HelloFuture + Send + 'static,
 ) -> Response<Body> {
     let (response, upgrade) = handshake.accept();
-    let counted = SocketGauge::new(state.metrics.sockets(side).clone());
+    let gauge = SocketGauge::new(state.metrics.sockets(side).clone());
     let span = tracing::info_span!("socket", id = %Uuid::now_v7(), side = side.as_str());
     let task_state = state.clone();
     let task = async move {
-        let _until_the_end = (guard, counted);
+        let _counted_until_the_end = (guard, gauge);
         match upgrade.await {
             Ok(upgraded) => {
                 // Each phase is boxed by itself, so that an open socket does not reserve memory
@@ -158,7 +156,7 @@ fn spawn_task(
             Err(error) => tracing::debug!(%error, "connection ended before the upgrade"),
         }
     };
-    state.tasks.spawn(task.instrument(span));
+    state.socket_tasks.spawn(task.instrument(span));
     response
 }
 

@@ -13,9 +13,7 @@ use crate::persistence::RoomOp;
 /// TCP pushes back on the client.
 const CREDITS: usize = 16;
 
-/// The writes, by request.
-///
-/// Each is kept until then, so that one whose room has died can be handed to the next
+/// A write is kept until it has its outcome, so that if its room dies it can be handed to the next
 /// incarnation, once and with the same id.
 #[derive(Debug)]
 pub(super) struct PendingWrites {

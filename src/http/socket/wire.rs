@@ -27,8 +27,8 @@ const READ_BUFFER_BYTES: usize = 512;
 const WRITE_BUFFER_BYTES: usize = 4 * 1024;
 /// The same for an agent, who is sent the states of many rooms at once.
 const AGENT_WRITE_BUFFER_BYTES: usize = 32 * 1024;
-/// The library's limit on a frame. It is above the contract's, which is checked here, because the
-/// library closes without a close code; and low enough that one peer cannot take much memory.
+/// The library's limit on a frame. It is above the contract's limit, which is checked here, because
+/// the library sends no close frame; and low enough that one peer cannot take much memory.
 const LIBRARY_FRAME_BYTES: usize = 2 * FRAME_BYTES;
 /// Room for a page of 128 KiB and whatever else one turn sends.
 const WRITE_BUFFER_BYTES_MAX: usize = 1024 * 1024;

@@ -111,7 +111,7 @@ pub(crate) async fn open(
     Ok((status, Json(body)))
 }
 
-/// The credentials of the credentials.
+/// The credentials of a request.
 struct Credentials {
     token: Option<TokenHash>,
     identity: Option<Identity>,
@@ -145,9 +145,7 @@ impl Credentials {
                 .transpose()?,
         })
     }
-}
 
-impl Credentials {
     /// The key for the limit on rooms: a visitor may have many tokens, but has one limit.
     async fn visitor_key(&self, state: &AppState) -> Result<Option<VisitorKey>, Problem> {
         if let Some(identity) = &self.identity {

@@ -21,7 +21,7 @@ use crate::protocol::{
 /// How many rooms the socket of an agent may follow.
 const JOINS_MAX: usize = 128;
 
-/// What a frame of either side asks for, in the room that it is about.
+/// What a client's frame asks for, apart from the room that it is about.
 enum Command {
     Join { resume: Resume },
     Leave,
@@ -228,6 +228,7 @@ impl SocketTask {
         );
     }
 
+    /// Pushes the error of the store, or of a rule, about a frame. `id` is that of its message.
     pub(super) fn push_write_error(
         &mut self,
         error: &WriteError,
@@ -242,6 +243,7 @@ impl SocketTask {
 
     fn push_error(&mut self, error: ErrorFrame, room_id: RoomId, id: Option<MessageId>) {
         let error = match id {
+            // Only posts have an id.
             Some(id) => {
                 self.state.metrics.post_refused(error.code);
                 error.about_message(id)
