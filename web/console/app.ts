@@ -66,7 +66,7 @@ export function makeApp({ setupCode }: { setupCode: string | undefined }) {
     alerts,
     session,
     desk,
-    /** How many customers are waiting for an answer. */
+    /** How many visitors are waiting for an answer. */
     waitingCount: computed(() => desk.value?.lobby.counts.value.waiting ?? 0),
   };
 }

@@ -1,6 +1,6 @@
 import { effect } from "@preact/signals";
 
-/** Shows how many customers are waiting, in the page's title and on its icon. */
+/** Shows how many visitors are waiting, in the page's title and on its icon. */
 export function showWaitingCount(waiting: () => number) {
   const link = document.querySelector<HTMLLinkElement>("link[rel=icon]");
   const plainIcon = link?.href;

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
-import { customerName, formatAge, formatShort } from "./format";
+import { formatAge, formatShort, visitorName } from "./format";
 
-it("a customer is called by name, else by address, else Visitor", () => {
-  expect(customerName({ customer_name: "Ann", customer_email: "a@b.example" })).toBe("Ann");
-  expect(customerName({ customer_name: null, customer_email: "a@b.example" })).toBe("a@b.example");
-  expect(customerName({ customer_name: null, customer_email: null })).toBe("Visitor");
+it("a visitor is called by name, else by address, else Visitor", () => {
+  expect(visitorName({ customer_name: "Ann", customer_email: "a@b.example" })).toBe("Ann");
+  expect(visitorName({ customer_name: null, customer_email: "a@b.example" })).toBe("a@b.example");
+  expect(visitorName({ customer_name: null, customer_email: null })).toBe("Visitor");
 });
 
 it.each([

@@ -1,4 +1,4 @@
-/** How times and customers are written. */
+/** How times and visitors are written. */
 import type { Summary } from "../shared/protocol";
 
 const clockTime = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
@@ -29,8 +29,8 @@ export function formatAge(at: string, now: number): string {
   return days === 1 ? "1 day" : `${days} days`;
 }
 
-/** What a customer is called: by name, else by email. */
-export function customerName({
+/** What a visitor is called: by name, else by email. */
+export function visitorName({
   customer_name,
   customer_email,
 }: Pick<Summary, "customer_name" | "customer_email">) {

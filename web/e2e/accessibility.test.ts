@@ -61,29 +61,29 @@ const WIDGET = "shoptalk-chat";
 
 it("every view of the widget", async () => {
   const env = await Environment.start({ page: { attributes: 'data-require="name"' } });
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  const { page, dialog } = customer;
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  const { page, dialog } = visitor;
   const views: Record<string, string[]> = {};
-  await customer.button.waitFor();
+  await visitor.button.waitFor();
   views["the button"] = await audit(page, WIDGET);
-  await customer.open();
+  await visitor.open();
   views["the form"] = await audit(page, WIDGET);
   await dialog.getByRole("textbox", { name: "Email" }).fill("nothing");
   await dialog.getByRole("button", { name: "Start chat" }).click();
   views["the form with mistakes"] = await audit(page, WIDGET);
   await dialog.getByRole("textbox", { name: "Email" }).fill("bea@example.com");
-  await customer.begin({ name: "Bea" });
+  await visitor.begin({ name: "Bea" });
   views["an empty conversation"] = await audit(page, WIDGET);
-  await customer.send("A question, see https://example.com/");
+  await visitor.send("A question, see https://example.com/");
   await agent.openConversation("Bea");
   await agent.send("An answer, see https://example.com/");
-  await customer.expectMessages(
+  await visitor.expectMessages(
     "A question, see https://example.com/",
     "An answer, see https://example.com/",
   );
-  await customer.send("x".repeat(8_001));
+  await visitor.send("x".repeat(8_001));
   views["a conversation"] = await audit(page, WIDGET);
-  await customer.message.fill("");
+  await visitor.message.fill("");
   await agent.page.getByRole("button", { name: "Close conversation" }).click();
   await dialog.getByRole("button", { name: "Start a new conversation" }).waitFor();
   views["a closed conversation"] = await audit(page, WIDGET);
@@ -91,7 +91,7 @@ it("every view of the widget", async () => {
   await dialog.getByRole("heading").waitFor();
   views["the earlier conversations"] = await audit(page, WIDGET);
   await dialog.press("Escape");
-  await customer.message.waitFor();
+  await visitor.message.waitFor();
   await dialog.press("Escape");
   await dialog.waitFor({ state: "hidden" });
   await agent.send("One more");
@@ -103,23 +103,23 @@ it("every view of the widget", async () => {
 
 it("an offline widget and console", async () => {
   const env = await Environment.start({ allowNetworkErrors: true });
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("Hello?");
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("Hello?");
   await agent.openConversation("Bea");
   await env.server.kill();
-  await eventually(() => customer.status.innerText()).toMatch(/^Offline/i);
+  await eventually(() => visitor.status.innerText()).toMatch(/^Offline/i);
   await eventually(() => agent.status.innerText()).toMatch(/^Offline/i);
-  await customer.send("Unsent");
+  await visitor.send("Unsent");
   await agent.send("Unsent, too");
-  expect(await audit(customer.page, WIDGET)).toEqual([]);
+  expect(await audit(visitor.page, WIDGET)).toEqual([]);
   expect(await audit(agent.page, "html")).toEqual([]);
 });
 
 it("every view of the console", async () => {
   const env = await Environment.start();
-  const customer = await env.customer();
+  const visitor = await env.visitor();
   const profile = await env.profile({ expectedErrors: /401 .*\/login\// });
   const agent = new Agent(await profile.tab(`${env.server.origin}/admin/chat`));
   const { page } = agent;
@@ -132,14 +132,14 @@ it("every view of the console", async () => {
   await agent.signIn("ada", PASSWORD);
   await check("an empty console");
 
-  await customer.open();
-  await customer.begin({ name: "Bea", email: "bea@example.com" });
-  await customer.send("A question, see https://example.com/");
+  await visitor.open();
+  await visitor.begin({ name: "Bea", email: "bea@example.com" });
+  await visitor.send("A question, see https://example.com/");
   await agent.item("Bea").waitFor();
   await check("the list");
   await agent.openConversation("Bea");
   await agent.send("An answer, see https://example.com/");
-  await customer.expectMessages("An answer, see https://example.com/");
+  await visitor.expectMessages("An answer, see https://example.com/");
   await check("a conversation");
   const details = page.getByRole("complementary", { name: "Customer" });
   if (!(await details.isVisible())) await page.getByRole("button", { name: "Details" }).click();

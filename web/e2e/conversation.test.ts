@@ -7,85 +7,85 @@ import { expectMessages, valuesOf } from "./page-objects";
 const QUESTION = "Do you ship to Norway?";
 const ANSWER = "We do, within a week.";
 
-it("a customer asks, an agent replies, and both see read marks and typing", async () => {
+it("a visitor asks, an agent replies, and both see read marks and typing", async () => {
   const env = await Environment.start();
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
 
-  await customer.open();
-  await customer.begin({ name: "Bea", email: "bea@example.com" });
-  await customer.waitUntilConnected();
-  await customer.send(QUESTION);
-  await customer.expectMessages(QUESTION);
+  await visitor.open();
+  await visitor.begin({ name: "Bea", email: "bea@example.com" });
+  await visitor.waitUntilConnected();
+  await visitor.send(QUESTION);
+  await visitor.expectMessages(QUESTION);
 
   // The conversation appears without a reload.
   await agent.item("Bea").waitFor();
   await agent.openConversation("Bea");
   await agent.expectMessages(QUESTION);
-  await customer.expectRead(QUESTION);
+  await visitor.expectRead(QUESTION);
 
   // Each sees the other typing.
-  await typeUntil(agent.reply, customer.dialog.getByText("ada is typing…"));
-  await typeUntil(customer.message, agent.page.getByText("Bea is typing…"));
-  const draft = await customer.message.inputValue();
+  await typeUntil(agent.reply, visitor.dialog.getByText("ada is typing…"));
+  await typeUntil(visitor.message, agent.page.getByText("Bea is typing…"));
+  const draft = await visitor.message.inputValue();
 
   await agent.send(ANSWER);
-  await customer.expectMessages(QUESTION, ANSWER);
+  await visitor.expectMessages(QUESTION, ANSWER);
   await agent.expectMessages(QUESTION, ANSWER);
   await agent.expectRead(ANSWER);
-  expect(await customer.message.inputValue(), "the text being written").toBe(draft);
+  expect(await visitor.message.inputValue(), "the text being written").toBe(draft);
 });
 
 it("a conversation can be closed and reopened from both sides", async () => {
   const env = await Environment.start();
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send(QUESTION);
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send(QUESTION);
   await agent.openConversation("Bea");
 
   await agent.page.getByRole("button", { name: "Close conversation" }).click();
-  await customer.dialog.getByText("Conversation ended").waitFor();
+  await visitor.dialog.getByText("Conversation ended").waitFor();
   await agent.page.getByRole("button", { name: "Reopen conversation" }).click();
-  await customer.dialog.getByText("Conversation reopened").waitFor();
+  await visitor.dialog.getByText("Conversation reopened").waitFor();
 
-  await customer.dialog.getByRole("button", { name: "End conversation" }).click();
+  await visitor.dialog.getByRole("button", { name: "End conversation" }).click();
   await agent.page.getByRole("button", { name: "Reopen conversation" }).waitFor();
-  await customer.dialog.getByRole("button", { name: "Start a new conversation" }).waitFor();
+  await visitor.dialog.getByRole("button", { name: "Start a new conversation" }).waitFor();
 
   // A message reopens it.
-  await customer.send("One more thing");
+  await visitor.send("One more thing");
   await agent.expectMessages(QUESTION, "One more thing");
   await agent.page.getByRole("button", { name: "Close conversation" }).waitFor();
 });
 
-it("a customer who comes back sees everything, including messages that came meanwhile", async () => {
+it("a visitor who comes back sees everything, including messages that came meanwhile", async () => {
   const env = await Environment.start();
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send(QUESTION);
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send(QUESTION);
   await agent.openConversation("Bea");
-  await customer.message.fill("half a sent");
+  await visitor.message.fill("half a sent");
 
-  await customer.page.goto("about:blank");
+  await visitor.page.goto("about:blank");
   await agent.send(ANSWER);
   await agent.expectMessages(QUESTION, ANSWER);
-  await customer.page.goto(env.shop.origin);
+  await visitor.page.goto(env.shop.origin);
   // The title shows the unread message without a click.
-  await eventually(() => customer.page.title()).toMatch(/^\(1\)/);
-  await customer.open();
-  await customer.expectMessages(QUESTION, ANSWER);
-  expect(await customer.message.inputValue()).toBe("half a sent");
-  await eventually(() => customer.page.title()).not.toMatch(/^\(/);
+  await eventually(() => visitor.page.title()).toMatch(/^\(1\)/);
+  await visitor.open();
+  await visitor.expectMessages(QUESTION, ANSWER);
+  expect(await visitor.message.inputValue()).toBe("half a sent");
+  await eventually(() => visitor.page.title()).not.toMatch(/^\(/);
   await agent.expectRead(ANSWER);
 });
 
 it("a reload and a link open the agent's conversation again", async () => {
   const env = await Environment.start();
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send(QUESTION);
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send(QUESTION);
   await agent.openConversation("Bea");
   await agent.expectMessages(QUESTION);
   const link = agent.page.url();
@@ -98,14 +98,14 @@ it("a reload and a link open the agent's conversation again", async () => {
   await agent.reply.waitFor({ state: "hidden" });
 });
 
-it("an identified customer finds the same conversation on another device", async () => {
+it("an identified visitor finds the same conversation on another device", async () => {
   const secret = "a secret of at least thirty-two bytes";
   const env = await Environment.start({ settings: { SHOPTALK_IDENTITY__SECRETS: secret } });
   const agent = await env.agent();
   const jwt = identity(secret, { sub: "customer-7", name: "Cem", email: "cem@example.com" });
   const identify = (token: string) => window.shoptalk?.identify(token);
 
-  const phone = await env.customer();
+  const phone = await env.visitor();
   await phone.page.waitForFunction(() => window.shoptalk);
   await phone.page.evaluate(identify, jwt);
   await phone.open();
@@ -114,7 +114,7 @@ it("an identified customer finds the same conversation on another device", async
   await agent.openConversation("Cem");
   await agent.expectMessages(QUESTION);
 
-  const laptop = await env.customer();
+  const laptop = await env.visitor();
   await laptop.page.waitForFunction(() => window.shoptalk);
   await laptop.page.evaluate(identify, jwt);
   await laptop.open();

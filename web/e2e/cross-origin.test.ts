@@ -47,7 +47,7 @@ async function attack([http, room, token]: [string, string, string]): Promise<Re
 
 it("a page of another origin gets no socket and no response while the agent is signed in", async () => {
   const env = await Environment.start({});
-  const visitor = await env.customer();
+  const visitor = await env.visitor();
   await visitor.open();
   const [opened] = await Promise.all([
     visitor.page.waitForResponse(/\/api\/chat\/rooms\/$/),

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
 import { Environment } from "./environment";
-import { Customer } from "./page-objects";
+import { Visitor } from "./page-objects";
 
 /** Everything that a browser can store for a site. */
 const storedData = async () => ({
@@ -23,22 +23,19 @@ const NOTHING = {
 
 it("works on another origin under the strictest policy, without violations", async () => {
   const env = await Environment.start();
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await customer.begin({ name: "Bea", email: "bea@example.com", phone: "+49 30 123" });
-  await customer.send("A link: https://example.com/a");
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea", email: "bea@example.com", phone: "+49 30 123" });
+  await visitor.send("A link: https://example.com/a");
   await agent.openConversation("Bea");
   await agent.send("An answer, https://example.com/b");
-  await customer.expectMessages(
-    "A link: https://example.com/a",
-    "An answer, https://example.com/b",
-  );
-  await customer.dialog.getByRole("button", { name: "End conversation" }).click();
-  await customer.dialog.getByRole("button", { name: "Start a new conversation" }).click();
-  await customer.send("Again");
-  await customer.dialog.getByRole("button", { name: "Earlier conversations" }).click();
-  await customer.dialog.getByRole("button", { name: "Back" }).click();
-  await customer.expectMessages("Again");
+  await visitor.expectMessages("A link: https://example.com/a", "An answer, https://example.com/b");
+  await visitor.dialog.getByRole("button", { name: "End conversation" }).click();
+  await visitor.dialog.getByRole("button", { name: "Start a new conversation" }).click();
+  await visitor.send("Again");
+  await visitor.dialog.getByRole("button", { name: "Earlier conversations" }).click();
+  await visitor.dialog.getByRole("button", { name: "Back" }).click();
+  await visitor.expectMessages("Again");
   expect(env.shop.reports).toEqual([]);
 });
 
@@ -59,17 +56,17 @@ it("makes one request before the click, and stores and connects nothing", async 
   page.on("request", (request) => requests.push(request.url()));
   page.on("websocket", (socket) => requests.push(socket.url()));
   await page.goto(env.shop.origin);
-  const customer = new Customer(page);
-  await customer.button.waitFor();
+  const visitor = new Visitor(page);
+  await visitor.button.waitFor();
   await page.waitForLoadState("networkidle");
   expect(requests).toEqual([`${env.shop.origin}/`, `${env.server.origin}/widget.js`]);
   expect(await page.evaluate(storedData)).toEqual(NOTHING);
   expect(await profile.context.cookies()).toEqual([]);
   expect(await page.evaluate(() => document.cookie)).toBe("");
 
-  await customer.open();
-  await customer.begin();
-  await customer.waitUntilConnected();
+  await visitor.open();
+  await visitor.begin();
+  await visitor.waitUntilConnected();
   // The test is able to see what was not there before.
   expect(requests.filter((url) => url.startsWith("ws"))).toHaveLength(1);
   expect(await page.evaluate(storedData)).not.toEqual(NOTHING);
@@ -78,23 +75,23 @@ it("makes one request before the click, and stores and connects nothing", async 
 
 it("connects without a click for a visitor whose conversation is open, and for no other", async () => {
   const env = await Environment.start();
-  const customer = await env.customer();
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("Hello?");
-  await customer.expectMessages("Hello?");
+  const visitor = await env.visitor();
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("Hello?");
+  await visitor.expectMessages("Hello?");
   const sockets: string[] = [];
-  customer.page.on("websocket", (socket) => sockets.push(socket.url()));
-  await customer.page.reload();
+  visitor.page.on("websocket", (socket) => sockets.push(socket.url()));
+  await visitor.page.reload();
   await eventually(() => sockets.length).toBe(1);
 
-  await customer.open();
-  await customer.dialog.getByRole("button", { name: "End conversation" }).click();
-  await customer.dialog.getByRole("button", { name: "Start a new conversation" }).waitFor();
+  await visitor.open();
+  await visitor.dialog.getByRole("button", { name: "End conversation" }).click();
+  await visitor.dialog.getByRole("button", { name: "Start a new conversation" }).waitFor();
   sockets.length = 0;
-  await customer.page.reload();
-  await customer.button.waitFor();
-  await customer.page.waitForLoadState("networkidle");
+  await visitor.page.reload();
+  await visitor.button.waitFor();
+  await visitor.page.waitForLoadState("networkidle");
   expect(sockets).toEqual([]);
 });
 
@@ -103,9 +100,9 @@ it("refuses a page of a foreign origin", async () => {
   const stranger = await env.profile({ expectedErrors: /blocked by CORS|net::ERR_FAILED/ });
   // The same shop under another host name is another origin, which is not allowed.
   const page = await stranger.tab(env.shop.origin.replace("localhost", "127.0.0.1"));
-  const customer = new Customer(page);
-  await customer.open();
-  await customer.dialog.getByRole("button", { name: "Start chat" }).click();
+  const visitor = new Visitor(page);
+  await visitor.open();
+  await visitor.dialog.getByRole("button", { name: "Start chat" }).click();
   await eventually(() => stranger.expectedErrors.join()).toMatch(/blocked by CORS/);
-  expect(await customer.status.innerText()).not.toMatch(/^Real-time connected/i);
+  expect(await visitor.status.innerText()).not.toMatch(/^Real-time connected/i);
 });

@@ -1,5 +1,5 @@
 import { BrowserProfile, type ProfileOptions } from "./browser";
-import { Agent, Customer } from "./page-objects";
+import { Agent, Visitor } from "./page-objects";
 import { TcpProxy } from "./proxy";
 import { Server } from "./server";
 import { Shop, type ShopPage } from "./shop";
@@ -12,7 +12,7 @@ export interface EnvironmentOptions {
   /** The shop's page. */
   page?: ShopPage;
   /** Puts a network that can fail between one side and the server. */
-  proxyFor?: "customer" | "agent";
+  proxyFor?: "visitor" | "agent";
   /** Network errors in the browsers do not fail the test. */
   allowNetworkErrors?: boolean;
 }
@@ -41,19 +41,19 @@ export class Environment {
       await server.start();
     }
     await server.addAgent("ada", PASSWORD);
-    shop.chat = options.proxyFor === "customer" ? proxy!.origin : server.origin;
+    shop.chat = options.proxyFor === "visitor" ? proxy!.origin : server.origin;
     shop.page = options.page ?? {};
     return new Environment(server, shop, proxy, options);
   }
 
-  /** A customer on the shop's page, in a browser of their own. */
-  async customer(options: ProfileOptions = {}, path = "/"): Promise<Customer> {
-    return this.customerIn(await this.profile(options), path);
+  /** A visitor on the shop's page, in a browser of their own. */
+  async visitor(options: ProfileOptions = {}, path = "/"): Promise<Visitor> {
+    return this.visitorIn(await this.profile(options), path);
   }
 
-  /** A customer in a new tab of a browser. */
-  async customerIn(profile: BrowserProfile, path = "/"): Promise<Customer> {
-    return new Customer(await profile.tab(this.shop.origin + path));
+  /** A visitor in a new tab of a browser. */
+  async visitorIn(profile: BrowserProfile, path = "/"): Promise<Visitor> {
+    return new Visitor(await profile.tab(this.shop.origin + path));
   }
 
   /** The agent "ada" at the console, signed in. */

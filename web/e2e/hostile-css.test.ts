@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { Environment } from "./environment";
-import type { Customer } from "./page-objects";
+import type { Visitor } from "./page-objects";
 
 /** A style sheet that breaks everything on its page. */
 const HOSTILE = `
@@ -35,8 +35,8 @@ html { font-size: 40px !important; }
 `;
 
 /** What one sees of the chat: place, size and the styles that a page could spoil. */
-async function looks(customer: Customer) {
-  const page = customer.page;
+async function looks(visitor: Visitor) {
+  const page = visitor.page;
   await page.mouse.move(0, 0);
   return page.evaluate(() => {
     const root = document.querySelector("shoptalk-chat")?.shadowRoot;
@@ -65,17 +65,17 @@ it("looks and works the same on a page with a hostile style sheet", async () => 
         format = () => "at noon";
       } as never;
     });
-    const customer = await env.customerIn(profile);
-    await customer.button.waitFor();
-    const closed = await looks(customer);
-    await customer.open();
-    const form = await looks(customer);
-    await customer.begin({ name: "Bea" });
-    await customer.waitUntilConnected();
-    await customer.send("Hello?");
-    await customer.expectMessages("Hello?");
-    await customer.dialog.getByText("Sent").waitFor();
-    return { closed, form, chat: await looks(customer) };
+    const visitor = await env.visitorIn(profile);
+    await visitor.button.waitFor();
+    const closed = await looks(visitor);
+    await visitor.open();
+    const form = await looks(visitor);
+    await visitor.begin({ name: "Bea" });
+    await visitor.waitUntilConnected();
+    await visitor.send("Hello?");
+    await visitor.expectMessages("Hello?");
+    await visitor.dialog.getByText("Sent").waitFor();
+    return { closed, form, chat: await looks(visitor) };
   };
   const plain = await seen();
   env.shop.page = { css: HOSTILE };
@@ -113,9 +113,9 @@ it("is dark for those who prefer it, unless the tag sets a theme; an accent must
   const env = await Environment.start();
   const colors = async (attributes: string, colorScheme: "dark" | "light") => {
     env.shop.page = { attributes };
-    const customer = await env.customer({ colorScheme });
-    await customer.open();
-    return customer.dialog.evaluate((panel) => {
+    const visitor = await env.visitor({ colorScheme });
+    await visitor.open();
+    return visitor.dialog.evaluate((panel) => {
       const { backgroundColor } = getComputedStyle(panel);
       const accent = getComputedStyle(panel.querySelector("header")!).backgroundColor;
       return { dark: backgroundColor !== "rgb(255, 255, 255)", accent };

@@ -55,8 +55,8 @@ it("messages and names are text, on both sides", async () => {
   const env = await Environment.start({ settings: UNLIMITED });
   const evil = PAYLOADS[11];
   env.shop.page = { title: `${evil} my shop` };
-  const [customer, agent] = await Promise.all([
-    env.customer({}, `/?q=${encodeURIComponent(evil)}&r=<script>window.__xss=1</script>#${evil}`),
+  const [visitor, agent] = await Promise.all([
+    env.visitor({}, `/?q=${encodeURIComponent(evil)}&r=<script>window.__xss=1</script>#${evil}`),
     env.agent(),
   ]);
 
@@ -67,34 +67,34 @@ it("messages and names are text, on both sides", async () => {
   await agent.page.getByText("Customers see your new name.").waitFor();
   await agent.page.keyboard.press("Escape");
 
-  await customer.open();
-  await customer.begin({ name: evil, email: "'{{__xss=1}}`*`@example.com" });
-  for (const text of PAYLOADS) await customer.send(text);
-  await expectTexts(customer.page, PAYLOADS);
+  await visitor.open();
+  await visitor.begin({ name: evil, email: "'{{__xss=1}}`*`@example.com" });
+  for (const text of PAYLOADS) await visitor.send(text);
+  await expectTexts(visitor.page, PAYLOADS);
   await agent.openConversation(evil);
   await expectOnlyText(agent.page, ".desk");
   await expectTexts(agent.page, PAYLOADS);
   await expectOnlyText(agent.page, ".desk");
 
   await agent.postAll(PAYLOADS);
-  await typeUntil(agent.reply, customer.dialog.getByText(`${evil} is typing…`));
+  await typeUntil(agent.reply, visitor.dialog.getByText(`${evil} is typing…`));
   await eventually(() =>
-    customer.log
+    visitor.log
       .locator(".line.admin")
       .evaluateAll((lines) => lines.map((line) => line.querySelector(".text")?.textContent)),
   ).toEqual([...PAYLOADS]);
-  await expectOnlyText(customer.page, "[role=dialog]");
+  await expectOnlyText(visitor.page, "[role=dialog]");
   await expectOnlyText(agent.page, ".desk");
 
   // The same after a reload, when everything comes from the server.
-  await customer.page.reload();
-  await customer.open();
-  await expectTexts(customer.page, PAYLOADS);
-  await expectOnlyText(customer.page, "[role=dialog]");
+  await visitor.page.reload();
+  await visitor.open();
+  await expectTexts(visitor.page, PAYLOADS);
+  await expectOnlyText(visitor.page, "[role=dialog]");
   expect(env.shop.reports).toEqual([]);
 });
 
-it("customers' details, list, search and notifications are text", async () => {
+it("visitors' details, list, search and notifications are text", async () => {
   const env = await Environment.start({ settings: UNLIMITED });
   const profile = await env.profile({ permissions: ["notifications"] });
   await profile.context.addInitScript(() => {
@@ -200,13 +200,13 @@ it("the tag's attributes are text, too", async () => {
         .join(" "),
     },
   });
-  const { Customer } = await import("./page-objects");
-  const customer = new Customer((await env.customer()).page, evil);
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.waitUntilConnected();
-  await customer.dialog.getByText(evil).first().waitFor();
-  await expectOnlyText(customer.page, "[role=dialog]");
+  const { Visitor } = await import("./page-objects");
+  const visitor = new Visitor((await env.visitor()).page, evil);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.waitUntilConnected();
+  await visitor.dialog.getByText(evil).first().waitFor();
+  await expectOnlyText(visitor.page, "[role=dialog]");
   expect(env.shop.reports).toEqual([]);
 });
 

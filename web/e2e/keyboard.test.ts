@@ -23,10 +23,10 @@ const showsFocus = (place: Locator) =>
 it("a whole conversation by keyboard alone, on both sides", async () => {
   const env = await Environment.start();
   const profile = await env.profile();
-  const customer = await env.customer();
+  const visitor = await env.visitor();
   const agent = new Agent(await profile.tab(`${env.server.origin}/admin/chat`));
-  const [shop, desk] = [customer.page, agent.page];
-  const { dialog } = customer;
+  const [shop, desk] = [visitor.page, agent.page];
+  const { dialog } = visitor;
 
   // The agent signs in.
   await expectFocus(desk.getByRole("textbox", { name: "Username" }));
@@ -36,10 +36,10 @@ it("a whole conversation by keyboard alone, on both sides", async () => {
   await desk.keyboard.press("Enter");
   await agent.waitUntilConnected();
 
-  // The customer finds the button, fills in the form and asks.
-  await customer.button.waitFor();
-  await tabTo(shop, customer.button);
-  expect(await showsFocus(customer.button)).toBe(true);
+  // The visitor finds the button, fills in the form and asks.
+  await visitor.button.waitFor();
+  await tabTo(shop, visitor.button);
+  expect(await showsFocus(visitor.button)).toBe(true);
   await shop.keyboard.press("Enter");
   const name = dialog.getByRole("textbox", { name: "Name" });
   await expectFocus(name);
@@ -48,15 +48,15 @@ it("a whole conversation by keyboard alone, on both sides", async () => {
   await shop.keyboard.press("Tab");
   await shop.keyboard.type("bea@example.com");
   await shop.keyboard.press("Enter");
-  await expectFocus(customer.message);
-  await customer.waitUntilConnected();
+  await expectFocus(visitor.message);
+  await visitor.waitUntilConnected();
   await shop.keyboard.type("Do you ship");
   await shop.keyboard.press("Shift+Enter");
   await shop.keyboard.type("to Norway?");
   await shop.keyboard.press("Enter");
-  await customer.expectMessages("Do you ship", "to Norway?");
-  await expectFocus(customer.message);
-  expect(await customer.message.inputValue()).toBe("");
+  await visitor.expectMessages("Do you ship", "to Norway?");
+  await expectFocus(visitor.message);
+  expect(await visitor.message.inputValue()).toBe("");
 
   // The agent opens the conversation waiting longest and replies.
   await agent.item("Bea").waitFor();
@@ -65,15 +65,15 @@ it("a whole conversation by keyboard alone, on both sides", async () => {
   await agent.expectMessages("Do you ship", "to Norway?");
   await desk.keyboard.type("We do.");
   await desk.keyboard.press("Enter");
-  await customer.expectMessages("to Norway?", "We do.");
+  await visitor.expectMessages("to Norway?", "We do.");
   await expectFocus(agent.reply);
 
   // Escape closes the dialog and returns the focus; Enter opens it again.
   await shop.keyboard.press("Escape");
   await dialog.waitFor({ state: "hidden" });
-  await expectFocus(customer.button);
+  await expectFocus(visitor.button);
   await shop.keyboard.press("Enter");
-  await expectFocus(customer.message);
+  await expectFocus(visitor.message);
 
   // Tab stays in the dialog, in both directions, and reaches everything.
   const stops = async (key: string) => {
@@ -140,9 +140,9 @@ it("a whole conversation by keyboard alone, on both sides", async () => {
   await expectFocus(agent.reply);
   await desk.keyboard.type("Anything else?");
   await desk.keyboard.press("Enter");
-  await expectMessages(customer.log, "We do.", "Anything else?");
+  await expectMessages(visitor.log, "We do.", "Anything else?");
 
-  // The customer ends it.
+  // The visitor ends it.
   await tabTo(shop, dialog.getByRole("button", { name: "End conversation" }));
   await shop.keyboard.press("Space");
   await desk.getByRole("button", { name: "Reopen conversation" }).waitFor();
@@ -150,10 +150,10 @@ it("a whole conversation by keyboard alone, on both sides", async () => {
 
 it("letters are text in a field, and commands elsewhere", async () => {
   const env = await Environment.start();
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("Hello?");
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("Hello?");
   await agent.openConversation("Bea");
   await expectFocus(agent.reply);
   const words = "we jump over 1 quick key? see /r";
@@ -164,14 +164,14 @@ it("letters are text in a field, and commands elsewhere", async () => {
 
 it("an incomplete form focuses the field that is missing", async () => {
   const env = await Environment.start({ page: { attributes: 'data-require="name email"' } });
-  const customer = await env.customer();
-  const { page, dialog } = customer;
+  const visitor = await env.visitor();
+  const { page, dialog } = visitor;
   const name = dialog.getByRole("textbox", { name: "Name", exact: true });
   const email = dialog.getByRole("textbox", { name: "Email", exact: true });
   const isValid = (field: Locator) =>
     field.evaluate((input) => (input as HTMLInputElement).validity.valid);
-  await customer.button.waitFor();
-  await tabTo(page, customer.button);
+  await visitor.button.waitFor();
+  await tabTo(page, visitor.button);
   await page.keyboard.press("Enter");
   await expectFocus(name);
   await page.keyboard.press("Tab");
@@ -188,5 +188,5 @@ it("an incomplete form focuses the field that is missing", async () => {
   await expectFocus(email);
   await email.fill("bea@example.com");
   await page.keyboard.press("Enter");
-  await expectFocus(customer.message);
+  await expectFocus(visitor.message);
 });

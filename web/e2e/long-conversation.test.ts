@@ -32,13 +32,13 @@ async function scrollBack(log: Locator) {
 
 it("a long conversation opens at its end, and scrolls back to its beginning", async () => {
   const env = await Environment.start({ settings: UNLIMITED });
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("Hello?");
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("Hello?");
   await agent.openConversation("Bea");
   await agent.postAll(TEXTS);
-  await expectVisible(customer.log, LAST).toBe(true);
+  await expectVisible(visitor.log, LAST).toBe(true);
   await expectVisible(agent.log, LAST).toBe(true);
 
   await agent.page.reload();
@@ -46,15 +46,15 @@ it("a long conversation opens at its end, and scrolls back to its beginning", as
   await expectVisible(agent.log, LAST).toBe(true);
   await scrollBack(agent.log);
 
-  await customer.page.reload();
-  await customer.open();
-  await expectVisible(customer.log, LAST).toBe(true);
-  await scrollBack(customer.log);
+  await visitor.page.reload();
+  await visitor.open();
+  await expectVisible(visitor.log, LAST).toBe(true);
+  await scrollBack(visitor.log);
 
   // A new message does not scroll away from older ones; a button shows that there is one.
   await agent.send("a new answer");
-  await customer.dialog.getByRole("button", { name: "New messages" }).waitFor();
-  await expectVisible(customer.log, FIRST).toBe(true);
-  await customer.dialog.getByRole("button", { name: "New messages" }).click();
-  await expectVisible(customer.log, "a new answer").toBe(true);
+  await visitor.dialog.getByRole("button", { name: "New messages" }).waitFor();
+  await expectVisible(visitor.log, FIRST).toBe(true);
+  await visitor.dialog.getByRole("button", { name: "New messages" }).click();
+  await expectVisible(visitor.log, "a new answer").toBe(true);
 });

@@ -19,32 +19,32 @@ const INVISIBLE = [0x200b, 0x200d, 0x2060, 0xfeff, 0x20, 0x3164, 0x2800];
 
 it("half an emoji is replaced on both sides, and later messages arrive", async () => {
   const env = await Environment.start();
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await paste(customer.message, HALF);
-  await customer.message.press("Enter");
-  await customer.send("after it");
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await paste(visitor.message, HALF);
+  await visitor.message.press("Enter");
+  await visitor.send("after it");
   await agent.openConversation("Bea");
   await agent.expectMessages(REPLACED, "after it");
   await paste(agent.reply, [...HALF, 0x63]);
   await agent.reply.press("Enter");
   await agent.send("the answer");
-  await customer.expectMessages(REPLACED, "after it", `${REPLACED}c`, "the answer");
-  await customer.expectRead("after it");
+  await visitor.expectMessages(REPLACED, "after it", `${REPLACED}c`, "the answer");
+  await visitor.expectRead("after it");
   await agent.expectRead("the answer");
 });
 
 it("half an emoji in a stored message is refused, can be edited, and holds up nothing", async () => {
   const env = await Environment.start();
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("before");
-  await customer.expectMessages("before");
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("before");
+  await visitor.expectMessages("before");
   await agent.openConversation("Bea");
   await agent.expectMessages("before");
-  await customer.page.evaluate(() => {
+  await visitor.page.evaluate(() => {
     const session = Object.keys(localStorage).find((key) => key.endsWith(":session"))!;
     const { room } = JSON.parse(localStorage[session]) as { room: string };
     const id = "00000000-0000-7000-8000-000000000000";
@@ -54,24 +54,24 @@ it("half an emoji in a stored message is refused, can be edited, and holds up no
       at: Date.now(),
     });
   });
-  await customer.page.reload();
-  await customer.open();
-  const edit = customer.dialog.getByRole("button", { name: "Edit" });
+  await visitor.page.reload();
+  await visitor.open();
+  const edit = visitor.dialog.getByRole("button", { name: "Edit" });
   await edit.waitFor();
-  await customer.send("after");
+  await visitor.send("after");
   await agent.expectMessages("before", "after");
   await edit.click();
-  await customer.dialog.getByRole("button", { name: "Send", exact: true }).click();
+  await visitor.dialog.getByRole("button", { name: "Send", exact: true }).click();
   await agent.expectMessages("before", "after", "half \ufffd");
 });
 
 it("half an emoji is replaced in a name and in a search", async () => {
   const env = await Environment.start();
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await paste(customer.dialog.getByRole("textbox", { name: "Name" }), HALF);
-  await customer.begin();
-  await customer.send("Hello?");
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await paste(visitor.dialog.getByRole("textbox", { name: "Name" }), HALF);
+  await visitor.begin();
+  await visitor.send("Hello?");
   await agent.openConversation(REPLACED);
   await agent.expectMessages("Hello?");
   await paste(agent.search, HALF);
@@ -81,14 +81,14 @@ it("half an emoji is replaced in a name and in a search", async () => {
 
 it("a text that shows nothing is not sent", async () => {
   const env = await Environment.start();
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await paste(customer.message, INVISIBLE);
-  await customer.message.press("Enter");
-  await customer.message.fill("");
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await paste(visitor.message, INVISIBLE);
+  await visitor.message.press("Enter");
+  await visitor.message.fill("");
   // Zero-width joiners in an emoji do not make it blank.
-  await customer.send("👩‍👩‍👧");
+  await visitor.send("👩‍👩‍👧");
   await agent.openConversation("Bea");
   await expectMessages(agent.log, "👩‍👩‍👧");
   expect(await agent.log.locator(".message").count()).toBe(1);

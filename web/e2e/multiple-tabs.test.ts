@@ -5,21 +5,21 @@ import { Agent, valuesOf } from "./page-objects";
 
 const FAST_RECONNECT = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
 
-/** A customer with a conversation, in two tabs of one browser. */
+/** A visitor with a conversation, in two tabs of one browser. */
 async function twoTabs(env: Environment) {
   const profile = await env.profile();
-  const first = await env.customerIn(profile);
+  const first = await env.visitorIn(profile);
   await first.open();
   await first.begin({ name: "Bea" });
   await first.send("from the first tab");
   await first.expectMessages("from the first tab");
-  const second = await env.customerIn(profile);
+  const second = await env.visitorIn(profile);
   await second.open();
   await second.expectMessages("from the first tab");
   return { profile, first, second };
 }
 
-it("two tabs of one customer show the same conversation, each message once", async () => {
+it("two tabs of one visitor show the same conversation, each message once", async () => {
   const env = await Environment.start();
   const agent = await env.agent();
   const { first, second } = await twoTabs(env);
@@ -73,7 +73,7 @@ it("two tabs that begin at the same time share one conversation", async () => {
   const env = await Environment.start({ settings: FAST_RECONNECT });
   const agent = await env.agent();
   const profile = await env.profile();
-  const [first, second] = [await env.customerIn(profile), await env.customerIn(profile)];
+  const [first, second] = [await env.visitorIn(profile), await env.visitorIn(profile)];
   // Each requests a conversation before the other has one, and both get the response at once.
   let answered = 0;
   let go = () => {};
@@ -144,10 +144,10 @@ it("a tab that sees only the stored chat removed empties its fields", async () =
 
 it("an agent's two tabs show the same, and unsent messages arrive once", async () => {
   const env = await Environment.start({ settings: FAST_RECONNECT, allowNetworkErrors: true });
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("Hello?");
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("Hello?");
   await agent.openConversation("Bea");
   const page = await agent.page.context().newPage();
   await page.goto(new URL("/admin/chat", agent.page.url()).href);
@@ -161,5 +161,5 @@ it("an agent's two tabs show the same, and unsent messages arrive once", async (
   await other.send("from the second tab");
   await env.server.start();
   const all = ["Hello?", "from the first tab", "from the second tab"];
-  for (const one of [customer, agent, other]) await one.expectMessages(...all);
+  for (const one of [visitor, agent, other]) await one.expectMessages(...all);
 });

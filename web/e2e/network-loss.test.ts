@@ -9,58 +9,58 @@ const PINGS = {
 };
 const QUEUED = ["while cut 1", "while cut 2", "while cut 3"];
 
-it("a customer's network stalls: the status shows it, and messages arrive once", async () => {
+it("a visitor's network stalls: the status shows it, and messages arrive once", async () => {
   const env = await Environment.start({
     settings: PINGS,
-    proxyFor: "customer",
+    proxyFor: "visitor",
     allowNetworkErrors: true,
   });
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("before");
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("before");
   await agent.openConversation("Bea");
-  await customer.waitUntilConnected();
+  await visitor.waitUntilConnected();
 
   env.proxy!.stall();
-  for (const text of QUEUED) await customer.send(text);
+  for (const text of QUEUED) await visitor.send(text);
   await agent.send("meanwhile");
-  await eventually(() => customer.status.innerText()).not.toMatch(/Real-time connected/i);
-  await customer.expectMessages(...QUEUED);
+  await eventually(() => visitor.status.innerText()).not.toMatch(/Real-time connected/i);
+  await visitor.expectMessages(...QUEUED);
   await agent.expectMessages("before", "meanwhile");
 
   await env.proxy!.restore();
-  await customer.waitUntilConnected();
+  await visitor.waitUntilConnected();
   await agent.expectMessages("before", ...QUEUED);
-  await customer.expectMessages("before", ...QUEUED);
-  await customer.expectMessages("before", "meanwhile");
+  await visitor.expectMessages("before", ...QUEUED);
+  await visitor.expectMessages("before", "meanwhile");
 });
 
 it("a stall that outlasts the sockets loses and duplicates nothing", async () => {
   const env = await Environment.start({
     settings: PINGS,
-    proxyFor: "customer",
+    proxyFor: "visitor",
     allowNetworkErrors: true,
   });
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("before");
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("before");
   await agent.openConversation("Bea");
 
   env.proxy!.stall();
   const attempts = env.proxy!.connections;
-  for (const text of QUEUED) await customer.send(text);
+  for (const text of QUEUED) await visitor.send(text);
   // The client gives up its socket and opens another one, in vain.
   await eventually(() => env.proxy!.connections).toBeGreaterThan(attempts);
   await agent.send("meanwhile");
   // What was held up is lost.
   env.proxy!.closeAll();
   await env.proxy!.restore();
-  await customer.waitUntilConnected();
+  await visitor.waitUntilConnected();
   await agent.expectMessages("before", ...QUEUED);
-  await customer.expectMessages("before", ...QUEUED);
-  await customer.expectMessages("before", "meanwhile");
+  await visitor.expectMessages("before", ...QUEUED);
+  await visitor.expectMessages("before", "meanwhile");
 });
 
 it("an agent's network stalls: the status shows it, and messages arrive once", async () => {
@@ -69,16 +69,16 @@ it("an agent's network stalls: the status shows it, and messages arrive once", a
     proxyFor: "agent",
     allowNetworkErrors: true,
   });
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("before");
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("before");
   await agent.openConversation("Bea");
 
   env.proxy!.stall();
   for (const text of QUEUED) await agent.send(text);
-  await customer.send("meanwhile");
-  const other = await env.customer();
+  await visitor.send("meanwhile");
+  const other = await env.visitor();
   await other.open();
   await other.begin({ name: "Cem" });
   await other.send("Hello?");
@@ -87,33 +87,33 @@ it("an agent's network stalls: the status shows it, and messages arrive once", a
 
   await env.proxy!.restore();
   await agent.waitUntilConnected();
-  await customer.expectMessages("before", ...QUEUED);
+  await visitor.expectMessages("before", ...QUEUED);
   await agent.expectMessages("before", ...QUEUED);
   await agent.expectMessages("before", "meanwhile");
   await agent.item("Cem").waitFor();
 });
 
-it("a customer who begins while the network stalls gets one conversation", async () => {
+it("a visitor who begins while the network stalls gets one conversation", async () => {
   const env = await Environment.start({
     settings: PINGS,
-    proxyFor: "customer",
+    proxyFor: "visitor",
     allowNetworkErrors: true,
   });
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
   env.proxy!.stall();
   const attempts = env.proxy!.connections;
-  await customer.begin({ name: "Bea" });
-  await customer.send("written while stalled");
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("written while stalled");
   // One request is given up and another begins; both arrive when the network is back.
   await eventually(() => env.proxy!.connections).toBeGreaterThan(attempts + 1);
   await env.proxy!.restore();
   await agent.item("Bea").waitFor();
   await agent.openConversation("Bea");
   await agent.expectMessages("written while stalled");
-  await customer.waitUntilConnected();
-  await customer.expectMessages("written while stalled");
-  await customer.send("written afterwards");
+  await visitor.waitUntilConnected();
+  await visitor.expectMessages("written while stalled");
+  await visitor.send("written afterwards");
   await agent.expectMessages("written while stalled", "written afterwards");
   expect(await agent.item("Bea").count()).toBe(1);
 });
@@ -121,16 +121,16 @@ it("a customer who begins while the network stalls gets one conversation", async
 it("the status shows at once when the browser reports that the network is gone", async () => {
   const env = await Environment.start({ allowNetworkErrors: true });
   const profile = await env.profile();
-  const customer = await env.customerIn(profile);
+  const visitor = await env.visitorIn(profile);
   const agent = await env.agent();
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.waitUntilConnected();
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.waitUntilConnected();
   await profile.setOffline(true);
-  await eventually(() => customer.status.innerText()).toMatch(/^Offline.*kept/i);
-  await customer.send("Am I there?");
+  await eventually(() => visitor.status.innerText()).toMatch(/^Offline.*kept/i);
+  await visitor.send("Am I there?");
   await profile.setOffline(false);
-  await customer.waitUntilConnected();
+  await visitor.waitUntilConnected();
   await agent.openConversation("Bea");
   await agent.expectMessages("Am I there?");
 });

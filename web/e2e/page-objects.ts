@@ -38,8 +38,8 @@ async function expectMark(log: Locator, text: string, mark: string) {
   }).toContain(mark);
 }
 
-/** A customer on the shop's page: uses the widget by the names that the contract fixes. */
-export class Customer {
+/** A visitor on the shop's page: uses the widget by the names that the contract fixes. */
+export class Visitor {
   readonly button: Locator;
   readonly dialog: Locator;
   readonly log: Locator;
@@ -118,13 +118,13 @@ export class Agent {
     await this.waitUntilConnected();
   }
 
-  /** A customer's conversation in the list. */
-  item(customer: string) {
-    return this.list.getByRole("listitem", { name: customer, exact: true });
+  /** A visitor's conversation in the list. */
+  item(visitor: string) {
+    return this.list.getByRole("listitem", { name: visitor, exact: true });
   }
 
-  async openConversation(customer: string) {
-    await this.item(customer).getByRole("button").click();
+  async openConversation(visitor: string) {
+    await this.item(visitor).getByRole("button").click();
     await this.page.waitForURL(/#room=/);
     await this.reply.waitFor();
   }
@@ -174,7 +174,7 @@ export class Agent {
     await expectMessages(this.log, ...texts);
   }
 
-  /** Waits until the reply is marked as read by the customer. */
+  /** Waits until the reply is marked as read by the visitor. */
   async expectRead(text: string) {
     await expectMark(this.log, text, "Read");
   }

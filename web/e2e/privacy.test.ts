@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { type BrowserProfile, eventually } from "./browser";
 import { Environment } from "./environment";
 import { identity } from "./identity";
-import { Customer, valuesOf } from "./page-objects";
+import { Visitor, valuesOf } from "./page-objects";
 
 const SECRET = "a secret of at least thirty-two bytes";
 const SIGNED = { SHOPTALK_IDENTITY__SECRETS: SECRET };
@@ -10,17 +10,17 @@ const FAST_RECONNECT = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
 const ANN = identity(SECRET, { sub: "ann", name: "Ann" });
 const BOB = identity(SECRET, { sub: "bob", name: "Bob" });
 
-const storageKeys = ({ page }: Customer) => page.evaluate(() => Object.keys(localStorage));
-const reset = ({ page }: Customer) => page.evaluate(() => window.shoptalk?.reset());
-const identify = ({ page }: Customer, jwt: string) =>
+const storageKeys = ({ page }: Visitor) => page.evaluate(() => Object.keys(localStorage));
+const reset = ({ page }: Visitor) => page.evaluate(() => window.shoptalk?.reset());
+const identify = ({ page }: Visitor, jwt: string) =>
   page.evaluate((jwt) => window.shoptalk?.identify(jwt), jwt);
-const textOf = ({ dialog }: Customer) => dialog.innerText();
+const textOf = ({ dialog }: Visitor) => dialog.innerText();
 
 /**
  * A tab that gets no event of other tabs, like one that was frozen or in the back-forward cache
  * meanwhile.
  */
-async function frozenTab(env: Environment, profile: BrowserProfile): Promise<Customer> {
+async function frozenTab(env: Environment, profile: BrowserProfile): Promise<Visitor> {
   const page = await profile.tab();
   await page.addInitScript(() => {
     addEventListener("storage", (event) => event.stopImmediatePropagation(), true);
@@ -29,23 +29,23 @@ async function frozenTab(env: Environment, profile: BrowserProfile): Promise<Cus
     } as never;
   });
   await page.goto(env.shop.origin);
-  const customer = new Customer(page);
-  await customer.button.waitFor();
-  return customer;
+  const visitor = new Visitor(page);
+  await visitor.button.waitFor();
+  return visitor;
 }
 
 /** Begins a conversation. */
-async function startConversation(customer: Customer, text = "a private matter") {
-  await customer.open();
-  await customer.begin({ name: "Ann", email: "ann@example.com", phone: "+49 30 123" });
-  await customer.send(text);
-  await customer.expectMessages(text);
+async function startConversation(visitor: Visitor, text = "a private matter") {
+  await visitor.open();
+  await visitor.begin({ name: "Ann", email: "ann@example.com", phone: "+49 30 123" });
+  await visitor.send(text);
+  await visitor.expectMessages(text);
 }
 
 it("a tab that got no event of the sign-out shows and stores nothing of the former visitor", async () => {
   const env = await Environment.start();
   const profile = await env.profile();
-  const first = await env.customerIn(profile);
+  const first = await env.visitorIn(profile);
   await startConversation(first);
   const frozen = await frozenTab(env, profile);
   await frozen.open();
@@ -67,7 +67,7 @@ it("a tab that got no event of the sign-out shows and stores nothing of the form
 it("typing in such a tab after the sign-out shows nothing of the former visitor", async () => {
   const env = await Environment.start({ settings: FAST_RECONNECT, allowNetworkErrors: true });
   const profile = await env.profile();
-  const first = await env.customerIn(profile);
+  const first = await env.visitorIn(profile);
   await startConversation(first);
   const frozen = await frozenTab(env, profile);
   await frozen.open();
@@ -88,7 +88,7 @@ it("a click in another tab does not sign the former visitor in again", async () 
   const env = await Environment.start({ settings: SIGNED });
   const agent = await env.agent();
   const profile = await env.profile();
-  const first = await env.customerIn(profile);
+  const first = await env.visitorIn(profile);
   await first.button.waitFor();
   await identify(first, ANN);
   await first.open();
@@ -97,12 +97,12 @@ it("a click in another tab does not sign the former visitor in again", async () 
   await agent.openConversation("Ann");
   await agent.expectMessages("a private matter");
   // One with the chat open, one where it is not opened.
-  const second = await env.customerIn(profile);
+  const second = await env.visitorIn(profile);
   await second.button.waitFor();
   await identify(second, ANN);
   await second.open();
   await second.expectMessages("a private matter");
-  const third = await env.customerIn(profile);
+  const third = await env.visitorIn(profile);
   await third.button.waitFor();
   await identify(third, ANN);
 
@@ -126,7 +126,7 @@ it("a click in another tab does not sign the former visitor in again", async () 
 it("an identity that is in no storage is forgotten in every tab", async () => {
   const env = await Environment.start({ settings: SIGNED });
   const profile = await env.profile();
-  const [first, second] = [await env.customerIn(profile), await env.customerIn(profile)];
+  const [first, second] = [await env.visitorIn(profile), await env.visitorIn(profile)];
   for (const one of [first, second]) {
     await one.button.waitFor();
     await identify(one, ANN);
@@ -147,15 +147,15 @@ it("unsent text does not go into the next visitor's conversation, even without a
   const profile = await env.profile();
   // The chat's files load, but no conversation can begin.
   await profile.context.route("**/api/chat/**", (route) => route.abort());
-  const customer = await env.customerIn(profile);
-  await customer.open();
-  await customer.send("a private matter");
-  await customer.expectMessages("a private matter");
-  await customer.message.fill("half a sent");
-  await customer.page.close();
+  const visitor = await env.visitorIn(profile);
+  await visitor.open();
+  await visitor.send("a private matter");
+  await visitor.expectMessages("a private matter");
+  await visitor.message.fill("half a sent");
+  await visitor.page.close();
 
   // The next page knows it from the storage alone.
-  const next = await env.customerIn(profile);
+  const next = await env.visitorIn(profile);
   await next.button.waitFor();
   await reset(next);
   expect(await storageKeys(next)).toEqual([]);
@@ -176,15 +176,15 @@ it("another user gets nothing of the former one, even without a stored chat", as
   });
   const agent = await env.agent();
   const profile = await env.profile();
-  const customer = await env.customerIn(profile);
-  await customer.button.waitFor();
-  await customer.page.route("**/api/chat/**", (route) => route.abort());
-  await identify(customer, ANN).catch(() => {});
-  await customer.open();
-  await customer.send("a private matter");
-  await customer.message.fill("half a sent");
-  await customer.page.unroute("**/api/chat/**");
-  await customer.page.close();
+  const visitor = await env.visitorIn(profile);
+  await visitor.button.waitFor();
+  await visitor.page.route("**/api/chat/**", (route) => route.abort());
+  await identify(visitor, ANN).catch(() => {});
+  await visitor.open();
+  await visitor.send("a private matter");
+  await visitor.message.fill("half a sent");
+  await visitor.page.unroute("**/api/chat/**");
+  await visitor.page.close();
 
   const next = await frozenTab(env, profile);
   await identify(next, BOB);
@@ -201,9 +201,9 @@ it("another user gets nothing of the former one, even without a stored chat", as
 it("signing out in another tab removes the list of earlier conversations", async () => {
   const env = await Environment.start();
   const profile = await env.profile();
-  const first = await env.customerIn(profile);
+  const first = await env.visitorIn(profile);
   await startConversation(first);
-  const second = await env.customerIn(profile);
+  const second = await env.visitorIn(profile);
   await second.open();
   await second.expectMessages("a private matter");
   const earlier = () => second.dialog.getByRole("button", { name: "Earlier conversations" });
@@ -218,13 +218,13 @@ it("signing out in another tab removes the list of earlier conversations", async
 it("signing out works while the server cannot be reached", async () => {
   const env = await Environment.start({ allowNetworkErrors: true });
   const profile = await env.profile();
-  const customer = await env.customerIn(profile);
-  await startConversation(customer);
-  await customer.dialog.getByRole("button", { name: "End conversation" }).click();
-  await customer.dialog.getByRole("button", { name: "Start a new conversation" }).waitFor();
-  await customer.page.reload();
-  await customer.button.waitFor();
-  await customer.page.route("**/*", (route) => route.abort());
-  await reset(customer);
-  expect(await storageKeys(customer)).toEqual([]);
+  const visitor = await env.visitorIn(profile);
+  await startConversation(visitor);
+  await visitor.dialog.getByRole("button", { name: "End conversation" }).click();
+  await visitor.dialog.getByRole("button", { name: "Start a new conversation" }).waitFor();
+  await visitor.page.reload();
+  await visitor.button.waitFor();
+  await visitor.page.route("**/*", (route) => route.abort());
+  await reset(visitor);
+  expect(await storageKeys(visitor)).toEqual([]);
 });

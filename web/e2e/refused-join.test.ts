@@ -5,11 +5,11 @@ import { Agent } from "./page-objects";
 
 it("a conversation whose join is refused is joined later, and alerts until then", async () => {
   const env = await Environment.start();
-  const customer = await env.customer();
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("first");
-  await customer.expectMessages("first");
+  const visitor = await env.visitor();
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("first");
+  await visitor.expectMessages("first");
 
   const profile = await env.profile({ permissions: ["notifications"] });
   await profile.context.addInitScript(() => {
@@ -58,13 +58,13 @@ it("a conversation whose join is refused is joined later, and alerts until then"
   // It keeps trying, and does not claim to be up to date.
   await eventually(() => refusals).toBeGreaterThan(2);
   await eventually(() => agent.status.innerText()).not.toMatch(/Real-time connected/);
-  await customer.send("second");
+  await visitor.send("second");
   const alerted = () => page.evaluate(() => (window as never as { alerted: string[] }).alerted);
   await eventually(alerted).toContain("second");
   // Replies are sent one after another, joined or not.
   await agent.send("answer 1");
   await agent.send("answer 2");
-  await customer.expectMessages("first", "second", "answer 1", "answer 2");
+  await visitor.expectMessages("first", "second", "answer 1", "answer 2");
   await eventually(() =>
     page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes(":out:"))),
   ).toEqual([]);
@@ -72,6 +72,6 @@ it("a conversation whose join is refused is joined later, and alerts until then"
   refuses = false;
   await agent.expectMessages("first", "second", "answer 1", "answer 2");
   await agent.waitUntilConnected();
-  await customer.send("third");
+  await visitor.send("third");
   await agent.expectMessages("first", "second", "answer 1", "answer 2", "third");
 });

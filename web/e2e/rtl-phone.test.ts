@@ -58,7 +58,7 @@ it("the widget in Arabic on a phone is right-to-left, fills the screen and does 
     page: { attributes: 'data-locale="ar" data-title="Chat"' },
   });
   const profile = await env.profile(PHONE);
-  const { page, button, dialog, log } = await env.customerIn(profile);
+  const { page, button, dialog, log } = await env.visitorIn(profile);
   await button.tap();
   await fillsTheScreen(dialog);
   expect(await direction(dialog)).toBe("rtl");
@@ -102,11 +102,11 @@ it("the launcher on a phone does not overflow, on either side of either directio
 
 it("the console on a phone shows one view at a time and does not overflow", async () => {
   const env = await Environment.start();
-  const customer = await env.customer();
-  await customer.open();
-  await customer.begin({ name: `Bea ${"with a very long name ".repeat(4)}`.trim() });
-  for (const text of LONG) await customer.send(text);
-  await customer.waitUntilConnected();
+  const visitor = await env.visitor();
+  await visitor.open();
+  await visitor.begin({ name: `Bea ${"with a very long name ".repeat(4)}`.trim() });
+  for (const text of LONG) await visitor.send(text);
+  await visitor.waitUntilConnected();
 
   const profile = await env.profile(PHONE);
   const agent = new Agent(await profile.tab(`${env.server.origin}/admin/chat`));

@@ -4,10 +4,10 @@ import { Environment, PASSWORD } from "./environment";
 
 it("an agent's sign-out leaves no dialog, search or error for the next one", async () => {
   const env = await Environment.start();
-  const customer = await env.customer();
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("Hello?");
+  const visitor = await env.visitor();
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("Hello?");
   const agent = await env.agent();
   const { page } = agent;
   await agent.item("Bea").waitFor();
@@ -23,14 +23,14 @@ it("an agent's sign-out leaves no dialog, search or error for the next one", asy
   expect(await agent.search.inputValue()).toBe("");
 });
 
-it("an error in one customer's details is not shown at another one's", async () => {
+it("an error in one visitor's details is not shown at another one's", async () => {
   const env = await Environment.start();
   for (const name of ["Bea", "Cem"]) {
-    const customer = await env.customer();
-    await customer.open();
-    await customer.begin({ name });
-    await customer.send("Hello?");
-    await customer.expectMessages("Hello?");
+    const visitor = await env.visitor();
+    await visitor.open();
+    await visitor.begin({ name });
+    await visitor.send("Hello?");
+    await visitor.expectMessages("Hello?");
   }
   const profile = await env.profile({ expectedErrors: /status of 400/ });
   const agent = await env.agentIn(profile);

@@ -7,38 +7,38 @@ const FAST_RECONNECT = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
 it("a first message that did not reach the server is sent by the next page, without a click", async () => {
   const env = await Environment.start({ settings: FAST_RECONNECT, allowNetworkErrors: true });
   const agent = await env.agent();
-  const customer = await env.customer();
+  const visitor = await env.visitor();
   // The chat's files load, but no conversation can begin.
-  await customer.page.route("**/api/chat/**", (route) => route.abort());
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("Hello?");
-  await eventually(() => customer.status.innerText()).toMatch(/kept and sent later/i);
-  await customer.page.unroute("**/api/chat/**");
-  await customer.page.goto("about:blank");
+  await visitor.page.route("**/api/chat/**", (route) => route.abort());
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("Hello?");
+  await eventually(() => visitor.status.innerText()).toMatch(/kept and sent later/i);
+  await visitor.page.unroute("**/api/chat/**");
+  await visitor.page.goto("about:blank");
   expect(await agent.item("Bea").count()).toBe(0);
 
-  await customer.page.goto(env.shop.origin);
+  await visitor.page.goto(env.shop.origin);
   await agent.item("Bea").waitFor();
   await agent.openConversation("Bea");
   await agent.expectMessages("Hello?");
   await agent.send("Yes?");
-  await eventually(() => customer.page.title()).toMatch(/^\(1\)/);
+  await eventually(() => visitor.page.title()).toMatch(/^\(1\)/);
 });
 
 it("a message that was unsent when the token ended is sent by the next page, without a click", async () => {
   const env = await Environment.start({ settings: FAST_RECONNECT, allowNetworkErrors: true });
-  const [customer, agent] = await Promise.all([env.customer(), env.agent()]);
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("before");
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("before");
   await agent.openConversation("Bea");
   await agent.expectMessages("before");
   await agent.page.goto("about:blank");
   // From now on nothing reaches the server. Then the token ends.
-  await customer.page.context().setOffline(true);
-  await customer.send("unsent");
-  const ended = await customer.page.evaluate(() => {
+  await visitor.page.context().setOffline(true);
+  await visitor.send("unsent");
+  const ended = await visitor.page.evaluate(() => {
     const key = Object.keys(localStorage).find((name) => name.endsWith(":session"))!;
     return (JSON.parse(localStorage[key]) as { token: string }).token;
   });
@@ -48,18 +48,18 @@ it("a message that was unsent when the token ended is sent by the next page, wit
   });
   expect(response.status).toBe(204);
   // The socket is closed because its token has ended; no new conversation can begin yet.
-  await customer.page.route("**/api/chat/**", (route) => route.abort());
-  await customer.page.context().setOffline(false);
+  await visitor.page.route("**/api/chat/**", (route) => route.abort());
+  await visitor.page.context().setOffline(false);
   await eventually(() =>
-    customer.page.evaluate(() => {
+    visitor.page.evaluate(() => {
       const key = Object.keys(localStorage).find((name) => name.endsWith(":session"))!;
       return (JSON.parse(localStorage[key]) as { room?: string }).room ?? "none";
     }),
   ).toBe("none");
-  await customer.page.unroute("**/api/chat/**");
+  await visitor.page.unroute("**/api/chat/**");
 
-  await customer.page.goto("about:blank");
-  await customer.page.goto(env.shop.origin);
+  await visitor.page.goto("about:blank");
+  await visitor.page.goto(env.shop.origin);
   const next = await env.agent();
   await eventually(() => next.item("Bea").count()).toBe(2);
   await next.item("Bea").filter({ hasText: "unsent" }).getByRole("button").click();

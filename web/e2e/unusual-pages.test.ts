@@ -21,11 +21,11 @@ it.each([
   ["several of them", '<a id="shoptalk">1</a><form name="shoptalk"></form>'],
 ])('%s "shoptalk" does no harm', async (_, element) => {
   const env = await withPage((tag) => page(tag, element));
-  const customer = await env.customer({}, "/page");
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.waitUntilConnected();
-  expect(await customer.page.evaluate(() => typeof window.shoptalk?.open)).toBe("function");
+  const visitor = await env.visitor({}, "/page");
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.waitUntilConnected();
+  expect(await visitor.page.evaluate(() => typeof window.shoptalk?.open)).toBe("function");
 });
 
 it.each<[string, () => void]>([
@@ -55,31 +55,31 @@ it.each<[string, () => void]>([
   ],
 ])("a page that %s keeps the chat and its draft", async (_, change) => {
   const env = await withPage((tag) => page(tag));
-  const customer = await env.customer({}, "/page");
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("before");
-  await customer.expectMessages("before");
-  await customer.message.fill("half a sent");
-  await customer.page.evaluate(change);
-  await customer.page.getByText("Another page").waitFor();
-  await customer.expectMessages("before");
-  expect(await customer.message.inputValue()).toBe("half a sent");
-  await customer.send("after");
-  await customer.expectMessages("before", "after");
-  expect(await customer.page.locator("shoptalk-chat").count()).toBe(1);
+  const visitor = await env.visitor({}, "/page");
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("before");
+  await visitor.expectMessages("before");
+  await visitor.message.fill("half a sent");
+  await visitor.page.evaluate(change);
+  await visitor.page.getByText("Another page").waitFor();
+  await visitor.expectMessages("before");
+  expect(await visitor.message.inputValue()).toBe("half a sent");
+  await visitor.send("after");
+  await visitor.expectMessages("before", "after");
+  expect(await visitor.page.locator("shoptalk-chat").count()).toBe(1);
 });
 
 it("a tag that runs twice makes one chat, and a tag of another server logs that it is ignored", async () => {
   const env = await withPage((tag) => page(tag));
-  const customer = await env.customer({}, "/page");
-  await customer.button.waitFor();
+  const visitor = await env.visitor({}, "/page");
+  await visitor.button.waitFor();
   const warnings: string[] = [];
-  customer.page.on("console", (message) => {
+  visitor.page.on("console", (message) => {
     if (message.type() === "warning") warnings.push(message.text());
   });
   const runTag = (src: string) =>
-    customer.page.evaluate(
+    visitor.page.evaluate(
       (src) =>
         new Promise((done) => {
           const tag = document.createElement("script");
@@ -95,8 +95,8 @@ it("a tag that runs twice makes one chat, and a tag of another server logs that 
   const other = env.shop.chat.replace("127.0.0.1", "localhost");
   await runTag(`${other}/widget.js`);
   await eventually(() => warnings).toEqual([expect.stringMatching(/^shoptalk: .*localhost/)]);
-  expect(await customer.page.locator("shoptalk-chat").count()).toBe(1);
-  await customer.open();
+  expect(await visitor.page.locator("shoptalk-chat").count()).toBe(1);
+  await visitor.open();
 });
 
 it("two tags before the body make one chat", async () => {
@@ -104,9 +104,9 @@ it("two tags before the body make one chat", async () => {
     const tag = `<script src="${chat}/widget.js"></script>`;
     return `<!doctype html><html><head><title>Shop</title><link rel="icon" href="data:,">${tag}${tag}</head><body>`;
   });
-  const customer = await env.customer({}, "/page");
-  await customer.open();
-  expect(await customer.page.locator("shoptalk-chat").count()).toBe(1);
+  const visitor = await env.visitor({}, "/page");
+  await visitor.open();
+  expect(await visitor.page.locator("shoptalk-chat").count()).toBe(1);
 });
 
 it("a tag that is a module throws an error that says so", async () => {
@@ -125,9 +125,9 @@ it("a listener that throws stops neither the chat nor other listeners", async ()
   const env = await Environment.start();
   const agent = await env.agent();
   const profile = await env.profile({ expectedErrors: /the shop's own mistake/ });
-  const customer = await env.customerIn(profile);
-  await customer.button.waitFor();
-  await customer.page.evaluate(() => {
+  const visitor = await env.visitorIn(profile);
+  await visitor.button.waitFor();
+  await visitor.page.evaluate(() => {
     const events: string[] = [];
     Object.assign(window, { events });
     for (const event of ["open", "close", "message", "unread", "state"] as const) {
@@ -137,38 +137,38 @@ it("a listener that throws stops neither the chat nor other listeners", async ()
       window.shoptalk?.on(event, () => events.push(event));
     }
   });
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("Hello?");
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("Hello?");
   await agent.openConversation("Bea");
   await agent.send("An answer");
-  await customer.expectMessages("Hello?", "An answer");
+  await visitor.expectMessages("Hello?", "An answer");
   const events = () =>
-    customer.page.evaluate(() => (window as never as { events: string[] }).events);
+    visitor.page.evaluate(() => (window as never as { events: string[] }).events);
   await eventually(events).toEqual(expect.arrayContaining(["open", "state", "message"]));
 });
 
 it("a page's title keeps its own number", async () => {
   const env = await withPage((tag) => page(tag).replace("Shop", "(2024) Catalogue"));
   const agent = await env.agent();
-  const customer = await env.customer({}, "/page");
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.send("Hello?");
+  const visitor = await env.visitor({}, "/page");
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("Hello?");
   await agent.openConversation("Bea");
-  await customer.dialog.getByRole("button", { name: "Minimize" }).click();
+  await visitor.dialog.getByRole("button", { name: "Minimize" }).click();
   await agent.send("An answer");
-  await eventually(() => customer.page.title()).toBe("(1) (2024) Catalogue");
+  await eventually(() => visitor.page.title()).toBe("(1) (2024) Catalogue");
   await agent.send("And another one");
-  await eventually(() => customer.page.title()).toBe("(2) (2024) Catalogue");
+  await eventually(() => visitor.page.title()).toBe("(2) (2024) Catalogue");
   // The button shows it, too, for screen readers as a description.
-  const badge = await customer.button.evaluate((button) => [
+  const badge = await visitor.button.evaluate((button) => [
     button.ariaDescription,
     /2|aria-description/.test(getComputedStyle(button, "::after").content),
   ]);
   expect(badge).toEqual(["2", true]);
-  await customer.open();
-  await eventually(() => customer.page.title()).toBe("(2024) Catalogue");
+  await visitor.open();
+  await eventually(() => visitor.page.title()).toBe("(2024) Catalogue");
 });
 
 /** The dialog of a chat in a frame of the page. */
@@ -220,10 +220,10 @@ it(
 
 it("an invalid identity is refused with an error that says what to pass", async () => {
   const env = await Environment.start();
-  const customer = await env.customer();
-  await customer.button.waitFor();
+  const visitor = await env.visitor();
+  await visitor.button.waitFor();
   for (const invalid of ["garbage", "a.b.c", ""]) {
-    const error = customer.page.evaluate(
+    const error = visitor.page.evaluate(
       (jwt) =>
         window.shoptalk!.identify(jwt).then(
           () => "no error",
@@ -233,7 +233,7 @@ it("an invalid identity is refused with an error that says what to pass", async 
     );
     expect(await error).toMatch(/^TypeError: shoptalk\.identify: .*JWT/);
   }
-  await customer.open();
-  await customer.begin({ name: "Bea" });
-  await customer.waitUntilConnected();
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.waitUntilConnected();
 });

@@ -96,13 +96,13 @@ describe("read marks", () => {
   };
   const read = (log: MessageLog) => log.messages.filter((m) => m.is_read).map((m) => m.seq);
 
-  it("of the shop mark the customer's messages up to the seq", () => {
+  it("of the shop mark the visitor's messages up to the seq", () => {
     const log = mixed();
     log.markRead("admin", 4);
     expect(read(log)).toEqual([1, 4]);
   });
 
-  it("of the customer mark the shop's and the system's messages up to the seq", () => {
+  it("of the visitor mark the shop's and the system's messages up to the seq", () => {
     const log = mixed();
     log.markRead("customer", 2);
     expect(read(log)).toEqual([2]);

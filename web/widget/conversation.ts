@@ -12,6 +12,7 @@
 import { followBrowserEvents, openWebSocket } from "../shared/browser";
 import { browserClock } from "../shared/clock";
 import { type Connection, makeConnection, type Socket } from "../shared/connection";
+import { MAX_CONTENT, TYPING_INTERVAL_MS } from "../shared/limits";
 import { MessageLog } from "../shared/message-log";
 import { makeOutbox, type Outbox } from "../shared/outbox";
 import type { Message, Room, VisitorClientFrame, VisitorServerFrame } from "../shared/protocol";
@@ -45,8 +46,6 @@ const ROOM_REFUSED = 4999;
 const SANDBOXED = "Sandbox lacks allow-same-origin";
 const TOKEN_ENDED = 4500;
 const NO_SUCH_ROOM = 4506;
-/** The server passes typing on every two seconds at most. */
-const TYPING_INTERVAL_MS = 2_500;
 
 /** Why the server made no room; without a status when it could not be reached. */
 interface Refusal {
@@ -64,13 +63,14 @@ type Handlers = {
 /** The newest state of the room, once there is one. */
 export let room: Room | undefined;
 export let agentsOnline = false;
-export let maxContent = 8_000;
+export let maxContent = MAX_CONTENT;
 /** The name of the agent who is typing. */
 export let typist: string | undefined;
 /** Set when the server refuses to make a room. */
 export let refusal: Refusal | undefined;
 /** The visitor is past the form: there is a conversation, or one is being made. */
 export let begun = false;
+/** What is stored of the chat. */
 export let chat: Readonly<StoredChat> = {};
 export let outbox: Outbox;
 export let connection: Connection<VisitorClientFrame>;
@@ -88,6 +88,7 @@ let onCleared: () => void;
 
 export const log = new MessageLog();
 
+/** What each frame does. */
 const handlers: Handlers = {
   welcome(frame) {
     if (!frame.recovered) log.messages = [];

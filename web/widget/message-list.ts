@@ -3,6 +3,8 @@ import type { Message } from "../shared/protocol";
 import { linkify } from "../shared/text";
 import { h, host, labels, texts } from "./host";
 
+const DAY_MS = 86_400_000;
+
 /** A message of the log, or one of the outbox, which has no seq. */
 type Line = Pick<Message, "id" | "sender_type" | "content"> &
   Partial<Message> & { at?: number; refused?: string };
@@ -19,7 +21,7 @@ export function makeMessageList(box: HTMLElement, edit: (id: string) => void) {
 
   const midnight = (day: Date) => new Date(day).setHours(0, 0, 0, 0);
   const dayOf = (at: Date) => {
-    const ago = Math.round((midnight(new Date()) - midnight(at)) / 864e5);
+    const ago = Math.round((midnight(new Date()) - midnight(at)) / DAY_MS);
     return ago < 2
       ? relative.format(-ago, "day")
       : at.toLocaleDateString(lang, { dateStyle: "long" });

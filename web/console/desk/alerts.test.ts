@@ -91,7 +91,7 @@ it.each<[string, Partial<Settings>, boolean, NotificationPermission]>([
 describe("a change of a room", () => {
   const before = summary("a", { unread_count: 1 });
 
-  it("is an alert when a customer writes in a room that is not visible", () => {
+  it("is an alert when a visitor writes in a room that is not visible", () => {
     expect(isAlert(before, summary("a", { unread_count: 2 }), undefined)).toBe(true);
     expect(isAlert(undefined, summary("a"), "b")).toBe(true);
   });

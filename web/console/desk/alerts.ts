@@ -1,6 +1,6 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Summary } from "../../shared/protocol";
-import { customerName } from "../format";
+import { visitorName } from "../format";
 import type { Settings } from "./settings";
 
 /** `Notification`, as far as it is used. */
@@ -30,7 +30,7 @@ export interface AlertsOptions {
 export type Alerts = ReturnType<typeof makeAlerts>;
 
 /**
- * Alerts an agent to a customer's message: by sound and by a notification of the browser.
+ * Alerts an agent to a visitor's message: by sound and by a notification of the browser.
  *
  * A further way, such as a push message to a phone, belongs here, with its switch in `settings.ts`.
  */
@@ -58,9 +58,9 @@ export function makeAlerts({ settings, sound, notifications }: AlertsOptions) {
 
     show,
 
-    /** Alerts to a customer's new message; `open` shows the conversation. */
+    /** Alerts to a visitor's new message; `open` shows the conversation. */
     newMessage(summary: Summary, open: () => void) {
-      show(customerName(summary), summary.last_message?.content ?? "", open);
+      show(visitorName(summary), summary.last_message?.content ?? "", open);
     },
   };
 
@@ -82,7 +82,7 @@ export function makeAlerts({ settings, sound, notifications }: AlertsOptions) {
   }
 }
 
-/** Whether a change of a room is a customer's new message in a room that nobody is looking at. */
+/** Whether a change of a room is a visitor's new message in a room that nobody is looking at. */
 export function isAlert(
   before: Summary | undefined,
   now: Summary,

@@ -1,5 +1,6 @@
 import { computed, signal } from "@preact/signals";
 import type { Clock } from "../../shared/clock";
+import { MAX_CONTENT, TYPING_INTERVAL_MS } from "../../shared/limits";
 import type { BrowserStorage } from "../../shared/storage";
 import { isBlank } from "../../shared/text";
 
@@ -14,9 +15,6 @@ export interface ComposerOptions {
 
 export type Composer = ReturnType<typeof makeComposer>;
 
-/** The server passes typing on every two seconds at most. */
-const TYPING_INTERVAL_MS = 2_500;
-
 /**
  * The field in which an agent writes, with a stored draft per conversation.
  *
@@ -27,7 +25,7 @@ export function makeComposer({ clock, storage, agentId, sendTyping, post }: Comp
   const draft = signal("");
   /** Why the draft could not be stored. */
   const problem = signal("");
-  const maxContent = signal(8_000);
+  const maxContent = signal(MAX_CONTENT);
   const charactersLeft = computed(() => maxContent.value - [...draft.value].length);
   let room: string | undefined;
   let typingSentAt = Number.NEGATIVE_INFINITY;

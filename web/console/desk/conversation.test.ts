@@ -204,7 +204,7 @@ describe("typing", () => {
     typing("Ann", "customer");
     typing("Bob", "admin");
     conversation.receive({ type: "message", room_id: "room", message: message(2) });
-    expect(conversation.typists.value).toEqual([{ name: "Bob", isCustomer: false }]);
+    expect(conversation.typists.value).toEqual([{ name: "Bob", isVisitor: false }]);
     conversation.disconnected();
     expect(conversation.typists.value).toEqual([]);
   });

@@ -208,7 +208,7 @@ export function makeConversation({
         addMessages(log, [frame.message]);
         typists.hide({
           name: frame.message.sender_name,
-          isCustomer: frame.message.sender_type === "customer",
+          isVisitor: frame.message.sender_type === "customer",
         });
         break;
       case "read":
@@ -216,7 +216,7 @@ export function makeConversation({
         break;
       case "typing":
         typists.show(
-          { name: frame.sender_name, isCustomer: frame.sender_type === "customer" },
+          { name: frame.sender_name, isVisitor: frame.sender_type === "customer" },
           frame.expires_in_ms,
         );
         break;

@@ -86,7 +86,7 @@ describe("the lists", () => {
     expect(listed(lobby)).toEqual(["b"]);
   });
 
-  it("have the customer waiting longest", () => {
+  it("have the visitor waiting longest", () => {
     const { lobby } = setUp();
     lobby.add([summary("a"), summary("b", { status: "waiting", waiting_since: minute(1) })]);
     nextFrame();
@@ -115,7 +115,7 @@ describe("resuming", () => {
   });
 });
 
-describe("a customer's new message", () => {
+describe("a visitor's new message", () => {
   const before = summary("a");
   const after = summary("a", { version: 2, unread_count: 2 });
 

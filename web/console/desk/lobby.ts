@@ -130,7 +130,7 @@ export function makeLobby({
       isLoading = false;
     },
 
-    /** Changes a room, for example the customer's details. Throws what the server refuses. */
+    /** Changes a room, for example the visitor's details. Throws what the server refuses. */
     async change(id: string, fields: object) {
       const { summary } = await call<{ summary: Summary }>("PATCH", `rooms/${id}/`, fields);
       add([summary]);

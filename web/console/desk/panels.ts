@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 
 type DialogName = "agents" | "settings" | "keys" | "commands";
 
-/** Which dialog is open, and whether the customer's details are shown. */
+/** Which dialog is open, and whether the visitor's details are shown. */
 export function makePanels({ showDetails }: { showDetails: boolean }) {
   const dialog = signal<DialogName | undefined>(undefined);
   const details = signal(showDetails);

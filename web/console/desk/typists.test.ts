@@ -2,8 +2,8 @@ import { beforeEach, expect, it } from "vitest";
 import { FakeClock } from "../../shared/testing/clock";
 import { makeTypists } from "./typists";
 
-const ANN = { name: "Ann", isCustomer: true };
-const ADA = { name: "Ada", isCustomer: false };
+const ANN = { name: "Ann", isVisitor: true };
+const ADA = { name: "Ada", isVisitor: false };
 
 let clock: FakeClock;
 
@@ -23,12 +23,12 @@ it("shows each for their time, and again with the next sign", () => {
   expect([typists.list.value, clock.pending]).toEqual([[], 0]);
 });
 
-it("distinguishes a customer and an agent of the same name", () => {
+it("distinguishes a visitor and an agent of the same name", () => {
   const typists = makeTypists({ clock });
   typists.show(ANN, 6_000);
-  typists.show({ name: "Ann", isCustomer: false }, 6_000);
+  typists.show({ name: "Ann", isVisitor: false }, 6_000);
   typists.hide(ANN);
-  expect(typists.list.value).toEqual([{ name: "Ann", isCustomer: false }]);
+  expect(typists.list.value).toEqual([{ name: "Ann", isVisitor: false }]);
 });
 
 it("can be cleared, with all timers", () => {

@@ -3,14 +3,14 @@ import type { Clock } from "../../shared/clock";
 
 export interface Typist {
   name: string;
-  isCustomer: boolean;
+  isVisitor: boolean;
 }
 
-/** Who is typing in the open conversation: the customer or other agents. */
+/** Who is typing in the open conversation: the visitor or other agents. */
 export function makeTypists({ clock }: { clock: Clock }) {
   const list = signal<readonly Typist[]>([]);
   const timers = new Map<string, () => void>();
-  const keyOf = ({ name, isCustomer }: Typist) => `${isCustomer} ${name}`;
+  const keyOf = ({ name, isVisitor }: Typist) => `${isVisitor} ${name}`;
 
   return {
     list,

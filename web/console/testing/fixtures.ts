@@ -4,7 +4,7 @@ import { type Call, Refused } from "../api";
 /** A moment of the tests' day. */
 export const minute = (n: number) => new Date(Date.UTC(2026, 0, 1, 12, n)).toISOString();
 
-/** A room with one unread message of the customer; its name is its id. */
+/** A room with one unread message of the visitor; its name is its id. */
 export function summary(id: string, change: Partial<Summary> = {}): Summary {
   return {
     id,

@@ -1,4 +1,4 @@
-import { customerName } from "../format";
+import { visitorName } from "../format";
 import { Icon } from "../icons";
 import { Composer } from "./composer";
 import { useDesk } from "./context";
@@ -24,7 +24,7 @@ export function Conversation({ back }: { back: () => void }) {
       </section>
     );
   }
-  const name = customerName(room);
+  const name = visitorName(room);
   const isClosed = room.status === "closed";
   return (
     <section class="conversation" aria-label={`Conversation with ${name}`}>
@@ -77,8 +77,8 @@ export function Conversation({ back }: { back: () => void }) {
 }
 
 function Typing() {
-  const texts = useDesk().conversation.typists.value.map(({ name, isCustomer }) =>
-    isCustomer ? `${name} is typing…` : `${name} is typing to this customer…`,
+  const texts = useDesk().conversation.typists.value.map(({ name, isVisitor }) =>
+    isVisitor ? `${name} is typing…` : `${name} is typing to this customer…`,
   );
   return (
     <div class="typing" aria-live="polite">

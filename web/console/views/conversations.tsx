@@ -1,7 +1,7 @@
 import type { Summary } from "../../shared/protocol";
 import { type Filter, lastActivity, waitingSince } from "../desk/lobby-state";
 import { type Hit, MAX_RESULTS } from "../desk/search";
-import { customerName, formatAge, formatShort } from "../format";
+import { formatAge, formatShort, visitorName } from "../format";
 import { Icon } from "../icons";
 import { useApp, useDesk } from "./context";
 import { VirtualList } from "./virtual-list";
@@ -16,7 +16,7 @@ const FILTERS: [Filter, string][] = [
   ["closed", "Closed"],
 ];
 
-/** The left side: the customer waiting longest, the search, the filters, the list. */
+/** The left side: the visitor waiting longest, the search, the filters, the list. */
 export function Conversations() {
   const { lobby, search, conversation } = useDesk();
   const { waiting, active, closed } = lobby.counts.value;
@@ -70,7 +70,7 @@ export function Conversations() {
           label="Conversations"
           current={current}
           keyOf={({ id }) => id}
-          labelOf={customerName}
+          labelOf={visitorName}
           loadMore={() => !isSearching && lobby.loadMore()}
           row={(item) => <Row hit={item} />}
         />
@@ -117,7 +117,7 @@ function EmptyList() {
   );
 }
 
-/** The customer who has waited longest, above everything else. */
+/** The visitor who has waited longest, above everything else. */
 export function LongestWaiting() {
   const { now } = useApp();
   const { lobby, conversation } = useDesk();
@@ -134,7 +134,7 @@ export function LongestWaiting() {
     >
       <span class="pulse" aria-hidden="true" />
       <span>
-        Waiting longest: <b dir="auto">{customerName(summary)}</b>
+        Waiting longest: <b dir="auto">{visitorName(summary)}</b>
       </span>
       <time dateTime={since}>{formatAge(since, now.value)}</time>
     </button>
@@ -145,7 +145,7 @@ function Row({ hit }: { hit: Hit }) {
   const { now } = useApp();
   const { conversation, search } = useDesk();
   const { match, ...room } = hit;
-  const name = customerName(room);
+  const name = visitorName(room);
   const isWaiting = room.status === "waiting";
   const since = waitingSince(room);
   const isLate = isWaiting && now.value - Date.parse(since) > LONG_WAIT_MS;
@@ -187,7 +187,7 @@ function Row({ hit }: { hit: Hit }) {
   );
 }
 
-/** The customer's initial, and whether they are online. */
+/** The visitor's initial, and whether they are online. */
 export function Avatar({
   room,
 }: {
@@ -196,7 +196,7 @@ export function Avatar({
   const hue = Number.parseInt(room.id.slice(-3), 16) % 360;
   return (
     <span class="avatar" style={{ "--hue": hue } as Record<string, number>}>
-      <span aria-hidden="true">{[...customerName(room)][0]?.toUpperCase()}</span>
+      <span aria-hidden="true">{[...visitorName(room)][0]?.toUpperCase()}</span>
       {room.customer_online && <span class="online" role="img" aria-label="online" />}
     </span>
   );

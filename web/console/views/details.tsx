@@ -1,12 +1,12 @@
 import { useSignal } from "@preact/signals";
 import type { Room, Summary } from "../../shared/protocol";
 import { describeError, Refused } from "../api";
-import { customerName, formatAge, formatDayAndTime } from "../format";
+import { formatAge, formatDayAndTime, visitorName } from "../format";
 import { Icon } from "../icons";
 import { useApp, useDesk } from "./context";
 import { Field } from "./field";
 
-/** The right side: who the customer is. */
+/** The right side: who the visitor is. */
 export function Details() {
   const { session, now } = useApp();
   const { conversation, lobby, panels } = useDesk();
@@ -17,8 +17,8 @@ export function Details() {
   const isBlocked = summary?.blocked ?? false;
   const toggleBlock = () => {
     const question = isBlocked
-      ? `Unblock ${customerName(room)}? They can write again.`
-      : `Block ${customerName(room)}? They cannot write until you unblock them.`;
+      ? `Unblock ${visitorName(room)}? They can write again.`
+      : `Block ${visitorName(room)}? They cannot write until you unblock them.`;
     if (confirm(question)) session.attempt(() => lobby.change(id, { blocked: !isBlocked }));
   };
   const page = room.page_url && /^https?:/.test(room.page_url) ? room.page_url : undefined;
@@ -35,7 +35,7 @@ export function Details() {
           <Icon name="close" />
         </button>
       </header>
-      <CustomerForm
+      <VisitorForm
         key={[id, room.customer_name, room.customer_email, room.customer_phone].join()}
         id={id}
         room={room}
@@ -74,7 +74,7 @@ export function Details() {
 }
 
 /** The details that agents can change. */
-function CustomerForm({ id, room }: { id: string; room: Room | Summary }) {
+function VisitorForm({ id, room }: { id: string; room: Room | Summary }) {
   const { notices } = useApp();
   const { lobby } = useDesk();
   const refused = useSignal<Refused | undefined>(undefined);

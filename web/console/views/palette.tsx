@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { customerName } from "../format";
+import { visitorName } from "../format";
 import { type Command, matching } from "./commands";
 import { useDesk } from "./context";
 import { Dialog } from "./dialog";
@@ -16,7 +16,7 @@ export function Palette({ commands, close }: { commands: readonly Command[]; clo
   const entries: Command[] = [
     ...commands,
     ...lobby.conversations.value.slice(0, MAX_CONVERSATIONS).map((summary) => ({
-      name: `Go to ${customerName(summary)}: ${summary.last_message?.content.slice(0, 60) ?? ""}`,
+      name: `Go to ${visitorName(summary)}: ${summary.last_message?.content.slice(0, 60) ?? ""}`,
       run: () => conversation.open(summary.id),
     })),
   ];
