@@ -1,6 +1,7 @@
 import type { Message } from "../shared/protocol";
 import { isBlank } from "../shared/text";
 import * as conversation from "./conversation";
+import { keepAboveKeyboard, keepFocusInside, setText } from "./dialog";
 import { h, host, icon, labels, texts } from "./host";
 import type { Chat } from "./interfaces";
 import { makeMessageList } from "./message-list";
@@ -118,7 +119,7 @@ export function makeView(): Chat {
     chat,
     notice,
   );
-  keepAboveKeyboard();
+  keepAboveKeyboard(panel);
   host.frame.append(panel);
   conversation.start(update, onAnswer, clear);
   text.value = conversation.draft();
@@ -320,30 +321,6 @@ export function makeView(): Chat {
       if (showsEarlier) backButton.click();
       else close();
     }
-    if (event.key !== "Tab") return;
-    const stops = [...panel.querySelectorAll<HTMLElement>("*")].filter(
-      (node) => node.tabIndex >= 0 && node.checkVisibility(),
-    );
-    const index = stops.indexOf(event.target as HTMLElement);
-    const edge = event.shiftKey ? index < 1 : index === stops.length - 1;
-    if (edge) {
-      event.preventDefault();
-      stops.at(event.shiftKey ? -1 : 0)?.focus();
-    }
+    keepFocusInside(panel, event);
   }
-
-  /** Keeps the dialog of a phone as high as the part of the screen above the keyboard. */
-  function keepAboveKeyboard() {
-    const screen = visualViewport!;
-    const follow = () => {
-      panel.style.cssText = `--height:${screen.height}px;--top:${screen.offsetTop}px`;
-    };
-    for (const type of ["resize", "scroll"]) screen.addEventListener(type, follow);
-  }
-}
-
-/** Sets a text only when it has changed, so that a screen reader reads it once. */
-function setText(node: HTMLElement, text: string | false | undefined) {
-  text ||= "";
-  if (node.textContent !== text) node.textContent = text;
 }
