@@ -31,7 +31,7 @@ fn seconds(unit: &HashMap<String, String>, key: &str) -> u64 {
 
 /// On a full disk each start fails at once, for hours; then somebody makes room.
 #[test]
-fn the_server_comes_back_however_often_it_has_failed() {
+fn the_unit_always_restarts_a_failed_server() {
     let unit = unit();
     assert_eq!(unit["Service.Restart"], "on-failure");
     // Systemd counts starts, and gives up for good past the limit; 0 is no limit. In another
@@ -50,7 +50,7 @@ fn the_server_comes_back_however_often_it_has_failed() {
 
 /// A wrong configuration is not mended by another start, and nothing is cut off in a drain.
 #[test]
-fn a_wrong_configuration_stays_down_and_a_drain_gets_its_time() {
+fn the_unit_does_not_restart_on_bad_configuration() {
     let unit = unit();
     assert_eq!(unit["Service.RestartPreventExitStatus"], "2");
     assert_eq!(unit["Service.KillSignal"], "SIGTERM");

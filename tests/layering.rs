@@ -303,7 +303,7 @@ fn parts_of_a_module_use_only_what_is_below_them() {
 }
 
 #[test]
-fn the_check_sees_what_it_should() {
+fn the_check_finds_uses() {
     let layers = ["a/low", "a/high"];
     assert_eq!(layer_of("a/low/file.rs", &layers), Some(0));
     assert_eq!(layer_of("a/high.rs", &layers), Some(1));

@@ -103,7 +103,7 @@ impl Machine {
 }
 
 #[test]
-fn a_machine_that_has_everything_passes_in_silence() {
+fn a_complete_machine_passes_silently() {
     for target in ["run", "check", "test"] {
         assert_eq!(Machine::whole().preflight(target), (true, String::new()));
     }
@@ -142,7 +142,7 @@ fn each_thing_that_is_missing_is_named() {
 }
 
 #[test]
-fn a_node_is_good_when_the_pages_tools_take_it() {
+fn node_versions_are_checked() {
     let machine = Machine::whole();
     for version in [
         "20.19.0", "20.20.2", "22.12.0", "22.99.1", "24.0.0", "26.1.0",
@@ -161,7 +161,7 @@ fn a_node_is_good_when_the_pages_tools_take_it() {
 }
 
 #[test]
-fn one_line_installs_it_with_the_systems_own_packages() {
+fn the_install_line_uses_the_system_packages() {
     for (system, first) in [
         ("apt-get", "sudo apt-get update && sudo apt-get install"),
         ("dnf", "sudo dnf install"),

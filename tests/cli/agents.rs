@@ -49,7 +49,7 @@ async fn listed(place: &Place, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_first_is_an_admin_and_the_others_are_what_is_said() {
+async fn the_first_agent_is_an_admin_and_others_have_the_given_role() {
     let place = Place::new();
     place.add("mia", PASSWORD, &[]).await.well();
     place.add("ben", PASSWORD, &[]).await.well();
@@ -137,7 +137,7 @@ async fn an_agent_that_is_not_there_is_a_runtime_failure() {
 }
 
 #[tokio::test]
-async fn a_running_server_notices() {
+async fn a_running_server_notices_changes_to_agents() {
     let place = Place::new();
     let running = place.serve().await;
     place.add("mia", PASSWORD, &[]).await.well();
@@ -172,7 +172,7 @@ async fn a_running_server_notices() {
 }
 
 #[tokio::test]
-async fn the_tools_refuse_a_directory_of_somebody_else() {
+async fn the_tools_refuse_a_directory_of_another_user() {
     let own = tempfile::tempdir().expect("a directory");
     let me = rustix::process::geteuid();
     let data = if me.is_root() {

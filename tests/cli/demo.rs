@@ -4,7 +4,7 @@ use crate::common::{json, results};
 use crate::process::Place;
 
 #[tokio::test]
-async fn a_demo_has_an_agent_and_conversations_and_leaves_nothing() {
+async fn a_demo_has_sample_data_and_leaves_no_files() {
     for (listen, signal) in [("127.0.0.1:0", Signal::TERM), ("127.0.0.2:0", Signal::INT)] {
         // What is set up for real stays out of it.
         let place = Place::new().with("SHOPTALK_STORAGE__DATA_DIR", "real");

@@ -6,7 +6,7 @@ use crate::common::{PASSWORD, Socket, json};
 use crate::process::Place;
 
 #[tokio::test]
-async fn both_signals_drain_and_end_well() {
+async fn sigterm_and_sigint_drain_and_exit_0() {
     for signal in [Signal::TERM, Signal::INT] {
         let place = Place::new();
         let running = place.serve().await;
@@ -57,7 +57,7 @@ async fn a_port_in_use_is_a_runtime_failure() {
 }
 
 #[tokio::test]
-async fn a_directory_is_served_once() {
+async fn a_directory_is_served_by_one_process() {
     let place = Place::new();
     let first = place.serve().await;
     let second = place.run(&["serve", "--listen", "127.0.0.1:0"]).await;
@@ -84,7 +84,7 @@ async fn a_directory_that_cannot_be_made_is_a_runtime_failure() {
 }
 
 #[tokio::test]
-async fn the_files_are_for_their_owner_alone() {
+async fn the_files_are_readable_by_the_owner_only() {
     let place = Place::new();
     place.add("mia", PASSWORD, &[]).await.well();
     let running = place.serve().await;
@@ -159,7 +159,7 @@ async fn the_link_begins_with_the_public_url() {
 }
 
 #[tokio::test]
-async fn agent_add_does_the_job_of_the_link() {
+async fn agent_add_replaces_the_setup_link() {
     let place = Place::new();
     let mut running = place.serve().await;
     let origin = format!("http://{}", running.addr);

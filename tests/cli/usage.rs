@@ -181,7 +181,7 @@ async fn shows_nothing_of(text: &str) {
 }
 
 #[tokio::test]
-async fn flags_beat_the_environment_and_that_beats_the_file() {
+async fn flags_override_the_environment_which_overrides_the_file() {
     let place = Place::new()
         .with("SHOPTALK_STORAGE__DATA_DIR", "of-the-environment")
         .with("SHOPTALK_ROOMS__IDLE_TIMEOUT_MS", "222");

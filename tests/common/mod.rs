@@ -4,8 +4,8 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
+mod accounts;
 mod jwt;
-mod people;
 mod raw;
 mod rest;
 mod server;
@@ -13,8 +13,8 @@ mod socket;
 
 use std::time::Duration;
 
+pub use accounts::{Agent, PASSWORD, Visitor};
 pub use jwt::{IDENTITY_SECRET, OTHER_SECRET, in_seconds, jwt, unsigned_jwt};
-pub use people::{Agent, PASSWORD, Visitor};
 pub use raw::RawSocket;
 pub use rest::{Answer, Rest, keys, next_page, results};
 pub use serde_json::{Value, json};

@@ -37,7 +37,7 @@ async fn shop(server: &TestServer) -> [Visitor; 3] {
 }
 
 #[tokio::test]
-async fn a_summary_says_what_the_list_shows() {
+async fn a_summary_equals_the_list_entry() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let anna = Visitor::named(&server, "Anna").await;
@@ -152,7 +152,7 @@ async fn pages_cover_every_room_once_in_both_orders() {
 }
 
 #[tokio::test]
-async fn a_search_wants_every_word_and_takes_the_last_one_as_a_prefix() {
+async fn a_search_matches_every_word_and_the_last_as_a_prefix() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let [anna, ben, _] = shop(&server).await;
@@ -367,7 +367,7 @@ async fn a_block_reaches_every_room_of_the_visitor() {
 }
 
 #[tokio::test]
-async fn agents_post_and_read_over_rest_as_the_shop() {
+async fn agents_post_and_mark_read_over_rest() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let bob = server.agent("bob", "agent").await;

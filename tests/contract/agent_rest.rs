@@ -147,7 +147,7 @@ async fn under_https_the_cookie_is_bound_to_the_host() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_an_unknown_name_are_answered_alike() {
+async fn a_wrong_password_and_an_unknown_name_get_equal_responses() {
     let server = TestServer::start().await;
     server.admin().await;
     let login = async |username: &str| {
@@ -164,7 +164,7 @@ async fn a_wrong_password_and_an_unknown_name_are_answered_alike() {
 }
 
 #[tokio::test]
-async fn the_console_wants_an_agents_session() {
+async fn the_admin_api_requires_an_agent_session() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     for rest in [
@@ -179,7 +179,7 @@ async fn the_console_wants_an_agents_session() {
 }
 
 #[tokio::test]
-async fn the_cookie_speaks_on_the_own_origin_alone() {
+async fn the_cookie_is_accepted_from_the_own_origin_only() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let login = server
@@ -292,7 +292,7 @@ async fn signing_out_ends_one_session_or_all() {
 }
 
 #[tokio::test]
-async fn admins_manage_agents_and_agents_do_not() {
+async fn only_admins_manage_agents() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let bob = server.agent("bob", "agent").await;
@@ -368,7 +368,7 @@ async fn admins_manage_agents_and_agents_do_not() {
 }
 
 #[tokio::test]
-async fn the_last_admin_cannot_go() {
+async fn the_last_admin_cannot_be_removed() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let own_path = format!("/api/admin/agents/{}/", admin.id);
@@ -404,7 +404,7 @@ async fn the_last_admin_cannot_go() {
 }
 
 #[tokio::test]
-async fn a_disabled_agent_is_out_and_stays_out() {
+async fn a_disabled_agent_is_signed_out_and_cannot_sign_in() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let bob = server.agent("bob", "agent").await;

@@ -83,7 +83,7 @@ async fn the_welcome_brings_the_lobby() {
 }
 
 #[tokio::test]
-async fn a_cursor_brings_all_that_changed_since() {
+async fn a_cursor_resumes_the_lobby() {
     let mut server = TestServer::start().await;
     let unchanged = Visitor::arrive(&server).await;
     unchanged.post("hello").await;
@@ -167,7 +167,7 @@ async fn a_full_lobby_comes_in_pages_of_200() {
 }
 
 #[tokio::test]
-async fn the_lobby_stream_tells_summaries_counts_and_presence() {
+async fn the_lobby_streams_summaries_counts_and_presence() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let mut console = admin.online().await;
@@ -201,7 +201,7 @@ async fn the_lobby_stream_tells_summaries_counts_and_presence() {
 }
 
 #[tokio::test]
-async fn summaries_under_load_are_merged_but_the_newest_arrives() {
+async fn summaries_under_load_are_conflated_to_the_newest() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let mut console = admin.online().await;
@@ -333,7 +333,7 @@ async fn a_long_join_comes_in_pages() {
 }
 
 #[tokio::test]
-async fn a_left_room_is_silent() {
+async fn a_room_that_was_left_sends_nothing() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let (one, two) = (
@@ -444,7 +444,7 @@ async fn an_unknown_room_and_a_129th_join_are_errors_and_never_a_close() {
 }
 
 #[tokio::test]
-async fn agents_see_each_other_type_and_answer() {
+async fn agents_see_each_other_typing_and_posting() {
     let server = TestServer::start().await;
     let (bob, eve) = (
         server.agent("bob", "agent").await,
@@ -494,7 +494,7 @@ async fn status_is_active_or_closed_and_the_present_one_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_new_name_of_an_agent_is_shown_from_then_on() {
+async fn a_renamed_agent_posts_under_the_new_name() {
     let server = TestServer::start().await;
     let bob = server.agent("bob", "agent").await;
     let visitor = Visitor::arrive(&server).await;

@@ -3,7 +3,7 @@
 use crate::common::{PASSWORD, TestServer, Visitor, json};
 
 #[tokio::test]
-async fn each_deed_has_one_row_that_names_who_did_it() {
+async fn each_action_has_one_row_naming_the_principal() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let visitor = Visitor::named(&server, "Ann").await;

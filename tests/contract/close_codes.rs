@@ -7,7 +7,7 @@ use shoptalk_client::tungstenite::protocol::frame::coding::{Data, OpCode};
 use crate::common::{RawSocket, Socket, TestServer, Visitor, json};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn code_4001_when_the_server_drains() {
+async fn closed_with_4001_when_draining() {
     let mut server = TestServer::start().await;
     let mut visitors = Visitor::arrive(&server).await.online().await;
     let mut console = server.admin().await.online().await;
@@ -18,7 +18,7 @@ async fn code_4001_when_the_server_drains() {
 /// Who reads again when its outbox has just overflowed is told; who does not read at all is dropped
 /// without a code after a while.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn code_4008_when_the_outbox_is_full() {
+async fn closed_with_4008_when_the_outbox_is_full() {
     for is_console in [false, true] {
         let server = TestServer::start_with(|config| config.socket.outbox_items = 16).await;
         let visitor = Visitor::arrive(&server).await;
@@ -48,7 +48,7 @@ async fn code_4008_when_the_outbox_is_full() {
 /// Those who say something outlive those who do not, by the same clock: whoever answers each
 /// ping with a pong, or with any other frame.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn code_4009_when_no_pong_comes_and_any_frame_proves_life() {
+async fn closed_with_4009_without_pong_or_any_frame() {
     let server = TestServer::start_with(|config| {
         config.socket.ping_interval_ms = 100;
         config.socket.pong_timeout_ms = 5_000;
@@ -79,7 +79,7 @@ async fn code_4009_when_no_pong_comes_and_any_frame_proves_life() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn code_4013_after_a_flood_and_its_warnings() {
+async fn closed_with_4013_after_a_flood_and_warnings() {
     let server = TestServer::start_with(|config| {
         config.limits.enabled = true;
         config.limits.frames_per_second = 1;
@@ -96,7 +96,7 @@ async fn code_4013_after_a_flood_and_its_warnings() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn code_4500_when_the_token_is_refused() {
+async fn closed_with_4500_when_the_token_is_refused() {
     let server = TestServer::start().await;
     let mut visitor = Visitor::arrive(&server).await;
     visitor.token = "nonsense".to_owned();
@@ -108,7 +108,7 @@ async fn code_4500_when_the_token_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn code_4501_for_a_binary_frame_at_once() {
+async fn closed_with_4501_at_a_binary_frame() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let mut greeted = visitor.online().await;
@@ -120,7 +120,7 @@ async fn code_4501_for_a_binary_frame_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn code_4501_for_the_tenth_bad_frame_in_a_minute() {
+async fn closed_with_4501_at_the_tenth_bad_frame_in_a_minute() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let mut socket = visitor.online().await;
@@ -134,7 +134,7 @@ async fn code_4501_for_the_tenth_bad_frame_in_a_minute() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn broken_rules_are_no_bad_frames() {
+async fn invalid_fields_do_not_count_as_bad_frames() {
     let server = TestServer::start().await;
     let mut socket = Visitor::arrive(&server).await.online().await;
     for _ in 0..30 {
@@ -145,7 +145,7 @@ async fn broken_rules_are_no_bad_frames() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn code_4502_when_no_hello_comes() {
+async fn closed_with_4502_without_hello() {
     let server = TestServer::start_with(|config| config.socket.hello_timeout_ms = 100).await;
     let visitor = Visitor::arrive(&server).await;
     for path in [visitor.socket_path().as_str(), "/ws/admin/chat/"] {
@@ -155,7 +155,7 @@ async fn code_4502_when_no_hello_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn code_4504_for_a_socket_too_many() {
+async fn closed_with_4504_past_the_socket_limit() {
     let server = TestServer::start_with(|config| {
         config.limits.enabled = true;
         config.limits.sockets_per_visitor = 2;
@@ -183,7 +183,7 @@ async fn code_4504_for_a_socket_too_many() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn code_4505_for_an_agent_who_was_disabled() {
+async fn closed_with_4505_when_the_agent_is_disabled() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let bob = server.agent("bob", "agent").await;
@@ -200,7 +200,7 @@ async fn code_4505_for_an_agent_who_was_disabled() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn code_4506_for_a_room_that_the_token_does_not_open() {
+async fn closed_with_4506_for_a_room_of_another_visitor() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let other = Visitor::arrive(&server).await;
@@ -215,7 +215,7 @@ async fn code_4506_for_a_room_that_the_token_does_not_open() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn code_1009_for_a_frame_past_128_kib() {
+async fn closed_with_1009_past_128_kib() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let mut greeted = visitor.online().await;
@@ -269,7 +269,7 @@ async fn a_message_in_fragments_counts_as_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bytes_that_are_no_websocket_harm_nobody() {
+async fn bytes_that_are_no_websocket_do_not_affect_others() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     for (first, payload) in [
@@ -297,7 +297,7 @@ async fn bytes_that_are_no_websocket_harm_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn compression_is_not_offered_back() {
+async fn compression_is_never_negotiated() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let mut raw = RawSocket::connect(server.addr()).await;

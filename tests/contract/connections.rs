@@ -77,7 +77,7 @@ async fn connections_of_one_address_are_bounded_and_others_get_through() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_trusted_proxy_has_as_many_connections_as_there_are() {
+async fn a_trusted_proxy_has_no_per_address_limit() {
     let server = TestServer::start_with(|config| {
         config.limits.enabled = true;
         config.limits.connections_per_address = 5;

@@ -8,7 +8,7 @@ use crate::common::{Answer, Socket, TestServer, Visitor, eventually, json, new_i
 use crate::storage::StuckDisk;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_socket_is_told_and_closed_with_4001() {
+async fn every_socket_gets_going_away_and_closes_with_4001() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let mut tab = visitor.online().await;
@@ -26,7 +26,7 @@ async fn every_socket_is_told_and_closed_with_4001() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_drain_ends_although_a_client_never_reads() {
+async fn a_drain_ends_even_if_a_client_never_reads() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let _deaf = visitor.online().await;
@@ -43,7 +43,7 @@ async fn a_drain_ends_although_a_client_never_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_load_nothing_acked_is_lost_and_the_retry_settles_the_rest() {
+async fn draining_under_load_loses_no_acked_message() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let mut writer = visitor.online().await;
@@ -78,7 +78,7 @@ async fn under_load_nothing_acked_is_lost_and_the_retry_settles_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_under_way_is_finished() {
+async fn a_request_in_progress_is_finished() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let room = visitor.room_id.parse().expect("a room's id");

@@ -179,7 +179,7 @@ async fn a_body_past_128_kib_is_too_large() {
 }
 
 #[tokio::test]
-async fn a_refused_body_is_read_so_that_the_connection_goes_on() {
+async fn a_refused_body_is_drained_and_the_connection_is_reused() {
     let server = TestServer::start().await;
     for (call, status) in [
         ("POST /api/chat/nothing/", "404"),
@@ -292,7 +292,7 @@ async fn limits_of_pages_are_1_to_200() {
 }
 
 #[tokio::test]
-async fn a_message_of_which_nothing_can_be_seen_is_refused() {
+async fn an_invisible_message_is_refused() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let admin = server.admin().await;
@@ -372,7 +372,7 @@ async fn an_unknown_field_is_ignored() {
 }
 
 #[tokio::test]
-async fn what_is_not_allowed_is_unauthorized_not_found_or_forbidden() {
+async fn denied_calls_are_401_403_or_404() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let other = Visitor::arrive(&server).await;
@@ -401,7 +401,7 @@ async fn what_is_not_allowed_is_unauthorized_not_found_or_forbidden() {
 }
 
 #[tokio::test]
-async fn half_a_request_harms_nobody() {
+async fn an_incomplete_request_does_not_affect_others() {
     let server = TestServer::start().await;
     let mut halves = Vec::new();
     for half in [

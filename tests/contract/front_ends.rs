@@ -187,7 +187,7 @@ mod built {
 
 #[cfg(not(feature = "front-ends"))]
 #[tokio::test]
-async fn a_build_without_front_ends_says_so() {
+async fn a_build_without_front_ends_explains_itself() {
     let server = TestServer::start().await;
     for path in ["/", "/admin/chat", "/admin/setup"] {
         let page = get(&server, path, &[]).await;

@@ -154,7 +154,7 @@ async fn the_docs_page_loads_nothing_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn the_process_says_how_it_is() {
+async fn healthz_and_readyz_respond() {
     let server = TestServer::start().await;
     server.rest().get("/healthz").await.success_text();
     server.rest().get("/readyz").await.success_text();

@@ -41,7 +41,7 @@ async fn an_unlisted_room_can_be_read_and_answered_by_an_agent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn status_follows_who_spoke_last() {
+async fn status_follows_the_last_sender() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let visitor = Visitor::arrive(&server).await;
@@ -166,7 +166,7 @@ async fn every_change_raises_the_version() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_room_that_went_to_rest_wakes_for_the_next_join_every_time() {
+async fn an_idle_room_restarts_at_the_next_join() {
     let server = TestServer::start_with(|config| config.rooms.idle_timeout_ms = 1).await;
     let visitor = Visitor::arrive(&server).await;
     for round in 0..60_u64 {
@@ -180,7 +180,7 @@ async fn a_room_that_went_to_rest_wakes_for_the_next_join_every_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn joins_meet_the_rest_at_the_same_moment() {
+async fn join_and_room_idle_race() {
     let server = TestServer::start_with(|config| config.rooms.idle_timeout_ms = 1).await;
     let visitor = Visitor::arrive(&server).await;
     for round in 0..20 {
@@ -202,7 +202,7 @@ async fn joins_meet_the_rest_at_the_same_moment() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_agents_join_wakes_a_room_too() {
+async fn an_agent_join_restarts_an_idle_room() {
     let server = TestServer::start_with(|config| config.rooms.idle_timeout_ms = 1).await;
     let bob = server.agent("bob", "agent").await;
     let visitor = Visitor::arrive(&server).await;
@@ -223,7 +223,7 @@ async fn an_agents_join_wakes_a_room_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn posts_without_a_join_meet_the_rest_at_the_same_moment() {
+async fn post_and_room_idle_race() {
     let server = TestServer::start_with(|config| config.rooms.idle_timeout_ms = 1).await;
     let admin = server.admin().await;
     let visitor = Visitor::arrive(&server).await;
@@ -251,7 +251,7 @@ async fn posts_without_a_join_meet_the_rest_at_the_same_moment() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_is_there_after_a_restart() {
+async fn rooms_and_messages_survive_a_restart() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::named(&server, "Carla").await;
     visitor.post("before").await;

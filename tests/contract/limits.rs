@@ -44,7 +44,7 @@ async fn posts_have_a_burst_of_20_a_sender_over_rest() {
 }
 
 #[tokio::test]
-async fn a_post_too_many_on_a_socket_is_an_error_that_names_the_time() {
+async fn a_rate_limited_post_names_retry_after() {
     let server = TestServer::start_with(|config| {
         config.limits.enabled = true;
         config.limits.posts_per_second = 1;
@@ -116,7 +116,7 @@ async fn the_eleventh_login_of_an_account_is_limited_and_other_accounts_are_not(
 }
 
 #[tokio::test]
-async fn limits_are_asked_before_a_body_is_looked_at() {
+async fn limits_are_checked_before_the_body() {
     let server = TestServer::start_with(|config| {
         config.limits.enabled = true;
         config.limits.rooms_burst = 2;
@@ -154,7 +154,7 @@ async fn limits_are_asked_before_a_body_is_looked_at() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sign_ins_that_wait_elsewhere_keep_nobody_out() {
+async fn sign_ins_of_one_address_do_not_block_others() {
     let server = TestServer::start_with(|config| {
         config.limits.enabled = true;
         config.server.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a net")];
@@ -245,7 +245,7 @@ async fn a_forwarded_address_counts_from_a_configured_proxy_only() {
 }
 
 #[tokio::test]
-async fn an_upgrade_too_many_is_refused_before_it_happens() {
+async fn a_rate_limited_upgrade_is_refused_with_429() {
     let server = TestServer::start_with(|config| {
         config.limits.enabled = true;
         config.limits.sockets_per_address = 3;
@@ -289,7 +289,7 @@ async fn hellos_are_limited_by_address() {
 }
 
 #[tokio::test]
-async fn without_limits_nobody_is_counted() {
+async fn without_limits_nothing_is_rate_limited() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let mut socket = visitor.online().await;
@@ -307,7 +307,7 @@ async fn without_limits_nobody_is_counted() {
 }
 
 #[tokio::test]
-async fn sizes_hold_without_limits_too() {
+async fn size_limits_apply_without_rate_limits() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let mut socket = visitor.online().await;
@@ -342,7 +342,7 @@ async fn calls_are_limited_by_visitor_and_by_agent_reading_included() {
 }
 
 #[tokio::test]
-async fn a_visitor_cannot_open_rooms_without_end_wherever_it_calls_from() {
+async fn rooms_of_one_visitor_are_limited_across_addresses() {
     let server = TestServer::start_with(|config| {
         config.limits.enabled = true;
         config.limits.rooms_per_minute_by_visitor = 1;
@@ -360,7 +360,7 @@ async fn a_visitor_cannot_open_rooms_without_end_wherever_it_calls_from() {
 }
 
 #[tokio::test]
-async fn each_new_room_brings_a_token_and_no_budget_of_its_own() {
+async fn a_new_token_does_not_renew_the_room_budget() {
     let server = TestServer::start_with(|config| {
         config.limits.enabled = true;
         config.limits.rooms_per_minute_by_visitor = 1;

@@ -39,7 +39,7 @@ async fn preflight(server: &TestServer, path: &str, origin: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn the_shop_may_use_the_visitors_api_from_its_pages() {
+async fn allowed_origins_get_cors_on_the_visitor_api() {
     let server = start().await;
     let asked = preflight(&server, "/api/chat/rooms/", SHOP).await;
     assert_eq!(asked.status, 204);
@@ -85,7 +85,7 @@ async fn the_shop_may_use_the_visitors_api_from_its_pages() {
 }
 
 #[tokio::test]
-async fn no_other_site_is_allowed_however_alike_it_looks() {
+async fn similar_looking_origins_are_refused() {
     let server = start().await;
     for origin in FOREIGN {
         let asked = preflight(&server, "/api/chat/rooms/", origin).await;
@@ -123,7 +123,7 @@ async fn the_console_has_no_cors_and_takes_browsers_from_the_own_origin_only() {
 }
 
 #[tokio::test]
-async fn a_foreign_page_gets_no_socket() {
+async fn a_foreign_origin_gets_no_socket() {
     let server = start().await;
     let visitor = Visitor::arrive(&server).await;
     let own = server.own_origin();
@@ -153,7 +153,7 @@ async fn a_foreign_page_gets_no_socket() {
 }
 
 #[tokio::test]
-async fn on_loopback_the_own_origin_has_its_other_names() {
+async fn on_loopback_localhost_counts_as_the_own_origin() {
     let server = start().await;
     let visitor = Visitor::arrive(&server).await;
     let port = server.addr().port();
@@ -167,7 +167,7 @@ async fn on_loopback_the_own_origin_has_its_other_names() {
 }
 
 #[tokio::test]
-async fn with_a_public_url_only_that_is_the_own_origin_whatever_the_host_header_says() {
+async fn the_public_url_is_the_only_own_origin() {
     let server = TestServer::start_with(|config| {
         config.server.public_url = Some("https://chat.example.com".parse().expect("a URL"));
     })
@@ -189,7 +189,7 @@ async fn with_a_public_url_only_that_is_the_own_origin_whatever_the_host_header_
 }
 
 #[tokio::test]
-async fn the_consoles_cookie_opens_its_socket_on_the_own_origin_only() {
+async fn the_cookie_opens_a_socket_from_the_own_origin_only() {
     let server = start().await;
     server.admin().await;
     let login = server
@@ -240,7 +240,7 @@ async fn any_site_may_load_the_widget() {
 }
 
 #[tokio::test]
-async fn the_subprotocol_is_ours_or_none() {
+async fn the_subprotocol_is_shoptalk_v1_or_none() {
     let server = start().await;
     let visitor = Visitor::arrive(&server).await;
     let dial = async |offer: &str| {

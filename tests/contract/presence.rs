@@ -15,7 +15,7 @@ async fn online(console: &mut Socket, customer_online: bool) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_tabs_are_one_person() {
+async fn several_tabs_count_as_one_visitor() {
     let server = start().await;
     let admin = server.admin().await;
     let visitor = Visitor::arrive(&server).await;
@@ -42,7 +42,7 @@ async fn several_tabs_are_one_person() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_visitor_who_was_there_before_the_first_message_is_seen_to_leave() {
+async fn leaving_is_shown_for_a_visitor_online_before_the_first_message() {
     let server = start().await;
     let mut console = server.admin().await.online().await;
     let visitor = Visitor::arrive(&server).await;
@@ -79,7 +79,7 @@ async fn a_short_absence_is_not_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cut_line_falls_like_a_closed_one() {
+async fn a_lost_connection_goes_offline_like_a_closed_one() {
     let server = start().await;
     let admin = server.admin().await;
     let visitor = Visitor::arrive(&server).await;
@@ -136,7 +136,7 @@ async fn visitors_see_whether_any_agent_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_room_at_rest_keeps_nobody_online() {
+async fn an_idle_room_keeps_nobody_online() {
     let server = TestServer::start_with(|config| {
         config.rooms.presence_grace_ms = 20;
         config.rooms.idle_timeout_ms = 1;

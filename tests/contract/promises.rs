@@ -82,7 +82,7 @@ async fn a_thousand_retries_at_once_are_one_message() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_subscribers_see_one_order_without_a_gap() {
+async fn all_subscribers_see_one_gapless_order() {
     let server = TestServer::start().await;
     let bob = server.agent("bob", "agent").await;
     let visitor = Visitor::arrive(&server).await;
@@ -128,7 +128,7 @@ fn without_read(mut messages: Vec<Value>) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_line_that_is_cut_again_and_again_loses_and_doubles_nothing() {
+async fn repeated_disconnects_lose_and_duplicate_nothing() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let mut writer = visitor.online().await;
@@ -199,7 +199,7 @@ async fn more_posts_than_credits_are_all_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_reader_is_closed_with_4008_and_harms_nobody_else() {
+async fn a_slow_reader_is_closed_with_4008_and_others_are_unaffected() {
     let server = TestServer::start_with(|config| {
         config.socket.outbox_items = 32;
         config.socket.outbox_bytes = 256 * 1024;
@@ -256,7 +256,7 @@ async fn a_slow_reader_is_closed_with_4008_and_harms_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acked_or_delivered_is_there_after_a_restart() {
+async fn acked_and_delivered_messages_survive_a_restart() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let mut reader = visitor.online().await;
@@ -296,7 +296,7 @@ async fn what_was_acked_or_delivered_is_there_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_servers_in_one_process_know_nothing_of_each_other() {
+async fn two_servers_in_one_process_are_independent() {
     let (one, two) = (TestServer::start().await, TestServer::start().await);
     let (here, there) = (Visitor::arrive(&one).await, Visitor::arrive(&two).await);
     assert_ne!(here.epoch, there.epoch);

@@ -270,7 +270,7 @@ async fn outcome(raw: &mut RawSocket, then: Then) -> Result<(), String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_peer_is_understood_or_sent_away() {
+async fn each_frame_sequence_is_accepted_or_closed() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let agent = server.agent("mia", "agent").await;
@@ -315,7 +315,7 @@ async fn a_peer_is_understood_or_sent_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_upgrade_is_one_or_a_clear_refusal() {
+async fn a_malformed_upgrade_is_refused() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -400,7 +400,7 @@ async fn an_upgrade_is_one_or_a_clear_refusal() {
 }
 
 #[tokio::test]
-async fn another_version_is_answered_with_the_one_that_is_spoken() {
+async fn another_websocket_version_is_refused_with_13() {
     let server = TestServer::start().await;
     for (path, version) in [
         ("/ws/chat/x/", "8"),

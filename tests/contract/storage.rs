@@ -44,7 +44,7 @@ impl StuckDisk {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_post_that_waits_too_long_says_so_and_its_id_settles_it() {
+async fn a_post_that_times_out_is_settled_by_its_id() {
     let server = TestServer::start_with(|config| config.socket.post_timeout_ms = 300).await;
     let visitor = Visitor::arrive(&server).await;
     let mut socket = visitor.online().await;
@@ -83,7 +83,7 @@ async fn retry(visitor: &Visitor, post: &crate::common::Value) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_queue_is_busy_and_names_the_time() {
+async fn a_full_queue_is_busy_with_retry_after() {
     // The server itself writes now and then, as do those who arrive: for each of them there is
     // a place, and there are fewer places than posts.
     let server = TestServer::start_with(|config| {
@@ -136,7 +136,7 @@ async fn a_full_queue_is_busy_and_names_the_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn readyz_says_whether_it_can_commit() {
+async fn readyz_reflects_whether_commits_work() {
     let server = TestServer::start().await;
     let ready = async || server.rest().get("/readyz").await.status == 200;
     eventually("it is ready", ready).await;
@@ -155,7 +155,7 @@ async fn readyz_says_whether_it_can_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_server_tries_itself_and_notices_what_is_not_kept() {
+async fn the_canary_detects_lost_writes() {
     let server = TestServer::start().await;
     let metric = async |name: &str| {
         let metrics = server.rest().get("/metrics").await.text;
@@ -199,7 +199,7 @@ async fn the_server_tries_itself_and_notices_what_is_not_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_of_readyz_who_hang_up_cost_no_more_than_one_commit_a_second() {
+async fn readyz_commits_at_most_once_a_second() {
     let server = TestServer::start().await;
     let path = server.data_dir().join("shoptalk.db");
     let database = rusqlite::Connection::open(path).expect("it opens");
@@ -229,7 +229,7 @@ async fn callers_of_readyz_who_hang_up_cost_no_more_than_one_commit_a_second() {
 }
 
 #[tokio::test]
-async fn the_files_are_the_owners_alone() {
+async fn the_files_are_private_to_the_owner() {
     let server = TestServer::start().await;
     Visitor::arrive(&server).await.post("private").await;
     for path in files(&server) {
@@ -239,7 +239,7 @@ async fn the_files_are_the_owners_alone() {
 }
 
 #[tokio::test]
-async fn a_second_server_on_the_same_directory_is_refused_and_harms_nothing() {
+async fn a_second_server_on_the_same_directory_is_refused() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let storage = &server.config.storage;

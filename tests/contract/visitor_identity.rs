@@ -71,7 +71,7 @@ async fn a_bad_identity_is_refused_and_never_falls_back_to_anonymous() {
 }
 
 #[tokio::test]
-async fn claims_that_mean_nothing_here_do_no_harm() {
+async fn unknown_claims_are_ignored() {
     let server = TestServer::start().await;
     let claims = json!({
         "sub": "u1", "exp": in_seconds(600), "nbf": in_seconds(-1), "iat": in_seconds(-1),
@@ -138,7 +138,7 @@ fn documented(language: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_documented_programs_make_identities_that_count() {
+async fn the_documented_programs_make_valid_identities() {
     let server = TestServer::start().await;
     for (language, interpreter, arguments) in [
         ("python", "python3", &["-"][..]),
@@ -171,7 +171,7 @@ async fn the_documented_programs_make_identities_that_count() {
 }
 
 #[tokio::test]
-async fn any_of_the_secrets_signs() {
+async fn every_configured_secret_is_accepted() {
     let server = TestServer::start_with(|config| {
         config
             .identity
@@ -230,7 +230,7 @@ async fn a_user_finds_the_same_room_on_another_device_with_a_fresh_token() {
 }
 
 #[tokio::test]
-async fn an_identity_is_good_for_a_socket_and_does_not_cut_it_when_it_ends() {
+async fn an_identity_opens_a_socket_that_outlives_it() {
     let server = TestServer::start().await;
     let opened = open(&server.rest(), &identity("u1")).await.is(201);
     let visitor = Visitor::from_answer(&server, &opened);
@@ -261,7 +261,7 @@ async fn an_identity_is_good_for_a_socket_and_does_not_cut_it_when_it_ends() {
 }
 
 #[tokio::test]
-async fn signing_in_takes_the_anonymous_rooms_along_and_ends_their_tokens() {
+async fn signing_in_moves_anonymous_rooms_and_ends_their_tokens() {
     let server = TestServer::start().await;
     let anonymous = Visitor::named(&server, "Carla").await;
     anonymous.post("before I signed in").await;
@@ -278,7 +278,7 @@ async fn signing_in_takes_the_anonymous_rooms_along_and_ends_their_tokens() {
 }
 
 #[tokio::test]
-async fn nobody_plants_a_session_on_somebody() {
+async fn session_fixation_is_not_possible() {
     let server = TestServer::start().await;
     let mallory = Visitor::arrive(&server).await;
     mallory.post("planted").await;
@@ -299,7 +299,7 @@ async fn nobody_plants_a_session_on_somebody() {
 }
 
 #[tokio::test]
-async fn a_socket_of_an_ended_token_hears_nothing_more() {
+async fn a_socket_of_an_ended_token_receives_nothing_more() {
     let server = TestServer::start().await;
     let mallory = Visitor::arrive(&server).await;
     let mut spy = mallory.online().await;
@@ -379,7 +379,7 @@ async fn signing_in_signs_the_details_of_the_anonymous_room() {
 }
 
 #[tokio::test]
-async fn without_secrets_no_identity_counts() {
+async fn without_secrets_every_identity_is_refused() {
     let server = TestServer::start_with(|config| config.identity.secrets.clear()).await;
     open(&server.rest(), &identity("u1"))
         .await

@@ -31,7 +31,7 @@ const MESSAGE_FIELDS: [&str; 9] = [
 ];
 
 #[tokio::test]
-async fn a_stranger_gets_a_room_and_a_token() {
+async fn new_visitor_gets_a_room_and_a_token() {
     let server = TestServer::start().await;
     let body = json!({
         "customer_name": "  Carla ",
@@ -99,7 +99,7 @@ async fn a_token_finds_the_open_room_again_and_brings_no_other_token() {
 }
 
 #[tokio::test]
-async fn a_visitor_sees_the_own_rooms_alone_and_newest_first() {
+async fn visitor_lists_only_own_rooms_newest_first() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     Visitor::arrive(&server).await.post("somebody else").await;
@@ -242,7 +242,7 @@ async fn a_post_is_created_once_and_its_retry_finds_it() {
 }
 
 #[tokio::test]
-async fn an_id_of_the_other_side_is_a_conflict() {
+async fn reusing_an_id_from_the_other_side_is_a_conflict() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let visitor = Visitor::arrive(&server).await;

@@ -60,7 +60,7 @@ async fn post_and_hang_up(server: &TestServer, path: &str, token: &str, body: &s
 
 /// What follows the commit follows it without its caller, too.
 #[tokio::test]
-async fn a_caller_who_hangs_up_is_signed_out_all_the_same() {
+async fn signing_out_completes_if_the_caller_disconnects() {
     let server = TestServer::start().await;
     for _ in 0..20 {
         let visitor = Visitor::arrive(&server).await;
@@ -72,7 +72,7 @@ async fn a_caller_who_hangs_up_is_signed_out_all_the_same() {
 
 /// Signing in makes a user of an anonymous visitor, whose tokens end.
 #[tokio::test]
-async fn a_caller_who_hangs_up_over_signing_in_ends_the_old_sockets() {
+async fn signing_in_completes_if_the_caller_disconnects() {
     let server = TestServer::start().await;
     for user in 0..20 {
         let visitor = Visitor::arrive(&server).await;
@@ -90,7 +90,7 @@ async fn a_caller_who_hangs_up_over_signing_in_ends_the_old_sockets() {
 
 /// A user keeps 200 tokens; the socket of one that was pushed out goes with it.
 #[tokio::test]
-async fn the_socket_of_a_token_that_newer_ones_pushed_out_closes() {
+async fn the_socket_of_an_evicted_token_closes() {
     let server = TestServer::start().await;
     let identity = jwt(
         jsonwebtoken::Algorithm::HS256,

@@ -179,7 +179,7 @@ async fn a_post_is_acked_and_delivered_to_every_tab_and_the_sender() {
 }
 
 #[tokio::test]
-async fn a_retry_is_a_duplicate_that_tells_nobody_and_other_content_a_conflict() {
+async fn a_retry_is_a_silent_duplicate_and_other_content_a_conflict() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let (mut one, mut two) = (visitor.online().await, visitor.online().await);
@@ -208,7 +208,7 @@ async fn a_retry_is_a_duplicate_that_tells_nobody_and_other_content_a_conflict()
 }
 
 #[tokio::test]
-async fn reading_is_told_to_both_sides_when_a_mark_moves() {
+async fn a_moved_read_mark_is_broadcast_to_both_sides() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let visitor = Visitor::arrive(&server).await;
@@ -246,7 +246,7 @@ async fn reading_is_told_to_both_sides_when_a_mark_moves() {
 }
 
 #[tokio::test]
-async fn typing_is_shown_to_the_others_with_its_end() {
+async fn typing_is_broadcast_to_others_with_its_expiry() {
     let server = TestServer::start().await;
     let bob = server.agent("bob", "agent").await;
     let visitor = Visitor::named(&server, "Carla").await;
@@ -311,7 +311,7 @@ async fn history_goes_back_page_by_page() {
 }
 
 #[tokio::test]
-async fn the_visitor_ends_the_conversation_and_may_open_it_by_writing() {
+async fn a_visitor_closes_the_room_and_a_post_reopens_it() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let mut socket = visitor.online().await;
@@ -334,7 +334,7 @@ async fn the_visitor_ends_the_conversation_and_may_open_it_by_writing() {
 }
 
 #[tokio::test]
-async fn a_change_of_details_is_told() {
+async fn a_change_of_details_is_broadcast() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let visitor = Visitor::arrive(&server).await;
@@ -352,7 +352,7 @@ async fn a_change_of_details_is_told() {
 }
 
 #[tokio::test]
-async fn a_ping_names_the_head() {
+async fn a_ping_carries_the_last_seq() {
     let server = TestServer::start_with(|config| config.socket.ping_interval_ms = 100).await;
     let visitor = Visitor::arrive(&server).await;
     let mut socket = visitor.online().await;
@@ -372,7 +372,7 @@ async fn a_ping_names_the_head() {
 }
 
 #[tokio::test]
-async fn mistakes_are_answered_one_by_one_and_keep_the_socket() {
+async fn each_bad_frame_gets_an_error_and_the_socket_stays_open() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let mut socket = visitor.online().await;
@@ -435,7 +435,7 @@ async fn mistakes_are_answered_one_by_one_and_keep_the_socket() {
 }
 
 #[tokio::test]
-async fn a_bad_hello_is_not_this_protocol() {
+async fn a_bad_hello_is_closed_with_4501() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     for text in ["{", "", "[]", r#"{"type":"post"}"#, r#"{"type":"pong"}"#] {
@@ -446,7 +446,7 @@ async fn a_bad_hello_is_not_this_protocol() {
 }
 
 #[tokio::test]
-async fn what_was_posted_before_the_welcome_is_answered_after_it() {
+async fn frames_sent_before_the_welcome_are_answered_after_it() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let mut socket = Socket::connect(server.addr(), &visitor.socket_path()).await;

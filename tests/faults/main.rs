@@ -1,9 +1,9 @@
-//! What must hold when parts fail: panics in rooms and in the lobby, a doorbell
-//! that cannot be relied on, and random cuts.
+//! What must hold when parts fail: panics in rooms and in the lobby, pushes
+//! that are lost, doubled or late, and connections that are cut at random.
 
 #[path = "../common/mod.rs"]
 mod common;
 
-mod doorbell;
 mod model;
 mod supervision;
+mod unreliable_pushes;

@@ -129,7 +129,7 @@ async fn a_panic_after_the_commit_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_under_typing_is_not_noticed() {
+async fn a_panic_at_typing_is_invisible_to_clients() {
     let mut scene = Scene::set().await;
     scene.panic_at(FaultPoint::RoomTyping);
     scene.customer.send(json!({"type": "typing"})).await;
@@ -138,7 +138,7 @@ async fn a_panic_under_typing_is_not_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_as_another_joins_is_not_noticed() {
+async fn a_panic_at_a_join_is_invisible_to_clients() {
     let mut scene = Scene::set().await;
     scene.panic_at(FaultPoint::RoomJoin);
     let mut other = scene.agent.joined(&scene.visitor.room_id).await;
@@ -150,7 +150,7 @@ async fn a_panic_as_another_joins_is_not_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_at_the_start_is_tried_again() {
+async fn a_panic_at_the_start_is_retried() {
     let mut scene = Scene::set().await;
     scene.panic_at(FaultPoint::RoomStart);
     scene.panic_at(FaultPoint::RoomTyping);
@@ -199,7 +199,7 @@ async fn posts_of_an_agent_who_has_not_joined_keep_their_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rest_call_outlives_the_room() {
+async fn a_rest_call_survives_a_room_panic() {
     let mut scene = Scene::set().await;
     scene.panic_at(FaultPoint::RoomCommitted);
     let post = json!({"id": new_id(), "content": "over REST"});
@@ -216,7 +216,7 @@ async fn a_rest_call_outlives_the_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poisoned_room_is_left_alone_and_the_others_go_on() {
+async fn a_failing_room_is_quarantined_and_others_continue() {
     let server = TestServer::start().await;
     let poisoned = Visitor::named(&server, "Poisoned").await;
     let healthy = Visitor::named(&server, "Healthy").await;
@@ -253,7 +253,7 @@ async fn a_poisoned_room_is_left_alone_and_the_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lobby_that_dies_is_made_anew_and_consoles_miss_nothing() {
+async fn a_lobby_that_panics_is_rebuilt_and_consoles_miss_nothing() {
     for point in [
         FaultPoint::LobbyReport,
         FaultPoint::LobbyCheck,

@@ -43,17 +43,17 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
         "the 11th attempt is 429; equal responses",
         &[
             "contract limits::the_eleventh_login_of_an_account_is_limited_and_other_accounts_are_not",
-            "contract agent_rest::a_wrong_password_and_an_unknown_name_are_answered_alike",
-            "contract limits::sign_ins_that_wait_elsewhere_keep_nobody_out",
+            "contract agent_rest::a_wrong_password_and_an_unknown_name_get_equal_responses",
+            "contract limits::sign_ins_of_one_address_do_not_block_others",
         ],
     ),
     (
         "S4",
         "exact origins for sockets and CORS; the console from its own origin only",
         &[
-            "contract origins::no_other_site_is_allowed_however_alike_it_looks",
+            "contract origins::similar_looking_origins_are_refused",
             "contract origins::the_console_has_no_cors_and_takes_browsers_from_the_own_origin_only",
-            "contract origins::a_foreign_page_gets_no_socket",
+            "contract origins::a_foreign_origin_gets_no_socket",
         ],
     ),
     (
@@ -62,7 +62,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
         &[
             "cli secrets::the_log_never_shows_a_secret",
             "contract agent_rest::a_session_outlives_a_restart_and_no_secret_is_in_the_files",
-            "contract edges::credentials_in_an_address_are_not_looked_at",
+            "contract boundary_values::credentials_in_a_url_are_ignored",
         ],
     ),
     (
@@ -78,43 +78,43 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
         "every call and frame authorized",
         &[
             "lib http::api::openapi::tests::the_access_table_and_the_document_agree",
-            "contract matrix::over_rest",
-            "contract matrix::hellos",
-            "contract matrix::a_visitors_socket_speaks_for_its_own_room_whatever_a_frame_says",
-            "contract matrix::an_agents_socket_has_no_verb_of_a_visitor_and_hears_joined_rooms_only",
+            "contract authorization::every_rest_call_by_every_caller",
+            "contract authorization::every_hello_by_every_caller",
+            "contract authorization::a_visitor_frame_cannot_name_another_room",
+            "contract authorization::an_agent_socket_receives_joined_rooms_only",
         ],
     ),
     (
         "S9",
         "a visitor receives only visitor fields",
-        &["contract matrix::every_event_for_a_visitor_has_a_visitors_fields_only"],
+        &["contract authorization::visitor_events_have_visitor_fields_only"],
     ),
     (
         "S10",
         "signing out or disabling closes sockets ≤ 2 s, no frame afterwards",
         &[
-            "contract visitor_identity::a_socket_of_an_ended_token_hears_nothing_more",
+            "contract visitor_identity::a_socket_of_an_ended_token_receives_nothing_more",
             "contract agent_rest::signing_out_ends_one_session_or_all",
             "contract agent_rest::a_changed_password_ends_the_sessions_and_sockets",
-            "contract close_codes::code_4505_for_an_agent_who_was_disabled",
+            "contract close_codes::closed_with_4505_when_the_agent_is_disabled",
         ],
     ),
     (
         "S14",
         "floods get warnings, then 4013; sockets and rooms are limited",
         &[
-            "contract close_codes::code_4013_after_a_flood_and_its_warnings",
+            "contract close_codes::closed_with_4013_after_a_flood_and_warnings",
             "contract limits::posts_have_a_burst_of_20_a_sender_over_rest",
             "contract limits::rooms_are_limited_by_address",
             "contract limits::hellos_are_limited_by_address",
             "contract limits::calls_are_limited_by_visitor_and_by_agent_reading_included",
-            "contract limits::a_visitor_cannot_open_rooms_without_end_wherever_it_calls_from",
+            "contract limits::rooms_of_one_visitor_are_limited_across_addresses",
             "contract limits::bytes_on_a_socket_are_limited_as_frames_are",
-            "contract limits::limits_are_asked_before_a_body_is_looked_at",
+            "contract limits::limits_are_checked_before_the_body",
             "contract connections::connections_of_one_address_are_bounded_and_others_get_through",
             "contract connections::connections_are_bounded_in_all_and_sockets_leave_room_for_calls",
             "contract connections::a_peer_that_reads_nothing_is_dropped_after_the_stall_timeout",
-            "contract close_codes::code_4504_for_a_socket_too_many",
+            "contract close_codes::closed_with_4504_past_the_socket_limit",
         ],
     ),
     (
@@ -136,7 +136,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
         &[
             "contract agent_rest::a_session_outlives_a_restart_and_no_secret_is_in_the_files",
             "contract agent_rest::under_https_the_cookie_is_bound_to_the_host",
-            "contract agent_rest::the_cookie_speaks_on_the_own_origin_alone",
+            "contract agent_rest::the_cookie_is_accepted_from_the_own_origin_only",
         ],
     ),
     (
@@ -144,15 +144,15 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
         "an audit row for each sign-in, setup, role change and block",
         &[
             "lib persistence::agents::tests::every_change_is_in_the_audit",
-            "contract audit::each_deed_has_one_row_that_names_who_did_it",
+            "contract audit::each_action_has_one_row_naming_the_principal",
         ],
     ),
     (
         "S20",
         "data files 0600; secrets redacted",
         &[
-            "contract storage::the_files_are_the_owners_alone",
-            "cli serve::the_files_are_for_their_owner_alone",
+            "contract storage::the_files_are_private_to_the_owner",
+            "cli serve::the_files_are_readable_by_the_owner_only",
             "cli usage::check_prints_every_key_without_secrets",
             "cli usage::a_short_secret_is_refused_and_no_refusal_shows_a_secret",
         ],

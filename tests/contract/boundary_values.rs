@@ -1,5 +1,4 @@
-//! Input on the edge of what is allowed, and beyond it: the documented answer,
-//! and never a 5xx.
+//! Input at the limits of what is allowed and beyond them: the documented response, never a 5xx.
 
 use reqwest::Method;
 
@@ -8,7 +7,7 @@ use crate::common::{
 };
 
 #[tokio::test]
-async fn credentials_in_an_address_are_not_looked_at() {
+async fn credentials_in_a_url_are_ignored() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let admin = server.admin().await;
@@ -56,7 +55,7 @@ async fn authorization_is_bearer_and_a_token() {
 }
 
 #[tokio::test]
-async fn two_authorization_headers_are_refused_whichever_is_good() {
+async fn two_authorization_headers_are_refused() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let admin = server.admin().await;
@@ -79,7 +78,7 @@ async fn two_authorization_headers_are_refused_whichever_is_good() {
 }
 
 #[tokio::test]
-async fn strange_queries_are_refused_or_ignored() {
+async fn unusual_queries_are_refused_or_ignored() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let visitor = Visitor::arrive(&server).await;
@@ -124,7 +123,7 @@ async fn strange_queries_are_refused_or_ignored() {
 }
 
 #[tokio::test]
-async fn changes_of_a_room_are_typed() {
+async fn room_patch_fields_are_type_checked() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let visitor = Visitor::named(&server, "Carla").await;
@@ -241,7 +240,7 @@ async fn agents_have_names_and_passwords_within_limits() {
 }
 
 #[tokio::test]
-async fn reading_and_history_at_their_ends() {
+async fn read_and_history_at_the_limits() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let read = |seq: Value| {
@@ -295,7 +294,7 @@ async fn head_is_answered_like_get_without_a_body() {
 }
 
 #[tokio::test]
-async fn signing_out_takes_the_cookie_away() {
+async fn signing_out_removes_the_cookie() {
     let server = TestServer::start().await;
     server.admin().await;
     let body = json!({"username": "ada", "password": PASSWORD});
@@ -427,7 +426,7 @@ impl Dice {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn random_frames_and_bodies_break_nothing() {
+async fn random_frames_and_bodies_are_refused_cleanly() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let visitor = Visitor::arrive(&server).await;

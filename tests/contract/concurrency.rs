@@ -1,4 +1,4 @@
-//! Several at once: who comes second finds what the first one made.
+//! Concurrent calls: the second finds what the first one made.
 
 use std::collections::HashSet;
 
@@ -46,7 +46,7 @@ async fn a_visitor_who_opens_again_in_eight_tabs_at_once_gets_one_room() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn closing_at_once_leaves_one_note() {
+async fn concurrent_closes_leave_one_system_message() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let visitor = Visitor::arrive(&server).await;
@@ -64,7 +64,7 @@ async fn closing_at_once_leaves_one_note() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn counts_and_lists_agree_after_a_crowd() {
+async fn counts_and_lists_agree_after_concurrent_changes() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let mut console = admin.online().await;
@@ -143,7 +143,7 @@ async fn the_lobby_begins_with_a_thousand_rooms_at_most() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_long_lobby_resume_comes_before_what_is_live_and_loses_nothing() {
+async fn a_long_lobby_resume_precedes_live_updates() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let (first, welcome) = admin.connect().await;
@@ -199,7 +199,7 @@ async fn a_long_lobby_resume_comes_before_what_is_live_and_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn posts_over_every_way_at_once_have_one_order_after_a_restart_too() {
+async fn concurrent_posts_over_rest_and_sockets_have_one_order() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let path = visitor.path("messages/");

@@ -1,5 +1,5 @@
-//! The database is the log, everything live is a doorbell: rings may be lost,
-//! doubled and late without harm.
+//! The database is the log and a push is only a hint to read it: pushes may be lost, doubled or
+//! late, and every subscriber still sees the log.
 
 use crate::common::{Socket, TestServer, Visitor, json, new_id};
 
@@ -15,7 +15,7 @@ async fn seqs_of_log(socket: &mut Socket) -> Vec<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_subscriber_sees_the_log_in_spite_of_the_doorbell() {
+async fn every_subscriber_sees_the_log_with_unreliable_pushes() {
     for seed in 1..=3 {
         // Short pings find a lost last ring soon.
         let server = TestServer::start_with(|config| config.socket.ping_interval_ms = 200).await;

@@ -56,7 +56,7 @@ async fn state(visitor: &Visitor) -> Value {
 }
 
 #[tokio::test]
-async fn over_rest() {
+async fn every_rest_call_by_every_caller() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let bob = server.agent("bob", "agent").await;
@@ -116,7 +116,7 @@ async fn over_rest() {
 }
 
 #[tokio::test]
-async fn hellos() {
+async fn every_hello_by_every_caller() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let victim = Visitor::arrive(&server).await;
@@ -171,7 +171,7 @@ async fn hellos() {
 }
 
 #[tokio::test]
-async fn a_visitors_socket_speaks_for_its_own_room_whatever_a_frame_says() {
+async fn a_visitor_frame_cannot_name_another_room() {
     let server = TestServer::start().await;
     let victim = Visitor::named(&server, "Victim").await;
     victim.post("my secret").await;
@@ -211,7 +211,7 @@ async fn a_visitors_socket_speaks_for_its_own_room_whatever_a_frame_says() {
 }
 
 #[tokio::test]
-async fn an_agents_socket_has_no_verb_of_a_visitor_and_hears_joined_rooms_only() {
+async fn an_agent_socket_receives_joined_rooms_only() {
     let server = TestServer::start().await;
     let bob = server.agent("bob", "agent").await;
     let one = Visitor::arrive(&server).await;
@@ -237,7 +237,7 @@ async fn an_agents_socket_has_no_verb_of_a_visitor_and_hears_joined_rooms_only()
 }
 
 #[tokio::test]
-async fn every_event_for_a_visitor_has_a_visitors_fields_only() {
+async fn visitor_events_have_visitor_fields_only() {
     let server = TestServer::start().await;
     let bob = server.agent("bob", "agent").await;
     let visitor = Visitor::named(&server, "Carla").await;
