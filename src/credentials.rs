@@ -1,5 +1,5 @@
-//! Tokens and codes: how they are made, told apart, hashed and compared. They are random, so a
-//! plain SHA-256 is enough to keep them; for what people choose, see [`crate::passwords`].
+//! Tokens and setup codes: generating, hashing and comparing them. They are random, so a plain
+//! SHA-256 protects what is stored; for passwords, which people choose, see [`crate::passwords`].
 
 use std::time::{Duration, Instant};
 
@@ -9,11 +9,11 @@ use sha2::{Digest, Sha256};
 
 use crate::persistence::TokenHash;
 
-/// Random bytes in a token: twice the 128 bits that nobody can guess.
+/// Random bytes in a token: twice the 128 bits that the protocol promises.
 const TOKEN_BYTES: usize = 32;
 /// How long the setup link works.
 pub const SETUP_LIFETIME: Duration = Duration::from_secs(30 * 60);
-/// What a token opens, told by its first letters.
+/// What a token gives access to, as its prefix says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
     /// A visitor's rooms.
@@ -23,7 +23,7 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
-    /// The letters that a token of this kind begins with.
+    /// The prefix of a token of this kind.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::Visitor => "stv_",
@@ -31,8 +31,7 @@ impl TokenKind {
         }
     }
 
-    /// The kind of `token` by its first letters; `None` for everything else, signed
-    /// identities included.
+    /// The kind of `token` by its prefix; `None` for everything else, signed identities included.
     pub fn of(token: &str) -> Option<Self> {
         [Self::Visitor, Self::Agent]
             .into_iter()
@@ -40,7 +39,7 @@ impl TokenKind {
     }
 }
 
-/// Makes a fresh token: the kind's prefix and 256 random bits in base64url.
+/// Generates a token: the kind's prefix and 256 random bits in base64url.
 pub fn new_token(kind: TokenKind) -> String {
     format!("{}{}", kind.prefix(), random_text())
 }
@@ -50,8 +49,8 @@ pub fn hash_token(token: &str) -> TokenHash {
     TokenHash(Sha256::digest(token.as_bytes()).into())
 }
 
-/// Whether two secrets are equal, in a time that does not depend on where they differ:
-/// what is compared is their hashes, which nobody can steer.
+/// Whether two secrets are equal. Their hashes are compared, so the time does not depend on where the
+/// secrets differ.
 pub fn secrets_match(left: &str, right: &str) -> bool {
     hash_token(left) == hash_token(right)
 }
@@ -60,8 +59,8 @@ fn random_text() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; TOKEN_BYTES]>())
 }
 
-/// The code of the setup link, as a running server remembers it. Whether it was used is
-/// the store's to know: it makes a first admin once.
+/// The code of the setup link, as a running server remembers it. The store knows whether it was used:
+/// it creates a first admin only once.
 #[derive(Debug, Clone)]
 pub struct SetupCode {
     hash: TokenHash,
@@ -69,7 +68,7 @@ pub struct SetupCode {
 }
 
 impl SetupCode {
-    /// Makes a code that is valid from now on; returns it with what to remember of it.
+    /// Generates a code that is valid from now on, and what to remember of it.
     pub fn generate() -> (String, Self) {
         let code = random_text();
         let remembered = Self {
@@ -79,7 +78,7 @@ impl SetupCode {
         (code, remembered)
     }
 
-    /// Whether `code` is this one and has not expired at `now`.
+    /// Whether `code` is the right one, and not expired at `now`.
     pub fn accepts(&self, code: &str, now: Instant) -> bool {
         now < self.expires_at && hash_token(code) == self.hash
     }
@@ -90,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_long_told_apart_and_never_the_same() {
+    fn tokens_are_long_and_random_and_have_a_kind() {
         let token = new_token(TokenKind::Visitor);
         assert_eq!(token.len(), 4 + 43);
         assert_ne!(token, new_token(TokenKind::Visitor));

@@ -1,5 +1,5 @@
-//! A small shop to try things in: an agent whose password everybody knows, and
-//! conversations as they happen, from last week's to those that wait.
+//! Sample data for `shoptalk demo`: an agent with a well-known password, and conversations from last
+//! week's to those that are waiting.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::credentials::{TokenKind, hash_token, new_token};
 use crate::passwords::{HashError, hash_password};
 use crate::persistence::{NewAgent, OpenRoom, Principal, RoomOp, Store, StoreError, WriteError};
 
-/// The name to sign in with.
+/// The agent's user name.
 pub const USERNAME: &str = "admin";
-/// The password. The demo listens on this machine only.
+/// The agent's password. The demo listens on loopback addresses only.
 pub const PASSWORD: &str = "admin123";
 const DISPLAY_NAME: &str = "Mia";
 
-/// Why the shop could not be filled.
+/// Why the sample data could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum FillError {
     /// The store refused.
@@ -27,7 +27,7 @@ pub enum FillError {
     Hash(#[from] HashError),
 }
 
-/// One line of a conversation.
+/// One entry of a sample conversation.
 enum Line {
     Customer(&'static str),
     Agent(&'static str),
@@ -36,25 +36,26 @@ enum Line {
 
 use Line::{Agent, Closed, Customer};
 
-struct Story {
+/// A sample conversation.
+struct Conversation {
     name: Option<&'static str>,
     email: Option<&'static str>,
     phone: Option<&'static str>,
     page: &'static str,
     /// When the last line was written.
     minutes_ago: u64,
-    /// Whether the agents have read to the end.
+    /// Whether the agents have read all of it.
     read: bool,
     lines: &'static [Line],
 }
 
 const DAY: u64 = 24 * 60;
-/// Minutes between a line and the next, by turns: people read, type and are called away.
+/// Minutes between two lines, in turn.
 const PAUSES: [u64; 4] = [1, 3, 2, 5];
 
-/// The oldest first, so that those who wait stand in their order.
-const STORIES: &[Story] = &[
-    Story {
+/// The oldest first, so that those that are waiting are listed in their order.
+const CONVERSATIONS: &[Conversation] = &[
+    Conversation {
         name: Some("Tomás Herrera"),
         email: Some("tomas.herrera@example.com"),
         phone: None,
@@ -75,7 +76,7 @@ const STORIES: &[Story] = &[
             Closed,
         ],
     },
-    Story {
+    Conversation {
         name: Some("Hannah Whitfield"),
         email: Some("hannah.whitfield@example.co.uk"),
         phone: None,
@@ -90,7 +91,7 @@ const STORIES: &[Story] = &[
             Closed,
         ],
     },
-    Story {
+    Conversation {
         name: Some("Giulia Conti"),
         email: Some("giulia.conti@example.it"),
         phone: None,
@@ -106,7 +107,7 @@ const STORIES: &[Story] = &[
             Closed,
         ],
     },
-    Story {
+    Conversation {
         name: Some("Samuel Okafor"),
         email: Some("s.okafor@example.com"),
         phone: Some("+44 161 496 0345"),
@@ -121,7 +122,7 @@ const STORIES: &[Story] = &[
             Closed,
         ],
     },
-    Story {
+    Conversation {
         name: Some("Ingrid Solberg"),
         email: Some("ingrid.solberg@example.no"),
         phone: None,
@@ -135,7 +136,7 @@ const STORIES: &[Story] = &[
             Closed,
         ],
     },
-    Story {
+    Conversation {
         name: Some("Marc Dubois"),
         email: Some("marc.dubois@example.com"),
         phone: None,
@@ -149,7 +150,7 @@ const STORIES: &[Story] = &[
             ),
         ],
     },
-    Story {
+    Conversation {
         name: Some("Wei Zhang"),
         email: Some("wei.zhang@example.com"),
         phone: None,
@@ -167,7 +168,7 @@ const STORIES: &[Story] = &[
             Closed,
         ],
     },
-    Story {
+    Conversation {
         name: Some("Lena Vogt"),
         email: Some("lena.vogt@example.net"),
         phone: None,
@@ -183,7 +184,7 @@ const STORIES: &[Story] = &[
             Agent("You are welcome, Lena."),
         ],
     },
-    Story {
+    Conversation {
         name: None,
         email: None,
         phone: None,
@@ -197,7 +198,7 @@ const STORIES: &[Story] = &[
             Closed,
         ],
     },
-    Story {
+    Conversation {
         name: Some("Priya Nair"),
         email: Some("priya@example.org"),
         phone: Some("+44 20 7946 0958"),
@@ -213,7 +214,7 @@ const STORIES: &[Story] = &[
             Agent("Lovely! Here is how to look after it: https://shop.example/care/kettles"),
         ],
     },
-    Story {
+    Conversation {
         name: Some("Oskar Nowak"),
         email: Some("oskar.nowak@example.pl"),
         phone: None,
@@ -227,7 +228,7 @@ const STORIES: &[Story] = &[
             Agent("It goes out this afternoon."),
         ],
     },
-    Story {
+    Conversation {
         name: Some("Chloé Martin"),
         email: Some("chloe.martin@example.fr"),
         phone: None,
@@ -241,7 +242,7 @@ const STORIES: &[Story] = &[
             Agent("Avec plaisir !"),
         ],
     },
-    Story {
+    Conversation {
         name: Some("Ben Carter"),
         email: Some("ben.carter@example.com"),
         phone: None,
@@ -255,7 +256,7 @@ const STORIES: &[Story] = &[
             Agent("Changed. You get a new confirmation in a minute."),
         ],
     },
-    Story {
+    Conversation {
         name: Some("Yuki Tanaka"),
         email: Some("yuki.tanaka@example.jp"),
         phone: None,
@@ -269,7 +270,7 @@ const STORIES: &[Story] = &[
             Agent("Take your time, this conversation stays open."),
         ],
     },
-    Story {
+    Conversation {
         name: Some("Aisha Bello"),
         email: Some("aisha.bello@example.com"),
         phone: Some("+49 30 901820"),
@@ -277,13 +278,13 @@ const STORIES: &[Story] = &[
         minutes_ago: 41,
         read: false,
         lines: &[
-            Customer("Hello, my order 10511 says «delivered», but there is nothing here."),
+            Customer("Hello, my order 10511 says \"delivered\", but there is nothing here."),
             Agent("I am sorry, Aisha. Let me ask the courier where it was left."),
             Customer("Thank you. It is a present for Saturday, so I am a bit nervous."),
             Customer("My neighbours do not have it either."),
         ],
     },
-    Story {
+    Conversation {
         name: Some("Dimitris Pappas"),
         email: Some("d.pappas@example.gr"),
         phone: None,
@@ -294,7 +295,7 @@ const STORIES: &[Story] = &[
             "We run a small hotel and would need forty of the stoneware cups by March. Is that possible at all, and is there a price for that many?",
         )],
     },
-    Story {
+    Conversation {
         name: None,
         email: None,
         phone: None,
@@ -303,7 +304,7 @@ const STORIES: &[Story] = &[
         read: false,
         lines: &[Customer("Is the linen apron coming back in green?")],
     },
-    Story {
+    Conversation {
         name: Some("Fatima Zahra"),
         email: Some("fatima@example.org"),
         phone: None,
@@ -312,11 +313,11 @@ const STORIES: &[Story] = &[
         read: false,
         lines: &[
             Customer("My voucher AUTUMN10 is not accepted."),
-            Customer("It says «already used», but I have not used it."),
+            Customer("It says \"already used\", but I have not used it."),
             Customer("The order is 58 €, it should be enough for it, should it not?"),
         ],
     },
-    Story {
+    Conversation {
         name: Some("Rosa Lindgren"),
         email: Some("rosa.lindgren@example.se"),
         phone: None,
@@ -329,7 +330,7 @@ const STORIES: &[Story] = &[
             Customer("Yes please! Rosa, at four."),
         ],
     },
-    Story {
+    Conversation {
         name: Some("Jonas Lindqvist"),
         email: Some("jonas@example.se"),
         phone: None,
@@ -339,7 +340,7 @@ const STORIES: &[Story] = &[
         lines: &[
             Customer("Quick question before I order:"),
             Customer(
-                "what is the difference between the 28 cm pan and the «pro» one? They look the same in the pictures, and the description only says that the pro is «for demanding cooks». I mostly make pancakes and the odd steak, so I do not want to pay for something I will not notice.",
+                "what is the difference between the 28 cm pan and the \"pro\" one? They look the same in the pictures, and the description only says that the pro is \"for demanding cooks\". I mostly make pancakes and the odd steak, so I do not want to pay for something I will not notice.",
             ),
         ],
     },
@@ -359,8 +360,8 @@ pub async fn fill(store: &Store) -> Result<(), FillError> {
     };
     set_clock(store, 60 * DAY);
     store.add_agent(agent, Principal::CommandLine).await?;
-    for story in STORIES {
-        tell(store, story).await?;
+    for conversation in CONVERSATIONS {
+        write_conversation(store, conversation).await?;
     }
     set_clock(store, 0);
     Ok(())
@@ -370,15 +371,19 @@ fn set_clock(store: &Store, minutes_ago: u64) {
     store.set_clock_back(Duration::from_secs(60 * minutes_ago));
 }
 
-async fn tell(store: &Store, story: &Story) -> Result<(), WriteError> {
+async fn write_conversation(store: &Store, conversation: &Conversation) -> Result<(), WriteError> {
     let details = Details {
-        name: story.name.map(str::to_owned),
-        email: story.email.map(str::to_owned),
-        phone: story.phone.map(str::to_owned),
-        page_url: Some(story.page.to_owned()),
+        name: conversation.name.map(str::to_owned),
+        email: conversation.email.map(str::to_owned),
+        phone: conversation.phone.map(str::to_owned),
+        page_url: Some(conversation.page.to_owned()),
     };
-    let mut ago = story.minutes_ago;
-    ago += PAUSES.iter().cycle().take(story.lines.len()).sum::<u64>();
+    let mut ago = conversation.minutes_ago;
+    ago += PAUSES
+        .iter()
+        .cycle()
+        .take(conversation.lines.len())
+        .sum::<u64>();
     set_clock(store, ago);
     let fresh_token = hash_token(&new_token(TokenKind::Visitor));
     let opened = store
@@ -391,7 +396,7 @@ async fn tell(store: &Store, story: &Story) -> Result<(), WriteError> {
         .await?;
     let room_id = opened.record.room.id;
     let (mut seq, mut answered) = (0, 0);
-    for (line, pause) in story.lines.iter().zip(PAUSES.iter().cycle()) {
+    for (line, pause) in conversation.lines.iter().zip(PAUSES.iter().cycle()) {
         ago -= pause;
         set_clock(store, ago);
         seq += 1;
@@ -408,8 +413,8 @@ async fn tell(store: &Store, story: &Story) -> Result<(), WriteError> {
         };
         write(store, room_id, op).await?;
     }
-    // Whoever answers has read the question, and is read in turn.
-    let agents_read = if story.read { seq } else { answered };
+    // Who answers has read the question, and the visitor has read the answer.
+    let agents_read = if conversation.read { seq } else { answered };
     for (side, seq) in [(Side::Agent, agents_read), (Side::Visitor, answered)] {
         if seq > 0 {
             write(store, room_id, RoomOp::MarkRead { side, seq }).await?;
@@ -432,14 +437,14 @@ fn draft(sender: Sender, content: &str) -> RoomOp {
     })
 }
 
-/// No room is live yet, so the store is asked directly.
+/// Writes to the store directly, because no room is live yet.
 async fn write(store: &Store, room_id: RoomId, op: RoomOp) -> Result<(), WriteError> {
     let (done, outcome) = oneshot::channel();
     store.write_room(
         room_id,
         op,
         Box::new(move |outcome| {
-            // Only a caller that has gone does not listen.
+            // It fails only when the caller has stopped waiting.
             let _ = done.send(outcome);
         }),
     );

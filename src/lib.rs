@@ -1,7 +1,19 @@
 //! Shoptalk: live chat for a shop, in one process with one SQLite file.
 //!
-//! Without the feature `server` this is the domain (`chat`) and the protocol (`protocol`)
-//! alone, for clients such as `shoptalk-client`.
+//! Reading order:
+//!
+//! 1. [`chat`]: the domain as plain values and pure rules.
+//! 2. [`protocol`]: the frames and codes that clients and the server exchange.
+//! 3. `persistence`: the store, which alone assigns seqs and decides what is committed.
+//! 4. `actors`: an actor per room, the lobby, and their supervisors.
+//! 5. `http`: the REST calls, the sockets and the pages.
+//! 6. `server`: puts them together and shuts them down; `config`, `metrics` and `canary` beside it.
+//!
+//! `src/main.rs` and `src/cli` are the command line. ARCHITECTURE.md has the glossary, the
+//! invariants and the way of a message.
+//!
+//! Without the feature `server` the crate consists of [`chat`] and [`protocol`] alone, for clients
+//! such as `shoptalk-client`.
 
 #[cfg(feature = "server")]
 pub mod actors;

@@ -1,5 +1,4 @@
-//! The command line: arguments, tracing, signals and exit codes. Everything else
-//! is the library.
+//! The command line: arguments, tracing, signals and exit codes. Everything else is in the library.
 
 mod cli;
 

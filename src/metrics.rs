@@ -1,7 +1,7 @@
-//! What a running server counts, as `/metrics` tells it to Prometheus.
+//! The metrics of a running server, in Prometheus' text format at `/metrics`.
 //!
-//! The recorder belongs to one server, not to the process, so that two servers in one
-//! test count apart. Handles are registered once and handed to whoever counts.
+//! The recorder belongs to one server, not to the process, so that two servers in one test count
+//! separately. Handles are registered once and given to whoever counts.
 
 use std::sync::Arc;
 
@@ -29,14 +29,14 @@ const COMMIT_ITEMS: &[f64] = &[
     1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0,
 ];
 
-/// How a sign-in ended.
+/// The result of a sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginResult {
-    /// A session was made.
+    /// A session was created.
     Ok,
     /// A wrong name or password, or a disabled agent.
     Refused,
-    /// Too many tries.
+    /// Too many attempts.
     Limited,
 }
 
@@ -50,7 +50,7 @@ impl LoginResult {
     }
 }
 
-/// The counters of one server. Clones share them.
+/// The metrics of one server. Clones share them.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
@@ -79,7 +79,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Fresh counters, all at zero.
+    /// New metrics, all at zero.
     pub fn new() -> Self {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(
@@ -204,8 +204,8 @@ impl Metrics {
         );
     }
 
-    /// A request was answered. `route` is the route's pattern, never the path that was
-    /// asked for, so that the labels stay few.
+    /// A request was answered. `route` is the route's pattern, not the requested path, so that there
+    /// are few labels.
     pub fn http_request(&self, route: &str, status: u16) {
         self.count(
             "shoptalk_http_requests_total",
@@ -221,8 +221,8 @@ impl Metrics {
         self.0.handle.render()
     }
 
-    /// Folds measured values into their histograms. Call it every few seconds: values
-    /// that nobody fetches would pile up otherwise.
+    /// Moves measured values into their histograms. Call it every few seconds; otherwise values would
+    /// pile up while nobody reads the metrics.
     pub fn upkeep(&self) {
         self.0.handle.run_upkeep();
     }
@@ -237,31 +237,34 @@ impl Metrics {
 }
 
 fn describe(recorder: &PrometheusRecorder) {
-    for (name, words) in [
+    for (name, help) in [
         ("shoptalk_sockets", "Open sockets by side"),
         ("shoptalk_rooms_live", "Rooms with a live actor"),
         (
             "shoptalk_canary_up",
-            "1 when the server's last try of itself went through: commit, read, room, lobby",
+            "1 when the last health check succeeded (commit, read, room, lobby), else 0",
         ),
         (
             "shoptalk_canary_last_success_timestamp_seconds",
-            "When such a try went through last; tries are 15 s apart",
+            "When a health check last succeeded; checks are 15 s apart",
         ),
     ] {
-        recorder.describe_gauge(name.into(), None, words.into());
+        recorder.describe_gauge(name.into(), None, help.into());
     }
-    for (name, words) in [
+    for (name, help) in [
         (
             "shoptalk_commit_seconds",
             "Seconds that a commit took, fsync included",
         ),
         ("shoptalk_commit_items", "Writes that shared a commit"),
-        ("shoptalk_canary_seconds", "Time of one try of the server"),
+        (
+            "shoptalk_canary_seconds",
+            "Seconds that a health check took",
+        ),
     ] {
-        recorder.describe_histogram(name.into(), None, words.into());
+        recorder.describe_histogram(name.into(), None, help.into());
     }
-    for (name, words) in [
+    for (name, help) in [
         ("shoptalk_messages_total", "Messages committed, by sender"),
         (
             "shoptalk_posts_refused_total",
@@ -274,19 +277,19 @@ fn describe(recorder: &PrometheusRecorder) {
         ),
         (
             "shoptalk_connections_refused_total",
-            "Connections refused because there were too many, in all or by address",
+            "Connections refused because of a limit, in all or by address",
         ),
         (
             "shoptalk_unread_answers_dropped_total",
-            "Connections closed because an answer was not read",
+            "Connections closed because a response was not read",
         ),
         (
             "shoptalk_room_restarts_total",
-            "Rooms that failed and were started again",
+            "Rooms that failed and were restarted",
         ),
         (
             "shoptalk_lobby_restarts_total",
-            "Lobbies that failed and were made anew",
+            "Lobbies that failed and were replaced",
         ),
         (
             "shoptalk_http_requests_total",
@@ -295,10 +298,10 @@ fn describe(recorder: &PrometheusRecorder) {
         ("shoptalk_logins_total", "Sign-ins, by result"),
         (
             "shoptalk_canary_failures_total",
-            "Tries of the server that failed",
+            "Health checks that failed",
         ),
     ] {
-        recorder.describe_counter(name.into(), None, words.into());
+        recorder.describe_counter(name.into(), None, help.into());
     }
 }
 
@@ -307,7 +310,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_servers_count_apart_and_histograms_have_buckets() {
+    fn two_servers_count_separately_and_histograms_have_buckets() {
         let (one, other) = (Metrics::new(), Metrics::new());
         one.store().commit_seconds.record(0.000_3);
         one.sockets(Side::Visitor).increment(1.0);

@@ -1,6 +1,5 @@
-//! Passwords: hashed with Argon2id, since people choose them. A hash takes tens of milliseconds
-//! and 19 MiB, so it is made by a few threads that step back for all others, and end when nobody
-//! waits.
+//! Passwords, hashed with Argon2id because people choose them. A hash takes tens of milliseconds and
+//! 19 MiB, so a few threads with the lowest priority compute them, and end when nothing is queued.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -18,29 +17,29 @@ const ARGON_MEMORY_KIB: u32 = 19_456;
 const ARGON_PASSES: u32 = 2;
 /// Lanes.
 const ARGON_LANES: u32 = 1;
-/// KiB that a hash asks for at the least; what it does not need is never touched. The C library
-/// maps what is past 32 MiB for this use alone, and gives it back. Of smaller memory it would
-/// keep a share for each thread that ever hashed: half a gigabyte after a rush of sign-ins.
+/// KiB that are allocated for a hash, at least; what it does not need is never touched. The C library
+/// maps allocations above 32 MiB separately and returns them to the system. Smaller ones it would
+/// keep for each thread that ever hashed: half a gigabyte after a rush of sign-ins.
 const ARGON_MAPPED_KIB: usize = 33 * 1_024;
-/// Hashes made at once: half of the processors, and no more than this.
+/// Hashes computed at the same time: half of the processors, and no more than this.
 const HASHES_AT_ONCE: usize = 4;
-/// Hashes of all addresses that may wait for their turn.
+/// Hashes of all addresses that may be queued.
 const HASHES_WAITING: usize = 256;
-/// Hashes of one address that may wait for their turn; the next one is refused.
+/// Hashes of one address that may be queued; further ones are refused.
 const HASHES_WAITING_PER_ADDRESS: usize = 64;
-/// A hash that no password has. Verifying against it costs what a real one costs, so
-/// that the time of an answer does not tell whether an account exists.
+/// A hash that no password has. Verifying against it takes as long as against a real one, so that the
+/// response time does not reveal whether an account exists.
 const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2hvcHRhbGstZHVtbXktMQ$\
     bm9ib2R5LWhhcy10aGlzLXBhc3N3b3JkLWF0LWFsbC4";
 
 /// Why a password could not be hashed or compared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {
-    /// Too many wait already.
-    #[error("too many sign-ins wait for their turn; try again")]
+    /// Too many are queued.
+    #[error("too many sign-ins are waiting; try again")]
     Busy,
-    /// A hash in the database that is none.
-    #[error("the stored password is damaged; set it anew with: shoptalk agent passwd NAME")]
+    /// What is stored is not a hash.
+    #[error("the stored password is damaged; set a new one with: shoptalk agent passwd NAME")]
     Damaged,
     /// No memory, no thread, or a bug.
     #[error("cannot hash a password: {0}")]
@@ -84,7 +83,7 @@ fn verify_in(memory: &mut Memory, password: &str, hash: Option<&str>) -> Result<
     Ok(matches && hash.is_some())
 }
 
-/// How a PHC string was made, and what came out.
+/// The algorithm, the salt and the output of a PHC string.
 fn parse(hash: &str) -> Option<(Argon2<'static>, Salt, Output)> {
     let parsed = PasswordHash::new(hash).ok()?;
     let algorithm = Algorithm::try_from(parsed.algorithm.as_str()).ok()?;
@@ -97,12 +96,12 @@ fn parse(hash: &str) -> Option<(Argon2<'static>, Salt, Output)> {
     ))
 }
 
-/// What Argon2 works in. It goes back to the system when it is dropped.
+/// The memory that Argon2 needs. It is returned to the system when it is dropped.
 #[derive(Default)]
 struct Memory(Vec<Block>);
 
 impl Memory {
-    /// What Argon2 makes of a password.
+    /// Argon2's output for a password.
     fn derive(
         &mut self,
         argon2: &Argon2<'_>,
@@ -127,17 +126,17 @@ fn failed(error: impl std::fmt::Display) -> HashError {
     HashError::Failed(error.to_string())
 }
 
-/// Lets a few passwords be hashed at once, off the runtime. Clones share the gate.
+/// Hashes a few passwords at a time, outside the runtime. Clones share the queue.
 ///
-/// Addresses take turns, one hash each: whoever asks waits for at most one hash of each other
-/// address, however many others ask for. Where too many wait in all, the address with the most
-/// gives up its newest.
+/// Addresses take turns, one hash each, so that an address waits for at most one hash of each other
+/// address, however many those have queued. When the queue is full, the address with the most loses
+/// its newest.
 #[derive(Clone)]
 pub struct PasswordGate(Arc<Mutex<Gate>>);
 
 struct Gate {
     waiting: Waiting,
-    /// Threads that take from what waits.
+    /// Threads that are hashing.
     hashing: usize,
     at_most: usize,
 }
@@ -155,11 +154,11 @@ impl Default for PasswordGate {
 
 type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 
-/// What waits, by address. No queue is empty.
+/// What is queued, by address. No queue is empty.
 #[derive(Default)]
 struct Waiting {
     queues: HashMap<IpAddr, VecDeque<Job>>,
-    /// The addresses of the queues, in the order of their turns.
+    /// The addresses, in the order of their turns.
     turns: VecDeque<IpAddr>,
     count: usize,
 }
@@ -171,7 +170,7 @@ impl Waiting {
             return Err(HashError::Busy);
         }
         if self.count >= HASHES_WAITING {
-            self.drop_from_the_longest(own)?;
+            self.drop_newest_of_longest(own)?;
         }
         let queue = self.queues.entry(address).or_default();
         if queue.is_empty() {
@@ -182,11 +181,11 @@ impl Waiting {
         Ok(())
     }
 
-    /// Makes room for one who has `own` waiting, if somebody else has more than one more.
-    fn drop_from_the_longest(&mut self, own: usize) -> Result<(), HashError> {
+    /// Makes room for an address with `own` jobs, if another one has more than one more.
+    fn drop_newest_of_longest(&mut self, own: usize) -> Result<(), HashError> {
         let longest = self.queues.values_mut().max_by_key(|queue| queue.len());
         let longest = longest.filter(|queue| queue.len() > own + 1);
-        // Whoever waits for a job that is dropped is told to come again.
+        // Whoever waits for the dropped job gets `HashError::Busy`.
         longest.ok_or(HashError::Busy)?.pop_back();
         self.count -= 1;
         Ok(())
@@ -207,22 +206,22 @@ impl Waiting {
 }
 
 impl PasswordGate {
-    /// [`hash_password`] when the turn of this address comes.
+    /// [`hash_password`], when it is this address's turn.
     ///
     /// # Errors
     ///
-    /// [`HashError::Busy`] when too many wait, or as [`hash_password`].
+    /// [`HashError::Busy`] when too many are queued, or as for [`hash_password`].
     pub async fn hash(&self, address: IpAddr, password: String) -> Result<String, HashError> {
         self.run(address, move |memory| hash_in(memory, &password))
             .await
     }
 
-    /// Whether `password` has the PHC string `hash`, when the turn of this address comes. Without
-    /// a hash a dummy is compared, at the same cost, and the answer is no.
+    /// Whether `password` has the PHC string `hash`, when it is this address's turn. Without a hash
+    /// the result is false, at the same cost.
     ///
     /// # Errors
     ///
-    /// [`HashError::Busy`] when too many wait; when `hash` is no PHC string of Argon2, or the
+    /// [`HashError::Busy`] when too many are queued; when `hash` is not a PHC string of Argon2, or the
     /// system has no memory for it.
     pub async fn verify(
         &self,
@@ -239,17 +238,17 @@ impl PasswordGate {
         address: IpAddr,
         work: impl FnOnce(&mut Memory) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let (tell, told) = oneshot::channel();
+        let (reply, result) = oneshot::channel();
         let job: Job = Box::new(move |memory| {
-            // Nobody waits for it when the client has hung up.
-            if !tell.is_closed() {
+            // Skipped when the client has hung up.
+            if !reply.is_closed() {
                 let worked = catch_unwind(AssertUnwindSafe(|| work(memory)));
-                let _ = tell.send(worked.unwrap_or_else(|_| Err(failed("a bug; see the log"))));
+                let _ = reply.send(worked.unwrap_or_else(|_| Err(failed("a bug; see the log"))));
             }
         });
         self.enqueue(address, job)?;
         // Dropped without having run: it made room for another address.
-        told.await.unwrap_or(Err(HashError::Busy))
+        result.await.unwrap_or(Err(HashError::Busy))
     }
 
     fn enqueue(&self, address: IpAddr, job: Job) -> Result<(), HashError> {
@@ -259,10 +258,10 @@ impl PasswordGate {
             let own = self.clone();
             let started = thread::Builder::new()
                 .name("password".to_owned())
-                .spawn(move || own.hash_all());
+                .spawn(move || own.hash_queued());
             match started {
                 Ok(_) => gate.hashing += 1,
-                // Those that are there come to it.
+                // The running threads will get to it.
                 Err(_) if gate.hashing > 0 => {}
                 Err(error) => {
                     gate.waiting = Waiting::default();
@@ -273,9 +272,9 @@ impl PasswordGate {
         Ok(())
     }
 
-    /// What a thread does until nobody waits. Its memory serves one password after the other.
-    fn hash_all(&self) {
-        step_back();
+    /// What a thread does until nothing is queued. It reuses its memory.
+    fn hash_queued(&self) {
+        lower_priority();
         let mut memory = Memory::default();
         loop {
             let mut gate = self.lock();
@@ -293,12 +292,11 @@ impl PasswordGate {
     }
 }
 
-/// Steps back behind every other thread: a sign-in may take longer when there is much to do. It
-/// keeps the least share that there is, and not none (`SCHED_IDLE`): on a machine that something
-/// else keeps busy, a sign-in would take minutes, and whoever waits for a lock that this thread
-/// holds would wait with it. Of use on Linux alone, where a thread has a priority of its own for
-/// the asking.
-fn step_back() {
+/// Gives this thread the lowest priority: a sign-in may take longer when the server is busy. Not
+/// `SCHED_IDLE`, which gets no share at all on a busy machine: a sign-in would take minutes, and
+/// whoever waits for a lock that this thread holds would wait as long. Only on Linux, where a thread
+/// can have a priority of its own.
+fn lower_priority() {
     #[cfg(target_os = "linux")]
     {
         use thread_priority::{
@@ -308,7 +306,7 @@ fn step_back() {
         let batch = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
         let done = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, batch);
         if let Err(error) = done {
-            tracing::debug!(%error, "a password is hashed with the priority of the chat");
+            tracing::debug!(%error, "cannot lower the priority of password hashing");
         }
     }
 }

@@ -3,7 +3,7 @@ use uuid::Uuid;
 
 use super::Timestamp;
 
-/// Identifies an agent for ever, also after a change of name.
+/// Identifies an agent forever, also after a change of name.
 pub type AgentId = Uuid;
 
 /// What an agent may do beyond answering customers.
@@ -35,7 +35,7 @@ impl std::str::FromStr for Role {
         match text {
             "agent" => Ok(Self::Agent),
             "admin" => Ok(Self::Admin),
-            other => Err(format!("'{other}' is no role; use 'agent' or 'admin'")),
+            other => Err(format!("'{other}' is not a role; use 'agent' or 'admin'")),
         }
     }
 }

@@ -1,7 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// Which of a customer's details came from a signed identity. Unsigned input
-/// never overwrites those.
+/// Which of a customer's details came from a signed identity. Unsigned input never overwrites them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SignedFields {
     /// The name is signed.
@@ -12,7 +11,7 @@ pub struct SignedFields {
     pub phone: bool,
 }
 
-/// What is known of a customer. Absent means not given.
+/// What is known about a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Details {
     /// At most [`limits::NAME_CHARS`](super::limits::NAME_CHARS) characters.
@@ -25,8 +24,8 @@ pub struct Details {
     pub page_url: Option<String>,
 }
 
-/// A wish to change a room's details. The outer `Option` says whether the field
-/// is to be changed at all, the inner one what it becomes.
+/// A change of a room's details. The outer `Option` is whether a field changes at all, the inner one
+/// its new value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DetailsPatch {
     /// New name.
@@ -37,30 +36,29 @@ pub struct DetailsPatch {
     pub phone: Option<Option<String>>,
     /// New page.
     pub page_url: Option<Option<String>>,
-    /// Who asks, which decides whether signed details may be overwritten.
+    /// Whether signed details may be overwritten.
     pub authority: Authority,
 }
 
-/// On whose word details are changed.
+/// Who changes details.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Authority {
-    /// The visitor typed it: it fills and changes unsigned details only.
+    /// The visitor, by typing: changes unsigned details only.
     #[default]
     Visitor,
-    /// The shop's back end signed it: it wins, and is remembered as signed.
+    /// The shop's back end, by signing: changes all details, which are signed from then on.
     Identity,
-    /// An agent corrected it: it wins, and counts as unsigned from then on.
+    /// An agent, by correcting: changes all details, which are unsigned from then on.
     Agent,
 }
 
 impl DetailsPatch {
-    /// A patch from what a visitor typed: only given fields are set, since an
-    /// empty form field does not mean «forget it».
+    /// A patch from what a visitor typed. Fields left empty do not change.
     pub fn from_visitor(details: Details) -> Self {
         Self::given(details, Authority::Visitor)
     }
 
-    /// A patch from signed claims; claims that are absent change nothing.
+    /// A patch from signed claims. Absent claims change nothing.
     pub fn from_identity(details: Details) -> Self {
         Self::given(details, Authority::Identity)
     }
@@ -75,7 +73,7 @@ impl DetailsPatch {
         }
     }
 
-    /// Whether the patch asks for nothing.
+    /// Whether the patch changes nothing.
     pub fn is_empty(&self) -> bool {
         self.name.is_none()
             && self.email.is_none()

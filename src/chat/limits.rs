@@ -1,4 +1,5 @@
-//! Limits on what people may type, and the checks that hold input against them.
+//! Limits on what visitors and agents may send, and the checks for them. A constant's name ends in
+//! its unit.
 
 use super::MessageId;
 
@@ -18,16 +19,16 @@ pub const USER_CHARS: usize = 255;
 pub const FRAME_BYTES: usize = 128 * 1024;
 /// Bytes of messages or summaries in one page or frame.
 pub const PAGE_BYTES: usize = FRAME_BYTES;
-/// Entries of one page.
+/// Entries of one page, at most.
 pub const PAGE_ITEMS: usize = 200;
-/// Entries of a page when the caller does not say.
+/// Entries of a page when the caller gives no limit.
 pub const PAGE_ITEMS_DEFAULT: usize = 50;
 /// Bytes of a password: at least.
 pub const PASSWORD_BYTES_MIN: usize = 8;
 /// Bytes of a password: at most.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 
-/// One thing that is wrong with the input, in words for the person who sent it.
+/// What is wrong with a field, for the person who sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// The field as the caller named it.
@@ -55,8 +56,7 @@ pub enum BadContent {
     Invalid(Violation),
 }
 
-/// Checks a message's content. It is stored as sent, so there is nothing to
-/// clean; it is accepted or refused.
+/// Checks a message's content. It is stored as sent: accepted or refused, never changed.
 pub fn check_content(content: &str) -> Result<(), BadContent> {
     if content.len() > CONTENT_CHARS && content.chars().count() > CONTENT_CHARS {
         return Err(BadContent::TooLarge);
@@ -76,19 +76,19 @@ pub fn check_content(content: &str) -> Result<(), BadContent> {
     Ok(())
 }
 
-/// Whether nothing of a text can be seen: it consists of blanks, control characters and
-/// characters that only change how others are drawn. Those are welcome beside others: emoji
-/// and several scripts need them.
+/// Whether a text has no visible character: only whitespace, control characters and characters that
+/// merely change how others are rendered. Among visible ones those are allowed: emoji and several
+/// scripts need them.
 ///
-/// `isBlank` in `web/shared/text.ts` says the same in browsers.
+/// `isBlank` in `web/shared/text.ts` is the same rule for browsers.
 #[must_use]
 pub fn is_blank(text: &str) -> bool {
     text.chars()
         .all(|char| char.is_whitespace() || char.is_control() || is_invisible(char))
 }
 
-/// Unicode's Default_Ignorable_Code_Point, in which code points to come have their places
-/// already, and the pattern of Braille without a dot.
+/// Unicode's Default_Ignorable_Code_Point, which includes unassigned code points reserved for it, and
+/// the blank Braille pattern.
 fn is_invisible(char: char) -> bool {
     matches!(
         char,
@@ -113,8 +113,8 @@ fn is_invisible(char: char) -> bool {
     )
 }
 
-/// Checks an optional line of text: surrounding blanks are cut off, and what is
-/// empty or blank then is absent. Control characters and more than `max_chars` are refused.
+/// Checks an optional line of text. It is trimmed, and absent if it is blank. Control characters and
+/// more than `max_chars` characters are refused.
 pub fn check_line(
     field: &'static str,
     value: Option<&str>,
@@ -134,8 +134,8 @@ pub fn check_line(
     Ok((!is_blank(value)).then(|| value.to_owned()))
 }
 
-/// Makes a line of text fit instead of refusing it: control characters become blanks, surrounding
-/// blanks are cut off, and so is what is past `max_chars`. What is empty then is absent.
+/// Makes a line of text fit instead of refusing it: control characters become spaces, and it is
+/// trimmed and cut to `max_chars` characters. Absent if nothing is left.
 pub fn fitted_line(value: &str, max_chars: usize) -> Option<String> {
     let value = value.replace(char::is_control, " ");
     let fitted = value.trim().chars().take(max_chars).collect::<String>();
@@ -143,7 +143,7 @@ pub fn fitted_line(value: &str, max_chars: usize) -> Option<String> {
     (!fitted.is_empty()).then(|| fitted.to_owned())
 }
 
-/// Checks the length of a password. What it consists of is its owner's business.
+/// Checks the length of a password, and nothing else.
 pub fn check_password(field: &'static str, password: &str) -> Result<(), Violation> {
     if (PASSWORD_BYTES_MIN..=PASSWORD_BYTES_MAX).contains(&password.len()) {
         return Ok(());
@@ -154,7 +154,7 @@ pub fn check_password(field: &'static str, password: &str) -> Result<(), Violati
     ))
 }
 
-/// Reads a message's id.
+/// Parses a message's id.
 pub fn check_message_id(text: &str) -> Result<MessageId, Violation> {
     super::parse_uuid(text).ok_or_else(|| Violation::new("id", "must be a hyphenated UUID"))
 }
@@ -184,7 +184,7 @@ mod tests {
 
     // The same texts as in web/shared/text.test.ts.
     #[test]
-    fn a_text_of_which_nothing_can_be_seen_is_blank() {
+    fn a_text_without_visible_characters_is_blank() {
         for text in [
             "",
             "  \n\t",

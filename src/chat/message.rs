@@ -3,7 +3,7 @@ use uuid::Uuid;
 
 use super::{RoomId, Side, Timestamp};
 
-/// The id that the sender chose for a message; unique in its room for ever.
+/// The id that the sender chose for a message; unique in its room forever.
 pub type MessageId = Uuid;
 
 /// Who wrote a message.

@@ -1,8 +1,9 @@
 //! The domain: rooms, messages, agents and the rules between them.
 //!
-//! Everything here is a plain value or a pure function. There is no clock, no
-//! database and no runtime: callers pass the time in, the store persists what
-//! comes out, and the tests need neither.
+//! Everything here is a plain value or a pure function: no clock, no database, no runtime. Callers
+//! pass the time in, and the store persists the result.
+//!
+//! Read next: `room.rs` and `message.rs` for the values, `record.rs` and `rules.rs` for the rules.
 
 mod agent;
 mod changes;
@@ -13,6 +14,7 @@ mod room;
 mod time;
 
 pub mod limits;
+pub mod rules;
 
 pub use agent::{Agent, AgentId, Role};
 pub use changes::{ChangeId, ChangeVector, SLOTS};
@@ -22,8 +24,7 @@ pub use record::{Draft, PastHead, RoomRecord, Sender};
 pub use room::{Counts, Room, RoomId, Side, Status, Summary, VisitorId};
 pub use time::Timestamp;
 
-/// Parses the one form of a UUID that the contract knows: 36 characters with
-/// hyphens, in any case.
+/// Parses the one form of a UUID that the protocol allows: 36 characters with hyphens, in any case.
 ///
 /// Returns `None` for everything else, the braced, URN and bare forms included.
 pub fn parse_uuid(text: &str) -> Option<uuid::Uuid> {

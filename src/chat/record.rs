@@ -1,43 +1,50 @@
+//! The record of a room, and the rules of a conversation.
+//!
+//! A [`RoomRecord`] is all that the store keeps of a room apart from its messages. Its methods are
+//! what a message, a status, a read mark or a patch of details does to it; they guarantee that every
+//! change raises the version, that a message gets the next seq, and that read marks only move
+//! forward. They are pure: the store loads a record inside a transaction, has a method change it
+//! (through `src/persistence/rules`), and writes it back in the same transaction.
+//!
+//! Read next: `rules.rs` for the rules about status and blocks.
+
 use uuid::Uuid;
 
 use super::details::apply_field;
+use super::rules;
 use super::{
     ChangeId, DetailsPatch, LastMessage, Message, MessageId, Room, SenderType, Side, SignedFields,
     Status, Summary, SystemEvent, Timestamp, VisitorId,
 };
 
-/// Everything the store keeps of a room apart from its messages.
-///
-/// Its methods are the rules of a conversation. The store reads a record inside
-/// a transaction, lets one of them change it, and writes it back in the same
-/// transaction; nobody else calls them on a record that counts.
+/// Everything that the store keeps of a room apart from its messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomRecord {
     /// The room as both sides see it.
     pub room: Room,
     /// Whose room it is.
     pub visitor_id: VisitorId,
-    /// The visitor is kept from posting.
+    /// The visitor may not post.
     pub blocked: bool,
     /// Which details are signed.
     pub signed: SignedFields,
-    /// How often the room has changed in any way.
+    /// Counts the room's changes of any kind. The record with the higher one is the newer one.
     pub version: u64,
-    /// The room's newest place in the order of all changes of listed rooms; 0
-    /// until it is listed.
+    /// The number of the room's newest change in the order of all changes of listed rooms; 0 until
+    /// it is listed.
     pub change: u64,
     /// Customer messages past the agents' read mark.
     pub unread_count: u64,
-    /// When the oldest unanswered customer message came.
+    /// When the first unanswered customer message was committed.
     pub waiting_since: Option<Timestamp>,
     /// What a summary shows of the newest message.
     pub last_message: Option<LastMessage>,
 }
 
-/// Who acts in a room, with the name that the others will see.
+/// Who acts in a room, with the name that others see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sender {
-    /// The room's own visitor. The name shown is the room's customer name.
+    /// The room's visitor, shown with the room's customer name.
     Visitor,
     /// An agent with this display name.
     Agent {
@@ -47,7 +54,7 @@ pub enum Sender {
 }
 
 impl Sender {
-    /// The side that the sender speaks for.
+    /// The sender's side.
     pub fn side(&self) -> Side {
         match self {
             Self::Visitor => Side::Visitor,
@@ -55,7 +62,7 @@ impl Sender {
         }
     }
 
-    /// The name that goes beside what the sender does in `room`.
+    /// The sender's name in `room`.
     pub fn name<'a>(&'a self, room: &'a Room) -> &'a str {
         match self {
             Self::Visitor => room.display_name(),
@@ -64,29 +71,29 @@ impl Sender {
     }
 }
 
-/// A message before it has a place.
+/// A message that has no seq yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
-    /// Chosen by the sender; the key of a safe retry.
+    /// Chosen by the sender, so that a retry is recognised.
     pub id: MessageId,
     /// Who posts.
     pub sender: Sender,
-    /// Valid by [`limits::check_content`](super::limits::check_content).
+    /// It has passed [`limits::check_content`](super::limits::check_content).
     pub content: String,
 }
 
-/// A read mark past the newest message was asked for.
+/// A read mark would pass the newest message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("seq {asked} is past the newest message, {head}")]
 pub struct PastHead {
-    /// What was asked for.
+    /// The seq of the request.
     pub asked: u64,
     /// The newest seq.
     pub head: u64,
 }
 
 impl RoomRecord {
-    /// Whether consoles list the room: from its first message on.
+    /// Whether consoles list the room, which they do from its first message on.
     pub fn is_listed(&self) -> bool {
         self.room.last_seq > 0
     }
@@ -114,28 +121,24 @@ impl RoomRecord {
         }
     }
 
-    /// Appends a message at the next seq. A customer's message makes the room
-    /// `waiting`, an agent's answer makes it `active`; no read mark moves.
+    /// Appends a message at the next seq. The status follows
+    /// [`rules::status_after_message`]; no read mark moves.
     pub fn post(&mut self, draft: Draft, now: Timestamp) -> Message {
         let side = draft.sender.side();
         let sender_name = draft.sender.name(&self.room).to_owned();
-        match side {
-            Side::Visitor => {
-                self.unread_count += 1;
-                self.enter(Status::Waiting, now);
-            }
-            Side::Agent => self.enter(Status::Active, now),
+        if side == Side::Visitor {
+            self.unread_count += 1;
         }
+        self.enter(rules::status_after_message(side), now);
         self.append(draft.id, side.into(), sender_name, draft.content, None, now)
     }
 
-    /// Sets the status and notes it with a `system` message, or returns `None`
-    /// when the room has that status already.
+    /// Sets the status and returns the `system` message that records it, or `None` when the room
+    /// has that status already; see [`rules::event_of_status`].
     ///
     /// # Panics
     ///
-    /// In debug builds when `status` is `waiting`, which follows from a
-    /// customer's message alone.
+    /// In debug builds when `status` is `waiting`.
     pub fn set_status(
         &mut self,
         status: Status,
@@ -143,20 +146,8 @@ impl RoomRecord {
         id: MessageId,
         now: Timestamp,
     ) -> Option<Message> {
-        debug_assert_ne!(
-            status,
-            Status::Waiting,
-            "nobody sets a room waiting by hand"
-        );
-        if self.room.status == status {
-            return None;
-        }
+        let event = rules::event_of_status(self, status)?;
         self.enter(status, now);
-        let event = if status == Status::Closed {
-            SystemEvent::Closed
-        } else {
-            SystemEvent::Reopened
-        };
         let name = by.name(&self.room).to_owned();
         Some(self.append(
             id,
@@ -168,8 +159,8 @@ impl RoomRecord {
         ))
     }
 
-    /// Moves one side's read mark forward. Returns whether it moved; the caller
-    /// counts the unread messages anew when the agents' mark did.
+    /// Moves one side's read mark forward. Returns whether it moved; if the agents' mark did, the
+    /// caller counts the unread messages again.
     pub fn mark_read(&mut self, side: Side, seq: u64, now: Timestamp) -> Result<bool, PastHead> {
         if seq > self.room.last_seq {
             return Err(PastHead {
@@ -189,8 +180,8 @@ impl RoomRecord {
         Ok(true)
     }
 
-    /// Changes the customer's details as far as the patch's authority reaches.
-    /// Returns whether anything changed.
+    /// Changes the customer's details as far as the patch's authority allows. Returns whether
+    /// anything has changed.
     pub fn set_details(&mut self, patch: DetailsPatch, now: Timestamp) -> bool {
         let DetailsPatch {
             name,
@@ -235,12 +226,12 @@ impl RoomRecord {
         changed
     }
 
-    /// Follows a change of the visitor, who was blocked or let in again.
+    /// The visitor was blocked or unblocked, which is stored with the visitor.
     pub fn visitor_changed(&mut self, now: Timestamp) {
         self.touch(now);
     }
 
-    /// Gives the room to another visitor, after an anonymous one signed in.
+    /// Moves the room to another visitor, after the anonymous one has signed in.
     pub fn move_to(
         &mut self,
         visitor_id: VisitorId,
@@ -255,11 +246,7 @@ impl RoomRecord {
     }
 
     fn enter(&mut self, status: Status, now: Timestamp) {
-        self.waiting_since = match (status, self.waiting_since) {
-            (Status::Waiting, Some(since)) => Some(since),
-            (Status::Waiting, None) => Some(now),
-            _ => None,
-        };
+        self.waiting_since = rules::waiting_since(self, status, now);
         self.room.status = status;
     }
 
@@ -297,145 +284,4 @@ impl RoomRecord {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chat::{Authority, Details};
-
-    const NOW: Timestamp = Timestamp(1_000);
-
-    fn record() -> RoomRecord {
-        RoomRecord {
-            room: Room {
-                id: Uuid::nil(),
-                status: Status::Active,
-                customer_name: Some("Ann".into()),
-                customer_email: None,
-                customer_phone: None,
-                user: None,
-                page_url: None,
-                created_at: Timestamp(0),
-                updated_at: Timestamp(0),
-                last_message_at: None,
-                last_seq: 0,
-                customer_read_seq: 0,
-                admin_read_seq: 0,
-            },
-            visitor_id: Uuid::nil(),
-            blocked: false,
-            signed: SignedFields::default(),
-            version: 0,
-            change: 0,
-            unread_count: 0,
-            waiting_since: None,
-            last_message: None,
-        }
-    }
-
-    fn agent() -> Sender {
-        Sender::Agent {
-            display_name: "Mia".into(),
-        }
-    }
-
-    fn draft(sender: Sender) -> Draft {
-        Draft {
-            id: Uuid::now_v7(),
-            sender,
-            content: "hello".into(),
-        }
-    }
-
-    #[test]
-    fn a_question_makes_the_room_wait_and_an_answer_ends_it() {
-        let mut record = record();
-        let asked = record.post(draft(Sender::Visitor), NOW);
-        assert_eq!((asked.seq, asked.sender_name.as_str()), (1, "Ann"));
-        record.post(draft(Sender::Visitor), Timestamp(2_000));
-        assert_eq!(record.room.status, Status::Waiting);
-        assert_eq!(
-            record.waiting_since,
-            Some(NOW),
-            "the first unanswered message counts"
-        );
-        assert_eq!(record.unread_count, 2);
-        let answered = record.post(draft(agent()), NOW);
-        assert_eq!((answered.seq, answered.sender_name.as_str()), (3, "Mia"));
-        assert_eq!(
-            (record.room.status, record.waiting_since),
-            (Status::Active, None)
-        );
-        assert_eq!(record.unread_count, 2, "an answer is not a reading");
-        assert_eq!(record.version, 3);
-    }
-
-    #[test]
-    fn a_question_opens_a_closed_room_again() {
-        let mut record = record();
-        record.post(draft(Sender::Visitor), NOW);
-        let note = record
-            .set_status(Status::Closed, &agent(), Uuid::nil(), NOW)
-            .expect("the status changes");
-        assert_eq!((note.event, note.seq), (Some(SystemEvent::Closed), 2));
-        assert_eq!(record.waiting_since, None);
-        assert_eq!(record.unread_count, 1, "a note never counts as unread");
-        record.post(draft(Sender::Visitor), NOW);
-        assert_eq!(record.room.status, Status::Waiting);
-    }
-
-    #[test]
-    fn the_present_status_leaves_no_note() {
-        let mut record = record();
-        assert_eq!(
-            record.set_status(Status::Active, &agent(), Uuid::nil(), NOW),
-            None
-        );
-        assert_eq!((record.version, record.room.last_seq), (0, 0));
-    }
-
-    #[test]
-    fn read_marks_only_move_forward_and_never_past_the_head() {
-        let mut record = record();
-        record.post(draft(Sender::Visitor), NOW);
-        record.post(draft(Sender::Visitor), NOW);
-        assert_eq!(record.mark_read(Side::Agent, 2, NOW), Ok(true));
-        assert_eq!(record.mark_read(Side::Agent, 1, NOW), Ok(false));
-        assert_eq!(record.room.admin_read_seq, 2);
-        assert_eq!(
-            record.mark_read(Side::Agent, 3, NOW),
-            Err(PastHead { asked: 3, head: 2 })
-        );
-        assert_eq!(record.room.customer_read_seq, 0);
-    }
-
-    #[test]
-    fn unsigned_words_never_overwrite_signed_ones() {
-        let mut record = record();
-        let signed = Details {
-            name: Some("Ann Signed".into()),
-            ..Details::default()
-        };
-        assert!(record.set_details(DetailsPatch::from_identity(signed.clone()), NOW));
-        assert!(
-            !record.set_details(DetailsPatch::from_identity(signed), NOW),
-            "the same again is no change"
-        );
-        let typed = Details {
-            name: Some("Mallory".into()),
-            email: Some("ann@example.com".into()),
-            ..Details::default()
-        };
-        assert!(record.set_details(DetailsPatch::from_visitor(typed), NOW));
-        assert_eq!(record.room.customer_name.as_deref(), Some("Ann Signed"));
-        assert_eq!(
-            record.room.customer_email.as_deref(),
-            Some("ann@example.com")
-        );
-        let corrected = DetailsPatch {
-            name: Some(Some("Anne".into())),
-            authority: Authority::Agent,
-            ..DetailsPatch::default()
-        };
-        assert!(record.set_details(corrected, NOW));
-        assert_eq!(record.room.customer_name.as_deref(), Some("Anne"));
-    }
-}
+mod tests;

@@ -6,8 +6,7 @@ use super::{LastMessage, Timestamp};
 /// Identifies one conversation.
 pub type RoomId = Uuid;
 
-/// Identifies one visitor, anonymous or signed in, inside the store. It is never
-/// told to anybody.
+/// Identifies one visitor, anonymous or identified, inside the store. It is never sent to anybody.
 pub type VisitorId = Uuid;
 
 /// Where a conversation stands.
@@ -45,7 +44,7 @@ impl std::str::FromStr for Status {
         Self::ALL
             .into_iter()
             .find(|status| status.as_str() == text)
-            .ok_or_else(|| format!("'{text}' is no status; use waiting, active or closed"))
+            .ok_or_else(|| format!("'{text}' is not a status; use waiting, active or closed"))
     }
 }
 

@@ -6,7 +6,7 @@ use super::client_shapes::{AgentClientFrame, VisitorClientFrame};
 use crate::chat::limits::{self, BadContent, Violation};
 use crate::chat::{MessageId, RoomId, Status, parse_uuid};
 
-/// A frame that cannot be acted on, and what to answer to it.
+/// Why a frame is refused, and what the `error` frame in reply says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameError {
     /// `bad_frame`, `too_large`, `invalid` or `not_found`.
@@ -19,14 +19,14 @@ pub struct FrameError {
     pub room_id: Option<String>,
 }
 
-/// From where a reader wants a room's log.
+/// Where a client resumes a room's log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resume {
     /// The epoch that `after` belongs to; absent means the present one.
     pub epoch: Option<String>,
-    /// Everything past this seq.
+    /// The client has everything up to this seq.
     pub after: Option<u64>,
-    /// Without `after`: that many of the newest messages.
+    /// Without `after`: how many of the newest messages it wants.
     pub tail: Option<usize>,
 }
 
@@ -36,7 +36,7 @@ pub struct Resume {
 pub struct VisitorHello {
     /// A visitor's token or a signed identity.
     pub token: Option<String>,
-    /// Where to go on.
+    /// Where to resume.
     pub resume: Resume,
 }
 
@@ -44,7 +44,7 @@ pub struct VisitorHello {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(into = "AgentClientFrame")]
 pub struct AgentHello {
-    /// A session's token; absent when the console's cookie speaks.
+    /// A session's token; absent when the console's cookie is used.
     pub token: Option<String>,
     /// The epoch that `cursor` belongs to.
     pub epoch: Option<String>,
@@ -100,7 +100,7 @@ pub enum AgentFrame {
     Pong,
 }
 
-/// Reads a visitor's first frame.
+/// Decodes a visitor's first frame.
 pub fn decode_visitor_hello(text: &str) -> Result<VisitorHello, FrameError> {
     let fields = Fields::hello(text)?;
     Ok(VisitorHello {
@@ -109,7 +109,7 @@ pub fn decode_visitor_hello(text: &str) -> Result<VisitorHello, FrameError> {
     })
 }
 
-/// Reads an agent's first frame.
+/// Decodes an agent's first frame.
 pub fn decode_agent_hello(text: &str) -> Result<AgentHello, FrameError> {
     let fields = Fields::hello(text)?;
     Ok(AgentHello {
@@ -119,7 +119,7 @@ pub fn decode_agent_hello(text: &str) -> Result<AgentHello, FrameError> {
     })
 }
 
-/// Reads a visitor's frame.
+/// Decodes a visitor's frame.
 pub fn decode_visitor_frame(text: &str) -> Result<VisitorFrame, FrameError> {
     let mut fields = Fields::parse(text)?;
     Ok(match fields.kind.as_str() {
@@ -141,7 +141,7 @@ pub fn decode_visitor_frame(text: &str) -> Result<VisitorFrame, FrameError> {
     })
 }
 
-/// Reads an agent's frame.
+/// Decodes an agent's frame.
 pub fn decode_agent_frame(text: &str) -> Result<AgentFrame, FrameError> {
     let mut fields = Fields::parse(text)?;
     Ok(match fields.kind.as_str() {
@@ -182,7 +182,7 @@ pub fn decode_agent_frame(text: &str) -> Result<AgentFrame, FrameError> {
     })
 }
 
-/// The fields of one frame, read one by one so that each mistake is named.
+/// The fields of one frame, decoded one by one so that errors name the field.
 struct Fields {
     kind: String,
     object: Map<String, Value>,
@@ -315,8 +315,7 @@ impl Fields {
         })
     }
 
-    /// A `room_id` that is no UUID names no room, so it is `not_found` like one
-    /// that does not exist.
+    /// A `room_id` that is not a UUID is `not_found`, like a room that does not exist.
     fn room_id(&self) -> Result<RoomId, FrameError> {
         let text = self
             .string("room_id")?
@@ -369,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_post_is_read() {
+    fn a_post_is_decoded() {
         let frame = decode_visitor_frame(&format!(
             r#"{{"type":"post","id":"{ID}","content":" hi ","new":1}}"#
         ));
@@ -385,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_apart() {
+    fn each_mistake_has_its_error_code() {
         assert_eq!(code("{"), ErrorCode::BadFrame);
         assert_eq!(code("[]"), ErrorCode::BadFrame);
         assert_eq!(code(r#"{"type":7}"#), ErrorCode::BadFrame);
@@ -412,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_frame_that_it_answers() {
+    fn an_error_has_the_ids_of_the_refused_frame() {
         let error = decode_agent_frame(&format!(
             r#"{{"type":"post","id":"x","room_id":"{ID}","content":"hi"}}"#
         ))
@@ -432,7 +431,7 @@ mod tests {
         };
         assert!(status("closed").is_ok());
         assert_eq!(
-            status("waiting").expect_err("not by hand").code,
+            status("waiting").expect_err("nobody sets waiting").code,
             ErrorCode::Invalid
         );
     }

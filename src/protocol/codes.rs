@@ -1,4 +1,4 @@
-/// Why a request or a frame was refused. The same words serve HTTP and sockets.
+/// Why a request or a frame was refused. HTTP and sockets use the same codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename_all = "snake_case"))]
 pub enum ErrorCode {

@@ -1,9 +1,9 @@
-//! The words of the wire: what a client may send, what the server answers, and
-//! the codes of both.
+//! The frames that clients and the server exchange, and their error and close codes.
 //!
-//! Nothing here knows of sockets or actors. `decode_*` turns text into a frame or
-//! into the error that answers it; the server's frames are encoded once and the
-//! bytes shared by all who get them.
+//! Nothing here depends on sockets or actors. `decode_*` turns text into a frame, or into the error
+//! to reply with. The server's frames are encoded once, and all recipients share the bytes.
+//!
+//! Read next: `client.rs` (what clients send), `server.rs` (what the server sends), `codes.rs`.
 
 mod client;
 mod client_shapes;
@@ -28,5 +28,5 @@ pub use server::{
 pub const PROTOCOL_VERSION: u32 = 1;
 /// The WebSocket subprotocol of this version.
 pub const SUBPROTOCOL: &str = "shoptalk.v1";
-/// For how long a receiver should show «is typing», in milliseconds.
+/// How long a receiver should show that somebody is typing, in milliseconds.
 pub const TYPING_EXPIRES_IN_MS: u64 = 6_000;

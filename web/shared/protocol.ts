@@ -21,7 +21,7 @@ export type SystemEvent = "closed" | "reopened";
 /** What an agent may do beyond answering customers. */
 export type Role = "agent" | "admin";
 
-/** Why a request or a frame was refused. The same words serve HTTP and sockets. */
+/** Why a request or a frame was refused. HTTP and sockets use the same codes. */
 export type ErrorCode = "bad_frame" | "invalid" | "unauthorized" | "bad_credentials" | "forbidden" | "not_found" | "method_not_allowed" | "conflict" | "gone" | "too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "busy" | "storage_unavailable" | "draining";
 
 /** A conversation as both sides may see it. */

@@ -1,3 +1,4 @@
+use crate::chat::rules::may_post;
 use crate::chat::{
     DetailsPatch, Draft, Message, MessageId, PastHead, RoomRecord, Sender, SenderType, Side,
     Status, Timestamp,
@@ -18,7 +19,7 @@ pub(crate) struct Change {
 /// Refused with `Blocked` when the visitor is blocked. What was stored before stays stored, so
 /// the store looks for the id before it passes that on.
 pub(crate) fn post(record: &RoomRecord, draft: &Draft, now: Timestamp) -> Result<Change, Refusal> {
-    if record.blocked && draft.sender.side() == Side::Visitor {
+    if !may_post(record, draft.sender.side()) {
         return Err(Refusal::Blocked);
     }
     let mut record = record.clone();
