@@ -66,6 +66,20 @@ pub enum WriteError {
     Store(#[from] StoreError),
 }
 
+/// Why a copy of the database was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CopyError {
+    /// Another copy is being made.
+    #[error("another copy of the database is being made; try again when it is done")]
+    Busy,
+    /// Nobody waited for it any more.
+    #[error("the copy was cancelled")]
+    Cancelled,
+    /// The target cannot be written, or the store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why a store did not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

@@ -26,7 +26,7 @@ mod model_tests;
 #[cfg(test)]
 mod testing;
 
-pub use error::{OpenError, Refusal, StoreError, WriteError};
+pub use error::{CopyError, OpenError, Refusal, StoreError, WriteError};
 pub use operations::*;
 pub use options::{StoreMetrics, StoreOptions, Synchronous};
 pub use rules::{RuleSettings, SESSION_LIFETIME};

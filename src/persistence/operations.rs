@@ -97,6 +97,15 @@ pub struct RoomCommit {
     pub also_changed: Vec<RoomId>,
 }
 
+/// How far a copy of the database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CopyProgress {
+    /// Pages of 4 KiB that were copied.
+    pub pages_done: u64,
+    /// Pages of the database; it may grow meanwhile.
+    pub pages_total: u64,
+}
+
 /// A page of a room's log, in seq order.
 #[derive(Debug, Clone, Default)]
 pub struct MessagePage {

@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,10 +7,10 @@ use tokio::sync::watch;
 
 use super::sqlite::SqliteStore;
 use super::{
-    AgentCredentials, AgentPatch, ChangedRooms, Completion, Head, LobbySnapshot, MessagePage,
-    NewAgent, NewSession, OpenError, OpenRoom, OpenedRoom, Principal, RoomCommit, RoomOp, RoomPage,
-    RoomQuery, SearchPage, SearchQuery, StoreError, StoreMetrics, StoreOptions, TokenHash, Visitor,
-    WriteError,
+    AgentCredentials, AgentPatch, ChangedRooms, Completion, CopyError, CopyProgress, Head,
+    LobbySnapshot, MessagePage, NewAgent, NewSession, OpenError, OpenRoom, OpenedRoom, Principal,
+    RoomCommit, RoomOp, RoomPage, RoomQuery, SearchPage, SearchQuery, StoreError, StoreMetrics,
+    StoreOptions, TokenHash, Visitor, WriteError,
 };
 use crate::chat::{Agent, AgentId, RoomId, RoomRecord, Timestamp, VisitorId};
 
@@ -105,6 +106,19 @@ impl Store {
     pub fn damage(&self) -> Option<String> {
         match self {
             Self::Sqlite(store) => store.damage(),
+        }
+    }
+
+    /// Copies the database to the file `target` while everything goes on; what is committed
+    /// meanwhile reaches the copy. It is given up when nobody watches the progress any more. The
+    /// target is not fsynced.
+    pub async fn copy_to(
+        &self,
+        target: PathBuf,
+        progress: watch::Sender<CopyProgress>,
+    ) -> Result<(), CopyError> {
+        match self {
+            Self::Sqlite(store) => store.copy_to(target, progress).await,
         }
     }
 

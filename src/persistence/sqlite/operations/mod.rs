@@ -2,6 +2,7 @@
 
 mod agents;
 mod canary;
+mod copy;
 mod empty_rooms;
 mod lists;
 mod messages;

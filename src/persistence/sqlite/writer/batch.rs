@@ -41,6 +41,19 @@ enum Isolation {
     Savepoints,
 }
 
+/// Whether a connection may be used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Usable {
+    Yes,
+    No,
+}
+
+impl From<bool> for Usable {
+    fn from(usable: bool) -> Self {
+        if usable { Self::Yes } else { Self::No }
+    }
+}
+
 /// Why an attempt at a batch failed.
 enum AttemptError {
     /// Nothing was committed.
@@ -58,13 +71,24 @@ enum AttemptError {
 impl Committer {
     /// Reads what the last commit of any process has left.
     pub(crate) fn read_state(&mut self) -> Result<State, StoreError> {
-        let conn = match self.conn.take() {
-            Some(conn) => conn,
-            None => self.connector.writer().map_err(|error| classify(&error))?,
-        };
+        let conn = self.take_connection()?;
         let state = State::load(&conn).map_err(|error| classify(&error))?;
         self.conn = Some(conn);
         Ok(state)
+    }
+
+    /// The connection, opened anew if the last one broke. Whoever takes it puts it back unless it
+    /// broke.
+    pub(crate) fn take_connection(&mut self) -> Result<Connection, StoreError> {
+        match self.conn.take() {
+            Some(conn) => Ok(conn),
+            None => self.connector.writer().map_err(|error| classify(&error)),
+        }
+    }
+
+    /// Puts the connection back.
+    pub(crate) fn put_back(&mut self, conn: Connection) {
+        self.conn = Some(conn);
     }
 
     /// Whether this process keeps the text index; tools leave it to the server.
@@ -93,42 +117,47 @@ impl Committer {
     /// One transaction for all items. If one of them fails after it has written, all is
     /// rolled back and done again with each item in a savepoint, so that it harms no other one.
     pub(crate) fn transact(&mut self, items: &mut [Box<dyn Work>]) -> Result<State, StoreError> {
-        let conn = match self.conn.take() {
-            Some(conn) => conn,
-            None => self.connector.writer().map_err(|error| classify(&error))?,
-        };
+        let conn = self.take_connection()?;
+        let (outcome, usable) = self.transact_on(&conn, items);
+        if usable == Usable::Yes {
+            self.conn = Some(conn);
+        }
+        outcome
+    }
+
+    /// Like [`transact`](Self::transact), on a connection that the caller has taken. Also returns
+    /// whether it may be used again.
+    pub(crate) fn transact_on(
+        &mut self,
+        conn: &Connection,
+        items: &mut [Box<dyn Work>],
+    ) -> (Result<State, StoreError>, Usable) {
         // Kept only if the commit is seen to succeed.
         let mut rooms = std::mem::take(&mut self.rooms);
-        let mut outcome = self.attempt(&conn, &mut rooms, items, Isolation::None);
+        let mut outcome = self.attempt(conn, &mut rooms, items, Isolation::None);
         if let Err(AttemptError::NeedsSavepoints) = outcome {
             rooms.clear();
-            outcome = match roll_back(&conn) {
-                Ok(()) => self.attempt(&conn, &mut rooms, items, Isolation::Savepoints),
+            outcome = match roll_back(conn) {
+                Ok(()) => self.attempt(conn, &mut rooms, items, Isolation::Savepoints),
                 Err(error) => Err(AttemptError::NotCommitted(error)),
             };
         }
         match outcome {
             Ok(state) => {
-                self.conn = Some(conn);
                 self.rooms = rooms;
-                Ok(state)
+                (Ok(state), Usable::Yes)
             }
             Err(AttemptError::NotCommitted(cause)) => {
-                if roll_back(&conn).is_ok() && !breaks_connection(&cause) {
-                    self.conn = Some(conn);
-                }
-                Err(classify(&cause))
+                let usable = roll_back(conn).is_ok() && !breaks_connection(&cause);
+                (Err(classify(&cause)), usable.into())
             }
             Err(AttemptError::NeedsSavepoints) => {
-                let undone = roll_back(&conn);
-                self.conn = undone.is_ok().then_some(conn);
-                Err(StoreError::Internal(
-                    "a write in a savepoint took others of its batch with it".into(),
-                ))
+                let usable = roll_back(conn).is_ok();
+                let bug = "a write in a savepoint took others of its batch with it";
+                (Err(StoreError::Internal(bug.into())), usable.into())
             }
             Err(AttemptError::OutcomeUnknown { cause, number }) => {
-                drop(conn);
-                self.resolve_outcome(&cause, number)
+                (self.resolve_outcome(&cause, number), Usable::No)
             }
         }
     }

@@ -1,13 +1,14 @@
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
 use crate::persistence::sqlite::damage::Damage;
 use crate::persistence::sqlite::state::State;
+use crate::persistence::sqlite::writer::copy::CopyRequest;
 use crate::persistence::sqlite::writer::job::Work;
 use crate::persistence::sqlite::writer::queue::Queue;
-use crate::persistence::{Head, StoreMetrics};
+use crate::persistence::{CopyError, Head, StoreMetrics};
 
 /// Whether the writer's thread runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub(crate) struct WriterChannel {
     pub(crate) damage: Arc<Damage>,
     /// Notified when rooms are left that have to follow a change of their visitor.
     pub(crate) visitor_changes_left: Notify,
+    /// A copy of the database that the writer is to make.
+    copy: Mutex<Option<CopyRequest>>,
     /// Milliseconds by which new rows are dated back.
     pub(crate) clock_back_ms: AtomicI64,
     /// What to measure with, once it is set.
@@ -51,10 +54,29 @@ impl WriterChannel {
             status: watch::Sender::new(WriterStatus::Running),
             damage,
             visitor_changes_left: Notify::new(),
+            copy: Mutex::default(),
             clock_back_ms: AtomicI64::new(0),
             metrics: OnceLock::new(),
             #[cfg(test)]
             hooks: super::hooks::WriterHooks::default(),
         }
+    }
+
+    /// Leaves a copy to be made with the next batch. `Busy` while another one waits.
+    pub(crate) fn request_copy(&self, request: CopyRequest) -> Result<(), CopyError> {
+        let mut copy = self.copy();
+        if copy.is_some() {
+            return Err(CopyError::Busy);
+        }
+        *copy = Some(request);
+        Ok(())
+    }
+
+    pub(crate) fn take_copy_request(&self) -> Option<CopyRequest> {
+        self.copy().take()
+    }
+
+    fn copy(&self) -> MutexGuard<'_, Option<CopyRequest>> {
+        self.copy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

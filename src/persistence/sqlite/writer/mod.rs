@@ -14,6 +14,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod channel;
+pub(crate) mod copy;
 #[cfg(test)]
 pub(crate) mod hooks;
 pub(crate) mod job;
@@ -25,14 +26,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use self::batch::Committer;
+use rusqlite::Connection;
+use rusqlite::backup::Backup;
+
+use self::batch::{Committer, Usable};
 use self::channel::{WriterChannel, WriterStatus};
+use self::copy::CopyRequest;
 use self::job::{Job, Work};
 use self::queue::Taken;
-use crate::persistence::StoreError;
 use crate::persistence::sqlite::state::State;
 use crate::persistence::sqlite::transaction::Tx;
-use crate::persistence::sqlite::tx_error::TxError;
+use crate::persistence::sqlite::tx_error::{TxError, classify};
+use crate::persistence::{CopyError, StoreError};
 
 /// How often an idle writer looks for commits of other processes, which is how soon it notices
 /// their changes of agents.
@@ -123,14 +128,19 @@ impl Writer {
             status: WriterStatus::Died,
         };
         loop {
+            if let Some(request) = self.channel.take_copy_request() {
+                self.copy(request);
+            }
             match self.channel.queue.take(self.batch_items, self.patience()) {
                 Taken::Items(items) => {
-                    self.commit_and_complete(items);
-                    if self.index.is_behind && self.index.stepped_at.elapsed() >= INDEX_INTERVAL {
-                        self.step_index();
+                    self.commit_and_complete(None, items);
+                    if self.is_index_step_due() {
+                        self.step_index(None);
                     }
                 }
-                Taken::Idle if self.index.is_behind => self.step_index(),
+                Taken::Idle if self.index.is_behind => {
+                    self.step_index(None);
+                }
                 Taken::Idle => self.poll(),
                 Taken::Closed => break,
             }
@@ -152,9 +162,14 @@ impl Writer {
         }
     }
 
-    fn commit_and_complete(&mut self, mut items: Vec<Box<dyn Work>>) {
+    /// Commits a batch and completes its items. `taken` is the connection while a copy is made.
+    fn commit_and_complete(
+        &mut self,
+        taken: Option<&Connection>,
+        mut items: Vec<Box<dyn Work>>,
+    ) -> Usable {
         let started = Instant::now();
-        let outcome = self.commit(&mut items);
+        let (outcome, usable) = self.commit(taken, &mut items);
         if let (Ok(()), Some(metrics)) = (&outcome, self.channel.metrics.get()) {
             metrics.commit_seconds.record(started.elapsed());
             metrics
@@ -162,12 +177,23 @@ impl Writer {
                 .record(u32::try_from(items.len()).unwrap_or(u32::MAX));
         }
         complete(items, &outcome);
+        usable
     }
 
     /// Commits a batch and publishes the new head.
-    fn commit(&mut self, items: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
-        self.channel.damage.check()?;
-        match self.committer.transact(items) {
+    fn commit(
+        &mut self,
+        taken: Option<&Connection>,
+        items: &mut [Box<dyn Work>],
+    ) -> (Result<(), StoreError>, Usable) {
+        if let Err(damaged) = self.channel.damage.check() {
+            return (Err(damaged), Usable::Yes);
+        }
+        let (outcome, usable) = match taken {
+            Some(conn) => self.committer.transact_on(conn, items),
+            None => (self.committer.transact(items), Usable::Yes),
+        };
+        let outcome = match outcome {
             Ok(state) => {
                 if std::mem::take(&mut self.failing) {
                     tracing::info!("the storage works again");
@@ -186,7 +212,8 @@ impl Writer {
                 }
                 Err(error)
             }
-        }
+        };
+        (outcome, usable)
     }
 
     fn publish(&mut self, state: &State) {
@@ -204,7 +231,7 @@ impl Writer {
     }
 
     /// Brings the text index one step nearer to the head, in a commit of its own.
-    fn step_index(&mut self) {
+    fn step_index(&mut self, taken: Option<&Connection>) -> Usable {
         let failed = Arc::clone(&self.index.failed);
         let step = self.index.step;
         let job = Job::boxed(
@@ -216,10 +243,65 @@ impl Writer {
             Box::new(move |done| failed.store(done.is_err(), Ordering::Relaxed)),
         );
         let mut items = vec![job];
-        let outcome = self.commit(&mut items);
+        let (outcome, usable) = self.commit(taken, &mut items);
         complete(items, &outcome);
         self.index.stepped_at = Instant::now();
         self.index.has_backlog = self.index.is_behind;
+        usable
+    }
+
+    fn is_index_step_due(&self) -> bool {
+        self.index.is_behind && self.index.stepped_at.elapsed() >= INDEX_INTERVAL
+    }
+
+    /// Makes a copy of the database, and goes on committing meanwhile.
+    fn copy(&mut self, request: CopyRequest) {
+        let copied = match self.committer.take_connection() {
+            Ok(conn) => {
+                let (copied, usable) = self.copy_and_commit(&conn, &request);
+                if usable == Usable::Yes {
+                    self.committer.put_back(conn);
+                }
+                copied
+            }
+            Err(error) => Err(error.into()),
+        };
+        (request.done)(copied);
+    }
+
+    /// Takes turns between a step of the copy and a batch of writes, on one connection.
+    fn copy_and_commit(
+        &mut self,
+        conn: &Connection,
+        request: &CopyRequest,
+    ) -> (Result<(), CopyError>, Usable) {
+        let mut target = match copy::open_target(request) {
+            Ok(target) => target,
+            Err(error) => return (Err(error.into()), Usable::Yes),
+        };
+        let backup = match Backup::new(conn, &mut target) {
+            Ok(backup) => backup,
+            Err(error) => return (Err(classify(&error).into()), Usable::Yes),
+        };
+        loop {
+            match copy::step(&backup, request) {
+                Ok(true) => return (Ok(()), Usable::Yes),
+                Ok(false) => {}
+                Err(error) => return (Err(error), Usable::Yes),
+            }
+            let mut usable = match self.channel.queue.take(self.batch_items, Duration::ZERO) {
+                Taken::Items(items) => self.commit_and_complete(Some(conn), items),
+                Taken::Idle => Usable::Yes,
+                Taken::Closed => return (Err(StoreError::Closed.into()), Usable::Yes),
+            };
+            if usable == Usable::Yes && self.is_index_step_due() {
+                usable = self.step_index(Some(conn));
+            }
+            if usable == Usable::No {
+                let broken = StoreError::Unavailable("the disk failed during the copy".into());
+                return (Err(broken.into()), Usable::No);
+            }
+        }
     }
 
     /// Notices what other processes have committed.
