@@ -80,6 +80,38 @@ pub enum CopyError {
     Store(#[from] StoreError),
 }
 
+/// Why a backup was not made, or is none.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// A file cannot be read or written.
+    #[error("cannot use {path}: {cause}")]
+    Io {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// The system's error.
+        cause: std::io::Error,
+    },
+    /// The file is something else.
+    #[error("{0} is not a backup that shoptalk made")]
+    NoBackup(std::path::PathBuf),
+    /// The file is a database, but SQLite cannot read it.
+    #[error("{path} cannot be read: {cause}")]
+    Unreadable {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// The file is a backup, but not as it was made.
+    #[error("{path} is damaged: {}", found.join("; "))]
+    Damaged {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What is wrong, a line each.
+        found: Vec<String>,
+    },
+}
+
 /// Why a store did not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

@@ -106,6 +106,27 @@ pub struct CopyProgress {
     pub pages_total: u64,
 }
 
+/// What a backup says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupManifest {
+    /// The version of the program that made it.
+    pub version: String,
+    /// The number of the schema.
+    pub schema: u64,
+    /// The epoch of the database that it is a copy of.
+    pub epoch: String,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// Rooms in it.
+    pub rooms: u64,
+    /// Messages in it.
+    pub messages: u64,
+    /// Visitors in it.
+    pub visitors: u64,
+    /// Agents in it, disabled ones included.
+    pub agents: u64,
+}
+
 /// A page of a room's log, in seq order.
 #[derive(Debug, Clone, Default)]
 pub struct MessagePage {

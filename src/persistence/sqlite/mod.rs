@@ -5,8 +5,10 @@
 //! when); `store` (the handle); `operations` (what the statements are for); `open` (puts them
 //! together).
 
+pub(crate) mod backup_file;
 mod codes;
 mod connection;
+mod consistency;
 mod damage;
 mod data_directory;
 mod open;
@@ -20,6 +22,8 @@ mod transaction;
 mod tx_error;
 mod writer;
 
+#[cfg(test)]
+pub(crate) use consistency::contradictions;
 pub(crate) use store::SqliteStore;
 #[cfg(test)]
 pub(crate) use tx_error::TxError;

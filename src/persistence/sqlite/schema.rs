@@ -89,6 +89,12 @@ pub(crate) fn describe(error: &rusqlite_migration::Error) -> String {
     }
 }
 
+/// The number of the schema, which grows with every migration.
+pub(crate) fn version(conn: &Connection) -> rusqlite::Result<u64> {
+    let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(u64::try_from(version).unwrap_or(0))
+}
+
 /// The string made with the database; see [`Store::epoch`](crate::persistence::Store::epoch).
 pub(crate) fn epoch(conn: &Connection) -> rusqlite::Result<String> {
     conn.query_row("SELECT epoch FROM state", [], |row| row.get(0))
