@@ -29,6 +29,8 @@ pub mod demo;
 #[cfg(feature = "server")]
 mod http;
 #[cfg(feature = "server")]
+pub mod jobs;
+#[cfg(feature = "server")]
 pub mod metrics;
 #[cfg(feature = "server")]
 pub mod passwords;

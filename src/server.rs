@@ -26,6 +26,7 @@ use crate::canary::Canary;
 use crate::config::Config;
 use crate::credentials::SetupCode;
 use crate::http::{self, AppParts, AppState, StartPage};
+use crate::jobs::control;
 use crate::metrics::Metrics;
 use crate::persistence::{Store, StoreError};
 
@@ -180,6 +181,7 @@ impl Server {
         let base_url = state.origins.base_url();
         let setup_link = setup_code.map(|code| format!("{base_url}/admin/setup#{code}"));
         spawn_background(&state, canary, actors.rooms(), &listening.drain);
+        spawn_control(&state);
         listening.serve(listener, http::router(state, start_page));
         let server = Self {
             local_addr,
@@ -300,6 +302,17 @@ async fn setup_code(store: &Store) -> Result<(Option<String>, Option<SetupCode>)
     } else {
         (None, None)
     })
+}
+
+/// Serves the control socket. The chat goes on without it.
+fn spawn_control(state: &AppState) {
+    let data_dir = state.config.storage.data_dir.clone();
+    let (store, drain) = (state.store.clone(), state.drain.clone());
+    tokio::spawn(async move {
+        if let Err(error) = control::serve(store, data_dir, drain).await {
+            tracing::warn!(%error, "no control socket: backups have to wait for a stopped server");
+        }
+    });
 }
 
 fn spawn_background(state: &AppState, canary: Canary, rooms: Rooms, drain: &CancellationToken) {

@@ -1,6 +1,4 @@
 use std::io::{BufRead, IsTerminal, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 use clap::Subcommand;
 use shoptalk::chat::limits::{NAME_CHARS, check_line, check_password};
@@ -9,7 +7,7 @@ use shoptalk::config::Config;
 use shoptalk::passwords::hash_password;
 use shoptalk::persistence::{AgentPatch, NewAgent, Principal, Refusal, Store, WriteError};
 
-use super::{Failure, block_on, print_stdout};
+use super::{Failure, block_on, check_owner, print_stdout};
 
 #[derive(Subcommand)]
 pub(super) enum AgentCommand {
@@ -200,22 +198,6 @@ fn read_password(from_stdin: bool) -> Result<String, Failure> {
         Failure::Runtime(format!("{} {}", violation.field, violation.message))
     })?;
     Ok(password)
-}
-
-/// Files owned by root would later stop a server that runs as another user.
-fn check_owner(data_dir: &Path) -> Result<(), Failure> {
-    let Ok(metadata) = std::fs::metadata(data_dir) else {
-        return Ok(());
-    };
-    let (owner, myself) = (metadata.uid(), rustix::process::geteuid().as_raw());
-    if owner == myself {
-        return Ok(());
-    }
-    Err(Failure::Runtime(format!(
-        "{} is owned by the user with id {owner}, but this command runs as {myself}; run it as the owner, for example with: \
-         sudo -u '#{owner}' shoptalk agent …",
-        data_dir.display()
-    )))
 }
 
 fn table(agents: &[Agent]) -> String {

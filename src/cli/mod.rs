@@ -1,4 +1,5 @@
 mod agent;
+mod backup;
 mod check;
 mod demo;
 mod serve;
@@ -6,7 +7,8 @@ mod serve;
 use std::io::IsTerminal;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -62,6 +64,16 @@ enum Command {
     /// Manages the agents; a server may be running.
     #[command(subcommand, arg_required_else_help = false)]
     Agent(agent::AgentCommand),
+    /// Writes a consistent copy of the database to a file; a server may be running.
+    Backup {
+        /// The file to write. It must not exist, and must be outside the data directory.
+        out: PathBuf,
+    },
+    /// Checks that a backup is complete, undamaged and consistent.
+    Verify {
+        /// The backup.
+        file: PathBuf,
+    },
     /// Validates the configuration and prints the effective settings, secrets redacted.
     Check,
 }
@@ -149,6 +161,8 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         }
         Command::Serve { listen } => serve::run(load(listen)?),
         Command::Agent(command) => agent::run(command, &load(None)?),
+        Command::Backup { out } => backup::run(&out, &load(None)?),
+        Command::Verify { file } => backup::verify(&file),
         Command::Check => check::run(&load(None)?),
     }
 }
@@ -213,6 +227,22 @@ fn print_stdout(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// Files owned by root would later stop a server that runs as another user.
+fn check_owner(data_dir: &Path) -> Result<(), Failure> {
+    let Ok(metadata) = std::fs::metadata(data_dir) else {
+        return Ok(());
+    };
+    let (owner, myself) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner == myself {
+        return Ok(());
+    }
+    Err(Failure::Runtime(format!(
+        "{} is owned by the user with id {owner}, but this command runs as {myself}; run it as the owner, for example with: \
+         sudo -u '#{owner}' shoptalk …",
+        data_dir.display()
+    )))
 }
 
 /// Runs a command to its end. A thread that hangs in the kernel does not keep the process from

@@ -1,0 +1,179 @@
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use shoptalk::config::Config;
+use shoptalk::jobs::backup::{self, StagedBackup};
+use shoptalk::jobs::control::{Control, Reply, Request};
+use shoptalk::persistence::{CopyProgress, Store, verify_backup};
+use tokio::sync::watch;
+
+use super::{Failure, block_on, check_owner};
+
+/// Makes a backup: through the server if one runs, otherwise by itself.
+pub(super) fn run(out: &Path, config: &Config) -> Result<(), Failure> {
+    let data_dir = &config.storage.data_dir;
+    check_owner(data_dir)?;
+    if !data_dir.join("shoptalk.db").is_file() {
+        return Err(Failure::Runtime(format!(
+            "there is no database in {}; name the directory with --data-dir",
+            data_dir.display()
+        )));
+    }
+    let out = check_target(out, data_dir)?;
+    block_on(async {
+        match Control::connect(data_dir).await? {
+            Some(control) => through_the_server(control, data_dir, &out).await,
+            None => without_a_server(config, &out).await,
+        }
+    })
+}
+
+/// Checks a backup.
+pub(super) fn verify(file: &Path) -> Result<(), Failure> {
+    let manifest = verify_backup(file)?;
+    eprintln!(
+        "{} is sound: {} rooms, {} messages, made {} by shoptalk {}",
+        file.display(),
+        manifest.rooms,
+        manifest.messages,
+        manifest.made_at,
+        manifest.version
+    );
+    Ok(())
+}
+
+/// Refuses a target before the work rather than after it. Returns it as an absolute path.
+fn check_target(out: &Path, data_dir: &Path) -> Result<PathBuf, Failure> {
+    let out = std::path::absolute(out)?;
+    if out.symlink_metadata().is_ok() {
+        return Err(Failure::Runtime(format!(
+            "{} exists; a backup replaces nothing, choose another name",
+            out.display()
+        )));
+    }
+    let parent = out.parent().unwrap_or(Path::new("/"));
+    let parent = parent.canonicalize().map_err(|error| {
+        Failure::Runtime(format!("cannot write to {}: {error}", parent.display()))
+    })?;
+    if parent.starts_with(data_dir.canonicalize()?) {
+        return Err(Failure::Runtime(format!(
+            "{} is inside the data directory, which a backup is to survive; choose a place outside it",
+            out.display()
+        )));
+    }
+    Ok(out)
+}
+
+async fn through_the_server(
+    mut control: Control,
+    data_dir: &Path,
+    out: &Path,
+) -> Result<(), Failure> {
+    control.send(&Request::Backup).await?;
+    let mut bar = ProgressBar::new();
+    loop {
+        match control.reply().await? {
+            Reply::Progress { done, total } => bar.show(done, total),
+            Reply::Backup {
+                file,
+                rooms,
+                messages,
+            } => {
+                bar.clear();
+                let staged = data_dir.join(file);
+                move_out(staged, out.to_owned()).await?;
+                report(out, rooms, messages);
+                return Ok(());
+            }
+            Reply::Failed { message } => {
+                bar.clear();
+                return Err(Failure::Runtime(message));
+            }
+        }
+    }
+}
+
+async fn without_a_server(config: &Config, out: &Path) -> Result<(), Failure> {
+    let options = config.storage.options(true);
+    let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
+    backup::remove_unfinished(&config.storage.data_dir)?;
+    let (progress, mut watched) = watch::channel(CopyProgress::default());
+    let mut bar = ProgressBar::new();
+    let made = {
+        let mut making = std::pin::pin!(StagedBackup::make(
+            &store,
+            &config.storage.data_dir,
+            progress
+        ));
+        loop {
+            tokio::select! {
+                made = making.as_mut() => break made,
+                changed = watched.changed() => {
+                    if changed.is_err() {
+                        break making.as_mut().await;
+                    }
+                    let progress = *watched.borrow_and_update();
+                    bar.show(progress.pages_done, progress.pages_total);
+                }
+            }
+        }
+    };
+    bar.clear();
+    store.close().await;
+    let made = made?;
+    move_out(made.path().to_owned(), out.to_owned()).await?;
+    report(out, made.manifest().rooms, made.manifest().messages);
+    Ok(())
+}
+
+async fn move_out(staged: PathBuf, out: PathBuf) -> Result<(), Failure> {
+    let moved = tokio::task::spawn_blocking({
+        let out = out.clone();
+        move || backup::move_out(&staged, &out)
+    });
+    moved
+        .await?
+        .map_err(|error| Failure::Runtime(format!("cannot write {}: {error}", out.display())))
+}
+
+fn report(out: &Path, rooms: u64, messages: u64) {
+    eprintln!(
+        "wrote {} with {rooms} rooms and {messages} messages; check it with: shoptalk verify {}",
+        out.display(),
+        out.display()
+    );
+}
+
+/// How far the work is, on a terminal's standard error; a line every ten percent without one.
+struct ProgressBar {
+    is_terminal: bool,
+    shown: u64,
+}
+
+impl ProgressBar {
+    fn new() -> Self {
+        Self {
+            is_terminal: std::io::stderr().is_terminal(),
+            shown: 0,
+        }
+    }
+
+    fn show(&mut self, done: u64, total: u64) {
+        let percent = done.saturating_mul(100) / total.max(1);
+        let mut out = std::io::stderr().lock();
+        // Progress that cannot be written is no reason to give the work up.
+        if self.is_terminal {
+            let width = usize::try_from(percent.min(100) / 4).unwrap_or(0);
+            let _ = write!(out, "\r[{:<25}] {percent:>3} %", "#".repeat(width));
+        } else if percent / 10 > self.shown / 10 {
+            let _ = writeln!(out, "{percent} %");
+        }
+        self.shown = percent;
+    }
+
+    fn clear(&mut self) {
+        if self.is_terminal && self.shown > 0 {
+            let _ = write!(std::io::stderr().lock(), "\r{:40}\r", "");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! A backup: made inside the data directory, then moved out of it.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::persistence::{
+    BackupError, BackupManifest, CopyError, CopyProgress, Store, seal_backup,
+};
+
+/// How the names of unfinished backups begin and end.
+const STAGED_PREFIX: &str = "backup-";
+const STAGED_SUFFIX: &str = ".partial";
+
+/// Why no backup was made. Nothing is left of it.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupFailure {
+    /// The database could not be copied.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// The copy could not be made a backup.
+    #[error(transparent)]
+    Seal(#[from] BackupError),
+    /// The data directory cannot be written.
+    #[error("cannot write {path}: {cause}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// The system's error.
+        cause: io::Error,
+    },
+}
+
+/// A finished backup inside the data directory. It is removed when this is dropped, unless it was
+/// moved away before.
+#[derive(Debug)]
+pub struct StagedBackup {
+    path: PathBuf,
+    manifest: BackupManifest,
+}
+
+impl StagedBackup {
+    /// Makes a backup of `store` in `data_dir`. Cancelled when nobody watches the progress any
+    /// more.
+    ///
+    /// # Errors
+    ///
+    /// When the data directory cannot be written or the database cannot be read.
+    pub async fn make(
+        store: &Store,
+        data_dir: &Path,
+        progress: watch::Sender<CopyProgress>,
+    ) -> Result<Self, BackupFailure> {
+        let name = format!("{STAGED_PREFIX}{}{STAGED_SUFFIX}", Uuid::new_v4());
+        let staged = Staged::create(data_dir.join(name))?;
+        store.copy_to(staged.path().to_owned(), progress).await?;
+        let sealed = tokio::task::spawn_blocking(move || {
+            let manifest = seal_backup(staged.path())?;
+            Ok(Self {
+                path: staged.keep(),
+                manifest,
+            })
+        });
+        sealed.await.map_err(|panic| BackupFailure::Io {
+            path: data_dir.to_owned(),
+            cause: io::Error::other(panic),
+        })?
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is in it.
+    pub fn manifest(&self) -> &BackupManifest {
+        &self.manifest
+    }
+}
+
+impl Drop for StagedBackup {
+    fn drop(&mut self) {
+        // It may have been moved away.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// A file that is removed when this is dropped, unless it is kept.
+struct Staged {
+    path: Option<PathBuf>,
+}
+
+impl Staged {
+    fn create(path: PathBuf) -> Result<Self, BackupFailure> {
+        create_private(&path)
+            .map(|_| Self {
+                path: Some(path.clone()),
+            })
+            .map_err(|cause| BackupFailure::Io { path, cause })
+    }
+
+    fn path(&self) -> &Path {
+        self.path.as_deref().unwrap_or(Path::new(""))
+    }
+
+    fn keep(mut self) -> PathBuf {
+        self.path.take().unwrap_or_default()
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Removes what a backup has left that was killed. To be called while no backup is made.
+pub fn remove_unfinished(data_dir: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(data_dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // SQLite's own files of it as well.
+        let is_staged = name.starts_with(STAGED_PREFIX) && name.contains(STAGED_SUFFIX);
+        if is_staged {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves a staged backup to `out`, which must not exist. The file appears there whole, durable and
+/// closed to other users, or not at all.
+///
+/// # Errors
+///
+/// `AlreadyExists` when there is something at `out`, and whatever the system refuses.
+pub fn move_out(staged: &Path, out: &Path) -> io::Result<()> {
+    match std::fs::hard_link(staged, out) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
+        // Another file system, or one without links.
+        Err(_) => copy_out(staged, out)?,
+    }
+    fsync_parent(out)?;
+    std::fs::remove_file(staged)
+}
+
+fn copy_out(staged: &Path, out: &Path) -> io::Result<()> {
+    let mut name = out.as_os_str().to_owned();
+    name.push(format!(".{}{STAGED_SUFFIX}", Uuid::new_v4()));
+    let partial = Staged::create(PathBuf::from(name)).map_err(io::Error::other)?;
+    let mut source = File::open(staged)?;
+    let mut target = OpenOptions::new().write(true).open(partial.path())?;
+    io::copy(&mut source, &mut target)?;
+    target.sync_all()?;
+    // Unlike a link, a rename replaces what is there; between this look and the rename nobody but
+    // the operator could put something there.
+    if out.try_exists()? {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    std::fs::rename(partial.path(), out)?;
+    partial.keep();
+    Ok(())
+}
+
+fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
+fn fsync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| *parent != Path::new(""));
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_backup_replaces_nothing_and_is_closed_to_others() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let staged = directory.path().join("backup-1.partial");
+        let out = directory.path().join("out.db");
+        std::fs::write(&out, "older").expect("written");
+        create_private(&staged).expect("made");
+        let refused = move_out(&staged, &out).expect_err("it is there already");
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&out).expect("read"), "older");
+        std::fs::remove_file(&out).expect("removed");
+        move_out(&staged, &out).expect("moved");
+        assert!(!staged.exists());
+        let mode = out.metadata().expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_copy_to_another_file_system_is_whole_and_leaves_nothing_else() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let staged = directory.path().join("staged");
+        std::fs::write(&staged, "all of it").expect("written");
+        let out = directory.path().join("out.db");
+        copy_out(&staged, &out).expect("copied");
+        assert_eq!(std::fs::read_to_string(&out).expect("read"), "all of it");
+        assert!(copy_out(&staged, &out).is_err());
+        let names = std::fs::read_dir(directory.path()).expect("listed").count();
+        assert_eq!(names, 2, "no partial file is left");
+    }
+
+    #[test]
+    fn what_a_killed_backup_has_left_is_removed_and_nothing_else() {
+        let directory = tempfile::tempdir().expect("a directory");
+        for name in [
+            "backup-1.partial",
+            "backup-1.partial-journal",
+            "shoptalk.db",
+            "backup-of-mine.db",
+        ] {
+            std::fs::write(directory.path().join(name), "").expect("written");
+        }
+        remove_unfinished(directory.path()).expect("removed");
+        let mut left: Vec<_> = std::fs::read_dir(directory.path())
+            .expect("listed")
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["backup-of-mine.db", "shoptalk.db"]);
+    }
+}

@@ -1,0 +1,209 @@
+//! The control socket: a Unix socket in the data directory through which commands ask a running
+//! server for work. Only the user who owns the directory can connect.
+//!
+//! Both sides write JSON, one value per line. The client sends one [`Request`]; the server sends
+//! [`Reply::Progress`] any number of times, then one other reply. A client that hangs up cancels
+//! the work.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::backup::{self, StagedBackup};
+use crate::persistence::{CopyProgress, Store};
+
+/// The socket's name in the data directory.
+const SOCKET_FILE: &str = "shoptalk.sock";
+/// Bytes of a request, at most.
+const REQUEST_BYTES: u64 = 4_096;
+
+/// What a command asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Request {
+    /// A backup, moved to a path that the server can write.
+    Backup,
+}
+
+/// What the server replies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Reply {
+    /// How far the work is.
+    Progress {
+        /// Units that are done.
+        done: u64,
+        /// Units in all.
+        total: u64,
+    },
+    /// The backup is in the data directory under this name, until the client hangs up.
+    Backup {
+        /// The file's name.
+        file: String,
+        /// Rooms in it.
+        rooms: u64,
+        /// Messages in it.
+        messages: u64,
+    },
+    /// The work failed: why, and what to do.
+    Failed {
+        /// For people.
+        message: String,
+    },
+}
+
+/// Serves the control socket until `drain` is cancelled. The caller holds the directory's lock, so
+/// a socket that is there belongs to nobody.
+///
+/// # Errors
+///
+/// When the socket cannot be made. Nothing else depends on it.
+pub async fn serve(store: Store, data_dir: PathBuf, drain: CancellationToken) -> io::Result<()> {
+    backup::remove_unfinished(&data_dir)?;
+    let path = data_dir.join(SOCKET_FILE);
+    let _ = std::fs::remove_file(&path);
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    while let Some(accepted) = drain.run_until_cancelled(listener.accept()).await {
+        let (stream, _) = accepted?;
+        let (store, data_dir, drain) = (store.clone(), data_dir.clone(), drain.clone());
+        tokio::spawn(async move {
+            let handled = handle(stream, &store, &data_dir);
+            if let Some(Err(error)) = drain.run_until_cancelled(handled).await {
+                tracing::debug!(%error, "a command hung up");
+            }
+        });
+    }
+    let _ = std::fs::remove_file(&path);
+    Ok(())
+}
+
+async fn handle(stream: UnixStream, store: &Store, data_dir: &Path) -> io::Result<()> {
+    use tokio::io::AsyncReadExt;
+    let (reading, mut writing) = stream.into_split();
+    let mut reading = BufReader::new(reading.take(REQUEST_BYTES));
+    let mut line = String::new();
+    reading.read_line(&mut line).await?;
+    let hung_up = async move {
+        let mut rest = String::new();
+        // A client says one thing; whatever comes after it is the end.
+        let _ = reading.read_line(&mut rest).await;
+    };
+    match serde_json::from_str(&line) {
+        Ok(Request::Backup) => tokio::select! {
+            served = serve_backup(&mut writing, store, data_dir) => served,
+            () = hung_up => Ok(()),
+        },
+        Err(error) => {
+            let message = format!("the request is not understood: {error}");
+            send(&mut writing, &Reply::Failed { message }).await
+        }
+    }
+}
+
+async fn serve_backup(
+    writing: &mut (impl AsyncWriteExt + Unpin),
+    store: &Store,
+    data_dir: &Path,
+) -> io::Result<()> {
+    let (progress, mut watched) = watch::channel(CopyProgress::default());
+    let mut making = std::pin::pin!(StagedBackup::make(store, data_dir, progress));
+    let made = loop {
+        tokio::select! {
+            made = making.as_mut() => break made,
+            changed = watched.changed() => {
+                if changed.is_err() {
+                    break making.as_mut().await;
+                }
+                let CopyProgress { pages_done, pages_total } = *watched.borrow_and_update();
+                send(writing, &Reply::Progress { done: pages_done, total: pages_total }).await?;
+            }
+        }
+    };
+    match made {
+        Ok(made) => {
+            let file = made.path().file_name().unwrap_or_default();
+            let reply = Reply::Backup {
+                file: file.to_string_lossy().into_owned(),
+                rooms: made.manifest().rooms,
+                messages: made.manifest().messages,
+            };
+            send(writing, &reply).await?;
+            // The client takes the file and hangs up, which ends this.
+            std::future::pending().await
+        }
+        Err(failure) => {
+            let message = failure.to_string();
+            send(writing, &Reply::Failed { message }).await
+        }
+    }
+}
+
+async fn send(writing: &mut (impl AsyncWriteExt + Unpin), reply: &Reply) -> io::Result<()> {
+    let mut line = serde_json::to_vec(reply)?;
+    line.push(b'\n');
+    writing.write_all(&line).await
+}
+
+/// A command's connection to the running server. Dropping it cancels the work.
+#[derive(Debug)]
+pub struct Control {
+    stream: BufReader<UnixStream>,
+}
+
+impl Control {
+    /// Connects to the server of a data directory, or returns `None` when none runs.
+    ///
+    /// # Errors
+    ///
+    /// When a server may run, but cannot be reached.
+    pub async fn connect(data_dir: &Path) -> io::Result<Option<Self>> {
+        match UnixStream::connect(data_dir.join(SOCKET_FILE)).await {
+            Ok(stream) => Ok(Some(Self {
+                stream: BufReader::new(stream),
+            })),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends the request.
+    ///
+    /// # Errors
+    ///
+    /// When the server has gone.
+    pub async fn send(&mut self, request: &Request) -> io::Result<()> {
+        let mut line = serde_json::to_vec(request)?;
+        line.push(b'\n');
+        self.stream.write_all(&line).await
+    }
+
+    /// The next reply.
+    ///
+    /// # Errors
+    ///
+    /// When the server has gone.
+    pub async fn reply(&mut self) -> io::Result<Reply> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line).await? == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the server ended in the middle of the work",
+            ));
+        }
+        Ok(serde_json::from_str(&line)?)
+    }
+}
