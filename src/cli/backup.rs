@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use shoptalk::config::Config;
 use shoptalk::jobs::backup::{self, StagedBackup};
 use shoptalk::jobs::control::{Control, Reply, Request};
-use shoptalk::persistence::{CopyProgress, Store, verify_backup};
+use shoptalk::persistence::{self, CopyProgress, Store, verify_backup};
 use tokio::sync::watch;
 
 use super::{Failure, block_on, check_owner};
@@ -39,6 +39,28 @@ pub(super) fn verify(file: &Path) -> Result<(), Failure> {
         manifest.made_at,
         manifest.version
     );
+    Ok(())
+}
+
+/// Puts a backup in the place of the database.
+pub(super) fn restore(file: &Path, config: &Config) -> Result<(), Failure> {
+    let data_dir = &config.storage.data_dir;
+    check_owner(data_dir)?;
+    let report = persistence::restore(data_dir, file)?;
+    let manifest = &report.manifest;
+    eprintln!(
+        "restored {} rooms and {} messages as of {}; every agent has to sign in again",
+        manifest.rooms, manifest.messages, manifest.made_at
+    );
+    if let Some(aside) = &report.set_aside {
+        eprintln!("the former files are in {}", aside.display());
+    }
+    if !report.kept_from_present {
+        eprintln!(
+            "there was no readable former database: passwords changed, agents disabled and visitors signed out since {} count as they did then",
+            manifest.made_at
+        );
+    }
     Ok(())
 }
 

@@ -74,6 +74,11 @@ enum Command {
         /// The backup.
         file: PathBuf,
     },
+    /// Replaces the database by a backup; the server must not be running.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+    },
     /// Validates the configuration and prints the effective settings, secrets redacted.
     Check,
 }
@@ -162,6 +167,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Serve { listen } => serve::run(load(listen)?),
         Command::Agent(command) => agent::run(command, &load(None)?),
         Command::Backup { out } => backup::run(&out, &load(None)?),
+        Command::Restore { file } => backup::restore(&file, &load(None)?),
         Command::Verify { file } => backup::verify(&file),
         Command::Check => check::run(&load(None)?),
     }

@@ -112,6 +112,41 @@ pub enum BackupError {
     },
 }
 
+/// Why a backup was not restored. The database is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The data directory cannot be used, or a server runs on it.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The backup is none, or is damaged.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// A later version made the backup.
+    #[error("{path} was made by shoptalk {version}; restore it with that version or a newer one")]
+    Newer {
+        /// The backup.
+        path: std::path::PathBuf,
+        /// What made it.
+        version: String,
+    },
+    /// The new database could not be prepared.
+    #[error("cannot prepare {path}: {cause}")]
+    Prepare {
+        /// The file that was to become the database.
+        path: std::path::PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {path}: {cause}")]
+    Io {
+        /// Which file or directory.
+        path: std::path::PathBuf,
+        /// The system's error.
+        cause: std::io::Error,
+    },
+}
+
 /// Why a store did not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

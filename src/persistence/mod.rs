@@ -26,9 +26,10 @@ mod model_tests;
 #[cfg(test)]
 mod testing;
 
-pub use error::{BackupError, CopyError, OpenError, Refusal, StoreError, WriteError};
+pub use error::{BackupError, CopyError, OpenError, Refusal, RestoreError, StoreError, WriteError};
 pub use operations::*;
 pub use options::{StoreMetrics, StoreOptions, Synchronous};
 pub use rules::{RuleSettings, SESSION_LIFETIME};
 pub use sqlite::backup_file::{seal as seal_backup, verify as verify_backup};
+pub use sqlite::restore::restore;
 pub use store::Store;

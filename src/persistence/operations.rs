@@ -127,6 +127,18 @@ pub struct BackupManifest {
     pub agents: u64,
 }
 
+/// What a restore did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreReport {
+    /// What is in the database now.
+    pub manifest: BackupManifest,
+    /// Where the former files are, if there were any.
+    pub set_aside: Option<std::path::PathBuf>,
+    /// Whether the former database could say which passwords were changed, which agents were
+    /// disabled and which visitors' tokens have ended since the backup.
+    pub kept_from_present: bool,
+}
+
 /// A page of a room's log, in seq order.
 #[derive(Debug, Clone, Default)]
 pub struct MessagePage {

@@ -5,6 +5,7 @@
 mod common;
 
 mod agents;
+mod backup;
 mod demo;
 mod process;
 mod secrets;

@@ -14,6 +14,7 @@ mod data_directory;
 mod open;
 mod operations;
 mod reader;
+pub(crate) mod restore;
 mod schema;
 mod state;
 mod store;

@@ -8,6 +8,7 @@ use crate::persistence::sqlite::damage::Damage;
 use crate::persistence::sqlite::data_directory::{self, DATABASE_FILE};
 use crate::persistence::sqlite::operations::text_index;
 use crate::persistence::sqlite::reader::Readers;
+use crate::persistence::sqlite::restore;
 use crate::persistence::sqlite::schema;
 use crate::persistence::sqlite::state::State;
 use crate::persistence::sqlite::store::SqliteStore;
@@ -30,6 +31,12 @@ impl SqliteStore {
             .then(|| data_directory::lock(&options.data_dir))
             .transpose()?;
         let path = options.data_dir.join(DATABASE_FILE);
+        if lock.is_some() {
+            restore::finish_exchange(&options.data_dir).map_err(|cause| OpenError::Io {
+                path: path.clone(),
+                cause,
+            })?;
+        }
         check_sqlite_version(&path)?;
         data_directory::create_database(&path)?;
         let connector = Connector {

@@ -19,6 +19,8 @@ const STEPS: &[M<'_>] = &[
     M::up(TEXTS[3]),
     M::up(TEXTS[4]),
 ];
+/// The number of the schema that this program makes.
+pub(crate) const LATEST: u64 = TEXTS.len() as u64;
 const MIGRATIONS: Migrations<'_> = Migrations::from_slice(STEPS);
 
 /// Brings the schema up to date and makes the state row of a new database.
@@ -101,7 +103,7 @@ pub(crate) fn epoch(conn: &Connection) -> rusqlite::Result<String> {
 }
 
 /// A string that no other database has.
-fn new_epoch() -> String {
+pub(crate) fn new_epoch() -> String {
     format!("{:016x}", rand::random::<u64>())
 }
 
