@@ -3,7 +3,7 @@
 //! alive and accepts nothing is the worst of failures, because nobody reports it.
 //!
 //! [`Canary::run`] checks every 15 seconds; `/readyz` and the metrics show the result. Read next:
-//! `src/http/health.rs`.
+//! `src/http/api/health.rs`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -184,7 +184,7 @@ impl Metrics {
     }
 
     /// A plain connection was closed because its peer did not read.
-    pub(crate) fn unread_answer_dropped(&self) {
+    pub(crate) fn stalled_connection_closed(&self) {
         self.0.unread_answers_dropped.increment(1);
     }
 

@@ -71,7 +71,7 @@ impl Connections {
                 registry.note_refusal(refused, &mut table);
                 return Err(refused);
             }
-            registry.metrics.unread_answer_dropped();
+            registry.metrics.stalled_connection_closed();
         }
         table.add(address);
         drop(table);

@@ -77,7 +77,7 @@ impl ConnectionSlot {
         let closed = table.close_oldest_stalls(self.registry.bounds.stalled_bytes);
         drop(table);
         for _ in 0..closed {
-            self.registry.metrics.unread_answer_dropped();
+            self.registry.metrics.stalled_connection_closed();
         }
         Ok(())
     }
@@ -95,7 +95,7 @@ impl ConnectionSlot {
 
     /// The stall timeout has passed.
     pub(super) fn note_timeout(&self) {
-        self.registry.metrics.unread_answer_dropped();
+        self.registry.metrics.stalled_connection_closed();
     }
 }
 
