@@ -1,9 +1,9 @@
 use std::os::unix::fs::{MetadataExt, chown};
 
-use crate::common::{Answer, PASSWORD, Rest, Socket, Value, eventually, json};
+use crate::common::{PASSWORD, Response, Rest, Socket, Value, eventually, json};
 use crate::process::{Place, Running};
 
-async fn login(running: &Running, username: &str, password: &str) -> Answer {
+async fn login(running: &Running, username: &str, password: &str) -> Response {
     let credentials = json!({"username": username, "password": password});
     running.rest().post("/api/admin/login/", credentials).await
 }

@@ -60,7 +60,7 @@ async fn a_demo_has_sample_data_and_leaves_no_files() {
 #[cfg(feature = "front-ends")]
 #[tokio::test]
 async fn the_shop_embeds_the_widget_without_inline_code() {
-    use crate::common::{Answer, Rest};
+    use crate::common::{Response, Rest};
 
     let place = Place::new();
     let mut running = place.start(&["demo", "--listen", "127.0.0.1:0"]).await;
@@ -95,6 +95,6 @@ async fn the_shop_embeds_the_widget_without_inline_code() {
         .request(reqwest::Method::POST, "/api/chat/rooms/")
         .header("origin", format!("http://{elsewhere}"))
         .json(&json!({}));
-    Answer::to(from_there).await.is(201);
+    Response::to(from_there).await.is(201);
     running.stop().await;
 }

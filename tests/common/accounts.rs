@@ -30,11 +30,11 @@ impl Visitor {
     /// A new visitor opens a chat with this body.
     pub async fn arrive_with(server: &TestServer, body: Value) -> Self {
         let opened = server.rest().post("/api/chat/rooms/", body).await.is(201);
-        Self::from_answer(server, &opened)
+        Self::from_response(server, &opened)
     }
 
-    /// Whom an answer of `POST rooms` with a token speaks of.
-    pub fn from_answer(server: &TestServer, opened: &Value) -> Self {
+    /// The visitor of a response to `POST rooms` that has a token.
+    pub fn from_response(server: &TestServer, opened: &Value) -> Self {
         let token = opened["token"].as_str().expect("a fresh token").to_owned();
         Self {
             rest: server.rest().bearer(&token),
@@ -81,7 +81,7 @@ impl Visitor {
             .clone()
     }
 
-    /// Connects, says hello and gives the welcome too.
+    /// Connects, sends the hello and returns the welcome too.
     pub async fn connect(&self) -> (Socket, Value) {
         self.connect_with(json!({})).await
     }
@@ -113,7 +113,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Whom an answer of a sign-in speaks of.
+    /// The agent of a response to a sign-in.
     pub fn signed_in(server: &TestServer, session: &Value) -> Self {
         let token = session["token"].as_str().expect("a token").to_owned();
         Self {
@@ -146,7 +146,7 @@ impl Agent {
             .clone()
     }
 
-    /// Connects, says hello and gives the welcome too.
+    /// Connects, sends the hello and returns the welcome too.
     pub async fn connect(&self) -> (Socket, Value) {
         self.connect_with(json!({})).await
     }

@@ -1,5 +1,5 @@
-//! What the tests stand on: a server of their own and clients that speak to it
-//! over real sockets, knowing nothing but the outside contract.
+//! What the tests share: a server for each test, and clients that connect to it over real sockets
+//! and know the outside contract only.
 
 // Each test binary uses its own part of this.
 #![allow(dead_code, unreachable_pub, unused_imports)]
@@ -16,7 +16,7 @@ use std::time::Duration;
 pub use accounts::{Agent, PASSWORD, Visitor};
 pub use jwt::{IDENTITY_SECRET, OTHER_SECRET, in_seconds, jwt, unsigned_jwt};
 pub use raw::RawSocket;
-pub use rest::{Answer, Rest, keys, next_page, results};
+pub use rest::{Response, Rest, keys, next_page, results};
 pub use serde_json::{Value, json};
 pub use server::TestServer;
 pub use socket::{RefusedUpgrade, Socket};

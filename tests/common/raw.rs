@@ -5,7 +5,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::DEADLINE;
 
-/// Bytes to and from the server, for what no decent client sends.
+/// Bytes to and from the server, for what no regular client sends.
 pub struct RawSocket {
     stream: TcpStream,
 }
@@ -18,8 +18,8 @@ impl RawSocket {
         Self { stream }
     }
 
-    /// A client that will not read: as little as possible waits for it on its own side.
-    pub async fn deaf(addr: SocketAddr) -> Self {
+    /// A client that does not read, with a receive buffer as small as possible.
+    pub async fn non_reading(addr: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(4 * 1024).expect("a size");
         let stream = socket.connect(addr).await.expect("the server listens");
@@ -32,7 +32,7 @@ impl RawSocket {
     }
 
     /// Asks for an upgrade with these further header lines, each ended by CRLF,
-    /// and returns the head of the answer.
+    /// and returns the head of the response.
     pub async fn upgrade(&mut self, path: &str, headers: &str) -> String {
         let head = format!(
             "GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -42,7 +42,7 @@ impl RawSocket {
         self.read_head().await
     }
 
-    /// Reads up to the empty line that ends an answer's head.
+    /// Reads up to the empty line that ends a response's head.
     pub async fn read_head(&mut self) -> String {
         let mut head = Vec::new();
         let read = async {
@@ -55,7 +55,7 @@ impl RawSocket {
         };
         tokio::time::timeout(DEADLINE, read)
             .await
-            .expect("the answer comes in time");
+            .expect("the response comes in time");
         String::from_utf8(head).expect("a head is text")
     }
 
@@ -83,7 +83,7 @@ impl RawSocket {
         let mut bytes = [0; N];
         let read = tokio::time::timeout(DEADLINE, self.stream.read_exact(&mut bytes));
         read.await
-            .expect("the server says something or ends the connection")
+            .expect("the server sends something or ends the connection")
             .ok()?;
         Some(bytes)
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::DEADLINE;
 
-/// Speaks HTTP to the server, with or without a bearer token.
+/// Calls the server over HTTP, with or without a bearer token.
 #[derive(Clone)]
 pub struct Rest {
     base: String,
@@ -45,7 +45,7 @@ impl Rest {
         }
     }
 
-    /// A request to be furnished by the test.
+    /// A request that the test completes.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));
         match &self.bearer {
@@ -54,51 +54,51 @@ impl Rest {
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
-        Answer::to(self.request(Method::GET, path)).await
+    pub async fn get(&self, path: &str) -> Response {
+        Response::to(self.request(Method::GET, path)).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
-        Answer::to(self.request(Method::POST, path).json(&body)).await
+    pub async fn post(&self, path: &str, body: Value) -> Response {
+        Response::to(self.request(Method::POST, path).json(&body)).await
     }
 
-    pub async fn patch(&self, path: &str, body: Value) -> Answer {
-        Answer::to(self.request(Method::PATCH, path).json(&body)).await
+    pub async fn patch(&self, path: &str, body: Value) -> Response {
+        Response::to(self.request(Method::PATCH, path).json(&body)).await
     }
 }
 
-/// What came back.
-pub struct Answer {
+/// A response that was read to its end.
+pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub text: String,
-    asked: String,
+    request: String,
 }
 
-impl Answer {
-    /// Sends a request and reads the whole answer.
+impl Response {
+    /// Sends a request and reads the whole response.
     pub async fn to(request: RequestBuilder) -> Self {
-        Self::try_to(request).await.expect("the server answers")
+        Self::try_to(request).await.expect("the server responds")
     }
 
-    /// The same where the server may have gone.
+    /// The same when the server may be gone.
     pub async fn try_to(request: RequestBuilder) -> Result<Self, reqwest::Error> {
         let (http, request) = request.build_split();
         let request = request?;
-        let asked = format!("{} {}", request.method(), request.url());
+        let request_line = format!("{} {}", request.method(), request.url());
         let response = http.execute(request).await?;
         Ok(Self {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             text: response.text().await?,
-            asked,
+            request: request_line,
         })
     }
 
     /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text)
-            .unwrap_or_else(|_| panic!("{} answered no JSON: {}", self.asked, self.text))
+            .unwrap_or_else(|_| panic!("{} did not return JSON: {}", self.request, self.text))
     }
 
     /// A header's text, or nothing.
@@ -108,10 +108,10 @@ impl Answer {
             .map_or("", |value| value.to_str().expect("a header of text"))
     }
 
-    /// The body of an answer with this status.
+    /// The body, if the status is this one.
     #[track_caller]
     pub fn is(&self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{}: {}", self.asked, self.text);
+        assert_eq!(self.status, status, "{}: {}", self.request, self.text);
         if self.text.is_empty() {
             Value::Null
         } else {
@@ -119,13 +119,13 @@ impl Answer {
         }
     }
 
-    /// The body of an answer with any 2xx.
+    /// The body, if the status is any 2xx.
     #[track_caller]
     pub fn success(&self) -> Value {
         assert!(
             (200..300).contains(&self.status),
             "{}: {} {}",
-            self.asked,
+            self.request,
             self.status,
             self.text
         );
@@ -139,26 +139,26 @@ impl Answer {
     /// The body of a refusal, which has the shape of a problem.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Value {
-        let asked = &self.asked;
-        assert_eq!(self.status, status, "{asked}: {}", self.text);
+        let request = &self.request;
+        assert_eq!(self.status, status, "{request}: {}", self.text);
         assert_eq!(
             self.header("content-type"),
             "application/problem+json",
-            "{asked}"
+            "{request}"
         );
         let problem = self.json();
-        assert_eq!(problem["code"], code, "{asked}: {problem}");
-        assert_eq!(problem["status"], status, "{asked}: {problem}");
+        assert_eq!(problem["code"], code, "{request}: {problem}");
+        assert_eq!(problem["status"], status, "{request}: {problem}");
         for field in ["type", "title", "detail"] {
             assert!(
                 problem[field].as_str().is_some_and(|text| !text.is_empty()),
-                "{asked}: {field} in {problem}"
+                "{request}: {field} in {problem}"
             );
         }
         for error in problem["errors"].as_array().into_iter().flatten() {
             assert!(
                 error["field"].is_string() && error["message"].is_string(),
-                "{asked}: {problem}"
+                "{request}: {problem}"
             );
         }
         problem
@@ -171,7 +171,7 @@ impl Answer {
         let named = problem["errors"]
             .as_array()
             .is_some_and(|errors| errors.iter().any(|error| error["field"] == field));
-        assert!(named, "{}: {field} in {problem}", self.asked);
+        assert!(named, "{}: {field} in {problem}", self.request);
     }
 }
 

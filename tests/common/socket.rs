@@ -98,14 +98,14 @@ impl Socket {
 
     /// The ack of this id; an error instead of it fails the test.
     pub async fn ack(&mut self, id: &str) -> Value {
-        let answer = self.answer(id).await;
-        assert_eq!(answer["type"], "ack", "{answer}");
-        answer
+        let reply = self.reply_to(id).await;
+        assert_eq!(reply["type"], "ack", "{reply}");
+        reply
     }
 
-    /// What answers the frame with this id: an `ack` or an `error`.
-    pub async fn answer(&mut self, id: &str) -> Value {
-        self.expect_where("an answer", |frame| {
+    /// The reply to the frame with this id: an `ack` or an `error`.
+    pub async fn reply_to(&mut self, id: &str) -> Value {
+        self.expect_where("a reply", |frame| {
             (frame["type"] == "ack" || frame["type"] == "error") && frame["id"] == id
         })
         .await
@@ -117,11 +117,11 @@ impl Socket {
         let deadline = Instant::now() + DEADLINE;
         while Instant::now() < deadline {
             self.send(frame.clone()).await;
-            let answer = self.answer(&id).await;
-            if answer["type"] == "ack" {
-                return answer;
+            let reply = self.reply_to(&id).await;
+            if reply["type"] == "ack" {
+                return reply;
             }
-            assert_eq!(answer["code"], "busy", "{answer}");
+            assert_eq!(reply["code"], "busy", "{reply}");
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         panic!("the server stays busy")
@@ -162,7 +162,7 @@ impl Socket {
         }
     }
 
-    /// The next `error`, which has this code and says whether to try again.
+    /// The next `error`, which has this code and tells whether it is retryable.
     pub async fn expect_error(&mut self, code: &str) -> Value {
         let error = self.expect("error").await;
         assert_eq!(error["code"], code, "{error}");

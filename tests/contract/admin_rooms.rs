@@ -317,7 +317,7 @@ async fn a_blocked_visitor_reads_but_does_not_post() {
         .await
         .problem(403, "forbidden");
     let id = socket.send_post("let me in").await;
-    let error = socket.answer(&id).await;
+    let error = socket.reply_to(&id).await;
     assert_eq!(error["code"], "forbidden");
     assert_eq!(error["retryable"], false);
     assert_eq!(visitor.messages().await.len(), 1);
@@ -348,7 +348,7 @@ async fn a_block_reaches_every_room_of_the_visitor() {
         .post("/api/chat/rooms/", json!({}))
         .await
         .is(201);
-    let second = Visitor::from_answer(&server, &second);
+    let second = Visitor::from_response(&server, &second);
     second.post("again").await;
     admin
         .rest
@@ -408,6 +408,6 @@ impl QueryWords for reqwest::RequestBuilder {
         let mut request = request.expect("a request");
         request.url_mut().query_pairs_mut().append_pair("q", words);
         let request = reqwest::RequestBuilder::from_parts(http, request);
-        crate::common::Answer::to(request).await.is(200)
+        crate::common::Response::to(request).await.is(200)
     }
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use crate::common::{
-    Agent, Answer, PASSWORD, TestServer, Visitor, eventually, json, keys, results,
+    Agent, PASSWORD, Response, TestServer, Visitor, eventually, json, keys, results,
 };
 
 const AGENT_FIELDS: [&str; 6] = [
@@ -204,13 +204,13 @@ async fn the_cookie_is_accepted_from_the_own_origin_only() {
         if let Some(origin) = origin {
             request = request.header("origin", origin);
         }
-        Answer::to(request)
+        Response::to(request)
     };
     let get = server
         .rest()
         .request(Method::GET, "/api/admin/me/")
         .header("cookie", &cookie);
-    assert_eq!(Answer::to(get).await.is(200)["agent"]["id"], admin.id);
+    assert_eq!(Response::to(get).await.is(200)["agent"]["id"], admin.id);
     patch(None).await.problem(403, "forbidden");
     patch(Some("https://evil.example"))
         .await

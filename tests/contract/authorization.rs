@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use crate::common::{
-    Answer, Rest, Socket, TestServer, Value, Visitor, in_seconds, json, jwt, new_id,
+    Response, Rest, Socket, TestServer, Value, Visitor, in_seconds, json, jwt, new_id,
 };
 
 /// Every call about one visitor's room; `{}` is the room.
@@ -40,13 +40,13 @@ fn body() -> Value {
     })
 }
 
-async fn call(rest: &Rest, (method, path): (&str, &str), id: &str) -> Answer {
+async fn call(rest: &Rest, (method, path): (&str, &str), id: &str) -> Response {
     let method: Method = method.parse().expect("a method");
     let request = rest.request(method.clone(), &path.replace("{}", id));
     if method == Method::GET {
-        Answer::to(request).await
+        Response::to(request).await
     } else {
-        Answer::to(request.json(&body())).await
+        Response::to(request.json(&body())).await
     }
 }
 
@@ -73,7 +73,7 @@ async fn every_rest_call_by_every_caller() {
         .post("/api/chat/rooms/", json!({"identity": user}))
         .await
         .is(201);
-    let signed_in = Visitor::from_answer(&server, &opened);
+    let signed_in = Visitor::from_response(&server, &opened);
     let before = state(&victim).await;
     let summary = admin.summary(&victim.room_id).await;
 
@@ -183,7 +183,7 @@ async fn a_visitor_frame_cannot_name_another_room() {
     socket
         .send(json!({"type": "post", "room_id": room_id, "id": id, "content": "an intruder"}))
         .await;
-    let answer = socket.answer(&id).await;
+    let answer = socket.reply_to(&id).await;
     assert_ne!(answer["room_id"], *room_id, "{answer}");
     for frame in [
         json!({"type": "read", "room_id": room_id, "seq": 1}),

@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use crate::common::{
-    Answer, PASSWORD, Socket, TestServer, Value, Visitor, json, keys, new_id, results, seqs,
+    PASSWORD, Response, Socket, TestServer, Value, Visitor, json, keys, new_id, results, seqs,
 };
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn authorization_is_bearer_and_a_token() {
             .rest()
             .request(Method::GET, "/api/chat/rooms/")
             .header("authorization", value);
-        Answer::to(request)
+        Response::to(request)
     };
     let token = &visitor.token;
     get(format!("Bearer {token}")).await.is(200);
@@ -71,7 +71,7 @@ async fn two_authorization_headers_are_refused() {
                 .request(method.clone(), &path)
                 .header("authorization", format!("Bearer {first}"))
                 .header("authorization", format!("Bearer {second}"));
-            Answer::to(request).await.problem(401, "unauthorized");
+            Response::to(request).await.problem(401, "unauthorized");
         }
     }
     visitor.rest.get(&visitor.path("")).await.is(200);
@@ -288,7 +288,7 @@ async fn read_and_history_at_the_limits() {
 async fn head_is_answered_like_get_without_a_body() {
     let server = TestServer::start().await;
     for path in ["/healthz", "/readyz", "/api/openapi.json"] {
-        let answer = Answer::to(server.rest().request(Method::HEAD, path)).await;
+        let answer = Response::to(server.rest().request(Method::HEAD, path)).await;
         assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{path}");
     }
 }
@@ -313,7 +313,7 @@ async fn signing_out_removes_the_cookie() {
         if let Some(origin) = origin {
             request = request.header("origin", origin);
         }
-        Answer::to(request.json(&json!({})))
+        Response::to(request.json(&json!({})))
     };
     logout(None).await.problem(403, "forbidden");
     let gone = logout(Some(server.own_origin())).await;
@@ -324,7 +324,7 @@ async fn signing_out_removes_the_cookie() {
         .rest()
         .request(Method::GET, "/api/admin/me/")
         .header("cookie", &cookie);
-    Answer::to(get).await.problem(401, "unauthorized");
+    Response::to(get).await.problem(401, "unauthorized");
     server
         .rest()
         .post("/api/admin/logout/", json!({}))
@@ -469,7 +469,7 @@ async fn random_frames_and_bodies_are_refused_cleanly() {
         let field = *dice.pick(&["customer_name", "page_url", "identity", "blocked", "status"]);
         body[field] = dice.value(&visitor.room_id);
         let method: Method = method.parse().expect("a method");
-        let answer = Answer::to(rest.request(method, path).json(&body)).await;
+        let answer = Response::to(rest.request(method, path).json(&body)).await;
         assert!(answer.status < 500, "{path} {body}: {}", answer.text);
     }
     admin

@@ -139,7 +139,7 @@ async fn invalid_fields_do_not_count_as_bad_frames() {
     let mut socket = Visitor::arrive(&server).await.online().await;
     for _ in 0..30 {
         let id = socket.send_post(" ").await;
-        assert_eq!(socket.answer(&id).await["code"], "invalid");
+        assert_eq!(socket.reply_to(&id).await["code"], "invalid");
     }
     socket.post("still here").await;
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use crate::common::{
-    Answer, PASSWORD, RawSocket, Rest, Socket, TestServer, Visitor, eventually, json,
+    PASSWORD, RawSocket, Response, Rest, Socket, TestServer, Visitor, eventually, json,
 };
 
 /// A request that stays under way: the rest of its body never comes.
@@ -69,7 +69,7 @@ async fn connections_of_one_address_are_bounded_and_others_get_through() {
     drop(open);
     eventually("those who have gone make room", async || {
         let request = server.rest().request(Method::GET, "/healthz");
-        Answer::try_to(request)
+        Response::try_to(request)
             .await
             .is_ok_and(|it| it.status == 200)
     })
@@ -110,7 +110,7 @@ async fn connections_are_bounded_in_all_and_sockets_leave_room_for_calls() {
     assert_eq!(refused.body["code"], "busy");
     eventually("a call gets through", async || {
         let request = server.rest().request(Method::GET, "/healthz");
-        Answer::try_to(request)
+        Response::try_to(request)
             .await
             .is_ok_and(|it| it.status == 200)
     })
@@ -121,7 +121,7 @@ async fn connections_are_bounded_in_all_and_sockets_leave_room_for_calls() {
     drop(sockets);
     eventually("sockets that have gone make room", async || {
         let request = server.rest().request(Method::GET, "/healthz");
-        Answer::try_to(request)
+        Response::try_to(request)
             .await
             .is_ok_and(|it| it.status == 200)
     })
@@ -130,7 +130,7 @@ async fn connections_are_bounded_in_all_and_sockets_leave_room_for_calls() {
 
 /// Asks for more than the systems of both sides take, and reads nothing.
 async fn deaf(server: &TestServer) -> RawSocket {
-    let mut raw = RawSocket::deaf(server.addr()).await;
+    let mut raw = RawSocket::non_reading(server.addr()).await;
     let request = b"GET /api/openapi.json HTTP/1.1\r\nHost: shop\r\n\r\n";
     raw.send(&request.repeat(PIPELINED)).await;
     raw

@@ -4,7 +4,7 @@ use reqwest::Method;
 
 use shoptalk::FaultPoint;
 
-use crate::common::{Answer, Socket, TestServer, Visitor, eventually, json, new_id, seqs};
+use crate::common::{Response, Socket, TestServer, Visitor, eventually, json, new_id, seqs};
 use crate::storage::StuckDisk;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -37,7 +37,7 @@ async fn a_drain_ends_even_if_a_client_never_reads() {
         .expect("a drain ends");
     eventually("nobody listens any more", async || {
         let request = server.rest().request(Method::GET, "/readyz");
-        Answer::try_to(request).await.is_err()
+        Response::try_to(request).await.is_err()
     })
     .await;
 }

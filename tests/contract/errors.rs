@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::common::{Answer, RawSocket, Socket, TestServer, Visitor, json, new_id};
+use crate::common::{RawSocket, Response, Socket, TestServer, Visitor, json, new_id};
 
 #[tokio::test]
 async fn unknown_routes_and_wrong_methods_are_problems_too() {
@@ -25,7 +25,7 @@ async fn unknown_routes_and_wrong_methods_are_problems_too() {
         (Method::POST, "/healthz"),
         (Method::POST, "/api/openapi.json"),
     ] {
-        let answer = Answer::to(rest.request(method.clone(), path)).await;
+        let answer = Response::to(rest.request(method.clone(), path)).await;
         answer.problem(405, "method_not_allowed");
         assert!(
             !answer.header("allow").is_empty(),
@@ -103,7 +103,7 @@ async fn a_body_is_json_by_type_and_by_content() {
         if let Some(kind) = kind {
             request = request.header("content-type", kind);
         }
-        Answer::to(request)
+        Response::to(request)
     };
     let good = json!({"id": new_id(), "content": "hi"})
         .to_string()
@@ -306,7 +306,7 @@ async fn an_invisible_message_is_refused() {
         "\u{fe0f}",
     ] {
         let id = socket.send_post(blank).await;
-        assert_eq!(socket.answer(&id).await["code"], "invalid", "{blank:?}");
+        assert_eq!(socket.reply_to(&id).await["code"], "invalid", "{blank:?}");
         for (rest, path) in [
             (&visitor.rest, visitor.path("messages/")),
             (&admin.rest, admin.path(&visitor.room_id, "messages/")),

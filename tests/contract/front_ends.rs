@@ -3,14 +3,14 @@
 
 use reqwest::Method;
 
-use crate::common::{Answer, TestServer};
+use crate::common::{Response, TestServer};
 
-async fn get(server: &TestServer, path: &str, headers: &[(&str, &str)]) -> Answer {
+async fn get(server: &TestServer, path: &str, headers: &[(&str, &str)]) -> Response {
     let mut request = server.rest().request(Method::GET, path);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    Answer::to(request).await
+    Response::to(request).await
 }
 
 #[cfg(feature = "front-ends")]
@@ -144,7 +144,7 @@ mod built {
         let server = TestServer::start().await;
         for path in ["/widget.js", "/admin/chat", "/"] {
             let got = get(&server, path, &[]).await;
-            let head = Answer::to(server.rest().request(Method::HEAD, path)).await;
+            let head = Response::to(server.rest().request(Method::HEAD, path)).await;
             assert_eq!((head.status, head.text.as_str()), (200, ""), "{path}");
             for name in ["content-type", "content-length", "etag", "cache-control"] {
                 assert_eq!(head.header(name), got.header(name), "{path} {name}");

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::common::{Answer, TestServer, Visitor, json};
+use crate::common::{Response, TestServer, Visitor, json};
 
 #[tokio::test]
 async fn every_answer_has_the_security_headers() {
@@ -180,7 +180,7 @@ async fn metrics_are_for_loopback_or_the_token() {
     })
     .await;
     let get = |rest: crate::common::Rest| {
-        Answer::to(
+        Response::to(
             rest.request(Method::GET, "/metrics")
                 .header("x-forwarded-for", "203.0.113.7"),
         )
@@ -196,7 +196,7 @@ async fn metrics_are_for_loopback_or_the_token() {
     );
 }
 
-impl Answer {
+impl Response {
     /// A 200 whose body need not be JSON.
     #[track_caller]
     fn success_text(&self) {

@@ -4,16 +4,16 @@
 use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
-use crate::common::{Answer, TestServer, Visitor, json, new_id};
+use crate::common::{Response, TestServer, Visitor, json, new_id};
 
-fn retry_after_s(answer: &Answer) -> u64 {
+fn retry_after_s(answer: &Response) -> u64 {
     answer.problem(429, "rate_limited");
     answer.header("retry-after").parse().expect("whole seconds")
 }
 
 /// The first refusal among a hundred calls at once: no machine is so slow that a limit of one
 /// in a second lets all of them pass.
-async fn refused_of_many(call: impl AsyncFn() -> Answer) -> Answer {
+async fn refused_of_many(call: impl AsyncFn() -> Response) -> Response {
     let answers = join_all((0..100).map(|_| call())).await;
     let refused = answers.into_iter().find(|answer| answer.status >= 400);
     refused.expect("there is a limit")
@@ -59,7 +59,7 @@ async fn a_rate_limited_post_names_retry_after() {
     let mut acked = 0;
     let mut refused = Vec::new();
     for id in ids {
-        let answer = socket.answer(&id).await;
+        let answer = socket.reply_to(&id).await;
         if answer["type"] == "ack" {
             acked += 1;
             continue;
@@ -103,7 +103,7 @@ async fn the_eleventh_login_of_an_account_is_limited_and_other_accounts_are_not(
             .map(|name| login(name, "not the password")),
     )
     .await;
-    let (tried, refused): (Vec<&Answer>, Vec<&Answer>) =
+    let (tried, refused): (Vec<&Response>, Vec<&Response>) =
         answers.iter().partition(|answer| answer.status == 401);
     for answer in &tried {
         answer.problem(401, "bad_credentials");
@@ -140,10 +140,10 @@ async fn limits_are_checked_before_the_body() {
                 .request(reqwest::Method::POST, path)
                 .header("content-type", "application/json")
                 .body("{");
-            Answer::to(request).await
+            Response::to(request).await
         };
         let answers = join_all((0..100).map(|_| call())).await;
-        let (looked_at, refused): (Vec<&Answer>, Vec<&Answer>) =
+        let (looked_at, refused): (Vec<&Response>, Vec<&Response>) =
             answers.iter().partition(|answer| answer.status == 400);
         for answer in &refused {
             retry_after_s(answer);
@@ -168,7 +168,7 @@ async fn sign_ins_of_one_address_do_not_block_others() {
             .request(reqwest::Method::POST, "/api/admin/login/")
             .header("x-forwarded-for", from)
             .json(&body);
-        Answer::to(request)
+        Response::to(request)
     };
     let mut flood = JoinSet::new();
     for number in 0..120 {
@@ -216,7 +216,7 @@ async fn a_forwarded_address_counts_from_a_configured_proxy_only() {
             .request(reqwest::Method::POST, "/api/chat/rooms/")
             .header("x-forwarded-for", forwarded)
             .json(&json!({}));
-        Answer::to(request).await.status
+        Response::to(request).await.status
     };
     let spoofed = TestServer::start_with(settings(&[])).await;
     assert_eq!(open(&spoofed, "203.0.113.1").await, 201);
@@ -312,7 +312,7 @@ async fn size_limits_apply_without_rate_limits() {
     let visitor = Visitor::arrive(&server).await;
     let mut socket = visitor.online().await;
     let id = socket.send_post(&"x".repeat(8_001)).await;
-    let error = socket.answer(&id).await;
+    let error = socket.reply_to(&id).await;
     assert_eq!(error["code"], "too_large");
     assert_eq!(error["retryable"], false);
 }
@@ -375,7 +375,7 @@ async fn a_new_token_does_not_renew_the_room_budget() {
             .await
             .is(200);
         let opened = visitor.rest.post("/api/chat/rooms/", json!({})).await;
-        visitor = Visitor::from_answer(&server, &opened.is(201));
+        visitor = Visitor::from_response(&server, &opened.is(201));
     }
     let next = async || visitor.rest.post("/api/chat/rooms/", json!({})).await;
     assert!(retry_after_s(&refused_of_many(next).await) >= 1);

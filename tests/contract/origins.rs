@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::common::{Answer, PASSWORD, Socket, TestServer, Visitor, json};
+use crate::common::{PASSWORD, Response, Socket, TestServer, Visitor, json};
 
 const SHOP: &str = "https://shop.example";
 
@@ -23,8 +23,8 @@ async fn start() -> TestServer {
     TestServer::start_with(|config| config.server.allowed_origins = vec![SHOP.to_owned()]).await
 }
 
-async fn preflight(server: &TestServer, path: &str, origin: &str) -> Answer {
-    Answer::to(
+async fn preflight(server: &TestServer, path: &str, origin: &str) -> Response {
+    Response::to(
         server
             .rest()
             .request(Method::OPTIONS, path)
@@ -65,7 +65,7 @@ async fn allowed_origins_get_cors_on_the_visitor_api() {
         .request(Method::POST, "/api/chat/rooms/")
         .header("origin", SHOP)
         .json(&json!({}));
-    let opened = Answer::to(opened).await;
+    let opened = Response::to(opened).await;
     opened.is(201);
     assert_eq!(opened.header("access-control-allow-origin"), SHOP);
     assert!(opened.header("vary").to_lowercase().contains("origin"));
@@ -79,7 +79,7 @@ async fn allowed_origins_get_cors_on_the_visitor_api() {
         .rest()
         .request(Method::GET, "/api/chat/rooms/")
         .header("origin", SHOP);
-    let refused = Answer::to(refused).await;
+    let refused = Response::to(refused).await;
     refused.problem(401, "unauthorized");
     assert_eq!(refused.header("access-control-allow-origin"), SHOP);
 }
@@ -95,7 +95,7 @@ async fn similar_looking_origins_are_refused() {
             .request(Method::POST, "/api/chat/rooms/")
             .header("origin", origin)
             .json(&json!({}));
-        let opened = Answer::to(opened).await;
+        let opened = Response::to(opened).await;
         assert_eq!(opened.header("access-control-allow-origin"), "", "{origin}");
     }
 }
@@ -109,7 +109,7 @@ async fn the_console_has_no_cors_and_takes_browsers_from_the_own_origin_only() {
             .request(Method::POST, "/api/admin/login/")
             .header("origin", origin)
             .json(&json!({"username": "ada", "password": PASSWORD}));
-        Answer::to(request)
+        Response::to(request)
     };
     server.admin().await;
     for origin in FOREIGN.into_iter().chain([SHOP]) {
@@ -232,7 +232,7 @@ async fn any_site_may_load_the_widget() {
         .rest()
         .request(Method::GET, "/widget.js")
         .header("origin", "https://anywhere.example");
-    let answer = Answer::to(request).await;
+    let answer = Response::to(request).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     let policy = answer.header("cross-origin-resource-policy");
     assert_eq!(policy, "cross-origin");

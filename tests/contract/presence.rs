@@ -107,7 +107,7 @@ async fn presence_is_per_room() {
         .post("/api/chat/rooms/", json!({}))
         .await
         .is(201);
-    let second = Visitor::from_answer(&server, &second);
+    let second = Visitor::from_response(&server, &second);
     second.post("hello again").await;
     let _tab = second.online().await;
     let (_console, welcome) = admin.connect().await;

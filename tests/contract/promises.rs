@@ -1,6 +1,6 @@
-//! «What is promised», one by one.
+//! "What you can rely on" of docs/protocol.md, one by one.
 
-use crate::common::{Answer, Socket, TestServer, Value, Visitor, json, new_id, seqs};
+use crate::common::{Response, Socket, TestServer, Value, Visitor, json, new_id, seqs};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_retry_is_one_message_across_socket_rest_and_restart() {
@@ -173,7 +173,7 @@ async fn every_post_ends_in_an_ack_or_an_error() {
     }
     let mut acked = 0;
     for (number, id) in ids.iter().enumerate() {
-        let answer = socket.answer(id).await;
+        let answer = socket.reply_to(id).await;
         assert_eq!(answer["type"] == "ack", number % 4 == 0, "{answer}");
         acked += usize::from(answer["type"] == "ack");
     }
@@ -311,6 +311,6 @@ async fn two_servers_in_one_process_are_independent() {
         .send(json!({"type": "hello", "token": here.token}))
         .await;
     assert_eq!(socket.closed().await, Some(4500));
-    let answer: Answer = one.rest().get("/readyz").await;
+    let answer: Response = one.rest().get("/readyz").await;
     assert_eq!(answer.status, 200);
 }

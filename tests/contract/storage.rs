@@ -56,7 +56,7 @@ async fn a_post_that_times_out_is_settled_by_its_id() {
     .await;
     let disk = StuckDisk::hold(&server);
     let id = socket.send_post("while it is stuck").await;
-    let error = socket.answer(&id).await;
+    let error = socket.reply_to(&id).await;
     assert_eq!(error["code"], "storage_unavailable", "{error}");
     assert_eq!(error["retryable"], true);
     assert_eq!(visitor.messages().await.len(), 1, "reading goes on");
@@ -79,7 +79,7 @@ async fn retry(visitor: &Visitor, post: &crate::common::Value) -> bool {
     let mut socket: Socket = visitor.online().await;
     socket.send(post.clone()).await;
     let id = post["id"].as_str().expect("an id");
-    socket.answer(id).await["type"] == "ack"
+    socket.reply_to(id).await["type"] == "ack"
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,7 @@
 use jsonwebtoken::Algorithm;
 
 use crate::common::{
-    Answer, IDENTITY_SECRET, OTHER_SECRET, Rest, Socket, TestServer, Value, Visitor, in_seconds,
+    IDENTITY_SECRET, OTHER_SECRET, Response, Rest, Socket, TestServer, Value, Visitor, in_seconds,
     json, jwt, new_id, results, unsigned_jwt,
 };
 
@@ -15,7 +15,7 @@ fn signed(claims: &Value) -> String {
     jwt(Algorithm::HS256, IDENTITY_SECRET, claims)
 }
 
-async fn open(rest: &Rest, identity: &str) -> Answer {
+async fn open(rest: &Rest, identity: &str) -> Response {
     rest.post("/api/chat/rooms/", json!({"identity": identity}))
         .await
 }
@@ -97,7 +97,7 @@ async fn signed_details_past_their_limits_are_trimmed_and_never_401() {
     assert_eq!(room["customer_name"], "ä".repeat(100));
     assert_eq!(room["customer_email"], format!("sam@{}", "x".repeat(250)));
     assert_eq!(room["customer_phone"], "+49 1 (home)");
-    let visitor = Visitor::from_answer(&server, &opened);
+    let visitor = Visitor::from_response(&server, &opened);
     let by_jwt = server.rest().bearer(&token);
     by_jwt.get(&visitor.path("")).await.is(200);
     let mut socket = Socket::connect(server.addr(), &visitor.socket_path()).await;
@@ -205,7 +205,7 @@ async fn a_user_finds_the_same_room_on_another_device_with_a_fresh_token() {
         "every valid identity brings a fresh token"
     );
     for opened in [&phone, &laptop] {
-        let visitor = Visitor::from_answer(&server, opened);
+        let visitor = Visitor::from_response(&server, opened);
         visitor.rest.get(&visitor.path("")).await.is(200);
     }
     let path = format!(
@@ -233,7 +233,7 @@ async fn a_user_finds_the_same_room_on_another_device_with_a_fresh_token() {
 async fn an_identity_opens_a_socket_that_outlives_it() {
     let server = TestServer::start().await;
     let opened = open(&server.rest(), &identity("u1")).await.is(201);
-    let visitor = Visitor::from_answer(&server, &opened);
+    let visitor = Visitor::from_response(&server, &opened);
     // One that lasts as long as this machine takes to connect with it, and not much longer.
     let (mut socket, ending) = 'connected: {
         for seconds in [2, 5, 20] {
@@ -273,7 +273,7 @@ async fn signing_in_moves_anonymous_rooms_and_ends_their_tokens() {
         .get(&anonymous.path(""))
         .await
         .problem(401, "unauthorized");
-    let user = Visitor::from_answer(&server, &opened);
+    let user = Visitor::from_response(&server, &opened);
     assert_eq!(user.messages().await[0]["content"], "before I signed in");
 }
 
@@ -284,7 +284,7 @@ async fn session_fixation_is_not_possible() {
     mallory.post("planted").await;
     // The victim's page runs with Mallory's token and signs in.
     let victim = open(&mallory.rest, &identity("victim")).await.is(200);
-    let victim = Visitor::from_answer(&server, &victim);
+    let victim = Visitor::from_response(&server, &victim);
     victim.post("my secret").await;
     mallory
         .rest
@@ -304,7 +304,7 @@ async fn a_socket_of_an_ended_token_receives_nothing_more() {
     let mallory = Visitor::arrive(&server).await;
     let mut spy = mallory.online().await;
     let victim = open(&mallory.rest, &identity("victim")).await.is(200);
-    let victim = Visitor::from_answer(&server, &victim);
+    let victim = Visitor::from_response(&server, &victim);
     assert_eq!(spy.closed().await, Some(4500));
     victim.post("my secret").await;
     assert_eq!(spy.count_in_inbox("message"), 0);
@@ -313,7 +313,7 @@ async fn a_socket_of_an_ended_token_receives_nothing_more() {
 #[tokio::test]
 async fn two_users_never_merge() {
     let server = TestServer::start().await;
-    let one = Visitor::from_answer(
+    let one = Visitor::from_response(
         &server,
         &open(&server.rest(), &identity("u1")).await.is(201),
     );
@@ -321,7 +321,7 @@ async fn two_users_never_merge() {
     let opened = open(&one.rest, &identity("u2")).await.is(201);
     assert_ne!(opened["room"]["id"], one.room_id);
     assert_eq!(opened["room"]["user"], "u2");
-    let two = Visitor::from_answer(&server, &opened);
+    let two = Visitor::from_response(&server, &opened);
     assert_eq!(
         one.room().await["user"],
         "u1",
@@ -355,7 +355,7 @@ async fn signed_details_are_not_overwritten_by_unsigned_ones() {
         opened["room"]["customer_phone"], "123",
         "what is not signed is taken"
     );
-    let user = Visitor::from_answer(&server, &opened);
+    let user = Visitor::from_response(&server, &opened);
     let again = user
         .rest
         .post("/api/chat/rooms/", json!({"customer_name": "Mallory"}))

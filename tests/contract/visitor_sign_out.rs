@@ -1,10 +1,10 @@
 //! A visitor leaves a computer that others use: the token ends, and what it had open.
 
 use crate::common::{
-    Answer, IDENTITY_SECRET, RawSocket, Rest, Socket, TestServer, Visitor, in_seconds, json, jwt,
+    IDENTITY_SECRET, RawSocket, Response, Rest, Socket, TestServer, Visitor, in_seconds, json, jwt,
 };
 
-async fn sign_out(rest: &Rest) -> Answer {
+async fn sign_out(rest: &Rest) -> Response {
     rest.post("/api/chat/logout/", json!({})).await
 }
 
@@ -100,7 +100,7 @@ async fn the_socket_of_an_evicted_token_closes() {
     let open = async || {
         let body = json!({"identity": identity});
         let answer = server.rest().post("/api/chat/rooms/", body).await;
-        Visitor::from_answer(&server, &answer.success())
+        Visitor::from_response(&server, &answer.success())
     };
     let mut oldest = open().await.online().await;
     let mut newest = open().await;
@@ -124,7 +124,7 @@ async fn other_tokens_of_the_same_visitor_stay() {
             .rest()
             .post("/api/chat/rooms/", json!({"identity": identity}))
             .await;
-        Visitor::from_answer(&server, &answer.success())
+        Visitor::from_response(&server, &answer.success())
     };
     let (phone, library) = (open().await, open().await);
     assert_ne!(phone.token, library.token);

@@ -194,7 +194,7 @@ async fn a_retry_is_a_silent_duplicate_and_other_content_a_conflict() {
     assert_eq!(second["created_at"], first["created_at"]);
     one.send(json!({"type": "post", "id": id, "content": "twice"}))
         .await;
-    let conflict = one.answer(id).await;
+    let conflict = one.reply_to(id).await;
     assert_eq!(conflict["code"], "conflict");
     assert_eq!(conflict["retryable"], false);
     one.post("the end").await;

@@ -63,7 +63,7 @@ struct Reader {
     outbox: Vec<(String, String)>,
 }
 
-struct World {
+struct ModelRun {
     server: TestServer,
     visitor: Visitor,
     agent: Agent,
@@ -75,7 +75,7 @@ struct World {
     crashes: Vec<FaultPoint>,
 }
 
-impl World {
+impl ModelRun {
     async fn new() -> Self {
         let server = TestServer::start().await;
         let visitor = Visitor::named(&server, "Ann").await;
@@ -237,7 +237,7 @@ impl World {
     async fn post_until_acked(&mut self, reader: usize, id: &str, content: &str) -> Value {
         for _ in 0..5 {
             self.send_post(reader, id, content).await;
-            let answer = self.socket(reader).answer(id).await;
+            let answer = self.socket(reader).reply_to(id).await;
             if answer["type"] == "ack" {
                 return answer;
             }
@@ -335,11 +335,11 @@ proptest! {
             .build()
             .expect("a runtime");
         runtime.block_on(async {
-            let mut world = World::new().await;
+            let mut run = ModelRun::new().await;
             for step in steps {
-                world.take(step).await;
+                run.take(step).await;
             }
-            world.check().await;
+            run.check().await;
         });
     }
 }

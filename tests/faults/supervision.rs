@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::common::{Agent, Socket, TestServer, Value, Visitor, eventually, json, new_id};
 
 /// A room with its visitor and an agent looking at it.
-struct Scene {
+struct Conversation {
     server: TestServer,
     visitor: Visitor,
     agent: Agent,
@@ -14,8 +14,8 @@ struct Scene {
     console: Socket,
 }
 
-impl Scene {
-    async fn set() -> Self {
+impl Conversation {
+    async fn start() -> Self {
         let server = TestServer::start().await;
         let visitor = Visitor::named(&server, "Ann").await;
         let agent = server.agent("mia", "agent").await;
@@ -40,7 +40,7 @@ impl Scene {
     }
 
     /// The room has panicked once at each of these, and was started again each time.
-    async fn has_fallen_at(&self, points: &[FaultPoint]) {
+    async fn has_panicked_at(&self, points: &[FaultPoint]) {
         for point in points {
             let fired = self.server.faults().fired(*point, Some(self.room()));
             assert_eq!(fired, 1, "{point:?}");
@@ -50,7 +50,7 @@ impl Scene {
 
     /// Both sockets are open, and see the same log from the second message on,
     /// each message once.
-    async fn goes_on(&mut self, so_far: &[&str]) {
+    async fn continues(&mut self, so_far: &[&str]) {
         let post = json!({"type": "post", "id": new_id(), "content": "afterwards"});
         self.customer.post_until_taken(post).await;
         let id = new_id();
@@ -103,61 +103,68 @@ fn contents(messages: &[Value]) -> Vec<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_before_the_write_loses_nothing() {
-    let mut scene = Scene::set().await;
-    scene.panic_at(FaultPoint::RoomWrite);
-    let ack = scene.customer.post("during").await;
+    let mut conversation = Conversation::start().await;
+    conversation.panic_at(FaultPoint::RoomWrite);
+    let ack = conversation.customer.post("during").await;
     assert_eq!(
         (ack["seq"].as_u64(), ack["duplicate"].as_bool()),
         (Some(2), Some(false))
     );
-    scene.goes_on(&["during"]).await;
-    scene.has_fallen_at(&[FaultPoint::RoomWrite]).await;
+    conversation.continues(&["during"]).await;
+    conversation.has_panicked_at(&[FaultPoint::RoomWrite]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_after_the_commit_doubles_nothing() {
-    let mut scene = Scene::set().await;
-    scene.panic_at(FaultPoint::RoomCommitted);
-    let ack = scene.customer.post("during").await;
+    let mut conversation = Conversation::start().await;
+    conversation.panic_at(FaultPoint::RoomCommitted);
+    let ack = conversation.customer.post("during").await;
     assert_eq!(ack["seq"], 2);
     assert_eq!(
         ack["duplicate"], true,
         "the store had it; the second try found it there"
     );
-    scene.goes_on(&["during"]).await;
-    scene.has_fallen_at(&[FaultPoint::RoomCommitted]).await;
+    conversation.continues(&["during"]).await;
+    conversation
+        .has_panicked_at(&[FaultPoint::RoomCommitted])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_at_typing_is_invisible_to_clients() {
-    let mut scene = Scene::set().await;
-    scene.panic_at(FaultPoint::RoomTyping);
-    scene.customer.send(json!({"type": "typing"})).await;
-    scene.goes_on(&[]).await;
-    scene.has_fallen_at(&[FaultPoint::RoomTyping]).await;
+    let mut conversation = Conversation::start().await;
+    conversation.panic_at(FaultPoint::RoomTyping);
+    conversation.customer.send(json!({"type": "typing"})).await;
+    conversation.continues(&[]).await;
+    conversation
+        .has_panicked_at(&[FaultPoint::RoomTyping])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_at_a_join_is_invisible_to_clients() {
-    let mut scene = Scene::set().await;
-    scene.panic_at(FaultPoint::RoomJoin);
-    let mut other = scene.agent.joined(&scene.visitor.room_id).await;
-    other
-        .send(json!({"type": "leave", "room_id": scene.visitor.room_id}))
+    let mut conversation = Conversation::start().await;
+    conversation.panic_at(FaultPoint::RoomJoin);
+    let mut other = conversation
+        .agent
+        .joined(&conversation.visitor.room_id)
         .await;
-    scene.goes_on(&[]).await;
-    scene.has_fallen_at(&[FaultPoint::RoomJoin]).await;
+    other
+        .send(json!({"type": "leave", "room_id": conversation.visitor.room_id}))
+        .await;
+    conversation.continues(&[]).await;
+    conversation.has_panicked_at(&[FaultPoint::RoomJoin]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_at_the_start_is_retried() {
-    let mut scene = Scene::set().await;
-    scene.panic_at(FaultPoint::RoomStart);
-    scene.panic_at(FaultPoint::RoomTyping);
-    scene.customer.send(json!({"type": "typing"})).await;
-    scene.goes_on(&[]).await;
-    scene
-        .has_fallen_at(&[FaultPoint::RoomTyping, FaultPoint::RoomStart])
+    let mut conversation = Conversation::start().await;
+    conversation.panic_at(FaultPoint::RoomStart);
+    conversation.panic_at(FaultPoint::RoomTyping);
+    conversation.customer.send(json!({"type": "typing"})).await;
+    conversation.continues(&[]).await;
+    conversation
+        .has_panicked_at(&[FaultPoint::RoomTyping, FaultPoint::RoomStart])
         .await;
 }
 
@@ -200,19 +207,21 @@ async fn posts_of_an_agent_who_has_not_joined_keep_their_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rest_call_survives_a_room_panic() {
-    let mut scene = Scene::set().await;
-    scene.panic_at(FaultPoint::RoomCommitted);
+    let mut conversation = Conversation::start().await;
+    conversation.panic_at(FaultPoint::RoomCommitted);
     let post = json!({"id": new_id(), "content": "over REST"});
     // The room died after the commit, so the second try finds the message there.
-    let answer = scene
+    let answer = conversation
         .visitor
         .rest
-        .post(&scene.visitor.path("messages/"), post)
+        .post(&conversation.visitor.path("messages/"), post)
         .await
         .success();
     assert_eq!(answer["message"]["seq"], 2);
-    scene.goes_on(&["over REST"]).await;
-    scene.has_fallen_at(&[FaultPoint::RoomCommitted]).await;
+    conversation.continues(&["over REST"]).await;
+    conversation
+        .has_panicked_at(&[FaultPoint::RoomCommitted])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use reqwest::Method;
 use shoptalk::protocol;
 use url::Url;
 
-use crate::common::{Answer, Rest, Value, json, new_id};
+use crate::common::{Response, Rest, Value, json, new_id};
 use crate::fixtures::{self, Room};
 use crate::mutation::{self, PIECES, pick};
 use crate::process::{Process, Setup};
@@ -196,7 +196,7 @@ impl Callers {
 }
 
 /// A refusal says what is wrong, in the shape that all refusals have.
-fn is_in_words(answer: &Answer) -> Result<()> {
+fn is_in_words(answer: &Response) -> Result<()> {
     let problem: Value = serde_json::from_str(&answer.text).context("a refusal without JSON")?;
     ensure!(
         answer.header("content-type") == "application/problem+json"
@@ -370,7 +370,7 @@ pub(crate) async fn random(form: Form, line: Line) -> Result<()> {
     for _ in 0..calls {
         let call = &api.calls[random.random_range(0..api.calls.len())];
         let request = request(&api, call, &callers, &mut random)?;
-        let answer = Answer::to(request).await;
+        let answer = Response::to(request).await;
         let said = || {
             format!(
                 "{} {}: {} {}",

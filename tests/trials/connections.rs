@@ -96,7 +96,7 @@ pub(crate) async fn graceful_restarts(form: Form, line: Line) -> Result<()> {
     let proxy = Proxy::before(server.addr).await?;
     let mut workload = Workload::start(server.addr, 8, Behavior::PLAIN, form.seed).await?;
     let mut slowest = Duration::ZERO;
-    let mut told = 0;
+    let mut notified = 0;
     for at in 0..restarts {
         workload.wait_for_acks(workload.acks() + 200).await?;
         proxy.set(if at % 2 == 0 {
@@ -122,7 +122,7 @@ pub(crate) async fn graceful_restarts(form: Form, line: Line) -> Result<()> {
         let status = status.with_context(|| format!("it does not end within {within:?}"))?;
         ensure!(status.success(), "it ended with {status}");
         slowest = slowest.max(started.elapsed());
-        told += usize::from(witness.await?);
+        notified += usize::from(witness.await?);
         server = setup.serve().await?;
         workload.reconnect_to(server.addr);
     }
@@ -134,10 +134,10 @@ pub(crate) async fn graceful_restarts(form: Form, line: Line) -> Result<()> {
     line.figure(
         &format!("{restarts} × SIGTERM under load"),
         format!(
-            "exit 0 in at most {:.1} s, {told} of {restarts} watched sockets notified; {verdict}",
+            "exit 0 in at most {:.1} s, {notified} of {restarts} watched sockets notified; {verdict}",
             slowest.as_secs_f64()
         ),
         "exit ≤ 10 s, sockets notified, 0 acked lost",
-        verdict.faults() == 0 && verdict.unknown == 0 && told == restarts,
+        verdict.faults() == 0 && verdict.unknown == 0 && notified == restarts,
     )
 }

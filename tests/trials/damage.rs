@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rusqlite::Connection;
 
-use crate::common::{Answer, DEADLINE, Value};
+use crate::common::{DEADLINE, Response, Value};
 use crate::fixtures::{OpenShop, try_sign_in};
 use crate::process::Setup;
 use crate::report::{Form, Line};
@@ -214,7 +214,7 @@ async fn try_damaged(
 /// Whether an answer says that the database is damaged. A flip inside a hash or an id makes a
 /// stranger of somebody, which is a refusal like any other; what is not allowed is an answer
 /// that nobody can do anything with.
-fn is_told(answer: &Answer) -> Result<bool> {
+fn is_told(answer: &Response) -> Result<bool> {
     if answer.status < 500 {
         return Ok(false);
     }

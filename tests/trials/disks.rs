@@ -113,7 +113,7 @@ async fn without_space(form: Form, line: Line, mut setup: Setup, disk: &str) -> 
 
 /// What must be so while nothing can be written.
 async fn refuses_and_reads(server: &Process, shop: &OpenShop, told_in: Duration) -> Result<()> {
-    let told = |answer: &crate::common::Answer| -> Result<()> {
+    let told = |answer: &crate::common::Response| -> Result<()> {
         ensure!(answer.status == 503, "{} {}", answer.status, answer.text);
         let problem = answer.json();
         ensure!(problem["code"] == "storage_unavailable", "{problem}");

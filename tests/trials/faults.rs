@@ -12,9 +12,9 @@ pub(crate) const SYNCS: i64 = 2;
 pub(crate) const TRUNCATES: i64 = 4;
 /// Calls fail until they are told otherwise.
 pub(crate) const FOREVER: i64 = i64::MAX;
-/// «No space left on device».
+/// "No space left on device".
 pub(crate) const ENOSPC: i64 = 28;
-/// «Input/output error».
+/// "Input/output error".
 pub(crate) const EIO: i64 = 5;
 /// The process is killed in the middle of the call.
 pub(crate) const KILLED: i64 = 0;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use uuid::Uuid;
 
-use crate::common::{Answer, PASSWORD, Rest, json, new_id};
+use crate::common::{PASSWORD, Response, Rest, json, new_id};
 use crate::process::{Process, Setup};
 use crate::workload;
 
@@ -90,14 +90,14 @@ impl OpenShop {
         format!("/api/chat/rooms/{}/messages/", self.room_id)
     }
 
-    pub(crate) async fn post(&self) -> Result<Answer> {
+    pub(crate) async fn post(&self) -> Result<Response> {
         let body = json!({"id": new_id(), "content": "Where is my blue kettle?"});
         Ok(self.visitor.post(&self.messages(), body).await)
     }
 }
 
 /// Tries to sign "ada" in.
-pub(crate) async fn try_sign_in(server: &Process) -> Answer {
+pub(crate) async fn try_sign_in(server: &Process) -> Response {
     let body = json!({"username": "ada", "password": PASSWORD});
     server.rest().post("/api/admin/login/", body).await
 }

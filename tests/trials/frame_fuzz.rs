@@ -50,8 +50,8 @@ pub(crate) async fn decoders(form: Form, line: Line) -> Result<()> {
         let mut note = |result: Result<(), String>| -> Result<()> {
             match result {
                 Ok(()) => taken += 1,
-                Err(said) => {
-                    ensure!(!said.is_empty(), "a refusal that says nothing");
+                Err(text) => {
+                    ensure!(!text.is_empty(), "a refusal that says nothing");
                     refused += 1;
                 }
             }
@@ -60,10 +60,10 @@ pub(crate) async fn decoders(form: Form, line: Line) -> Result<()> {
         for at in 0..inputs {
             let frame = mutate(&mut random);
             note(match at % 4 {
-                0 => told(protocol::decode_visitor_frame(&frame)),
-                1 => told(protocol::decode_agent_frame(&frame)),
-                2 => told(protocol::decode_visitor_hello(&frame)),
-                _ => told(protocol::decode_agent_hello(&frame)),
+                0 => refusal_text(protocol::decode_visitor_frame(&frame)),
+                1 => refusal_text(protocol::decode_agent_frame(&frame)),
+                2 => refusal_text(protocol::decode_visitor_hello(&frame)),
+                _ => refusal_text(protocol::decode_agent_hello(&frame)),
             })?;
         }
         Ok::<_, anyhow::Error>((taken, refused))
@@ -77,7 +77,7 @@ pub(crate) async fn decoders(form: Form, line: Line) -> Result<()> {
     )
 }
 
-fn told<T>(decoded: Result<T, protocol::FrameError>) -> Result<(), String> {
+fn refusal_text<T>(decoded: Result<T, protocol::FrameError>) -> Result<(), String> {
     decoded.map(|_| ()).map_err(|error| error.message)
 }
 
@@ -111,7 +111,7 @@ pub(crate) async fn sockets(form: Form, line: Line) -> Result<()> {
         socket
             .send(&json!({"type": "hello", "token": token}))
             .await?;
-        // Until it is closed for what it said, or has said enough.
+        // Until the server closes it, or enough was sent.
         for _ in 0..random.random_range(1..60) {
             let frame = mutate(&mut random)
                 .replace("01890a5d-ac96-774b-bcce-b302099a8057", &room_id.to_string());

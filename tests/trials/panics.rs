@@ -48,7 +48,7 @@ pub(crate) async fn in_rooms(form: Form, line: Line) -> Result<()> {
                 .post("/api/chat/rooms/", json!({}))
                 .await
                 .is(201);
-            let visitor = Visitor::from_answer(&server, &opened);
+            let visitor = Visitor::from_response(&server, &opened);
             let mut socket = visitor.online().await;
             socket.post("before").await;
             rooms.push((POINTS[at % POINTS.len()], earlier, visitor, socket));

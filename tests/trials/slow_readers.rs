@@ -107,13 +107,13 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
         ensure!(posts < 2_000, "only {full} of {readers} are ever full");
     }
     let (full_at, first_full) = first_full.context("nobody is full")?;
-    // Half of them read again now, and are told why they are sent away.
+    // Half of them read again now, and are closed why they are sent away.
     let mut listening = JoinSet::new();
     for socket in sockets.drain(..readers / 2) {
         listening.spawn(socket.read_again());
     }
     let gone_in = busy.all_gone(form, full_at).await?;
-    let (told, own) = told(listening).await?;
+    let (closed, own) = count_4008(listening).await?;
     // Nobody has read any of it, so what did not arrive had waited in the outboxes.
     let waited = (first_full * FRAME_BYTES).saturating_sub(own);
     ensure!(
@@ -127,7 +127,7 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
     line.figure(
         &format!("{readers} clients that stop reading"),
         format!(
-            "at most {} KiB each ({} of its own, {} as its share of what all wait for); all dropped {:.1} s after the first outbox was full; {told} that read again got 4008; the first outbox was full after {first_full} messages of 8 KB; a normal reader received all {seen}",
+            "at most {} KiB each ({} of its own, {} as its share of what all wait for); all dropped {:.1} s after the first outbox was full; {closed} that read again got 4008; the first outbox was full after {first_full} messages of 8 KB; a normal reader received all {seen}",
             (own + shared) / 1024,
             own / 1024,
             shared / 1024,
@@ -135,7 +135,7 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
         ),
         "≤ 256 KiB each, dropped ≤ 10 s",
         own + shared <= EACH_BYTES
-            && told == readers / 2
+            && closed == readers / 2
             && (!form.long || gone_in <= Duration::from_secs(10)),
     )?;
     if form.long {
@@ -223,7 +223,7 @@ pub(crate) async fn stopped_in_a_welcome(form: Form, line: Line) -> Result<()> {
         listening.spawn(socket.read_again());
     }
     let gone_in = busy.all_gone(form, since).await?;
-    let (told, own) = told(listening).await?;
+    let (closed, own) = count_4008(listening).await?;
     let process = (most - memory) as usize / readers;
     let seen = busy.view.last();
     server.kill().await?;
@@ -231,7 +231,7 @@ pub(crate) async fn stopped_in_a_welcome(form: Form, line: Line) -> Result<()> {
     line.figure(
         &format!("{readers} clients that stop reading in the middle of a long welcome"),
         format!(
-            "at most {} KiB each; all noticed after {:.1} s and dropped after {:.1} s; {told} that read again got 4008; memory + {} KiB each; a normal reader received all {seen}",
+            "at most {} KiB each; all noticed after {:.1} s and dropped after {:.1} s; {closed} that read again got 4008; memory + {} KiB each; a normal reader received all {seen}",
             own / 1024,
             noticed_in.as_secs_f64(),
             gone_in.as_secs_f64(),
@@ -239,21 +239,21 @@ pub(crate) async fn stopped_in_a_welcome(form: Form, line: Line) -> Result<()> {
         ),
         "≤ 256 KiB each, closed ≤ 10 s",
         own <= EACH_BYTES
-            && told == readers / 2
+            && closed == readers / 2
             && (!form.long || (noticed_in <= Duration::from_secs(10) && process <= EACH_BYTES)),
     )
 }
 
-/// How many were told 4008, and what arrived at most when they read again: the kernel had held
+/// How many were closed 4008, and what arrived at most when they read again: the kernel had held
 /// it for them, or the server.
-async fn told(mut listening: JoinSet<Result<ReadAgain>>) -> Result<(usize, usize)> {
-    let (mut told, mut own) = (0, 0);
+async fn count_4008(mut listening: JoinSet<Result<ReadAgain>>) -> Result<(usize, usize)> {
+    let (mut closed, mut own) = (0, 0);
     while let Some(read) = listening.join_next().await {
         let read = read??;
-        told += usize::from(read.code == Some(4008));
+        closed += usize::from(read.code == Some(4008));
         own = own.max(read.bytes);
     }
-    Ok((told, own))
+    Ok((closed, own))
 }
 
 /// What clients that stop reading cost the others, held against as many that do read.

@@ -21,7 +21,7 @@ const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const MESSAGES: usize = 17;
 
 async fn ask_and_never_read(addr: SocketAddr, request: &str, times: usize) -> RawSocket {
-    let mut raw = RawSocket::deaf(addr).await;
+    let mut raw = RawSocket::non_reading(addr).await;
     raw.send(request.repeat(times).as_bytes()).await;
     raw
 }
