@@ -8,7 +8,7 @@
 //!
 //! [`RoomState`](state::RoomState) decides, without effects and without a runtime; this file feeds
 //! it events and carries out what it returns. `subscribers.rs` encodes frames and pushes them.
-//! Read next: `state.rs`, then `src/persistence/writer.rs`.
+//! Read next: `state.rs`, then `src/persistence/sqlite/writer/mod.rs`.
 
 mod decisions;
 mod state;

@@ -7,8 +7,8 @@ async fn a_retry_is_one_message_across_socket_rest_and_restart() {
     let mut server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let (id, path) = (new_id(), visitor.path("messages/"));
-    let frame = json!({"type": "post", "id": id, "content": "once for ever"});
-    let body = json!({"id": id, "content": "once for ever"});
+    let frame = json!({"type": "post", "id": id, "content": "once forever"});
+    let body = json!({"id": id, "content": "once forever"});
 
     let mut socket = visitor.online().await;
     socket.send(frame.clone()).await;
