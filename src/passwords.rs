@@ -380,11 +380,11 @@ mod tests {
             gate.enqueue(address(asked % 40), nothing())
                 .expect("a place");
         }
-        let (tell, told) = std::sync::mpsc::channel();
-        let own: Job = Box::new(move |_| tell.send(()).expect("somebody listens"));
+        let (done, is_done) = std::sync::mpsc::channel();
+        let own: Job = Box::new(move |_| done.send(()).expect("somebody listens"));
         gate.enqueue(HERE, own).expect("a place");
         let mut before = 0;
-        while told.try_recv().is_err() {
+        while is_done.try_recv().is_err() {
             let job = gate.lock().waiting.pop().expect("it waits");
             job(&mut Memory::default());
             before += 1;
@@ -463,7 +463,7 @@ mod tests {
             std::fs::read_to_string("/proc/thread-self/stat").map_err(failed)
         });
         let status = status.await.expect("what Linux says of the thread");
-        // The name stands in brackets and may hold spaces; niceness and policy are the 19th and
+        // The name is in parentheses and may contain spaces; niceness and policy are the 19th and
         // the 41st field.
         let (_, fields) = status.rsplit_once(") ").expect("the name comes second");
         let field = |number: usize| fields.split(' ').nth(number - 3);

@@ -185,7 +185,7 @@ impl LobbySubscription {
         }
     }
 
-    /// How many rooms have each status, and the frame that says so.
+    /// How many rooms have each status, and the `counts` frame.
     pub fn counts(&self) -> (Counts, Utf8Bytes) {
         self.log.counts()
     }

@@ -83,7 +83,7 @@ impl Presence {
         } else {
             customers.online.remove(&room_id)
         };
-        // What consoles were told: an unlisted room's visitor is not online to them.
+        // To consoles, an unlisted room's visitor is not online.
         let shown = before == Some(true);
         if listed && shown != customer_online {
             let frame = encode(&ServerFrame::Online {

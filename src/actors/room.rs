@@ -43,7 +43,7 @@ pub(super) struct RoomArgs {
 }
 
 /// What the actor holds: its decisions, its subscribers, and whom it sends to.
-pub(super) struct LiveRoom {
+pub(super) struct RoomActorState {
     room_id: RoomId,
     context: Arc<ActorContext>,
     supervisor: ActorRef<SupervisorMsg>,
@@ -54,14 +54,14 @@ pub(super) struct LiveRoom {
 
 impl Actor for Room {
     type Msg = RoomMsg;
-    type State = LiveRoom;
+    type State = RoomActorState;
     type Arguments = RoomArgs;
 
     async fn pre_start(
         &self,
         myself: ActorRef<RoomMsg>,
         args: RoomArgs,
-    ) -> Result<LiveRoom, ActorProcessingErr> {
+    ) -> Result<RoomActorState, ActorProcessingErr> {
         let RoomArgs {
             room_id,
             context,
@@ -73,9 +73,9 @@ impl Actor for Room {
         };
         // An earlier incarnation may have left the visitor online.
         let visitor_online = context.presence.is_online(room_id);
-        // `LiveRoom`'s drop decrements it.
+        // `RoomActorState`'s drop decrements it.
         context.metrics.rooms_live.increment(1.0);
-        Ok(LiveRoom {
+        Ok(RoomActorState {
             room_id,
             context,
             supervisor,
@@ -88,7 +88,7 @@ impl Actor for Room {
     async fn post_start(
         &self,
         _: ActorRef<RoomMsg>,
-        room: &mut LiveRoom,
+        room: &mut RoomActorState,
     ) -> Result<(), ActorProcessingErr> {
         room.reach(FaultPoint::RoomStart);
         room.load();
@@ -100,20 +100,20 @@ impl Actor for Room {
         &self,
         _: ActorRef<RoomMsg>,
         message: RoomMsg,
-        room: &mut LiveRoom,
+        room: &mut RoomActorState,
     ) -> Result<(), ActorProcessingErr> {
         room.route(message);
         Ok(())
     }
 }
 
-impl Drop for LiveRoom {
+impl Drop for RoomActorState {
     fn drop(&mut self) {
         self.context.metrics.rooms_live.decrement(1.0);
     }
 }
 
-impl LiveRoom {
+impl RoomActorState {
     fn route(&mut self, message: RoomMsg) {
         match self.state.route(&message) {
             Route::Handle => {

@@ -23,9 +23,9 @@ pub const PAGE_BYTES: usize = FRAME_BYTES;
 pub const PAGE_ITEMS: usize = 200;
 /// Entries of a page when the caller gives no limit.
 pub const PAGE_ITEMS_DEFAULT: usize = 50;
-/// Bytes of a password: at least.
+/// Bytes of a password, at least.
 pub const PASSWORD_BYTES_MIN: usize = 8;
-/// Bytes of a password: at most.
+/// Bytes of a password, at most.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 
 /// What is wrong with a field, for the person who sent it.

@@ -40,8 +40,7 @@ impl From<Side> for SenderType {
     }
 }
 
-/// What a `system` message notes. The faces translate it; `content` holds the
-/// English words.
+/// What a `system` message records. The front ends translate it; `content` is in English.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -54,7 +53,7 @@ pub enum SystemEvent {
 }
 
 impl SystemEvent {
-    /// The English words stored as the message's content.
+    /// The English text that is stored as the message's content.
     pub fn content(self) -> &'static str {
         match self {
             Self::Closed => "Conversation closed",

@@ -9,7 +9,7 @@ pub type RoomId = Uuid;
 /// Identifies one visitor, anonymous or identified, inside the store. It is never sent to anybody.
 pub type VisitorId = Uuid;
 
-/// Where a conversation stands.
+/// The state of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -79,7 +79,7 @@ pub struct Room {
     /// The room's id.
     #[cfg_attr(feature = "server", schema(value_type = Uuid))]
     pub id: RoomId,
-    /// Where the conversation stands.
+    /// The state of the conversation.
     pub status: Status,
     /// The customer's name, when known.
     pub customer_name: Option<String>,

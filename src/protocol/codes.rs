@@ -117,8 +117,8 @@ impl serde::Serialize for ErrorCode {
 }
 
 impl<'de> serde::Deserialize<'de> for ErrorCode {
-    /// A word that is not known, from a newer server, is `internal`; whether to send the frame
-    /// again stands beside it.
+    /// An unknown code, from a newer server, is `internal`; the frame's `retryable` is what
+    /// counts then.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let word = String::deserialize(deserializer)?;
         let known = Self::ALL.into_iter().find(|code| code.as_str() == word);
@@ -209,7 +209,7 @@ impl CloseCode {
         }
     }
 
-    /// The words in the close frame, for a person who reads a trace.
+    /// The reason in the close frame, for people who debug a client.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Draining => "the server is restarting; reconnect",

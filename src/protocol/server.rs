@@ -320,7 +320,7 @@ fn frame_type(text: &str) -> Result<Cow<'_, str>, serde_json::Error> {
 ///
 /// # Panics
 ///
-/// Never: the frames hold nothing that JSON cannot say.
+/// Never: frames contain nothing that JSON cannot express.
 #[cfg(feature = "server")]
 pub fn encode(frame: &impl Serialize) -> Utf8Bytes {
     serde_json::to_string(frame)

@@ -3,7 +3,7 @@
 /** RFC 3339 in UTC with milliseconds. For people to read; nothing is ordered or resumed by it. */
 export type Timestamp = string;
 
-/** Where a conversation stands. */
+/** The state of a conversation. */
 export type Status = "waiting" | "active" | "closed";
 
 /** The two sides of a conversation. All agents together are one side. */
@@ -12,10 +12,7 @@ export type Side = "customer" | "admin";
 /** Who wrote a message. */
 export type SenderType = "customer" | "admin" | "system";
 
-/**
- * What a `system` message notes. The faces translate it; `content` holds the
- * English words.
- */
+/** What a `system` message records. The front ends translate it; `content` is in English. */
 export type SystemEvent = "closed" | "reopened";
 
 /** What an agent may do beyond answering customers. */
@@ -28,7 +25,7 @@ export type ErrorCode = "bad_frame" | "invalid" | "unauthorized" | "bad_credenti
 export type Room = {
   /** The room's id. */
   id: string;
-  /** Where the conversation stands. */
+  /** The state of the conversation. */
   status: Status;
   /** The customer's name, when known. */
   customer_name: string | null;
@@ -109,7 +106,7 @@ export type Summary = {
   version: number;
   /** The room's id. */
   id: string;
-  /** Where the conversation stands. */
+  /** The state of the conversation. */
   status: Status;
   /** The customer's name, when known. */
   customer_name: string | null;
@@ -461,7 +458,7 @@ export type FoundSummary = {
   version: number;
   /** The room's id. */
   id: string;
-  /** Where the conversation stands. */
+  /** The state of the conversation. */
   status: Status;
   /** The customer's name, when known. */
   customer_name: string | null;

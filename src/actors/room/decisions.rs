@@ -24,11 +24,11 @@ pub(super) enum Route {
     TurnAway,
 }
 
-/// What to write down about the visitor's presence.
+/// A change of the visitor's presence, to be written to `Presence`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PresenceChange {
     pub(super) online: bool,
-    /// Whether consoles list the room, and so are told.
+    /// Whether consoles list the room, and so show the change.
     pub(super) listed: bool,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct FollowUps {
     pub(super) rest_timer: Option<Duration>,
 }
 
-/// What the lobby is to be told.
+/// A report for the lobby.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ReportDue {
     pub(super) record: Arc<RoomRecord>,

@@ -64,7 +64,7 @@ pub(super) struct Timing {
 
 /// Whether the visitor counts as online.
 struct VisitorPresence {
-    /// What consoles were last told.
+    /// What was last written to `Presence`.
     online: bool,
     /// When the last of the visitor's sockets left, while the visitor still counts as online.
     gone_at: Option<Instant>,
@@ -75,7 +75,7 @@ struct VisitorPresence {
 /// number of rooms.
 struct LobbyReports {
     allowed: bool,
-    /// Changes that the lobby has not been told of.
+    /// Changes that have not been reported to the lobby.
     unreported: Vec<ChangeId>,
 }
 
@@ -245,7 +245,7 @@ impl RoomState {
         if commit.record.is_listed() {
             self.reports.unreported.push(commit.record.change_id());
         }
-        // With its first message a room becomes listed, so that consoles hear of its visitor.
+        // With its first message a room becomes listed, and consoles show its visitor's presence.
         let first_message = commit.record.room.last_seq == 1;
         let presence = (first_message && self.visitor.online).then_some(PresenceChange {
             online: true,

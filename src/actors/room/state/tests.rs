@@ -278,7 +278,7 @@ fn a_record_changed_elsewhere_is_taken_and_reported() {
 }
 
 #[test]
-fn failed_duplicate_and_idle_writes_change_nothing() {
+fn failed_duplicate_and_unchanging_writes_change_nothing() {
     let mut room = TestRoom::live(record(3, 1));
     for outcome in [
         Err(StoreError::Busy.into()),
@@ -359,7 +359,7 @@ fn a_first_message_publishes_that_the_visitor_is_online() {
 #[test]
 fn a_visitor_whom_an_earlier_incarnation_left_online_is_published_again() {
     let mut room = TestRoom::loading(true);
-    // Consoles could not be told while nobody knows whether the room is listed.
+    // While the room loads, it is not known whether consoles list it.
     assert_eq!(room.follow_ups(NOBODY).presence_timer, None);
     assert_eq!(
         room.after(GRACE).state.presence_timer_fired(Instant::now()),
