@@ -629,13 +629,10 @@ impl Protocol for AgentProtocol {
 
     fn control(frame: &AgentServerFrame) -> Control {
         match frame {
-            AgentServerFrame::Welcome(welcome) => Control::Welcome {
-                ping_interval: Duration::from_millis(welcome.ping_interval_ms),
-                reconnect_window: Duration::from_millis(welcome.reconnect_window_ms),
-            },
-            AgentServerFrame::Event(ServerFrame::GoingAway {
-                reconnect_within_ms,
-            }) => Control::GoingAway(Duration::from_millis(*reconnect_within_ms)),
+            AgentServerFrame::Welcome(welcome) => {
+                Control::welcome(welcome.ping_interval_ms, welcome.reconnect_window_ms)
+            }
+            AgentServerFrame::Event(event) => Control::event(event),
             _ => Control::Other,
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use shoptalk::chat::{MessageId, RoomId};
-use shoptalk::protocol::CloseCode;
+use shoptalk::protocol::{CloseCode, ServerFrame};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
@@ -113,6 +113,24 @@ pub(crate) enum Control {
     },
     GoingAway(Duration),
     Other,
+}
+
+impl Control {
+    pub(crate) fn welcome(ping_interval_ms: u64, reconnect_window_ms: u64) -> Self {
+        Self::Welcome {
+            ping_interval: Duration::from_millis(ping_interval_ms),
+            reconnect_window: Duration::from_millis(reconnect_window_ms),
+        }
+    }
+
+    pub(crate) fn event(event: &ServerFrame<'_>) -> Self {
+        match event {
+            ServerFrame::GoingAway {
+                reconnect_within_ms,
+            } => Self::GoingAway(Duration::from_millis(*reconnect_within_ms)),
+            _ => Self::Other,
+        }
+    }
 }
 
 /// Something is missing in what was received.

@@ -455,13 +455,10 @@ impl Protocol for VisitorProtocol {
 
     fn control(frame: &VisitorServerFrame) -> Control {
         match frame {
-            VisitorServerFrame::Welcome(welcome) => Control::Welcome {
-                ping_interval: Duration::from_millis(welcome.ping_interval_ms),
-                reconnect_window: Duration::from_millis(welcome.reconnect_window_ms),
-            },
-            VisitorServerFrame::Event(ServerFrame::GoingAway {
-                reconnect_within_ms,
-            }) => Control::GoingAway(Duration::from_millis(*reconnect_within_ms)),
+            VisitorServerFrame::Welcome(welcome) => {
+                Control::welcome(welcome.ping_interval_ms, welcome.reconnect_window_ms)
+            }
+            VisitorServerFrame::Event(event) => Control::event(event),
             _ => Control::Other,
         }
     }
