@@ -109,7 +109,7 @@ impl Store {
         }
     }
 
-    /// Copies the database to the file `target` while everything goes on; what is committed
+    /// Copies the database to the empty file `target`, which must exist, while everything goes on; what is committed
     /// meanwhile reaches the copy. It is given up when nobody watches the progress any more. The
     /// target is not fsynced.
     pub async fn copy_to(

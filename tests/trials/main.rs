@@ -7,6 +7,7 @@
 mod common;
 
 mod api_fuzz;
+mod backups;
 mod clocks;
 mod connections;
 mod crashes;
@@ -146,6 +147,8 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P13" "an end on a disk that hangs" => disks::end_on_a_hanging_disk,
     "P14" "panics in rooms" => panics::in_rooms,
     "P14" "panics in the lobby" => panics::in_the_lobby,
+    "P16" "backups under load" => backups::under_load,
+    "P16" "killed backups" => backups::killed,
     "P17" "killed first starts" => upgrades::first_starts,
     "P17" "killed upgrades" => upgrades::killed_steps,
     "P18" "soak" => soak::soak,

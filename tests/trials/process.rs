@@ -148,6 +148,21 @@ impl Setup {
         Ok(Process { child, addr })
     }
 
+    /// A path outside the data directory.
+    pub(crate) fn outside(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Starts a command whose output goes to the log.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> anyhow::Result<Child> {
+        Ok(self.command(arguments)?.stdout(Stdio::null()).spawn()?)
+    }
+
+    /// Runs a command to its end.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> anyhow::Result<ExitStatus> {
+        Ok(timeout(DEADLINE, self.spawn(arguments)?.wait()).await??)
+    }
+
     /// Adds the admin "ada".
     pub(crate) async fn add_agent(&self) -> anyhow::Result<()> {
         self.with_password(&["agent", "add", "ada", "--password-stdin"])

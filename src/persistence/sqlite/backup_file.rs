@@ -255,6 +255,7 @@ mod tests {
         store.post_as_agent(room, "On its way.").await;
         store.flush_search_index().await.expect("indexed");
         let path = store.directory.path().join("backup.db");
+        File::create(&path).expect("it is made");
         let (progress, _watched) = watch::channel(CopyProgress::default());
         store
             .copy_to(path.clone(), progress)

@@ -230,6 +230,7 @@ mod tests {
         store.post_as_visitor(room, "before").await;
         let outside = tempfile::tempdir().expect("a directory");
         let backup = outside.path().join("backup.db");
+        File::create(&backup).expect("it is made");
         let (progress, _watched) = watch::channel(CopyProgress::default());
         store
             .copy_to(backup.clone(), progress)
@@ -304,6 +305,7 @@ mod tests {
             .expect("added");
         let outside = tempfile::tempdir().expect("a directory");
         let backup = outside.path().join("backup.db");
+        File::create(&backup).expect("it is made");
         let (progress, _watched) = watch::channel(CopyProgress::default());
         store
             .copy_to(backup.clone(), progress)

@@ -65,6 +65,7 @@ mod tests {
             }
         });
         let target = store.directory.path().join("copy.db");
+        std::fs::File::create(&target).expect("it is made");
         let (progress, watched) = watch::channel(CopyProgress::default());
         let before = loop {
             let head = record(&store, room).await.room.last_seq;
@@ -93,19 +94,28 @@ mod tests {
     async fn a_copy_that_nobody_watches_is_given_up_and_the_next_one_is_made() {
         let store = TestStore::new();
         let room = store.new_room("Ann").await;
-        let target = |name: &str| store.directory.path().join(name);
+        let target = |name: &str| {
+            let target = store.directory.path().join(name);
+            std::fs::File::create(&target).expect("it is made");
+            target
+        };
         let (progress, watched) = watch::channel(CopyProgress::default());
         drop(watched);
         let given_up = store.copy_to(target("one.db"), progress).await;
         assert_eq!(given_up, Err(CopyError::Cancelled));
         store.post_as_visitor(room, "goes on").await;
         let (progress, _watched) = watch::channel(CopyProgress::default());
-        let copied = store.copy_to(target("two.db"), progress).await;
-        assert_eq!(copied, Ok(()));
-        assert_eq!(count(&target("two.db")), (1, "ok".to_owned()));
+        let two = target("two.db");
+        assert_eq!(store.copy_to(two.clone(), progress).await, Ok(()));
+        assert_eq!(count(&two), (1, "ok".to_owned()));
         let (progress, _watched) = watch::channel(CopyProgress::default());
-        let nowhere = store.copy_to(target("no/such/three.db"), progress).await;
+        let removed = store.directory.path().join("removed.db");
+        let nowhere = store.copy_to(removed.clone(), progress).await;
         assert!(matches!(nowhere, Err(CopyError::Store(_))), "{nowhere:?}");
+        assert!(
+            !removed.exists(),
+            "a file that was removed is not made again"
+        );
         assert_eq!(store.post_as_visitor(room, "still").await.seq, 2);
     }
 }

@@ -7,8 +7,8 @@
 
 use std::path::PathBuf;
 
-use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
 use tokio::sync::watch;
 
 use crate::persistence::sqlite::tx_error::classify;
@@ -31,7 +31,9 @@ pub(crate) struct CopyRequest {
 /// nothing.
 pub(crate) fn open_target(request: &CopyRequest) -> Result<Connection, StoreError> {
     let open = || -> rusqlite::Result<Connection> {
-        let conn = Connection::open(&request.target)?;
+        // Whoever asks may have given up and removed the file: it is not to be made again.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(&request.target, flags)?;
         conn.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
         conn.pragma_update(None, "synchronous", "OFF")?;
         Ok(conn)
