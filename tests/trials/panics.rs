@@ -1,5 +1,5 @@
-//! P14 and P15: panics in rooms and in the lobby. The server runs in this process, as only a
-//! debug build can be told to panic.
+//! P14 and P15: panics in rooms and in the lobby. The server runs in this process, since only
+//! a build with the feature `test-hooks` can be told to panic.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
