@@ -66,7 +66,7 @@ impl Actor for Lobby {
         context: Arc<ActorContext>,
     ) -> Result<LobbyState, ActorProcessingErr> {
         let head = context.store.head();
-        let changes = ChangeVector::of_single_writer(head.change);
+        let changes = head.changes;
         myself.send_interval(CHECK_INTERVAL, || LobbyMsg::CheckProgress);
         let mut state = LobbyState {
             consoles: HashSet::new(),
@@ -221,7 +221,7 @@ impl LobbyState {
         }
         let now = Progress {
             frontier: self.frontier.reached().clone(),
-            head: ChangeVector::of_single_writer(head.change),
+            head: head.changes,
         };
         let before = std::mem::replace(&mut self.last_check, now);
         let stands_still = *self.frontier.reached() == before.frontier;
@@ -233,8 +233,8 @@ impl LobbyState {
     /// Reads everything beyond the frontier from the store.
     async fn resync(&mut self) {
         loop {
-            let reached = self.frontier.reached().single_writer();
-            let read = self.context.store.changed_since(reached, RESYNC_ROOMS);
+            let mut cursor = self.frontier.reached().clone();
+            let read = self.context.store.changed_since(&cursor, RESYNC_ROOMS);
             let page = match read.await {
                 Ok(page) => page,
                 Err(error) => {
@@ -244,11 +244,11 @@ impl LobbyState {
             };
             for record in page.records {
                 let customer_online = self.context.presence.is_online(record.room.id);
-                let cursor = ChangeVector::of_single_writer(record.change);
-                self.log.put(Arc::new(record), customer_online, cursor);
+                cursor.advance(record.change);
+                self.log
+                    .put(Arc::new(record), customer_online, cursor.clone());
             }
-            self.frontier
-                .advance_to(&ChangeVector::of_single_writer(page.change));
+            self.frontier.advance_to(&page.changes);
             if !page.more {
                 break;
             }

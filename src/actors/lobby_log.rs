@@ -134,7 +134,7 @@ impl LobbyLog {
         };
         for state in &slice.states {
             taken.cursor.advance_all(&state.cursor);
-            if !cursor.includes(state.record.change_id()) {
+            if !cursor.includes(state.record.change) {
                 frames.push(self.frame(state));
             }
         }

@@ -8,7 +8,7 @@
 pub const SLOTS: usize = 1;
 
 /// One change of a listed room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ChangeId {
     /// The sequence that numbered it.
     pub slot: usize,

@@ -30,9 +30,9 @@ pub struct RoomRecord {
     pub signed: SignedFields,
     /// Counts the room's changes of any kind. The record with the higher one is the newer one.
     pub version: u64,
-    /// The number of the room's newest change in the order of all changes of listed rooms; 0 until
-    /// it is listed.
-    pub change: u64,
+    /// The room's newest change in the order of all changes of listed rooms; number 0 until the room
+    /// is listed.
+    pub change: ChangeId,
     /// Customer messages past the agents' read mark.
     pub unread_count: u64,
     /// When the first unanswered customer message was committed.
@@ -96,11 +96,6 @@ impl RoomRecord {
     /// Whether consoles list the room, which they do from its first message on.
     pub fn is_listed(&self) -> bool {
         self.room.last_seq > 0
-    }
-
-    /// The room's newest change, as the lobby orders changes.
-    pub fn change_id(&self) -> ChangeId {
-        ChangeId::of_single_writer(self.change)
     }
 
     /// Whether this state of a room comes after another one.

@@ -381,8 +381,13 @@ async fn run(steps: Vec<Step>) {
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
             )?;
             let counts = head.counts;
-            let published = [counts.waiting, counts.active, counts.closed, head.change]
-                .map(|number| i64::try_from(number).expect("a small number"));
+            let published = [
+                counts.waiting,
+                counts.active,
+                counts.closed,
+                head.changes.single_writer(),
+            ]
+            .map(|number| i64::try_from(number).expect("a small number"));
             assert_eq!([state.0, state.1, state.2, state.3], published);
             let newest = "SELECT ifnull(max(change), 0) FROM rooms";
             let newest: i64 = conn.query_row(newest, [], |row| row.get(0))?;

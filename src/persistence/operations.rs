@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use crate::chat::{
-    Agent, AgentId, Counts, Details, DetailsPatch, Draft, Message, Role, RoomId, RoomRecord,
-    Sender, Side, Status, Timestamp, VisitorId,
+    Agent, AgentId, ChangeVector, Counts, Details, DetailsPatch, Draft, Message, Role, RoomId,
+    RoomRecord, Sender, Side, Status, Timestamp, VisitorId,
 };
 
 /// Called exactly once with the outcome of a write, after its COMMIT returned.
@@ -21,11 +21,10 @@ impl std::fmt::Debug for TokenHash {
 }
 
 /// What the last commit left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Head {
-    /// The number of the newest change of a listed room. Every change of a listed room takes the
-    /// next number of this one order.
-    pub change: u64,
+    /// All changes of listed rooms so far.
+    pub changes: ChangeVector,
     /// Listed rooms by status.
     pub counts: Counts,
     /// Grows with every change of agents and sessions, those made by other
@@ -342,7 +341,7 @@ pub struct SearchPage {
 #[derive(Debug, Clone)]
 pub struct LobbySnapshot {
     /// All changes up to here are in it.
-    pub change: u64,
+    pub changes: ChangeVector,
     /// The rooms, the longest waiting first, then the newest active.
     pub records: Vec<RoomRecord>,
 }
@@ -353,7 +352,7 @@ pub struct ChangedRooms {
     /// The rooms.
     pub records: Vec<RoomRecord>,
     /// All changes up to here are in this page or in those before it.
-    pub change: u64,
+    pub changes: ChangeVector,
     /// Whether there are more.
     pub more: bool,
 }

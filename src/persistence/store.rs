@@ -12,7 +12,7 @@ use super::{
     RoomCommit, RoomOp, RoomPage, RoomQuery, SearchPage, SearchQuery, StoreError, StoreMetrics,
     StoreOptions, TokenHash, Visitor, WriteError,
 };
-use crate::chat::{Agent, AgentId, RoomId, RoomRecord, Timestamp, VisitorId};
+use crate::chat::{Agent, AgentId, ChangeVector, RoomId, RoomRecord, Timestamp, VisitorId};
 
 /// The one way to the database: every operation, whatever stands behind it. Clones share it.
 ///
@@ -231,15 +231,15 @@ impl Store {
         }
     }
 
-    /// Listed rooms whose newest change is past `change`, in the order of changes, at most
+    /// Listed rooms whose newest change is not among `changes`, in the order of changes, at most
     /// `limit` and as many as fit into a frame.
     pub async fn changed_since(
         &self,
-        change: u64,
+        changes: &ChangeVector,
         limit: usize,
     ) -> Result<ChangedRooms, StoreError> {
         match self {
-            Self::Sqlite(store) => store.changed_since(change, limit).await,
+            Self::Sqlite(store) => store.changed_since(changes, limit).await,
         }
     }
 

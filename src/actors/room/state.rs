@@ -190,8 +190,8 @@ impl RoomState {
             }
             Phase::Live { record, .. } => match replace_if_newer(record, &new) {
                 Some(before) => {
-                    if new.change > before.change {
-                        self.reports.unreported.push(new.change_id());
+                    if new.change != before.change {
+                        self.reports.unreported.push(new.change);
                     }
                     Loaded::Changed { before }
                 }
@@ -243,7 +243,7 @@ impl RoomState {
         };
         let before = replace_if_newer(record, &commit.record);
         if commit.record.is_listed() {
-            self.reports.unreported.push(commit.record.change_id());
+            self.reports.unreported.push(commit.record.change);
         }
         // With its first message a room becomes listed, and consoles show its visitor's presence.
         let first_message = commit.record.room.last_seq == 1;

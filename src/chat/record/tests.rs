@@ -24,7 +24,7 @@ fn record() -> RoomRecord {
         blocked: false,
         signed: SignedFields::default(),
         version: 0,
-        change: 0,
+        change: ChangeId::default(),
         unread_count: 0,
         waiting_since: None,
         last_message: None,

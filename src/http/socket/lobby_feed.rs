@@ -101,12 +101,10 @@ impl LobbyFeed {
             changed: FuturesUnordered::new(),
         };
         if let Some(cursor) = cursor {
-            let page = store
-                .changed_since(cursor.single_writer(), PAGE_ITEMS)
-                .await?;
+            let page = store.changed_since(&cursor, PAGE_ITEMS).await?;
             // Whether the cursor is past the newest change is decided by the page: what this process
             // knows of the store may be older.
-            if ChangeVector::of_single_writer(page.change).includes_all(&cursor) {
+            if page.changes.includes_all(&cursor) {
                 feed.cursor = cursor;
                 feed.sending_snapshot = false;
                 feed.take_page(page, presence);
@@ -114,7 +112,7 @@ impl LobbyFeed {
             }
         }
         let snapshot = store.lobby_snapshot(SNAPSHOT_ROOMS).await?;
-        feed.cursor_after = ChangeVector::of_single_writer(snapshot.change);
+        feed.cursor_after = snapshot.changes;
         feed.queue(snapshot.records, presence);
         Ok((feed, false))
     }
@@ -134,9 +132,7 @@ impl LobbyFeed {
         store: &Store,
         presence: &Presence,
     ) -> Result<(), StoreError> {
-        let page = store
-            .changed_since(self.cursor.single_writer(), PAGE_ITEMS)
-            .await?;
+        let page = store.changed_since(&self.cursor, PAGE_ITEMS).await?;
         self.take_page(page, presence);
         Ok(())
     }
@@ -144,8 +140,7 @@ impl LobbyFeed {
     fn take_page(&mut self, page: ChangedRooms, presence: &Presence) {
         self.more_in_store = page.more;
         self.cursor_after = self.cursor.clone();
-        self.cursor_after
-            .advance_all(&ChangeVector::of_single_writer(page.change));
+        self.cursor_after.advance_all(&page.changes);
         self.queue(page.records, presence);
     }
 
@@ -155,7 +150,7 @@ impl LobbyFeed {
             let bytes = serde_json::to_string(&summary).map_or(PAGE_BYTES, |text| text.len() + 1);
             UnsentSummary {
                 summary,
-                change: record.change_id(),
+                change: record.change,
                 bytes,
             }
         }));
@@ -243,8 +238,7 @@ impl LobbyFeed {
 
     /// Whether the store has changes past the cursor.
     pub(super) fn is_behind(&self, store: &Store) -> bool {
-        let head = ChangeVector::of_single_writer(store.head().change);
-        !self.catching_up && !self.cursor.includes_all(&head)
+        !self.catching_up && !self.cursor.includes_all(&store.head().changes)
     }
 
     /// Reads one page of missing changes, each as a `summary` frame. Returns whether there are
@@ -258,20 +252,17 @@ impl LobbyFeed {
         if self.catching_up {
             return Ok(false);
         }
-        let page = store
-            .changed_since(self.cursor.single_writer(), PAGE_ITEMS)
-            .await?;
+        let page = store.changed_since(&self.cursor, PAGE_ITEMS).await?;
         for record in &page.records {
             let summary = record.summary(presence.is_online(record.room.id));
-            self.cursor.advance(record.change_id());
+            self.cursor.advance(record.change);
             let cursor = LobbyCursor::Changes(self.cursor.clone()).encode(store.epoch());
             frames.push(encode(&ServerFrame::Summary {
                 cursor: Cow::Borrowed(&cursor),
                 summary: Cow::Borrowed(&summary),
             }));
         }
-        self.cursor
-            .advance_all(&ChangeVector::of_single_writer(page.change));
+        self.cursor.advance_all(&page.changes);
         let counts = store.head().counts;
         if !page.more && counts != self.sent_counts {
             self.sent_counts = counts;

@@ -1,4 +1,4 @@
-use crate::chat::{Counts, RoomRecord, Status, Timestamp};
+use crate::chat::{ChangeId, Counts, RoomRecord, Status, Timestamp};
 
 /// What of a room's earlier state decides how a change of it is stored.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ pub(crate) fn list(
     before: PriorState,
     record: &mut RoomRecord,
     counts: &mut Counts,
-    next_change: impl FnOnce() -> u64,
+    next_change: impl FnOnce() -> ChangeId,
 ) {
     if let Some(status) = before.listed {
         let count = counts.of_mut(status);

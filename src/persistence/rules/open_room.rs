@@ -1,5 +1,5 @@
 use crate::chat::{
-    Details, DetailsPatch, Room, RoomId, RoomRecord, SignedFields, Status, Timestamp,
+    ChangeId, Details, DetailsPatch, Room, RoomId, RoomRecord, SignedFields, Status, Timestamp,
 };
 use crate::persistence::rules::visitors::StoredVisitor;
 use crate::persistence::{Identity, Refusal};
@@ -91,7 +91,7 @@ pub(crate) fn new_room(
         blocked: visitor.blocked,
         signed: SignedFields::default(),
         version: 0,
-        change: 0,
+        change: ChangeId::default(),
         unread_count: 0,
         waiting_since: None,
         last_message: None,

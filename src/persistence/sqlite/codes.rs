@@ -17,6 +17,14 @@ pub(crate) fn uint(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
 }
 
+/// A count or number from a column that may be null.
+pub(crate) fn optional_uint(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
+    match row.get::<_, Option<i64>>(column)? {
+        Some(_) => uint(row, column).map(Some),
+        None => Ok(None),
+    }
+}
+
 /// A LIMIT of `items` rows and `extra` more.
 pub(crate) fn limit(items: usize, extra: usize) -> i64 {
     i64::try_from(items.saturating_add(extra)).unwrap_or(i64::MAX)

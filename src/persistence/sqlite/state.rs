@@ -1,6 +1,6 @@
 use rusqlite::{Connection, params};
 
-use crate::chat::{Counts, RoomRecord};
+use crate::chat::{ChangeId, ChangeVector, Counts, RoomRecord};
 use crate::persistence::Head;
 use crate::persistence::rules::listing::{self, PriorState};
 use crate::persistence::sqlite::codes::{int, uint};
@@ -9,7 +9,7 @@ use crate::persistence::sqlite::codes::{int, uint};
 /// a rollback undoes it and the changes of other processes are seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State {
-    /// The number of the newest change of a listed room; see [`Head::change`].
+    /// The number of the newest change of a listed room; its [`ChangeId`](crate::chat::ChangeId).
     pub(crate) last_change: u64,
     /// The last number given to a message or to an entry of the text index.
     pub(crate) last_n: u64,
@@ -78,7 +78,7 @@ impl State {
     /// The part that is published.
     pub(crate) fn head(&self) -> Head {
         Head {
-            change: self.last_change,
+            changes: ChangeVector::of_single_writer(self.last_change),
             counts: self.counts,
             auth_version: self.auth_version,
         }
@@ -99,7 +99,9 @@ impl State {
     /// changes if consoles list it.
     pub(crate) fn list(&mut self, before: PriorState, record: &mut RoomRecord) {
         let mut counts = self.counts;
-        listing::list(before, record, &mut counts, || self.next_change());
+        listing::list(before, record, &mut counts, || {
+            ChangeId::of_single_writer(self.next_change())
+        });
         self.counts = counts;
     }
 

@@ -90,7 +90,7 @@ impl SqliteStore {
     }
 
     pub(crate) fn head(&self) -> Head {
-        *self.channel().head.borrow()
+        self.channel().head.borrow().clone()
     }
 
     pub(crate) fn watch_head(&self) -> watch::Receiver<Head> {

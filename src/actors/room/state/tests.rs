@@ -49,7 +49,7 @@ fn record(version: u64, last_seq: u64) -> Arc<RoomRecord> {
         blocked: false,
         signed: SignedFields::default(),
         version,
-        change: if last_seq == 0 { 0 } else { version },
+        change: ChangeId::of_single_writer(if last_seq == 0 { 0 } else { version }),
         unread_count: 0,
         waiting_since: None,
         last_message: None,

@@ -1,7 +1,7 @@
 use crate::persistence::sqlite::store::SqliteStore;
 use rusqlite::{Connection, params};
 
-use crate::chat::{RoomRecord, Status};
+use crate::chat::{ChangeVector, RoomRecord, Status};
 use crate::persistence::json_size;
 use crate::persistence::list_cursor::ListCursor;
 use crate::persistence::sqlite::codes::{int, limit, status_code};
@@ -41,7 +41,7 @@ impl SqliteStore {
                 let room_left = max_rooms - rows.len();
                 rows.extend(by_status(conn, Status::Active, i64::MAX, room_left)?);
                 Ok(LobbySnapshot {
-                    change: State::load(conn)?.last_change,
+                    changes: State::load(conn)?.head().changes,
                     records: records(rows),
                 })
             })
@@ -50,11 +50,12 @@ impl SqliteStore {
 
     pub(crate) async fn changed_since(
         &self,
-        change: u64,
+        changes: &ChangeVector,
         limit: usize,
     ) -> Result<ChangedRooms, StoreError> {
+        let changes = changes.clone();
         self.readers()
-            .read(move |conn| changed_since(conn, change, limit))
+            .read(move |conn| changed_since(conn, &changes, limit))
             .await
     }
 }
@@ -79,22 +80,26 @@ fn cut(rows: &mut Vec<RoomRow>, items: usize) -> bool {
     rows.len() < read
 }
 
-fn changed_since(conn: &Connection, change: u64, items: usize) -> rusqlite::Result<ChangedRooms> {
-    let head = State::load(conn)?.last_change;
+fn changed_since(
+    conn: &Connection,
+    since: &ChangeVector,
+    items: usize,
+) -> rusqlite::Result<ChangedRooms> {
+    let head = State::load(conn)?.head().changes;
     let mut rows = room_rows::query(
         conn,
         "WHERE r.change > ?1 ORDER BY r.change LIMIT ?2",
-        params![int(change), limit(items, 1)],
+        params![int(since.single_writer()), limit(items, 1)],
     )?;
     let more = cut(&mut rows, items);
-    let change = match rows.last() {
-        Some(last) if more => last.record.change,
-        None if more => change,
+    let changes = match rows.last() {
+        Some(last) if more => ChangeVector::of_single_writer(last.record.change.number),
+        None if more => since.clone(),
         _ => head,
     };
     Ok(ChangedRooms {
         records: records(rows),
-        change,
+        changes,
         more,
     })
 }
@@ -200,7 +205,7 @@ fn list_by_waiting(conn: &Connection, query: &RoomQuery) -> Result<RoomPage, TxE
 
 #[cfg(test)]
 mod tests {
-    use crate::chat::{Details, RoomId, Sender, Status};
+    use crate::chat::{ChangeVector, Details, RoomId, Sender, Status};
     use crate::persistence::testing::*;
     use crate::persistence::*;
 
@@ -307,7 +312,7 @@ mod tests {
         };
         let snapshot = store.lobby_snapshot(1_000).await.expect("it reads");
         assert_eq!(names(&snapshot.records), "caebf");
-        assert_eq!(snapshot.change, store.head().change);
+        assert_eq!(snapshot.changes, store.head().changes);
         let small = store.lobby_snapshot(2).await.expect("it reads");
         assert_eq!(names(&small.records), "ca");
 
@@ -315,19 +320,22 @@ mod tests {
         store.post_as_visitor(rooms[0], "still here").await;
         store.post_as_visitor(rooms[6], "hello?").await;
         let first = store
-            .changed_since(snapshot.change, 1)
+            .changed_since(&snapshot.changes, 1)
             .await
             .expect("it reads");
         assert_eq!((names(&first.records).as_str(), first.more), ("a", true));
         let rest = store
-            .changed_since(first.change, 5)
+            .changed_since(&first.changes, 5)
             .await
             .expect("it reads");
         assert_eq!((names(&rest.records).as_str(), rest.more), ("g", false));
-        assert_eq!(rest.change, store.head().change);
-        let none = store.changed_since(rest.change, 5).await.expect("it reads");
+        assert_eq!(rest.changes, store.head().changes);
+        let none = store
+            .changed_since(&rest.changes, 5)
+            .await
+            .expect("it reads");
         assert!(none.records.is_empty() && !none.more);
-        assert_eq!(none.change, rest.change);
+        assert_eq!(none.changes, rest.changes);
     }
 
     #[tokio::test]
@@ -341,14 +349,14 @@ mod tests {
             let opened = store.open_room(anonymous(details)).await.expect("it opens");
             store.post_as_visitor(opened.record.room.id, "hello").await;
         }
-        let mut change = 0;
+        let mut changes = ChangeVector::default();
         let mut seen = 0;
         loop {
-            let page = store.changed_since(change, 200).await.expect("it reads");
+            let page = store.changed_since(&changes, 200).await.expect("it reads");
             let summaries: Vec<_> = page.records.iter().map(|r| r.summary(true)).collect();
             let bytes = serde_json::to_vec(&summaries).expect("json").len();
             assert!(bytes < crate::chat::limits::FRAME_BYTES);
-            (change, seen) = (page.change, seen + summaries.len());
+            (changes, seen) = (page.changes, seen + summaries.len());
             if !page.more {
                 break;
             }

@@ -269,13 +269,13 @@ mod tests {
         let before = anonymous(named("Guest"));
         let room = open(&store, &before).await.record.room.id;
         store.post_as_visitor(room, "hello").await;
-        let change = store.head().change;
+        let change = store.head().changes.single_writer();
         let signed = identified("ann", Some(before.fresh_token));
         let merged = open(&store, &signed).await;
         assert_eq!(merged.record.room.id, room);
         assert_eq!(merged.moved, [room]);
         assert_eq!(merged.record.room.user.as_deref(), Some("ann"));
-        assert_eq!(store.head().change, change + 1);
+        assert_eq!(store.head().changes.single_writer(), change + 1);
         assert_eq!(
             store.visitor_by_token(before.fresh_token).await,
             Ok(None),

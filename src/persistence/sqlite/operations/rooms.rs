@@ -236,7 +236,7 @@ mod tests {
         for (seq, room) in [(1, one), (2, one), (1, two), (3, one)] {
             assert_eq!(store.post_as_visitor(room, "hello").await.seq, seq);
         }
-        assert_eq!(store.head().change, 4);
+        assert_eq!(store.head().changes.single_writer(), 4);
         assert_eq!(store.head().counts.waiting, 2);
         store.post_as_agent(one, "hi").await;
         let closed = store
@@ -255,9 +255,15 @@ mod tests {
             active: 1,
             closed: 1,
         };
-        assert_eq!((store.head().change, store.head().counts), (6, counts));
+        assert_eq!(
+            (store.head().changes.single_writer(), store.head().counts),
+            (6, counts)
+        );
         let store = store.reopened();
-        assert_eq!((store.head().change, store.head().counts), (6, counts));
+        assert_eq!(
+            (store.head().changes.single_writer(), store.head().counts),
+            (6, counts)
+        );
         let record = record(&store, one).await;
         assert_eq!((record.room.last_seq, record.version), (4, 4));
         assert_eq!(record.unread_count, 3);
@@ -291,7 +297,11 @@ mod tests {
             refusal(store.apply(room, post(side, "one")).await),
             Refusal::Conflict
         );
-        assert_eq!(store.head().change, 1, "none of these changed anything");
+        assert_eq!(
+            store.head().changes.single_writer(),
+            1,
+            "none of these changed anything"
+        );
 
         store.apply(room, block()).await.expect("blocked");
         let retried = store.apply(room, post(Sender::Visitor, "one")).await;
@@ -324,7 +334,11 @@ mod tests {
         let blocked = store.apply(two, block()).await.expect("blocked");
         assert_eq!(blocked.also_changed, [one]);
         assert!(blocked.record.blocked);
-        assert_eq!(store.head().change, 3, "the listed room alone has a change");
+        assert_eq!(
+            store.head().changes.single_writer(),
+            3,
+            "the listed room alone has a change"
+        );
         assert!(record(&store, one).await.blocked);
         let again = store.apply(one, block()).await;
         assert_eq!(again.expect("fine").effect, Effect::Unchanged);

@@ -1,8 +1,8 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, ToSql, params};
 
-use crate::chat::{LastMessage, Room, RoomId, RoomRecord, Status, Timestamp, VisitorId};
+use crate::chat::{ChangeId, LastMessage, Room, RoomId, RoomRecord, Status, Timestamp, VisitorId};
 use crate::persistence::rules::listing::PriorState;
-use crate::persistence::sqlite::codes::{self, int, uint};
+use crate::persistence::sqlite::codes::{self, int, optional_uint, uint};
 use crate::persistence::sqlite::tables::places::Places;
 use crate::persistence::sqlite::transaction::Tx;
 
@@ -149,9 +149,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<RoomRow> {
             blocked: row.get(17)?,
             signed: codes::signed(row, 18)?,
             version: uint(row, 19)?,
-            change: row
-                .get::<_, Option<i64>>(20)?
-                .map_or(0, |change| u64::try_from(change).unwrap_or(0)),
+            change: ChangeId::of_single_writer(optional_uint(row, 20)?.unwrap_or(0)),
             unread_count: uint(row, 21)?,
             waiting_since: optional_time(row, 22)?,
             last_message,
@@ -215,7 +213,7 @@ pub(crate) fn write(
         &int(room.admin_read_seq),
         &int(record.unread_count),
         &int(record.version),
-        &record.is_listed().then(|| int(record.change)),
+        &record.is_listed().then(|| int(record.change.number)),
         &keys.last_n,
         &room.last_message_at.map(|at| at.0),
         &last.map(|last| codes::sender_code(last.sender_type)),

@@ -81,7 +81,7 @@ async fn a_refusal_or_panic_takes_nothing_with_it() {
         Err(WriteError::Store(StoreError::Internal(_)))
     ));
     assert_eq!(posted(two.await.expect("answered")).seq, 2);
-    assert_eq!(store.head().change, 2);
+    assert_eq!(store.head().changes.single_writer(), 2);
     assert_eq!(store.post_as_visitor(room, "three").await.seq, 3);
 }
 
@@ -97,7 +97,7 @@ async fn a_failed_commit_is_told_and_leaves_nothing() {
         failed,
         Err(WriteError::Store(StoreError::Unavailable(_)))
     ));
-    assert_eq!(store.head().change, 1);
+    assert_eq!(store.head().changes.single_writer(), 1);
     assert_eq!(store.room_head(room).await, Ok(Some(1)));
     assert_eq!(
         store.post_as_visitor(room, "two").await.seq,
@@ -147,7 +147,7 @@ async fn a_commit_of_unknown_fate_is_looked_up() {
         1,
         "it had happened"
     );
-    assert_eq!(store.head().change, 1);
+    assert_eq!(store.head().changes.single_writer(), 1);
     assert_eq!(store.post_as_visitor(room, "two").await.seq, 2);
 }
 
