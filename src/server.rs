@@ -310,7 +310,7 @@ fn spawn_control(state: &AppState) {
     let (store, drain) = (state.store.clone(), state.drain.clone());
     tokio::spawn(async move {
         if let Err(error) = control::serve(store, data_dir, drain).await {
-            tracing::warn!(%error, "no control socket: backups have to wait for a stopped server");
+            tracing::warn!(%error, "cannot serve the control socket: until a restart, `shoptalk backup` needs the server stopped");
         }
     });
 }

@@ -8,6 +8,7 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -20,6 +21,8 @@ use crate::persistence::{CopyProgress, Store};
 
 /// The socket's name in the data directory.
 const SOCKET_FILE: &str = "shoptalk.sock";
+/// The wait after a connection could not be accepted, for instance for lack of file descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 /// Bytes of a request, at most.
 const REQUEST_BYTES: u64 = 4_096;
 
@@ -71,7 +74,14 @@ pub async fn serve(store: Store, data_dir: PathBuf, drain: CancellationToken) ->
     let listener = UnixListener::bind(&path)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     while let Some(accepted) = drain.run_until_cancelled(listener.accept()).await {
-        let (stream, _) = accepted?;
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection on the control socket, retrying");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+                continue;
+            }
+        };
         let (store, data_dir, drain) = (store.clone(), data_dir.clone(), drain.clone());
         tokio::spawn(async move {
             let handled = handle(stream, &store, &data_dir);

@@ -138,8 +138,9 @@ fn keep_what_has_ended(conn: &Connection, present: &Path) -> rusqlite::Result<bo
          WHERE hash NOT IN (SELECT hash FROM present.visitor_tokens);
          COMMIT",
     );
-    if kept.is_err() {
-        // A damaged database is why people restore; what it cannot say is reported.
+    // A damaged database is why people restore; what it cannot say is reported. After some errors
+    // SQLite has rolled back by itself.
+    if kept.is_err() && !conn.is_autocommit() {
         conn.execute_batch("ROLLBACK")?;
     }
     conn.execute_batch("DETACH DATABASE present")?;

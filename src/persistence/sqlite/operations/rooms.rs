@@ -196,8 +196,15 @@ fn set_blocked(
     if row.record.blocked == blocked {
         return Ok((Arc::new(row.record), Effect::Unchanged));
     }
-    visitors::set_blocked(tx, row.record.visitor_id, blocked)?;
-    *also_changed = visitor_changes::block(tx, row.record.visitor_id)?;
+    let mut visitor = row.record.visitor_id;
+    visitors::set_blocked(tx, visitor, blocked)?;
+    // While the rooms move to a user, the block is the user's as well; those that have not moved
+    // yet follow as they move.
+    if let Some(user) = visitor_changes::new_owner(tx, visitor)? {
+        visitors::set_blocked(tx, user, blocked)?;
+        visitor = user;
+    }
+    *also_changed = visitor_changes::block(tx, visitor)?;
     if also_changed.contains(&id) {
         also_changed.retain(|other| *other != id);
     } else {

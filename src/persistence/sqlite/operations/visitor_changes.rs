@@ -46,6 +46,16 @@ pub(crate) fn block(tx: &mut Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Vec
     step(tx, visitor)
 }
 
+/// The user to whom this visitor's rooms are moving, if they are.
+pub(crate) fn new_owner(tx: &Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Option<VisitorId>> {
+    let row = tx
+        .conn
+        .prepare_cached("SELECT new_owner FROM visitor_changes WHERE visitor = ?1")?
+        .query_row([visitor], |row| row.get(0))
+        .optional()?;
+    Ok(row.flatten())
+}
+
 /// One room follows a block before its turn.
 pub(crate) fn follow_block(tx: &mut Tx<'_>, row: &mut RoomRow) -> rusqlite::Result<()> {
     follow(tx, row, &VisitorChange::Block)
@@ -202,19 +212,38 @@ mod tests {
         assert_eq!(store.follow_visitor_change().await, Ok(None));
     }
 
-    #[tokio::test]
-    async fn signing_in_with_many_rooms_ends_the_tokens_first() {
-        let store = TestStore::new();
-        let (token, rooms) = visitor_of_many_rooms(&store).await;
-        let signed = OpenRoom {
+    fn signed_in(token: TokenHash) -> OpenRoom {
+        OpenRoom {
             token: Some(token),
             identity: Some(Identity {
                 user: "ann".into(),
                 details: Details::default(),
             }),
             ..anonymous(Details::default())
-        };
-        let opened = store.open_room(signed).await.expect("it opens");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_block_of_a_room_that_has_not_moved_yet_blocks_the_user_and_stops_no_move() {
+        let store = TestStore::new();
+        let (token, rooms) = visitor_of_many_rooms(&store).await;
+        let opened = store.open_room(signed_in(token)).await.expect("it opens");
+        let waiting = rooms[STEP_ROOMS + 1];
+        assert!(!opened.moved.contains(&waiting));
+        store.apply(waiting, block()).await.expect("blocked");
+        follow_all(&store).await;
+        for room in &rooms {
+            let record = record(&store, *room).await;
+            assert_eq!(record.visitor_id, opened.record.visitor_id);
+            assert!(record.blocked);
+        }
+    }
+
+    #[tokio::test]
+    async fn signing_in_with_many_rooms_ends_the_tokens_first() {
+        let store = TestStore::new();
+        let (token, rooms) = visitor_of_many_rooms(&store).await;
+        let opened = store.open_room(signed_in(token)).await.expect("it opens");
         assert!(!opened.created && opened.record.room.id == rooms[ROOMS - 1]);
         assert_eq!(opened.moved.len(), STEP_ROOMS + 1, "a bounded step");
         assert!(opened.ended.contains(&token));
