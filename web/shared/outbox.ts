@@ -47,7 +47,10 @@ export function makeOutbox({ clock, storage, prefix, send, onChange }: OutboxOpt
   const inFlight = new Map<string, string>();
   /** Per room: retries in a row, and the time before which nothing is sent. */
   const backoff = new Map<string, { tries: number; until: number }>();
-  /** Per item: when this tab first saw it; minus infinity for its own, which need not wait. */
+  /**
+   * Per item: when this tab first saw it; minus infinity for those that need not wait: its own, and
+   * what it found when it began.
+   */
   const firstSeen = new Map<string, number>();
   let isRunning = false;
   let cancelTimer = () => {};

@@ -25,7 +25,7 @@ export function linkify(content: string): TextPart[] {
   return parts;
 }
 
-/** Removes the sentence's punctuation, and brackets that were opened before the address. */
+/** Removes punctuation of the sentence around an address, and brackets opened before it. */
 function trimUrl(address: string): string {
   let surplus = address.split(/[)\]]/).length - address.split(/[([]/).length;
   let end = address.length;

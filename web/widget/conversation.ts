@@ -40,7 +40,7 @@ interface StoredChat {
   open?: boolean;
 }
 
-/** Close code for "the server will not make a room": final, like the protocol's from 4500 on. */
+/** Close code of our own for "the server refuses to make a room": final, as all from 4500 on. */
 const ROOM_REFUSED = 4999;
 /** Shown where the page has no origin: there, `fetch` can only fail. */
 const SANDBOXED = "Sandbox lacks allow-same-origin";
@@ -68,7 +68,7 @@ export let maxContent = MAX_CONTENT;
 export let typist: string | undefined;
 /** Set when the server refuses to make a room. */
 export let refusal: Refusal | undefined;
-/** The visitor is past the form: there is a conversation, or one is being made. */
+/** The visitor is past the form: there is a conversation, or one is being requested. */
 export let begun = false;
 /** What is stored of the chat. */
 export let chat: Readonly<StoredChat> = {};
@@ -83,7 +83,7 @@ let missedPings = 0;
 let typingSentAt = Number.NEGATIVE_INFINITY;
 let cancelTyping = () => {};
 let onChange: () => void;
-let onAnswer: (message: Message) => void;
+let onAgentMessage: (message: Message) => void;
 let onCleared: () => void;
 
 export const log = new MessageLog();
@@ -108,7 +108,7 @@ const handlers: Handlers = {
     addMessages([message]);
     if (isNew && message.sender_type === "admin") {
       typist = undefined;
-      onAnswer(message);
+      onAgentMessage(message);
     }
   },
   // The message itself removes the item from the outbox, so that it never shows twice or not at
@@ -151,12 +151,16 @@ const handlers: Handlers = {
 
 /**
  * Must be called first. `change` is called after each change; the view then reads what it shows.
- * `answer` is called with each new message of an agent, `clear` when the visitor has signed out:
- * nothing of theirs may stay on the page.
+ * `agentMessage` is called with each new message of an agent, `clear` when the visitor has signed
+ * out: nothing of theirs may stay on the page.
  */
-export function start(change: () => void, answer: (message: Message) => void, clear: () => void) {
+export function start(
+  change: () => void,
+  agentMessage: (message: Message) => void,
+  clear: () => void,
+) {
   onChange = change;
-  onAnswer = answer;
+  onAgentMessage = agentMessage;
   onCleared = clear;
   storage = makeStorage(host.storageArea);
   chat = readChat();
@@ -280,7 +284,7 @@ export const rooms = async (bearer?: string) => (await list<Room>("", bearer)).r
 
 /** Switches to another of the visitor's conversations. */
 export function openRoom(room: string) {
-  closeRoom();
+  dropRoom();
   saveChat({ room });
   begin();
 }
@@ -352,7 +356,7 @@ export function sync() {
     outbox.redirect(before.room, chat.room);
   }
   if (before.room !== chat.room || before.token !== chat.token) {
-    closeRoom();
+    dropRoom();
     if (chat.room) begin();
   }
   onChange();
@@ -377,7 +381,7 @@ function saveChat(change: StoredChat) {
 
 /** Removes everything of the visitor from this page. */
 export function forget() {
-  closeRoom();
+  dropRoom();
   storage.clearMemory();
   chat = readChat();
   host.identity = refusal = undefined;
@@ -385,8 +389,8 @@ export function forget() {
   onChange();
 }
 
-/** Disconnects and drops the state of the current room. */
-function closeRoom() {
+/** Disconnects and drops the state of the current room, which stays as it is on the server. */
+function dropRoom() {
   connection.close();
   outbox.pause();
   log.messages = [];
@@ -397,7 +401,7 @@ function closeRoom() {
 /** Leaves the room for good; unsent messages wait for the next one. */
 function leaveRoom(tokenEnded?: boolean) {
   const from = chat.room;
-  closeRoom();
+  dropRoom();
   if (!from) return;
   saveChat({ room: undefined, open: false, ...(tokenEnded && { token: undefined }) });
   outbox.redirect(from, null);

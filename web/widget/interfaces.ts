@@ -61,5 +61,5 @@ export interface Host {
   clear(): void;
 }
 
-/** The key of the visitor's chat in the browser's storage, after the prefix. */
+/** The key of the visitor's chat in the browser's storage, after the prefix; browsers have it. */
 export const CHAT_KEY = "session";

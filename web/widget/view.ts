@@ -15,7 +15,11 @@ const SEND = "M5 12l15-8-5 16-4-7z";
 /** A distance from the end of the log that still counts as the end. */
 const NEAR_PX = 60;
 
-/** The dialog that shows the conversation. */
+/**
+ * The dialog that shows the conversation: first its elements, then what they do. `update` renders
+ * the state of `conversation.ts`. It is one function because its parts share the elements, and
+ * modules or objects between them cost bytes of the size budget.
+ */
 export function makeView(): Chat {
   const { button, data, lang } = host;
   const title = button.ariaLabel!;
@@ -121,7 +125,7 @@ export function makeView(): Chat {
   );
   keepAboveKeyboard(panel);
   host.frame.append(panel);
-  conversation.start(update, onAnswer, clear);
+  conversation.start(update, onAgentMessage, clear);
   text.value = conversation.draft();
   conversation.resume();
 
@@ -160,7 +164,7 @@ export function makeView(): Chat {
     host.emit("close");
   }
 
-  function onAnswer(message: Message) {
+  function onAgentMessage(message: Message) {
     host.emit("message", message);
     if (!isVisible() && data.sound === "on") chime();
   }
