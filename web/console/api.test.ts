@@ -38,7 +38,7 @@ describe("a call", () => {
 
   it("throws a refusal whose body is not JSON", async () => {
     respond(502, "<html>");
-    await expect(call("GET", "x/")).rejects.toThrow("the server answered 502");
+    await expect(call("GET", "x/")).rejects.toThrow("the server responded with 502");
   });
 
   it.each(["", "hello", "😀", "👩‍👩‍👧", "\ufffd", "\u0000", "\uffff"])(

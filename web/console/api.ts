@@ -7,7 +7,7 @@ export class Refused extends Error {
     readonly problem: Partial<Problem>,
     readonly retryAfterS: number,
   ) {
-    super(problem.detail ?? `the server answered ${status}`);
+    super(problem.detail ?? `the server responded with ${status}`);
   }
 
   /** What is wrong with one field of a form. */

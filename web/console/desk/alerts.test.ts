@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { summary } from "../testing/fixtures";
-import { type Alerts, isAlert, makeAlerts } from "./alerts";
+import { type Alerts, makeAlerts, shouldAlert } from "./alerts";
 import type { Settings } from "./settings";
 
 const settings = signal<Settings>({ theme: "auto", sound: true, notify: true });
@@ -92,19 +92,19 @@ describe("a change of a room", () => {
   const before = summary("a", { unread_count: 1 });
 
   it("is an alert when a visitor writes in a room that is not visible", () => {
-    expect(isAlert(before, summary("a", { unread_count: 2 }), undefined)).toBe(true);
-    expect(isAlert(undefined, summary("a"), "b")).toBe(true);
+    expect(shouldAlert(before, summary("a", { unread_count: 2 }), undefined)).toBe(true);
+    expect(shouldAlert(undefined, summary("a"), "b")).toBe(true);
   });
 
-  it("is none in the visible room, for an answer, a read mark or a blocked visitor", () => {
-    expect(isAlert(before, summary("a", { unread_count: 2 }), "a")).toBe(false);
-    expect(isAlert(before, summary("a", { unread_count: 1 }), undefined)).toBe(false);
-    expect(isAlert(before, summary("a", { unread_count: 2, blocked: true }), undefined)).toBe(
+  it("is none in the visible room, for an agent's reply, a read mark or a blocked visitor", () => {
+    expect(shouldAlert(before, summary("a", { unread_count: 2 }), "a")).toBe(false);
+    expect(shouldAlert(before, summary("a", { unread_count: 1 }), undefined)).toBe(false);
+    expect(shouldAlert(before, summary("a", { unread_count: 2, blocked: true }), undefined)).toBe(
       false,
     );
-    const answer = { ...summary("a").last_message!, sender_type: "admin" as const };
+    const reply = { ...summary("a").last_message!, sender_type: "admin" as const };
     expect(
-      isAlert(before, summary("a", { unread_count: 2, last_message: answer }), undefined),
+      shouldAlert(before, summary("a", { unread_count: 2, last_message: reply }), undefined),
     ).toBe(false);
   });
 });

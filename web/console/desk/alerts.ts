@@ -83,7 +83,7 @@ export function makeAlerts({ settings, sound, notifications }: AlertsOptions) {
 }
 
 /** Whether a change of a room is a visitor's new message in a room that nobody is looking at. */
-export function isAlert(
+export function shouldAlert(
   before: Summary | undefined,
   now: Summary,
   visibleRoom: string | undefined,

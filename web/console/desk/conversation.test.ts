@@ -151,10 +151,10 @@ describe("messages", () => {
     expect([sent.length, conversation.target.value]).toEqual([2, 3]);
   });
 
-  it("are in the log or not", () => {
-    expect(conversation.has("room", 12)).toBe(true);
-    expect(conversation.has("room", 13)).toBe(false);
-    expect(conversation.has("other", 13), "another room's log is not shown").toBe(true);
+  it("are missing in the open conversation's log or not", () => {
+    expect(conversation.lacks("room", 12)).toBe(false);
+    expect(conversation.lacks("room", 13)).toBe(true);
+    expect(conversation.lacks("other", 13), "another room's log is not shown").toBe(false);
   });
 
   it("get their read marks", () => {

@@ -88,8 +88,8 @@ export function makeConversation({
     receive,
     visibleRoom,
 
-    /** Whether the open conversation's log has this message; true for any other room. */
-    has: (id: string, seq: number) => id !== selected.value || seq <= (logs.get(id)?.lastSeq ?? 0),
+    /** Whether this room is open and its log does not have this message yet. */
+    lacks: (id: string, seq: number) => id === selected.value && seq > (logs.get(id)?.lastSeq ?? 0),
 
     /** The connection is welcomed: the server knows nothing of former joins. */
     rejoin() {

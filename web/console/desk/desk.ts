@@ -173,7 +173,7 @@ export function makeDesk({
         break;
       case "ack":
         notices.clearBanner();
-        outgoing.acked(frame.id, conversation.has(frame.room_id, frame.seq));
+        outgoing.acked(frame.id, conversation.lacks(frame.room_id, frame.seq));
         break;
       case "error":
         refused(frame);

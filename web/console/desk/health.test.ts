@@ -43,7 +43,7 @@ it("distinguishes a server that does not reply from a lost network", async () =>
   const clock = new FakeClock();
   const health = makeHealth({ clock });
   await settle();
-  expect(health.problem.value).toBe("it does not answer");
+  expect(health.problem.value).toBe("it does not respond");
   clock.pass(30_000);
   await settle();
   expect(health.problem.value).toBe("");

@@ -39,11 +39,13 @@ async function fetchProblem(): Promise<string> {
     if (response.ok) return "";
     const problem: Partial<Problem> = await response.json();
     // A restart is announced on the connection.
-    return problem.code === "draining" ? "" : (problem.detail ?? `it answers ${response.status}`);
+    return problem.code === "draining"
+      ? ""
+      : (problem.detail ?? `it responds with ${response.status}`);
   } catch (error) {
     // Without a network the connection is lost as well, and that is shown.
     return error instanceof DOMException && error.name === "TimeoutError"
-      ? "it does not answer"
+      ? "it does not respond"
       : "";
   }
 }

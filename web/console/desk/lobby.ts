@@ -1,7 +1,7 @@
 import { computed, signal } from "@preact/signals";
 import type { AgentServerFrame, Summary } from "../../shared/protocol";
 import type { Call } from "../api";
-import { isAlert } from "./alerts";
+import { shouldAlert } from "./alerts";
 import { type Filter, LobbyState } from "./lobby-state";
 
 type Frame<Type> = Extract<AgentServerFrame, { type: Type }>;
@@ -10,9 +10,9 @@ export interface LobbyOptions {
   call: Call;
   /** Runs a call and shows why it failed. */
   attempt: (task: () => Promise<unknown>) => Promise<boolean>;
-  /** Calls `then` once soon, for the next frame of the screen: summaries come in crowds. */
+  /** Calls `then` once soon, for the next frame of the screen: summaries come in bursts. */
   schedule: (then: () => void) => void;
-  /** False while a resume brings old changes: those alert nobody. */
+  /** False while a resume brings old changes: then only rooms that are known already alert. */
   isConnected: () => boolean;
   /** The room that the agent is looking at. */
   visibleRoom: () => string | undefined;
@@ -140,8 +140,8 @@ export function makeLobby({
   function addSummaries(summaries: Summary[], cursor: string) {
     for (const summary of summaries) {
       const { before, added } = state.add(summary);
-      const isNews = isConnected() || before;
-      if (added && isNews && isAlert(before, summary, visibleRoom())) onNewMessage(summary);
+      const mayAlert = isConnected() || before;
+      if (added && mayAlert && shouldAlert(before, summary, visibleRoom())) onNewMessage(summary);
     }
     state.cursor = cursor;
   }

@@ -40,7 +40,7 @@ it("stores a message under the agent's key and sends it", () => {
 
 it("shows an acked message until it is in the log", () => {
   const id = outgoing.post("room", "hello");
-  outgoing.acked(id, false);
+  outgoing.acked(id, true);
   expect([pending(), outgoing.queued.value]).toEqual([[["hello", true]], []]);
   messages.value = [message(1, { id })];
   outgoing.arrived(messages.value);
@@ -48,7 +48,7 @@ it("shows an acked message until it is in the log", () => {
 });
 
 it("does not show an acked message that is in the log already", () => {
-  outgoing.acked(outgoing.post("room", "hello"), true);
+  outgoing.acked(outgoing.post("room", "hello"), false);
   expect(pending()).toEqual([]);
 });
 
@@ -67,7 +67,7 @@ it("shows the open conversation's messages, and counts those of all", () => {
 });
 
 it("forgets what was acked when another conversation is shown", () => {
-  outgoing.acked(outgoing.post("room", "hello"), false);
+  outgoing.acked(outgoing.post("room", "hello"), true);
   outgoing.clearAcked();
   expect(pending()).toEqual([]);
 });

@@ -73,10 +73,10 @@ export function makeOutgoing({
     pause: outbox.pause,
     storageChanged: outbox.storageChanged,
 
-    /** The server acked a message; `isInLog` when it need not be shown any longer. */
-    acked(id: string, isInLog: boolean) {
+    /** The server acked a message; with `show`, it is shown until it arrives in the log. */
+    acked(id: string, show: boolean) {
       const item = outbox.items().find((each) => each.id === id);
-      if (item && !isInLog) acked.value = [...acked.value, item];
+      if (item && show) acked.value = [...acked.value, item];
       outbox.acked(id);
     },
 

@@ -6,7 +6,7 @@ import { useApp } from "./context";
 import { Dialog } from "./dialog";
 import { Field } from "./field";
 
-/** A random password that can be read out over the phone: about 77 bits. */
+/** A random password that can be read out over the phone: 80 bits. */
 function makePassword(): string {
   const letters = "abcdefghijkmnpqrstuvwxyz23456789";
   const random = crypto.getRandomValues(new Uint8Array(16));
@@ -45,12 +45,13 @@ export function Agents({ close }: { close: () => void }) {
       form.reset();
     });
   };
-  const patch = (who: Agent, text: string, body: object) =>
-    run(text, () => call("PATCH", `agents/${who.id}/`, body));
-  const reset = (who: Agent) => {
+  const patch = (agent: Agent, text: string, body: object) =>
+    run(text, () => call("PATCH", `agents/${agent.id}/`, body));
+  const reset = (agent: Agent) => {
     const password = makePassword();
-    const question = `Give ${who.username} the new password below? All their sessions end.\n\n${password}`;
-    if (confirm(question)) patch(who, `${who.username}'s new password: ${password}`, { password });
+    const question = `Give ${agent.username} the new password below? All their sessions end.\n\n${password}`;
+    if (confirm(question))
+      patch(agent, `${agent.username}'s new password: ${password}`, { password });
   };
   return (
     <Dialog title="Agents" close={close} className="wide">
@@ -71,23 +72,23 @@ export function Agents({ close }: { close: () => void }) {
           </tr>
         </thead>
         <tbody>
-          {agents.value.map((who) => (
-            <tr key={who.id} class={who.disabled ? "off" : ""}>
+          {agents.value.map((agent) => (
+            <tr key={agent.id} class={agent.disabled ? "off" : ""}>
               <td>
-                <b dir="auto">{who.display_name}</b>
+                <b dir="auto">{agent.display_name}</b>
                 <br />
                 <small class="dim">
-                  {who.username}
-                  {who.disabled ? " · disabled" : ""}
-                  {who.id === me?.id ? " · you" : ""}
+                  {agent.username}
+                  {agent.disabled ? " · disabled" : ""}
+                  {agent.id === me?.id ? " · you" : ""}
                 </small>
               </td>
               <td>
                 <select
-                  aria-label={`Role of ${who.username}`}
-                  value={who.role}
+                  aria-label={`Role of ${agent.username}`}
+                  value={agent.role}
                   onChange={(event) =>
-                    patch(who, `${who.username} is now ${event.currentTarget.value}.`, {
+                    patch(agent, `${agent.username} is now ${event.currentTarget.value}.`, {
                       role: event.currentTarget.value,
                     })
                   }
@@ -99,21 +100,25 @@ export function Agents({ close }: { close: () => void }) {
               <td class="actions">
                 <button
                   type="button"
-                  aria-label={`Reset password of ${who.username}`}
-                  onClick={() => reset(who)}
+                  aria-label={`Reset password of ${agent.username}`}
+                  onClick={() => reset(agent)}
                 >
                   Reset password
                 </button>
                 <button
                   type="button"
-                  aria-label={`${who.disabled ? "Enable" : "Disable"} ${who.username}`}
+                  aria-label={`${agent.disabled ? "Enable" : "Disable"} ${agent.username}`}
                   onClick={() =>
-                    patch(who, `${who.username} is ${who.disabled ? "enabled" : "disabled"}.`, {
-                      disabled: !who.disabled,
-                    })
+                    patch(
+                      agent,
+                      `${agent.username} is ${agent.disabled ? "enabled" : "disabled"}.`,
+                      {
+                        disabled: !agent.disabled,
+                      },
+                    )
                   }
                 >
-                  {who.disabled ? "Enable" : "Disable"}
+                  {agent.disabled ? "Enable" : "Disable"}
                 </button>
               </td>
             </tr>

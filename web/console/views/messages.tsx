@@ -15,67 +15,9 @@ const NEAR_PX = 80;
 /** The log of the open conversation, with messages that are not in it yet. */
 export function Messages() {
   const { conversation, outgoing } = useDesk();
-  const { messages, target } = conversation;
-  const box = useRef<HTMLDivElement>(null);
-  /** The log before the last change: its height, first and last seq, and whether it was at its end. */
-  const before = useRef({ height: 0, first: 0, last: 0, atEnd: true });
-  /** How many messages have arrived below what is visible. */
-  const newBelow = useRef(signal(0)).current;
-  const all = messages.value;
+  const all = conversation.messages.value;
   const pending = outgoing.pending.value;
-  const targetSeq = target.value;
-
-  const atEnd = () => {
-    const log = box.current;
-    return !log || log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
-  };
-  const scrollToEnd = () => {
-    const log = box.current;
-    if (log) log.scrollTop = log.scrollHeight;
-    newBelow.value = 0;
-  };
-  const onView = () => {
-    before.current.atEnd = atEnd();
-    if (before.current.atEnd) {
-      newBelow.value = 0;
-      if (document.visibilityState === "visible") conversation.markRead();
-    }
-  };
-  useLayoutEffect(() => {
-    const log = box.current;
-    if (!log) return;
-    const { height, first, atEnd: wasAtEnd } = before.current;
-    const nowFirst = all[0]?.seq ?? 0;
-    if (first && nowFirst < first) log.scrollTop += log.scrollHeight - height;
-    else if (wasAtEnd && !target.value) scrollToEnd();
-    Object.assign(before.current, { height: log.scrollHeight, first: nowFirst });
-    onView();
-  }, [all, pending]);
-  useLayoutEffect(() => {
-    const element =
-      targetSeq && box.current?.querySelector<HTMLElement>(`[data-seq="${targetSeq}"]`);
-    if (!element) return;
-    element.scrollIntoView({ block: "center" });
-    element.classList.add("hit");
-    target.value = undefined;
-    onView();
-  });
-  useEffect(() => {
-    addEventListener("focus", onView);
-    document.addEventListener("visibilitychange", onView);
-    return () => {
-      removeEventListener("focus", onView);
-      document.removeEventListener("visibilitychange", onView);
-    };
-  }, []);
-  useSignalEffect(() => {
-    // Counts what arrives while the end is not visible.
-    const seq = messages.value.at(-1)?.seq ?? 0;
-    if (before.current.last && !before.current.atEnd) {
-      newBelow.value = newBelow.peek() + Math.max(0, seq - before.current.last);
-    }
-    before.current.last = seq;
-  });
+  const { box, newBelow, onScroll, scrollToEnd } = useLogScroll(all, pending);
   let day = "";
   let last: Message | undefined;
   return (
@@ -87,10 +29,7 @@ export function Messages() {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard.
         tabIndex={0}
         ref={box}
-        onScroll={() => {
-          if ((box.current?.scrollTop ?? 0) < 2 * NEAR_PX) conversation.loadOlder();
-          onView();
-        }}
+        onScroll={onScroll}
       >
         {all.map((message) => {
           const messageDay = formatDay(message.created_at);
@@ -112,13 +51,85 @@ export function Messages() {
           <Pending key={message.id} message={message} />
         ))}
       </div>
-      {newBelow.value > 0 && (
+      {newBelow > 0 && (
         <button type="button" class="newest" onClick={scrollToEnd}>
-          <Icon name="down" /> {newBelow.value} new
+          <Icon name="down" /> {newBelow} new
         </button>
       )}
     </div>
   );
+}
+
+/**
+ * Where the log is scrolled to: it stays at its end while that is visible, keeps its place when
+ * older messages are put in front, and goes to the target of a search. Marks as read what is seen.
+ */
+function useLogScroll(all: readonly Message[], pending: readonly PendingMessage[]) {
+  const { conversation } = useDesk();
+  const { messages, target } = conversation;
+  const box = useRef<HTMLDivElement>(null);
+  /** The log before the last change: its height, first and last seq, and whether it was at its end. */
+  const before = useRef({ height: 0, first: 0, last: 0, atEnd: true });
+  /** How many messages have arrived below what is visible. */
+  const newBelow = useRef(signal(0)).current;
+  const targetSeq = target.value;
+
+  const atEnd = () => {
+    const log = box.current;
+    return !log || log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
+  };
+  const scrollToEnd = () => {
+    const log = box.current;
+    if (log) log.scrollTop = log.scrollHeight;
+    newBelow.value = 0;
+  };
+  const viewChanged = () => {
+    before.current.atEnd = atEnd();
+    if (before.current.atEnd) {
+      newBelow.value = 0;
+      if (document.visibilityState === "visible") conversation.markRead();
+    }
+  };
+  useLayoutEffect(() => {
+    const log = box.current;
+    if (!log) return;
+    const { height, first, atEnd: wasAtEnd } = before.current;
+    const nowFirst = all[0]?.seq ?? 0;
+    if (first && nowFirst < first) log.scrollTop += log.scrollHeight - height;
+    else if (wasAtEnd && !target.value) scrollToEnd();
+    Object.assign(before.current, { height: log.scrollHeight, first: nowFirst });
+    viewChanged();
+  }, [all, pending]);
+  useLayoutEffect(() => {
+    const element =
+      targetSeq && box.current?.querySelector<HTMLElement>(`[data-seq="${targetSeq}"]`);
+    if (!element) return;
+    element.scrollIntoView({ block: "center" });
+    element.classList.add("hit");
+    target.value = undefined;
+    viewChanged();
+  });
+  useEffect(() => {
+    addEventListener("focus", viewChanged);
+    document.addEventListener("visibilitychange", viewChanged);
+    return () => {
+      removeEventListener("focus", viewChanged);
+      document.removeEventListener("visibilitychange", viewChanged);
+    };
+  }, []);
+  useSignalEffect(() => {
+    // Counts what arrives while the end is not visible.
+    const seq = messages.value.at(-1)?.seq ?? 0;
+    if (before.current.last && !before.current.atEnd) {
+      newBelow.value = newBelow.peek() + Math.max(0, seq - before.current.last);
+    }
+    before.current.last = seq;
+  });
+  const onScroll = () => {
+    if ((box.current?.scrollTop ?? 0) < 2 * NEAR_PX) conversation.loadOlder();
+    viewChanged();
+  };
+  return { box, newBelow: newBelow.value, onScroll, scrollToEnd };
 }
 
 function LogMessage({ message, isContinued }: { message: Message; isContinued: boolean }) {
