@@ -55,7 +55,7 @@ async function translation(language) {
   const { code } = await transformWithOxc(readFileSync(path, "utf8"), path);
   const { texts } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
   const joined = Object.values(texts).join("|");
-  const apart = /\p{Script=Arabic}/u.test(joined);
+  const asList = /\p{Script=Arabic}/u.test(joined);
   const list = `export const texts = ${JSON.stringify(joined)}.split("|");\n`;
   return {
     name: "translation",
@@ -65,7 +65,7 @@ async function translation(language) {
     transform: (code, id) => {
       if (id === path) return null;
       const textFor = (key) =>
-        apart ? `texts[${Object.keys(texts).indexOf(key)}]` : JSON.stringify(texts[key]);
+        asList ? `texts[${Object.keys(texts).indexOf(key)}]` : JSON.stringify(texts[key]);
       return code.replaceAll(/\btexts\.(\w+)/g, (_, key) => textFor(key));
     },
   };
@@ -114,15 +114,18 @@ function write(path, text) {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, bytes);
   compressing.push(gzip(bytes).then((packed) => writeFileSync(`${file}.gz`, packed)));
-  // By Node, since no budget depends on these bytes.
+  // By Node itself, since no budget depends on these bytes.
   writeFileSync(`${file}.br`, brotliCompressSync(bytes, { params }));
 }
 
-/** Short names for `OWN_PROPERTIES` are the same in all that is minified with the same `names`. */
-const minifyCode = async (code, names) => {
-  const own = names ? `|${OWN_PROPERTIES.trim().split(/\s+/).join("|")}` : "";
+/**
+ * Minifies a file. With a `nameCache`, `OWN_PROPERTIES` get short names, the same ones in all files
+ * that share it.
+ */
+const minifyCode = async (code, nameCache) => {
+  const own = nameCache ? `|${OWN_PROPERTIES.trim().split(/\s+/).join("|")}` : "";
   const properties = { builtins: true, regex: new RegExp(`^(#.*${own})$`) };
-  const options = { ...TERSER, mangle: { properties }, nameCache: names };
+  const options = { ...TERSER, mangle: { properties }, nameCache };
   return (await minify(code, options)).code.replaceAll(/\bconst(?=[ [{])/g, "let");
 };
 
@@ -136,7 +139,7 @@ async function buildModule(entry, name) {
     code = code.replaceAll(`./${chunk.fileName}`, `./${path.slice("assets/".length)}`);
   }
   const style = files.find((file) => file.fileName.endsWith(".css"));
-  if (style) pages[`${name}.css`] = writeHashed(`${name}.css`, style.source);
+  if (style) hashedNames[`${name}.css`] = writeHashed(`${name}.css`, style.source);
   return writeHashed(`${name}.js`, await minifyCode(code));
 }
 
@@ -144,16 +147,16 @@ async function buildModule(entry, name) {
 const listed = [];
 /** Promises of files that are being compressed. */
 const compressing = [];
-/** The hashed names that replace `{{…}}` in the pages. */
-const pages = {};
+/** By file: its hashed name, which replaces `{{FILE}}` in the pages. */
+const hashedNames = {};
 
 rmSync(out, { recursive: true, force: true });
-const names = {};
+const widgetNames = {};
 const chats = [];
 for (const file of readdirSync(join(root, "widget/locales"))) {
   const language = file.replace(".ts", "");
   const [{ code }] = await bundle("widget/app.ts", "es", {}, [await translation(language)]);
-  chats.push([language, await minifyCode(code, names)]);
+  chats.push([language, await minifyCode(code, widgetNames)]);
 }
 // One hash for all languages, so that the launcher can derive each name from the English one.
 const hash = hashOf(chats.join());
@@ -162,18 +165,18 @@ for (const [language, code] of chats) {
 }
 const app = JSON.stringify(`assets/chat-${hash}.js`);
 const [launcher] = await bundle("widget/launcher.ts", "iife", { __APP__: app });
-write("widget.js", await minifyCode(launcher.code, names));
-pages["console.js"] = await buildModule("console/main.tsx", "console");
+write("widget.js", await minifyCode(launcher.code, widgetNames));
+hashedNames["console.js"] = await buildModule("console/main.tsx", "console");
 
 for (const file of readdirSync(join(root, "storefront"))) {
   if (!file.endsWith(".html")) {
-    pages[file] = writeHashed(file, readFileSync(join(root, "storefront", file)));
+    hashedNames[file] = writeHashed(file, readFileSync(join(root, "storefront", file)));
   }
 }
 for (const file of ["console/index.html", "storefront/shop.html", "storefront/embed.html"]) {
   const page = readFileSync(join(root, file), "utf8").replaceAll(/\{\{(.+?)\}\}/g, (_, name) => {
-    if (!pages[name]) throw new Error(`${file} asks for ${name}, which is not built`);
-    return `/${pages[name]}`;
+    if (!hashedNames[name]) throw new Error(`${file} names ${name}, which is not built`);
+    return `/${hashedNames[name]}`;
   });
   write(file.replace(/.*\/(index)?/, "").replace(/^\./, "console."), page);
 }

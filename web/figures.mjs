@@ -120,7 +120,7 @@ async function measureLauncher() {
     await page.getByRole("button", { name: "Chat", exact: true }).waitFor();
     const { profile } = await devtools.send("Profiler.stop");
     const ours = new Set();
-    // What the script calls counts, too.
+    // Includes what the script calls.
     const visit = (node, inside) => {
       const isOurs = inside || node.callFrame.url.endsWith("/widget.js");
       if (isOurs) ours.add(node.id);
@@ -137,7 +137,7 @@ async function measureLauncher() {
     await context.close();
   }
   addRow(
-    "main-thread time of the launcher, median of 20 loads, ms",
+    `main-thread time of the launcher, median of ${LOADS} loads, ms`,
     quantile(times, 0.5).toFixed(1),
     "≤ 10",
   );
@@ -154,11 +154,11 @@ async function signIn(context) {
   return page;
 }
 
-/** Notes on a page when each text is first in its log. */
+/** Run in a page: records when each text first appears in the log. */
 const recordTexts = () => {
   window.seen = {};
   const roots = [document, document.querySelector("shoptalk-chat")?.shadowRoot].filter(Boolean);
-  const note = () => {
+  const record = () => {
     for (const root of roots) {
       for (const { textContent } of root.querySelectorAll("[role=log] .text")) {
         window.seen[textContent] ??= Date.now();
@@ -166,7 +166,7 @@ const recordTexts = () => {
     }
   };
   for (const root of roots)
-    new MutationObserver(note).observe(root, { childList: true, subtree: true });
+    new MutationObserver(record).observe(root, { childList: true, subtree: true });
 };
 
 async function measureMessages() {

@@ -58,7 +58,7 @@ async function signIn(page, url) {
 
 async function views(size, colorScheme) {
   const name = `${size === PHONE ? "phone" : "desktop"}-${colorScheme}`;
-  const isFront = size === DESKTOP && colorScheme === "light";
+  const isForReadme = size === DESKTOP && colorScheme === "light";
   const { url, stop } = await start();
   const options = { viewport: size, colorScheme, locale: "en-GB" };
   const customers = await browser.newContext(options);
@@ -67,7 +67,7 @@ async function views(size, colorScheme) {
   const agent = await agents.newPage();
 
   await customer.goto(url);
-  await shoot(customer, `shop-${name}`, isFront && "shop");
+  await shoot(customer, `shop-${name}`, isForReadme && "shop");
   await customer.getByRole("button", { name: "Chat", exact: true }).click();
   await shoot(customer, `widget-form-${name}`);
   await customer.getByRole("textbox", { name: "Name" }).fill("Ann Carter");
@@ -96,7 +96,7 @@ async function views(size, colorScheme) {
   await shoot(
     agent,
     `console-conversation-${name}`,
-    isFront ? "console" : name === "desktop-dark" && "console-dark",
+    isForReadme ? "console" : name === "desktop-dark" && "console-dark",
   );
   await agent.waitForTimeout(2_100);
   await reply.pressSequentially("I");

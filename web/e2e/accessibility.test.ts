@@ -59,7 +59,7 @@ async function audit(page: Page, area: string): Promise<string[]> {
 
 const WIDGET = "shoptalk-chat";
 
-it("every view of the widget", async () => {
+it("no view of the widget has a serious problem", async () => {
   const env = await Environment.start({ page: { attributes: 'data-require="name"' } });
   const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
   const { page, dialog } = visitor;
@@ -101,7 +101,7 @@ it("every view of the widget", async () => {
   expect(found).toEqual([]);
 });
 
-it("an offline widget and console", async () => {
+it("an offline widget and console have no serious problem", async () => {
   const env = await Environment.start({ allowNetworkErrors: true });
   const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
   await visitor.open();
@@ -117,7 +117,7 @@ it("an offline widget and console", async () => {
   expect(await audit(agent.page, "html")).toEqual([]);
 });
 
-it("every view of the console", async () => {
+it("no view of the console has a serious problem", async () => {
   const env = await Environment.start();
   const visitor = await env.visitor();
   const profile = await env.profile({ expectedErrors: /401 .*\/login\// });
@@ -177,7 +177,7 @@ it("every view of the console", async () => {
   expect(found).toEqual([]);
 });
 
-it("the demo's shops, and the set-up page", async () => {
+it("the demo's shop and the set-up page have no serious problem", async () => {
   const demo = await Server.start({ demo: true });
   const env = await Environment.start();
   const profile = await env.profile();
@@ -189,7 +189,7 @@ it("the demo's shops, and the set-up page", async () => {
   expect(await audit(setup, "html")).toEqual([]);
 });
 
-it("axe detects a mistake", async () => {
+it("the audit finds a problem that is there", async () => {
   const env = await Environment.start();
   const profile = await env.profile();
   const page = await profile.tab("about:blank");

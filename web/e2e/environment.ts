@@ -69,7 +69,7 @@ export class Environment {
     return agent;
   }
 
-  /** A browser without a page yet. */
+  /** A browser without a page. */
   profile(options: ProfileOptions = {}): Promise<BrowserProfile> {
     const { allowNetworkErrors = false } = this.options;
     return BrowserProfile.create({ allowNetworkErrors, ...options });

@@ -210,7 +210,7 @@ it("the tag's attributes are text, too", async () => {
   expect(env.shop.reports).toEqual([]);
 });
 
-it("this test detects a text that is executed", async () => {
+it("the check fails for a text that is executed", async () => {
   const env = await Environment.start();
   const profile = await env.profile();
   const page = await profile.tab("about:blank");

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { eventually } from "./browser";
 import { Environment } from "./environment";
 
-// The server pings every half second instead of every 25 s, so that what depends on pings happens
+// Pings every half second instead of every 25 s, so that a lost connection is noticed soon.
 const PINGS = {
   SHOPTALK_SOCKET__PING_INTERVAL_MS: "500",
   SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200",

@@ -172,11 +172,11 @@ it("a page's title keeps its own number", async () => {
 });
 
 /** The dialog of a chat in a frame of the page. */
-async function framed(env: Environment, sandbox: string, complains?: RegExp) {
+async function framed(env: Environment, sandbox: string, expectedErrors?: RegExp) {
   env.shop.pages["/frame"] = page(
     `<iframe sandbox="${sandbox}" src="/page" width="900" height="700"></iframe>`,
   );
-  const profile = await env.profile(complains ? { expectedErrors: complains } : {});
+  const profile = await env.profile(expectedErrors ? { expectedErrors } : {});
   const tab = await profile.tab(`${env.shop.origin}/frame`);
   const frame = tab.frameLocator("iframe");
   await frame.getByRole("button", { name: "Chat", exact: true }).click();
@@ -206,7 +206,7 @@ it("works in a sandbox without forms", async () => {
 });
 
 it(
-  "shows in a sandbox without an origin what is missing",
+  "in a sandbox without an origin, shows what is missing",
   async () => {
     const env = await withPage((tag) => page(tag));
     const dialog = await framed(env, "allow-scripts allow-forms", /CORS|net::ERR_FAILED/);
