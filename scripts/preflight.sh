@@ -69,7 +69,7 @@ lacks_any() {
   return 1
 }
 
-look() {
+find_missing() {
   lacks='' list=''
   hash -r
   has make || missing make "runs the targets"
@@ -103,10 +103,10 @@ look() {
     missing chromium "runs the browser tests; expected at ${CHROMIUM:-/usr/bin/chromium}, or set CHROMIUM"
 }
 
-then_() { line="${line:+$line && }$1"; }
+add_step() { line="${line:+$line && }$1"; }
 
 # Sets `line` to one shell command that installs what is missing.
-remedy() {
+write_command() {
   line='' packages='' headers='' system=''
   root=$([ "$(id -u)" = 0 ] || echo sudo)
   for system in apt-get dnf pacman apk brew ''; do
@@ -134,34 +134,34 @@ remedy() {
       brew)
         root=''
         # The command line tools bring the compiler, its headers, make and git.
-        lacks_any make git cc headers && then_ "xcode-select --install"
+        lacks_any make git cc headers && add_step "xcode-select --install"
         install=''
         lacks_any node npm && install="brew install node"
         lacks_any chromium && install="${install:+$install && }brew install --cask chromium" ;;
       *) install="YOUR PACKAGE MANAGER install$packages" root='' ;;
     esac
-    if [ -z "$root" ]; then [ -z "$install" ] || then_ "$install"
-    elif ! has sudo; then then_ "su -c '$install'"
+    if [ -z "$root" ]; then [ -z "$install" ] || add_step "$install"
+    elif ! has sudo; then add_step "su -c '$install'"
     else
       # Each part of the command needs sudo.
       case $install in *' && '*) install="${install%% && *} && sudo ${install#* && }" ;; esac
-      then_ "sudo $install"
+      add_step "sudo $install"
     fi
   fi
   # Distributions ship old versions of Node; the npm package `node` contains the binary.
   if lacks_any node && [ "$system" != brew ] && { has node || old_packages; }; then
-    if [ "$(id -u)" = 0 ]; then then_ "npm install -g node@22"
+    if [ "$(id -u)" = 0 ]; then add_step "npm install -g node@22"
     else
       # shellcheck disable=SC2016  # for the reader's shell to expand
-      then_ 'npm install -g --prefix ~/.local node@22 && export PATH=~/.local/bin:"$PATH"'
+      add_step 'npm install -g --prefix ~/.local node@22 && export PATH=~/.local/bin:"$PATH"'
     fi
   fi
   if lacks_any rustc cargo rustfmt clippy; then
     if has rustup; then
-      then_ "rustup toolchain install $toolchain --profile minimal -c rustfmt -c clippy"
+      add_step "rustup toolchain install $toolchain --profile minimal -c rustfmt -c clippy"
     else
-      then_ "curl --proto '=https' -sSf https://sh.rustup.rs | sh -s -- -y --default-toolchain $toolchain"
-      then_ ". \"${CARGO_HOME:-\$HOME/.cargo}/env\""
+      add_step "curl --proto '=https' -sSf https://sh.rustup.rs | sh -s -- -y --default-toolchain $toolchain"
+      add_step ". \"${CARGO_HOME:-\$HOME/.cargo}/env\""
     fi
   fi
 }
@@ -178,16 +178,16 @@ old_packages() {
   esac
 }
 
-look
+find_missing
 [ -z "$list" ] && exit
-remedy
+write_command
 if [ "$(id -u)" = 0 ] && has apt-get; then
   echo "make $target: installing what is missing:" >&2
   printf '%s\n%s\n\n' "$list" "  $line" >&2
   (export DEBIAN_FRONTEND=noninteractive && eval "$line") >/dev/null
-  look
+  find_missing
   [ -z "$list" ] && exit
-  remedy
+  write_command
 fi
 {
   printf 'make %s: missing on this machine:\n\n%s\n' "$target" "$list"

@@ -21,6 +21,7 @@ export SHOPTALK_LOG__FILTER=warn
 server=$!
 until [ -s "$work/ready" ]; do
   kill -0 "$server" || { cat "$work/log" >&2; exit 1; }
+  sleep 0.1
 done
 url=$(sed 's/^listening on //' "$work/ready")
 

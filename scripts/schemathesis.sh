@@ -22,6 +22,7 @@ printf '%s' "$password" | "$binary" agent add ada --password-stdin --data-dir "$
 server=$!
 until [ -s "$work/ready" ]; do
   kill -0 "$server" || { cat "$work/log" >&2; exit 1; }
+  sleep 0.1
 done
 url=$(sed 's/^listening on //' "$work/ready")
 
