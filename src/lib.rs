@@ -10,7 +10,7 @@
 //! 6. `server`: puts them together and shuts them down; `config`, `metrics` and `canary` beside it.
 //!
 //! `src/main.rs` and `src/cli` are the command line. ARCHITECTURE.md has the glossary, the
-//! invariants and the way of a message.
+//! invariants and the path of a message.
 //!
 //! Without the feature `server` the crate consists of [`chat`] and [`protocol`] alone, for clients
 //! such as `shoptalk-client`.
