@@ -113,7 +113,7 @@ impl Measurement {
         let layout = Layout {
             rooms: ROOMS,
             consoles,
-            joined: Joined::Nothing,
+            joined: Joined::NoRoom,
         };
         let mut participants = Conversations::start(&server, layout, check).await?;
         participants.fixed(timetable(2)).await?;
