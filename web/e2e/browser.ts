@@ -49,8 +49,8 @@ const NETWORK_ERROR = /net::ERR_|WebSocket connection to|WebSocket is closed/;
  */
 export class BrowserProfile {
   readonly #errors: string[] = [];
-  /** The errors that were expected and have occurred. */
-  readonly expectedErrors: string[] = [];
+  /** Errors that were expected and have occurred. */
+  readonly expectedErrorsSeen: string[] = [];
   readonly #context;
   readonly #options: ProfileOptions;
 
@@ -67,7 +67,8 @@ export class BrowserProfile {
     const context = await (await launch()).newContext({ reducedMotion: "reduce", ...rest });
     const profile = new BrowserProfile(context, options);
     onTestFinished(async () => {
-      if (expectedErrors) await eventually(() => profile.expectedErrors.length).toBeGreaterThan(0);
+      if (expectedErrors)
+        await eventually(() => profile.expectedErrorsSeen.length).toBeGreaterThan(0);
       await context.close();
       expect(profile.#errors, "errors in the browser").toEqual([]);
     }, 2 * DEADLINE_MS);
@@ -100,7 +101,7 @@ export class BrowserProfile {
   #watch(page: Page) {
     page.on("pageerror", (error) => {
       const text = `${error.stack ?? error}`;
-      if (this.#options.expectedErrors?.test(text)) this.expectedErrors.push(text);
+      if (this.#options.expectedErrors?.test(text)) this.expectedErrorsSeen.push(text);
       else this.#errors.push(text);
     });
     page.on("dialog", (dialog) => {
@@ -112,7 +113,7 @@ export class BrowserProfile {
       const text = `${message.text()} ${message.location().url}`;
       if (SIGNED_OUT.test(text)) return;
       if (this.#options.allowNetworkErrors && NETWORK_ERROR.test(text)) return;
-      if (this.#options.expectedErrors?.test(text)) this.expectedErrors.push(text);
+      if (this.#options.expectedErrors?.test(text)) this.expectedErrorsSeen.push(text);
       else this.#errors.push(text);
     });
   }

@@ -45,7 +45,7 @@ it("detects a violation", async () => {
   const profile = await env.profile({ expectedErrors: /style-src/ });
   await profile.tab(env.shop.origin);
   await eventually(() => env.shop.reports.length).toBe(1);
-  await eventually(() => profile.expectedErrors.join()).toContain("violation of style-src");
+  await eventually(() => profile.expectedErrorsSeen.join()).toContain("violation of style-src");
 });
 
 it("makes one request before the click, and stores and connects nothing", async () => {
@@ -103,6 +103,6 @@ it("refuses a page of a foreign origin", async () => {
   const visitor = new Visitor(page);
   await visitor.open();
   await visitor.dialog.getByRole("button", { name: "Start chat" }).click();
-  await eventually(() => stranger.expectedErrors.join()).toMatch(/blocked by CORS/);
+  await eventually(() => stranger.expectedErrorsSeen.join()).toMatch(/blocked by CORS/);
   expect(await visitor.status.innerText()).not.toMatch(/^Real-time connected/i);
 });

@@ -4,7 +4,12 @@ import { TcpProxy } from "./proxy";
 import { Server } from "./server";
 import { Shop, type ShopPage } from "./shop";
 
+/** The password of the agent "ada". */
 export const PASSWORD = "a long enough password";
+/** Setting: after a loss, clients reconnect within 0.2 s instead of 5 s. */
+export const FAST_RECONNECT = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
+/** Setting: no rate limits. */
+export const UNLIMITED = { SHOPTALK_LIMITS__ENABLED: "false" };
 
 export interface EnvironmentOptions {
   /** Settings of the server, as environment variables. */

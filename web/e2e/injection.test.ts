@@ -1,8 +1,9 @@
 import type { Page } from "playwright-core";
 import { beforeAll, expect, it } from "vitest";
 import { eventually, typeUntil } from "./browser";
-import { Environment, PASSWORD } from "./environment";
+import { Environment, PASSWORD, UNLIMITED } from "./environment";
 import { PAYLOADS } from "./injection-payloads";
+import { Agent, Visitor } from "./page-objects";
 
 declare global {
   interface Window {
@@ -48,8 +49,6 @@ const expectTexts = (page: Page, texts: readonly string[]) =>
 
 /** Every third one, where all would take long and test the same code. */
 const everyThird = <T>(all: readonly T[]) => all.filter((_, index) => index % 3 === 2);
-
-const UNLIMITED = { SHOPTALK_LIMITS__ENABLED: "false" };
 
 it("messages and names are text, on both sides", async () => {
   const env = await Environment.start({ settings: UNLIMITED });
@@ -109,7 +108,6 @@ it("visitors' details, list, search and notifications are text", async () => {
       close() {}
     } as never;
   });
-  const { Agent } = await import("./page-objects");
   const agent = new Agent(await profile.tab(`${env.server.origin}/admin/chat`));
   await agent.signIn("ada", PASSWORD);
   await agent.page.getByRole("button", { name: "Settings" }).click();
@@ -200,7 +198,6 @@ it("the tag's attributes are text, too", async () => {
         .join(" "),
     },
   });
-  const { Visitor } = await import("./page-objects");
   const visitor = new Visitor((await env.visitor()).page, evil);
   await visitor.open();
   await visitor.begin({ name: "Bea" });

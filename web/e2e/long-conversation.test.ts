@@ -1,9 +1,8 @@
 import type { Locator } from "playwright-core";
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { Environment } from "./environment";
+import { Environment, UNLIMITED } from "./environment";
 
-const UNLIMITED = { SHOPTALK_LIMITS__ENABLED: "false" };
 const TEXTS = Array.from({ length: 130 }, (_, index) => `message number ${index}`);
 const [FIRST, LAST] = [TEXTS[0]!, TEXTS.at(-1)!];
 

@@ -1,9 +1,7 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { Environment } from "./environment";
+import { Environment, FAST_RECONNECT } from "./environment";
 import { Agent, valuesOf } from "./page-objects";
-
-const FAST_RECONNECT = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
 
 /** A visitor with a conversation, in two tabs of one browser. */
 async function twoTabs(env: Environment) {

@@ -1,12 +1,11 @@
 import { expect, it } from "vitest";
 import { type BrowserProfile, eventually } from "./browser";
-import { Environment } from "./environment";
+import { Environment, FAST_RECONNECT } from "./environment";
 import { identity } from "./identity";
 import { Visitor, valuesOf } from "./page-objects";
 
 const SECRET = "a secret of at least thirty-two bytes";
 const SIGNED = { SHOPTALK_IDENTITY__SECRETS: SECRET };
-const FAST_RECONNECT = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
 const ANN = identity(SECRET, { sub: "ann", name: "Ann" });
 const BOB = identity(SECRET, { sub: "bob", name: "Bob" });
 

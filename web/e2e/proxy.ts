@@ -62,7 +62,7 @@ export class TcpProxy {
       if (server) {
         browser.resume();
         server.resume();
-      } else this.#join(browser);
+      } else this.#connectToServer(browser);
     }
     if (!this.#listener) await this.#listen();
   }
@@ -76,13 +76,13 @@ export class TcpProxy {
         this.#pairs.get(browser)?.destroy();
         this.#pairs.delete(browser);
       });
-      if (!this.#isStalled) this.#join(browser);
+      if (!this.#isStalled) this.#connectToServer(browser);
     });
     this.#listener = listener.listen(this.#port, "127.0.0.1");
     await once(listener, "listening");
   }
 
-  #join(browser: Socket) {
+  #connectToServer(browser: Socket) {
     const server = connect({ port: this.#to, host: "127.0.0.1", allowHalfOpen: true });
     this.#pairs.set(browser, server);
     server.on("error", () => browser.destroy());

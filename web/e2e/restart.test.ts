@@ -1,9 +1,6 @@
 import { expect, it } from "vitest";
 import { eventually, typeUntil } from "./browser";
-import { Environment } from "./environment";
-
-/** Clients reconnect quickly, so that the test need not wait for the usual spread. */
-const FAST_RECONNECT = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
+import { Environment, FAST_RECONNECT } from "./environment";
 
 it("the server is killed while both sides write: messages arrive once and in order, drafts stay", async () => {
   const env = await Environment.start({ settings: FAST_RECONNECT, allowNetworkErrors: true });

@@ -1,10 +1,8 @@
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { Environment, PASSWORD } from "./environment";
+import { Environment, FAST_RECONNECT, PASSWORD } from "./environment";
 import { Agent } from "./page-objects";
-
-const FAST_RECONNECT = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
 
 /** Fills the storage of a page to the last byte. */
 const fillStorage = (page: Page) =>

@@ -1,8 +1,6 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { Environment } from "./environment";
-
-const FAST_RECONNECT = { SHOPTALK_SOCKET__RECONNECT_WINDOW_MS: "200" };
+import { Environment, FAST_RECONNECT } from "./environment";
 
 it("a first message that did not reach the server is sent by the next page, without a click", async () => {
   const env = await Environment.start({ settings: FAST_RECONNECT, allowNetworkErrors: true });

@@ -259,6 +259,7 @@ export function makeConnection<In extends { type: string }, Out>({
       return onStop(code);
     }
     discardSocket();
+    // As if four more attempts had failed.
     if (code === FLOOD) losses += 4;
     const windowMs =
       goingAwayMs ??

@@ -82,7 +82,7 @@ export function makeView(): Chat {
     },
     texts.end,
   );
-  const chat = h(
+  const pane = h(
     "div.chat",
     {},
     log,
@@ -120,7 +120,7 @@ export function makeView(): Chat {
     ),
     form,
     list,
-    chat,
+    pane,
     notice,
   );
   keepAboveKeyboard(panel);
@@ -175,12 +175,12 @@ export function makeView(): Chat {
 
   /** Whether the newest message is visible. */
   function atEnd() {
-    return !chat.hidden && log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
+    return !pane.hidden && log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
   }
 
   /** Focuses the field to write in; on a phone only the dialog, so that no keyboard opens. */
   function focus() {
-    const field = chat.hidden ? form.querySelector("input") : text;
+    const field = pane.hidden ? form.querySelector("input") : text;
     (matchMedia("(pointer: coarse)").matches ? panel : field)?.focus();
   }
 
@@ -202,7 +202,7 @@ export function makeView(): Chat {
     const { state } = conversation.connection;
     const closed = conversation.room?.status === "closed";
     form.hidden = conversation.begun || showsEarlier;
-    chat.hidden = !conversation.begun || showsEarlier;
+    pane.hidden = !conversation.begun || showsEarlier;
     list.hidden = !showsEarlier;
     backButton.hidden = !showsEarlier;
     earlierButton.hidden = showsEarlier || !conversation.chat.token;
@@ -223,7 +223,7 @@ export function makeView(): Chat {
           : conversation.refusal.message
         : problem,
     );
-    if (!chat.hidden) showLog(state === "connected");
+    if (!pane.hidden) showLog(state === "connected");
     const count = conversation.unread();
     if (count === unread) return;
     unread = count;
