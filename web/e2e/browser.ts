@@ -14,21 +14,34 @@ afterAll(async () => (await browser)?.close());
 /** The deadline of every wait: generous, since a loaded machine is slow. */
 export const DEADLINE_MS = 60_000;
 
+/** How often Chromium is started before its crash counts as a failure. */
+const LAUNCH_ATTEMPTS = 3;
+
 /** One Chromium per test file. */
-function launch(): Promise<Browser> {
-  browser ??= chromium.launch({
-    executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-    timeout: DEADLINE_MS,
-    args: [
-      "--no-sandbox",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--no-first-run",
-      "--disable-gpu",
-    ],
-  });
+function sharedBrowser(): Promise<Browser> {
+  browser ??= launch();
   return browser;
+}
+
+/** Starts Chromium; once more when it crashes at the start, as it does now and then under load. */
+async function launch(attempt = 1): Promise<Browser> {
+  try {
+    return await chromium.launch({
+      executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+      timeout: DEADLINE_MS,
+      args: [
+        "--no-sandbox",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--disable-gpu",
+      ],
+    });
+  } catch (error) {
+    if (attempt === LAUNCH_ATTEMPTS) throw error;
+    return launch(attempt + 1);
+  }
 }
 
 export interface ProfileOptions extends BrowserContextOptions {
@@ -64,7 +77,7 @@ export class BrowserProfile {
 
   static async create(options: ProfileOptions = {}): Promise<BrowserProfile> {
     const { allowNetworkErrors, expectedErrors, ...rest } = options;
-    const context = await (await launch()).newContext({ reducedMotion: "reduce", ...rest });
+    const context = await (await sharedBrowser()).newContext({ reducedMotion: "reduce", ...rest });
     const profile = new BrowserProfile(context, options);
     onTestFinished(async () => {
       if (expectedErrors)
