@@ -394,6 +394,13 @@ pub(crate) async fn logins_beside_chat(form: Form, line: Line) -> Result<()> {
         }
     }
     let kept = server.resident()?.saturating_sub(memory) >> 20;
+    let mut beside_computing = Vec::new();
+    if form.long {
+        let _computing = compute_at_lowest_priority()?;
+        for _ in 0..2_000 {
+            beside_computing.push(post().await?);
+        }
+    }
     server.kill().await?;
     setup.log()?;
     line.figure(
@@ -418,12 +425,34 @@ pub(crate) async fn logins_beside_chat(form: Form, line: Line) -> Result<()> {
     };
     let (alone, beside) = (p99(&mut alone), p99(&mut beside));
     let ratio = beside / alone;
+    let control = p99(&mut beside_computing);
+    line.figure(
+        "*control*: p99 of posts beside processes of the lowest priority that only compute, one per processor",
+        format!("{control:.1} ms, alone {alone:.1} ms"),
+        "what the machine allows",
+        true,
+    )?;
     line.figure(
         &format!("{LOGINS} simultaneous sign-ins, 8 times: p99 of posts during them ÷ alone"),
         format!("{ratio:.1} ({beside:.1} ms ÷ {alone:.1} ms), over {posts} posts"),
         "< 2",
         ratio < 2.0,
     )
+}
+
+/// One process per processor that computes without using memory or the disk, scheduled only when
+/// nothing else wants to run (`SCHED_IDLE`). They end when they are dropped.
+fn compute_at_lowest_priority() -> Result<Vec<tokio::process::Child>> {
+    let processors = std::thread::available_parallelism()?.get();
+    (0..processors)
+        .map(|_| {
+            let child = tokio::process::Command::new("chrt")
+                .args(["--idle", "0", "sh", "-c", "while :; do :; done"])
+                .kill_on_drop(true)
+                .spawn();
+            child.context("chrt (Debian: util-linux) starts")
+        })
+        .collect()
 }
 
 /// The time of a refusal tells nothing of whether the name is known.
