@@ -1,4 +1,4 @@
-//! An agent at a console: the list of rooms, and the rooms that are followed message by message.
+//! An agent: the list of rooms, and the messages of joined rooms.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -20,72 +20,72 @@ use crate::place::{Arrival, Place};
 use crate::rest::{CallError, Server};
 use crate::socket::SocketOptions;
 
-/// The wait before a join that was refused for a while is tried again.
-const JOIN_AGAIN: Duration = Duration::from_secs(1);
+/// The wait before a join that was refused temporarily is tried again.
+const JOIN_RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// What an agent sees.
+/// What happens in the list of rooms and in joined rooms.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AgentEvent {
-    /// A connection is there.
+    /// The client is connected.
     Connected {
-        /// Who this is.
+        /// The signed-in agent.
         agent: AgentAccount,
         /// The database that seqs belong to.
         epoch: String,
-        /// Whether the summaries that follow are what changed since the last one. If not, they
+        /// Whether the summaries that follow are the changes since the last one. If not, they
         /// replace the list.
         resumed: bool,
         /// How many rooms have each status.
         counts: Counts,
-        /// The rooms whose visitor is there.
+        /// The rooms whose visitor is online.
         online: Vec<RoomId>,
     },
     /// The list of rooms is complete; what follows is live.
     Listed,
-    /// There is no connection; another one is tried after this time.
+    /// There is no connection; the client tries again after a wait.
     Offline {
         /// Why.
         reason: String,
-        /// When the next try comes.
+        /// The wait until the next attempt.
         retry_in: Duration,
     },
     /// The client has stopped for good. This is the last event.
     Stopped {
         /// Why.
         reason: StopReason,
-        /// What was posted and is not settled.
+        /// Posts that were neither acked nor refused.
         unsettled: Vec<Unsettled>,
     },
-    /// The newest state of a room, to be put in the place of an older one.
+    /// The newest state of a room, which replaces an older one.
     Summary(Summary),
     /// How many rooms have each status.
     Counts(Counts),
-    /// A visitor came or went.
+    /// A visitor came online or went offline.
     Online {
-        /// Whose room.
+        /// The visitor's room.
         room_id: RoomId,
-        /// Whether the visitor is there.
+        /// Whether the visitor is online.
         customer_online: bool,
     },
-    /// A room is followed.
+    /// A room is joined.
     Joined {
         /// The room as it is now.
         room: Room,
-        /// Whether the messages that follow go on after the last one. If not, they stand for all
-        /// that came before; older ones exist if the first seq is past 1.
+        /// Whether the messages that follow continue after the last one. If not, they replace
+        /// everything before; older ones exist if the first seq is greater than 1.
         resumed: bool,
     },
-    /// All that was missed in a joined room has come; what follows is live.
+    /// Everything that was missed in a joined room has been received; what follows is live.
     CaughtUp(RoomId),
-    /// A room cannot be followed.
+    /// A room cannot be joined.
     JoinRefused {
-        /// Which.
+        /// The room.
         room_id: RoomId,
         /// Why.
         error: ErrorFrame,
     },
-    /// The next message of a joined room's log, also one of this agent's own.
+    /// The next message of a joined room's log, this agent's own included.
     Message(Message),
     /// A message of this client is on disk.
     Acked {
@@ -115,41 +115,41 @@ pub enum AgentEvent {
     Room(Room),
     /// A read mark moved in a joined room.
     Read {
-        /// Where.
+        /// The room.
         room_id: RoomId,
-        /// Whose.
+        /// The side that has read.
         reader: Side,
-        /// Up to which message.
+        /// The last message that it has read.
         seq: u64,
     },
-    /// Somebody types in a joined room.
+    /// Somebody is typing in a joined room.
     Typing {
-        /// Where.
+        /// The room.
         room_id: RoomId,
-        /// On which side.
+        /// The kind of sender.
         sender_type: SenderType,
-        /// Under which name.
+        /// The name to show.
         sender_name: String,
-        /// For how long to show it.
+        /// How long to show it.
         expires_in: Duration,
     },
-    /// An older page that was asked for.
+    /// The older page that [`Agent::history`] requested.
     History {
-        /// Of which room.
+        /// The room.
         room_id: RoomId,
         /// Its messages in the order of the log.
         messages: Vec<Message>,
         /// Whether older ones exist.
         more: bool,
     },
-    /// The server is about to close; the client comes back by itself.
+    /// The server is about to close the connection; the client reconnects by itself.
     GoingAway,
     /// Something other than a message or a join was refused.
     Error(ErrorFrame),
 }
 
-/// An agent's client: it keeps a socket, comes back when the socket breaks, follows the list of
-/// rooms and those that were joined, and posts until the server has acked.
+/// An agent's client: it keeps a socket, reconnects when the socket breaks, follows the list of
+/// rooms and those that were joined, and posts until the server acks.
 ///
 /// Dropping it ends the connection without waiting for anything; [`finish`](Self::finish) waits.
 pub struct Agent {
@@ -189,16 +189,16 @@ impl Agent {
         (agent, events)
     }
 
-    /// Follows a room message by message, across connections, until [`leave`](Self::leave).
+    /// Joins a room: its messages arrive, across connections, until [`leave`](Self::leave).
     ///
     /// # Errors
     ///
-    /// The client has stopped, or too much waits to be sent.
+    /// The client has stopped, or too many commands wait.
     pub fn join(&self, room_id: RoomId) -> Result<(), SendError> {
         self.handle.side(Command::Join(room_id))
     }
 
-    /// Ends following a room.
+    /// Leaves a room.
     ///
     /// # Errors
     ///
@@ -207,13 +207,13 @@ impl Agent {
         self.handle.side(Command::Leave(room_id))
     }
 
-    /// Posts a message into a room, joined or not. It is sent now or when there is a connection,
-    /// as often as it takes; an [`Acked`](AgentEvent::Acked) or [`Refused`](AgentEvent::Refused)
-    /// settles it. Messages stand in the log of a room in the order of the calls.
+    /// Posts a message into a room, joined or not. It is sent as soon as there is a connection, and
+    /// again until an [`Acked`](AgentEvent::Acked) or [`Refused`](AgentEvent::Refused) settles it.
+    /// Messages are in the log of a room in the order of the calls.
     ///
     /// # Errors
     ///
-    /// It was not taken.
+    /// The message was not accepted.
     pub fn post(
         &self,
         room_id: RoomId,
@@ -224,7 +224,7 @@ impl Agent {
         Ok(id)
     }
 
-    /// The agents have read a joined room up to here.
+    /// Reports that the agents have read a joined room up to this message.
     ///
     /// # Errors
     ///
@@ -233,7 +233,7 @@ impl Agent {
         self.handle.side(Command::Read { room_id, seq })
     }
 
-    /// The agent is typing in a joined room. Without a connection this does nothing.
+    /// Reports that the agent is typing in a joined room. Without a connection this does nothing.
     ///
     /// # Errors
     ///
@@ -242,8 +242,8 @@ impl Agent {
         self.handle.side(Command::Typing(room_id))
     }
 
-    /// Asks for the `limit` (1 to 200) messages of a joined room before a seq, which come as a
-    /// [`History`](AgentEvent::History). If the connection is lost before, ask again.
+    /// Requests the `limit` (1 to 200) messages of a joined room before a seq. They arrive as a
+    /// [`History`](AgentEvent::History). If the connection is lost before, call it again.
     ///
     /// # Errors
     ///
@@ -256,7 +256,7 @@ impl Agent {
         })
     }
 
-    /// Waits until everything posted so far is acked or refused.
+    /// Waits until no post is unsettled; messages that are posted meanwhile count, too.
     ///
     /// # Errors
     ///
@@ -265,13 +265,13 @@ impl Agent {
         self.handle.flush().await
     }
 
-    /// Closes a conversation or opens it again, after everything posted so far.
+    /// Closes or reopens a conversation, after everything posted so far.
     ///
     /// # Errors
     ///
-    /// The status may be what it was; calling again is safe.
+    /// The status may be unchanged; calling again is safe.
     pub async fn set_status(&self, room_id: RoomId, status: Status) -> Result<Summary, CallError> {
-        // If the client has stopped, nothing of it comes behind this either.
+        // A client that has stopped sends nothing more, so its error does not matter.
         let _ = self.flush().await;
         self.server.set_status(&self.token, room_id, status).await
     }
@@ -301,16 +301,16 @@ pub(crate) enum Command {
     },
 }
 
-/// A joined room.
+/// A room that the program has joined.
 #[derive(Debug, Default)]
 struct Follow {
     place: Place,
-    /// A join was sent, and neither `joined` nor an error has come.
+    /// A join was sent, and neither `joined` nor an error has arrived.
     joining: bool,
-    /// A join was refused for a while; it is sent again then.
+    /// When to send a join again that was refused temporarily.
     join_at: Option<Instant>,
-    /// How far the agents have read, as long as the server may not know.
-    read: Option<u64>,
+    /// How far the agents have read, until the server has confirmed it.
+    unconfirmed_read: Option<u64>,
 }
 
 /// The agent's side of the protocol, without I/O.
@@ -319,9 +319,9 @@ pub(crate) struct AgentProtocol {
     epoch: Option<String>,
     /// Opaque: kept and sent back.
     cursor: Option<String>,
-    /// The list of this connection is complete.
+    /// This connection has received the whole list.
     listed: bool,
-    /// The newest version of each room that was handed on.
+    /// The newest version of each room that was delivered.
     versions: HashMap<RoomId, u64>,
     follows: BTreeMap<RoomId, Follow>,
 }
@@ -343,7 +343,7 @@ impl AgentProtocol {
         if self.epoch.as_ref().is_some_and(|known| *known != epoch) {
             for follow in self.follows.values_mut() {
                 follow.place.forget();
-                follow.read = None;
+                follow.unconfirmed_read = None;
             }
         }
         self.epoch = Some(epoch.clone());
@@ -386,7 +386,7 @@ impl AgentProtocol {
         }
     }
 
-    /// A summary is state: one that comes twice, or behind a newer one, changes nothing.
+    /// A summary is state: one that arrives twice, or after a newer one, changes nothing.
     fn summary(&mut self, summary: Summary, output: &mut Output<Self>) {
         let version = self.versions.entry(summary.room.id).or_default();
         if summary.version >= *version {
@@ -395,7 +395,7 @@ impl AgentProtocol {
         }
     }
 
-    /// Joins a room, from where it was followed to.
+    /// Sends the join of a room, to resume after its last message.
     fn join(&mut self, room_id: RoomId, output: &mut Output<Self>) {
         let Some(follow) = self.follows.get_mut(&room_id) else {
             return;
@@ -424,7 +424,10 @@ impl AgentProtocol {
         follow
             .place
             .begin(joined.recovered, messages.first().map(|first| first.seq));
-        if let Some(seq) = follow.read.filter(|seq| *seq > room.admin_read_seq) {
+        if let Some(seq) = follow
+            .unconfirmed_read
+            .filter(|seq| *seq > room.admin_read_seq)
+        {
             let room_id = joined.room_id;
             output.frames.push(AgentFrame::Read { room_id, seq });
         }
@@ -462,7 +465,7 @@ impl AgentProtocol {
         match follow.place.arrive(message.seq) {
             Arrival::Next => output.events.push(AgentEvent::Message(message)),
             Arrival::Known => {}
-            // The answer to a join, sent or to be sent, brings it.
+            // The reply to a join, sent or to be sent, has it.
             Arrival::Gap if follow.joining || follow.join_at.is_some() => {}
             Arrival::Gap => self.join(room_id, output),
         }
@@ -494,7 +497,7 @@ impl AgentProtocol {
         if error.retryable {
             let wait = error
                 .retry_after_ms
-                .map_or(JOIN_AGAIN, Duration::from_millis);
+                .map_or(JOIN_RETRY_AFTER, Duration::from_millis);
             if let Some(follow) = self.follows.get_mut(&room_id) {
                 follow.joining = false;
                 follow.join_at = Some(Instant::now() + wait);
@@ -553,9 +556,9 @@ impl AgentProtocol {
             } => {
                 if let Some(follow) = self.follows.get_mut(&room_id)
                     && reader == Side::Agent
-                    && follow.read.is_some_and(|wanted| wanted <= seq)
+                    && follow.unconfirmed_read.is_some_and(|wanted| wanted <= seq)
                 {
-                    follow.read = None;
+                    follow.unconfirmed_read = None;
                 }
                 AgentEvent::Read {
                     room_id,
@@ -668,7 +671,7 @@ impl Protocol for AgentProtocol {
             }
             Command::Read { room_id, seq } => {
                 if let Some(follow) = self.follows.get_mut(&room_id) {
-                    follow.read = follow.read.max(Some(seq));
+                    follow.unconfirmed_read = follow.unconfirmed_read.max(Some(seq));
                 }
                 AgentFrame::Read { room_id, seq }
             }

@@ -8,19 +8,19 @@ use tokio::time::Instant;
 const UNIT: Duration = Duration::from_millis(500);
 /// No wait is longer.
 const CEILING: Duration = Duration::from_secs(20);
-/// A connection that lasted this long starts the count anew.
+/// A connection that lasted this long resets the count of failures.
 const STEADY: Duration = Duration::from_secs(30);
 /// After a close for flooding the short waits are skipped.
 const FLOOD_ATTEMPTS: u32 = 4;
 
-/// Every wait is random from zero on, so that a thousand clients that lost the same server do
-/// not come back in the same moment.
+/// Every wait is random, from zero up to a bound, so that a thousand clients that lost the same
+/// server do not reconnect at the same moment.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     random: fastrand::Rng,
     attempts: u32,
     welcomed_at: Option<Instant>,
-    window: Option<Duration>,
+    reconnect_window: Option<Duration>,
 }
 
 impl Backoff {
@@ -29,18 +29,18 @@ impl Backoff {
             random,
             attempts: 0,
             welcomed_at: None,
-            window: None,
+            reconnect_window: None,
         }
     }
 
-    /// A welcome came, with this `reconnect_window_ms`.
+    /// A welcome was received, with this `reconnect_window_ms`.
     pub(crate) fn welcomed(&mut self, reconnect_window: Duration) {
         self.welcomed_at = Some(Instant::now());
-        self.window = Some(reconnect_window);
+        self.reconnect_window = Some(reconnect_window);
     }
 
-    /// The connection was lost, or none came about. `going_away` is the time within which the
-    /// server asked its clients to come back.
+    /// How long to wait after a connection was lost or could not be made. `going_away` is the time
+    /// over which the server asked its clients to spread their reconnects.
     pub(crate) fn next_wait(&mut self, going_away: Option<Duration>, flooded: bool) -> Duration {
         let at_most = self.longest_wait(going_away, flooded);
         self.attempts = self.attempts.saturating_add(1);
@@ -55,7 +55,7 @@ impl Backoff {
         if flooded {
             self.attempts = self.attempts.max(FLOOD_ATTEMPTS);
         }
-        match (going_away, self.window) {
+        match (going_away, self.reconnect_window) {
             (Some(asked), _) => asked,
             (None, Some(window)) if welcomed_at.is_some() && self.attempts == 0 => window,
             _ => CEILING.min(UNIT * 2u32.pow(self.attempts.min(6))),
@@ -80,7 +80,11 @@ mod tests {
         }
         backoff.welcomed(window);
         tokio::time::advance(STEADY).await;
-        assert_eq!(backoff.longest_wait(None, false), window, "counted anew");
+        assert_eq!(
+            backoff.longest_wait(None, false),
+            window,
+            "the count is reset"
+        );
         let asked = Duration::from_secs(3);
         assert_eq!(backoff.longest_wait(Some(asked), false), asked);
         assert_eq!(backoff.longest_wait(None, true), Duration::from_secs(8));

@@ -1,6 +1,7 @@
-//! One connection after the other: connect, greet, receive, post, lose it, wait, connect again.
+//! The task of a client: connect, send the hello, receive and post, and after a loss wait and
+//! connect again.
 //!
-//! What both sides have in common is here; what their frames mean is their [`Protocol`], which
+//! What both sides have in common is here; what their frames mean is in their [`Protocol`], which
 //! does no I/O.
 
 use std::future::pending;
@@ -16,12 +17,12 @@ use crate::backoff::Backoff;
 use crate::outbox::{Outbox, Post};
 use crate::socket::{Closed, ConnectError, Incoming, Socket, SocketOptions};
 
-/// Silence of this time past the latest ping means that the connection is dead.
+/// A connection is dead if nothing is received for the ping interval and this time.
 const SILENCE: Duration = Duration::from_secs(10);
-/// A frame that the server does not take for so long is not taken any more.
+/// How long the server may take to accept a frame.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long to read on for the close code after a send has failed.
-const REASON_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long to keep reading for the close code after a send has failed.
+const CLOSE_CODE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Posts that may be unsettled. Commands wait while there are more.
 const OUTBOX_POSTS: usize = 1_024;
 /// Commands that may wait for the connection's task.
@@ -32,8 +33,7 @@ pub(crate) const EVENTS: usize = 256;
 /// Why a client has stopped for good.
 #[derive(Debug, thiserror::Error)]
 pub enum StopReason {
-    /// The server closed the socket with a code after which connecting again would end the same
-    /// way.
+    /// The server closed the socket with a code that forbids reconnecting.
     #[error(transparent)]
     Closed(Closed),
     /// The upgrade was refused for good.
@@ -42,12 +42,12 @@ pub enum StopReason {
 }
 
 /// A message that was neither acked nor refused when its client stopped. It may be stored or
-/// not; posting it again with the same id, on whatever way, is safe.
+/// not; posting it again with the same id is safe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsettled {
-    /// The room that it is for.
+    /// Its room.
     pub room_id: RoomId,
-    /// The id that it was given when it was written.
+    /// Its id.
     pub id: MessageId,
     /// Its text.
     pub content: String,
@@ -70,8 +70,8 @@ impl Dial for TcpDial {
     }
 }
 
-/// What one side says and understands. Its methods do no I/O: they put frames and events into an
-/// [`Output`].
+/// The frames of one side, and what they mean. The methods do no I/O: they put frames and events
+/// into an [`Output`].
 pub(crate) trait Protocol: Send + 'static {
     type Hello: Serialize + Send + Sync;
     type Frame: Serialize + Send + Sync;
@@ -79,24 +79,23 @@ pub(crate) trait Protocol: Send + 'static {
     type Event: Send + 'static;
     type Command: Send + 'static;
 
-    /// Where the socket is opened.
+    /// The path of the socket.
     fn path(&self) -> String;
-    /// The first frame, with how far this client has come.
+    /// The first frame, with the position to resume from.
     fn hello(&self) -> Self::Hello;
     fn post(post: Post) -> Self::Frame;
     /// What a frame says about the connection itself.
     fn control(frame: &Self::Incoming) -> Control;
-    /// Takes a frame. An error says that something is missing, and that only a new connection
-    /// brings it.
+    /// Handles a frame. Fails if something is missing that only a new connection can deliver.
     fn receive(
         &mut self,
         frame: Self::Incoming,
         outbox: &mut Outbox,
         output: &mut Output<Self>,
     ) -> Result<(), Gap>;
-    /// Takes a command. `welcomed` says whether frames can be sent now.
+    /// Handles a command. `welcomed` is whether frames can be sent now.
     fn command(&mut self, command: Self::Command, welcomed: bool, output: &mut Output<Self>);
-    /// When [`due`](Self::due) wants to be called.
+    /// When [`due`](Self::due) has to be called.
     fn next_due(&self) -> Option<Instant> {
         None
     }
@@ -137,7 +136,7 @@ impl Control {
 #[derive(Debug)]
 pub(crate) struct Gap;
 
-/// Frames to send and events to hand on.
+/// Frames to send, and events to deliver.
 pub(crate) struct Output<P: Protocol + ?Sized> {
     pub(crate) frames: Vec<P::Frame>,
     pub(crate) events: Vec<P::Event>,
@@ -152,17 +151,18 @@ impl<P: Protocol> Output<P> {
     }
 }
 
-/// What a handle asks of its connection's task.
+/// A command from the handle.
 pub(crate) enum Command<C> {
     Post(Post),
-    /// Wants to know when everything posted so far is settled.
+    /// Replies when no post is unsettled.
     Flush(oneshot::Sender<()>),
-    /// The same, and then the end.
+    /// The same, and ends the client.
     Finish(oneshot::Sender<()>),
+    /// A command that only this side has.
     Side(C),
 }
 
-/// How a connection, or the try to make one, ended.
+/// How a connection, or the attempt to make one, ended.
 enum Ended {
     /// Connect again.
     Lost {
@@ -171,14 +171,15 @@ enum Ended {
         flooded: bool,
     },
     Stopped(StopReason),
-    /// The handle wants no more.
+    /// The handle is finished or dropped.
     Finished,
 }
 
-/// What is known of the present connection.
+/// The state of the present connection.
 struct Live {
-    heard_at: Instant,
-    patience: Duration,
+    received_at: Instant,
+    /// How long after `received_at` the connection counts as dead.
+    silence_timeout: Duration,
     going_away: Option<Duration>,
     welcomed: bool,
 }
@@ -250,7 +251,7 @@ impl<P: Protocol, D: Dial> Connection<P, D> {
         }
     }
 
-    /// Takes commands until then; true if the handle wants no more.
+    /// Handles commands until then. Returns whether the handle is finished or dropped.
     async fn wait_until(&mut self, until: Instant) -> bool {
         loop {
             if self.is_finished() {
@@ -276,8 +277,8 @@ impl<P: Protocol, D: Dial> Connection<P, D> {
             Err(error) => return Ended::Stopped(StopReason::Refused(error)),
         };
         let mut live = Live {
-            heard_at: Instant::now(),
-            patience: SILENCE * 2,
+            received_at: Instant::now(),
+            silence_timeout: SILENCE * 2,
             going_away: None,
             welcomed: false,
         };
@@ -302,7 +303,7 @@ impl<P: Protocol, D: Dial> Connection<P, D> {
         }
     }
 
-    /// Waits for whatever comes next: a frame, a command, or the time of a post.
+    /// Waits for whatever is next: a frame, a command, or a post that is due.
     async fn step(&mut self, socket: &mut Socket, live: &mut Live) -> Result<(), Ended> {
         let takes_commands = self.outbox.len() < OUTBOX_POSTS;
         let (post_due, side_due) = if live.welcomed {
@@ -311,11 +312,11 @@ impl<P: Protocol, D: Dial> Connection<P, D> {
             (None, None)
         };
         tokio::select! {
-            received = timeout_at(live.heard_at + live.patience, socket.receive()) => {
+            received = timeout_at(live.received_at + live.silence_timeout, socket.receive()) => {
                 let frame = received
                     .map_err(|_| live.lost("nothing was received for too long"))?
                     .map_err(|closed| live.ended(closed))?;
-                live.heard_at = Instant::now();
+                live.received_at = Instant::now();
                 self.receive(frame, live)?;
             }
             command = self.commands.recv(), if takes_commands => match command {
@@ -340,7 +341,7 @@ impl<P: Protocol, D: Dial> Connection<P, D> {
             } => {
                 live.welcomed = true;
                 // Pings vary by a fifth.
-                live.patience = ping_interval.mul_f64(1.2) + SILENCE;
+                live.silence_timeout = ping_interval.mul_f64(1.2) + SILENCE;
                 self.backoff.welcomed(reconnect_window);
             }
             Control::GoingAway(within) => live.going_away = Some(within),
@@ -375,7 +376,7 @@ impl<P: Protocol, D: Dial> Connection<P, D> {
         self.finish.is_some() && self.outbox.is_empty()
     }
 
-    /// Hands the events on. Whoever reads no events any more misses them and nothing else.
+    /// Delivers the events. If the receiver was dropped, they are discarded.
     async fn emit(&mut self) {
         for event in std::mem::take(&mut self.output.events) {
             let _ = self.events.send(event).await;
@@ -390,7 +391,7 @@ async fn at(due: Option<Instant>) {
     }
 }
 
-/// Sends a frame. Why it cannot be sent may stand in a close frame that was not read yet.
+/// Sends a frame. If that fails, the reason may be in a close frame that was not read yet.
 async fn send(
     socket: &mut Socket,
     frame: &(impl Serialize + Sync),
@@ -399,7 +400,7 @@ async fn send(
     match timeout(SEND_TIMEOUT, socket.send(frame)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(closed)) => {
-            let reading = timeout(REASON_TIMEOUT, async {
+            let reading = timeout(CLOSE_CODE_TIMEOUT, async {
                 loop {
                     if let Err(closed) = socket.receive_text().await {
                         return closed;
@@ -408,7 +409,7 @@ async fn send(
             });
             Err(live.ended(reading.await.unwrap_or(closed)))
         }
-        Err(_) => Err(live.lost("the server takes nothing")),
+        Err(_) => Err(live.lost("the server does not read")),
     }
 }
 

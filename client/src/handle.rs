@@ -1,4 +1,4 @@
-//! What a program holds of a running client: a handle to ask with and the events that come.
+//! What a program holds of a running client: a handle to send commands, and the events.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,28 +9,27 @@ use tokio::sync::{mpsc, oneshot};
 use crate::connection::{COMMANDS, Command, Connection, Dial, EVENTS, Protocol};
 use crate::outbox::Post;
 
-/// Why something was not taken.
+/// Why a command was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The client has stopped; its last event says why.
     #[error("the client has stopped")]
     Stopped,
-    /// More than 2,000 messages wait to be stored.
+    /// More than 2,000 messages wait to be acked.
     #[error("too many messages wait to be sent; try again later")]
     Full,
 }
 
 /// The events of a client, in order. It is also a `Stream`.
 ///
-/// Read them all the time: when 256 wait, the client reads nothing from its socket until there is
-/// room again. The server may then close the connection, and the client resumes. If this is
-/// dropped, the client goes on without anybody who looks.
+/// Read them continuously: while 256 wait, the client reads nothing from its socket. The server may
+/// then close the connection, and the client resumes. If this is dropped, the client continues and
+/// its events are discarded.
 #[derive(Debug)]
 pub struct Events<E>(mpsc::Receiver<E>);
 
 impl<E> Events<E> {
-    /// The next event, or none after the end of the client. No event is lost if the future is
-    /// dropped.
+    /// The next event, or `None` after the client has ended. Cancel safe.
     pub async fn next(&mut self) -> Option<E> {
         self.0.recv().await
     }
@@ -44,7 +43,7 @@ impl<E> futures_util::Stream for Events<E> {
     }
 }
 
-/// The sending half, the same for both sides.
+/// Sends commands to the connection's task; the same for both sides.
 pub(crate) struct Handle<C>(mpsc::Sender<Command<C>>);
 
 impl<C: Send + 'static> Handle<C> {
@@ -54,11 +53,11 @@ impl<C: Send + 'static> Handle<C> {
         dialer: impl Dial,
         random: fastrand::Rng,
     ) -> (Self, Events<P::Event>) {
-        let (commands, asked) = mpsc::channel(COMMANDS);
-        let (events, read) = mpsc::channel(EVENTS);
-        let connection = Connection::new(protocol, dialer, random, asked, events);
+        let (commands, command_receiver) = mpsc::channel(COMMANDS);
+        let (events, event_receiver) = mpsc::channel(EVENTS);
+        let connection = Connection::new(protocol, dialer, random, command_receiver, events);
         tokio::spawn(connection.run());
-        (Self(commands), Events(read))
+        (Self(commands), Events(event_receiver))
     }
 
     pub(crate) fn post(

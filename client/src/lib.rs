@@ -3,14 +3,14 @@
 //! There are two layers, both typed by [`shoptalk::protocol`] and [`shoptalk::chat`], which this
 //! crate re-exports as [`protocol`] and [`chat`]:
 //!
-//! - [`Visitor`] and [`Agent`] are what programs use: they keep a connection, come back when it
-//!   breaks, resume where they were, and post until the server has acked. [`Server`] makes the
-//!   calls over HTTP that come before: opening a room and signing in.
-//! - [`Socket`] is one WebSocket, for whoever wants every frame: bridges, tests, load.
+//! - [`Visitor`] and [`Agent`] are what programs use: they keep a connection, reconnect when it
+//!   breaks, resume where they left off, and post until the server acks. [`Server`] makes the HTTP
+//!   calls that come first: opening a room and signing in.
+//! - [`Socket`] is one WebSocket, for programs that need every frame: bridges, tests, load.
 //!
 //! # Example
 //!
-//! A visitor asks, and prints what is said until the first message of an agent:
+//! A visitor asks, and prints every message up to the first one of an agent:
 //!
 //! ```no_run
 //! use shoptalk_client::chat::SenderType;
@@ -48,29 +48,29 @@
 //! # }
 //! ```
 //!
-//! # What is guaranteed
+//! # Guarantees
 //!
-//! Safety, whatever the connection does (ends, stalls, loses what was on its way) and even if
+//! Safety, whatever the connection does (ends, stalls, loses what was in flight) and even if
 //! single pushes are lost, doubled or out of order:
 //!
-//! - The messages of a room are handed on in the order of their seqs, each once, without a gap.
-//!   Where that cannot be (another epoch, too long an absence) the event says so
-//!   (`resumed: false`), and what follows stands for all that came before.
-//! - A message that was posted is in the log at most once, and those of one client to one room
-//!   are there in the order in which they were posted.
-//! - [`Acked`](VisitorEvent::Acked) means that the server has it on disk.
+//! - The messages of a room are delivered in the order of their seqs, each once, without a gap.
+//!   If that is impossible (another epoch, too long an absence), the event says so
+//!   (`resumed: false`), and what follows replaces everything before.
+//! - A posted message is in the log at most once, and those of one client to one room are in the
+//!   order in which they were posted.
+//! - [`Acked`](VisitorEvent::Acked) means that the server has the message on disk.
 //! - A summary is never followed by an older one of the same room.
 //!
-//! Liveness, as long as the server can be reached again and again and keeps its contract:
+//! Liveness, as long as the server is reachable now and then and keeps its contract:
 //!
-//! - Every message that was posted ends in `Acked`, `Refused` or, if the client stops for good,
-//!   in the `unsettled` of the last event.
-//! - Every message of the log arrives: a gap is noticed by the next message, or at the latest by
+//! - Every posted message ends in `Acked`, `Refused` or, if the client stops for good, in the
+//!   `unsettled` of the last event.
+//! - Every message of the log arrives: a gap is noticed at the next message, or at the latest at
 //!   the second ping after it, and is read from the server.
-//! - There is always a timer that will connect, give up or look again: no answer, a connection
-//!   that is silent past its ping, and a server that takes nothing all end in another try, after
-//!   a random wait that grows up to 20 s. Only a close code that forbids it, or a refused
-//!   upgrade, ends the client.
+//! - A timer always runs that ends the wait: no response, silence for longer than a ping interval,
+//!   and a server that does not read all lead to another attempt, after a random wait that grows
+//!   up to 20 s. Only a close code that forbids reconnecting, or a refused upgrade, ends the
+//!   client.
 //!
 //! The tests check both against a server that cuts, drops, doubles and reorders.
 

@@ -1,4 +1,4 @@
-//! What was posted and is not settled yet.
+//! Posts that are not settled yet.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,15 +14,15 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Post {
     pub(crate) room_id: RoomId,
-    /// Made before the first attempt and never changed: that makes every further one safe.
+    /// Made before the first attempt and never changed, so that repeating the post is safe.
     pub(crate) id: MessageId,
     pub(crate) content: String,
 }
 
-/// Posts in the order of writing, each kept until the server has acked or finally refused it.
+/// Posts in the order of writing, each kept until the server has acked it or refused it for good.
 ///
-/// Of each room one is on its way at a time. So the order of writing is the order in the room,
-/// even if the server refuses one for a while, and one room that is slow delays no other.
+/// One post per room is in flight at a time. So the order of writing is the order in the room, even
+/// if the server refuses one temporarily, and a slow room does not delay others.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     rooms: Vec<RoomQueue>,
@@ -58,14 +58,14 @@ impl Outbox {
         self.rooms.iter().map(|queue| queue.posts.len()).sum()
     }
 
-    /// All that is unsettled, in the order of writing of each room.
+    /// Removes and returns all posts, in the order of writing of each room.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Post> {
         std::mem::take(&mut self.rooms)
             .into_iter()
             .flat_map(|queue| queue.posts)
     }
 
-    /// The connection is new. What was on its way may have arrived or not: it is posted again
+    /// There is a new connection. What was in flight may have arrived or not: it is posted again
     /// with the same id, and stored once.
     pub(crate) fn reconnected(&mut self) {
         for queue in &mut self.rooms {
@@ -73,7 +73,7 @@ impl Outbox {
         }
     }
 
-    /// When [`take_due`](Self::take_due) has something next, if anything waits for its turn.
+    /// When [`take_due`](Self::take_due) returns something next; `None` if nothing waits.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         let idle = self.rooms.iter().filter(|queue| !queue.in_flight);
         idle.map(|queue| queue.not_before.unwrap_or_else(Instant::now))
@@ -91,13 +91,13 @@ impl Outbox {
         queue.posts.front().cloned()
     }
 
-    /// An ack came. Returns whether it settles a post of this outbox.
+    /// Handles an ack. Returns whether it settles a post of this outbox.
     pub(crate) fn acked(&mut self, room_id: RoomId, id: MessageId) -> bool {
         self.settle(room_id, id).is_some()
     }
 
-    /// An error came. One that is retryable keeps the post for later; with any other one the
-    /// post is given up and returned.
+    /// Handles an error. If it is retryable, the post is kept for later; otherwise it is removed
+    /// and returned.
     pub(crate) fn refused(&mut self, error: &ErrorFrame) -> Option<Post> {
         let id: MessageId = error.id.as_ref()?.parse().ok()?;
         let queue = self.rooms.iter_mut().find(|queue| queue.has_first(id))?;
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_post_of_each_room_is_on_its_way() {
+    async fn one_post_per_room_is_in_flight() {
         let mut outbox = Outbox::default();
         for (room, id) in [(1, 10), (1, 11), (2, 20)] {
             outbox.push(post(room, id));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_retryable_refusal_keeps_the_order_and_a_final_one_gives_up() {
+    async fn a_post_refused_temporarily_keeps_its_place_and_one_refused_for_good_is_removed() {
         let mut outbox = Outbox::default();
         outbox.push(post(1, 10));
         outbox.push(post(1, 11));

@@ -1,5 +1,5 @@
-//! The calls over HTTP that come before a socket: opening a room, signing in; and those whose
-//! answer is wanted: ending a conversation and opening it again.
+//! The HTTP calls that come before a socket: opening a room and signing in; and those whose outcome
+//! the caller waits for: closing a conversation and reopening it.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 use shoptalk::chat::{Agent as AgentAccount, Room, RoomId, Status, Summary};
 use shoptalk::protocol::ErrorCode;
 
-/// How long a call may take: the server gives a slow write 10 s and then answers.
+/// How long a call may take: the server responds to a slow write after at most 10 s.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Where a server is, and a client of its HTTP API.
+/// A server's address, and a client of its HTTP API.
 #[derive(Debug, Clone)]
 pub struct Server {
     base: String,
     http: reqwest::Client,
 }
 
-/// Who opens a room, and on which page. What is `None` is not sent.
+/// Who opens a room, and on which page. Fields that are `None` are not sent.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(default)]
 pub struct OpenRoom {
@@ -32,7 +32,7 @@ pub struct OpenRoom {
     /// A phone number, at most 40 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_phone: Option<String>,
-    /// A JWT that the shop's back end signed.
+    /// A JWT signed by the shop's back end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
     /// The page that the chat was opened on, at most 2,000 characters.
@@ -40,19 +40,19 @@ pub struct OpenRoom {
     pub page_url: Option<String>,
 }
 
-/// The answer to [`Server::open_room`].
+/// The result of [`Server::open_room`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct OpenedRoom {
-    /// The room, new or found again.
+    /// The room, new or existing.
     pub room: Room,
     /// The database that seqs belong to.
     pub epoch: String,
-    /// A fresh token. There is none if the room was found by the token that was sent; it is
-    /// shown once, so keep it.
+    /// A new token; `None` if the room was found by the token that was sent. It is returned only
+    /// once, so store it.
     pub token: Option<String>,
 }
 
-/// The answer to [`Server::sign_in`].
+/// The result of [`Server::sign_in`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SignedIn {
     /// The session's token.
@@ -61,18 +61,18 @@ pub struct SignedIn {
     pub agent: AgentAccount,
 }
 
-/// A refusal: the problem document of RFC 9457 that the server answers with.
+/// A refusal: the server's problem document (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, thiserror::Error)]
 #[error("{status} {}: {detail}", .code.as_str())]
 pub struct Problem {
-    /// The status of HTTP.
+    /// The HTTP status.
     pub status: u16,
     /// The stable code.
     pub code: ErrorCode,
     /// What is wrong and what to do, for people.
     #[serde(default)]
     pub detail: String,
-    /// The seconds of `Retry-After`.
+    /// The wait that `Retry-After` asks for.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
 }
@@ -83,14 +83,14 @@ pub enum CallError {
     /// The server refused it.
     #[error(transparent)]
     Refused(#[from] Problem),
-    /// The server was not reached, or its answer did not arrive. The call may have been carried
-    /// out all the same.
-    #[error("no answer: {0}")]
+    /// The server was not reached, or its response did not arrive. The call may have been executed
+    /// all the same.
+    #[error("no response from the server: {0}")]
     Unreachable(#[from] reqwest::Error),
-    /// What was answered is not this protocol.
-    #[error("the answer {status} is no answer of Shoptalk: {body}")]
+    /// The response is not one of Shoptalk.
+    #[error("the response with status {status} is not from Shoptalk: {body}")]
     Unreadable {
-        /// The status of HTTP.
+        /// The HTTP status.
         status: u16,
         /// The beginning of the body.
         body: String,
@@ -113,7 +113,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// If this system cannot make an HTTP client.
+    /// If the system cannot provide an HTTP client.
     #[must_use]
     pub fn new(base: &str) -> Self {
         let http = reqwest::Client::builder()
@@ -126,17 +126,17 @@ impl Server {
         }
     }
 
-    /// The address that it was made with.
+    /// The server's address.
     #[must_use]
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// Opens a room, or finds the open one of `token`, which is a visitor's token or an identity.
+    /// Opens a room, or finds the open one of `token`, a visitor's token or a signed identity.
     ///
     /// # Errors
     ///
-    /// `unauthorized` if the token or the identity has ended or is wrong: call again without it.
+    /// `unauthorized` if the token or the identity is wrong or has ended: call again without it.
     pub async fn open_room(
         &self,
         token: Option<&str>,
@@ -162,24 +162,24 @@ impl Server {
             .await
     }
 
-    /// Ends a visitor's conversation. Done twice it changes nothing.
+    /// Closes a visitor's conversation. Repeating it changes nothing.
     ///
     /// # Errors
     ///
-    /// `not_found` if the token opens no such room.
+    /// `not_found` if the token's visitor has no such room.
     pub async fn close_room(&self, token: &str, room_id: RoomId) -> Result<Room, CallError> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct Closed {
             room: Room,
         }
         let path = format!("/api/chat/rooms/{room_id}/close/");
-        let answer: Answer = self
+        let closed: Closed = self
             .call(Method::POST, &path, Some(token), &NoFields {})
             .await?;
-        Ok(answer.room)
+        Ok(closed.room)
     }
 
-    /// Closes a conversation as an agent, or opens it again. Done twice it changes nothing.
+    /// Closes or reopens a conversation as an agent. Repeating it changes nothing.
     ///
     /// # Errors
     ///
@@ -196,14 +196,14 @@ impl Server {
             status: Status,
         }
         #[derive(Deserialize)]
-        struct Answer {
+        struct Changed {
             summary: Summary,
         }
         let path = format!("/api/admin/rooms/{room_id}/");
-        let answer: Answer = self
+        let changed: Changed = self
             .call(Method::PATCH, &path, Some(token), &Change { status })
             .await?;
-        Ok(answer.summary)
+        Ok(changed.summary)
     }
 
     async fn call<T: DeserializeOwned>(
@@ -228,14 +228,14 @@ impl Server {
             .and_then(|seconds| seconds.to_str().ok()?.parse().ok())
             .map(Duration::from_secs);
         let body = response.text().await?;
-        read_answer(status, retry_after, &body)
+        parse_response(status, retry_after, &body)
     }
 }
 
 #[derive(Serialize)]
 struct NoFields {}
 
-fn read_answer<T: DeserializeOwned>(
+fn parse_response<T: DeserializeOwned>(
     status: StatusCode,
     retry_after: Option<Duration>,
     body: &str,
@@ -259,17 +259,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_a_problem_and_anything_else_is_named() {
+    fn a_refusal_is_a_problem_and_any_other_response_is_quoted() {
         let body = r#"{"type":"about:blank","title":"Too many","status":429,"code":"rate_limited","detail":"wait"}"#;
         let wait = Some(Duration::from_secs(3));
-        let error = read_answer::<OpenedRoom>(StatusCode::TOO_MANY_REQUESTS, wait, body)
+        let error = parse_response::<OpenedRoom>(StatusCode::TOO_MANY_REQUESTS, wait, body)
             .expect_err("a refusal");
         assert_eq!(error.to_string(), "429 rate_limited: wait");
         let CallError::Refused(problem) = error else {
             panic!("a problem");
         };
         assert_eq!(problem.retry_after, wait);
-        let error = read_answer::<OpenedRoom>(StatusCode::BAD_GATEWAY, None, "<html>")
+        let error = parse_response::<OpenedRoom>(StatusCode::BAD_GATEWAY, None, "<html>")
             .expect_err("a proxy's page");
         assert_eq!(error.code(), None);
         assert!(error.to_string().contains("<html>"), "{error}");

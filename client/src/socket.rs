@@ -1,4 +1,4 @@
-//! The low layer: one WebSocket, typed frames in and out, nothing hidden.
+//! One WebSocket: typed frames in and out, without a reconnect.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes};
 
-/// How long the answer to a close frame may take.
+/// How long the close handshake may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How a socket is opened.
+/// How to open a socket.
 #[derive(Debug, Clone)]
 pub struct SocketOptions {
     /// Headers of the upgrade. The default offers the subprotocol `shoptalk.v1`.
@@ -43,7 +43,7 @@ impl Default for SocketOptions {
 }
 
 impl SocketOptions {
-    /// Offers no subprotocol and sends no further header.
+    /// No subprotocol and no other header.
     #[must_use]
     pub fn bare() -> Self {
         Self {
@@ -56,7 +56,7 @@ impl SocketOptions {
     ///
     /// # Panics
     ///
-    /// If `value` is not a header's value.
+    /// If `value` is not a valid header value.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         let value = HeaderValue::from_str(value).expect("visible ASCII");
@@ -68,19 +68,19 @@ impl SocketOptions {
 /// Why a socket could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The address is not one.
-    #[error("{0} is not the address of a server: it begins with http:// and names a host")]
+    /// The address is not valid.
+    #[error("{0} is not a server's address; it must be http:// and a host")]
     Address(String),
     /// The connection failed, or ended during the upgrade.
     #[error("cannot connect: {0}")]
     Unreachable(String),
-    /// Nothing was answered in time.
-    #[error("no answer within {0:?}")]
+    /// The server did not respond in time.
+    #[error("no response within {0:?}")]
     Timeout(Duration),
     /// The upgrade was refused.
     #[error("the upgrade was refused with {status}: {body}")]
     Refused {
-        /// The status of HTTP.
+        /// The HTTP status.
         status: u16,
         /// The body, a problem document in JSON.
         body: String,
@@ -88,8 +88,8 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether a later try may succeed: a server that is not there, that drains or that limits
-    /// this address may let the client in later.
+    /// Whether a later attempt may succeed: the server may be unreachable, drain, or limit this
+    /// address only for a while.
     #[must_use]
     pub fn may_retry(&self) -> bool {
         match self {
@@ -103,19 +103,19 @@ impl ConnectError {
 /// How a socket ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Closed {
-    /// A close frame came.
+    /// A close frame was received.
     #[error("closed with {code}: {reason}")]
     Code {
         /// The code; see `shoptalk::protocol::CloseCode`.
         code: u16,
-        /// Words for people.
+        /// A text for people.
         reason: String,
     },
     /// The connection ended without a close code.
     #[error("the connection was lost: {0}")]
     Lost(String),
-    /// What came is no frame of this protocol.
-    #[error("the server sent what is no frame of the protocol: {0}")]
+    /// The server sent something that is not a frame of this protocol.
+    #[error("the server sent something that is not a frame of the protocol: {0}")]
     BadFrame(String),
 }
 
@@ -129,7 +129,7 @@ impl Closed {
         }
     }
 
-    /// Whether the contract lets a client connect again.
+    /// Whether the contract allows a client to reconnect.
     #[must_use]
     pub fn may_reconnect(&self) -> bool {
         match self {
@@ -145,7 +145,7 @@ pub trait Incoming: Sized {
     ///
     /// # Errors
     ///
-    /// The text is no frame of this type.
+    /// If the text is not a frame of this type.
     fn decode(text: &str) -> Result<Self, serde_json::Error>;
 }
 
@@ -173,8 +173,8 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// One WebSocket to a server. It says no hello, answers no `ping` frame and comes back from
-/// nothing: that is the work of [`Visitor`](crate::Visitor) and [`Agent`](crate::Agent).
+/// One WebSocket to a server. It sends no hello, does not reply to `ping` frames and does not
+/// reconnect; [`Visitor`](crate::Visitor) and [`Agent`](crate::Agent) do.
 pub struct Socket {
     stream: WebSocketStream<Box<dyn Stream>>,
     subprotocol: Option<String>,
@@ -195,7 +195,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] says why not, and whether to try again.
+    /// [`ConnectError`] has the reason, and whether to try again.
     pub async fn connect(
         base: &str,
         path: &str,
@@ -213,7 +213,7 @@ impl Socket {
             let stream = TcpStream::connect((host, port))
                 .await
                 .map_err(|error| ConnectError::Unreachable(error.to_string()))?;
-            // A frame is sent when it is written; waiting for more would only delay it.
+            // Frames are small and must not be delayed. If this fails, it costs latency only.
             let _ = stream.set_nodelay(true);
             Self::upgrade(stream, &uri.to_string(), options.headers).await
         };
@@ -259,21 +259,21 @@ impl Socket {
     }
 
     /// Sends a frame: a `VisitorHello`, `VisitorFrame`, `AgentHello` or `AgentFrame` of
-    /// `shoptalk::protocol`, or whatever else becomes the wanted JSON.
+    /// `shoptalk::protocol`, or any other value that serializes to JSON.
     ///
     /// # Errors
     ///
-    /// The connection has ended. Why may stand in what has not been received yet.
+    /// If the connection has ended. [`receive`](Self::receive) may still return the close code.
     ///
     /// # Panics
     ///
-    /// If `frame` cannot be JSON. The frames of the protocol always can.
+    /// If `frame` cannot be serialized to JSON. The frames of the protocol always can.
     pub async fn send(&mut self, frame: &impl Serialize) -> Result<(), Closed> {
         let text = serde_json::to_string(frame).expect("the frame is plain JSON");
         self.send_message(Message::text(text)).await
     }
 
-    /// Sends whatever a WebSocket can carry.
+    /// Sends any WebSocket message.
     ///
     /// # Errors
     ///
@@ -285,11 +285,11 @@ impl Socket {
             .map_err(|error| Closed::Lost(error.to_string()))
     }
 
-    /// Receives the next frame. If the future is dropped, no frame is lost.
+    /// Receives the next frame. Cancel safe.
     ///
     /// # Errors
     ///
-    /// How the socket ended; the same again at each further call.
+    /// How the socket ended; the same at each further call.
     pub async fn receive<F: Incoming>(&mut self) -> Result<F, Closed> {
         let text = self.receive_text().await?;
         F::decode(&text).map_err(|error| {
@@ -298,7 +298,7 @@ impl Socket {
         })
     }
 
-    /// Receives the text of the next frame. If the future is dropped, no frame is lost.
+    /// Receives the text of the next frame. Cancel safe.
     ///
     /// # Errors
     ///
@@ -319,24 +319,26 @@ impl Socket {
                         None => Closed::Lost("closed without a code".to_owned()),
                     };
                     self.closed = Some(closed.clone());
-                    // One more read sends the answer to the close frame.
+                    // One more read sends the reply to the close frame.
                     let _ = timeout(CLOSE_TIMEOUT, self.stream.next()).await;
                     break closed;
                 }
                 Some(Ok(Message::Binary(_))) => {
                     break Closed::BadFrame("a binary frame".to_owned());
                 }
-                // Pings of WebSocket itself are answered by the library.
+                // The library replies to pings of WebSocket itself.
                 Some(Ok(_)) => {}
                 Some(Err(error)) => break Closed::Lost(error.to_string()),
-                None => break Closed::Lost("the server ended it".to_owned()),
+                None => {
+                    break Closed::Lost("the server closed it without a close frame".to_owned());
+                }
             }
         };
         Err(self.closed.insert(closed).clone())
     }
 
-    /// Closes properly: sends a close frame and waits up to 2 s for the server's, so that
-    /// everything sent before arrives.
+    /// Sends a close frame and waits up to 2 s for the server's, so that everything sent before
+    /// arrives.
     pub async fn close(mut self) {
         let closing = async {
             let _ = self.stream.close(None).await;

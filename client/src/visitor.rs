@@ -15,21 +15,21 @@ use crate::place::{Arrival, Place};
 use crate::rest::{CallError, Server};
 use crate::socket::SocketOptions;
 
-/// How far a room's log was seen, for a program that keeps it and goes on later.
+/// A position in a room's log, for a program that stores it and resumes later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
     /// The database that the seq belongs to.
     pub epoch: String,
-    /// The last message that was seen.
+    /// The last message that was received.
     pub last_seq: u64,
 }
 
-/// How a visitor's client begins.
+/// How a visitor's client starts.
 #[derive(Debug, Clone, Default)]
 pub struct VisitorOptions {
-    /// Where to go on; without it the newest messages come first.
+    /// Where to resume; `None` starts with the newest messages.
     pub resume: Option<Position>,
-    /// How the sockets are opened.
+    /// How to open sockets.
     pub socket: SocketOptions,
 }
 
@@ -37,35 +37,35 @@ pub struct VisitorOptions {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum VisitorEvent {
-    /// A connection is there.
+    /// The client is connected.
     Connected {
         /// The room as it is now.
         room: Room,
         /// The database that seqs belong to.
         epoch: String,
-        /// Whether the messages that follow go on after the last one. If not, they stand for all
-        /// that came before; older ones exist if the first seq is past 1.
+        /// Whether the messages that follow continue after the last one. If not, they replace
+        /// everything before; older ones exist if the first seq is greater than 1.
         resumed: bool,
-        /// Whether any agent is there.
+        /// Whether any agent is online.
         agents_online: bool,
     },
-    /// All that was missed has come; what follows is live.
+    /// Everything that was missed has been received; what follows is live.
     CaughtUp,
-    /// There is no connection; another one is tried after this time.
+    /// There is no connection; the client tries again after a wait.
     Offline {
         /// Why.
         reason: String,
-        /// When the next try comes.
+        /// The wait until the next attempt.
         retry_in: Duration,
     },
     /// The client has stopped for good. This is the last event.
     Stopped {
         /// Why.
         reason: StopReason,
-        /// What was posted and is not settled.
+        /// Posts that were neither acked nor refused.
         unsettled: Vec<Unsettled>,
     },
-    /// The next message of the log, also one of this visitor's own.
+    /// The next message of the log, this visitor's own included.
     Message(Message),
     /// A message of this client is on disk.
     Acked {
@@ -91,37 +91,37 @@ pub enum VisitorEvent {
     Room(Room),
     /// A read mark moved.
     Read {
-        /// Whose.
+        /// The side that has read.
         reader: Side,
-        /// Up to which message.
+        /// The last message that it has read.
         seq: u64,
     },
-    /// Somebody types.
+    /// Somebody is typing.
     Typing {
-        /// On which side.
+        /// The kind of sender.
         sender_type: SenderType,
-        /// Under which name.
+        /// The name to show.
         sender_name: String,
-        /// For how long to show it.
+        /// How long to show it.
         expires_in: Duration,
     },
-    /// Whether any agent is there.
+    /// Whether any agent is online has changed.
     AgentsOnline(bool),
-    /// An older page that was asked for.
+    /// The older page that [`Visitor::history`] requested.
     History {
         /// Its messages in the order of the log.
         messages: Vec<Message>,
         /// Whether older ones exist.
         more: bool,
     },
-    /// The server is about to close; the client comes back by itself.
+    /// The server is about to close the connection; the client reconnects by itself.
     GoingAway,
     /// Something other than a message was refused.
     Error(ErrorFrame),
 }
 
-/// A visitor's client: it keeps a socket to one room, comes back when the socket breaks, and
-/// posts until the server has acked.
+/// A visitor's client: it keeps a socket to one room, reconnects when the socket breaks, and
+/// posts until the server acks.
 ///
 /// Dropping it ends the connection without waiting for anything; [`finish`](Self::finish) waits.
 pub struct Visitor {
@@ -172,38 +172,38 @@ impl Visitor {
         self.room_id
     }
 
-    /// Posts a message. It is sent now or when there is a connection, as often as it takes; an
+    /// Posts a message. It is sent as soon as there is a connection, and again until an
     /// [`Acked`](VisitorEvent::Acked) or [`Refused`](VisitorEvent::Refused) settles it. Messages
-    /// stand in the log in the order of the calls.
+    /// are in the log in the order of the calls.
     ///
     /// # Errors
     ///
-    /// It was not taken.
+    /// The message was not accepted.
     pub fn post(&self, content: impl Into<String>) -> Result<MessageId, SendError> {
         let id = Uuid::now_v7();
         self.post_as(id, content)?;
         Ok(id)
     }
 
-    /// Posts a message under an id that was made before, by a program that keeps what is unsent.
+    /// Posts a message with this id, for a program that stores unsent messages itself.
     ///
     /// # Errors
     ///
-    /// It was not taken.
+    /// As [`post`](Self::post).
     pub fn post_as(&self, id: MessageId, content: impl Into<String>) -> Result<(), SendError> {
         self.handle.post(self.room_id, id, content.into())
     }
 
-    /// The visitor has read up to here.
+    /// Reports that the visitor has read up to this message.
     ///
     /// # Errors
     ///
-    /// The client has stopped, or too much waits to be sent.
+    /// The client has stopped, or too many commands wait.
     pub fn read(&self, seq: u64) -> Result<(), SendError> {
         self.handle.side(Command::Read(seq))
     }
 
-    /// The visitor is typing. Without a connection this does nothing.
+    /// Reports that the visitor is typing. Without a connection this does nothing.
     ///
     /// # Errors
     ///
@@ -212,8 +212,8 @@ impl Visitor {
         self.handle.side(Command::Typing)
     }
 
-    /// Asks for the `limit` (1 to 200) messages before a seq, which come as a
-    /// [`History`](VisitorEvent::History). A later call replaces one that is not answered yet.
+    /// Requests the `limit` (1 to 200) messages before a seq. They arrive as a
+    /// [`History`](VisitorEvent::History). A later call replaces one that has no reply yet.
     ///
     /// # Errors
     ///
@@ -222,7 +222,7 @@ impl Visitor {
         self.handle.side(Command::History { before, limit })
     }
 
-    /// Waits until everything posted so far is acked or refused.
+    /// Waits until no post is unsettled; messages that are posted meanwhile count, too.
     ///
     /// # Errors
     ///
@@ -231,14 +231,14 @@ impl Visitor {
         self.handle.flush().await
     }
 
-    /// Ends the conversation, after everything posted so far: a message that came behind its end
-    /// would open it again.
+    /// Closes the conversation, after everything posted so far: a message that arrived later would
+    /// reopen it.
     ///
     /// # Errors
     ///
     /// The conversation may still be open; calling again is safe.
     pub async fn close_conversation(&self) -> Result<Room, CallError> {
-        // If the client has stopped, nothing of it comes behind the end either.
+        // A client that has stopped sends nothing more, so its error does not matter.
         let _ = self.flush().await;
         self.server.close_room(&self.token, self.room_id).await
     }
@@ -265,11 +265,11 @@ pub(crate) struct VisitorProtocol {
     token: String,
     epoch: Option<String>,
     place: Place,
-    /// How far the visitor has read, as long as the server may not know.
-    read: Option<u64>,
-    /// The older page that was asked for and has not come.
+    /// How far the visitor has read, until the server has confirmed it.
+    unconfirmed_read: Option<u64>,
+    /// `before` and `limit` of the older page that was requested and has not arrived.
     history: Option<(u64, usize)>,
-    /// The last ping knew of a message that has not come.
+    /// The last ping named a message that has not arrived.
     is_behind: bool,
 }
 
@@ -280,7 +280,7 @@ impl VisitorProtocol {
             token: token.to_owned(),
             place: Place::after(resume.as_ref().map(|position| position.last_seq)),
             epoch: resume.map(|position| position.epoch),
-            read: None,
+            unconfirmed_read: None,
             history: None,
             is_behind: false,
         }
@@ -293,7 +293,7 @@ impl VisitorProtocol {
     ) -> Result<(), Gap> {
         let epoch = welcome.epoch.into_owned();
         if self.epoch.as_ref().is_some_and(|known| *known != epoch) {
-            self.read = None;
+            self.unconfirmed_read = None;
             self.history = None;
         }
         self.is_behind = false;
@@ -301,7 +301,10 @@ impl VisitorProtocol {
         let messages = welcome.messages.into_owned();
         self.place
             .begin(welcome.recovered, messages.first().map(|first| first.seq));
-        if let Some(seq) = self.read.filter(|seq| *seq > room.customer_read_seq) {
+        if let Some(seq) = self
+            .unconfirmed_read
+            .filter(|seq| *seq > room.customer_read_seq)
+        {
             output.frames.push(VisitorFrame::Read { seq });
         }
         if let Some((before, limit)) = self.history {
@@ -343,7 +346,7 @@ impl VisitorProtocol {
         Ok(())
     }
 
-    /// A ping names the newest message. One that is still missing at the next ping was lost.
+    /// A ping names the newest message. If it is still missing at the next ping, it was lost.
     fn ping(&mut self, last_seq: Option<u64>) -> Result<(), Gap> {
         let was_behind = self.is_behind;
         self.is_behind =
@@ -391,8 +394,10 @@ impl VisitorProtocol {
                 duplicate,
             },
             ServerFrame::Read { reader, seq, .. } => {
-                if reader == Side::Visitor && self.read.is_some_and(|wanted| wanted <= seq) {
-                    self.read = None;
+                if reader == Side::Visitor
+                    && self.unconfirmed_read.is_some_and(|wanted| wanted <= seq)
+                {
+                    self.unconfirmed_read = None;
                 }
                 VisitorEvent::Read { reader, seq }
             }
@@ -471,7 +476,7 @@ impl Protocol for VisitorProtocol {
     ) -> Result<(), Gap> {
         match frame {
             VisitorServerFrame::Welcome(welcome) => {
-                // The page that begins with the welcome is a resume of its own.
+                // The welcome has the first page of a resume.
                 self.place.catching_up = true;
                 self.welcome(*welcome, output)
             }
@@ -490,8 +495,8 @@ impl Protocol for VisitorProtocol {
     fn command(&mut self, command: Command, welcomed: bool, output: &mut Output<Self>) {
         let frame = match command {
             Command::Read(seq) => {
-                let seq = seq.max(self.read.unwrap_or(0));
-                self.read = Some(seq);
+                let seq = seq.max(self.unconfirmed_read.unwrap_or(0));
+                self.unconfirmed_read = Some(seq);
                 VisitorFrame::Read { seq }
             }
             Command::Typing => VisitorFrame::Typing,
@@ -500,7 +505,7 @@ impl Protocol for VisitorProtocol {
                 VisitorFrame::History { before, limit }
             }
         };
-        // What matters later, too, is sent again after the next welcome.
+        // What still matters then is sent again after the next welcome.
         if welcomed {
             output.frames.push(frame);
         }

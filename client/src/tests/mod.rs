@@ -1,6 +1,6 @@
-//! The guarantees of the crate's documentation, against a server in memory that cuts, drops,
-//! doubles and reorders. Time is paused: it moves on when nobody has anything to do, so that
-//! waits of minutes cost nothing.
+//! The guarantees of the crate's documentation, against a server in memory that cuts connections
+//! and drops, doubles and reorders pushes. Time is paused: it advances when every task waits, so
+//! that waits of minutes take no time.
 
 mod server;
 
@@ -16,7 +16,7 @@ use crate::agent::{AgentEvent, AgentProtocol};
 use crate::handle::{Events, Handle};
 use crate::visitor::{Command as VisitorCommand, Position, VisitorEvent, VisitorProtocol};
 
-/// Nothing takes longer, in paused time.
+/// The longest that a test may take, in paused time.
 const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
 const SEEDS: u64 = 60;
 const POSTS: usize = 20;
@@ -36,7 +36,7 @@ fn visitor(
     Handle::start(protocol, dialer, fastrand::Rng::with_seed(seed))
 }
 
-/// What one reader was shown of a room.
+/// The events that one client got about a room.
 #[derive(Default)]
 struct Seen {
     messages: Vec<Message>,
@@ -44,16 +44,16 @@ struct Seen {
 }
 
 impl Seen {
-    /// Each message once, in order and without a gap, as it stands in the log.
+    /// Each message of the log arrived once, in order and without a gap.
     #[track_caller]
-    fn is_the_log(&self, server: &FakeServer, room_id: RoomId) {
+    fn assert_is_the_log(&self, server: &FakeServer, room_id: RoomId) {
         assert_eq!(self.messages, server.log(room_id));
     }
 }
 
-/// The ids of one client's posts stand in the log in the order of writing, each once.
+/// The ids of one client's posts are in the log in the order of writing, each once.
 #[track_caller]
-fn stands_in_order(server: &FakeServer, room_id: RoomId, posted: &[MessageId]) {
+fn assert_stored_in_order(server: &FakeServer, room_id: RoomId, posted: &[MessageId]) {
     let log = server.log(room_id);
     let stored: Vec<MessageId> = log
         .iter()
@@ -64,7 +64,7 @@ fn stands_in_order(server: &FakeServer, room_id: RoomId, posted: &[MessageId]) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_visitor_sees_the_log_and_is_stored_in_order_whatever_breaks() {
+async fn a_visitor_gets_the_log_and_its_posts_are_stored_in_order_despite_faults() {
     for seed in 0..SEEDS {
         let server = FakeServer::new(Faults::ALL, seed);
         let (handle, mut events) = visitor(&server, room(1), None, seed);
@@ -76,14 +76,14 @@ async fn a_visitor_sees_the_log_and_is_stored_in_order_whatever_breaks() {
                     .post(room(1), id, format!("question {n}"))
                     .expect("it runs");
                 posted.push(id);
-                server.answer(room(1), n);
+                server.post_from_elsewhere(room(1), n);
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(0..3_000))).await;
             }
             handle.flush().await.expect("it runs");
         };
         let mut seen = Seen::default();
         let reading = async {
-            // Everybody's messages: those of this visitor, and as many answers.
+            // Everybody's messages: those of this visitor, and as many of others.
             while seen.messages.len() < 2 * POSTS || seen.acked.len() < POSTS {
                 match events.next().await.expect("it runs") {
                     VisitorEvent::Message(message) => seen.messages.push(message),
@@ -99,15 +99,15 @@ async fn a_visitor_sees_the_log_and_is_stored_in_order_whatever_breaks() {
         timeout(DEADLINE, async { tokio::join!(writing, reading) })
             .await
             .unwrap_or_else(|_| panic!("seed {seed}: something never came"));
-        seen.is_the_log(&server, room(1));
-        stands_in_order(&server, room(1), &posted);
+        seen.assert_is_the_log(&server, room(1));
+        assert_stored_in_order(&server, room(1), &posted);
         assert_eq!(seen.acked, posted, "seed {seed}");
         handle.finish().await.expect("it ends well");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_agent_sees_joined_rooms_and_is_stored_in_order_whatever_breaks() {
+async fn an_agent_gets_joined_rooms_and_its_posts_are_stored_in_order_despite_faults() {
     const ROOMS: u128 = 3;
     for seed in 0..SEEDS {
         let server = FakeServer::new(Faults::ALL, seed);
@@ -128,7 +128,7 @@ async fn an_agent_sees_joined_rooms_and_is_stored_in_order_whatever_breaks() {
                         .post(room_id, id, format!("answer {n}"))
                         .expect("it runs");
                     posted.entry(room_id).or_default().push(id);
-                    server.answer(room_id, n);
+                    server.post_from_elsewhere(room_id, n);
                 }
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(0..3_000))).await;
             }
@@ -162,18 +162,18 @@ async fn an_agent_sees_joined_rooms_and_is_stored_in_order_whatever_breaks() {
             .await
             .unwrap_or_else(|_| panic!("seed {seed}: something never came"));
         for (room_id, posted) in posted {
-            seen[&room_id].is_the_log(&server, room_id);
-            stands_in_order(&server, room_id, &posted);
+            seen[&room_id].assert_is_the_log(&server, room_id);
+            assert_stored_in_order(&server, room_id, &posted);
         }
         handle.finish().await.expect("it ends well");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_program_goes_on_from_a_position_that_it_kept() {
+async fn a_client_resumes_from_a_stored_position() {
     let server = FakeServer::new(Faults::NONE, 1);
     for n in 0..5 {
-        server.answer(room(1), n);
+        server.post_from_elsewhere(room(1), n);
     }
     let position = Position {
         epoch: server::EPOCH.to_owned(),
@@ -211,27 +211,27 @@ async fn a_refusal_for_good_stops_the_client_and_returns_what_is_unsettled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_server_is_left_for_another_connection() {
+async fn a_client_gives_up_a_silent_connection_and_reconnects() {
     let server = FakeServer::new(Faults::NONE, 1);
-    server.fall_silent(true);
+    server.set_silent(true);
     let (_handle, mut events) = visitor(&server, room(1), None, 1);
     let began = tokio::time::Instant::now();
     let Some(VisitorEvent::Offline { .. }) = events.next().await else {
         panic!("no welcome is no connection");
     };
     assert!(began.elapsed() >= Duration::from_secs(20));
-    server.fall_silent(false);
+    server.set_silent(false);
     let Some(VisitorEvent::Connected { .. }) = events.next().await else {
         panic!("it comes back");
     };
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_second_ping_shows_that_the_last_push_was_lost() {
+async fn a_lost_push_is_noticed_at_the_second_ping() {
     let server = FakeServer::new(Faults::PUSHES, 1);
     let (_handle, mut events) = visitor(&server, room(1), None, 1);
     while !matches!(events.next().await, Some(VisitorEvent::CaughtUp)) {}
-    server.answer(room(1), 1);
+    server.post_from_elsewhere(room(1), 1);
     let finding = async {
         loop {
             if let Some(VisitorEvent::Message(message)) = events.next().await {

@@ -1,4 +1,4 @@
-//! A server in memory that keeps the contract for the log and breaks everything else.
+//! A server in memory that keeps the contract about the log and injects faults everywhere else.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,17 +28,17 @@ use crate::socket::{ConnectError, Socket};
 
 pub(super) const EPOCH: &str = "epoch";
 pub(super) const PING_INTERVAL: Duration = Duration::from_secs(25);
-/// Messages of one page, few, so that resumes have several.
+/// Messages per page: few, so that a resume has several pages.
 const PAGE: usize = 3;
 
-/// How likely each fault is, of 100.
+/// How likely each fault is, in percent.
 #[derive(Clone, Copy)]
 pub(super) struct Faults {
     /// The connection ends, at a frame in either direction.
     cut: u32,
-    /// A push is lost, doubled or comes behind the next one: each as likely.
+    /// A push is lost, doubled or delayed behind the next one: each with this likelihood.
     push: u32,
-    /// A post is refused for now.
+    /// A post is refused temporarily.
     busy: u32,
 }
 
@@ -99,8 +99,8 @@ impl FakeServer {
         self.state().rooms.entry(room_id).or_default().clone()
     }
 
-    /// The other side of a room says something.
-    pub(super) fn answer(&self, room_id: RoomId, n: usize) {
+    /// Another client posts a message.
+    pub(super) fn post_from_elsewhere(&self, room_id: RoomId, n: usize) {
         self.store(room_id, Uuid::now_v7(), format!("from elsewhere {n}"));
     }
 
@@ -108,8 +108,8 @@ impl FakeServer {
         self.state().refusal = Some(code);
     }
 
-    /// Upgrades and then nothing.
-    pub(super) fn fall_silent(&self, silent: bool) {
+    /// Sets whether the server sends nothing after an upgrade.
+    pub(super) fn set_silent(&self, silent: bool) {
         self.state().silent = silent;
     }
 
@@ -136,9 +136,10 @@ impl FakeServer {
         (seq, false)
     }
 
-    fn happens(&self, of_100: impl Fn(&Faults) -> u32) -> bool {
+    /// Whether a fault happens now, by its likelihood in percent.
+    fn happens(&self, likelihood: impl Fn(&Faults) -> u32) -> bool {
         let mut state = self.state();
-        let chance = of_100(&state.faults);
+        let chance = likelihood(&state.faults);
         state.random.u32(0..100) < chance
     }
 
@@ -229,7 +230,7 @@ struct Peer {
     server: FakeServer,
     /// How far each joined room was pushed.
     joined: BTreeMap<RoomId, u64>,
-    /// Pushes that come behind the next one.
+    /// Pushes that are sent after the next one.
     delayed: Vec<String>,
 }
 
@@ -247,7 +248,7 @@ impl Peer {
         sent.map_err(|_| Cut)
     }
 
-    /// Sends what may be lost, doubled or late without harm.
+    /// Sends a frame that the contract allows to be lost, doubled or late.
     async fn push(&mut self, frame: &impl Serialize) -> Result<(), Cut> {
         let text = serde_json::to_string(frame).expect("plain JSON");
         if self.server.happens(|faults| faults.push) {
@@ -300,8 +301,8 @@ impl Peer {
         Ok(hello)
     }
 
-    /// A page after what a client has: its messages, whether it goes on there, whether more
-    /// follow.
+    /// The page after what a client has: its messages, whether they continue there, and whether
+    /// more follow.
     fn page(&mut self, room_id: RoomId, resume: &Resume) -> (Vec<Message>, bool, bool) {
         let recovered = resume.after.is_some();
         let log = self.server.log(room_id);
@@ -383,7 +384,7 @@ impl Peer {
         self.serve(None).await
     }
 
-    /// Takes frames, pushes what is new, pings.
+    /// Handles frames, pushes new messages, and pings.
     async fn serve(mut self, own_room: Option<RoomId>) -> Result<(), Cut> {
         let mut changed = self.server.0.changed.subscribe();
         changed.mark_changed();
@@ -394,13 +395,13 @@ impl Peer {
                     Some(room_id) => self.visitor_frame(room_id, &text?).await?,
                     None => self.agent_frame(&text?).await?,
                 },
-                _ = changed.changed() => self.push_news(own_room.is_none()).await?,
+                _ = changed.changed() => self.push_new(own_room.is_none()).await?,
                 _ = ping.tick() => self.ping(own_room).await?,
             }
         }
     }
 
-    async fn push_news(&mut self, is_agent: bool) -> Result<(), Cut> {
+    async fn push_new(&mut self, is_agent: bool) -> Result<(), Cut> {
         for (room_id, pushed) in self.joined.clone() {
             let log = self.server.log(room_id);
             self.joined.insert(room_id, log.len() as u64);
@@ -422,7 +423,7 @@ impl Peer {
     }
 
     /// A visitor's ping names the newest seq. Before an agent's, the server sends what is
-    /// missing; this one sends the newest messages again, which may well show a gap.
+    /// missing; this one sends the newest messages again, so that the client notices a gap.
     async fn ping(&mut self, own_room: Option<RoomId>) -> Result<(), Cut> {
         let last_seq = own_room.map(|room_id| self.server.log(room_id).len() as u64);
         if own_room.is_none() {
