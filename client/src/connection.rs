@@ -228,6 +228,10 @@ impl<P: Protocol, D: Dial> Connection<P, D> {
                     while let Ok(command) = self.commands.try_recv() {
                         self.command(command, false);
                     }
+                    if !self.outbox.is_empty() {
+                        // Dropped without a reply, so that `finish` fails.
+                        self.finish = None;
+                    }
                     let unsettled = self.outbox.drain().map(Unsettled::from).collect();
                     let _ = self.events.send(P::stopped(reason, unsettled)).await;
                     break;
@@ -265,12 +269,13 @@ impl<P: Protocol, D: Dial> Connection<P, D> {
                     None => return true,
                 },
             }
-            self.output.frames.clear();
             self.emit().await;
         }
     }
 
     async fn connect_and_serve(&mut self) -> Ended {
+        // What the last connection left unsent; the welcome of the next one decides anew.
+        self.output.frames.clear();
         let mut socket = match self.dialer.dial(self.protocol.path()).await {
             Ok(socket) => socket,
             Err(error) if error.may_retry() => return Ended::lost(error.to_string()),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use self::server::{FakeDial, FakeServer, Faults};
 use crate::agent::{AgentEvent, AgentProtocol};
-use crate::handle::{Events, Handle};
+use crate::handle::{Events, Handle, SendError};
 use crate::visitor::{Command as VisitorCommand, Position, VisitorEvent, VisitorProtocol};
 
 /// The longest that a test may take, in paused time.
@@ -208,6 +208,17 @@ async fn a_refusal_for_good_stops_the_client_and_returns_what_is_unsettled() {
     assert_eq!((unsettled.len(), unsettled[0].id), (1, id));
     assert!(events.next().await.is_none(), "it was the last event");
     assert!(handle.flush().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn finish_fails_if_a_post_is_unsettled_when_the_client_stops() {
+    let server = FakeServer::new(Faults::NONE, 1);
+    server.refuse_with(4500);
+    let (handle, _events) = visitor(&server, room(1), None, 1);
+    handle
+        .post(room(1), Uuid::now_v7(), "kept".to_owned())
+        .expect("it runs");
+    assert_eq!(handle.finish().await, Err(SendError::Stopped));
 }
 
 #[tokio::test(start_paused = true)]
