@@ -1,8 +1,9 @@
 //! The settings, and where they come from.
 //!
 //! `config/default.toml` explains every key and is compiled in. A file, the environment and flags
-//! override it, in this order. A new key goes into `config/default.toml`, `raw.rs`, `validate.rs`
-//! (`ranges.rs` for a number) and `describe.rs`.
+//! override it, in this order. A new key goes into `config/default.toml`, the structs here and in
+//! `raw.rs`, `validate.rs` (`ranges.rs` for a number) and `describe.rs`. Sections of plain numbers
+//! have one struct for both.
 
 mod describe;
 mod error;
@@ -124,7 +125,7 @@ pub struct LimitsConfig {
     pub frames_burst: u32,
     pub frame_bytes_per_second: u32,
     pub frame_bytes_burst: u32,
-    /// Frames refused in a row before the socket is closed with 4013.
+    /// See `FrameLimiter` for what counts.
     pub flood_warnings: u32,
 }
 

@@ -13,6 +13,7 @@ use crate::persistence::TokenHash;
 const TOKEN_BYTES: usize = 32;
 /// How long the setup link works.
 pub const SETUP_LIFETIME: Duration = Duration::from_secs(30 * 60);
+
 /// What a token gives access to, as its prefix says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {

@@ -29,12 +29,12 @@ pub enum FillError {
 
 /// One entry of a sample conversation.
 enum Line {
-    Customer(&'static str),
+    Visitor(&'static str),
     Agent(&'static str),
     Closed,
 }
 
-use Line::{Agent, Closed, Customer};
+use Line::{Agent, Closed, Visitor};
 
 /// A sample conversation.
 struct Conversation {
@@ -50,10 +50,10 @@ struct Conversation {
 }
 
 const DAY: u64 = 24 * 60;
-/// Minutes between two lines, in turn.
+/// Minutes between two lines; used in turn.
 const PAUSES: [u64; 4] = [1, 3, 2, 5];
 
-/// The oldest first, so that those that are waiting are listed in their order.
+/// The oldest first, so that waiting conversations are listed in this order.
 const CONVERSATIONS: &[Conversation] = &[
     Conversation {
         name: Some("Tomás Herrera"),
@@ -63,15 +63,15 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 8 * DAY + 95,
         read: true,
         lines: &[
-            Customer(
+            Visitor(
                 "Hi, I ordered the oak serving board (order 10482) and the box came with a dent.",
             ),
-            Customer("The board itself looks fine, just telling you."),
+            Visitor("The board itself looks fine, just telling you."),
             Agent(
                 "Thank you for letting us know, Tomás! I have passed it on to our parcel service.",
             ),
             Agent("If you find any mark on the board after all, write here and we send a new one."),
-            Customer("Great service, thanks!"),
+            Visitor("Great service, thanks!"),
             Agent("Enjoy it. 🙂"),
             Closed,
         ],
@@ -84,9 +84,9 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 6 * DAY + 310,
         read: true,
         lines: &[
-            Customer("Is the cook's knife all right for a left-hander?"),
+            Visitor("Is the cook's knife all right for a left-hander?"),
             Agent("Yes. It is ground the same on both sides, and the handle is straight."),
-            Customer("Wonderful, most are not."),
+            Visitor("Wonderful, most are not."),
             Agent("I am left-handed myself. 😊"),
             Closed,
         ],
@@ -99,11 +99,11 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 5 * DAY + 40,
         read: true,
         lines: &[
-            Customer("The checkout says that my postcode is wrong: 00184, Roma."),
+            Visitor("The checkout says that my postcode is wrong: 00184, Roma."),
             Agent("It should take that one. Do you have a blank before or after it?"),
-            Customer("Ah. Yes. It came along when I pasted it. 🤦"),
+            Visitor("Ah. Yes. It came along when I pasted it. 🤦"),
             Agent("It happens to the best of us. Is it through now?"),
-            Customer("It is, thank you!"),
+            Visitor("It is, thank you!"),
             Closed,
         ],
     },
@@ -115,9 +115,9 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 4 * DAY + 205,
         read: true,
         lines: &[
-            Customer("I need an invoice with my company's name on it for order 10455."),
+            Visitor("I need an invoice with my company's name on it for order 10455."),
             Agent("Of course. Which name and address should it have?"),
-            Customer("Okafor Catering Ltd\n18 Mill Lane\nManchester M4 6AX"),
+            Visitor("Okafor Catering Ltd\n18 Mill Lane\nManchester M4 6AX"),
             Agent("It is in your mail. The order number stands on it, too."),
             Closed,
         ],
@@ -130,9 +130,9 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 3 * DAY + 20,
         read: true,
         lines: &[
-            Customer("Can the enamel bowls go into the oven?"),
+            Visitor("Can the enamel bowls go into the oven?"),
             Agent("Up to 250 °C, without their lids. Not into the microwave, though."),
-            Customer("Clear, thanks. I take two sets."),
+            Visitor("Clear, thanks. I take two sets."),
             Closed,
         ],
     },
@@ -144,7 +144,7 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 2 * DAY + 130,
         read: true,
         lines: &[
-            Customer("Bonjour, can you ship to Réunion?"),
+            Visitor("Bonjour, can you ship to Réunion?"),
             Agent(
                 "Bonjour Marc! Yes, it takes about ten days. The checkout shows the price once you enter the postcode.",
             ),
@@ -158,12 +158,12 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: DAY + 600,
         read: true,
         lines: &[
-            Customer("My pan has orange spots after the dishwasher. Is it ruined?"),
+            Visitor("My pan has orange spots after the dishwasher. Is it ruined?"),
             Agent(
                 "Not at all, that is only rust on the surface. Rub it off with salt and a little oil, then leave the pan in the oven at 200 °C for an hour.",
             ),
             Agent("There are pictures here: https://shop.example/care/cast-iron"),
-            Customer("It worked! Looks better than before."),
+            Visitor("It worked! Looks better than before."),
             Agent("Lovely. And from now on by hand, please. 😉"),
             Closed,
         ],
@@ -176,11 +176,11 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: DAY + 75,
         read: true,
         lines: &[
-            Customer("I would like to send back two of the four cups. How do I get the label?"),
+            Visitor("I would like to send back two of the four cups. How do I get the label?"),
             Agent("I have just sent the label to lena.vogt@example.net. You have 30 days."),
-            Customer("Got it. Will I get the postage back too?"),
+            Visitor("Got it. Will I get the postage back too?"),
             Agent("If you keep the other two, we refund the two cups and half of the postage."),
-            Customer("That is fair, thank you."),
+            Visitor("That is fair, thank you."),
             Agent("You are welcome, Lena."),
         ],
     },
@@ -192,9 +192,9 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 22 * 60,
         read: true,
         lines: &[
-            Customer("are you open on saturday"),
+            Visitor("are you open on saturday"),
             Agent("The shop is, from 10 to 14. The chat rests until Monday."),
-            Customer("ok thx"),
+            Visitor("ok thx"),
             Closed,
         ],
     },
@@ -206,11 +206,11 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 5 * 60 + 12,
         read: true,
         lines: &[
-            Customer("Does the blue kettle work on an induction hob?"),
+            Visitor("Does the blue kettle work on an induction hob?"),
             Agent("Yes, all of our kettles have a steel base. It takes up to 1.7 litres."),
-            Customer("Perfect. And does it whistle?"),
+            Visitor("Perfect. And does it whistle?"),
             Agent("It does, but you can flip the whistle up if you like it quiet."),
-            Customer("Sold :)"),
+            Visitor("Sold :)"),
             Agent("Lovely! Here is how to look after it: https://shop.example/care/kettles"),
         ],
     },
@@ -222,9 +222,9 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 4 * 60 + 33,
         read: true,
         lines: &[
-            Customer("Do you have the screw on top of the pepper mill as a spare part?"),
+            Visitor("Do you have the screw on top of the pepper mill as a spare part?"),
             Agent("We do, it costs 3 €. Shall I put one into an envelope for you?"),
-            Customer("Please. My address is the same as in order 9981."),
+            Visitor("Please. My address is the same as in order 9981."),
             Agent("It goes out this afternoon."),
         ],
     },
@@ -236,9 +236,9 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 3 * 60 + 5,
         read: true,
         lines: &[
-            Customer("How long are the apron's strings? I like to tie them in front."),
+            Visitor("How long are the apron's strings? I like to tie them in front."),
             Agent("Each is 95 cm, that goes around twice on most of us."),
-            Customer("Then I take the sand one. Merci !"),
+            Visitor("Then I take the sand one. Merci !"),
             Agent("Avec plaisir !"),
         ],
     },
@@ -250,9 +250,9 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 2 * 60 + 18,
         read: true,
         lines: &[
-            Customer("Can I still change the colour of the cups in order 10520?"),
+            Visitor("Can I still change the colour of the cups in order 10520?"),
             Agent("Just in time, it is not packed yet. Which ones would you like?"),
-            Customer("All four in oat instead of sage, please."),
+            Visitor("All four in oat instead of sage, please."),
             Agent("Changed. You get a new confirmation in a minute."),
         ],
     },
@@ -264,9 +264,9 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 74,
         read: true,
         lines: &[
-            Customer("Could you engrave a name on the board? 田中"),
+            Visitor("Could you engrave a name on the board? 田中"),
             Agent("We can, up to twelve characters, also these. It adds four days and 9 €."),
-            Customer("I will ask my husband and come back."),
+            Visitor("I will ask my husband and come back."),
             Agent("Take your time, this conversation stays open."),
         ],
     },
@@ -278,10 +278,10 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 41,
         read: false,
         lines: &[
-            Customer("Hello, my order 10511 says \"delivered\", but there is nothing here."),
+            Visitor("Hello, my order 10511 says \"delivered\", but there is nothing here."),
             Agent("I am sorry, Aisha. Let me ask the courier where it was left."),
-            Customer("Thank you. It is a present for Saturday, so I am a bit nervous."),
-            Customer("My neighbours do not have it either."),
+            Visitor("Thank you. It is a present for Saturday, so I am a bit nervous."),
+            Visitor("My neighbours do not have it either."),
         ],
     },
     Conversation {
@@ -291,7 +291,7 @@ const CONVERSATIONS: &[Conversation] = &[
         page: "https://shop.example/wholesale",
         minutes_ago: 26,
         read: true,
-        lines: &[Customer(
+        lines: &[Visitor(
             "We run a small hotel and would need forty of the stoneware cups by March. Is that possible at all, and is there a price for that many?",
         )],
     },
@@ -302,7 +302,7 @@ const CONVERSATIONS: &[Conversation] = &[
         page: "https://shop.example/products/linen-apron",
         minutes_ago: 17,
         read: false,
-        lines: &[Customer("Is the linen apron coming back in green?")],
+        lines: &[Visitor("Is the linen apron coming back in green?")],
     },
     Conversation {
         name: Some("Fatima Zahra"),
@@ -312,9 +312,9 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 9,
         read: false,
         lines: &[
-            Customer("My voucher AUTUMN10 is not accepted."),
-            Customer("It says \"already used\", but I have not used it."),
-            Customer("The order is 58 €, it should be enough for it, should it not?"),
+            Visitor("My voucher AUTUMN10 is not accepted."),
+            Visitor("It says \"already used\", but I have not used it."),
+            Visitor("The order is 58 €, it should be enough for it, should it not?"),
         ],
     },
     Conversation {
@@ -325,9 +325,9 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 5,
         read: false,
         lines: &[
-            Customer("Is the kettle in stock in the shop today? I could come by at four."),
+            Visitor("Is the kettle in stock in the shop today? I could come by at four."),
             Agent("Two are left. Shall I put one aside for you?"),
-            Customer("Yes please! Rosa, at four."),
+            Visitor("Yes please! Rosa, at four."),
         ],
     },
     Conversation {
@@ -338,8 +338,8 @@ const CONVERSATIONS: &[Conversation] = &[
         minutes_ago: 2,
         read: false,
         lines: &[
-            Customer("Quick question before I order:"),
-            Customer(
+            Visitor("Quick question before I order:"),
+            Visitor(
                 "what is the difference between the 28 cm pan and the \"pro\" one? They look the same in the pictures, and the description only says that the pro is \"for demanding cooks\". I mostly make pancakes and the odd steak, so I do not want to pay for something I will not notice.",
             ),
         ],
@@ -395,15 +395,15 @@ async fn write_conversation(store: &Store, conversation: &Conversation) -> Resul
         })
         .await?;
     let room_id = opened.record.room.id;
-    let (mut seq, mut answered) = (0, 0);
+    let (mut seq, mut replied) = (0, 0);
     for (line, pause) in conversation.lines.iter().zip(PAUSES.iter().cycle()) {
         ago -= pause;
         set_clock(store, ago);
         seq += 1;
         let op = match line {
-            Customer(content) => draft(Sender::Visitor, content),
+            Visitor(content) => draft(Sender::Visitor, content),
             Agent(content) => {
-                answered = seq;
+                replied = seq;
                 draft(mia(), content)
             }
             Closed => RoomOp::SetStatus {
@@ -413,9 +413,9 @@ async fn write_conversation(store: &Store, conversation: &Conversation) -> Resul
         };
         write(store, room_id, op).await?;
     }
-    // Who answers has read the question, and the visitor has read the answer.
-    let agents_read = if conversation.read { seq } else { answered };
-    for (side, seq) in [(Side::Agent, agents_read), (Side::Visitor, answered)] {
+    // An agent who replies has read everything before, and the visitor has read the reply.
+    let agents_read = if conversation.read { seq } else { replied };
+    for (side, seq) in [(Side::Agent, agents_read), (Side::Visitor, replied)] {
         if seq > 0 {
             write(store, room_id, RoomOp::MarkRead { side, seq }).await?;
         }
@@ -444,7 +444,7 @@ async fn write(store: &Store, room_id: RoomId, op: RoomOp) -> Result<(), WriteEr
         room_id,
         op,
         Box::new(move |outcome| {
-            // It fails only when the caller has stopped waiting.
+            // Fails only if the caller no longer waits.
             let _ = done.send(outcome);
         }),
     );

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 const ARGON_MEMORY_KIB: u32 = 19_456;
 /// Passes over that memory.
 const ARGON_PASSES: u32 = 2;
-/// Lanes.
+/// Lanes, which Argon2 could compute in parallel.
 const ARGON_LANES: u32 = 1;
 /// KiB that are allocated for a hash, at least; what it does not need is never touched. The C library
 /// maps allocations above 32 MiB separately and returns them to the system. Smaller ones it would
@@ -136,9 +136,9 @@ pub struct PasswordGate(Arc<Mutex<Gate>>);
 
 struct Gate {
     waiting: Waiting,
-    /// Threads that are hashing.
-    hashing: usize,
-    at_most: usize,
+    /// Threads that are running.
+    threads: usize,
+    max_threads: usize,
 }
 
 impl Default for PasswordGate {
@@ -146,8 +146,8 @@ impl Default for PasswordGate {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         Self(Arc::new(Mutex::new(Gate {
             waiting: Waiting::default(),
-            hashing: 0,
-            at_most: (processors / 2).clamp(1, HASHES_AT_ONCE),
+            threads: 0,
+            max_threads: (processors / 2).clamp(1, HASHES_AT_ONCE),
         })))
     }
 }
@@ -181,7 +181,7 @@ impl Waiting {
         Ok(())
     }
 
-    /// Makes room for an address with `own` jobs, if another one has more than one more.
+    /// Makes room for an address with `own` jobs, if another one has at least two more.
     fn drop_newest_of_longest(&mut self, own: usize) -> Result<(), HashError> {
         let longest = self.queues.values_mut().max_by_key(|queue| queue.len());
         let longest = longest.filter(|queue| queue.len() > own + 1);
@@ -254,15 +254,15 @@ impl PasswordGate {
     fn enqueue(&self, address: IpAddr, job: Job) -> Result<(), HashError> {
         let mut gate = self.lock();
         gate.waiting.push(address, job)?;
-        if gate.hashing < gate.at_most {
+        if gate.threads < gate.max_threads {
             let own = self.clone();
             let started = thread::Builder::new()
                 .name("password".to_owned())
                 .spawn(move || own.hash_queued());
             match started {
-                Ok(_) => gate.hashing += 1,
+                Ok(_) => gate.threads += 1,
                 // The running threads will get to it.
-                Err(_) if gate.hashing > 0 => {}
+                Err(_) if gate.threads > 0 => {}
                 Err(error) => {
                     gate.waiting = Waiting::default();
                     return Err(failed(error));
@@ -279,7 +279,7 @@ impl PasswordGate {
         loop {
             let mut gate = self.lock();
             let Some(job) = gate.waiting.pop() else {
-                gate.hashing -= 1;
+                gate.threads -= 1;
                 return;
             };
             drop(gate);
@@ -351,11 +351,11 @@ mod tests {
     /// A gate that hashes nothing.
     fn closed_gate() -> PasswordGate {
         let gate = PasswordGate::default();
-        gate.lock().at_most = 0;
+        gate.lock().max_threads = 0;
         gate
     }
 
-    fn nothing() -> Job {
+    fn no_op() -> Job {
         Box::new(|_| ())
     }
 
@@ -363,12 +363,12 @@ mod tests {
     async fn the_gate_refuses_instead_of_queueing_without_end() {
         let gate = closed_gate();
         for _ in 0..HASHES_WAITING_PER_ADDRESS {
-            gate.enqueue(HERE, nothing()).expect("a place");
+            gate.enqueue(HERE, no_op()).expect("a place");
         }
         let refused = gate.hash(HERE, "password".into()).await;
         assert_eq!(refused, Err(HashError::Busy));
         for other in HASHES_WAITING_PER_ADDRESS..HASHES_WAITING {
-            gate.enqueue(address(other), nothing()).expect("a place");
+            gate.enqueue(address(other), no_op()).expect("a place");
         }
         assert_eq!(gate.lock().waiting.count, HASHES_WAITING);
     }
@@ -377,11 +377,10 @@ mod tests {
     fn an_address_waits_for_one_hash_of_each_other_address() {
         let gate = closed_gate();
         for asked in 0..120 {
-            gate.enqueue(address(asked % 40), nothing())
-                .expect("a place");
+            gate.enqueue(address(asked % 40), no_op()).expect("a place");
         }
         let (done, is_done) = std::sync::mpsc::channel();
-        let own: Job = Box::new(move |_| done.send(()).expect("somebody listens"));
+        let own: Job = Box::new(move |_| done.send(()).expect("the test receives it"));
         gate.enqueue(HERE, own).expect("a place");
         let mut before = 0;
         while is_done.try_recv().is_err() {
@@ -400,7 +399,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_too_many_wait_the_address_with_the_most_gives_up_its_newest() {
+    async fn in_a_full_queue_the_address_with_the_most_loses_its_newest() {
         let gate = closed_gate();
         let mut asked = Vec::new();
         for place in 0..HASHES_WAITING {
@@ -413,7 +412,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         }
-        gate.enqueue(HERE, nothing()).expect("room was made");
+        gate.enqueue(HERE, no_op()).expect("room was made");
         assert_eq!(gate.lock().waiting.count, HASHES_WAITING);
         while !asked.iter().any(tokio::task::JoinHandle::is_finished) {
             tokio::task::yield_now().await;
@@ -425,17 +424,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn those_who_wait_once_each_are_not_pushed_out() {
+    async fn an_address_with_one_queued_hash_does_not_lose_it() {
         let gate = closed_gate();
         for other in 0..HASHES_WAITING {
-            gate.enqueue(address(other), nothing()).expect("a place");
+            gate.enqueue(address(other), no_op()).expect("a place");
         }
         let refused = gate.hash(HERE, "password".into()).await;
         assert_eq!(refused, Err(HashError::Busy));
     }
 
     #[tokio::test]
-    async fn the_threads_serve_all_whatever_happens_to_one() {
+    async fn a_panic_or_a_damaged_hash_fails_only_its_own_caller() {
         let gate = PasswordGate::default();
         let hash = gate
             .hash(HERE, "correct horse".into())
@@ -457,12 +456,12 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn a_thread_that_hashes_lets_all_others_go_first() {
+    async fn hashing_threads_have_the_lowest_priority() {
         let gate = PasswordGate::default();
         let status = gate.run(HERE, |_| {
             std::fs::read_to_string("/proc/thread-self/stat").map_err(failed)
         });
-        let status = status.await.expect("what Linux says of the thread");
+        let status = status.await.expect("the thread's stat file");
         // The name is in parentheses and may contain spaces; niceness and policy are the 19th and
         // the 41st field.
         let (_, fields) = status.rsplit_once(") ").expect("the name comes second");

@@ -42,7 +42,7 @@ pub(super) fn verify(file: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Puts a backup in the place of the database.
+/// Replaces the database with a backup.
 pub(super) fn restore(file: &Path, config: &Config) -> Result<(), Failure> {
     let data_dir = &config.storage.data_dir;
     check_owner(data_dir)?;
@@ -57,19 +57,19 @@ pub(super) fn restore(file: &Path, config: &Config) -> Result<(), Failure> {
     }
     if !report.kept_from_present {
         eprintln!(
-            "there was no readable former database: passwords changed, agents disabled and visitors signed out since {} count as they did then",
+            "no readable former database was found, so passwords, disabled agents and visitors' sign-outs are as they were at {}",
             manifest.made_at
         );
     }
     Ok(())
 }
 
-/// Refuses a target before the work rather than after it. Returns it as an absolute path.
+/// Refuses a target that cannot be used, before the copy is made. Returns it as an absolute path.
 fn check_target(out: &Path, data_dir: &Path) -> Result<PathBuf, Failure> {
     let out = std::path::absolute(out)?;
     if out.symlink_metadata().is_ok() {
         return Err(Failure::Runtime(format!(
-            "{} exists; a backup replaces nothing, choose another name",
+            "{} exists already, and a backup does not overwrite a file; choose another name",
             out.display()
         )));
     }
@@ -79,7 +79,7 @@ fn check_target(out: &Path, data_dir: &Path) -> Result<PathBuf, Failure> {
     })?;
     if parent.starts_with(data_dir.canonicalize()?) {
         return Err(Failure::Runtime(format!(
-            "{} is inside the data directory, which a backup is to survive; choose a place outside it",
+            "{} is inside the data directory, whose loss a backup has to survive; choose a place outside it",
             out.display()
         )));
     }
@@ -166,7 +166,7 @@ fn report(out: &Path, rooms: u64, messages: u64) {
     );
 }
 
-/// How far the work is, on a terminal's standard error; a line every ten percent without one.
+/// Shows progress on standard error: a bar on a terminal, otherwise a line every ten percent.
 struct ProgressBar {
     is_terminal: bool,
     shown: u64,
@@ -183,7 +183,7 @@ impl ProgressBar {
     fn show(&mut self, done: u64, total: u64) {
         let percent = done.saturating_mul(100) / total.max(1);
         let mut out = std::io::stderr().lock();
-        // Progress that cannot be written is no reason to give the work up.
+        // A failure to show progress does not stop the backup.
         if self.is_terminal {
             let width = usize::try_from(percent.min(100) / 4).unwrap_or(0);
             let _ = write!(out, "\r[{:<25}] {percent:>3} %", "#".repeat(width));

@@ -21,7 +21,7 @@ pub(super) fn run(listen: Option<SocketAddr>) -> Result<(), Failure> {
     if !config.server.listen.ip().is_loopback() {
         return Err(Failure::Usage(format!(
             "the demo has a well-known password, so it listens on loopback addresses only, not on {}; \
-             use 'shoptalk serve' to be reached from other_listener",
+             run 'shoptalk serve' to serve other machines",
             config.server.listen
         )));
     }

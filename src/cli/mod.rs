@@ -74,7 +74,7 @@ enum Command {
         /// The backup.
         file: PathBuf,
     },
-    /// Replaces the database by a backup; the server must not be running.
+    /// Replaces the database with a backup; the server must not be running.
     Restore {
         /// The backup.
         file: PathBuf,
@@ -116,7 +116,7 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-/// Prints help and version as asked for; anything else is a mistake, which gets one line.
+/// Prints help or the version if requested; any other error is printed in one line.
 fn usage(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind;
     match error.kind() {
@@ -225,7 +225,7 @@ fn log_filter(log: &LogConfig) -> Result<Targets, Failure> {
         .map_err(|error| Failure::Usage(format!("configuration: log.filter: {error}")))
 }
 
-/// How long threads that read or hash may still take after the command has finished.
+/// How long threads that read or hash may continue after the command has finished.
 const THREADS_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Prints what scripts read. A full disk or a closed pipe is a failure like any other.
@@ -251,8 +251,7 @@ fn check_owner(data_dir: &Path) -> Result<(), Failure> {
     )))
 }
 
-/// Runs a command to its end. A thread that hangs in the kernel does not keep the process from
-/// ending.
+/// Runs a command to its end. A thread that hangs in the kernel does not delay the exit.
 fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -34,7 +34,7 @@ pub(super) async fn open(config: &Config) -> Result<Store, Failure> {
     Ok(tokio::task::spawn_blocking(|| Store::open(options)).await??)
 }
 
-/// Listens on an address, with as many open files as the system allows.
+/// Raises the limit of open files and listens on an address.
 pub(super) async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
     raise_open_files();
     TcpListener::bind(listen)

@@ -1,3 +1,5 @@
+//! What `shoptalk check` prints: every value, and warnings.
+
 use std::fmt::Display;
 
 use url::Url;

@@ -1,3 +1,5 @@
+//! Refuses keys that do not exist, in a file or in the environment.
+
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 

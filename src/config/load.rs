@@ -1,3 +1,5 @@
+//! Reads the sources of the configuration and merges them.
+
 use std::collections::HashMap;
 use std::path::Path;
 

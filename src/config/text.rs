@@ -1,9 +1,11 @@
+//! Strings and lists of strings, as they are deserialised from a file or the environment.
+
 use std::fmt;
 
 use serde::de::{Deserializer, Error, SeqAccess, Unexpected, Visitor};
 
-/// Deserialises a string that is written as one. The `config` crate would turn a number into a
-/// string, and `12e5` is not the token that somebody wrote.
+/// Deserialises a string, and refuses a number or a boolean: the `config` crate would turn it into
+/// a string that may differ from what was written, such as `12e5`.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     deserializer
         .deserialize_any(QuotedVisitor)

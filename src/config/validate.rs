@@ -1,3 +1,5 @@
+//! Turns the configuration as written into [`Config`], or says what is wrong.
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;

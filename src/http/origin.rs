@@ -1,7 +1,7 @@
 //! Which web pages may use the server.
 //!
-//! Origins are compared as strings, exactly as browsers write them. The server's own
-//! come from the configuration or the listen address, never from a request's `Host`.
+//! Origins are compared as strings, exactly as browsers write them. The server's own come from the
+//! configuration or the listen address, never from a request's `Host`.
 
 use std::net::SocketAddr;
 

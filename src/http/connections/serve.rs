@@ -133,7 +133,7 @@ async fn serve_connection(
     }
 }
 
-/// Whether `accept` failed for the sake of the one connection that it would have returned.
+/// Whether `accept` failed only because of the one connection that it would have returned.
 fn is_connection_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -32,7 +32,7 @@ use Access::{Admin, Agent, Everyone, Visitor};
 
 /// Method, route and access of every call.
 pub(crate) const TABLE: &[(&str, &str, Access)] = &[
-    // The visitor may be known or new; the handler refuses wrong credentials.
+    // Visitors. A new one has no credentials yet; the handler refuses wrong ones.
     ("POST", "/api/chat/rooms", Everyone),
     ("GET", "/api/chat/rooms", Visitor),
     ("GET", "/api/chat/rooms/{id}", Visitor),
@@ -41,7 +41,7 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/api/chat/rooms/{id}/messages", Visitor),
     ("POST", "/api/chat/rooms/{id}/read", Visitor),
     ("POST", "/api/chat/logout", Visitor),
-    //
+    // Agents.
     ("POST", "/api/admin/login", Everyone),
     ("POST", "/api/admin/setup", Everyone),
     ("POST", "/api/admin/logout", Agent),
@@ -56,7 +56,7 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/api/admin/agents", Admin),
     ("POST", "/api/admin/agents", Admin),
     ("PATCH", "/api/admin/agents/{id}", Admin),
-    //
+    // Operators and developers.
     ("GET", "/healthz", Everyone),
     ("GET", "/readyz", Everyone),
     // From other machines it needs metrics.token, which the handler checks.
@@ -117,7 +117,7 @@ async fn find_caller(
                 .request_session(request.headers(), request.method())
                 .await?;
             if access == Admin && session.agent.role != Role::Admin {
-                return Err(Problem::forbidden("this needs the role admin"));
+                return Err(Problem::forbidden("this call requires the role admin"));
             }
             let id = session.agent.id;
             let extensions = request.extensions_mut();

@@ -1,4 +1,4 @@
-//! Reads request bodies that a handler has refused unread.
+//! Discards request bodies that a handler has refused unread.
 //!
 //! Otherwise the server would have to close the connection with unread bytes in it, and a client
 //! that sends its whole request before it reads would see a reset instead of the refusal.
@@ -22,8 +22,8 @@ const MAX_DRAINED_BYTES: usize = 1024 * 1024;
 /// How long the rest of a body may take to arrive.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads what the handler has left of the body. If that is too much, or takes too long, the
-/// response announces that the connection is closed.
+/// Reads and discards what the handler has left of the body. If that is too much, or takes too
+/// long, the response announces that the connection is closed.
 pub(crate) async fn drain_body(mut request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;

@@ -23,8 +23,8 @@ use crate::protocol::{
     VisitorWelcome, decode_agent_hello, decode_visitor_hello, encode,
 };
 
-/// A socket that has got its welcome. The parts are boxed, since every future through which they
-/// are moved would reserve memory for them.
+/// A socket after its welcome. The parts are boxed, since every future through which they are moved
+/// would reserve memory for them.
 pub(super) struct WelcomedSocket {
     task: Box<SocketTask>,
     wire: Box<Wire>,

@@ -1,4 +1,4 @@
-//! JSON in and out.
+//! JSON request bodies and responses.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -50,8 +50,8 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// A JSON body that the handler reads itself, after its first checks: what a caller may not send
-/// at all need not be received and parsed.
+/// A JSON body that the handler reads itself, after its first checks: a body that is refused anyway
+/// is not received and parsed.
 #[derive(Debug)]
 pub(crate) struct DeferredJson {
     headers: HeaderMap,

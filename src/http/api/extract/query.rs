@@ -10,7 +10,8 @@ use super::checks::{MAX_NUMBER, whole_number_expected};
 use crate::chat::limits;
 use crate::http::problem::Problem;
 
-/// The query parameters. Unknown ones are ignored; an empty text counts as absent.
+/// The query parameters. Unknown ones are ignored. An empty text counts as absent; an empty number
+/// is refused.
 #[derive(Debug, Default)]
 pub(crate) struct Query(Vec<(String, String)>);
 

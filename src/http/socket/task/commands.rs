@@ -148,7 +148,7 @@ impl SocketTask {
         }
     }
 
-    /// Writes have finished: hands those to their rooms that were held behind them.
+    /// Hands held writes to their rooms, after the writes that they waited for have finished.
     pub(super) async fn release_held(&mut self) {
         for room_id in self.pending.held_rooms() {
             if let Some((request, op)) = self.pending.release(room_id)
@@ -175,8 +175,8 @@ impl SocketTask {
         Ok(())
     }
 
-    /// Hands a write to a room that this socket has not joined, or whose incarnation `dead` has
-    /// died with the write.
+    /// Hands a write to a room that this socket has not joined, or whose incarnation `dead` died
+    /// with the write.
     pub(super) async fn submit(
         &mut self,
         room_id: RoomId,
