@@ -88,10 +88,13 @@ impl Machine {
 
     /// What is missing, and the line that installs it.
     fn wants(&self, target: &str) -> (Vec<String>, String) {
-        let (passed, said) = self.preflight(target);
-        assert!(!passed, "{said}");
-        assert!(said.lines().count() < 20, "{said}");
-        let indented: Vec<&str> = said.lines().filter_map(|l| l.strip_prefix("  ")).collect();
+        let (passed, output) = self.preflight(target);
+        assert!(!passed, "{output}");
+        assert!(output.lines().count() < 20, "{output}");
+        let indented: Vec<&str> = output
+            .lines()
+            .filter_map(|l| l.strip_prefix("  "))
+            .collect();
         let (line, missing) = indented.split_last().expect("a line");
         let names = missing.iter().map(|row| {
             let (name, why) = row.split_once(' ').expect("a name and a reason");
@@ -202,16 +205,20 @@ fn root_with_apt_gets_it_installed() {
             git.display()
         ),
     );
-    let (passed, said) = machine.preflight("test");
-    assert!(passed, "{said}");
-    assert!(git.exists(), "{said}");
+    let (passed, output) = machine.preflight("test");
+    assert!(passed, "{output}");
+    assert!(git.exists(), "{output}");
 
     machine.lacks("git");
     machine.lacks("cc");
-    let (passed, said) = machine.preflight("test");
+    let (passed, output) = machine.preflight("test");
     assert!(
         !passed,
-        "what could not be installed is still missing: {said}"
+        "what could not be installed is still missing: {output}"
     );
-    assert_eq!(said.matches("  cc ").count(), 2, "before and after: {said}");
+    assert_eq!(
+        output.matches("  cc ").count(),
+        2,
+        "before and after: {output}"
+    );
 }

@@ -44,12 +44,12 @@ pub(crate) async fn serve(bytes: usize, how: Bytes) -> Result<()> {
     }
 }
 
-async fn echo(mut stream: TcpStream, answer: Vec<u8>) -> Result<()> {
+async fn echo(mut stream: TcpStream, reply: Vec<u8>) -> Result<()> {
     stream.set_nodelay(true)?;
     let mut post = vec![0; clients::typical_frame().len()];
     loop {
         stream.read_exact(&mut post).await?;
-        stream.write_all(&answer).await?;
+        stream.write_all(&reply).await?;
     }
 }
 

@@ -62,8 +62,8 @@ impl Program {
 }
 
 fn version(node: &Path) -> Option<(u32, u32)> {
-    let said = std::process::Command::new(node).arg("--version").output();
-    let said = String::from_utf8(said.ok()?.stdout).ok()?;
-    let mut numbers = said.trim().strip_prefix('v')?.split('.');
+    let message = std::process::Command::new(node).arg("--version").output();
+    let message = String::from_utf8(message.ok()?.stdout).ok()?;
+    let mut numbers = message.trim().strip_prefix('v')?.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }

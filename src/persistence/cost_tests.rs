@@ -31,13 +31,13 @@ impl TestStore {
     /// One message to each room, all in one commit.
     async fn ask_all(&self, rooms: &[RoomId]) {
         let pause = self.pause_writer().await;
-        let answers: Vec<_> = rooms
+        let replies: Vec<_> = rooms
             .iter()
             .map(|room| self.submit_op(*room, RoomOp::Post(question(CONTENT))))
             .collect();
         drop(pause);
-        for answer in answers {
-            posted(answer.await.expect("it is answered"));
+        for reply in replies {
+            posted(reply.await.expect("it is completed"));
         }
     }
 }

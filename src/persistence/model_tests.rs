@@ -137,9 +137,9 @@ impl RoomModel {
     }
 
     /// Compares a reply with the model and applies it.
-    fn check_reply(&mut self, op: &RoomOp, answer: Result<RoomCommit, Refusal>) {
-        match (op, answer) {
-            (RoomOp::Post(draft), answer) => self.check_post_reply(draft, answer),
+    fn check_reply(&mut self, op: &RoomOp, reply: Result<RoomCommit, Refusal>) {
+        match (op, reply) {
+            (RoomOp::Post(draft), reply) => self.check_post_reply(draft, reply),
             (RoomOp::MarkRead { seq, .. }, Err(Refusal::PastHead(_))) => {
                 assert_eq!(*seq, u64::MAX);
             }
@@ -150,14 +150,14 @@ impl RoomModel {
                 }
                 assert_eq!(commit.record.room.last_seq, self.log.len() as u64);
             }
-            (op, answer) => panic!("{op:?} was answered with {answer:?}"),
+            (op, reply) => panic!("{op:?} got {reply:?}"),
         }
     }
 
-    fn check_post_reply(&mut self, draft: &Draft, answer: Result<RoomCommit, Refusal>) {
+    fn check_post_reply(&mut self, draft: &Draft, reply: Result<RoomCommit, Refusal>) {
         let place = self.log.iter().position(|id| *id == draft.id);
         let known = self.drafts.get(&draft.id);
-        match answer {
+        match reply {
             Ok(RoomCommit {
                 effect: Effect::Posted(message),
                 record,
@@ -179,7 +179,7 @@ impl RoomModel {
             }
             Err(Refusal::Conflict) => assert_ne!(known.expect("it is stored"), draft),
             Err(Refusal::Blocked) => assert!(self.blocked && known.is_none()),
-            other => panic!("a post was answered with {other:?}"),
+            other => panic!("a post got {other:?}"),
         }
     }
 }
@@ -205,9 +205,9 @@ fn submit_garbage(
     item: &Item,
     room: RoomId,
 ) -> oneshot::Receiver<Result<(), WriteError>> {
-    let (answer, answered) = oneshot::channel();
+    let (reply, replied) = oneshot::channel();
     let done: Completion<()> = Box::new(move |result| {
-        let _ = answer.send(result);
+        let _ = reply.send(result);
     });
     let panics = matches!(item, Item::Panic(_) | Item::PanicInMemory(_));
     let fail = move || -> Result<(), TxError> {
@@ -235,7 +235,7 @@ fn submit_garbage(
             done,
         );
     }
-    answered
+    replied
 }
 
 enum Submitted {
@@ -244,7 +244,7 @@ enum Submitted {
         RoomOp,
         oneshot::Receiver<Result<RoomCommit, WriteError>>,
     ),
-    Nonsense(oneshot::Receiver<Result<(), WriteError>>),
+    Garbage(oneshot::Receiver<Result<(), WriteError>>),
 }
 
 /// Does all items in one commit, and hears the answers.
@@ -260,12 +260,12 @@ async fn apply_in_one_commit(
         let place = item.place();
         match models[place].op(item) {
             Some(op) => {
-                let answer = store.submit_op(rooms[place], op.clone());
-                submitted.push(Submitted::Op(place, op, answer));
+                let reply = store.submit_op(rooms[place], op.clone());
+                submitted.push(Submitted::Op(place, op, reply));
             }
             None if item.is_garbage() => {
-                let answer = submit_garbage(store, item, rooms[place]);
-                submitted.push(Submitted::Nonsense(answer));
+                let reply = submit_garbage(store, item, rooms[place]);
+                submitted.push(Submitted::Garbage(reply));
             }
             None => {}
         }
@@ -273,23 +273,23 @@ async fn apply_in_one_commit(
     drop(pause);
     for item in submitted {
         match item {
-            Submitted::Op(place, op, answer) => match answer.await.expect("it is answered") {
+            Submitted::Op(place, op, reply) => match reply.await.expect("it is completed") {
                 Ok(commit) => models[place].check_reply(&op, Ok(commit)),
                 Err(WriteError::Refused(refusal)) => models[place].check_reply(&op, Err(refusal)),
                 Err(WriteError::Store(StoreError::Unavailable(_))) => {}
                 Err(error) => panic!("nothing else may fail: {error}"),
             },
-            Submitted::Nonsense(answer) => {
-                let answer = answer.await.expect("it is answered");
+            Submitted::Garbage(reply) => {
+                let reply = reply.await.expect("it is completed");
                 assert!(
                     matches!(
-                        answer,
+                        reply,
                         Err(WriteError::Refused(Refusal::NotFound)
                             | WriteError::Store(
                                 StoreError::Internal(_) | StoreError::Unavailable(_)
                             ))
                     ),
-                    "{answer:?}"
+                    "{reply:?}"
                 );
             }
         }
@@ -334,8 +334,8 @@ async fn run(steps: Vec<Step>) {
             Step::One(item) => {
                 let known = &mut models[item.place()];
                 if let Some(op) = known.op(&item) {
-                    let answer = apply_until_settled(&store, rooms[item.place()], op.clone()).await;
-                    known.check_reply(&op, answer);
+                    let reply = apply_until_settled(&store, rooms[item.place()], op.clone()).await;
+                    known.check_reply(&op, reply);
                 }
             }
             Step::Batch(items) => apply_in_one_commit(&store, &rooms, &mut models, &items).await,
@@ -345,14 +345,14 @@ async fn run(steps: Vec<Step>) {
                     ..DetailsPatch::default()
                 };
                 let op = RoomOp::SetDetails(patch);
-                let answer = apply_until_settled(&store, rooms[place], op.clone()).await;
-                models[place].check_reply(&op, answer);
+                let reply = apply_until_settled(&store, rooms[place], op.clone()).await;
+                models[place].check_reply(&op, reply);
             }
             Step::Block(place, blocked) => {
                 let by = Principal::CommandLine;
                 let op = RoomOp::SetBlocked { blocked, by };
-                let answer = apply_until_settled(&store, rooms[place], op.clone()).await;
-                models[place].check_reply(&op, answer);
+                let reply = apply_until_settled(&store, rooms[place], op.clone()).await;
+                models[place].check_reply(&op, reply);
                 models[place].blocked = blocked;
             }
             Step::BlockBeside(place, blocked) => {

@@ -85,7 +85,7 @@ impl TestStore {
 
     /// Does something to a room and waits for it.
     pub(crate) async fn apply(&self, room: RoomId, op: RoomOp) -> Result<RoomCommit, WriteError> {
-        self.submit_op(room, op).await.expect("it is answered")
+        self.submit_op(room, op).await.expect("it is completed")
     }
 
     /// Queues something for a room without waiting.
@@ -94,15 +94,15 @@ impl TestStore {
         room: RoomId,
         op: RoomOp,
     ) -> oneshot::Receiver<Result<RoomCommit, WriteError>> {
-        let (answer, answered) = oneshot::channel();
+        let (reply, replied) = oneshot::channel();
         self.write_room(
             room,
             op,
             Box::new(move |result| {
-                let _ = answer.send(result);
+                let _ = reply.send(result);
             }),
         );
-        answered
+        replied
     }
 
     /// Blocks a room's visitor as somebody with a connection of their own would.

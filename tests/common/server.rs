@@ -163,12 +163,12 @@ impl TestServer {
             agent: made,
             password_hash: PASSWORD_HASH.clone(),
         };
-        let answer = json!({"token": token, "agent": {"id": verified.agent.id}});
+        let response = json!({"token": token, "agent": {"id": verified.agent.id}});
         self.store()
             .start_session(verified, session)
             .await
             .expect("an agent");
-        Agent::signed_in(self, &answer)
+        Agent::signed_in(self, &response)
     }
 
     /// Signs in and returns `{token, agent}`.

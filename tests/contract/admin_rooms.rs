@@ -157,12 +157,12 @@ async fn a_search_matches_every_word_and_the_last_as_a_prefix() {
     let admin = server.admin().await;
     let [anna, ben, _] = shop(&server).await;
     let found = async |words: &str| {
-        let answer = admin
+        let response = admin
             .rest
             .request(reqwest::Method::GET, "/api/admin/rooms/")
             .query_words(words)
             .await;
-        names(&answer)
+        names(&response)
     };
     eventually("the newest message is findable", async || {
         found("everything").await == ["Cleo"]
@@ -373,9 +373,9 @@ async fn agents_post_and_mark_read_over_rest() {
     let bob = server.agent("bob", "agent").await;
     let visitor = Visitor::arrive(&server).await;
     visitor.post("hello").await;
-    let answer = bob.post(&visitor.room_id, "good day").await;
-    assert_eq!(answer["sender_type"], "admin");
-    assert_eq!(answer["sender_name"], "Bob Agent", "never the user name");
+    let response = bob.post(&visitor.room_id, "good day").await;
+    assert_eq!(response["sender_type"], "admin");
+    assert_eq!(response["sender_name"], "Bob Agent", "never the user name");
     let list = admin
         .rest
         .get(&admin.path(&visitor.room_id, "messages/?after=0"))

@@ -24,10 +24,10 @@ async fn the_welcome_brings_the_lobby() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     let newest = {
-        let answered = Visitor::named(&server, "Answered").await;
-        answered.post("hello").await;
-        admin.post(&answered.room_id, "hello").await;
-        answered
+        let responded = Visitor::named(&server, "Answered").await;
+        responded.post("hello").await;
+        admin.post(&responded.room_id, "hello").await;
+        responded
     };
     let longest = Visitor::named(&server, "Longest").await;
     longest.post("waiting").await;
@@ -277,15 +277,15 @@ async fn a_join_answers_with_the_rules_of_resume_and_joining_again_resyncs() {
     visitor.online().await.post_many(60).await;
     let mut console = bob.online().await;
     let room_id = &visitor.room_id;
-    let answer = joined(&mut console, json!({"type": "join", "room_id": room_id})).await;
+    let response = joined(&mut console, json!({"type": "join", "room_id": room_id})).await;
     assert_eq!(
-        keys(&answer),
+        keys(&response),
         ["messages", "more", "recovered", "room", "room_id", "type"]
     );
-    assert_eq!(answer["room"], visitor.room().await);
-    assert_eq!(seqs(&answer["messages"]), (11..=60).collect::<Vec<u64>>());
+    assert_eq!(response["room"], visitor.room().await);
+    assert_eq!(seqs(&response["messages"]), (11..=60).collect::<Vec<u64>>());
     assert_eq!(
-        (&answer["recovered"], &answer["more"]),
+        (&response["recovered"], &response["more"]),
         (&json!(false), &json!(false))
     );
     for (fields, recovered, first) in [
@@ -299,10 +299,10 @@ async fn a_join_answers_with_the_rules_of_resume_and_joining_again_resyncs() {
         for (name, value) in fields.as_object().expect("fields") {
             frame[name] = value.clone();
         }
-        let answer = joined(&mut console, frame).await;
-        assert_eq!(answer["recovered"], recovered, "{fields}");
+        let response = joined(&mut console, frame).await;
+        assert_eq!(response["recovered"], recovered, "{fields}");
         assert_eq!(
-            seqs(&answer["messages"]),
+            seqs(&response["messages"]),
             (first..=60).collect::<Vec<u64>>(),
             "{fields}"
         );
@@ -325,9 +325,9 @@ async fn a_long_join_comes_in_pages() {
     visitor.online().await.post_many(500).await;
     let mut console = admin.online().await;
     let frame = json!({"type": "join", "room_id": visitor.room_id, "after": 0});
-    let answer = joined(&mut console, frame).await;
-    assert_eq!(answer["more"], true);
-    let mut got = seqs(&answer["messages"]);
+    let response = joined(&mut console, frame).await;
+    assert_eq!(response["more"], true);
+    let mut got = seqs(&response["messages"]);
     got.extend(seqs(&json!(console.messages(500 - got.len()).await)));
     assert_eq!(got, (1..=500).collect::<Vec<u64>>());
 }

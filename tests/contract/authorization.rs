@@ -87,9 +87,13 @@ async fn every_rest_call_by_every_caller() {
     ];
     for (role, rest, status) in roles {
         for verb in VISITOR_CALLS {
-            let answer = call(rest, verb, &victim.room_id).await;
-            assert_eq!(answer.status, status, "{role} {verb:?}: {}", answer.text);
-            assert!(!answer.text.contains("my secret"), "{role} {verb:?}");
+            let response = call(rest, verb, &victim.room_id).await;
+            assert_eq!(
+                response.status, status,
+                "{role} {verb:?}: {}",
+                response.text
+            );
+            assert!(!response.text.contains("my secret"), "{role} {verb:?}");
         }
     }
     for (role, rest) in [
@@ -99,8 +103,8 @@ async fn every_rest_call_by_every_caller() {
         ("a user's identity", &rest.bearer(&user)),
     ] {
         for verb in CONSOLE_CALLS {
-            let answer = call(rest, verb, &victim.room_id).await;
-            assert_eq!(answer.status, 401, "{role} {verb:?}: {}", answer.text);
+            let response = call(rest, verb, &victim.room_id).await;
+            assert_eq!(response.status, 401, "{role} {verb:?}: {}", response.text);
         }
     }
     for verb in [
@@ -108,8 +112,8 @@ async fn every_rest_call_by_every_caller() {
         ("POST", "/api/admin/agents/"),
         ("PATCH", "/api/admin/agents/{}/"),
     ] {
-        let answer = call(&bob.rest, verb, &admin.id).await;
-        assert_eq!(answer.status, 403, "an agent {verb:?}: {}", answer.text);
+        let response = call(&bob.rest, verb, &admin.id).await;
+        assert_eq!(response.status, 403, "an agent {verb:?}: {}", response.text);
     }
     assert_eq!(state(&victim).await, before);
     assert_eq!(admin.summary(&victim.room_id).await, summary);
@@ -183,8 +187,8 @@ async fn a_visitor_frame_cannot_name_another_room() {
     socket
         .send(json!({"type": "post", "room_id": room_id, "id": id, "content": "an intruder"}))
         .await;
-    let answer = socket.reply_to(&id).await;
-    assert_ne!(answer["room_id"], *room_id, "{answer}");
+    let response = socket.reply_to(&id).await;
+    assert_ne!(response["room_id"], *room_id, "{response}");
     for frame in [
         json!({"type": "read", "room_id": room_id, "seq": 1}),
         json!({"type": "typing", "room_id": room_id}),

@@ -111,9 +111,9 @@ async fn unusual_queries_are_refused_or_ignored() {
             (&admin.rest, format!("/api/admin/rooms/?{query}"), rooms),
             (&visitor.rest, log, messages),
         ] {
-            let answer = rest.get(&path).await;
-            if answer.status != status {
-                wrong.push(format!("{path}: {} {}", answer.status, answer.text));
+            let response = rest.get(&path).await;
+            if response.status != status {
+                wrong.push(format!("{path}: {} {}", response.status, response.text));
             }
         }
     }
@@ -139,8 +139,8 @@ async fn room_patch_fields_are_type_checked() {
         json!([]),
         json!("x"),
     ] {
-        let answer = admin.rest.patch(&path, wrong.clone()).await;
-        answer.problem(400, "invalid");
+        let response = admin.rest.patch(&path, wrong.clone()).await;
+        response.problem(400, "invalid");
     }
     assert_eq!(
         admin.rest.patch(&path, json!({})).await.is(200)["summary"],
@@ -232,11 +232,11 @@ async fn agents_have_names_and_passwords_within_limits() {
             .problem(400, "invalid");
     }
     let huge = json!({"username": "bob", "password": "x".repeat(100_000)});
-    let answer = server.rest().post("/api/admin/login/", huge).await;
-    answer.problem(401, "bad_credentials");
+    let response = server.rest().post("/api/admin/login/", huge).await;
+    response.problem(401, "bad_credentials");
     let strange = json!({"username": "b\0b' OR 1=1 --", "password": "\0\0\0\0\0\0\0\0"});
-    let answer = server.rest().post("/api/admin/login/", strange).await;
-    answer.problem(401, "bad_credentials");
+    let response = server.rest().post("/api/admin/login/", strange).await;
+    response.problem(401, "bad_credentials");
 }
 
 #[tokio::test]
@@ -288,8 +288,12 @@ async fn read_and_history_at_the_limits() {
 async fn head_is_answered_like_get_without_a_body() {
     let server = TestServer::start().await;
     for path in ["/healthz", "/readyz", "/api/openapi.json"] {
-        let answer = Response::to(server.rest().request(Method::HEAD, path)).await;
-        assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{path}");
+        let response = Response::to(server.rest().request(Method::HEAD, path)).await;
+        assert_eq!(
+            (response.status, response.text.as_str()),
+            (200, ""),
+            "{path}"
+        );
     }
 }
 
@@ -469,8 +473,8 @@ async fn random_frames_and_bodies_are_refused_cleanly() {
         let field = *dice.pick(&["customer_name", "page_url", "identity", "blocked", "status"]);
         body[field] = dice.value(&visitor.room_id);
         let method: Method = method.parse().expect("a method");
-        let answer = Response::to(rest.request(method, path).json(&body)).await;
-        assert!(answer.status < 500, "{path} {body}: {}", answer.text);
+        let response = Response::to(rest.request(method, path).json(&body)).await;
+        assert!(response.status < 500, "{path} {body}: {}", response.text);
     }
     admin
         .rest

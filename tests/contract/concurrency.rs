@@ -11,11 +11,11 @@ use crate::common::{
 
 async fn open_at_once(rest: &Rest, body: Value, times: usize) -> (Vec<u16>, HashSet<String>) {
     let opened = join_all((0..times).map(|_| rest.post("/api/chat/rooms/", body.clone()))).await;
-    let mut statuses: Vec<u16> = opened.iter().map(|answer| answer.status).collect();
+    let mut statuses: Vec<u16> = opened.iter().map(|response| response.status).collect();
     statuses.sort_unstable_by(|left, right| right.cmp(left));
     let rooms = opened
         .iter()
-        .map(|answer| answer.json()["room"]["id"].to_string())
+        .map(|response| response.json()["room"]["id"].to_string())
         .collect();
     (statuses, rooms)
 }
@@ -57,8 +57,8 @@ async fn concurrent_closes_leave_one_system_message() {
         join_all((0..4).map(|_| admin.rest.patch(&path, json!({"status": "closed"})))),
         join_all((0..4).map(|_| visitor.rest.post(&own, json!({})))),
     );
-    for answer in by_agent.iter().chain(&by_visitor) {
-        assert_eq!(answer.status, 200, "{}", answer.text);
+    for response in by_agent.iter().chain(&by_visitor) {
+        assert_eq!(response.status, 200, "{}", response.text);
     }
     assert_eq!(seqs(&json!(visitor.messages().await)), [1, 2]);
 }
@@ -215,13 +215,13 @@ async fn concurrent_posts_over_rest_and_sockets_have_one_order() {
         }
         socket.messages(100).await
     };
-    let (answers, heard) = tokio::join!(by_rest, by_socket);
+    let (responses, heard) = tokio::join!(by_rest, by_socket);
     assert_eq!(seqs(&json!(heard)), (1..=100).collect::<Vec<u64>>());
-    for answer in &answers {
-        let seq = answer["seq"].as_u64().expect("a seq") as usize;
+    for response in &responses {
+        let seq = response["seq"].as_u64().expect("a seq") as usize;
         assert_eq!(
             heard[seq - 1]["id"],
-            answer["id"],
+            response["id"],
             "REST and sockets tell the same"
         );
     }

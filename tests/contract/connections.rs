@@ -30,9 +30,9 @@ async fn until_refused(server: &TestServer) -> (Vec<RawSocket>, String) {
             probe
                 .send(b"GET /healthz HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
                 .await;
-            let said = String::from_utf8(probe.read_to_end().await).expect("text");
-            if !said.starts_with("HTTP/1.1 200") {
-                break said;
+            let output = String::from_utf8(probe.read_to_end().await).expect("text");
+            if !output.starts_with("HTTP/1.1 200") {
+                break output;
             }
             open.push(raw);
         }
@@ -153,10 +153,10 @@ async fn a_peer_that_reads_nothing_is_dropped_after_the_stall_timeout() {
     })
     .await;
     let read = raw.read_to_end().await;
-    let answers = String::from_utf8_lossy(&read)
+    let responses = String::from_utf8_lossy(&read)
         .matches("HTTP/1.1 200")
         .count();
-    assert!(answers < PIPELINED, "{answers}");
+    assert!(responses < PIPELINED, "{responses}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

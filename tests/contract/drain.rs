@@ -13,14 +13,14 @@ async fn every_socket_gets_going_away_and_closes_with_4001() {
     let visitor = Visitor::arrive(&server).await;
     let mut tab = visitor.online().await;
     let mut console = server.admin().await.joined(&visitor.room_id).await;
-    let told = async |socket: &mut Socket| {
+    let received = async |socket: &mut Socket| {
         let going = socket.expect("going_away").await;
         (
             going["reconnect_within_ms"].as_u64().is_some(),
             socket.closed().await,
         )
     };
-    let ((), one, two) = tokio::join!(server.stop(), told(&mut tab), told(&mut console));
+    let ((), one, two) = tokio::join!(server.stop(), received(&mut tab), received(&mut console));
     assert_eq!(one, (true, Some(4001)));
     assert_eq!(two, (true, Some(4001)));
 }
@@ -106,8 +106,8 @@ async fn a_request_in_progress_is_finished() {
     };
     let ((), (ack, code)) = tokio::join!(server.stop(), draining);
     assert_eq!((&ack["seq"], code), (&json!(2), Some(4001)));
-    let answer = call.await.expect("no panic").is(201);
-    assert_eq!(answer["message"]["seq"], 1);
+    let response = call.await.expect("no panic").is(201);
+    assert_eq!(response["message"]["seq"], 1);
     server.run().await;
     let stored = visitor.messages().await;
     assert_eq!((stored.len(), &stored[0]["id"]), (2, &json!(id)));

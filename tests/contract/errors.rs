@@ -25,10 +25,10 @@ async fn unknown_routes_and_wrong_methods_are_problems_too() {
         (Method::POST, "/healthz"),
         (Method::POST, "/api/openapi.json"),
     ] {
-        let answer = Response::to(rest.request(method.clone(), path)).await;
-        answer.problem(405, "method_not_allowed");
+        let response = Response::to(rest.request(method.clone(), path)).await;
+        response.problem(405, "method_not_allowed");
         assert!(
-            !answer.header("allow").is_empty(),
+            !response.header("allow").is_empty(),
             "{method} {path} names what is allowed"
         );
     }
@@ -141,8 +141,8 @@ async fn a_body_is_json_by_type_and_by_content() {
         json!({"id": new_id(), "content": 7}),
         json!({"id": new_id(), "content": null}),
     ] {
-        let answer = send(Some("application/json"), wrong.to_string().into_bytes()).await;
-        answer.problem(400, "invalid");
+        let response = send(Some("application/json"), wrong.to_string().into_bytes()).await;
+        response.problem(400, "invalid");
     }
     send(Some("application/json; charset=utf-8"), good)
         .await
@@ -196,9 +196,12 @@ async fn a_refused_body_is_drained_and_the_connection_is_reused() {
         raw.send(&vec![b' '; 400_000]).await;
         raw.send(b"GET /healthz HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
             .await;
-        let said = String::from_utf8(raw.read_to_end().await).expect("text");
-        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{said}");
-        assert!(said.contains("HTTP/1.1 200 OK"), "{call}: {said}");
+        let output = String::from_utf8(raw.read_to_end().await).expect("text");
+        assert!(
+            output.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{output}"
+        );
+        assert!(output.contains("HTTP/1.1 200 OK"), "{call}: {output}");
     }
     // What is too much to be read is told.
     let mut raw = RawSocket::connect(server.addr()).await;
@@ -359,9 +362,9 @@ async fn details_past_their_limits_are_refused_by_name() {
         }
     }
     let both = json!({"customer_name": "x".repeat(101), "customer_phone": "x".repeat(41)});
-    let answer = server.rest().post("/api/chat/rooms/", both).await;
-    answer.invalid("customer_name");
-    answer.invalid("customer_phone");
+    let response = server.rest().post("/api/chat/rooms/", both).await;
+    response.invalid("customer_name");
+    response.invalid("customer_phone");
 }
 
 #[tokio::test]

@@ -34,18 +34,24 @@ mod built {
         let app = hashed(&launcher.text, "chat", "js");
         let shop = ("origin", "https://another.example");
         for path in ["/widget.js", &app] {
-            let answer = get(&server, path, &[shop]).await;
-            assert_eq!(answer.status, 200, "{path}");
-            assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
+            let response = get(&server, path, &[shop]).await;
+            assert_eq!(response.status, 200, "{path}");
             assert_eq!(
-                answer.header("cross-origin-resource-policy"),
+                response.header("access-control-allow-origin"),
+                "*",
+                "{path}"
+            );
+            assert_eq!(
+                response.header("cross-origin-resource-policy"),
                 "cross-origin"
             );
             assert!(
-                answer.header("content-type").starts_with("text/javascript"),
+                response
+                    .header("content-type")
+                    .starts_with("text/javascript"),
                 "{path}"
             );
-            assert_eq!(answer.header("x-content-type-options"), "nosniff");
+            assert_eq!(response.header("x-content-type-options"), "nosniff");
         }
     }
 
@@ -118,19 +124,19 @@ mod built {
             ("identity", ""),
             ("br;q=0", ""),
         ] {
-            let answer = get(&server, "/widget.js", &[("accept-encoding", accepts)]).await;
-            assert_eq!(answer.header("content-encoding"), form, "{accepts}");
+            let response = get(&server, "/widget.js", &[("accept-encoding", accepts)]).await;
+            assert_eq!(response.header("content-encoding"), form, "{accepts}");
             assert!(
-                answer
+                response
                     .header("vary")
                     .to_lowercase()
                     .contains("accept-encoding")
             );
-            tags.push(answer.header("etag").to_owned());
+            tags.push(response.header("etag").to_owned());
             if form.is_empty() {
-                assert_eq!(answer.text, plain.text, "{accepts}");
+                assert_eq!(response.text, plain.text, "{accepts}");
             } else {
-                let length: usize = answer.header("content-length").parse().expect("a length");
+                let length: usize = response.header("content-length").parse().expect("a length");
                 assert!(length < plain.text.len(), "{accepts}: {length}");
             }
         }
@@ -178,9 +184,9 @@ mod built {
             assert!(!page.text.contains("<script>"), "{path}");
         }
         for path in ["/admin", "/admin/"] {
-            let answer = get(&server, path, &[]).await;
-            assert_eq!(answer.status, 308, "{path}");
-            assert_eq!(answer.header("location"), "/admin/chat");
+            let response = get(&server, path, &[]).await;
+            assert_eq!(response.status, 308, "{path}");
+            assert_eq!(response.header("location"), "/admin/chat");
         }
     }
 }

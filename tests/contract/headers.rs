@@ -9,7 +9,7 @@ async fn every_answer_has_the_security_headers() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let admin = server.admin().await;
-    let answers = [
+    let responses = [
         server.rest().get("/healthz").await,
         server.rest().get("/readyz").await,
         server.rest().get("/api/openapi.json").await,
@@ -23,13 +23,13 @@ async fn every_answer_has_the_security_headers() {
         admin.rest.get("/api/admin/rooms/").await,
         admin.rest.get("/api/admin/me/").await,
     ];
-    for answer in answers {
-        let header = |name: &str| answer.header(name).to_owned();
+    for response in responses {
+        let header = |name: &str| response.header(name).to_owned();
         assert_eq!(
             header("x-content-type-options"),
             "nosniff",
             "{}",
-            answer.text
+            response.text
         );
         let policy = header("content-security-policy");
         assert!(policy.contains("frame-ancestors"), "{policy}");
@@ -44,16 +44,16 @@ async fn the_api_is_never_stored_by_a_cache() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let admin = server.admin().await;
-    for answer in [
+    for response in [
         server.rest().post("/api/chat/rooms/", json!({})).await,
         server.rest().get("/api/chat/rooms/").await,
         visitor.rest.get(&visitor.path("messages/")).await,
         admin.rest.get("/api/admin/rooms/").await,
     ] {
         assert!(
-            answer.header("cache-control").contains("no-store"),
+            response.header("cache-control").contains("no-store"),
             "{}",
-            answer.text
+            response.text
         );
     }
 }
@@ -61,10 +61,10 @@ async fn the_api_is_never_stored_by_a_cache() {
 #[tokio::test]
 async fn openapi_names_every_route() {
     let server = TestServer::start().await;
-    let answer = server.rest().get("/api/openapi.json").await;
-    let spec = answer.is(200);
+    let response = server.rest().get("/api/openapi.json").await;
+    let spec = response.is(200);
     assert!(
-        answer
+        response
             .header("content-type")
             .starts_with("application/json")
     );
@@ -128,7 +128,7 @@ async fn openapi_names_every_route() {
         );
     }
     // Every reference leads somewhere.
-    let text = answer.text.clone();
+    let text = response.text.clone();
     for reference in text.split("\"$ref\":\"#").skip(1) {
         let pointer = reference.split('"').next().expect("a pointer");
         assert!(spec.pointer(pointer).is_some(), "{pointer} leads nowhere");
@@ -138,9 +138,9 @@ async fn openapi_names_every_route() {
 #[tokio::test]
 async fn the_docs_page_loads_nothing_from_elsewhere() {
     let server = TestServer::start().await;
-    let answer = server.rest().get("/api/docs").await;
-    assert_eq!(answer.status, 200);
-    assert!(answer.header("content-type").starts_with("text/html"));
+    let response = server.rest().get("/api/docs").await;
+    assert_eq!(response.status, 200);
+    assert!(response.header("content-type").starts_with("text/html"));
     for loader in [
         "src=\"http",
         "src='http",
@@ -149,7 +149,7 @@ async fn the_docs_page_loads_nothing_from_elsewhere() {
         "@import",
         "url(http",
     ] {
-        assert!(!answer.text.contains(loader), "{loader}");
+        assert!(!response.text.contains(loader), "{loader}");
     }
 }
 

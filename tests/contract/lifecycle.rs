@@ -193,8 +193,8 @@ async fn join_and_room_idle_race() {
         let rest = visitor
             .rest
             .post(&path, json!({"id": id, "content": "three"}));
-        let (_, _, answer) = tokio::join!(first.close(), second.close(), rest);
-        answer.is(201);
+        let (_, _, response) = tokio::join!(first.close(), second.close(), rest);
+        response.is(201);
     }
     let all = visitor.messages().await;
     let seqs: Vec<u64> = all.iter().filter_map(|it| it["seq"].as_u64()).collect();

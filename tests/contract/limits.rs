@@ -6,16 +6,21 @@ use tokio::task::JoinSet;
 
 use crate::common::{Response, TestServer, Visitor, json, new_id};
 
-fn retry_after_s(answer: &Response) -> u64 {
-    answer.problem(429, "rate_limited");
-    answer.header("retry-after").parse().expect("whole seconds")
+fn retry_after_s(response: &Response) -> u64 {
+    response.problem(429, "rate_limited");
+    response
+        .header("retry-after")
+        .parse()
+        .expect("whole seconds")
 }
 
 /// The first refusal among a hundred calls at once: no machine is so slow that a limit of one
 /// in a second lets all of them pass.
 async fn refused_of_many(call: impl AsyncFn() -> Response) -> Response {
-    let answers = join_all((0..100).map(|_| call())).await;
-    let refused = answers.into_iter().find(|answer| answer.status >= 400);
+    let responses = join_all((0..100).map(|_| call())).await;
+    let refused = responses
+        .into_iter()
+        .find(|response| response.status >= 400);
     refused.expect("there is a limit")
 }
 
@@ -59,15 +64,15 @@ async fn a_rate_limited_post_names_retry_after() {
     let mut acked = 0;
     let mut refused = Vec::new();
     for id in ids {
-        let answer = socket.reply_to(&id).await;
-        if answer["type"] == "ack" {
+        let response = socket.reply_to(&id).await;
+        if response["type"] == "ack" {
             acked += 1;
             continue;
         }
-        assert_eq!(answer["code"], "rate_limited", "{answer}");
-        assert_eq!(answer["retryable"], true);
+        assert_eq!(response["code"], "rate_limited", "{response}");
+        assert_eq!(response["retryable"], true);
         assert!(
-            answer["retry_after_ms"]
+            response["retry_after_ms"]
                 .as_u64()
                 .is_some_and(|ms| (1..=5_000).contains(&ms))
         );
@@ -97,19 +102,20 @@ async fn the_eleventh_login_of_an_account_is_limited_and_other_accounts_are_not(
     };
     // All at once, as one comes back every 90 s and each costs a hash; the case does not matter.
     let tries = ["mallory", "MALLORY"].repeat(11);
-    let answers = join_all(
+    let responses = join_all(
         tries
             .into_iter()
             .map(|name| login(name, "not the password")),
     )
     .await;
-    let (tried, refused): (Vec<&Response>, Vec<&Response>) =
-        answers.iter().partition(|answer| answer.status == 401);
-    for answer in &tried {
-        answer.problem(401, "bad_credentials");
+    let (tried, refused): (Vec<&Response>, Vec<&Response>) = responses
+        .iter()
+        .partition(|response| response.status == 401);
+    for response in &tried {
+        response.problem(401, "bad_credentials");
     }
-    for answer in &refused {
-        assert!((1..=900).contains(&retry_after_s(answer)));
+    for response in &refused {
+        assert!((1..=900).contains(&retry_after_s(response)));
     }
     assert_eq!((tried.len(), refused.len()), (10, 12));
     login("ada", crate::common::PASSWORD).await.is(200);
@@ -142,11 +148,12 @@ async fn limits_are_checked_before_the_body() {
                 .body("{");
             Response::to(request).await
         };
-        let answers = join_all((0..100).map(|_| call())).await;
-        let (looked_at, refused): (Vec<&Response>, Vec<&Response>) =
-            answers.iter().partition(|answer| answer.status == 400);
-        for answer in &refused {
-            retry_after_s(answer);
+        let responses = join_all((0..100).map(|_| call())).await;
+        let (looked_at, refused): (Vec<&Response>, Vec<&Response>) = responses
+            .iter()
+            .partition(|response| response.status == 400);
+        for response in &refused {
+            retry_after_s(response);
         }
         // Ten sign-ins of an address for each that an account may have there.
         assert!(!refused.is_empty() && looked_at.len() < 100, "{path}");

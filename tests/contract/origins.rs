@@ -113,9 +113,9 @@ async fn the_console_has_no_cors_and_takes_browsers_from_the_own_origin_only() {
     };
     server.admin().await;
     for origin in FOREIGN.into_iter().chain([SHOP]) {
-        let answer = login(origin).await;
-        answer.problem(403, "forbidden");
-        assert_eq!(answer.header("access-control-allow-origin"), "");
+        let response = login(origin).await;
+        response.problem(403, "forbidden");
+        assert_eq!(response.header("access-control-allow-origin"), "");
         let asked = preflight(&server, "/api/admin/login/", origin).await;
         assert_eq!(asked.header("access-control-allow-origin"), "", "{origin}");
     }
@@ -232,11 +232,11 @@ async fn any_site_may_load_the_widget() {
         .rest()
         .request(Method::GET, "/widget.js")
         .header("origin", "https://anywhere.example");
-    let answer = Response::to(request).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    let policy = answer.header("cross-origin-resource-policy");
+    let response = Response::to(request).await;
+    assert_eq!(response.status, 200, "{}", response.text);
+    let policy = response.header("cross-origin-resource-policy");
     assert_eq!(policy, "cross-origin");
-    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert_eq!(response.header("access-control-allow-origin"), "*");
 }
 
 #[tokio::test]

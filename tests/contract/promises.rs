@@ -62,19 +62,22 @@ async fn a_thousand_retries_at_once_are_one_message() {
             body.clone(),
         );
         async move {
-            let mut answers = Vec::new();
+            let mut responses = Vec::new();
             for _ in 0..25 {
-                let answer = rest.post(&path, body.clone()).await;
-                answers.push((answer.status, answer.json()["message"]["seq"].clone()));
+                let response = rest.post(&path, body.clone()).await;
+                responses.push((response.status, response.json()["message"]["seq"].clone()));
             }
-            answers
+            responses
         }
     });
-    let answers = futures_util::future::join_all(posters).await.concat();
-    assert_eq!(answers.len(), 1_000);
-    let first = answers.iter().filter(|(status, _)| *status == 201).count();
+    let responses = futures_util::future::join_all(posters).await.concat();
+    assert_eq!(responses.len(), 1_000);
+    let first = responses
+        .iter()
+        .filter(|(status, _)| *status == 201)
+        .count();
     assert_eq!(first, 1, "one of them was first");
-    for (status, seq) in answers {
+    for (status, seq) in responses {
         assert!(matches!(status, 200 | 201), "{status}");
         assert_eq!(seq, 1);
     }
@@ -173,9 +176,9 @@ async fn every_post_ends_in_an_ack_or_an_error() {
     }
     let mut acked = 0;
     for (number, id) in ids.iter().enumerate() {
-        let answer = socket.reply_to(id).await;
-        assert_eq!(answer["type"] == "ack", number % 4 == 0, "{answer}");
-        acked += usize::from(answer["type"] == "ack");
+        let response = socket.reply_to(id).await;
+        assert_eq!(response["type"] == "ack", number % 4 == 0, "{response}");
+        acked += usize::from(response["type"] == "ack");
     }
     assert_eq!(visitor.messages().await.len(), acked);
 }
@@ -311,6 +314,6 @@ async fn two_servers_in_one_process_are_independent() {
         .send(json!({"type": "hello", "token": here.token}))
         .await;
     assert_eq!(socket.closed().await, Some(4500));
-    let answer: Response = one.rest().get("/readyz").await;
-    assert_eq!(answer.status, 200);
+    let response: Response = one.rest().get("/readyz").await;
+    assert_eq!(response.status, 200);
 }

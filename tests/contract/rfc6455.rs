@@ -386,13 +386,13 @@ async fn a_malformed_upgrade_is_refused() {
     ] {
         let mut raw = RawSocket::connect(server.addr()).await;
         raw.send(format!("{head}\r\n").as_bytes()).await;
-        let answer = raw.read_head().await;
-        let status: u16 = answer
+        let response = raw.read_head().await;
+        let status: u16 = response
             .get(9..12)
             .and_then(|code| code.parse().ok())
             .unwrap_or(0);
         if status != expected {
-            wrong.push(format!("an upgrade {name}: {answer}"));
+            wrong.push(format!("an upgrade {name}: {response}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

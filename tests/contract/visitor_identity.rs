@@ -55,9 +55,9 @@ async fn a_bad_identity_is_refused_and_never_falls_back_to_anonymous() {
     ];
     let visitor = Visitor::arrive(&server).await;
     for (what, identity) in bad {
-        let answer = open(&server.rest(), &identity).await;
-        assert_eq!(answer.status, 401, "{what}: {}", answer.text);
-        answer.problem(401, "unauthorized");
+        let response = open(&server.rest(), &identity).await;
+        assert_eq!(response.status, 401, "{what}: {}", response.text);
+        response.problem(401, "unauthorized");
         open(&visitor.rest, &identity)
             .await
             .problem(401, "unauthorized");

@@ -377,8 +377,8 @@ async fn a_trailing_slash_and_the_case_of_an_id_do_not_matter() {
         "/healthz".to_owned(),
         "/healthz/".to_owned(),
     ] {
-        let answer = visitor.rest.get(&path).await;
-        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        let response = visitor.rest.get(&path).await;
+        assert_eq!(response.status, 200, "{path}: {}", response.text);
     }
     let room = visitor
         .rest

@@ -99,8 +99,8 @@ async fn the_socket_of_an_evicted_token_closes() {
     );
     let open = async || {
         let body = json!({"identity": identity});
-        let answer = server.rest().post("/api/chat/rooms/", body).await;
-        Visitor::from_response(&server, &answer.success())
+        let response = server.rest().post("/api/chat/rooms/", body).await;
+        Visitor::from_response(&server, &response.success())
     };
     let mut oldest = open().await.online().await;
     let mut newest = open().await;
@@ -120,11 +120,11 @@ async fn other_tokens_of_the_same_visitor_stay() {
         &json!({"sub": "ann", "exp": in_seconds(600)}),
     );
     let open = async || {
-        let answer = server
+        let response = server
             .rest()
             .post("/api/chat/rooms/", json!({"identity": identity}))
             .await;
-        Visitor::from_response(&server, &answer.success())
+        Visitor::from_response(&server, &response.success())
     };
     let (phone, library) = (open().await, open().await);
     assert_ne!(phone.token, library.token);

@@ -237,12 +237,12 @@ impl ModelRun {
     async fn post_until_acked(&mut self, reader: usize, id: &str, content: &str) -> Value {
         for _ in 0..5 {
             self.send_post(reader, id, content).await;
-            let answer = self.socket(reader).reply_to(id).await;
-            if answer["type"] == "ack" {
-                return answer;
+            let response = self.socket(reader).reply_to(id).await;
+            if response["type"] == "ack" {
+                return response;
             }
-            assert_eq!(answer["code"], "busy", "{answer}");
-            assert_eq!(answer["retryable"], true);
+            assert_eq!(response["code"], "busy", "{response}");
+            assert_eq!(response["retryable"], true);
         }
         panic!("refused as busy more often than the room was made to crash");
     }

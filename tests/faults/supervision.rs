@@ -211,13 +211,13 @@ async fn a_rest_call_survives_a_room_panic() {
     conversation.panic_at(FaultPoint::RoomCommitted);
     let post = json!({"id": new_id(), "content": "over REST"});
     // The room died after the commit, so the second try finds the message there.
-    let answer = conversation
+    let response = conversation
         .visitor
         .rest
         .post(&conversation.visitor.path("messages/"), post)
         .await
         .success();
-    assert_eq!(answer["message"]["seq"], 2);
+    assert_eq!(response["message"]["seq"], 2);
     conversation.continues(&["over REST"]).await;
     conversation
         .has_panicked_at(&[FaultPoint::RoomCommitted])
@@ -280,12 +280,12 @@ async fn a_lobby_that_panics_is_rebuilt_and_consoles_miss_nothing() {
         customer.post("is anybody there?").await;
         let fell = async || server.faults().fired(point, None) == 1;
         eventually("the lobby falls", fell).await;
-        let told = console
+        let received = console
             .expect_where("the room's newest state", |frame| {
                 frame["type"] == "summary" && frame["summary"]["last_seq"] == 1
             })
             .await;
-        assert_eq!(told["summary"]["unread_count"], 1, "{point:?}");
+        assert_eq!(received["summary"]["unread_count"], 1, "{point:?}");
         customer.post("hello?").await;
         console
             .expect_where("the next state", |frame| {

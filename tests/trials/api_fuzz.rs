@@ -196,13 +196,13 @@ impl Callers {
 }
 
 /// A refusal says what is wrong, in the shape that all refusals have.
-fn is_in_words(answer: &Response) -> Result<()> {
-    let problem: Value = serde_json::from_str(&answer.text).context("a refusal without JSON")?;
+fn is_in_words(response: &Response) -> Result<()> {
+    let problem: Value = serde_json::from_str(&response.text).context("a refusal without JSON")?;
     ensure!(
-        answer.header("content-type") == "application/problem+json"
+        response.header("content-type") == "application/problem+json"
             && problem["detail"]
                 .as_str()
-                .is_some_and(|said| !said.is_empty())
+                .is_some_and(|output| !output.is_empty())
             && problem["code"] != "internal",
         "{problem}"
     );
@@ -229,17 +229,17 @@ pub(crate) async fn numbers(_: Form, line: Line) -> Result<()> {
             for (value, is_good) in values.chain(bad.iter().map(|value| (value, false))) {
                 let mut url = call.at(&callers.room.id.to_string())?;
                 url.query_pairs_mut().append_pair(name, value);
-                let answer = callers.whose(call).get(asked(&url)).await;
+                let response = callers.whose(call).get(asked(&url)).await;
                 ensure!(
-                    answer.status == if is_good { 200 } else { 400 },
+                    response.status == if is_good { 200 } else { 400 },
                     "{url} answered {}: {}",
-                    answer.status,
-                    answer.text
+                    response.status,
+                    response.text
                 );
                 if is_good {
                     taken += 1;
                 } else {
-                    answer.invalid(name);
+                    response.invalid(name);
                     refused += 1;
                 }
             }
@@ -370,22 +370,22 @@ pub(crate) async fn random(form: Form, line: Line) -> Result<()> {
     for _ in 0..calls {
         let call = &api.calls[random.random_range(0..api.calls.len())];
         let request = request(&api, call, &callers, &mut random)?;
-        let answer = Response::to(request).await;
-        let said = || {
+        let response = Response::to(request).await;
+        let output = || {
             format!(
                 "{} {}: {} {}",
-                call.method, call.path, answer.status, answer.text
+                call.method, call.path, response.status, response.text
             )
         };
-        ensure!(call.knows(answer.status), "not described: {}", said());
-        if answer.status < 400 {
+        ensure!(call.knows(response.status), "not described: {}", output());
+        if response.status < 400 {
             taken += 1;
         } else {
-            ensure!(answer.status < 500, "{}", said());
-            is_in_words(&answer).with_context(said)?;
+            ensure!(response.status < 500, "{}", output());
+            is_in_words(&response).with_context(output)?;
             refused += 1;
         }
-        let may_be_out = answer.status == 401 || call.path.ends_with("/logout");
+        let may_be_out = response.status == 401 || call.path.ends_with("/logout");
         if may_be_out && !callers.are_signed_in().await {
             callers = Callers::of(&server).await?;
         }

@@ -86,8 +86,8 @@ pub(crate) async fn flipped_bits(form: Form, line: Line) -> Result<()> {
         try_damaged(&mut setup, &shop, &rooms, visible.as_deref(), &mut taken)
             .await
             .with_context(|| {
-                let said = setup.log().unwrap_or_else(|error| error.to_string());
-                let last = said.lines().rfind(|line| line.contains("ERROR"));
+                let output = setup.log().unwrap_or_else(|error| error.to_string());
+                let last = output.lines().rfind(|line| line.contains("ERROR"));
                 format!("bit {bit} of {}: {last:?}", whole.len() * 8)
             })?;
         setup.log()?;
@@ -214,15 +214,15 @@ async fn try_damaged(
 /// Whether an answer says that the database is damaged. A flip inside a hash or an id makes a
 /// stranger of somebody, which is a refusal like any other; what is not allowed is an answer
 /// that nobody can do anything with.
-fn is_told(answer: &Response) -> Result<bool> {
-    if answer.status < 500 {
+fn is_told(response: &Response) -> Result<bool> {
+    if response.status < 500 {
         return Ok(false);
     }
-    let problem: Value = answer.json();
+    let problem: Value = response.json();
     ensure!(
-        answer.status == 503 && problem["code"] == "storage_unavailable",
+        response.status == 503 && problem["code"] == "storage_unavailable",
         "{} {problem}",
-        answer.status
+        response.status
     );
     Ok(problem["detail"]
         .as_str()

@@ -113,9 +113,14 @@ async fn without_space(form: Form, line: Line, mut setup: Setup, disk: &str) -> 
 
 /// What must be so while nothing can be written.
 async fn refuses_and_reads(server: &Process, shop: &OpenShop, told_in: Duration) -> Result<()> {
-    let told = |answer: &crate::common::Response| -> Result<()> {
-        ensure!(answer.status == 503, "{} {}", answer.status, answer.text);
-        let problem = answer.json();
+    let received = |response: &crate::common::Response| -> Result<()> {
+        ensure!(
+            response.status == 503,
+            "{} {}",
+            response.status,
+            response.text
+        );
+        let problem = response.json();
         ensure!(problem["code"] == "storage_unavailable", "{problem}");
         let detail = problem["detail"].as_str().unwrap_or("");
         ensure!(detail.contains("disk is full"), "no reason in {problem}");
@@ -133,8 +138,8 @@ async fn refuses_and_reads(server: &Process, shop: &OpenShop, told_in: Duration)
                 refused_since.set(None);
                 return Ok(false);
             }
-            told(&posted).context("a post")?;
-            told(&signed_in).context("a sign-in")?;
+            received(&posted).context("a post")?;
+            received(&signed_in).context("a sign-in")?;
             let ready = server.rest().get("/readyz").await;
             let since = refused_since.get().unwrap_or_else(Instant::now);
             refused_since.set(Some(since));

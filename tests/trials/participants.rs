@@ -178,7 +178,7 @@ impl Writer {
 
     /// The place of a post that was just answered, in the order of waiting. An answer to a post of
     /// an earlier connection cannot come, so it is one of these.
-    fn answered(&self, id: Uuid) -> Result<usize> {
+    fn responded(&self, id: Uuid) -> Result<usize> {
         let place = self.waiting.iter().position(|waiting| *waiting == id);
         place.with_context(|| format!("an answer to {id}, which nobody waits for"))
     }
@@ -186,7 +186,7 @@ impl Writer {
     async fn refused(&mut self, error: &ErrorFrame) -> Result<()> {
         let id = error.id.as_ref().context("a refusal of nothing")?;
         let id: Uuid = id.parse()?;
-        let place = self.answered(id)?;
+        let place = self.responded(id)?;
         self.participant
             .state
             .errors
@@ -205,7 +205,7 @@ impl Writer {
     }
 
     fn acked(&mut self, id: Uuid, seq: u64, duplicate: bool) -> Result<()> {
-        let place = self.answered(id)?;
+        let place = self.responded(id)?;
         let send = &mut self.sends[self.places[&id]];
         match send.outcome {
             Outcome::Acked { seq: first, .. } => {

@@ -276,8 +276,8 @@ pub(crate) async fn in_a_browser(_: Form, line: Line) -> Result<()> {
 
 async fn log_in(server: &Process, username: &str, password: &str) -> u16 {
     let body = json!({"username": username, "password": password});
-    let answer = server.rest().post("/api/admin/login/", body).await;
-    answer.status
+    let response = server.rest().post("/api/admin/login/", body).await;
+    response.status
 }
 
 /// Logins that are asked for at once.
@@ -308,9 +308,9 @@ impl LoginBurst {
             let call = call.clone();
             logins.spawn(async move {
                 stream.write_all(call.as_bytes()).await?;
-                let mut answer = String::new();
-                stream.read_to_string(&mut answer).await?;
-                let status = answer.split(' ').nth(1).context("a status")?;
+                let mut response = String::new();
+                stream.read_to_string(&mut response).await?;
+                let status = response.split(' ').nth(1).context("a status")?;
                 Ok(status.parse()?)
             });
         }

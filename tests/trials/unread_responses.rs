@@ -55,11 +55,11 @@ async fn status_line(addr: SocketAddr, own: IpAddr, path: &str) -> std::io::Resu
     let mut stream = socket.connect(addr).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    let read = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answer));
+    let mut response = Vec::new();
+    let read = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut response));
     read.await.map_err(std::io::Error::from)??;
-    let answer = String::from_utf8_lossy(&answer);
-    Ok(answer.lines().next().unwrap_or("no answer").to_owned())
+    let response = String::from_utf8_lossy(&response);
+    Ok(response.lines().next().unwrap_or("no answer").to_owned())
 }
 
 /// One address takes all the connections that it can get.
@@ -120,10 +120,10 @@ pub(crate) async fn pages(form: Form, line: Line) -> Result<()> {
         // Twice: the systems of both sides may take the first.
         unread.push(ask_and_never_read(server.addr, &page, 2).await);
     }
-    let answered =
+    let responded =
         r#"shoptalk_http_requests_total{route="/api/chat/rooms/{id}/messages",status="200"}"#;
     let began = Instant::now();
-    while metric(&rest, answered).await? < readers {
+    while metric(&rest, responded).await? < readers {
         ensure!(began.elapsed() < DEADLINE, "not all are answered");
         most = most.max(server.resident()?);
     }

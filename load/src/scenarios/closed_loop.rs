@@ -122,13 +122,13 @@ impl Echo {
         let started = Instant::now();
         let mut tasks = JoinSet::new();
         for mut stream in self.streams.drain(..) {
-            let mut answer = vec![0; self.bytes];
+            let mut reply = vec![0; self.bytes];
             tasks.spawn(async move {
                 let mut latency = Histogram::<u64>::new(3)?;
                 while started.elapsed() < time {
                     let before = Instant::now();
                     stream.write_all(&clients::typical_frame()).await?;
-                    stream.read_exact(&mut answer).await?;
+                    stream.read_exact(&mut reply).await?;
                     latency.record(before.elapsed().as_micros() as u64)?;
                 }
                 Ok((stream, latency))

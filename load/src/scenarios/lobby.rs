@@ -24,7 +24,7 @@ struct StateDelays {
     owed: HashMap<String, (u64, Instant)>,
     longest: Duration,
     /// The newest seq of a room that a summary has shown.
-    told: HashMap<String, u64>,
+    received: HashMap<String, u64>,
     /// When summaries of a room came.
     times: HashMap<String, Vec<Instant>>,
 }
@@ -140,7 +140,11 @@ pub(crate) async fn lobby(setup: &mut Setup, rooms: usize, consoles: usize) -> R
 impl StateDelays {
     fn acked(&mut self, room: &str, seq: u64) {
         // A summary may be faster than the ack.
-        if self.told.get(room).is_some_and(|told| *told >= seq) {
+        if self
+            .received
+            .get(room)
+            .is_some_and(|received| *received >= seq)
+        {
             return;
         }
         self.owed.insert(room.to_owned(), (seq, Instant::now()));
@@ -153,7 +157,7 @@ impl StateDelays {
             self.longest = self.longest.max(since.elapsed());
             self.owed.remove(&room);
         }
-        self.told.insert(room.clone(), seq);
+        self.received.insert(room.clone(), seq);
         self.times.entry(room).or_default().push(Instant::now());
     }
 }

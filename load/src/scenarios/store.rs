@@ -180,7 +180,7 @@ impl Feeder {
         };
         let sent = Arc::clone(sent);
         let at = Instant::now();
-        let done = Box::new(move |result: Result<_, _>| sent.answered(at, result.is_ok()));
+        let done = Box::new(move |result: Result<_, _>| sent.replied(at, result.is_ok()));
         store.write_room(room, RoomOp::Post(draft), done);
     }
 
@@ -254,7 +254,7 @@ impl Sent {
     }
 
     /// Runs on the writer's thread, so it wakes nobody.
-    fn answered(&self, at: Instant, ok: bool) {
+    fn replied(&self, at: Instant, ok: bool) {
         if let Ok(mut acks) = self.acks.lock() {
             // A histogram that grows by itself takes every value.
             let _ = acks.record(at.elapsed().as_micros() as u64);

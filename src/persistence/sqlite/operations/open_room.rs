@@ -286,7 +286,7 @@ mod tests {
         assert_eq!(
             record(&store, room).await.as_ref(),
             merged.record.as_ref(),
-            "what was answered is what is stored"
+            "the reply is what is stored"
         );
     }
 

@@ -194,12 +194,12 @@ mod tests {
         let blocked = store.submit_op(room, block());
         let asked = store.submit_op(room, RoomOp::Post(question("more")));
         drop(pause);
-        closed.await.expect("answered").expect("it closes");
+        closed.await.expect("completed").expect("it closes");
         let reopened = reopened.await.expect("it ends").expect("it opens");
         assert!(reopened.created, "the room was closed before in the batch");
-        blocked.await.expect("answered").expect("it is blocked");
+        blocked.await.expect("completed").expect("it is blocked");
         assert_eq!(
-            asked.await.expect("answered").err(),
+            asked.await.expect("completed").err(),
             Some(Refusal::Blocked.into())
         );
     }

@@ -10,12 +10,12 @@ async fn what_is_queued_shares_a_commit() {
     store.sqlite().hooks().pause_index();
     let pause = store.pause_writer().await;
     let before = store.sqlite().hooks().commits();
-    let answers: Vec<_> = (0..20)
+    let replies: Vec<_> = (0..20)
         .map(|_| store.submit_op(room, RoomOp::Post(question("hello"))))
         .collect();
     drop(pause);
-    for (place, answer) in answers.into_iter().enumerate() {
-        let message = posted(answer.await.expect("it is answered"));
+    for (place, reply) in replies.into_iter().enumerate() {
+        let message = posted(reply.await.expect("it is completed"));
         assert_eq!(message.seq, place as u64 + 1, "in the order of the queue");
     }
     assert_eq!(
@@ -30,17 +30,17 @@ async fn a_full_queue_is_busy_at_once() {
     let store = TestStore::with(|options| options.queue_items = 2);
     let room = store.new_room("Ann").await;
     let pause = store.pause_writer().await;
-    let mut answers: Vec<_> = (0..3)
+    let mut replies: Vec<_> = (0..3)
         .map(|_| store.submit_op(room, RoomOp::Post(question("hello"))))
         .collect();
-    let third = answers.pop().expect("three were sent").await;
+    let third = replies.pop().expect("three were sent").await;
     assert_eq!(
-        third.expect("it is answered").err(),
+        third.expect("it is completed").err(),
         Some(StoreError::Busy.into())
     );
     drop(pause);
-    for answer in answers {
-        posted(answer.await.expect("it is answered"));
+    for reply in replies {
+        posted(reply.await.expect("it is completed"));
     }
 }
 
@@ -71,16 +71,16 @@ async fn a_refusal_or_panic_takes_nothing_with_it() {
     tokio::task::yield_now().await;
     let two = store.submit_op(room, RoomOp::Post(question("two")));
     drop(pause);
-    assert_eq!(posted(one.await.expect("answered")).seq, 1);
+    assert_eq!(posted(one.await.expect("completed")).seq, 1);
     assert!(matches!(
-        refused.await.expect("answered"),
+        refused.await.expect("completed"),
         Err(WriteError::Refused(_))
     ));
     assert!(matches!(
-        panicking.await.expect("it is answered"),
+        panicking.await.expect("it is completed"),
         Err(WriteError::Store(StoreError::Internal(_)))
     ));
-    assert_eq!(posted(two.await.expect("answered")).seq, 2);
+    assert_eq!(posted(two.await.expect("completed")).seq, 2);
     assert_eq!(store.head().changes.single_writer(), 2);
     assert_eq!(store.post_as_visitor(room, "three").await.seq, 3);
 }
@@ -156,12 +156,12 @@ async fn a_dead_writer_is_noticed_and_answers() {
     let store = TestStore::new();
     store.sqlite().hooks().kill_writer();
     let waiting = store.canary();
-    let (death, answer) = tokio::join!(
+    let (death, reply) = tokio::join!(
         tokio::time::timeout(std::time::Duration::from_secs(60), store.writer_died()),
         waiting
     );
     death.expect("in time");
-    assert_eq!(answer, Err(StoreError::Closed));
+    assert_eq!(reply, Err(StoreError::Closed));
 }
 
 #[tokio::test]
@@ -179,15 +179,15 @@ async fn a_load_comes_behind_the_writes_before_it() {
     let room = store.new_room("Ann").await;
     let pause = store.pause_writer().await;
     drop(store.submit_op(room, RoomOp::Post(question("one"))));
-    let (answer, answered) = tokio::sync::oneshot::channel();
+    let (reply, replied) = tokio::sync::oneshot::channel();
     store.load_room(
         room,
         Box::new(move |loaded| {
-            let _ = answer.send(loaded);
+            let _ = reply.send(loaded);
         }),
     );
     drop(pause);
-    let loaded = answered.await.expect("answered").expect("it loads");
+    let loaded = replied.await.expect("completed").expect("it loads");
     assert_eq!(loaded.expect("it is there").room.last_seq, 1);
 }
 
