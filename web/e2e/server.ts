@@ -15,13 +15,22 @@ const BINARY =
     "debug/shoptalk",
   );
 
+/** Each process takes its ports from a slice of its own, so that two suites do not meet. */
+const SLICE_PORTS = 100;
+const SLICES = 200;
+const given = new Set<number>();
+
 /**
- * A port that nothing listens on. It is outside of the range for outgoing connections: otherwise one
- * of those might have taken it before a restarted server listens again.
+ * A port that nothing listens on, another one at each call. It is outside of the range for outgoing
+ * connections: otherwise one of those might have taken it before a restarted server listens again.
  */
 export async function freePort(): Promise<number> {
+  const first = 10_000 + (process.pid % SLICES) * SLICE_PORTS;
   for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    if (given.size === SLICE_PORTS) given.clear();
+    const port = first + Math.floor(Math.random() * SLICE_PORTS);
+    if (given.has(port)) continue;
+    given.add(port);
     const server = createServer().listen(port, "127.0.0.1");
     const isFree = await Promise.race([
       once(server, "listening").then(() => true),
