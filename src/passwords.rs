@@ -132,20 +132,21 @@ fn failed(error: impl std::fmt::Display) -> HashError {
 /// address, however many those have queued. When the queue is full, the address with the most loses
 /// its newest.
 #[derive(Clone)]
-pub struct PasswordGate(Arc<Mutex<Gate>>);
+pub struct PasswordHasher(Arc<Mutex<Hashing>>);
 
-struct Gate {
-    waiting: Waiting,
+/// What the clones of a hasher share.
+struct Hashing {
+    queue: FairQueue,
     /// Threads that are running.
     threads: usize,
     max_threads: usize,
 }
 
-impl Default for PasswordGate {
+impl Default for PasswordHasher {
     fn default() -> Self {
         let processors = thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Mutex::new(Gate {
-            waiting: Waiting::default(),
+        Self(Arc::new(Mutex::new(Hashing {
+            queue: FairQueue::default(),
             threads: 0,
             max_threads: (processors / 2).clamp(1, HASHES_AT_ONCE),
         })))
@@ -154,16 +155,17 @@ impl Default for PasswordGate {
 
 type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 
-/// What is queued, by address. No queue is empty.
+/// What is queued, by address. Addresses take turns.
 #[derive(Default)]
-struct Waiting {
+struct FairQueue {
+    /// None of them is empty.
     queues: HashMap<IpAddr, VecDeque<Job>>,
     /// The addresses, in the order of their turns.
     turns: VecDeque<IpAddr>,
     count: usize,
 }
 
-impl Waiting {
+impl FairQueue {
     fn push(&mut self, address: IpAddr, job: Job) -> Result<(), HashError> {
         let own = self.queues.get(&address).map_or(0, VecDeque::len);
         if own >= HASHES_WAITING_PER_ADDRESS {
@@ -205,7 +207,7 @@ impl Waiting {
     }
 }
 
-impl PasswordGate {
+impl PasswordHasher {
     /// [`hash_password`], when it is this address's turn.
     ///
     /// # Errors
@@ -252,19 +254,19 @@ impl PasswordGate {
     }
 
     fn enqueue(&self, address: IpAddr, job: Job) -> Result<(), HashError> {
-        let mut gate = self.lock();
-        gate.waiting.push(address, job)?;
-        if gate.threads < gate.max_threads {
+        let mut hashing = self.lock();
+        hashing.queue.push(address, job)?;
+        if hashing.threads < hashing.max_threads {
             let own = self.clone();
             let started = thread::Builder::new()
                 .name("password".to_owned())
                 .spawn(move || own.hash_queued());
             match started {
-                Ok(_) => gate.threads += 1,
+                Ok(_) => hashing.threads += 1,
                 // The running threads will get to it.
-                Err(_) if gate.threads > 0 => {}
+                Err(_) if hashing.threads > 0 => {}
                 Err(error) => {
-                    gate.waiting = Waiting::default();
+                    hashing.queue = FairQueue::default();
                     return Err(failed(error));
                 }
             }
@@ -277,17 +279,17 @@ impl PasswordGate {
         lower_priority();
         let mut memory = Memory::default();
         loop {
-            let mut gate = self.lock();
-            let Some(job) = gate.waiting.pop() else {
-                gate.threads -= 1;
+            let mut hashing = self.lock();
+            let Some(job) = hashing.queue.pop() else {
+                hashing.threads -= 1;
                 return;
             };
-            drop(gate);
+            drop(hashing);
             job(&mut memory);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Gate> {
+    fn lock(&self) -> MutexGuard<'_, Hashing> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -348,11 +350,11 @@ mod tests {
         assert_eq!(verify("Correct horse", Some(stored)), Ok(false));
     }
 
-    /// A gate that hashes nothing.
-    fn closed_gate() -> PasswordGate {
-        let gate = PasswordGate::default();
-        gate.lock().max_threads = 0;
-        gate
+    /// A hasher without threads.
+    fn stopped_hasher() -> PasswordHasher {
+        let hasher = PasswordHasher::default();
+        hasher.lock().max_threads = 0;
+        hasher
     }
 
     fn no_op() -> Job {
@@ -360,91 +362,93 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_gate_refuses_instead_of_queueing_without_end() {
-        let gate = closed_gate();
+    async fn the_hasher_refuses_instead_of_queueing_without_end() {
+        let hasher = stopped_hasher();
         for _ in 0..HASHES_WAITING_PER_ADDRESS {
-            gate.enqueue(HERE, no_op()).expect("a place");
+            hasher.enqueue(HERE, no_op()).expect("a place");
         }
-        let refused = gate.hash(HERE, "password".into()).await;
+        let refused = hasher.hash(HERE, "password".into()).await;
         assert_eq!(refused, Err(HashError::Busy));
         for other in HASHES_WAITING_PER_ADDRESS..HASHES_WAITING {
-            gate.enqueue(address(other), no_op()).expect("a place");
+            hasher.enqueue(address(other), no_op()).expect("a place");
         }
-        assert_eq!(gate.lock().waiting.count, HASHES_WAITING);
+        assert_eq!(hasher.lock().queue.count, HASHES_WAITING);
     }
 
     #[test]
     fn an_address_waits_for_one_hash_of_each_other_address() {
-        let gate = closed_gate();
-        for asked in 0..120 {
-            gate.enqueue(address(asked % 40), no_op()).expect("a place");
+        let hasher = stopped_hasher();
+        for number in 0..120 {
+            hasher
+                .enqueue(address(number % 40), no_op())
+                .expect("a place");
         }
         let (done, is_done) = std::sync::mpsc::channel();
         let own: Job = Box::new(move |_| done.send(()).expect("the test receives it"));
-        gate.enqueue(HERE, own).expect("a place");
+        hasher.enqueue(HERE, own).expect("a place");
         let mut before = 0;
         while is_done.try_recv().is_err() {
-            let job = gate.lock().waiting.pop().expect("it waits");
+            let job = hasher.lock().queue.pop().expect("it waits");
             job(&mut Memory::default());
             before += 1;
         }
         assert_eq!(before, 41);
-        while gate.lock().waiting.pop().is_some() {
+        while hasher.lock().queue.pop().is_some() {
             before += 1;
         }
         assert_eq!(before, 121, "nobody is forgotten");
-        let gate = gate.lock();
-        assert!(gate.waiting.queues.is_empty() && gate.waiting.turns.is_empty());
-        assert_eq!(gate.waiting.count, 0);
+        let hashing = hasher.lock();
+        assert!(hashing.queue.queues.is_empty() && hashing.queue.turns.is_empty());
+        assert_eq!(hashing.queue.count, 0);
     }
 
     #[tokio::test]
     async fn in_a_full_queue_the_address_with_the_most_loses_its_newest() {
-        let gate = closed_gate();
-        let mut asked = Vec::new();
+        let hasher = stopped_hasher();
+        let mut calls = Vec::new();
         for place in 0..HASHES_WAITING {
-            let own = gate.clone();
+            let own = hasher.clone();
             let from = address(place % 4);
-            asked.push(tokio::spawn(async move {
+            calls.push(tokio::spawn(async move {
                 own.hash(from, "password".into()).await
             }));
-            while gate.lock().waiting.count <= place {
+            while hasher.lock().queue.count <= place {
                 tokio::task::yield_now().await;
             }
         }
-        gate.enqueue(HERE, no_op()).expect("room was made");
-        assert_eq!(gate.lock().waiting.count, HASHES_WAITING);
-        while !asked.iter().any(tokio::task::JoinHandle::is_finished) {
+        hasher.enqueue(HERE, no_op()).expect("room was made");
+        assert_eq!(hasher.lock().queue.count, HASHES_WAITING);
+        while !calls.iter().any(tokio::task::JoinHandle::is_finished) {
             tokio::task::yield_now().await;
         }
-        asked.retain(tokio::task::JoinHandle::is_finished);
-        assert_eq!(asked.len(), 1);
-        let refused = asked.remove(0).await.expect("no panic");
+        calls.retain(tokio::task::JoinHandle::is_finished);
+        assert_eq!(calls.len(), 1);
+        let refused = calls.remove(0).await.expect("no panic");
         assert_eq!(refused, Err(HashError::Busy));
     }
 
     #[tokio::test]
     async fn an_address_with_one_queued_hash_does_not_lose_it() {
-        let gate = closed_gate();
+        let hasher = stopped_hasher();
         for other in 0..HASHES_WAITING {
-            gate.enqueue(address(other), no_op()).expect("a place");
+            hasher.enqueue(address(other), no_op()).expect("a place");
         }
-        let refused = gate.hash(HERE, "password".into()).await;
+        let refused = hasher.hash(HERE, "password".into()).await;
         assert_eq!(refused, Err(HashError::Busy));
     }
 
     #[tokio::test]
     async fn a_panic_or_a_damaged_hash_fails_only_its_own_caller() {
-        let gate = PasswordGate::default();
-        let hash = gate
+        let hasher = PasswordHasher::default();
+        let hash = hasher
             .hash(HERE, "correct horse".into())
             .await
             .expect("a hash");
-        let right = gate.verify(HERE, "correct horse".into(), Some(hash.clone()));
-        let wrong = gate.verify(HERE, "battery staple".into(), Some(hash));
-        let damaged = gate.verify(HERE, "correct horse".into(), Some("no hash".into()));
-        let panics = gate.run::<()>(HERE, |_| panic!("ordered by a test"));
-        let unknown = gate.verify(HERE, "correct horse".into(), None);
+        let right = hasher.verify(HERE, "correct horse".into(), Some(hash.clone()));
+        let wrong = hasher.verify(HERE, "battery staple".into(), Some(hash));
+        let damaged = hasher.verify(HERE, "correct horse".into(), Some("no hash".into()));
+        let panics = hasher.run::<()>(HERE, |_| panic!("injected by a test"));
+        let unknown = hasher.verify(HERE, "correct horse".into(), None);
         let (right, wrong, damaged, panics, unknown) =
             tokio::join!(right, wrong, damaged, panics, unknown);
         assert_eq!(right, Ok(true));
@@ -457,8 +461,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn hashing_threads_have_the_lowest_priority() {
-        let gate = PasswordGate::default();
-        let status = gate.run(HERE, |_| {
+        let hasher = PasswordHasher::default();
+        let status = hasher.run(HERE, |_| {
             std::fs::read_to_string("/proc/thread-self/stat").map_err(failed)
         });
         let status = status.await.expect("the thread's stat file");

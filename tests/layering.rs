@@ -87,6 +87,7 @@ const LAYERS_INSIDE: &[&[&str]] = &[
         "http/origin",
         "http/limits",
         "http/auth",
+        "http/stall_timer",
         "http/connections",
         "http/state",
         "http/pages",

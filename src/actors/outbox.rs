@@ -13,7 +13,7 @@ use crate::protocol::CloseCode;
 #[derive(Debug, Clone)]
 pub enum Event {
     /// A message of a room's log, encoded. The socket compares its seq with what it has
-    /// delivered, so a lost, doubled or delayed one does no harm.
+    /// delivered, so a lost, duplicated or delayed one does no harm.
     Message {
         /// The room.
         room_id: RoomId,
@@ -37,9 +37,11 @@ pub enum Event {
     WriteFinished {
         /// Which write.
         request: RequestId,
-        /// Its outcome; `Err(None)` when its room died before there was one.
-        outcome: Result<RoomCommit, Option<WriteError>>,
+        /// Its outcome.
+        outcome: Result<RoomCommit, WriteError>,
     },
+    /// The room of a write has died, so the write's outcome is unknown.
+    WriteLost(RequestId),
     /// A subscription has ended, because its room has died.
     Detached(SubscriptionId),
 }
@@ -48,7 +50,7 @@ impl Event {
     fn bytes(&self) -> usize {
         match self {
             Self::Message { frame, .. } | Self::RoomFrame { frame, .. } => frame.len(),
-            Self::WriteFinished { .. } | Self::Detached(_) => 0,
+            Self::WriteFinished { .. } | Self::WriteLost(_) | Self::Detached(_) => 0,
         }
     }
 }
@@ -58,8 +60,8 @@ impl Event {
 ///
 /// When a frame does not fit, the outbox closes with 4008: the reader was too slow, and reads what
 /// it missed from the log when it reconnects. Ephemeral frames are dropped long before that.
-/// `WriteFinished` and `Detached` always fit: their number is bounded by the socket's own credits
-/// and subscriptions.
+/// Events without a frame always fit: their number is bounded by the socket's own credits and
+/// subscriptions.
 #[derive(Debug, Clone)]
 pub struct Outbox(Arc<Inner>);
 
@@ -240,10 +242,7 @@ mod tests {
         outbox.push(frame("a"));
         outbox.push(frame("b"));
         for request in 0..5 {
-            assert!(outbox.push(Event::WriteFinished {
-                request: RequestId(request),
-                outcome: Err(None)
-            }));
+            assert!(outbox.push(Event::WriteLost(RequestId(request))));
         }
         let mut events = VecDeque::new();
         outbox.recv(&mut events).await.expect("still open");

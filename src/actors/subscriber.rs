@@ -141,7 +141,7 @@ impl ReplyPort {
         Self(Some(ReplyTo::Caller(sender)))
     }
 
-    /// Replies to a socket, with [`Event::WriteFinished`].
+    /// Replies to a socket, with [`Event::WriteFinished`] or [`Event::WriteLost`].
     pub fn to_socket(outbox: Outbox, request: RequestId) -> Self {
         Self(Some(ReplyTo::Socket { outbox, request }))
     }
@@ -168,10 +168,7 @@ impl ReplyPort {
                 let _ = sender.send(outcome);
             }
             Some(ReplyTo::Socket { outbox, request }) => {
-                let finished = Event::WriteFinished {
-                    request,
-                    outcome: outcome.map_err(Some),
-                };
+                let finished = Event::WriteFinished { request, outcome };
                 outbox.push_all(events.into_iter().chain([finished]));
             }
             None => {}
@@ -182,10 +179,7 @@ impl ReplyPort {
 impl Drop for ReplyPort {
     fn drop(&mut self) {
         if let Some(ReplyTo::Socket { outbox, request }) = self.0.take() {
-            outbox.push(Event::WriteFinished {
-                request,
-                outcome: Err(None),
-            });
+            outbox.push(Event::WriteLost(request));
         }
     }
 }

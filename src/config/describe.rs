@@ -70,7 +70,7 @@ impl Config {
             LogFormat::Json => "json",
         };
         let (limits, rooms, socket) = (&self.limits, &self.rooms, &self.socket);
-        let lines: [(&str, &dyn Display); 47] = [
+        let lines: &[(&str, &dyn Display)] = &[
             ("server.listen", &self.server.listen),
             ("server.public_url", &public_url),
             (

@@ -18,6 +18,7 @@ mod origin;
 mod pages;
 mod problem;
 mod socket;
+mod stall_timer;
 mod state;
 
 use std::time::Duration;

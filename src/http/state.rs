@@ -17,7 +17,7 @@ use crate::http::connections::Connections;
 use crate::http::limits::Limits;
 use crate::http::origin::Origins;
 use crate::metrics::Metrics;
-use crate::passwords::PasswordGate;
+use crate::passwords::PasswordHasher;
 use crate::persistence::Store;
 
 /// Shared by every handler and socket. Clones are cheap.
@@ -54,68 +54,38 @@ pub(crate) struct AppParts {
     pub(crate) socket_tasks: TaskTracker,
 }
 
-/// The fields behind an [`AppState`].
+/// The fields behind an [`AppState`]: those of the [`AppParts`], and what only the HTTP part of the
+/// server uses.
 pub(crate) struct Services {
-    pub(crate) config: Arc<Config>,
-    pub(crate) store: Store,
-    pub(crate) rooms: Rooms,
-    pub(crate) lobby: LobbyHandle,
-    pub(crate) presence: Presence,
-    pub(crate) metrics: Metrics,
-    pub(crate) setup: Option<SetupCode>,
-    pub(crate) auth_version: watch::Receiver<u64>,
-    pub(crate) drain: CancellationToken,
-    pub(crate) socket_tasks: TaskTracker,
+    parts: AppParts,
+    /// Which origins browsers may call from.
     pub(crate) origins: Arc<Origins>,
+    /// The limits on rates and sockets.
     pub(crate) limits: Limits,
+    /// Checks tokens, identities and cookies.
     pub(crate) auth: Authenticator,
-    pub(crate) passwords: PasswordGate,
-    pub(crate) connections: Connections,
-    pub(crate) canary: Canary,
+    /// Hashes passwords.
+    pub(crate) passwords: PasswordHasher,
+    /// The visitors' tokens that sockets were opened with.
     pub(crate) open_tokens: OpenTokens,
 }
 
 impl AppState {
-    /// Adds what only this part of the server uses: authentication, limits, origins, open tokens.
+    /// Adds what only the HTTP part of the server uses.
     pub(crate) fn new(parts: AppParts) -> Self {
-        let AppParts {
-            config,
-            local_addr,
-            store,
-            rooms,
-            lobby,
-            presence,
-            metrics,
-            connections,
-            canary,
-            setup,
-            auth_version,
-            drain,
-            socket_tasks,
-        } = parts;
+        let config = &parts.config;
         let mut limits = config.limits.clone();
         limits.sockets_per_address = limits
             .sockets_per_address
-            .min(connections.max_sockets_per_address());
-        let origins = Arc::new(Origins::new(&config.server, local_addr));
+            .min(parts.connections.max_sockets_per_address());
+        let origins = Arc::new(Origins::new(&config.server, parts.local_addr));
         Self(Arc::new(Services {
-            auth: Authenticator::new(store.clone(), &config.identity, origins.clone()),
+            auth: Authenticator::new(parts.store.clone(), &config.identity, origins.clone()),
             origins,
             limits: Limits::new(&limits),
-            passwords: PasswordGate::default(),
-            connections,
+            passwords: PasswordHasher::default(),
             open_tokens: OpenTokens::default(),
-            config,
-            store,
-            rooms,
-            lobby,
-            presence,
-            metrics,
-            canary,
-            setup,
-            auth_version,
-            drain,
-            socket_tasks,
+            parts,
         }))
     }
 }
@@ -125,5 +95,13 @@ impl Deref for AppState {
 
     fn deref(&self) -> &Services {
         &self.0
+    }
+}
+
+impl Deref for Services {
+    type Target = AppParts;
+
+    fn deref(&self) -> &AppParts {
+        &self.parts
     }
 }

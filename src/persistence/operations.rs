@@ -192,7 +192,7 @@ pub struct OpenedRoom {
     /// Whether `fresh_token` was stored and is to be sent to the visitor.
     pub token_issued: bool,
     /// Rooms that changed hands; their live actors must reread them. Where there are very many,
-    /// the rest follows: [`Store::follow_visitor_change`](crate::persistence::Store::follow_visitor_change).
+    /// the rest follows: [`Store::apply_next_visitor_change`](crate::persistence::Store::apply_next_visitor_change).
     pub moved: Vec<RoomId>,
     /// Tokens that have ended: the anonymous ones of a visitor who signed in, and the oldest of
     /// very many.

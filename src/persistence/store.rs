@@ -295,18 +295,18 @@ impl Store {
         }
     }
 
-    /// Resolves when rooms may be left that have to follow a change of their visitor.
-    pub async fn visitor_changes_left(&self) {
+    /// Waits until there may be rooms to which a change of their visitor has not been applied.
+    pub async fn wait_for_visitor_changes(&self) {
         match self {
-            Self::Sqlite(store) => store.visitor_changes_left().await,
+            Self::Sqlite(store) => store.wait_for_visitor_changes().await,
         }
     }
 
-    /// Has the next rooms follow a change of their visitor. Returns which did, or `None` when
-    /// none is left.
-    pub async fn follow_visitor_change(&self) -> Result<Option<Vec<RoomId>>, WriteError> {
+    /// Applies a block or a sign-in to the next few of a visitor's rooms. Returns those, or `None`
+    /// when no change is pending.
+    pub async fn apply_next_visitor_change(&self) -> Result<Option<Vec<RoomId>>, WriteError> {
         match self {
-            Self::Sqlite(store) => store.follow_visitor_change().await,
+            Self::Sqlite(store) => store.apply_next_visitor_change().await,
         }
     }
 }

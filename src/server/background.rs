@@ -41,14 +41,14 @@ pub(super) async fn apply_visitor_changes(store: Store, rooms: Rooms, drain: Can
     let work = async {
         let mut failing = false;
         loop {
-            match store.follow_visitor_change().await {
+            match store.apply_next_visitor_change().await {
                 Ok(Some(changed)) => {
                     failing = false;
                     rooms.reload(changed);
                 }
                 Ok(None) => {
                     failing = false;
-                    store.visitor_changes_left().await;
+                    store.wait_for_visitor_changes().await;
                 }
                 Err(error) => {
                     // A failure that lasts is logged once.

@@ -5,17 +5,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
 
 use super::slot::ConnectionSlot;
+use crate::http::stall_timer::StallTimer;
 
 /// A stream whose writes fail with [`TimedOut`](io::ErrorKind::TimedOut) when the peer has taken
 /// nothing for the configured time, or when another connection has taken its place.
 pub(super) struct WatchedStream<S> {
     stream: S,
     slot: ConnectionSlot,
-    /// Exists only while a write waits.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: StallTimer,
 }
 
 impl<S: Unpin> WatchedStream<S> {
@@ -23,7 +22,7 @@ impl<S: Unpin> WatchedStream<S> {
         Self {
             stream,
             slot,
-            timer: None,
+            timer: StallTimer::default(),
         }
     }
 
@@ -34,7 +33,7 @@ impl<S: Unpin> WatchedStream<S> {
     ) -> Poll<io::Result<T>> {
         let timed_out = || Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         if written.is_ready() || self.slot.info().is_websocket() {
-            self.timer = None;
+            self.timer.stop();
             return match self.slot.peer_reads() {
                 Ok(()) => written,
                 Err(_) => timed_out(),
@@ -44,10 +43,7 @@ impl<S: Unpin> WatchedStream<S> {
             return timed_out();
         }
         let stall_timeout = self.slot.stall_timeout();
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(stall_timeout)));
-        ready!(timer.as_mut().poll(context));
+        ready!(self.timer.poll_elapsed(context, stall_timeout));
         self.slot.note_timeout();
         timed_out()
     }

@@ -9,7 +9,6 @@ use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::Sleep;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCloseCode;
@@ -18,6 +17,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::chat::Side;
 use crate::chat::limits::FRAME_BYTES;
+use crate::http::stall_timer::StallTimer;
 use crate::protocol::CloseCode;
 
 /// An idle socket keeps its buffers, so they are small. A larger frame gets more for as long as it
@@ -79,8 +79,7 @@ impl From<Error> for SendError {
 /// nothing for [`WRITE_STALL_TIMEOUT`].
 struct StallTimeout<S> {
     stream: S,
-    /// Exists only while a write waits.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: StallTimer,
 }
 
 impl<S: Unpin> StallTimeout<S> {
@@ -90,14 +89,12 @@ impl<S: Unpin> StallTimeout<S> {
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.timer = None;
+            self.timer.stop();
             return written;
         }
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_STALL_TIMEOUT)));
-        ready!(timer.as_mut().poll(context));
-        self.timer = None;
+        ready!(self.timer.poll_elapsed(context, WRITE_STALL_TIMEOUT));
+        // The close frame that follows gets a timer of its own.
+        self.timer.stop();
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -146,7 +143,7 @@ impl Wire {
             .max_frame_size(Some(LIBRARY_FRAME_BYTES));
         let stream = StallTimeout {
             stream: TokioIo::new(upgraded),
-            timer: None,
+            timer: StallTimer::default(),
         };
         let stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
         Self {

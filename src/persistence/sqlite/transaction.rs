@@ -14,8 +14,8 @@ pub(crate) struct Tx<'c> {
     pub(crate) now: Timestamp,
     /// What the rules were configured to.
     pub(crate) rules: RuleSettings,
-    /// Set when rooms are left that have to follow a change of their visitor.
-    pub(crate) visitor_changes_left: bool,
+    /// Set when a change of a visitor is still to be applied to some of their rooms.
+    pub(crate) visitor_changes_pending: bool,
 }
 
 impl Tx<'_> {

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::AgentAnswer;
 use super::fields::{check_name, check_optional_name};
-use super::sign_in::hash;
+use super::sign_in::hash_password;
 use crate::chat::limits::check_password;
 use crate::chat::{Agent, Role};
 use crate::http::api::extract::{ClientIp, Json, JsonBody, PathId, Violations};
@@ -95,7 +95,7 @@ pub(crate) async fn add(
         display_name: display_name.unwrap_or_else(|| username.clone()),
         username,
         role: request.role.unwrap_or(Role::Agent),
-        password_hash: hash(&state, ip, request.password).await?,
+        password_hash: hash_password(&state, ip, request.password).await?,
     };
     let by = Principal::Agent(session.agent.id);
     let agent = state.store.add_agent(agent, by).await?;
@@ -127,7 +127,7 @@ pub(crate) async fn patch(
     violations.finish()?;
 
     let password_hash = match request.password {
-        Some(password) => Some(hash(&state, ip, password).await?),
+        Some(password) => Some(hash_password(&state, ip, password).await?),
         None => None,
     };
     let patch = AgentPatch {

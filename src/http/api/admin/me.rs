@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::AgentAnswer;
 use super::fields::check_optional_name;
-use super::sign_in::{hash, renewed_cookie, verify};
+use super::sign_in::{hash_password, password_matches, renewed_cookie};
 use crate::chat::limits::check_password;
 use crate::http::api::extract::{ClientIp, Json, JsonBody, Violations};
 use crate::http::auth::{AgentAuth, Session};
@@ -85,7 +85,7 @@ pub(crate) async fn patch(
         if !is_current_password(&state, ip, &session, current).await? {
             return Err(Problem::forbidden("current_password is wrong"));
         }
-        patch.password_hash = Some(hash(&state, ip, password).await?);
+        patch.password_hash = Some(hash_password(&state, ip, password).await?);
     }
     let by = Principal::Agent(session.agent.id);
     let agent = state
@@ -106,5 +106,5 @@ async fn is_current_password(
         .agent_credentials(&session.agent.username)
         .await?;
     let hash = known.map(|known| known.password_hash);
-    verify(state, ip, password, hash).await
+    password_matches(state, ip, password, hash).await
 }

@@ -135,7 +135,7 @@ pub(crate) async fn setup(
     violations.check(check_password("password", &request.password));
     violations.finish()?;
 
-    let password_hash = hash(&state, ip, request.password).await?;
+    let password_hash = hash_password(&state, ip, request.password).await?;
     let (token, session) = new_session();
     let agent = NewAgent {
         display_name: username.clone(),
@@ -181,13 +181,13 @@ async fn authenticate(
 ) -> Result<Option<AgentCredentials>, Problem> {
     let known = state.store.agent_credentials(username.trim()).await?;
     let hash = known.as_ref().map(|known| known.password_hash.clone());
-    let matches = verify(state, ip, password, hash).await?;
+    let matches = password_matches(state, ip, password, hash).await?;
     Ok(known.filter(|known| matches && !known.agent.disabled))
 }
 
-/// Whether the password matches the hash. A password of impossible length never does, but takes as
-/// long.
-pub(super) async fn verify(
+/// Whether the password has this hash. Without a hash, or with a password of impossible length, it
+/// does not, and the check takes as long.
+pub(super) async fn password_matches(
     state: &AppState,
     ip: IpAddr,
     password: String,
@@ -201,7 +201,7 @@ pub(super) async fn verify(
 }
 
 /// Hashes a new password. Addresses take turns.
-pub(super) async fn hash(
+pub(super) async fn hash_password(
     state: &AppState,
     ip: IpAddr,
     password: String,

@@ -20,7 +20,6 @@ impl SocketTask {
         events: &mut VecDeque<Event>,
         wire: &mut Wire,
     ) -> Result<(), EndReason> {
-        // Writes whose room died before it had an outcome.
         let mut lost = Vec::new();
         while let Some(event) = events.pop_front() {
             match event {
@@ -49,18 +48,8 @@ impl SocketTask {
                         self.frames.push(frame);
                     }
                 }
-                Event::WriteFinished {
-                    request,
-                    outcome: Err(None),
-                } => lost.push(request),
-                Event::WriteFinished {
-                    request,
-                    outcome: Err(Some(error)),
-                } => self.finish_write(request, Err(error)),
-                Event::WriteFinished {
-                    request,
-                    outcome: Ok(commit),
-                } => self.finish_write(request, Ok(commit)),
+                Event::WriteFinished { request, outcome } => self.finish_write(request, outcome),
+                Event::WriteLost(request) => lost.push(request),
                 Event::Detached(subscription) => {
                     Box::pin(self.rejoin(subscription, wire)).await?;
                 }

@@ -20,11 +20,13 @@ use crate::persistence::sqlite::transaction::Tx;
 const STEP_ROOMS: usize = 64;
 
 impl SqliteStore {
-    pub(crate) async fn visitor_changes_left(&self) {
-        self.channel().visitor_changes_left.notified().await;
+    pub(crate) async fn wait_for_visitor_changes(&self) {
+        self.channel().visitor_changes_pending.notified().await;
     }
 
-    pub(crate) async fn follow_visitor_change(&self) -> Result<Option<Vec<RoomId>>, WriteError> {
+    pub(crate) async fn apply_next_visitor_change(
+        &self,
+    ) -> Result<Option<Vec<RoomId>>, WriteError> {
         self.write(|tx| {
             let next = tx
                 .conn
@@ -111,7 +113,7 @@ fn step(tx: &mut Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Vec<RoomId>> {
                 "UPDATE visitor_changes SET after = ?2 WHERE visitor = ?1",
                 params![visitor, last.keys.pk],
             )?;
-            tx.visitor_changes_left = true;
+            tx.visitor_changes_pending = true;
         }
         _ => {
             tx.execute("DELETE FROM visitor_changes WHERE visitor = ?1", [visitor])?;
@@ -177,7 +179,7 @@ mod tests {
 
     async fn follow_all(store: &TestStore) -> Vec<usize> {
         let mut steps = Vec::new();
-        while let Some(rooms) = store.follow_visitor_change().await.expect("it follows") {
+        while let Some(rooms) = store.apply_next_visitor_change().await.expect("it follows") {
             steps.push(rooms.len());
         }
         steps
@@ -196,7 +198,7 @@ mod tests {
             let refused = store.apply(*room, RoomOp::Post(question("more"))).await;
             assert_eq!(refused.err(), Some(Refusal::Blocked.into()));
         }
-        let left = store.visitor_changes_left();
+        let left = store.wait_for_visitor_changes();
         tokio::time::timeout(std::time::Duration::from_secs(60), left)
             .await
             .expect("somebody is told that there is more to do");
@@ -209,7 +211,7 @@ mod tests {
         for (before, after) in before.iter().zip(versions(&store, &rooms).await) {
             assert!(after > *before, "every console hears of it");
         }
-        assert_eq!(store.follow_visitor_change().await, Ok(None));
+        assert_eq!(store.apply_next_visitor_change().await, Ok(None));
     }
 
     fn signed_in(token: TokenHash) -> OpenRoom {

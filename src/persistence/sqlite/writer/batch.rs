@@ -183,7 +183,7 @@ impl Committer {
             state: before,
             now: self.now(),
             rules: self.rules,
-            visitor_changes_left: false,
+            visitor_changes_pending: false,
         };
         for item in items {
             tx.now = self.now();
@@ -214,8 +214,8 @@ impl Committer {
             .and_then(|mut commit| commit.execute([]))
         {
             Ok(_) => {
-                if tx.visitor_changes_left {
-                    self.channel.visitor_changes_left.notify_one();
+                if tx.visitor_changes_pending {
+                    self.channel.visitor_changes_pending.notify_one();
                 }
                 Ok(after)
             }
@@ -248,8 +248,8 @@ impl Committer {
         self.conn = Some(conn);
         tracing::warn!(error = %cause, happened, "COMMIT returned an error: read from the database whether it happened");
         if happened {
-            // Whether rooms are left is not known any more, and looking costs little.
-            self.channel.visitor_changes_left.notify_one();
+            // Whether it left a change of a visitor pending is no longer known, and looking costs little.
+            self.channel.visitor_changes_pending.notify_one();
             Ok(found)
         } else {
             Err(classify(cause))

@@ -32,8 +32,8 @@ pub(crate) struct WriterChannel {
     pub(crate) status: watch::Sender<WriterStatus>,
     /// Shared with the readers.
     pub(crate) damage: Arc<Damage>,
-    /// Notified when rooms are left that have to follow a change of their visitor.
-    pub(crate) visitor_changes_left: Notify,
+    /// Notified when a change of a visitor is still to be applied to some of their rooms.
+    pub(crate) visitor_changes_pending: Notify,
     /// A copy of the database that the writer is to make.
     copy: Mutex<Option<CopyRequest>>,
     /// Milliseconds by which new rows are dated back.
@@ -53,7 +53,7 @@ impl WriterChannel {
             head: watch::Sender::new(state.head()),
             status: watch::Sender::new(WriterStatus::Running),
             damage,
-            visitor_changes_left: Notify::new(),
+            visitor_changes_pending: Notify::new(),
             copy: Mutex::default(),
             clock_back_ms: AtomicI64::new(0),
             metrics: OnceLock::new(),
