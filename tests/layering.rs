@@ -53,6 +53,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const LAYERS_INSIDE: &[&[&str]] = &[
     &[
         "persistence/operations",
+        "persistence/imports",
         "persistence/error",
         "persistence/options",
         "persistence/json_size",
@@ -68,6 +69,8 @@ const LAYERS_INSIDE: &[&[&str]] = &[
         "persistence/sqlite/damage",
         "persistence/sqlite/connection",
         "persistence/sqlite/data_directory",
+        "persistence/sqlite/foreign_file",
+        "persistence/sqlite/staging",
         "persistence/sqlite/schema",
         "persistence/sqlite/consistency",
         "persistence/sqlite/backup_file",

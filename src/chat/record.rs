@@ -82,6 +82,21 @@ pub struct Draft {
     pub content: String,
 }
 
+/// A message that was written elsewhere, before it came here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastMessage {
+    /// The same for the same message, so that a second import finds it.
+    pub id: MessageId,
+    /// Which side wrote it.
+    pub sender_type: SenderType,
+    /// The name that it bore.
+    pub sender_name: String,
+    /// It has passed [`limits::check_content`](super::limits::check_content).
+    pub content: String,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
+
 /// A read mark would pass the newest message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("seq {asked} is past the newest message, {head}")]
@@ -126,6 +141,35 @@ impl RoomRecord {
         }
         self.enter(rules::status_after_message(side), now);
         self.append(draft.id, side.into(), sender_name, draft.content, None, now)
+    }
+
+    /// Appends a message that was written elsewhere, at its own time and under its own name. Status
+    /// and unread count follow as if it had been posted then.
+    pub fn append_past(&mut self, past: PastMessage) -> Message {
+        let side = match past.sender_type {
+            SenderType::Customer => Some(Side::Visitor),
+            SenderType::Admin => Some(Side::Agent),
+            SenderType::System => None,
+        };
+        if side == Some(Side::Visitor) {
+            self.unread_count += 1;
+        }
+        if let Some(side) = side {
+            self.enter(rules::status_after_message(side), past.created_at);
+        }
+        let PastMessage {
+            id,
+            sender_type,
+            sender_name,
+            content,
+            created_at,
+        } = past;
+        self.append(id, sender_type, sender_name, content, None, created_at)
+    }
+
+    /// Closes a room that was closed elsewhere, without a message about it.
+    pub fn close_past(&mut self) {
+        self.enter(Status::Closed, self.room.updated_at);
     }
 
     /// Sets the status and returns the `system` message that records it, or `None` when the room

@@ -10,6 +10,7 @@
 //! stored), where a write goes through `sqlite::writer`.
 
 mod error;
+mod imports;
 mod json_size;
 mod list_cursor;
 mod operations;
@@ -27,9 +28,12 @@ mod model_tests;
 mod testing;
 
 pub use error::{BackupError, CopyError, OpenError, Refusal, RestoreError, StoreError, WriteError};
+pub use imports::*;
 pub use operations::*;
 pub use options::{StoreMetrics, StoreOptions, Synchronous};
 pub use rules::{RuleSettings, SESSION_LIFETIME};
 pub use sqlite::backup_file::{seal as seal_backup, verify as verify_backup};
+pub use sqlite::foreign_file::{ForeignDatabase, is_sqlite_file};
 pub use sqlite::restore::restore;
+pub use sqlite::staging::{Staging, UserColumn};
 pub use store::Store;

@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use super::sqlite::SqliteStore;
 use super::{
     AgentCredentials, AgentPatch, ChangedRooms, Completion, CopyError, CopyProgress, Head,
-    LobbySnapshot, MessagePage, NewAgent, NewSession, OpenError, OpenRoom, OpenedRoom, Principal,
-    RoomCommit, RoomOp, RoomPage, RoomQuery, SearchPage, SearchQuery, StoreError, StoreMetrics,
-    StoreOptions, TokenHash, Visitor, WriteError,
+    ImportedRoom, LobbySnapshot, MessagePage, NewAgent, NewSession, OpenError, OpenRoom,
+    OpenedRoom, Principal, RoomCommit, RoomImport, RoomOp, RoomPage, RoomQuery, SearchPage,
+    SearchQuery, StoreError, StoreMetrics, StoreOptions, TokenHash, Visitor, WriteError,
 };
 use crate::chat::{Agent, AgentId, ChangeVector, RoomId, RoomRecord, Timestamp, VisitorId};
 
@@ -198,6 +198,22 @@ impl Store {
     ) -> Result<MessagePage, StoreError> {
         match self {
             Self::Sqlite(store) => store.messages_before(room_id, before, limit).await,
+        }
+    }
+
+    /// Imports a room whole: makes it if it is missing, and appends the messages that it does not
+    /// have, in their order. What is there stays as it is. Only while no server runs: nobody is
+    /// notified.
+    pub async fn import_room(&self, room: ImportedRoom) -> Result<RoomImport, WriteError> {
+        match self {
+            Self::Sqlite(store) => store.import_room(room).await,
+        }
+    }
+
+    /// What [`import_room`](Self::import_room) would do.
+    pub async fn preview_import(&self, room: ImportedRoom) -> Result<RoomImport, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.preview_import(Arc::new(room)).await,
         }
     }
 

@@ -12,6 +12,7 @@
 //! | what a block or a sign-in does to all rooms of a visitor | [`visitors`] |
 //! | what a change of an agent ends, and who has to stay | [`agents`] |
 //! | how long a session lives | [`sessions`] |
+//! | what a room from elsewhere begins with: status, read marks | [`import`] |
 //! | which count and which place in the order of changes a room has | [`listing`] |
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use std::time::Duration;
 pub use sessions::SESSION_LIFETIME;
 
 pub(crate) mod agents;
+pub(crate) mod import;
 pub(crate) mod listing;
 pub(crate) mod open_room;
 pub(crate) mod rooms;

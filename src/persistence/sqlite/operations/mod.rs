@@ -4,6 +4,7 @@ mod agents;
 mod canary;
 mod copy;
 mod empty_rooms;
+mod import;
 mod lists;
 mod messages;
 mod open_room;

@@ -115,6 +115,12 @@ pub(crate) fn by_id(
     .optional()
 }
 
+/// Whether the room has a message with this id.
+pub(crate) fn has(conn: &Connection, pk: i64, id: MessageId) -> rusqlite::Result<bool> {
+    conn.prepare_cached("SELECT 1 FROM messages WHERE id = ?2 AND room = ?1")?
+        .exists(params![pk, id])
+}
+
 /// Inserts a message and returns its number, or `None`, inserting nothing, when the room has a
 /// message with its id. Repeated ids are rare, so the unique key is left to find them, without a
 /// query before.

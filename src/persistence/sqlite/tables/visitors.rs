@@ -1,7 +1,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use crate::chat::VisitorId;
+use crate::chat::{Timestamp, VisitorId};
 use crate::persistence::TokenHash;
 use crate::persistence::rules::visitors::StoredVisitor;
 use crate::persistence::sqlite::transaction::Tx;
@@ -41,11 +41,26 @@ pub(crate) fn insert(tx: &Tx<'_>, user: Option<String>) -> rusqlite::Result<Stor
         user,
         blocked: false,
     };
-    tx.execute(
-        "INSERT INTO visitors (id, user, blocked, created_at) VALUES (?1, ?2, 0, ?3)",
-        params![visitor.id, visitor.user, tx.now.0],
-    )?;
+    insert_known(tx, &visitor, tx.now)?;
     Ok(visitor)
+}
+
+/// Inserts a visitor who has been one elsewhere since `created_at`.
+pub(crate) fn insert_known(
+    tx: &Tx<'_>,
+    visitor: &StoredVisitor,
+    created_at: Timestamp,
+) -> rusqlite::Result<()> {
+    tx.execute(
+        "INSERT INTO visitors (id, user, blocked, created_at) VALUES (?1, ?2, ?3, ?4)",
+        params![visitor.id, visitor.user, visitor.blocked, created_at.0],
+    )?;
+    Ok(())
+}
+
+/// The visitor with this id, if there is one.
+pub(crate) fn find(conn: &Connection, id: VisitorId) -> rusqlite::Result<Option<StoredVisitor>> {
+    by_id(conn, id).optional()
 }
 
 /// The visitor with this id.
