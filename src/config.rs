@@ -174,6 +174,8 @@ impl StorageConfig {
     pub fn options(&self, exclusive: bool) -> crate::persistence::StoreOptions {
         crate::persistence::StoreOptions {
             data_dir: self.data_dir.clone(),
+            backup_dir: self.data_dir.join("backups"),
+            still_upgrading: || {},
             synchronous: self.synchronous,
             exclusive,
             queue_items: self.queue_items,

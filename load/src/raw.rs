@@ -36,6 +36,8 @@ impl Inserter {
     pub(crate) async fn new(data_dir: &Path, rooms: usize) -> Result<Self> {
         let store = Store::open(StoreOptions {
             data_dir: data_dir.to_owned(),
+            backup_dir: data_dir.join("backups"),
+            still_upgrading: || {},
             synchronous: Synchronous::Full,
             exclusive: true,
             queue_items: 16,

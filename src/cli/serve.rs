@@ -1,13 +1,18 @@
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sd_notify::NotifyState;
 use shoptalk::config::Config;
-use shoptalk::persistence::Store;
+use shoptalk::persistence::{Store, StoreOptions};
 use shoptalk::{Server, StopReason};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, block_on, print_stdout, start_tracing};
+
+/// How long systemd waits after the last report of progress.
+const START_TIMEOUT_EXTENSION: Duration = Duration::from_secs(120);
 
 /// Serves until a signal arrives or the server fails.
 pub(super) fn run(config: Config) -> Result<(), Failure> {
@@ -30,8 +35,21 @@ pub(super) fn run(config: Config) -> Result<(), Failure> {
 }
 
 pub(super) async fn open(config: &Config) -> Result<Store, Failure> {
-    let options = config.storage.options(true);
+    let options = StoreOptions {
+        still_upgrading: extend_start_timeout,
+        ..config.storage.options(true)
+    };
     Ok(tokio::task::spawn_blocking(|| Store::open(options)).await??)
+}
+
+/// Asks systemd, if it started this process, not to count a long upgrade as a start that hangs.
+/// Called about once a second while the upgrade goes on.
+fn extend_start_timeout() {
+    let extension = NotifyState::ExtendTimeoutUsec(START_TIMEOUT_EXTENSION.as_micros() as u32);
+    let states = [extension, NotifyState::Status("upgrading the database")];
+    if let Err(error) = sd_notify::notify(&states) {
+        tracing::warn!(%error, "cannot ask systemd for more time; it may stop this upgrade, which the next start then continues");
+    }
 }
 
 /// Raises the limit of open files and listens on an address.

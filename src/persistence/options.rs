@@ -15,6 +15,11 @@ pub enum Synchronous {
 pub struct StoreOptions {
     /// The directory that holds the database; made when missing.
     pub data_dir: PathBuf,
+    /// Where the backup goes that is made before an upgrade; made when missing.
+    pub backup_dir: PathBuf,
+    /// Called about once a second while an upgrade goes on, and never otherwise. It must not
+    /// block.
+    pub still_upgrading: fn(),
     /// How hard a commit waits for the disk.
     pub synchronous: Synchronous,
     /// Take the directory's lock. A server does; the `agent` commands do not.

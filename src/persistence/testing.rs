@@ -13,6 +13,8 @@ use crate::persistence::*;
 pub(crate) fn options(directory: &TempDir) -> StoreOptions {
     StoreOptions {
         data_dir: directory.path().to_owned(),
+        backup_dir: directory.path().join("backups"),
+        still_upgrading: || {},
         synchronous: Synchronous::Normal,
         exclusive: true,
         queue_items: 1_000,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use shoptalk::persistence::{OpenError, Store, StoreOptions};
+use shoptalk::persistence::{OpenError, Store};
 
 use crate::common::{RawSocket, Socket, TestServer, Visitor, eventually, json, new_id};
 
@@ -243,15 +243,7 @@ async fn a_second_server_on_the_same_directory_is_refused() {
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let storage = &server.config.storage;
-    let second = Store::open(StoreOptions {
-        data_dir: storage.data_dir.clone(),
-        synchronous: storage.synchronous,
-        exclusive: true,
-        queue_items: storage.queue_items,
-        batch_items: storage.batch_items,
-        readers: storage.readers,
-        rules: Default::default(),
-    });
+    let second = Store::open(storage.options(true));
     assert!(matches!(second, Err(OpenError::Locked(_))), "{second:?}");
     visitor.post("unimpressed").await;
 }

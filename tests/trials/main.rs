@@ -151,6 +151,7 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P16" "killed backups" => backups::killed,
     "P17" "killed first starts" => upgrades::first_starts,
     "P17" "killed upgrades" => upgrades::killed_steps,
+    "P17" "released schemas" => upgrades::released_schemas,
     "P18" "soak" => soak::soak,
     "S" "shown by tests" => security::by_tests,
     "S" "shown in a browser" => security::in_a_browser,

@@ -106,6 +106,8 @@ fn us(times: &Histogram<u64>, quantile: f64) -> f64 {
 fn open(data_dir: &Path, exclusive: bool) -> Result<Store> {
     Ok(Store::open(StoreOptions {
         data_dir: data_dir.to_owned(),
+        backup_dir: data_dir.join("backups"),
+        still_upgrading: || {},
         synchronous: Synchronous::Full,
         exclusive,
         queue_items: 4 * BATCH,

@@ -113,7 +113,13 @@ pub fn verify(path: &Path) -> Result<BackupManifest, BackupError> {
         ]));
     }
     let conn = open_to_read(path).map_err(|error| sqlite(path, &error))?;
-    let mut found = consistency::contradictions(&conn).map_err(|error| sqlite(path, &error))?;
+    // The columns of an older schema are others. Its numbers are checked once it was migrated.
+    let check = if manifest.schema == schema::LATEST {
+        consistency::contradictions
+    } else {
+        consistency::damaged_pages
+    };
+    let mut found = check(&conn).map_err(|error| sqlite(path, &error))?;
     if let Err(error) = search_once(&conn) {
         found.push(format!("the text index cannot be searched: {error}"));
     }

@@ -61,9 +61,8 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// What contradicts itself, a line each; none when all is well. Reads every row: on a large
-/// database that takes a while.
-pub(crate) fn contradictions(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+/// What SQLite's own check finds, whatever the schema.
+pub(crate) fn damaged_pages(conn: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut found = Vec::new();
     let mut check = conn.prepare("PRAGMA integrity_check(10)")?;
     let mut lines = check.query([])?;
@@ -73,6 +72,13 @@ pub(crate) fn contradictions(conn: &Connection) -> rusqlite::Result<Vec<String>>
             found.push(line);
         }
     }
+    Ok(found)
+}
+
+/// What contradicts itself, a line each; none when all is well. Reads every row: on a large
+/// database that takes a while.
+pub(crate) fn contradictions(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut found = damaged_pages(conn)?;
     if !found.is_empty() {
         // What the pages hold cannot be trusted, so counting would say nothing.
         return Ok(found);

@@ -2,8 +2,8 @@
 //!
 //! From the bottom up: `connection`, `schema` and `data_directory` (the file); `state`,
 //! `transaction`, `codes` and `tables` (rows); `writer` and `reader` (who runs statements, and
-//! when); `store` (the handle); `operations` (what the statements are for); `open` (puts them
-//! together).
+//! when); `store` (the handle); `operations` (what the statements are for); `upgrade` (an older
+//! schema, after a backup) and `open` (puts them together).
 
 pub(crate) mod backup_file;
 mod codes;
@@ -23,6 +23,7 @@ mod store;
 mod tables;
 mod transaction;
 mod tx_error;
+mod upgrade;
 mod writer;
 
 #[cfg(test)]

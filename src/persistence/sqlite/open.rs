@@ -14,6 +14,7 @@ use crate::persistence::sqlite::state::State;
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::live_rooms::LiveRooms;
 use crate::persistence::sqlite::tx_error::classify;
+use crate::persistence::sqlite::upgrade::upgrade;
 use crate::persistence::sqlite::writer::Writer;
 use crate::persistence::sqlite::writer::batch::Committer;
 use crate::persistence::sqlite::writer::channel::WriterChannel;
@@ -102,12 +103,12 @@ fn bring_up_to_date(
     options: &StoreOptions,
     path: &Path,
 ) -> Result<(), OpenError> {
-    let migration_failed = |error| broken(path, schema::describe(&error));
     if options.exclusive {
-        return schema::migrate(conn).map_err(migration_failed);
+        return upgrade(conn, options);
     }
+    let migration_failed = |error| broken(path, schema::describe(&error));
     match data_directory::lock(&options.data_dir) {
-        Ok(_lock) => schema::migrate(conn).map_err(migration_failed)?,
+        Ok(_lock) => upgrade(conn, options)?,
         Err(OpenError::Locked(_)) => {
             if let Some(found) = schema::other_version(conn).map_err(migration_failed)? {
                 return Err(broken(

@@ -44,6 +44,16 @@ pub(crate) fn migrate(conn: &mut Connection) -> Result<(), rusqlite_migration::E
     Ok(())
 }
 
+/// Whether somebody uses it: a first start that was killed part-way has left nothing to lose.
+/// These two tables are there since the first schema.
+pub(crate) fn has_accounts(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.query_row(
+        "SELECT EXISTS (SELECT 1 FROM visitors) OR EXISTS (SELECT 1 FROM agents)",
+        [],
+        |row| row.get(0),
+    )
+}
+
 /// The schema's number, if it is not today's.
 pub(crate) fn other_version(
     conn: &Connection,
@@ -231,6 +241,27 @@ mod tests {
             };
             let found = store.search(query).await.expect("it searches");
             assert!(!found.hits.is_empty(), "{words}");
+        }
+    }
+
+    /// SHA-256 of each released step. A new step adds a line; a line that is here never changes.
+    const RELEASED: [&str; 5] = [
+        "7346cd1d11f6f5a92f4a905afbfb086e108f3768be0d01ac9d5c2aa77acccb33",
+        "4f53cf5d0046bbf950cfadec19963e1b0ec794f50aafa65c13b543f3a91da272",
+        "aafb08bebe46014bfccee0f1663ca1069e98945ca4e15bbe70802c0b644da9a8",
+        "fb689e771161eb41dfea42e32e31c71118e4f55fe91e8e383b74ad27eb30e694",
+        "6e4cf7b6f28e760a028761279ef47efe8daef71f707718784bc043d68f7b1e9e",
+    ];
+
+    #[test]
+    fn released_steps_are_never_edited() {
+        use sha2::{Digest, Sha256};
+        for (text, released) in super::TEXTS.iter().zip(RELEASED) {
+            let hash: String = Sha256::digest(text)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            assert_eq!(hash, released, "{}", text.lines().next().unwrap_or(""));
         }
     }
 

@@ -1,0 +1,490 @@
+//! An older database is brought up to date, and before that a backup of it is made.
+//!
+//! A step of the schema is one transaction, so a kill leaves the database between two steps and
+//! the next start goes on. A marker file tells that start that the backup has been made: it is
+//! there from when the backup is whole until the last step is done.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
+
+use crate::persistence::sqlite::backup_file;
+use crate::persistence::sqlite::data_directory::{self, DATABASE_FILE};
+use crate::persistence::sqlite::schema;
+use crate::persistence::sqlite::tx_error::classify;
+use crate::persistence::{OpenError, StoreOptions};
+
+/// Exists while an upgrade is under way; holds the schema that it began with and the backup.
+const MARKER_FILE: &str = "shoptalk.db.upgrading";
+const BACKUP_PREFIX: &str = "before-upgrade-";
+const STAGED_FILE: &str = "before-upgrade.partial";
+/// Pages copied between two looks at the clock.
+const PAGES_PER_STEP: i32 = 64;
+/// Operations of SQLite's virtual machine between two looks at the clock.
+const OPERATIONS_PER_LOOK: i32 = 100_000;
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Brings the schema up to date. The caller holds the directory's lock.
+pub(crate) fn upgrade(conn: &mut Connection, options: &StoreOptions) -> Result<(), OpenError> {
+    let upgrade = Upgrade {
+        data_dir: &options.data_dir,
+        backup_dir: &options.backup_dir,
+        reporter: Reporter::new(options.still_upgrading),
+    };
+    let from = schema::version(conn).map_err(|error| upgrade.sqlite(&error))?;
+    let holds_data = from > 0 && from < schema::LATEST;
+    if holds_data && schema::has_accounts(conn).map_err(|error| upgrade.sqlite(&error))? {
+        upgrade.with_backup(conn, from)
+    } else {
+        upgrade.migrate(conn)?;
+        upgrade.remove_marker()
+    }
+}
+
+struct Upgrade<'a> {
+    data_dir: &'a Path,
+    backup_dir: &'a Path,
+    reporter: Reporter,
+}
+
+/// Reports at once, then about once a second.
+#[derive(Clone)]
+struct Reporter {
+    report: fn(),
+    reported: Option<Instant>,
+}
+
+impl Reporter {
+    fn new(report: fn()) -> Self {
+        Self {
+            report,
+            reported: None,
+        }
+    }
+
+    fn look(&mut self) {
+        if self
+            .reported
+            .is_none_or(|reported| reported.elapsed() >= REPORT_INTERVAL)
+        {
+            (self.report)();
+            self.reported = Some(Instant::now());
+        }
+    }
+}
+
+impl Upgrade<'_> {
+    fn with_backup(&self, conn: &mut Connection, from: u64) -> Result<(), OpenError> {
+        let to = schema::LATEST;
+        match self.marker()? {
+            Some(marker) if marker.schema < from => {
+                tracing::info!(backup = %marker.backup.display(), from, to, "going on with the upgrade of the database");
+            }
+            earlier => {
+                self.check_space(conn)?;
+                tracing::info!(
+                    from,
+                    to,
+                    "upgrading the database; a backup of it is made first"
+                );
+                let backup = self.back_up(conn, from)?;
+                self.write_marker(&Marker {
+                    schema: from,
+                    backup: backup.clone(),
+                })?;
+                // An attempt that ended before its first step left the same again.
+                if let Some(earlier) = earlier
+                    && earlier.backup != backup
+                {
+                    remove_if_there(&earlier.backup)
+                        .map_err(|cause| io_failed(&earlier.backup, cause))?;
+                }
+                tracing::info!(backup = %backup.display(), "the backup is made; the older version can restore it");
+            }
+        }
+        self.migrate(conn)?;
+        self.remove_marker()?;
+        tracing::info!(from, to, "the database is upgraded");
+        Ok(())
+    }
+
+    fn migrate(&self, conn: &mut Connection) -> Result<(), OpenError> {
+        let mut reporter = self.reporter.clone();
+        let watch = move || {
+            reporter.look();
+            // `true` would interrupt the statement.
+            false
+        };
+        conn.progress_handler(OPERATIONS_PER_LOOK, Some(watch))
+            .map_err(|error| self.sqlite(&error))?;
+        let migrated = schema::migrate(conn);
+        conn.progress_handler(0, None::<fn() -> bool>)
+            .map_err(|error| self.sqlite(&error))?;
+        migrated.map_err(|error| self.database(schema::describe(&error)))
+    }
+
+    /// Makes a backup of the whole database beside the other backups.
+    fn back_up(&self, conn: &Connection, from: u64) -> Result<PathBuf, OpenError> {
+        data_directory::create(self.backup_dir)?;
+        let staged = self.backup_dir.join(STAGED_FILE);
+        remove_if_there(&staged).map_err(|cause| io_failed(&staged, cause))?;
+        data_directory::create_database(&staged)?;
+        self.copy(conn, &staged)
+            .map_err(|error| self.sqlite(&error))?;
+        let sealed = backup_file::seal(&staged)
+            .and_then(|_| backup_file::verify(&staged))
+            .map_err(|error| {
+                self.database(format!(
+                    "no backup could be made before its upgrade, and nothing was changed: {error}"
+                ))
+            })?;
+        let made_at = sealed.made_at.to_string().replace(':', "-");
+        let backup = self
+            .backup_dir
+            .join(format!("{BACKUP_PREFIX}from-schema-{from}-{made_at}.db"));
+        std::fs::rename(&staged, &backup)
+            .and_then(|()| File::open(self.backup_dir)?.sync_all())
+            .map_err(|cause| io_failed(&backup, cause))?;
+        Ok(backup)
+    }
+
+    fn copy(&self, conn: &Connection, to: &Path) -> rusqlite::Result<()> {
+        let mut target = Connection::open(to)?;
+        target.pragma_update(None, "synchronous", "OFF")?;
+        let backup = Backup::new(conn, &mut target)?;
+        let mut reporter = self.reporter.clone();
+        while backup.step(PAGES_PER_STEP)? != StepResult::Done {
+            reporter.look();
+        }
+        Ok(())
+    }
+
+    /// Refuses an upgrade that would fill the disk: before anything is changed, and with figures.
+    fn check_space(&self, conn: &Connection) -> Result<(), OpenError> {
+        let pages = |name| -> rusqlite::Result<u64> {
+            conn.pragma_query_value(None, name, |row| {
+                row.get::<_, i64>(0).map(i64::unsigned_abs)
+            })
+        };
+        let size = pages("page_count")
+            .and_then(|count| Ok(count * pages("page_size")?))
+            .map_err(|error| self.sqlite(&error))?;
+        data_directory::create(self.backup_dir)?;
+        let free =
+            |directory: &Path| free_bytes(directory).map_err(|cause| io_failed(directory, cause));
+        let same_disk = device(self.data_dir).and_then(|data| Ok(data == device(self.backup_dir)?));
+        let same_disk = same_disk.map_err(|cause| io_failed(self.backup_dir, cause))?;
+        let lacking = lacking_space(
+            size,
+            free(self.data_dir)?,
+            (!same_disk).then_some(free(self.backup_dir)?),
+        );
+        let Some((which, needed, found)) = lacking else {
+            return Ok(());
+        };
+        let directory = match which {
+            Disk::Data => self.data_dir,
+            Disk::Backups => self.backup_dir,
+        };
+        Err(self.database(format!(
+            "its upgrade needs {} MiB of free space in {} and finds {}; make room there, or go \
+             back to the older version. Nothing was changed",
+            needed.div_ceil(1 << 20),
+            directory.display(),
+            found >> 20,
+        )))
+    }
+
+    fn marker_path(&self) -> PathBuf {
+        self.data_dir.join(MARKER_FILE)
+    }
+
+    fn marker(&self) -> Result<Option<Marker>, OpenError> {
+        let path = self.marker_path();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Marker::parse(&text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(io_failed(&path, cause)),
+        }
+    }
+
+    fn write_marker(&self, marker: &Marker) -> Result<(), OpenError> {
+        let path = self.marker_path();
+        let partial = path.with_extension("upgrading.partial");
+        let write = || -> io::Result<()> {
+            let mut file = File::options()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&partial)?;
+            file.write_all(marker.to_string().as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&partial, &path)?;
+            File::open(self.data_dir)?.sync_all()
+        };
+        write().map_err(|cause| io_failed(&path, cause))
+    }
+
+    fn remove_marker(&self) -> Result<(), OpenError> {
+        let path = self.marker_path();
+        remove_if_there(&path).map_err(|cause| io_failed(&path, cause))
+    }
+
+    fn sqlite(&self, error: &rusqlite::Error) -> OpenError {
+        self.database(classify(error).to_string())
+    }
+
+    fn database(&self, cause: String) -> OpenError {
+        OpenError::Database {
+            path: self.data_dir.join(DATABASE_FILE),
+            cause,
+        }
+    }
+}
+
+/// What the marker file says.
+#[derive(Debug, PartialEq, Eq)]
+struct Marker {
+    /// The schema of the backup.
+    schema: u64,
+    backup: PathBuf,
+}
+
+impl Marker {
+    /// `None` for anything else than what `to_string` gives: then a backup is made once more.
+    fn parse(text: &str) -> Option<Self> {
+        let (schema, backup) = text.strip_suffix('\n')?.split_once('\n')?;
+        Some(Self {
+            schema: schema.parse().ok()?,
+            backup: PathBuf::from(backup),
+        })
+    }
+}
+
+impl std::fmt::Display for Marker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{}\n{}", self.schema, self.backup.display())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Disk {
+    Data,
+    Backups,
+}
+
+/// The disk that is too small for the upgrade of a database of `size` bytes, with what it needs
+/// and has. A step may write every page anew into the write-ahead log and sort as much again, and
+/// the backup is a further copy, on a disk of its own if `free_for_backups` is given.
+fn lacking_space(size: u64, free: u64, free_for_backups: Option<u64>) -> Option<(Disk, u64, u64)> {
+    let needed = size * if free_for_backups.is_some() { 2 } else { 3 };
+    if free < needed {
+        return Some((Disk::Data, needed, free));
+    }
+    free_for_backups
+        .filter(|free| *free < size)
+        .map(|free| (Disk::Backups, size, free))
+}
+
+/// Bytes that this user can still write to the file system of a directory.
+fn free_bytes(directory: &Path) -> io::Result<u64> {
+    let stat = rustix::fs::statvfs(directory)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+fn device(directory: &Path) -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(std::fs::metadata(directory)?.dev())
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn io_failed(path: &Path, cause: io::Error) -> OpenError {
+    OpenError::Io {
+        path: path.to_owned(),
+        cause,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::persistence::sqlite::contradictions;
+    use crate::persistence::testing::*;
+    use crate::persistence::{Store, verify_backup};
+
+    /// Databases that the versions which had these schemas made of the same conversations.
+    const RELEASED: [u64; 4] = [2, 3, 4, 5];
+
+    /// A data directory with the database of a released schema.
+    fn released(schema: u64) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().expect("a directory");
+        let packed = format!(
+            "{}/tests/fixtures/schemas/{schema}.db.gz",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let packed = File::open(packed).expect("the fixture is there");
+        let mut database = Vec::new();
+        flate2::read::GzDecoder::new(packed)
+            .read_to_end(&mut database)
+            .expect("it unpacks");
+        std::fs::write(directory.path().join(DATABASE_FILE), database).expect("written");
+        directory
+    }
+
+    fn connect(directory: &Path) -> Connection {
+        Connection::open(directory.join(DATABASE_FILE)).expect("it opens")
+    }
+
+    /// Every message as its room and everything that people see of it.
+    fn messages(conn: &Connection) -> Vec<(Vec<u8>, i64, String, String)> {
+        let mut query = conn
+            .prepare(
+                "SELECT r.id, m.seq, m.sender_name, m.content
+                 FROM messages m JOIN rooms r ON r.pk = m.room ORDER BY r.id, m.seq",
+            )
+            .expect("the tables are there");
+        let rows = query
+            .query_map([], |row| {
+                Ok((
+                    row.get(0)?,
+                    row.get(1)?,
+                    row.get::<_, Option<String>>(2)?
+                        .unwrap_or_else(|| "-".into()),
+                    row.get(3)?,
+                ))
+            })
+            .expect("they are read");
+        rows.collect::<Result<_, _>>().expect("they are read")
+    }
+
+    fn backups(directory: &Path) -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(directory.join("backups")) else {
+            return Vec::new();
+        };
+        entries
+            .map(|entry| entry.expect("an entry").path())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn every_released_schema_is_backed_up_and_then_upgraded_whole() {
+        for schema in RELEASED {
+            let directory = released(schema);
+            let before = messages(&connect(directory.path()));
+            assert_eq!(before.len(), 240);
+            let store = Store::open(options(&directory)).expect("it is upgraded");
+            assert_eq!(store.damage(), None);
+            let after = connect(directory.path());
+            assert_eq!(schema::version(&after).expect("a version"), schema::LATEST);
+            assert_eq!(messages(&after), before, "schema {schema}");
+            assert_eq!(
+                contradictions(&after).expect("it reads"),
+                Vec::<String>::new()
+            );
+            assert!(!directory.path().join(MARKER_FILE).exists());
+            let kept = backups(directory.path());
+            if schema == schema::LATEST {
+                assert_eq!(kept, Vec::<PathBuf>::new(), "nothing was changed");
+                continue;
+            }
+            let [backup] = &kept[..] else {
+                panic!("one backup of schema {schema}: {kept:?}");
+            };
+            assert_eq!(verify_backup(backup).expect("it verifies").schema, schema);
+        }
+    }
+
+    /// A directory with the database of a schema, in which an upgrade began with another one.
+    fn interrupted(schema: u64, began_with: u64) -> (tempfile::TempDir, PathBuf) {
+        let directory = released(schema);
+        let backup = directory.path().join("backups/before-upgrade-earlier.db");
+        std::fs::create_dir(directory.path().join("backups")).expect("made");
+        std::fs::write(&backup, "made by the attempt that was killed").expect("written");
+        std::fs::write(
+            directory.path().join(MARKER_FILE),
+            format!("{began_with}\n{}\n", backup.display()),
+        )
+        .expect("written");
+        (directory, backup)
+    }
+
+    #[test]
+    fn an_attempt_killed_before_its_first_step_is_begun_again() {
+        let (directory, earlier) = interrupted(2, 2);
+        upgrade(&mut connect(directory.path()), &options(&directory)).expect("it is upgraded");
+        let kept = backups(directory.path());
+        assert_eq!(kept.len(), 1, "{kept:?}");
+        assert_ne!(kept[0], earlier);
+        verify_backup(&kept[0]).expect("the newer one is sound");
+    }
+
+    #[test]
+    fn an_attempt_killed_between_two_steps_goes_on_with_its_backup() {
+        let (directory, earlier) = interrupted(3, 2);
+        upgrade(&mut connect(directory.path()), &options(&directory)).expect("it is upgraded");
+        assert_eq!(backups(directory.path()), [earlier]);
+        assert!(!directory.path().join(MARKER_FILE).exists());
+    }
+
+    #[test]
+    fn progress_is_reported() {
+        static REPORTS: AtomicUsize = AtomicUsize::new(0);
+        let directory = released(2);
+        let options = StoreOptions {
+            still_upgrading: || {
+                REPORTS.fetch_add(1, Ordering::Relaxed);
+            },
+            ..options(&directory)
+        };
+        upgrade(&mut connect(directory.path()), &options).expect("it is upgraded");
+        assert!(REPORTS.load(Ordering::Relaxed) > 0);
+    }
+
+    #[test]
+    fn a_disk_that_is_too_small_is_named() {
+        assert_eq!(lacking_space(100, 300, None), None);
+        assert_eq!(lacking_space(100, 299, None), Some((Disk::Data, 300, 299)));
+        assert_eq!(lacking_space(100, 200, Some(100)), None);
+        assert_eq!(
+            lacking_space(100, 199, Some(100)),
+            Some((Disk::Data, 200, 199))
+        );
+        assert_eq!(
+            lacking_space(100, 200, Some(99)),
+            Some((Disk::Backups, 100, 99))
+        );
+    }
+
+    #[test]
+    fn what_is_no_marker_is_none() {
+        let marker = Marker {
+            schema: 4,
+            backup: "/a/b.db".into(),
+        };
+        assert_eq!(Marker::parse(&marker.to_string()), Some(marker));
+        for text in [
+            "", "4", "4
+", "x
+/a
+", "4
+/a",
+        ] {
+            assert_eq!(Marker::parse(text), None, "{text:?}");
+        }
+    }
+}
