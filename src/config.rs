@@ -34,6 +34,7 @@ pub struct Overrides {
 pub struct Config {
     pub server: ServerConfig,
     pub storage: StorageConfig,
+    pub backup: BackupConfig,
     pub identity: IdentityConfig,
     pub metrics: MetricsConfig,
     pub limits: LimitsConfig,
@@ -66,6 +67,17 @@ pub struct StorageConfig {
     pub queue_items: usize,
     pub batch_items: usize,
     pub readers: u32,
+}
+
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct BackupConfig {
+    /// 0 makes none.
+    pub every_ms: u64,
+    pub directory: PathBuf,
+    pub min_free_bytes: u64,
+    /// Public keys, each as `age1…`.
+    pub recipients: Vec<age::x25519::Recipient>,
 }
 
 /// A value that `Debug`, logs and `shoptalk check` never show.

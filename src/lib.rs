@@ -36,6 +36,8 @@ pub mod metrics;
 pub mod passwords;
 #[cfg(feature = "server")]
 pub mod persistence;
+#[cfg(feature = "server")]
+mod priority;
 pub mod protocol;
 #[cfg(feature = "server")]
 mod server;

@@ -13,6 +13,7 @@ use metrics_exporter_prometheus::{
 use crate::actors::ActorMetrics;
 use crate::canary::CanaryMetrics;
 use crate::chat::Side;
+use crate::jobs::schedule::BackupMetrics;
 use crate::persistence::StoreMetrics;
 use crate::protocol::ErrorCode;
 
@@ -63,6 +64,7 @@ struct Inner {
     store: StoreMetrics,
     actors: ActorMetrics,
     canary: CanaryMetrics,
+    backup: BackupMetrics,
     unread_answers_dropped: Counter,
 }
 
@@ -140,6 +142,12 @@ impl Metrics {
                 seconds: histogram("shoptalk_canary_seconds"),
                 failures: counter("shoptalk_canary_failures_total"),
             },
+            backup: BackupMetrics {
+                last_success: gauge("shoptalk_backup_last_success_timestamp_seconds"),
+                bytes: gauge("shoptalk_backup_bytes"),
+                seconds: gauge("shoptalk_backup_seconds"),
+                failures: counter("shoptalk_backup_failures_total"),
+            },
             unread_answers_dropped: counter("shoptalk_unread_answers_dropped_total"),
             handle: recorder.handle(),
             recorder,
@@ -160,6 +168,11 @@ impl Metrics {
     /// What the canary counts with.
     pub(crate) fn canary(&self) -> CanaryMetrics {
         self.0.canary.clone()
+    }
+
+    /// What backups are counted with.
+    pub(crate) fn backup(&self) -> BackupMetrics {
+        self.0.backup.clone()
     }
 
     /// Open sockets of one side.
@@ -248,6 +261,18 @@ fn describe(recorder: &PrometheusRecorder) {
             "shoptalk_canary_last_success_timestamp_seconds",
             "When a health check last succeeded; checks are 15 s apart",
         ),
+        (
+            "shoptalk_backup_last_success_timestamp_seconds",
+            "When the newest good automatic backup was made; 0 if there is none",
+        ),
+        (
+            "shoptalk_backup_bytes",
+            "Size of the newest good automatic backup",
+        ),
+        (
+            "shoptalk_backup_seconds",
+            "Seconds that the newest automatic backup took, verification included",
+        ),
     ] {
         recorder.describe_gauge(name.into(), None, help.into());
     }
@@ -299,6 +324,10 @@ fn describe(recorder: &PrometheusRecorder) {
         (
             "shoptalk_canary_failures_total",
             "Health checks that failed",
+        ),
+        (
+            "shoptalk_backup_failures_total",
+            "Automatic backups that failed",
         ),
     ] {
         recorder.describe_counter(name.into(), None, help.into());

@@ -276,7 +276,7 @@ impl PasswordHasher {
 
     /// What a thread does until nothing is queued. It reuses its memory.
     fn hash_queued(&self) {
-        lower_priority();
+        crate::priority::lower();
         let mut memory = Memory::default();
         loop {
             let mut hashing = self.lock();
@@ -291,25 +291,6 @@ impl PasswordHasher {
 
     fn lock(&self) -> MutexGuard<'_, Hashing> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Gives this thread the lowest priority: a sign-in may take longer when the server is busy. Not
-/// `SCHED_IDLE`, which gets no share at all on a busy machine: a sign-in would take minutes, and
-/// whoever waits for a lock that this thread holds would wait as long. Only on Linux, where a thread
-/// can have a priority of its own.
-fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    {
-        use thread_priority::{
-            NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
-            set_thread_priority_and_policy, thread_native_id,
-        };
-        let batch = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
-        let done = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, batch);
-        if let Err(error) = done {
-            tracing::debug!(%error, "cannot lower the priority of password hashing");
-        }
     }
 }
 

@@ -27,6 +27,7 @@ use crate::config::Config;
 use crate::credentials::SetupCode;
 use crate::http::{self, AppParts, AppState, StartPage};
 use crate::jobs::control;
+use crate::jobs::schedule::{self, BackupSettings, BackupStatus};
 use crate::metrics::Metrics;
 use crate::persistence::{Store, StoreError};
 
@@ -180,6 +181,7 @@ impl Server {
         });
         let base_url = state.origins.base_url();
         let setup_link = setup_code.map(|code| format!("{base_url}/admin/setup#{code}"));
+        spawn_backups(&state);
         spawn_background(&state, canary, actors.rooms(), &listening.drain);
         spawn_control(&state);
         listening.serve(listener, http::router(state, start_page));
@@ -304,12 +306,25 @@ async fn setup_code(store: &Store) -> Result<(Option<String>, Option<SetupCode>)
     })
 }
 
+/// Makes backups by itself, from time to time.
+fn spawn_backups(state: &AppState) {
+    let status = Arc::new(watch::Sender::new(BackupStatus::default()));
+    tokio::spawn(schedule::run(
+        state.store.clone(),
+        BackupSettings::from(&*state.config),
+        state.metrics.backup(),
+        status,
+        state.drain.clone(),
+    ));
+}
+
 /// Serves the control socket. The chat goes on without it.
 fn spawn_control(state: &AppState) {
     let data_dir = state.config.storage.data_dir.clone();
+    let recipients = state.config.backup.recipients.clone();
     let (store, drain) = (state.store.clone(), state.drain.clone());
     tokio::spawn(async move {
-        if let Err(error) = control::serve(store, data_dir, drain).await {
+        if let Err(error) = control::serve(store, data_dir, recipients, drain).await {
             tracing::warn!(%error, "cannot serve the control socket: until a restart, `shoptalk backup` needs the server stopped");
         }
     });

@@ -8,13 +8,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("protocol", &["chat"]),
     ("persistence", &["chat"]),
     ("credentials", &["persistence"]),
-    ("passwords", &[]),
+    ("priority", &[]),
+    ("passwords", &["priority"]),
     ("actors", &["chat", "protocol", "persistence"]),
     ("canary", &["actors", "chat", "persistence"]),
     ("config", &["chat", "persistence"]),
     (
         "metrics",
-        &["actors", "canary", "chat", "persistence", "protocol"],
+        &[
+            "actors",
+            "canary",
+            "chat",
+            "jobs",
+            "persistence",
+            "protocol",
+        ],
     ),
     (
         "http",
@@ -30,7 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "protocol",
         ],
     ),
-    ("jobs", &["chat", "persistence"]),
+    ("jobs", &["chat", "config", "persistence", "priority"]),
     ("demo", &["chat", "credentials", "passwords", "persistence"]),
     (
         "server",

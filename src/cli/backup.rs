@@ -2,7 +2,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use shoptalk::config::Config;
-use shoptalk::jobs::backup::{self, StagedBackup};
+use shoptalk::jobs::backup::{self, Finishing, ReadableBackup, StagedBackup};
 use shoptalk::jobs::control::{Control, Reply, Request};
 use shoptalk::persistence::{self, CopyProgress, Store, verify_backup};
 use tokio::sync::watch;
@@ -29,8 +29,13 @@ pub(super) fn run(out: &Path, config: &Config) -> Result<(), Failure> {
 }
 
 /// Checks a backup.
-pub(super) fn verify(file: &Path) -> Result<(), Failure> {
-    let manifest = verify_backup(file)?;
+pub(super) fn verify(file: &Path, identity: Option<&Path>) -> Result<(), Failure> {
+    // It closes the decrypted copy to others, and goes with it.
+    let scratch = tempfile::Builder::new()
+        .prefix("shoptalk-verify-")
+        .tempdir()?;
+    let plain = ReadableBackup::open(file, identity, scratch.path())?;
+    let manifest = verify_backup(plain.path())?;
     eprintln!(
         "{} is sound: {} rooms, {} messages, made {} by shoptalk {}",
         file.display(),
@@ -43,10 +48,16 @@ pub(super) fn verify(file: &Path) -> Result<(), Failure> {
 }
 
 /// Replaces the database with a backup.
-pub(super) fn restore(file: &Path, config: &Config) -> Result<(), Failure> {
+pub(super) fn restore(
+    file: &Path,
+    identity: Option<&Path>,
+    config: &Config,
+) -> Result<(), Failure> {
     let data_dir = &config.storage.data_dir;
     check_owner(data_dir)?;
-    let report = persistence::restore(data_dir, file)?;
+    persistence::create_data_directory(data_dir)?;
+    let plain = ReadableBackup::open(file, identity, data_dir)?;
+    let report = persistence::restore(data_dir, plain.path())?;
     let manifest = &report.manifest;
     eprintln!(
         "restored {} rooms and {} messages as of {}; every agent has to sign in again",
@@ -125,6 +136,10 @@ async fn without_a_server(config: &Config, out: &Path) -> Result<(), Failure> {
         let mut making = std::pin::pin!(StagedBackup::make(
             &store,
             &config.storage.data_dir,
+            Finishing {
+                recipients: config.backup.recipients.clone(),
+                ..Finishing::default()
+            },
             progress
         ));
         loop {

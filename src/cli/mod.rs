@@ -73,11 +73,17 @@ enum Command {
     Verify {
         /// The backup.
         file: PathBuf,
+        /// Decrypts the backup with an age identity from this file.
+        #[arg(long, value_name = "FILE")]
+        identity: Option<PathBuf>,
     },
     /// Replaces the database with a backup; the server must not be running.
     Restore {
         /// The backup.
         file: PathBuf,
+        /// Decrypts the backup with an age identity from this file.
+        #[arg(long, value_name = "FILE")]
+        identity: Option<PathBuf>,
     },
     /// Validates the configuration and prints the effective settings, secrets redacted.
     Check,
@@ -167,8 +173,10 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Serve { listen } => serve::run(load(listen)?),
         Command::Agent(command) => agent::run(command, &load(None)?),
         Command::Backup { out } => backup::run(&out, &load(None)?),
-        Command::Restore { file } => backup::restore(&file, &load(None)?),
-        Command::Verify { file } => backup::verify(&file),
+        Command::Restore { file, identity } => {
+            backup::restore(&file, identity.as_deref(), &load(None)?)
+        }
+        Command::Verify { file, identity } => backup::verify(&file, identity.as_deref()),
         Command::Check => check::run(&load(None)?),
     }
 }

@@ -60,6 +60,12 @@ impl Config {
             0 => "(none)".to_owned(),
             count => format!("(redacted, {count})"),
         };
+        let recipients: Vec<String> = self
+            .backup
+            .recipients
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let token = if self.metrics.token.is_some() {
             "(redacted)"
         } else {
@@ -87,6 +93,10 @@ impl Config {
             ("storage.queue_items", &self.storage.queue_items),
             ("storage.batch_items", &self.storage.batch_items),
             ("storage.readers", &self.storage.readers),
+            ("backup.every_ms", &self.backup.every_ms),
+            ("backup.directory", &self.backup.directory.display()),
+            ("backup.min_free_bytes", &self.backup.min_free_bytes),
+            ("backup.recipients", &list(&recipients)),
             ("identity.secrets", &secrets),
             ("metrics.token", &token),
             ("limits.enabled", &limits.enabled),

@@ -272,6 +272,16 @@ mod tests {
                 "storage.synchronous",
             ),
             ("SHOPTALK_STORAGE__READERS", "0", "storage.readers"),
+            (
+                "SHOPTALK_BACKUP__RECIPIENTS",
+                "age1xyz",
+                "backup.recipients",
+            ),
+            (
+                "SHOPTALK_BACKUP__RECIPIENTS",
+                "AGE-SECRET-KEY-1XYZ",
+                "backup.recipients",
+            ),
             ("SHOPTALK_STORAGE__READERS", "many", "storage.readers"),
             ("SHOPTALK_LIMITS__ENABLED", "perhaps", "limits.enabled"),
             ("SHOPTALK_LOG__FORMAT", "xml", "log.format"),

@@ -68,6 +68,12 @@ fn numbers(raw: &Raw) -> Vec<Number> {
         number("storage.queue_items", storage.queue_items, 1..=MILLION),
         number("storage.batch_items", storage.batch_items, 1..=100_000),
         number("storage.readers", storage.readers, 1..=64),
+        number("backup.every_ms", raw.backup.every_ms, 0..=366 * DAY_MS),
+        number(
+            "backup.min_free_bytes",
+            raw.backup.min_free_bytes,
+            0..=1 << 50,
+        ),
         number("rooms.idle_timeout_ms", rooms.idle_timeout_ms, 0..=DAY_MS),
         number(
             "rooms.presence_grace_ms",

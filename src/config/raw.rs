@@ -12,6 +12,7 @@ use super::{LimitsConfig, RoomsConfig, SocketConfig};
 pub(super) struct Raw {
     pub(super) server: RawServer,
     pub(super) storage: RawStorage,
+    pub(super) backup: RawBackup,
     pub(super) identity: RawIdentity,
     pub(super) metrics: RawMetrics,
     pub(super) limits: LimitsConfig,
@@ -46,6 +47,16 @@ pub(super) struct RawStorage {
     pub(super) queue_items: usize,
     pub(super) batch_items: usize,
     pub(super) readers: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBackup {
+    pub(super) every_ms: u64,
+    pub(super) directory: PathBuf,
+    pub(super) min_free_bytes: u64,
+    #[serde(deserialize_with = "list")]
+    pub(super) recipients: Vec<String>,
 }
 
 #[derive(Deserialize)]

@@ -9,8 +9,8 @@ use super::error::ConfigError;
 use super::ranges::check_ranges;
 use super::raw::Raw;
 use super::{
-    Config, IdentityConfig, LogConfig, LogFormat, MetricsConfig, Overrides, Secret, ServerConfig,
-    StorageConfig,
+    BackupConfig, Config, IdentityConfig, LogConfig, LogFormat, MetricsConfig, Overrides, Secret,
+    ServerConfig, StorageConfig,
 };
 use crate::persistence::Synchronous;
 
@@ -47,7 +47,22 @@ impl Raw {
                 "must not be empty",
             ));
         }
+        let backup = BackupConfig {
+            every_ms: self.backup.every_ms,
+            directory: match self.backup.directory {
+                empty if empty.as_os_str().is_empty() => data_dir.join("backups"),
+                directory => directory,
+            },
+            min_free_bytes: self.backup.min_free_bytes,
+            recipients: self
+                .backup
+                .recipients
+                .iter()
+                .map(|text| recipient(text))
+                .collect::<Result<_, _>>()?,
+        };
         Ok(Config {
+            backup,
             server: ServerConfig {
                 listen,
                 public_url: public_url(&self.server.public_url)?,
@@ -161,6 +176,17 @@ fn origin(text: String) -> Result<String, ConfigError> {
             ),
         )),
     }
+}
+
+fn recipient(text: &str) -> Result<age::x25519::Recipient, ConfigError> {
+    text.parse().map_err(|_| {
+        // A secret key in the wrong place is not shown.
+        let problem = match text.to_uppercase().starts_with("AGE-SECRET-KEY") {
+            true => "this is an identity, which must not lie on the server; name its public key, which age-keygen -y prints".to_owned(),
+            false => format!("'{text}' is not a recipient; it must be a public key that begins with age1, as age-keygen prints it"),
+        };
+        ConfigError::invalid("backup.recipients", problem)
+    })
 }
 
 fn network(text: &str) -> Result<IpNet, ConfigError> {

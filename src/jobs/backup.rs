@@ -1,4 +1,7 @@
 //! A backup: made inside the data directory, then moved out of it.
+//!
+//! The copy is made by the store. What follows (the manifest, the checksum, checking, encrypting)
+//! reads the copy alone, on a thread of its own with the lowest priority.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -8,13 +11,17 @@ use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::encryption::{self, DecryptionError};
 use crate::persistence::{
-    BackupError, BackupManifest, CopyError, CopyProgress, Store, seal_backup,
+    BackupError, BackupManifest, CopyError, CopyProgress, Store, seal_backup, verify_backup,
 };
 
 /// How the names of unfinished backups begin and end.
 const STAGED_PREFIX: &str = "backup-";
-const STAGED_SUFFIX: &str = ".partial";
+pub(super) const PARTIAL_SUFFIX: &str = ".partial";
+
+/// To whom backups are encrypted; to nobody if there is none.
+pub type Recipients = Vec<age::x25519::Recipient>;
 
 /// Why no backup was made. Nothing is left of it.
 #[derive(Debug, thiserror::Error)]
@@ -25,8 +32,8 @@ pub enum BackupFailure {
     /// The copy could not be made a backup.
     #[error(transparent)]
     Seal(#[from] BackupError),
-    /// The data directory cannot be written.
-    #[error("cannot write {path}: {cause}")]
+    /// A file in the data directory or the target cannot be written.
+    #[error("cannot write {path}: {cause}; the backup was not made")]
     Io {
         /// Which file.
         path: PathBuf,
@@ -41,6 +48,17 @@ pub enum BackupFailure {
 pub struct StagedBackup {
     path: PathBuf,
     manifest: BackupManifest,
+    encrypted: bool,
+}
+
+/// What is done with a copy before it counts as a backup.
+#[derive(Debug, Clone, Default)]
+pub struct Finishing {
+    /// Whether it is verified. One that gets encrypted always is, since the server cannot do so
+    /// later.
+    pub verify: bool,
+    /// To whom it is encrypted.
+    pub recipients: Recipients,
 }
 
 impl StagedBackup {
@@ -49,26 +67,66 @@ impl StagedBackup {
     ///
     /// # Errors
     ///
-    /// When the data directory cannot be written or the database cannot be read.
+    /// When the data directory cannot be written, the database cannot be read, or the copy does
+    /// not verify.
     pub async fn make(
         store: &Store,
         data_dir: &Path,
+        finishing: Finishing,
         progress: watch::Sender<CopyProgress>,
     ) -> Result<Self, BackupFailure> {
-        let name = format!("{STAGED_PREFIX}{}{STAGED_SUFFIX}", Uuid::new_v4());
-        let staged = Staged::create(data_dir.join(name))?;
+        let staged = Staged::in_directory(data_dir)?;
         store.copy_to(staged.path().to_owned(), progress).await?;
-        let sealed = tokio::task::spawn_blocking(move || {
-            let manifest = seal_backup(staged.path())?;
-            Ok(Self {
+        with_low_priority(move || Self::finish(staged, &finishing))
+            .await
+            .map_err(|cause| BackupFailure::Io {
+                path: data_dir.to_owned(),
+                cause,
+            })?
+    }
+
+    /// Makes a backup of a copy.
+    fn finish(staged: Staged, finishing: &Finishing) -> Result<Self, BackupFailure> {
+        let manifest = seal_backup(staged.path())?;
+        if finishing.verify || !finishing.recipients.is_empty() {
+            verify_backup(staged.path())?;
+        }
+        if finishing.recipients.is_empty() {
+            return Ok(Self {
                 path: staged.keep(),
                 manifest,
-            })
-        });
-        sealed.await.map_err(|panic| BackupFailure::Io {
-            path: data_dir.to_owned(),
-            cause: io::Error::other(panic),
-        })?
+                encrypted: false,
+            });
+        }
+        let directory = staged.path().parent().unwrap_or(Path::new(".")).to_owned();
+        let locked = Staged::in_directory(&directory)?;
+        let encrypted = File::options()
+            .write(true)
+            .open(locked.path())
+            .and_then(|target| encryption::encrypt(staged.path(), &target, &finishing.recipients));
+        encrypted.map_err(|cause| BackupFailure::Io {
+            path: locked.path().to_owned(),
+            cause,
+        })?;
+        Ok(Self {
+            path: locked.keep(),
+            manifest,
+            encrypted: true,
+        })
+    }
+
+    /// Whether it takes an identity to read it.
+    pub fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_test(path: PathBuf, manifest: BackupManifest) -> Self {
+        Self {
+            path,
+            manifest,
+            encrypted: false,
+        }
     }
 
     /// Where it is.
@@ -90,11 +148,17 @@ impl Drop for StagedBackup {
 }
 
 /// A file that is removed when this is dropped, unless it is kept.
+#[derive(Debug)]
 struct Staged {
     path: Option<PathBuf>,
 }
 
 impl Staged {
+    fn in_directory(directory: &Path) -> Result<Self, BackupFailure> {
+        let name = format!("{STAGED_PREFIX}{}{PARTIAL_SUFFIX}", Uuid::new_v4());
+        Self::create(directory.join(name))
+    }
+
     fn create(path: PathBuf) -> Result<Self, BackupFailure> {
         create_private(&path)
             .map(|_| Self {
@@ -120,6 +184,76 @@ impl Drop for Staged {
     }
 }
 
+/// Runs work on a thread of its own with the lowest priority.
+async fn with_low_priority<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    let (reply, replied) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new()
+        .name("shoptalk-backup".into())
+        .spawn(move || {
+            crate::priority::lower();
+            // Nobody may wait any more; then the result is dropped, and its files with it.
+            let _ = reply.send(work());
+        })?;
+    replied
+        .await
+        .map_err(|_| io::Error::other("the work on the copy panicked"))
+}
+
+/// A backup that can be read: the file itself, or a decrypted copy that goes with this.
+#[derive(Debug)]
+pub struct ReadableBackup {
+    path: PathBuf,
+    decrypted: Option<Staged>,
+}
+
+impl ReadableBackup {
+    /// Decrypts a backup into `scratch`, if it is encrypted. Blocking.
+    ///
+    /// # Errors
+    ///
+    /// When it is encrypted and `identity` does not open it, or a file cannot be read or written.
+    pub fn open(
+        path: &Path,
+        identity: Option<&Path>,
+        scratch: &Path,
+    ) -> Result<Self, DecryptionError> {
+        let io_failed = |path: &Path, cause| DecryptionError::Io {
+            path: path.to_owned(),
+            cause,
+        };
+        let path = path.to_owned();
+        if !encryption::is_encrypted(&path).map_err(|cause| io_failed(&path, cause))? {
+            return Ok(Self {
+                path,
+                decrypted: None,
+            });
+        }
+        let Some(identity) = identity else {
+            return Err(DecryptionError::NoIdentity(path));
+        };
+        let plain = Staged::in_directory(scratch).map_err(|error| match error {
+            BackupFailure::Io { path, cause } => DecryptionError::Io { path, cause },
+            other => io_failed(scratch, io::Error::other(other)),
+        })?;
+        let mut target = File::options()
+            .write(true)
+            .open(plain.path())
+            .map_err(|cause| io_failed(plain.path(), cause))?;
+        encryption::decrypt(&path, identity, &mut target)?;
+        Ok(Self {
+            path,
+            decrypted: Some(plain),
+        })
+    }
+
+    /// The file to read.
+    pub fn path(&self) -> &Path {
+        self.decrypted.as_ref().map_or(&self.path, Staged::path)
+    }
+}
+
 /// Removes what a backup has left that was killed. To be called while no backup is made.
 pub fn remove_unfinished(data_dir: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(data_dir)? {
@@ -127,7 +261,7 @@ pub fn remove_unfinished(data_dir: &Path) -> io::Result<()> {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         // SQLite's own files of it as well.
-        let is_staged = name.starts_with(STAGED_PREFIX) && name.contains(STAGED_SUFFIX);
+        let is_staged = name.starts_with(STAGED_PREFIX) && name.contains(PARTIAL_SUFFIX);
         if is_staged {
             std::fs::remove_file(entry.path())?;
         }
@@ -154,7 +288,7 @@ pub fn move_out(staged: &Path, out: &Path) -> io::Result<()> {
 
 fn copy_out(staged: &Path, out: &Path) -> io::Result<()> {
     let mut name = out.as_os_str().to_owned();
-    name.push(format!(".{}{STAGED_SUFFIX}", Uuid::new_v4()));
+    name.push(format!(".{}{PARTIAL_SUFFIX}", Uuid::new_v4()));
     let partial = Staged::create(PathBuf::from(name)).map_err(io::Error::other)?;
     let mut source = File::open(staged)?;
     let mut target = OpenOptions::new().write(true).open(partial.path())?;
@@ -178,7 +312,7 @@ fn create_private(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-fn fsync_parent(path: &Path) -> io::Result<()> {
+pub(super) fn fsync_parent(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| *parent != Path::new(""));
     File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -16,7 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::backup::{self, StagedBackup};
+use super::backup::{self, Finishing, Recipients, StagedBackup};
 use crate::persistence::{CopyProgress, Store};
 
 /// The socket's name in the data directory.
@@ -67,7 +67,12 @@ pub enum Reply {
 /// # Errors
 ///
 /// When the socket cannot be made. Nothing else depends on it.
-pub async fn serve(store: Store, data_dir: PathBuf, drain: CancellationToken) -> io::Result<()> {
+pub async fn serve(
+    store: Store,
+    data_dir: PathBuf,
+    recipients: Recipients,
+    drain: CancellationToken,
+) -> io::Result<()> {
     backup::remove_unfinished(&data_dir)?;
     let path = data_dir.join(SOCKET_FILE);
     let _ = std::fs::remove_file(&path);
@@ -83,8 +88,9 @@ pub async fn serve(store: Store, data_dir: PathBuf, drain: CancellationToken) ->
             }
         };
         let (store, data_dir, drain) = (store.clone(), data_dir.clone(), drain.clone());
+        let recipients = recipients.clone();
         tokio::spawn(async move {
-            let handled = handle(stream, &store, &data_dir);
+            let handled = handle(stream, &store, &data_dir, recipients);
             if let Some(Err(error)) = drain.run_until_cancelled(handled).await {
                 tracing::debug!(%error, "a command hung up");
             }
@@ -94,7 +100,12 @@ pub async fn serve(store: Store, data_dir: PathBuf, drain: CancellationToken) ->
     Ok(())
 }
 
-async fn handle(stream: UnixStream, store: &Store, data_dir: &Path) -> io::Result<()> {
+async fn handle(
+    stream: UnixStream,
+    store: &Store,
+    data_dir: &Path,
+    recipients: Recipients,
+) -> io::Result<()> {
     use tokio::io::AsyncReadExt;
     let (reading, mut writing) = stream.into_split();
     let mut reading = BufReader::new(reading.take(REQUEST_BYTES));
@@ -107,7 +118,7 @@ async fn handle(stream: UnixStream, store: &Store, data_dir: &Path) -> io::Resul
     };
     match serde_json::from_str(&line) {
         Ok(Request::Backup) => tokio::select! {
-            served = serve_backup(&mut writing, store, data_dir) => served,
+            served = serve_backup(&mut writing, store, data_dir, recipients) => served,
             () = hung_up => Ok(()),
         },
         Err(error) => {
@@ -121,9 +132,14 @@ async fn serve_backup(
     writing: &mut (impl AsyncWriteExt + Unpin),
     store: &Store,
     data_dir: &Path,
+    recipients: Recipients,
 ) -> io::Result<()> {
+    let finishing = Finishing {
+        recipients,
+        ..Finishing::default()
+    };
     let (progress, mut watched) = watch::channel(CopyProgress::default());
-    let mut making = std::pin::pin!(StagedBackup::make(store, data_dir, progress));
+    let mut making = std::pin::pin!(StagedBackup::make(store, data_dir, finishing, progress));
     let made = loop {
         tokio::select! {
             made = making.as_mut() => break made,

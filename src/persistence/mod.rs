@@ -33,6 +33,7 @@ pub use operations::*;
 pub use options::{StoreMetrics, StoreOptions, Synchronous};
 pub use rules::{RuleSettings, SESSION_LIFETIME};
 pub use sqlite::backup_file::{seal as seal_backup, verify as verify_backup};
+pub use sqlite::data_directory::create as create_data_directory;
 pub use sqlite::foreign_file::{ForeignDatabase, is_sqlite_file};
 pub use sqlite::restore::restore;
 pub use sqlite::staging::{Staging, UserColumn};

@@ -160,3 +160,115 @@ async fn bad_targets_and_bad_backups_are_refused_with_what_to_do() {
     place.run(&["restore", &out]).await.failed(&["damaged"]);
     assert_eq!(names_in(&place.data_dir()), before);
 }
+
+/// The automatic backups of a place, by name.
+fn automatic(place: &Place) -> Vec<String> {
+    match place.data_dir().join("backups").exists() {
+        true => names_in(&place.data_dir().join("backups")),
+        false => Vec::new(),
+    }
+}
+
+/// Waits until there is a backup with its manifest.
+async fn automatic_backup(place: &Place) -> String {
+    let made = async {
+        loop {
+            let names = automatic(place);
+            if let Some(name) = names.iter().find(|name| name.ends_with(".json")) {
+                let stem = name.trim_end_matches(".json").to_owned();
+                let backup = names
+                    .iter()
+                    .find(|name| name.starts_with(&format!("{stem}.db")));
+                // The rotation may have come between reading the two names.
+                if let Some(backup) = backup {
+                    return backup.clone();
+                }
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let made = tokio::time::timeout(crate::common::DEADLINE, made).await;
+    let name = made.expect("a backup in time");
+    let path = place.data_dir().join("backups").join(name);
+    path.display().to_string()
+}
+
+#[tokio::test]
+async fn a_server_makes_backups_by_itself_and_keeps_the_newest_of_the_hour() {
+    let place = Place::new().with("SHOPTALK_BACKUP__EVERY_MS", "1000");
+    let running = place.serve().await;
+    let room = Room::open(&running).await;
+    room.post("kept").await;
+    let first = automatic_backup(&place).await;
+    let metrics = running.rest().get("/metrics").await.text;
+    assert!(
+        metrics.contains("shoptalk_backup_failures_total 0"),
+        "{metrics}"
+    );
+    let replaced = async {
+        while Path::new(&first).exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let replaced = tokio::time::timeout(crate::common::DEADLINE, replaced).await;
+    replaced.expect("a newer backup of the same hour replaces it");
+    running.stop().await;
+    let backup = automatic_backup(&place).await;
+    place.run(&["verify", &backup]).await.well();
+    place.run(&["restore", &backup]).await.well();
+    let running = place.serve().await;
+    assert_eq!(room.on(&running).contents().await, ["kept"]);
+}
+
+#[tokio::test]
+async fn encrypted_backups_are_read_with_the_identity_alone() {
+    use age::secrecy::ExposeSecret;
+    let key = age::x25519::Identity::generate();
+    let place = Place::new()
+        .with("SHOPTALK_BACKUP__EVERY_MS", "1000")
+        .with("SHOPTALK_BACKUP__RECIPIENTS", &key.to_public().to_string());
+    place.write("key.txt", key.to_string().expose_secret());
+    place.write(
+        "other.txt",
+        age::x25519::Identity::generate()
+            .to_string()
+            .expose_secret(),
+    );
+    let running = place.serve().await;
+    let room = Room::open(&running).await;
+    room.post("a secret between the shop and me").await;
+    automatic_backup(&place).await;
+    let out = outside(&place, "backup.db.age");
+    place.run(&["backup", &out]).await.well();
+    running.stop().await;
+    let automatic = automatic_backup(&place).await;
+    assert!(automatic.ends_with(".db.age"), "{automatic}");
+    for file in [&out, &automatic] {
+        let bytes = std::fs::read(file).expect("it reads");
+        assert!(!bytes.windows(8).any(|part| part == b"a secret"));
+        place.run(&["verify", file]).await.failed(&["--identity"]);
+        place.run(&["restore", file]).await.failed(&["--identity"]);
+        let wrong = place
+            .run(&["verify", file, "--identity", "other.txt"])
+            .await;
+        wrong.failed(&["not encrypted to any identity in other.txt"]);
+        let none = place.run(&["verify", file, "--identity", file]).await;
+        none.failed(&["not a file of age identities"]);
+        place
+            .run(&["verify", file, "--identity", "key.txt"])
+            .await
+            .well();
+    }
+    let restored = place.run(&["restore", &out, "--identity", "key.txt"]).await;
+    restored.well();
+    let left = names_in(&place.data_dir());
+    assert!(
+        !left.iter().any(|name| name.contains("partial")),
+        "{left:?}"
+    );
+    let running = place.serve().await;
+    assert_eq!(
+        room.on(&running).contents().await,
+        ["a secret between the shop and me"]
+    );
+}

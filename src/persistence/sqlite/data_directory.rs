@@ -13,7 +13,7 @@ pub(crate) const DATABASE_FILE: &str = "shoptalk.db";
 pub(crate) const LOCK_FILE: &str = "shoptalk.lock";
 
 /// Makes the directory if it is missing, closed to other users.
-pub(crate) fn create(directory: &Path) -> Result<(), OpenError> {
+pub fn create(directory: &Path) -> Result<(), OpenError> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -10,7 +10,7 @@ mod codes;
 mod connection;
 mod consistency;
 mod damage;
-mod data_directory;
+pub(super) mod data_directory;
 pub(crate) mod foreign_file;
 mod open;
 mod operations;

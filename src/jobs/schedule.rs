@@ -1,0 +1,381 @@
+//! Backups that a server makes by itself.
+//!
+//! One is due so long after the newest one in the directory, whenever the server was started; a
+//! server that was off for a day makes up for it some minutes after its start. Each is verified
+//! before it counts. A failure is logged with what to do, counted, and tried again.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::metrics::{Counter, Gauge};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::backup::{BackupFailure, Finishing, Recipients, StagedBackup};
+use super::backup_directory::{self, StoredBackup};
+use crate::chat::Timestamp;
+use crate::config::Config;
+use crate::persistence::{CopyError, CopyProgress, Store, StoreError};
+
+/// A server that has just started is left alone for this long.
+const SETTLE: Duration = Duration::from_secs(10 * 60);
+/// The wait after a failure, unless backups are more frequent.
+const RETRY: Duration = Duration::from_secs(10 * 60);
+/// The wall clock may jump, so it is looked at this often.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// The settings of backups.
+#[derive(Debug, Clone)]
+pub struct BackupSettings {
+    /// Where the database is.
+    pub data_dir: PathBuf,
+    /// Where automatic backups go.
+    pub directory: PathBuf,
+    /// The time between two of them; zero makes none.
+    pub every: Duration,
+    /// So much disk stays free.
+    pub min_free_bytes: u64,
+    /// To whom they are encrypted.
+    pub recipients: Recipients,
+}
+
+impl From<&Config> for BackupSettings {
+    fn from(config: &Config) -> Self {
+        Self {
+            data_dir: config.storage.data_dir.clone(),
+            directory: config.backup.directory.clone(),
+            every: Duration::from_millis(config.backup.every_ms),
+            min_free_bytes: config.backup.min_free_bytes,
+            recipients: config.backup.recipients.clone(),
+        }
+    }
+}
+
+/// What backups are counted with; no-ops by default.
+#[derive(Debug, Clone)]
+pub struct BackupMetrics {
+    /// When the newest good one was made, in seconds since 1970.
+    pub(crate) last_success: Gauge,
+    /// Its size.
+    pub(crate) bytes: Gauge,
+    /// How long it took, in seconds, verification included.
+    pub(crate) seconds: Gauge,
+    /// Backups that failed.
+    pub(crate) failures: Counter,
+}
+
+/// What the newest backups came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackupStatus {
+    /// The newest good one.
+    pub last: Option<StoredBackup>,
+    /// Why the newest attempt failed, and when, if it did.
+    pub failure: Option<(Timestamp, String)>,
+}
+
+/// Why a scheduled backup was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ScheduledBackupError {
+    /// It would take space that has to stay free.
+    #[error(
+        "{path} has {free_bytes} bytes free, and a backup needs {needed_bytes} besides the {min_free_bytes} of backup.min_free_bytes; \
+         free some space, or set backup.directory to a larger disk"
+    )]
+    NoSpace {
+        /// A directory on the disk.
+        path: PathBuf,
+        /// What is free.
+        free_bytes: u64,
+        /// What the backup takes.
+        needed_bytes: u64,
+        /// What has to stay.
+        min_free_bytes: u64,
+    },
+    /// The directory of backups cannot be used.
+    #[error("cannot use {path}: {cause}; check its owner and mode, or set backup.directory")]
+    Directory {
+        /// Which one.
+        path: PathBuf,
+        /// The system's error.
+        cause: io::Error,
+    },
+    /// The backup itself failed.
+    #[error(transparent)]
+    Backup(#[from] BackupFailure),
+}
+
+/// Makes backups until `drain` is cancelled, and reports what they came to.
+pub async fn run(
+    store: Store,
+    settings: BackupSettings,
+    metrics: BackupMetrics,
+    status: Arc<watch::Sender<BackupStatus>>,
+    drain: CancellationToken,
+) {
+    report_newest(&settings.directory, &metrics, &status);
+    if settings.every.is_zero() {
+        return;
+    }
+    let started = Instant::now();
+    let mut failed_at: Option<Instant> = None;
+    loop {
+        let newest = status.borrow().last.as_ref().map(|backup| backup.made_at);
+        let wait = match failed_at {
+            Some(failed_at) => RETRY
+                .min(settings.every)
+                .saturating_sub(failed_at.elapsed()),
+            None => due_in(newest, Timestamp::now(), settings.every, started.elapsed()),
+        };
+        if !wait.is_zero() {
+            let pause = tokio::time::sleep(wait.min(LOOK));
+            if drain.run_until_cancelled(pause).await.is_none() {
+                return;
+            }
+            continue;
+        }
+        let making = make(&store, &settings);
+        let Some(made) = drain.run_until_cancelled(making).await else {
+            return;
+        };
+        failed_at = made.is_err().then(Instant::now);
+        record(&made, &metrics, &status);
+    }
+}
+
+/// How long it is until the next backup is due. A newest one from the future was dated by a clock
+/// that was wrong, and says nothing.
+fn due_in(
+    newest: Option<Timestamp>,
+    now: Timestamp,
+    every: Duration,
+    uptime: Duration,
+) -> Duration {
+    let settle = SETTLE.min(every).saturating_sub(uptime);
+    let age_ms = newest.and_then(|newest| u64::try_from(now.0.saturating_sub(newest.0)).ok());
+    let left = age_ms.map_or(Duration::ZERO, |age_ms| {
+        every.saturating_sub(Duration::from_millis(age_ms))
+    });
+    left.max(settle)
+}
+
+/// A backup that was stored, and what it took.
+#[derive(Debug)]
+pub struct Made {
+    /// The backup.
+    pub backup: StoredBackup,
+    /// Messages in it.
+    pub messages: u64,
+    /// How long it took.
+    pub took: Duration,
+    /// How many older ones the rotation removed.
+    pub removed: usize,
+}
+
+/// Makes a backup in the directory of backups, and removes what the rotation does not keep.
+///
+/// # Errors
+///
+/// When there is no space, or the backup cannot be made. Nothing is left of it then.
+pub async fn make(store: &Store, settings: &BackupSettings) -> Result<Made, ScheduledBackupError> {
+    let began = Instant::now();
+    let ready = settings.clone();
+    blocking(&settings.directory, move || prepare(&ready)).await?;
+    let finishing = Finishing {
+        verify: true,
+        recipients: settings.recipients.clone(),
+    };
+    // Watched by nobody, but kept: a copy without a watcher is given up.
+    let (progress, _watched) = watch::channel(CopyProgress::default());
+    let staged = StagedBackup::make(store, &settings.data_dir, finishing, progress).await?;
+    let messages = staged.manifest().messages;
+    let directory = settings.directory.clone();
+    let (backup, removed) = blocking(&settings.directory, move || {
+        let failed = directory_failed(&directory);
+        let backup = backup_directory::store(&directory, staged).map_err(&failed)?;
+        let removed = backup_directory::rotate(&directory, &backup).map_err(&failed)?;
+        Ok((backup, removed))
+    })
+    .await?;
+    Ok(Made {
+        backup,
+        messages,
+        took: began.elapsed(),
+        removed,
+    })
+}
+
+fn directory_failed(path: &Path) -> impl Fn(io::Error) -> ScheduledBackupError {
+    let path = path.to_owned();
+    move |cause| ScheduledBackupError::Directory {
+        path: path.clone(),
+        cause,
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    directory: &Path,
+    work: impl FnOnce() -> Result<T, ScheduledBackupError> + Send + 'static,
+) -> Result<T, ScheduledBackupError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|panic| directory_failed(directory)(io::Error::other(panic)))?
+}
+
+/// Makes sure that the directory is there and that both disks have the space. Makes room by
+/// removing the oldest backups, if that is enough.
+pub(super) fn prepare(settings: &BackupSettings) -> Result<(), ScheduledBackupError> {
+    let directory = &settings.directory;
+    backup_directory::prepare(directory).map_err(directory_failed(directory))?;
+    let database_bytes = database_bytes(&settings.data_dir);
+    let same_disk =
+        is_same_disk(&settings.data_dir, directory).map_err(directory_failed(directory))?;
+    // The copy is made beside the database, and moved if it can be; an encrypted one is a further
+    // file beside it.
+    let files = if settings.recipients.is_empty() { 1 } else { 2 };
+    check_space(&settings.data_dir, database_bytes * files, settings)?;
+    if !same_disk {
+        check_space(directory, database_bytes, settings)?;
+    }
+    Ok(())
+}
+
+/// The size that a copy of the database has at most.
+pub(super) fn database_bytes(data_dir: &Path) -> u64 {
+    // The files are not opened: closing one would drop SQLite's locks.
+    let bytes = |name| std::fs::metadata(data_dir.join(name)).map_or(0, |metadata| metadata.len());
+    bytes("shoptalk.db") + bytes("shoptalk.db-wal")
+}
+
+fn check_space(
+    path: &Path,
+    needed_bytes: u64,
+    settings: &BackupSettings,
+) -> Result<(), ScheduledBackupError> {
+    let failed = directory_failed(path);
+    let missing =
+        |free_bytes: u64| (needed_bytes + settings.min_free_bytes).saturating_sub(free_bytes);
+    let mut free = free_bytes(path).map_err(&failed)?;
+    if missing(free) > 0 && is_same_disk(path, &settings.directory).map_err(&failed)? {
+        let gone = backup_directory::make_room(&settings.directory, missing(free))
+            .map_err(directory_failed(&settings.directory))?;
+        for backup in gone {
+            tracing::warn!(
+                path = %backup.path.display(),
+                "removed the oldest backup: the disk has no space for another one (backup.min_free_bytes)"
+            );
+        }
+        free = free_bytes(path).map_err(&failed)?;
+    }
+    if missing(free) == 0 {
+        return Ok(());
+    }
+    Err(ScheduledBackupError::NoSpace {
+        path: path.to_owned(),
+        free_bytes: free,
+        needed_bytes,
+        min_free_bytes: settings.min_free_bytes,
+    })
+}
+
+/// Bytes that this user can still write on the disk of a path.
+pub fn free_bytes(path: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(path)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+fn is_same_disk(one: &Path, other: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(std::fs::metadata(one)?.dev() == std::fs::metadata(other)?.dev())
+}
+
+/// Begins with what an earlier process has made.
+fn report_newest(directory: &Path, metrics: &BackupMetrics, status: &watch::Sender<BackupStatus>) {
+    match backup_directory::list(directory) {
+        Ok(mut backups) => {
+            let Some(newest) = backups.pop() else { return };
+            metrics.last_success.set(newest.made_at.0 as f64 / 1_000.0);
+            metrics.bytes.set(newest.bytes as f64);
+            status.send_modify(|status| status.last = Some(newest));
+        }
+        Err(error) => {
+            let directory = directory.display();
+            tracing::warn!(%error, %directory, "cannot read the directory of backups");
+        }
+    }
+}
+
+/// Logs, counts and shows what a backup came to.
+pub fn record(
+    made: &Result<Made, ScheduledBackupError>,
+    metrics: &BackupMetrics,
+    status: &watch::Sender<BackupStatus>,
+) {
+    match made {
+        Ok(made) => {
+            let backup = &made.backup;
+            tracing::info!(
+                path = %backup.path.display(),
+                bytes = backup.bytes,
+                messages = made.messages,
+                took_ms = made.took.as_millis(),
+                removed = made.removed,
+                "backup made and verified"
+            );
+            metrics.last_success.set(backup.made_at.0 as f64 / 1_000.0);
+            metrics.bytes.set(backup.bytes as f64);
+            metrics.seconds.set(made.took.as_secs_f64());
+            status.send_modify(|status| {
+                status.last = Some(backup.clone());
+                status.failure = None;
+            });
+        }
+        // The server ends.
+        Err(ScheduledBackupError::Backup(BackupFailure::Copy(CopyError::Store(
+            StoreError::Closed,
+        )))) => {}
+        Err(error) => {
+            tracing::error!(%error, "backup failed, retrying later; `shoptalk backup OUT` makes one at once");
+            metrics.failures.increment(1);
+            let failure = Some((Timestamp::now(), error.to_string()));
+            status.send_modify(|status| status.failure = failure);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+    const NOW: Timestamp = Timestamp(1_000 * 3_600_000);
+
+    fn ago(duration: Duration) -> Option<Timestamp> {
+        Some(Timestamp(
+            NOW.0 - i64::try_from(duration.as_millis()).expect("small"),
+        ))
+    }
+
+    #[test]
+    fn a_backup_is_due_after_the_newest_one_and_not_right_after_a_start() {
+        let just_started = Duration::ZERO;
+        assert_eq!(due_in(None, NOW, HOUR, just_started), SETTLE);
+        assert_eq!(due_in(ago(9 * HOUR), NOW, HOUR, just_started), SETTLE);
+        assert_eq!(due_in(ago(9 * HOUR), NOW, HOUR, HOUR), Duration::ZERO);
+        assert_eq!(due_in(ago(HOUR / 4), NOW, HOUR, just_started), HOUR * 3 / 4);
+        assert_eq!(due_in(ago(Duration::ZERO), NOW, HOUR, 9 * HOUR), HOUR);
+        let second = Duration::from_secs(1);
+        assert_eq!(due_in(None, NOW, second, just_started), second);
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_delays_nothing() {
+        let future = Some(Timestamp(NOW.0 + 900_000 * 3_600_000));
+        assert_eq!(due_in(future, NOW, HOUR, HOUR), Duration::ZERO);
+        assert_eq!(
+            due_in(future, Timestamp(i64::MIN), HOUR, HOUR),
+            Duration::ZERO
+        );
+    }
+}
