@@ -23,7 +23,7 @@ pub use socket::{RefusedUpgrade, Socket};
 
 /// How long a test waits for what must come: long enough for the slowest machine, since a
 /// test that waits for what it expects is as fast as the server. Nothing is judged by it.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(180);
 
 /// A fresh id for a message.
 pub fn new_id() -> String {
