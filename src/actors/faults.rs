@@ -22,6 +22,8 @@ pub enum FaultPoint {
     RoomTyping,
     /// A room rereads its record.
     RoomReload,
+    /// A lobby starts.
+    LobbyStart,
     /// The lobby receives a report from a room.
     LobbyReport,
     /// The lobby subscribes a console.

@@ -65,6 +65,7 @@ impl Actor for Lobby {
         myself: ActorRef<LobbyMsg>,
         context: Arc<ActorContext>,
     ) -> Result<LobbyState, ActorProcessingErr> {
+        context.faults.reach(FaultPoint::LobbyStart, None);
         let head = context.store.head();
         let changes = head.changes;
         myself.send_interval(CHECK_INTERVAL, || LobbyMsg::CheckProgress);

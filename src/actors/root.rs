@@ -12,8 +12,8 @@ use super::room_supervisor::RoomSupervisor;
 /// How long after a lobby's failure the next one is started.
 const LOBBY_BACKOFF: Duration = Duration::from_millis(20);
 
-/// The top of the tree. It starts a new lobby whenever one fails, and reports a [`TreeFailure`]
-/// when the supervisor of the rooms has stopped, because nothing can be trusted then.
+/// The top of the tree. It starts a new lobby whenever one fails. It reports a [`TreeFailure`] when
+/// that is not possible, or when the supervisor of the rooms has stopped.
 pub(super) struct Root;
 
 pub(super) enum RootMsg {
@@ -58,13 +58,15 @@ impl Actor for Root {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             RootMsg::StartLobby => {
-                if let Err(error) = state.start_lobby(&myself).await {
-                    state.context.fail(TreeFailure::LobbyNotRestarted {
+                match state.start_lobby(&myself).await {
+                    Ok(()) => {
+                        let _ = state.rooms.cast(SupervisorMsg::LobbyRestarted);
+                    }
+                    // The rooms go on until the server has drained.
+                    Err(error) => state.context.fail(TreeFailure::LobbyNotRestarted {
                         cause: error.to_string(),
-                    });
-                    return Err(error);
+                    }),
                 }
-                let _ = state.rooms.cast(SupervisorMsg::LobbyRestarted);
             }
         }
         Ok(())

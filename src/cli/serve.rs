@@ -117,3 +117,43 @@ fn raise_open_files() {
         tracing::warn!(%error, "cannot raise the limit of open files; set it for the service (LimitNOFILE, ulimit -n)");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use shoptalk::FaultPoint;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Longer than the slowest machine takes.
+    const DEADLINE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_server_that_fails_drains_and_the_command_fails_with_the_cause() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut config = Config::default();
+        config.storage.data_dir = directory.path().to_owned();
+        let ended = block_on(async {
+            let signals = Signals::listen()?;
+            let store = open(&config).await?;
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            let server = Server::start(config, listener, store.clone()).await?;
+            server.faults().panic_at(FaultPoint::LobbyStart, None, 1);
+            server.faults().panic_at(FaultPoint::LobbyCheck, None, 1);
+            let ended = timeout(DEADLINE, until_stopped(&server, signals));
+            let ended = ended.await.expect("it ends");
+            assert!(store.canary().await.is_err(), "the store is closed");
+            ended
+        });
+        let Err(Failure::Runtime(message)) = ended else {
+            panic!("the command fails with exit code 1");
+        };
+        assert!(
+            message.contains("lobby could not be restarted"),
+            "{message}"
+        );
+        assert!(message.contains("LobbyStart"), "{message}");
+    }
+}

@@ -62,6 +62,20 @@ impl Rest {
         Response::to(self.request(Method::POST, path).json(&body)).await
     }
 
+    /// A metric's value, summed over those of its labels that `name` does not give. 0 if it was
+    /// never counted.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let text = self.get("/metrics").await.text;
+        text.lines()
+            .filter(|line| {
+                line.strip_prefix(name)
+                    .is_some_and(|rest| name.contains('{') || rest.starts_with([' ', '{']))
+            })
+            .filter_map(|line| line.rsplit_once(' '))
+            .map(|(_, value)| value.parse::<f64>().expect("a number"))
+            .sum()
+    }
+
     pub async fn patch(&self, path: &str, body: Value) -> Response {
         Response::to(self.request(Method::PATCH, path).json(&body)).await
     }

@@ -1,23 +1,22 @@
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
-use shoptalk::Server;
 use shoptalk::chat::{Role, Timestamp};
 use shoptalk::config::{Config, Secret};
 use shoptalk::credentials::{TokenKind, hash_token, new_token};
 use shoptalk::passwords::hash_password;
 use shoptalk::persistence::{AgentCredentials, NewAgent, NewSession, Principal, Store};
+use shoptalk::{Server, StopReason};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
-use super::{Agent, IDENTITY_SECRET, PASSWORD, Rest, Value, json};
+use super::{Agent, DEADLINE, IDENTITY_SECRET, PASSWORD, Rest, Value, json};
 
-/// The hash of [`PASSWORD`], made once. A server hashes with the last of the machine's time, for
-/// which every test with an agent would wait on a busy one; the tests of signing in still do.
+/// The hash of [`PASSWORD`], computed once. A server computes hashes at the lowest priority, so on a
+/// busy machine every test with an agent would wait for one; only tests of signing in do.
 static PASSWORD_HASH: LazyLock<String> = LazyLock::new(|| hash_password(PASSWORD).expect("a hash"));
 
-/// A server of one test's own, on a free port, with its data in a directory
-/// that goes with it.
+/// The server of one test, on a free port, with a data directory that is removed with it.
 pub struct TestServer {
     running: Option<(Server, Store)>,
     addr: SocketAddr,
@@ -28,12 +27,12 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Starts one without rate limits, so that only tests of limits meet them.
+    /// Starts a server without rate limits; tests of limits turn them on.
     pub async fn start() -> Self {
         Self::start_with(|_| {}).await
     }
 
-    /// Starts one with other settings.
+    /// Starts a server with other settings.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().expect("a directory for the data");
         let mut config = Config::default();
@@ -41,8 +40,8 @@ impl TestServer {
         config.storage.data_dir = dir.path().to_owned();
         config.identity.secrets = vec![Secret::new(IDENTITY_SECRET)];
         config.limits.enabled = false;
-        // A socket that a test does not look at for a while is not dead, and a slow machine is no
-        // failure; tests of these times set their own.
+        // Long enough for the slowest machine, and for sockets that a test does not read for a
+        // while. Tests of these timeouts set their own.
         config.socket.hello_timeout_ms = 600_000;
         config.socket.pong_timeout_ms = 600_000;
         config.socket.post_timeout_ms = 600_000;
@@ -79,10 +78,16 @@ impl TestServer {
         self.running = Some((server, store));
     }
 
-    /// Faults to order.
+    /// Injects faults.
     pub fn faults(&self) -> &shoptalk::Faults {
-        let (server, _) = self.running.as_ref().expect("the server runs");
-        server.faults()
+        self.server().faults()
+    }
+
+    /// Waits until the server has failed.
+    pub async fn stopped(&self) -> StopReason {
+        tokio::time::timeout(DEADLINE, self.server().stopped())
+            .await
+            .expect("the server stops")
     }
 
     /// Drains and stops.
@@ -117,9 +122,14 @@ impl TestServer {
         Rest::new(self.addr)
     }
 
-    /// What stands behind the `#` of the setup link, while there is no agent.
+    /// The part of the setup link after the `#`, while there is no agent.
     pub fn setup_code(&self) -> Option<&str> {
         self.setup_code.as_deref()
+    }
+
+    fn server(&self) -> &Server {
+        let (server, _) = self.running.as_ref().expect("the server runs");
+        server
     }
 
     fn store(&self) -> &Store {
@@ -127,7 +137,7 @@ impl TestServer {
         store
     }
 
-    /// The first admin, "Ada Admin"; made as the setup link makes one, when first asked for.
+    /// The first admin, "Ada Admin", created on the first call in the way that the setup link does.
     pub async fn admin(&self) -> &Agent {
         self.admin
             .get_or_init(|| async {
@@ -142,7 +152,7 @@ impl TestServer {
             .await
     }
 
-    /// Another agent with the role `agent` or `admin`, made by the admin and signed in.
+    /// Another agent with the role `agent` or `admin`, added by the admin and signed in.
     /// The display name is the user name with a capital and " Agent".
     pub async fn agent(&self, username: &str, role: &str) -> Agent {
         let (first, rest) = username.split_at(1);

@@ -10,14 +10,6 @@ use crate::common::{
 const HALF: &[u8] = b"POST /api/chat/rooms/ HTTP/1.1\r\nHost: shop\r\n\
     Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
 
-async fn metric(rest: &Rest, line: &str) -> f64 {
-    let metrics = rest.get("/metrics").await.text;
-    let found = metrics.lines().find(|found| found.starts_with(line));
-    found
-        .and_then(|found| found.rsplit_once(' '))
-        .map_or(0.0, |(_, value)| value.parse().expect("a number"))
-}
-
 /// Opens connections until one is refused, and says with what.
 async fn until_refused(server: &TestServer) -> (Vec<RawSocket>, String) {
     let mut open = Vec::new();
@@ -64,7 +56,7 @@ async fn connections_of_one_address_are_bounded_and_others_get_through() {
     let login = json!({"username": "ada", "password": PASSWORD});
     elsewhere.post("/api/admin/login/", login).await.is(200);
     let refusals = r#"shoptalk_connections_refused_total{bound="by_address"}"#;
-    assert!(metric(&elsewhere, refusals).await >= 1.0);
+    assert!(elsewhere.metric(refusals).await >= 1.0);
 
     drop(open);
     eventually("those who have gone make room", async || {
@@ -149,7 +141,7 @@ async fn a_peer_that_reads_nothing_is_dropped_after_the_stall_timeout() {
     let mut raw = deaf(&server).await;
     let dropped = "shoptalk_unread_answers_dropped_total";
     eventually("it is dropped", async || {
-        metric(&server.rest(), dropped).await >= 1.0
+        server.rest().metric(dropped).await >= 1.0
     })
     .await;
     let read = raw.read_to_end().await;
@@ -174,7 +166,7 @@ async fn unread_answers_hold_a_bounded_amount_of_memory() {
     let kept = 128 * 1024 / document;
     let dropped = "shoptalk_unread_answers_dropped_total";
     eventually("all but the newest are dropped", async || {
-        metric(&server.rest(), dropped).await >= (unread.len() - kept) as f64
+        server.rest().metric(dropped).await >= (unread.len() - kept) as f64
     })
     .await;
 }

@@ -222,8 +222,11 @@ async fn a_slow_reader_is_closed_with_4008_and_others_are_unaffected() {
         last
     };
     let overflowed = async || {
-        let metrics = server.rest().get("/metrics").await.text;
-        metrics.contains("shoptalk_outbox_overflows_total 1\n")
+        server
+            .rest()
+            .metric("shoptalk_outbox_overflows_total")
+            .await
+            == 1.0
     };
     // Until what the outbox and the kernel between the two hold is full.
     while !overflowed().await {

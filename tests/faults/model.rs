@@ -176,10 +176,10 @@ impl ModelRun {
             self.take(Step::Post(0)).await;
             self.socket(0).send(json!({"type": "typing"})).await;
         }
-        let count = format!("shoptalk_room_restarts_total {}", self.crashes.len());
+        let rest = self.server.rest();
+        let crashes = self.crashes.len() as f64;
         eventually("each crash was a restart", async || {
-            let metrics = self.server.rest().get("/metrics").await.text;
-            metrics.lines().any(|line| line == count)
+            rest.metric("shoptalk_room_restarts_total").await == crashes
         })
         .await;
     }

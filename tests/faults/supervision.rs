@@ -1,6 +1,6 @@
 //! A panic stays in its room, and the room's own sockets do not notice it.
 
-use shoptalk::FaultPoint;
+use shoptalk::{FaultPoint, ServerFailure, StopReason, TreeFailure};
 use uuid::Uuid;
 
 use crate::common::{Agent, Socket, TestServer, Value, Visitor, eventually, json, new_id};
@@ -45,7 +45,8 @@ impl Conversation {
             let fired = self.server.faults().fired(*point, Some(self.room()));
             assert_eq!(fired, 1, "{point:?}");
         }
-        assert_eq!(restarts(&self.server).await, points.len());
+        let restarts = room_restarts(&self.server).await;
+        assert_eq!(restarts, points.len() as f64);
     }
 
     /// Both sockets are open, and see the same log from the second message on,
@@ -85,13 +86,8 @@ impl Conversation {
 }
 
 /// How often rooms have failed, as the server counts it.
-async fn restarts(server: &TestServer) -> usize {
-    let metrics = server.rest().get("/metrics").await.text;
-    let count = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix("shoptalk_room_restarts_total "));
-    let count = count.expect("the metric").parse();
-    count.expect("a number")
+async fn room_restarts(server: &TestServer) -> f64 {
+    server.rest().metric("shoptalk_room_restarts_total").await
 }
 
 fn contents(messages: &[Value]) -> Vec<&str> {
@@ -258,7 +254,13 @@ async fn a_failing_room_is_quarantined_and_others_continue() {
         server.faults().fired(FaultPoint::RoomStart, Some(room)),
         tries
     );
-    assert_eq!(restarts(&server).await, 5);
+    assert_eq!(room_restarts(&server).await, 5.0);
+    let only_the_healthy_one = async || server.rest().metric("shoptalk_rooms_live").await == 1.0;
+    eventually(
+        "rooms that failed count as live no more",
+        only_the_healthy_one,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -293,4 +295,23 @@ async fn a_lobby_that_panics_is_rebuilt_and_consoles_miss_nothing() {
             })
             .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lobby_that_cannot_be_restarted_stops_the_server() {
+    let mut server = TestServer::start().await;
+    let visitor = Visitor::named(&server, "Ann").await;
+    let mut socket = visitor.online().await;
+    server.faults().panic_at(FaultPoint::LobbyStart, None, 1);
+    server.faults().panic_at(FaultPoint::LobbyCheck, None, 1);
+    let StopReason::Failed(ServerFailure::Actors(failure)) = server.stopped().await else {
+        panic!("the actors failed");
+    };
+    assert!(
+        matches!(failure, TreeFailure::LobbyNotRestarted { .. }),
+        "{failure}"
+    );
+    assert!(failure.to_string().contains("LobbyStart"), "{failure}");
+    server.stop().await;
+    assert_eq!(socket.closed().await, Some(4001), "it drains");
 }

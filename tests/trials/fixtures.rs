@@ -37,22 +37,14 @@ pub(crate) async fn sign_in(server: &Process) -> Result<String> {
     Ok(signed_in.json()["token"].as_str().context("t")?.to_owned())
 }
 
-/// The sum of a metric over its labels.
-pub(crate) async fn metric(rest: &Rest, name: &str) -> Result<usize> {
-    let text = rest.get("/metrics").await.text;
-    Ok(text
-        .lines()
-        .filter(|line| line.starts_with(name))
-        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
-        .sum::<f64>() as usize)
+/// Open sockets of both sides.
+pub(crate) async fn sockets_open(rest: &Rest) -> usize {
+    rest.metric("shoptalk_sockets").await as usize
 }
 
-pub(crate) async fn sockets_open(rest: &Rest) -> Result<usize> {
-    metric(rest, "shoptalk_sockets{").await
-}
-
-pub(crate) async fn overflows(rest: &Rest) -> Result<usize> {
-    metric(rest, "shoptalk_outbox_overflows_total").await
+/// Sockets that were closed with 4008.
+pub(crate) async fn overflows(rest: &Rest) -> usize {
+    rest.metric("shoptalk_outbox_overflows_total").await as usize
 }
 
 /// A shop with an agent and a room with messages in it.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use shoptalk::FaultPoint;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -131,15 +131,7 @@ pub(crate) async fn in_rooms(form: Form, line: Line) -> Result<()> {
             "a room beside them was hurt"
         );
     }
-    let restarts = server
-        .rest()
-        .get("/metrics")
-        .await
-        .text
-        .lines()
-        .find_map(|line| line.strip_prefix("shoptalk_room_restarts_total "))
-        .context("the metric")?
-        .parse::<u64>()?;
+    let restarts = server.rest().metric("shoptalk_room_restarts_total").await;
     line.figure(
         &format!(
             "a panic in each of {} handlers, over {panics} rooms",
@@ -150,7 +142,7 @@ pub(crate) async fn in_rooms(form: Form, line: Line) -> Result<()> {
             slowest.as_millis()
         ),
         "back ≤ 1 s, others unaffected",
-        restarts >= panics + panics / POINTS.len() as u64 && (!form.long || slowest <= Duration::from_secs(1)),
+        restarts >= (panics + panics / POINTS.len() as u64) as f64 && (!form.long || slowest <= Duration::from_secs(1)),
     )
 }
 
@@ -200,14 +192,7 @@ pub(crate) async fn poisoned(_: Form, line: Line) -> Result<()> {
     let poisoned = Visitor::named(&server, "Poisoned").await;
     let healthy = Visitor::named(&server, "Healthy").await;
     let room = poisoned.room_id.parse()?;
-    let starts = || async {
-        let metrics = server.rest().get("/metrics").await.text;
-        metrics
-            .lines()
-            .find_map(|line| line.strip_prefix("shoptalk_room_restarts_total "))
-            .and_then(|count| count.parse::<u64>().ok())
-            .context("the metric")
-    };
+    let restarts = || async { server.rest().metric("shoptalk_room_restarts_total").await };
     let post = || async {
         let body = json!({"id": new_id(), "content": "hello?"});
         poisoned.rest.post(&poisoned.path("messages/"), body).await
@@ -216,15 +201,15 @@ pub(crate) async fn poisoned(_: Form, line: Line) -> Result<()> {
         .faults()
         .panic_at(FaultPoint::RoomStart, Some(room), u32::MAX);
     post().await.problem(503, "busy");
-    let failed = starts().await?;
-    ensure!(failed == 5, "quarantined after {failed} failures");
+    let failed = restarts().await;
+    ensure!(failed == 5.0, "quarantined after {failed} failures");
     let since = Instant::now();
     // It is left alone: being asked for does not start it, and costs nobody else anything.
     let mut socket = healthy.online().await;
     for _ in 0..50 {
         post().await.problem(503, "busy");
         socket.post("all is well").await;
-        ensure!(starts().await? == failed, "it was started in quarantine");
+        ensure!(restarts().await == failed, "it was started in quarantine");
         if since.elapsed() > QUARANTINE / 2 {
             break;
         }
@@ -233,8 +218,8 @@ pub(crate) async fn poisoned(_: Form, line: Line) -> Result<()> {
     // One try, which fails, and it is left alone again.
     post().await.problem(503, "busy");
     post().await.problem(503, "busy");
-    let tried = starts().await? - failed;
-    ensure!(tried == 1, "{tried} tries after the quarantine");
+    let tried = restarts().await - failed;
+    ensure!(tried == 1.0, "{tried} tries after the quarantine");
     line.figure(
         "a room that panics at each start",
         format!("quarantined after {failed} failures for 60 s, then {tried} attempt; another room kept working"),

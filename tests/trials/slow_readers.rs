@@ -59,7 +59,7 @@ impl Busy {
     async fn all_gone(&mut self, form: Form, since: Instant) -> Result<Duration> {
         let deadline = form.pick(DEADLINE, Duration::from_secs(30));
         loop {
-            let left = sockets_open(&self.rest).await?;
+            let left = sockets_open(&self.rest).await;
             if left <= 1 {
                 return Ok(since.elapsed());
             }
@@ -86,7 +86,7 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
         // Until the welcome begins.
         sockets.push(Stopped::after(1, server.addr, &busy.room, json!({"tail": 0})).await?);
     }
-    let open = sockets_open(&busy.rest).await?;
+    let open = sockets_open(&busy.rest).await;
     ensure!(open > readers, "{open} sockets");
     let memory = server.resident()?;
     let mut most = memory;
@@ -97,7 +97,7 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
         busy.post(&text).await?;
         posts += 1;
         most = most.max(server.resident()?);
-        let full = overflows(&busy.rest).await?;
+        let full = overflows(&busy.rest).await;
         if full > 0 {
             first_full.get_or_insert((Instant::now(), posts));
         }
@@ -199,7 +199,7 @@ pub(crate) async fn stopped_in_a_welcome(form: Form, line: Line) -> Result<()> {
         sockets.push(Stopped::after(bytes, server.addr, &busy.room, hello).await?);
     }
     let since = Instant::now();
-    let open = sockets_open(&busy.rest).await?;
+    let open = sockets_open(&busy.rest).await;
     ensure!(open > readers, "{open} sockets");
     let mut most = memory;
     let deadline = form.pick(DEADLINE, Duration::from_secs(30));
@@ -207,7 +207,7 @@ pub(crate) async fn stopped_in_a_welcome(form: Form, line: Line) -> Result<()> {
     loop {
         busy.post("and it goes on").await?;
         most = most.max(server.resident()?);
-        let full = overflows(&busy.rest).await?;
+        let full = overflows(&busy.rest).await;
         if full == readers {
             break;
         }

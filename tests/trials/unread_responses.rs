@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
 use crate::common::{DEADLINE, RawSocket, Rest, json};
-use crate::fixtures::{Room, metric};
+use crate::fixtures::Room;
 use crate::process::Setup;
 use crate::report::{Form, Line};
 use crate::workload;
@@ -123,8 +123,8 @@ pub(crate) async fn pages(form: Form, line: Line) -> Result<()> {
     let responded =
         r#"shoptalk_http_requests_total{route="/api/chat/rooms/{id}/messages",status="200"}"#;
     let began = Instant::now();
-    while metric(&rest, responded).await? < readers {
-        ensure!(began.elapsed() < DEADLINE, "not all are answered");
+    while rest.metric(responded).await < readers as f64 {
+        ensure!(began.elapsed() < DEADLINE, "not all were responded to");
         most = most.max(server.resident()?);
     }
     workload::open_room(&rest).await.context("others go on")?;
