@@ -80,6 +80,7 @@ enum Command {
     /// Replaces the database with a backup; the server must not be running.
     Restore {
         /// The backup.
+        #[arg(value_name = "IN")]
         file: PathBuf,
         /// Decrypts the backup with an age identity from this file.
         #[arg(long, value_name = "FILE")]

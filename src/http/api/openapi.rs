@@ -123,42 +123,33 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     .flatten()
 }
 
-/// Adds the errors that follow from what a call takes: credentials, an id, a body.
+/// Errors of a single call, by its operation id. Those that follow from what a call takes are added
+/// by [`codes_by_shape`].
+const OWN_ERRORS: &[(&str, &[ErrorCode])] = &[
+    ("open_chat", &[ErrorCode::RateLimited]),
+    (
+        "post_own_message",
+        &[ErrorCode::RateLimited, ErrorCode::Conflict],
+    ),
+    ("sign_in", &[ErrorCode::RateLimited]),
+    ("set_up", &[ErrorCode::RateLimited, ErrorCode::Gone]),
+    ("change_me", &[ErrorCode::RateLimited]),
+    (
+        "post_message",
+        &[ErrorCode::RateLimited, ErrorCode::Conflict],
+    ),
+    ("add_agent", &[ErrorCode::Conflict]),
+    ("change_agent", &[ErrorCode::Conflict]),
+    ("readyz", &[ErrorCode::StorageUnavailable]),
+    ("metrics", &[ErrorCode::Unauthorized, ErrorCode::Forbidden]),
+];
+
+/// Adds the errors of a call to its responses.
 fn add_errors(path: &str, operation: &mut Operation) {
-    let mut codes = Vec::new();
-    let is_api = path.starts_with("/api/");
-    if is_api {
-        codes.extend([
-            ErrorCode::Unauthorized,
-            ErrorCode::Forbidden,
-            ErrorCode::StorageUnavailable,
-        ]);
-        if operation.parameters.is_some() || operation.request_body.is_some() {
-            codes.push(ErrorCode::Invalid);
-        }
-    }
-    if path.contains('{') {
-        codes.push(ErrorCode::NotFound);
-    }
-    if operation.request_body.is_some() {
-        codes.extend([ErrorCode::TooLarge, ErrorCode::UnsupportedMediaType]);
-    }
-    let posts = operation.request_body.is_some() && path.ends_with("/messages");
-    let signs_in = ["/login", "/setup", "/me"]
-        .iter()
-        .any(|end| path.ends_with(end));
-    let opens = path == "/api/chat/rooms" && operation.request_body.is_some();
-    if posts || opens || (signs_in && operation.request_body.is_some()) {
-        codes.push(ErrorCode::RateLimited);
-    }
-    if posts || (path.contains("/agents") && operation.request_body.is_some()) {
-        codes.push(ErrorCode::Conflict);
-    }
-    match path {
-        "/api/admin/setup" => codes.push(ErrorCode::Gone),
-        "/readyz" => codes.push(ErrorCode::StorageUnavailable),
-        "/metrics" => codes.extend([ErrorCode::Unauthorized, ErrorCode::Forbidden]),
-        _ => {}
+    let mut codes = codes_by_shape(path, operation);
+    let id = operation.operation_id.as_deref();
+    for (_, own) in OWN_ERRORS.iter().filter(|(own, _)| Some(*own) == id) {
+        codes.extend(*own);
     }
     for code in codes {
         let response = ResponseBuilder::new()
@@ -174,6 +165,29 @@ fn add_errors(path: &str, operation: &mut Operation) {
             .entry(code.http_status().to_string())
             .or_insert(response.into());
     }
+}
+
+/// The errors that follow from what a call takes: credentials, an id, a body.
+fn codes_by_shape(path: &str, operation: &Operation) -> Vec<ErrorCode> {
+    let has_body = operation.request_body.is_some();
+    let mut codes = Vec::new();
+    if path.starts_with("/api/") {
+        codes.extend([
+            ErrorCode::Unauthorized,
+            ErrorCode::Forbidden,
+            ErrorCode::StorageUnavailable,
+        ]);
+        if operation.parameters.is_some() || has_body {
+            codes.push(ErrorCode::Invalid);
+        }
+    }
+    if path.contains('{') {
+        codes.push(ErrorCode::NotFound);
+    }
+    if has_body {
+        codes.extend([ErrorCode::TooLarge, ErrorCode::UnsupportedMediaType]);
+    }
+    codes
 }
 
 #[cfg(test)]
@@ -249,6 +263,24 @@ mod tests {
         ids.dedup();
         assert_eq!(ids.len(), all, "an id is used twice: {ids:?}");
         assert!(!ids[0].is_empty());
+    }
+
+    #[test]
+    fn every_error_of_a_single_call_is_documented_there() {
+        let document = document();
+        let mut left: Vec<_> = super::OWN_ERRORS.to_vec();
+        for (_, item) in entries(&document["paths"]) {
+            for (_, operation) in entries(item) {
+                let id = text(&operation["operationId"]);
+                for (_, codes) in left.extract_if(.., |(own, _)| *own == id) {
+                    for code in codes {
+                        let status = code.http_status().to_string();
+                        assert!(operation["responses"][&status].is_object(), "{id} {status}");
+                    }
+                }
+            }
+        }
+        assert!(left.is_empty(), "no such call: {left:?}");
     }
 
     #[test]
