@@ -12,12 +12,14 @@ mod load;
 mod ranges;
 mod raw;
 mod text;
+mod tls;
 mod validate;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use error::ConfigError;
+pub use tls::{AcmeConfig, TlsConfig};
 
 /// What the command line's flags override.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +59,10 @@ pub struct ServerConfig {
     pub max_connections: usize,
     pub stall_timeout_ms: u64,
     pub stalled_bytes: usize,
+    /// `None`: plain HTTP, for loopback or behind a proxy that terminates TLS.
+    pub tls: Option<TlsConfig>,
+    /// Where plain HTTP is redirected to https.
+    pub http_listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Clone)]

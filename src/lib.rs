@@ -29,6 +29,8 @@ pub mod demo;
 #[cfg(feature = "server")]
 mod http;
 #[cfg(feature = "server")]
+pub mod https_client;
+#[cfg(feature = "server")]
 pub mod jobs;
 #[cfg(feature = "server")]
 pub mod metrics;
@@ -41,6 +43,8 @@ mod priority;
 pub mod protocol;
 #[cfg(feature = "server")]
 mod server;
+#[cfg(feature = "server")]
+pub mod tls;
 
 #[cfg(feature = "server")]
 pub use actors::{ActorStartError, TreeFailure};

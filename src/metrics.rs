@@ -16,6 +16,7 @@ use crate::chat::Side;
 use crate::jobs::schedule::BackupMetrics;
 use crate::persistence::StoreMetrics;
 use crate::protocol::ErrorCode;
+use crate::tls::TlsMetrics;
 
 const METADATA: Metadata<'static> =
     Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
@@ -65,6 +66,7 @@ struct Inner {
     actors: ActorMetrics,
     canary: CanaryMetrics,
     backup: BackupMetrics,
+    tls: TlsMetrics,
     unread_answers_dropped: Counter,
 }
 
@@ -148,6 +150,10 @@ impl Metrics {
                 seconds: gauge("shoptalk_backup_seconds"),
                 failures: counter("shoptalk_backup_failures_total"),
             },
+            tls: TlsMetrics {
+                certificate_expiry: gauge("shoptalk_tls_certificate_expiry_timestamp_seconds"),
+                renewal_failures: counter("shoptalk_tls_renewal_failures_total"),
+            },
             unread_answers_dropped: counter("shoptalk_unread_answers_dropped_total"),
             handle: recorder.handle(),
             recorder,
@@ -173,6 +179,19 @@ impl Metrics {
     /// What backups are counted with.
     pub(crate) fn backup(&self) -> BackupMetrics {
         self.0.backup.clone()
+    }
+
+    /// What TLS counts with.
+    pub(crate) fn tls(&self) -> TlsMetrics {
+        self.0.tls.clone()
+    }
+
+    /// A TLS handshake led to no connection: it was refused, took too long or was replaced.
+    pub(crate) fn tls_handshake_failed(&self, reason: &'static str) {
+        self.count(
+            "shoptalk_tls_handshakes_failed_total",
+            vec![Label::new("reason", reason)],
+        );
     }
 
     /// Open sockets of one side.
@@ -273,6 +292,10 @@ fn describe(recorder: &PrometheusRecorder) {
             "shoptalk_backup_seconds",
             "Seconds that the newest automatic backup took, verification included",
         ),
+        (
+            "shoptalk_tls_certificate_expiry_timestamp_seconds",
+            "When the certificate expires; 0 without TLS and before the first certificate",
+        ),
     ] {
         recorder.describe_gauge(name.into(), None, help.into());
     }
@@ -291,6 +314,14 @@ fn describe(recorder: &PrometheusRecorder) {
     }
     for (name, help) in [
         ("shoptalk_messages_total", "Messages committed, by sender"),
+        (
+            "shoptalk_tls_renewal_failures_total",
+            "Certificates that could not be got by ACME, and files that were refused",
+        ),
+        (
+            "shoptalk_tls_handshakes_failed_total",
+            "TLS handshakes that failed, by reason",
+        ),
         (
             "shoptalk_posts_refused_total",
             "Posts answered with an error, by its code",

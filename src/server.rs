@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,6 +30,7 @@ use crate::jobs::control;
 use crate::jobs::schedule::{self, BackupSettings, BackupStatus};
 use crate::metrics::Metrics;
 use crate::persistence::{Store, StoreError};
+use crate::tls::{Acceptor, Tls, TlsError};
 
 /// How long requests in progress may take to finish while draining.
 const DRAIN_REQUESTS: Duration = Duration::from_millis(500);
@@ -45,6 +46,10 @@ const CLOSE_STORE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Server {
     local_addr: SocketAddr,
+    /// Where plain HTTP is redirected.
+    http_addr: Option<SocketAddr>,
+    /// Has the certificate read again, if there is TLS.
+    reload_tls: Option<Arc<Notify>>,
     setup_link: Option<String>,
     drain_timeout: Duration,
     actors: Arc<Actors>,
@@ -83,6 +88,12 @@ pub enum StartError {
     /// The listener cannot be used.
     #[error("cannot listen: {0}")]
     Listen(#[from] std::io::Error),
+    /// The listener that redirects cannot be opened.
+    #[error("cannot listen on {0} (server.http_listen): {1}")]
+    HttpListen(SocketAddr, std::io::Error),
+    /// TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// Why a server stopped.
@@ -134,7 +145,7 @@ impl Server {
     ) -> Result<Self, StartError> {
         let server = Self::start_with(config, listener, store, StartPage::Shop).await?;
         let other_shop = http::embedding_shop(&format!("http://{}", server.local_addr));
-        server.listening.serve(other_listener, other_shop);
+        server.listening.serve(other_listener, None, other_shop);
         Ok(server)
     }
 
@@ -147,6 +158,8 @@ impl Server {
         let local_addr = listener.local_addr()?;
         let metrics = Metrics::new();
         store.use_metrics(metrics.store());
+        let tls = load_tls(&config, &metrics).await?;
+        let redirect_listener = bind_http(config.server.http_listen).await?;
         let faults = Faults::default();
         let actors = start_actors(&config, &store, &metrics, &faults).await?;
         let (setup_code, setup) = setup_code(&store).await?;
@@ -184,9 +197,23 @@ impl Server {
         spawn_backups(&state);
         spawn_background(&state, canary, actors.rooms(), &listening.drain);
         spawn_control(&state);
-        listening.serve(listener, http::router(state, start_page));
+        let base_url = base_url.to_owned();
+        let acceptor = tls.as_ref().map(Tls::acceptor);
+        let mut http_addr = None;
+        if let (Some(listener), Some(acceptor)) = (redirect_listener, &acceptor) {
+            http_addr = Some(listener.local_addr()?);
+            let redirect = http::redirect(base_url, acceptor.http_challenges());
+            listening.serve(listener, None, redirect);
+        }
+        let reload_tls = tls.as_ref().map(Tls::reload);
+        if let Some(tls) = tls {
+            tokio::spawn(tls.run(listening.drain.clone()));
+        }
+        listening.serve(listener, acceptor, http::router(state, start_page));
         let server = Self {
             local_addr,
+            http_addr,
+            reload_tls,
             setup_link,
             drain_timeout,
             actors,
@@ -204,6 +231,25 @@ impl Server {
     /// The address that it listens on.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// Where it redirects plain HTTP, if it does.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.http_addr
+    }
+
+    /// Whether it speaks TLS.
+    pub fn has_tls(&self) -> bool {
+        self.reload_tls.is_some()
+    }
+
+    /// Reads the certificate files again, or ends the pause after a failed attempt by ACME. Returns
+    /// `false` if there is no TLS.
+    pub fn reload_tls(&self) -> bool {
+        self.reload_tls
+            .as_ref()
+            .map(|reload| reload.notify_one())
+            .is_some()
     }
 
     /// Where to create the first admin, if there was no agent at the start. The link is a secret.
@@ -269,14 +315,38 @@ impl Server {
 }
 
 impl Listening {
-    fn serve(&self, listener: TcpListener, service: http::Service) {
+    fn serve(&self, listener: TcpListener, tls: Option<Acceptor>, service: http::Service) {
         tokio::spawn(http::serve(
             listener,
+            tls,
             service,
             self.limits.clone(),
             self.stop.clone(),
             self.connections.clone(),
         ));
+    }
+}
+
+async fn load_tls(config: &Config, metrics: &Metrics) -> Result<Option<Tls>, TlsError> {
+    let Some(tls) = config.server.tls.clone() else {
+        return Ok(None);
+    };
+    let (data_dir, metrics) = (config.storage.data_dir.clone(), metrics.tls());
+    let has_http_listener = config.server.http_listen.is_some();
+    let load = move || Tls::load(&tls, &data_dir, has_http_listener, metrics);
+    tokio::task::spawn_blocking(load)
+        .await
+        .map_err(|error| TlsError::Library(error.to_string()))?
+        .map(Some)
+}
+
+async fn bind_http(listen: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
+    let Some(address) = listen else {
+        return Ok(None);
+    };
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) => Err(StartError::HttpListen(address, error)),
     }
 }
 

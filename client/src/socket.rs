@@ -222,9 +222,15 @@ impl Socket {
             .map_err(|_| ConnectError::Timeout(options.connect_timeout))?
     }
 
-    /// Upgrades a stream that is connected already.
-    pub(crate) async fn upgrade(
-        stream: impl Stream + 'static,
+    /// Upgrades a stream that is connected already, such as one with TLS. `url` is where it is
+    /// connected to, with the path of the socket: `wss://chat.example.com/ws/admin/chat/`. The
+    /// timeout is the caller's, and so are certificates.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] has the reason.
+    pub async fn upgrade(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         url: &str,
         headers: HeaderMap,
     ) -> Result<Self, ConnectError> {

@@ -234,6 +234,11 @@ fn log_filter(log: &LogConfig) -> Result<Targets, Failure> {
         .map_err(|error| Failure::Usage(format!("configuration: log.filter: {error}")))
 }
 
+/// Checks the certificate files. Ones that cannot be used are a configuration error.
+fn check_tls(config: &Config) -> Result<Vec<String>, Failure> {
+    shoptalk::tls::check(config).map_err(|error| Failure::Usage(format!("configuration: {error}")))
+}
+
 /// How long threads that read or hash may continue after the command has finished.
 const THREADS_TIMEOUT: Duration = Duration::from_millis(500);
 

@@ -1,3 +1,4 @@
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,10 +18,11 @@ const START_TIMEOUT_EXTENSION: Duration = Duration::from_secs(120);
 /// Serves until a signal arrives or the server fails.
 pub(super) fn run(config: Config) -> Result<(), Failure> {
     start_tracing(&config.log)?;
+    let tls_warnings = super::check_tls(&config)?;
     block_on(async {
         let signals = Signals::listen()?;
         let store = open(&config).await?;
-        for warning in config.warnings() {
+        for warning in config.warnings().iter().chain(&tls_warnings) {
             tracing::warn!("{warning}");
         }
         let listener = bind(config.server.listen).await?;
@@ -28,6 +30,9 @@ pub(super) fn run(config: Config) -> Result<(), Failure> {
         if let Some(link) = server.setup_link() {
             eprintln!("There is no agent yet. Create the first admin within 30 minutes at {link}");
             eprintln!("or in a terminal with: shoptalk agent add NAME");
+        }
+        if let Some(address) = server.http_addr() {
+            tracing::info!("plain http on {address} is redirected to https");
         }
         announce(&server)?;
         until_stopped(&server, signals).await
@@ -62,7 +67,8 @@ pub(super) async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
 
 /// Prints the one line on standard output: clients can connect now.
 pub(super) fn announce(server: &Server) -> Result<(), Failure> {
-    let line = format!("listening on http://{}\n", server.local_addr());
+    let scheme = if server.has_tls() { "https" } else { "http" };
+    let line = format!("listening on {scheme}://{}\n", server.local_addr());
     Ok(print_stdout(&line)?)
 }
 
@@ -71,6 +77,7 @@ pub(super) fn announce(server: &Server) -> Result<(), Failure> {
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -78,7 +85,27 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
+    }
+
+    /// The next signal that ends the process. SIGHUP reads the certificate again meanwhile. Without
+    /// TLS it ends the process if it means that the terminal is gone.
+    async fn next_end(&mut self, server: &Server) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {}
+            }
+            if server.reload_tls() {
+                continue;
+            }
+            if std::io::stdin().is_terminal() {
+                return;
+            }
+            tracing::info!("there is nothing to reload: TLS is off");
+        }
     }
 
     async fn next(&mut self) {
@@ -92,7 +119,7 @@ impl Signals {
 /// Drains on SIGTERM and SIGINT; a second signal ends the process at once.
 pub(super) async fn until_stopped(server: &Server, mut signals: Signals) -> Result<(), Failure> {
     let reason = tokio::select! {
-        () = signals.next() => StopReason::Shutdown,
+        () = signals.next_end(server) => StopReason::Shutdown,
         reason = server.stopped() => reason,
     };
     tracing::info!("draining, a second signal ends the process at once");

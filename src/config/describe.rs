@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use url::Url;
 
-use super::{Config, LogFormat};
+use super::{Config, LogFormat, tls};
 use crate::persistence::Synchronous;
 
 impl Config {
@@ -75,6 +75,7 @@ impl Config {
             LogFormat::Text => "text",
             LogFormat::Json => "json",
         };
+        let [cert, key, domains, contact, directory, http_listen] = tls::describe(&self.server);
         let (limits, rooms, socket) = (&self.limits, &self.rooms, &self.socket);
         let lines: &[(&str, &dyn Display)] = &[
             ("server.listen", &self.server.listen),
@@ -88,6 +89,12 @@ impl Config {
             ("server.max_connections", &self.server.max_connections),
             ("server.stall_timeout_ms", &self.server.stall_timeout_ms),
             ("server.stalled_bytes", &self.server.stalled_bytes),
+            ("server.tls_cert", &cert),
+            ("server.tls_key", &key),
+            ("server.acme_domains", &domains),
+            ("server.acme_contact", &contact),
+            ("server.acme_directory", &directory),
+            ("server.http_listen", &http_listen),
             ("storage.data_dir", &self.storage.data_dir.display()),
             ("storage.synchronous", &synchronous),
             ("storage.queue_items", &self.storage.queue_items),

@@ -92,7 +92,7 @@ fn without_source(error: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
+    use crate::config::{Secret, TlsConfig};
 
     fn load(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let variables = variables
@@ -285,6 +285,23 @@ mod tests {
             ("SHOPTALK_STORAGE__READERS", "many", "storage.readers"),
             ("SHOPTALK_LIMITS__ENABLED", "perhaps", "limits.enabled"),
             ("SHOPTALK_LOG__FORMAT", "xml", "log.format"),
+            ("SHOPTALK_SERVER__TLS_CERT", "cert.pem", "server.tls_key"),
+            ("SHOPTALK_SERVER__TLS_KEY", "key.pem", "server.tls_cert"),
+            (
+                "SHOPTALK_SERVER__HTTP_LISTEN",
+                "0.0.0.0:80",
+                "server.http_listen",
+            ),
+            (
+                "SHOPTALK_SERVER__ACME_DOMAINS",
+                "*.example.com",
+                "server.acme_domains",
+            ),
+            (
+                "SHOPTALK_SERVER__ACME_DOMAINS",
+                "192.0.2.1",
+                "server.acme_domains",
+            ),
         ] {
             let message = error(&[(name, value)]);
             assert!(message.contains(key), "{key}: {message}");
@@ -297,6 +314,44 @@ mod tests {
                 .to_string()
                 .contains("nowhere.toml")
         );
+    }
+
+    #[test]
+    fn certificates_come_from_files_or_by_acme() {
+        let acme = (
+            "SHOPTALK_SERVER__ACME_DOMAINS",
+            "Chat.example.com, b.example",
+        );
+        let config = load(&[acme]).expect("valid");
+        let url = config.server.public_url.map(String::from);
+        assert_eq!(url.as_deref(), Some("https://chat.example.com/"));
+        let Some(TlsConfig::Acme(found)) = config.server.tls else {
+            panic!("ACME: {:?}", config.server.tls);
+        };
+        assert_eq!(found.domains, ["chat.example.com", "b.example"]);
+        assert!(found.directory.contains("letsencrypt"));
+
+        for (name, value, key) in [
+            ("CONTACT", "nobody", "server.acme_contact"),
+            (
+                "DIRECTORY",
+                "http://ca.example/dir",
+                "server.acme_directory",
+            ),
+        ] {
+            let name = format!("SHOPTALK_SERVER__ACME_{name}");
+            let message = error(&[acme, (&name, value)]);
+            assert!(message.contains(key), "{message}");
+        }
+        let cert = ("SHOPTALK_SERVER__TLS_CERT", "cert.pem");
+        let key = ("SHOPTALK_SERVER__TLS_KEY", "key.pem");
+        assert!(error(&[acme, cert, key]).contains("server.acme_domains"));
+        let http = ("SHOPTALK_SERVER__PUBLIC_URL", "http://chat.example.com");
+        assert!(error(&[cert, key, http]).contains("server.public_url"));
+        let redirect = ("SHOPTALK_SERVER__HTTP_LISTEN", "127.0.0.1:80");
+        let config = load(&[cert, key, redirect]).expect("valid");
+        assert_eq!(config.server.http_listen.map(|at| at.port()), Some(80));
+        assert_eq!(config.server.public_url, None);
     }
 
     #[test]

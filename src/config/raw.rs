@@ -36,6 +36,18 @@ pub(super) struct RawServer {
     pub(super) max_connections: usize,
     pub(super) stall_timeout_ms: u64,
     pub(super) stalled_bytes: usize,
+    #[serde(deserialize_with = "text")]
+    pub(super) tls_cert: String,
+    #[serde(deserialize_with = "text")]
+    pub(super) tls_key: String,
+    #[serde(deserialize_with = "list")]
+    pub(super) acme_domains: Vec<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) acme_contact: String,
+    #[serde(deserialize_with = "text")]
+    pub(super) acme_directory: String,
+    #[serde(deserialize_with = "text")]
+    pub(super) http_listen: String,
 }
 
 #[derive(Deserialize)]

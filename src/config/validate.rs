@@ -8,6 +8,7 @@ use url::Url;
 use super::error::ConfigError;
 use super::ranges::check_ranges;
 use super::raw::Raw;
+use super::tls;
 use super::{
     BackupConfig, Config, IdentityConfig, LogConfig, LogFormat, MetricsConfig, Overrides, Secret,
     ServerConfig, StorageConfig,
@@ -33,6 +34,8 @@ impl Raw {
             })?,
         };
         check_ranges(&self)?;
+        let tls = tls::tls(&self.server)?;
+        let http_listen = tls::http_listen(&self.server, tls.as_ref())?;
         let secrets = self.identity.secrets;
         if secrets.iter().any(|secret| secret.len() < SECRET_BYTES_MIN) {
             let problem = format!(
@@ -65,7 +68,7 @@ impl Raw {
             backup,
             server: ServerConfig {
                 listen,
-                public_url: public_url(&self.server.public_url)?,
+                public_url: tls::public_url(public_url(&self.server.public_url)?, tls.as_ref())?,
                 allowed_origins: self
                     .server
                     .allowed_origins
@@ -82,6 +85,8 @@ impl Raw {
                 max_connections: self.server.max_connections,
                 stall_timeout_ms: self.server.stall_timeout_ms,
                 stalled_bytes: self.server.stalled_bytes,
+                tls,
+                http_listen,
             },
             storage: StorageConfig {
                 data_dir,

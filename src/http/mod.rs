@@ -17,6 +17,7 @@ mod middleware;
 mod origin;
 mod pages;
 mod problem;
+mod redirect;
 mod socket;
 mod stall_timer;
 mod state;
@@ -31,6 +32,7 @@ use tower_http::normalize_path::NormalizePath;
 pub(crate) use self::connections::{Connections, Service, serve};
 pub(crate) use self::pages::{StartPage, embedding_shop};
 use self::problem::Problem;
+pub(crate) use self::redirect::redirect;
 pub(crate) use self::state::{AppParts, AppState};
 
 /// How often expired rate limits are swept and metrics folded.

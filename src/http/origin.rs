@@ -30,19 +30,24 @@ pub(crate) enum OriginCheck {
 impl Origins {
     /// Takes the configuration and the bound address.
     pub(crate) fn new(config: &ServerConfig, local_addr: SocketAddr) -> Self {
+        let scheme = match config.tls {
+            Some(_) => Scheme::Https,
+            None => Scheme::Http,
+        };
+        let origin = |host: &str| scheme.origin(host, local_addr.port());
         let own = match &config.public_url {
             Some(url) => vec![url.origin().ascii_serialization()],
             None if local_addr.ip().is_loopback() => {
-                let mut own = vec![http_origin(&socket_host(local_addr), local_addr.port())];
+                let mut own = vec![origin(&socket_host(local_addr))];
                 for host in ["127.0.0.1", "localhost", "[::1]"] {
-                    let origin = http_origin(host, local_addr.port());
+                    let origin = origin(host);
                     if !own.contains(&origin) {
                         own.push(origin);
                     }
                 }
                 own
             }
-            None => vec![http_origin(&socket_host(local_addr), local_addr.port())],
+            None => vec![origin(&socket_host(local_addr))],
         };
         Self {
             own,
@@ -99,12 +104,22 @@ fn socket_host(addr: SocketAddr) -> String {
     }
 }
 
-/// Browsers leave out the default port.
-fn http_origin(host: &str, port: u16) -> String {
-    if port == 80 {
-        format!("http://{host}")
-    } else {
-        format!("http://{host}:{port}")
+/// How the server itself is spoken to.
+#[derive(Clone, Copy)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    /// Browsers leave out the default port.
+    fn origin(self, host: &str, port: u16) -> String {
+        match (self, port) {
+            (Self::Http, 80) => format!("http://{host}"),
+            (Self::Http, port) => format!("http://{host}:{port}"),
+            (Self::Https, 443) => format!("https://{host}"),
+            (Self::Https, port) => format!("https://{host}:{port}"),
+        }
     }
 }
 
@@ -124,6 +139,8 @@ mod tests {
             max_connections: 0,
             stall_timeout_ms: 60_000,
             stalled_bytes: 1 << 25,
+            tls: None,
+            http_listen: None,
         }
     }
 
@@ -194,6 +211,24 @@ mod tests {
         );
         assert_eq!(origins.own_origin(&two), OriginCheck::Foreign);
         assert!(!origins.visitor_origin_allowed(&two));
+    }
+
+    #[test]
+    fn with_tls_the_own_origin_is_https() {
+        let with_tls = |listen: &str| {
+            let mut config = config(None, &[]);
+            config.tls = Some(crate::config::TlsConfig::Files {
+                cert: "cert.pem".into(),
+                key: "key.pem".into(),
+            });
+            Origins::new(&config, listen.parse().expect("an address"))
+        };
+        let origins = with_tls("127.0.0.1:8443");
+        assert!(origins.is_https());
+        let own = |origin| origins.own_origin(&from(origin)) == OriginCheck::Own;
+        assert!(own("https://127.0.0.1:8443") && own("https://localhost:8443"));
+        assert!(!own("http://127.0.0.1:8443") && !own("http://localhost:8443"));
+        assert_eq!(with_tls("192.0.2.1:443").base_url(), "https://192.0.2.1");
     }
 
     #[test]

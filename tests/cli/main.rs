@@ -10,4 +10,5 @@ mod demo;
 mod process;
 mod secrets;
 mod serve;
+mod tls;
 mod usage;

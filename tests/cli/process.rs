@@ -130,14 +130,17 @@ impl Place {
             .await
             .expect("the line comes in time")
             .expect("it is text");
-        let addr: SocketAddr = line
-            .strip_prefix("listening on http://")
+        let ready = line
+            .strip_prefix("listening on ")
             .and_then(|line| line.strip_suffix('\n'))
-            .and_then(|addr| addr.parse().ok())
+            .and_then(|url| url.split_once("://"))
+            .and_then(|(scheme, addr)| Some((scheme.to_owned(), addr.parse().ok()?)));
+        let (scheme, addr): (String, SocketAddr) = ready
             .unwrap_or_else(|| panic!("no listening line: {line:?}, log: {:?}", *lines.borrow()));
         assert_ne!(addr.port(), 0, "the real port");
         Running {
             child,
+            scheme,
             addr,
             stdout,
             lines,
@@ -200,6 +203,8 @@ impl Ended {
 /// A binary that serves. It is killed when dropped.
 pub(crate) struct Running {
     child: Child,
+    /// `http` or `https`.
+    pub(crate) scheme: String,
     pub(crate) addr: SocketAddr,
     stdout: BufReader<ChildStdout>,
     lines: watch::Receiver<Vec<String>>,

@@ -10,6 +10,7 @@ mod raw;
 mod rest;
 mod server;
 mod socket;
+mod tls;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ pub use rest::{Response, Rest, keys, next_page, results};
 pub use serde_json::{Value, json};
 pub use server::TestServer;
 pub use socket::{RefusedUpgrade, Socket};
+pub use tls::{Authority, Pair, TlsClient};
 
 /// How long a test waits for what must come: long enough for the slowest machine, since a
 /// test that waits for what it expects is as fast as the server. Nothing is judged by it.

@@ -127,7 +127,7 @@ impl TestServer {
         self.setup_code.as_deref()
     }
 
-    fn server(&self) -> &Server {
+    pub fn server(&self) -> &Server {
         let (server, _) = self.running.as_ref().expect("the server runs");
         server
     }

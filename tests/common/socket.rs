@@ -37,6 +37,23 @@ impl Socket {
             .expect("the upgrade is granted")
     }
 
+    /// Upgrades a connection that a test has opened, such as one with TLS.
+    pub async fn over(
+        stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+        url: &str,
+    ) -> Self {
+        let headers = SocketOptions::bare().headers;
+        let upgraded = shoptalk_client::Socket::upgrade(stream, url, headers);
+        let socket = tokio::time::timeout(DEADLINE, upgraded).await;
+        let socket = socket.expect("in time").expect("the upgrade is granted");
+        Self {
+            subprotocol: socket.subprotocol().map(str::to_owned),
+            socket,
+            inbox: VecDeque::new(),
+            answers_pings: true,
+        }
+    }
+
     /// Connects with further headers, and returns why not.
     pub async fn try_connect(
         addr: SocketAddr,

@@ -24,6 +24,7 @@ mod presence;
 mod promises;
 mod rfc6455;
 mod storage;
+mod tls;
 mod visitor_identity;
 mod visitor_rest;
 mod visitor_sign_out;

@@ -9,16 +9,19 @@
 //!
 //! `serve` is the accept loop. `admission` has [`Connections`], which admits or refuses a new one by
 //! `table`, what is open, and `bounds`, the configured numbers. An admitted connection has a `slot`,
-//! and its `stream` notices when the peer stops reading.
+//! and its `stream` notices when the peer stops reading. With TLS, a `handshake` comes first, and
+//! `transport` is either of both.
 
 mod admission;
 mod bounds;
+mod handshake;
 mod serve;
 mod slot;
 mod stream;
 mod table;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 pub(crate) use self::admission::Connections;
 pub(crate) use self::serve::{Service, serve};

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
@@ -17,11 +18,13 @@ use tower::ServiceExt;
 use tower_http::normalize_path::NormalizePath;
 
 use super::Connections;
-use super::slot::ConnectionSlot;
+use super::slot::{ConnectionInfo, ConnectionSlot};
 use super::stream::WatchedStream;
 use super::table::Refused;
+use super::transport::Transport;
 use crate::http::client_addr::PeerAddr;
 use crate::http::problem::Problem;
+use crate::tls::Acceptor;
 
 /// How long a client may take to send a request's headers. It also bounds how long an idle
 /// connection is kept.
@@ -37,7 +40,7 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// Handles the requests of a connection. The path's trailing slash is removed before routing.
 pub(crate) type Service = NormalizePath<axum::Router>;
 
-/// Serves connections until `stop` is cancelled. Then it accepts no more, lets each connection
+/// Serves connections, with TLS if there is an acceptor, until `stop` is cancelled. Then it accepts no more, lets each connection
 /// finish its present request, and returns; `tasks` is empty once the last one is closed. After
 /// an upgrade a WebSocket is not one of them any more.
 ///
@@ -45,6 +48,7 @@ pub(crate) type Service = NormalizePath<axum::Router>;
 /// between.
 pub(crate) async fn serve(
     listener: TcpListener,
+    tls: Option<Acceptor>,
     service: Service,
     connections: Connections,
     stop: CancellationToken,
@@ -54,9 +58,17 @@ pub(crate) async fn serve(
         match accepted {
             Ok((stream, peer)) => match connections.admit(peer.ip()) {
                 Ok(slot) => {
+                    let (tls, connections) = (tls.clone(), connections.clone());
                     let (service, stop) = (service.clone(), stop.clone());
-                    tasks.spawn(serve_connection(stream, peer, slot, service, stop));
+                    tasks.spawn(async move {
+                        let connection = open(stream, slot, tls, &connections);
+                        if let Some(Some(connection)) = stop.run_until_cancelled(connection).await {
+                            serve_connection(connection, peer, service, stop).await;
+                        }
+                    });
                 }
+                // A response would have to be encrypted.
+                Err(_) if tls.is_some() => drop(stream),
                 Err(refused) => refuse(stream, refused),
             },
             Err(error) if is_connection_error(&error) => {}
@@ -86,18 +98,49 @@ fn bound_unsent(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn serve_connection(
+/// An admitted connection that HTTP can be spoken on.
+struct Connection {
+    stream: Transport<WatchedStream<TcpStream>>,
+    info: Arc<ConnectionInfo>,
+}
+
+/// Prepares an admitted connection, with its handshake if it is TLS. `None` when it has ended.
+async fn open(
     stream: TcpStream,
-    peer: SocketAddr,
     slot: ConnectionSlot,
-    service: Service,
-    stop: CancellationToken,
-) {
+    tls: Option<Acceptor>,
+    connections: &Connections,
+) -> Option<Connection> {
     // Messages are small and must not be delayed. If this fails, it costs latency only.
     let _ = stream.set_nodelay(true);
     let _ = bound_unsent(&stream);
     let info = slot.info().clone();
     let stream = WatchedStream::new(stream, slot);
+    let Some(tls) = tls else {
+        let stream = Transport::Plain(stream);
+        return Some(Connection { stream, info });
+    };
+    let registry = &connections.0;
+    match registry.handshakes.accept(&tls, stream).await {
+        Ok(stream) => stream.map(|stream| Connection {
+            stream: Transport::Tls(Box::new(stream)),
+            info,
+        }),
+        Err(failure) => {
+            registry.metrics.tls_handshake_failed(failure.reason());
+            tracing::debug!(%failure, "TLS handshake failed");
+            None
+        }
+    }
+}
+
+async fn serve_connection(
+    connection: Connection,
+    peer: SocketAddr,
+    service: Service,
+    stop: CancellationToken,
+) {
+    let Connection { stream, info } = connection;
     let handler = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(PeerAddr(peer));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::bounds::Bounds;
+use super::handshake::Handshakes;
 use crate::http::limits::AddressKey;
 use crate::metrics::Metrics;
 
@@ -20,6 +21,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60);
 pub(super) struct Registry {
     pub(super) bounds: Bounds,
     pub(super) metrics: Metrics,
+    pub(super) handshakes: Handshakes,
     table: Mutex<Table>,
 }
 
@@ -67,6 +69,7 @@ pub(super) enum Refused {
 impl Registry {
     pub(super) fn new(bounds: Bounds, metrics: Metrics) -> Self {
         Self {
+            handshakes: Handshakes::new(bounds.total),
             bounds,
             metrics,
             table: Mutex::default(),

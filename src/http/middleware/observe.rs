@@ -40,7 +40,8 @@ pub(crate) async fn observe(
             tracing::debug!(status, elapsed_ms, "request finished");
         }
     });
-    security_headers::add(&path, response.headers_mut());
+    let hsts = state.config.server.requires_https();
+    security_headers::add(&path, hsts, response.headers_mut());
     if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }

@@ -6,8 +6,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 const API_CSP: &str =
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
+/// For a month, browsers use nothing but https at this host. Other hosts of the domain are not
+/// ours to decide about.
+const HSTS: &str = "max-age=2592000";
+
 /// Adds the headers that the handler has not set: a page has a content security policy of its own.
-pub(super) fn add(path: &str, headers: &mut HeaderMap) {
+pub(super) fn add(path: &str, hsts: bool, headers: &mut HeaderMap) {
     let mut default = |name: HeaderName, value: &'static str| {
         headers
             .entry(name)
@@ -25,6 +29,9 @@ pub(super) fn add(path: &str, headers: &mut HeaderMap) {
         HeaderName::from_static("cross-origin-resource-policy"),
         "same-origin",
     );
+    if hsts {
+        default(header::STRICT_TRANSPORT_SECURITY, HSTS);
+    }
     if path.starts_with("/api/") {
         default(header::CACHE_CONTROL, "no-store");
     }
