@@ -27,6 +27,7 @@ use crate::config::Config;
 use crate::credentials::SetupCode;
 use crate::http::{self, AppParts, AppState, StartPage};
 use crate::jobs::control;
+use crate::jobs::erase::Eraser;
 use crate::jobs::schedule::{self, BackupSettings, BackupStatus};
 use crate::metrics::Metrics;
 use crate::persistence::{Store, StoreError};
@@ -393,9 +394,21 @@ fn spawn_control(state: &AppState) {
     let data_dir = state.config.storage.data_dir.clone();
     let recipients = state.config.backup.recipients.clone();
     let (store, drain) = (state.store.clone(), state.drain.clone());
+    let backup_dir = state.config.backup.directory.clone();
+    let eraser = Eraser::new(
+        store.clone(),
+        Some(state.rooms.clone()),
+        data_dir.clone(),
+        backup_dir,
+    );
+    tokio::spawn(background::finish_erasures(
+        store.clone(),
+        eraser.clone(),
+        drain.clone(),
+    ));
     tokio::spawn(async move {
-        if let Err(error) = control::serve(store, data_dir, recipients, drain).await {
-            tracing::warn!(%error, "cannot serve the control socket: until a restart, `shoptalk backup` needs the server stopped");
+        if let Err(error) = control::serve(store, eraser, data_dir, recipients, drain).await {
+            tracing::warn!(%error, "cannot serve the control socket: until a restart, `shoptalk backup` and `shoptalk erase` need the server stopped");
         }
     });
 }

@@ -42,7 +42,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tls",
         ],
     ),
-    ("jobs", &["chat", "config", "persistence", "priority"]),
+    (
+        "jobs",
+        &["actors", "chat", "config", "persistence", "priority"],
+    ),
     ("demo", &["chat", "credentials", "passwords", "persistence"]),
     (
         "server",
@@ -65,6 +68,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// begin below `src`; a part is a file or a folder, and the longest path that fits a file counts.
 const LAYERS_INSIDE: &[&[&str]] = &[
     &[
+        "persistence/erasures",
         "persistence/operations",
         "persistence/imports",
         "persistence/error",

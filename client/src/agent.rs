@@ -59,6 +59,8 @@ pub enum AgentEvent {
     },
     /// The newest state of a room, which replaces an older one.
     Summary(Summary),
+    /// A room was erased; nothing of it is left.
+    Removed(RoomId),
     /// How many rooms have each status.
     Counts(Counts),
     /// A visitor came online or went offline.
@@ -587,6 +589,10 @@ impl AgentProtocol {
                 messages: messages.into_owned(),
                 more,
             },
+            ServerFrame::Removed { cursor, room_id } => {
+                self.cursor = Some(cursor.into_owned());
+                AgentEvent::Removed(room_id)
+            }
             ServerFrame::Counts { counts } => AgentEvent::Counts(counts),
             ServerFrame::Online {
                 room_id,

@@ -25,6 +25,7 @@ use super::lobby_log::{LobbyLog, RETENTION};
 use super::messages::{LobbyAccess, LobbyMsg, Report, RoomMsg};
 use super::pacing;
 use crate::chat::ChangeVector;
+use crate::persistence::RoomChange;
 
 /// How often the lobby checks whether it has missed a report.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
@@ -243,14 +244,20 @@ impl LobbyState {
                     return;
                 }
             };
-            for record in page.records {
-                let customer_online = self.context.presence.is_online(record.room.id);
-                cursor.advance(record.change);
-                self.log
-                    .put(Arc::new(record), customer_online, cursor.clone());
+            let (reached, more) = (page.changes.clone(), page.more);
+            for change in page.into_changes() {
+                cursor.advance(change.id());
+                match change {
+                    RoomChange::Changed(record) => {
+                        let customer_online = self.context.presence.is_online(record.room.id);
+                        let record = Arc::from(record);
+                        self.log.put(record, customer_online, cursor.clone());
+                    }
+                    RoomChange::Removed(removed) => self.log.remove(removed, cursor.clone()),
+                }
             }
-            self.frontier.advance_to(&page.changes);
-            if !page.more {
+            self.frontier.advance_to(&reached);
+            if !more {
                 break;
             }
         }

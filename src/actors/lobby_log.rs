@@ -7,7 +7,8 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::lobby_cursor::LobbyCursor;
 use super::state_log::{Gap, StateLog};
-use crate::chat::{ChangeVector, Counts, RoomRecord};
+use crate::chat::{ChangeId, ChangeVector, Counts, RoomId, RoomRecord};
+use crate::persistence::RemovedRoom;
 use crate::protocol::{ServerFrame, encode};
 
 /// Rooms that the log keeps. A console that is further behind reads the store.
@@ -19,12 +20,40 @@ pub(super) const RETENTION: Duration = Duration::from_secs(30);
 /// A room's newest state as consoles see it. It is encoded for the first console that takes it, and
 /// the others share the bytes.
 #[derive(Debug)]
-struct SummaryState {
-    record: Arc<RoomRecord>,
-    customer_online: bool,
+struct RoomState {
+    shown: Shown,
     /// Every change up to here had reached the lobby when this state did.
     cursor: ChangeVector,
     frame: OnceLock<Utf8Bytes>,
+}
+
+/// What consoles are shown of a room.
+#[derive(Debug)]
+enum Shown {
+    /// The room is there.
+    Summary {
+        record: Arc<RoomRecord>,
+        customer_online: bool,
+    },
+    /// It was erased. Nothing comes after that.
+    Removed(RemovedRoom),
+}
+
+impl RoomState {
+    fn change(&self) -> ChangeId {
+        match &self.shown {
+            Shown::Summary { record, .. } => record.change,
+            Shown::Removed(removed) => removed.change,
+        }
+    }
+
+    /// Whether a record that arrives is older than this state.
+    fn is_newer_than(&self, other: &RoomRecord) -> bool {
+        match &self.shown {
+            Shown::Summary { record, .. } => record.is_newer_than(other),
+            Shown::Removed(_) => true,
+        }
+    }
 }
 
 /// The lobby as a log of states, written by the lobby's actor and read by consoles' sockets, each
@@ -41,7 +70,7 @@ pub(super) struct LobbyLog {
 
 #[derive(Debug)]
 struct States {
-    summaries: StateLog<Arc<SummaryState>>,
+    rooms: StateLog<Arc<RoomState>>,
     counts: (Counts, Utf8Bytes),
     consoles: usize,
 }
@@ -57,13 +86,24 @@ pub(super) struct Taken {
     pub(super) more: bool,
 }
 
+impl States {
+    fn put(&mut self, room_id: RoomId, shown: Shown, cursor: ChangeVector) {
+        let state = Arc::new(RoomState {
+            shown,
+            cursor,
+            frame: OnceLock::new(),
+        });
+        self.rooms.put(room_id, state, Instant::now());
+    }
+}
+
 impl LobbyLog {
     /// An empty log.
     pub(super) fn new(epoch: &str, counts: Counts) -> Self {
         Self {
             epoch: epoch.to_owned(),
             states: Mutex::new(States {
-                summaries: StateLog::new(ROOMS_MAX),
+                rooms: StateLog::new(ROOMS_MAX),
                 counts: (counts, encode(&ServerFrame::Counts { counts })),
                 consoles: 0,
             }),
@@ -74,17 +114,21 @@ impl LobbyLog {
     pub(super) fn put(&self, record: Arc<RoomRecord>, customer_online: bool, cursor: ChangeVector) {
         let room_id = record.room.id;
         let mut states = self.lock();
-        let newest = states.summaries.get(room_id);
-        if newest.is_some_and(|newest| newest.record.is_newer_than(&record)) {
+        let newest = states.rooms.get(room_id);
+        if newest.is_some_and(|newest| newest.is_newer_than(&record)) {
             return;
         }
-        let state = Arc::new(SummaryState {
+        let shown = Shown::Summary {
             record,
             customer_online,
-            cursor,
-            frame: OnceLock::new(),
-        });
-        states.summaries.put(room_id, state, Instant::now());
+        };
+        states.put(room_id, shown, cursor);
+    }
+
+    /// Adds that a room was erased.
+    pub(super) fn remove(&self, removed: RemovedRoom, cursor: ChangeVector) {
+        let shown = Shown::Removed(removed);
+        self.lock().put(removed.room_id, shown, cursor);
     }
 
     /// Sets how many rooms have each status. Returns whether that has changed.
@@ -114,7 +158,7 @@ impl LobbyLog {
 
     /// The position of a console that has read everything.
     pub(super) fn end(&self) -> u64 {
-        self.lock().summaries.end()
+        self.lock().rooms.end()
     }
 
     /// Appends the frames of at most `max` states after `position` to `frames`, except those whose
@@ -126,7 +170,7 @@ impl LobbyLog {
         max: usize,
         frames: &mut Vec<Utf8Bytes>,
     ) -> Result<Taken, Gap> {
-        let slice = self.lock().summaries.after(position, max)?;
+        let slice = self.lock().rooms.after(position, max)?;
         let mut taken = Taken {
             position: slice.position,
             cursor: cursor.clone(),
@@ -134,28 +178,37 @@ impl LobbyLog {
         };
         for state in &slice.states {
             taken.cursor.advance_all(&state.cursor);
-            if !cursor.includes(state.record.change) {
+            if !cursor.includes(state.change()) {
                 frames.push(self.frame(state));
             }
         }
         Ok(taken)
     }
 
-    fn frame(&self, state: &SummaryState) -> Utf8Bytes {
+    fn frame(&self, state: &RoomState) -> Utf8Bytes {
         let encode_once = || {
-            encode(&ServerFrame::Summary {
-                cursor: Cow::Borrowed(
-                    &LobbyCursor::Changes(state.cursor.clone()).encode(&self.epoch),
-                ),
-                summary: Cow::Borrowed(&state.record.summary(state.customer_online)),
-            })
+            let cursor = LobbyCursor::Changes(state.cursor.clone()).encode(&self.epoch);
+            let cursor = Cow::Owned(cursor);
+            match &state.shown {
+                Shown::Summary {
+                    record,
+                    customer_online,
+                } => encode(&ServerFrame::Summary {
+                    cursor,
+                    summary: Cow::Borrowed(&record.summary(*customer_online)),
+                }),
+                Shown::Removed(RemovedRoom { room_id, .. }) => encode(&ServerFrame::Removed {
+                    cursor,
+                    room_id: *room_id,
+                }),
+            }
         };
         state.frame.get_or_init(encode_once).clone()
     }
 
     /// Forgets what was added before a moment.
     pub(super) fn forget_before(&self, moment: Instant) {
-        self.lock().summaries.forget_before(moment);
+        self.lock().rooms.forget_before(moment);
     }
 
     fn lock(&self) -> MutexGuard<'_, States> {

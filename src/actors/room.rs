@@ -316,9 +316,18 @@ impl RoomActorState {
 
     /// Ends the room because there is nothing that a next incarnation could handle.
     fn end(&mut self) {
-        if let Some(GoneReason::LoadFailed(cause)) = self.state.gone() {
-            tracing::warn!(room_id = %self.room_id, %cause, "cannot read a room");
-            self.subscribers.close_all(CloseCode::ResyncWanted);
+        match self.state.gone() {
+            Some(GoneReason::LoadFailed(cause)) => {
+                tracing::warn!(room_id = %self.room_id, %cause, "cannot read a room");
+                self.subscribers.close_all(CloseCode::ResyncWanted);
+            }
+            Some(GoneReason::NotFound) => {
+                // It was erased. Sockets are detached as the subscribers are dropped: visitors' close
+                // then, and agents' go on without the room. Consoles drop it by themselves.
+                let presence = &self.context.presence;
+                presence.set_customer(self.room_id, false, false);
+            }
+            None => {}
         }
         self.drain();
     }

@@ -12,6 +12,7 @@ mod message;
 mod record;
 mod room;
 mod time;
+mod who;
 
 pub mod limits;
 pub mod rules;
@@ -23,6 +24,7 @@ pub use message::{LastMessage, Message, MessageId, SenderType, SystemEvent};
 pub use record::{Draft, PastHead, PastMessage, RoomRecord, Sender};
 pub use room::{Counts, Room, RoomId, Side, Status, Summary, VisitorId};
 pub use time::Timestamp;
+pub use who::{BadWho, Who};
 
 /// Parses the one form of a UUID that the protocol allows: 36 characters with hyphens, in any case.
 ///

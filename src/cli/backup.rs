@@ -122,6 +122,11 @@ async fn through_the_server(
                 bar.clear();
                 return Err(Failure::Runtime(message));
             }
+            _ => {
+                return Err(Failure::Runtime(
+                    "the server does not understand the request: is it another version?".to_owned(),
+                ));
+            }
         }
     }
 }
@@ -182,20 +187,20 @@ fn report(out: &Path, rooms: u64, messages: u64) {
 }
 
 /// Shows progress on standard error: a bar on a terminal, otherwise a line every ten percent.
-struct ProgressBar {
+pub(super) struct ProgressBar {
     is_terminal: bool,
     shown: u64,
 }
 
 impl ProgressBar {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             is_terminal: std::io::stderr().is_terminal(),
             shown: 0,
         }
     }
 
-    fn show(&mut self, done: u64, total: u64) {
+    pub(super) fn show(&mut self, done: u64, total: u64) {
         let percent = done.saturating_mul(100) / total.max(1);
         let mut out = std::io::stderr().lock();
         // A failure to show progress does not stop the backup.
@@ -208,7 +213,7 @@ impl ProgressBar {
         self.shown = percent;
     }
 
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         if self.is_terminal && self.shown > 0 {
             let _ = write!(std::io::stderr().lock(), "\r{:40}\r", "");
         }

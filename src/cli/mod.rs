@@ -2,6 +2,7 @@ mod agent;
 mod backup;
 mod check;
 mod demo;
+mod erase;
 mod serve;
 
 use std::io::IsTerminal;
@@ -86,6 +87,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         identity: Option<PathBuf>,
     },
+    /// Erases one person everywhere and prints a receipt; a server may be running.
+    Erase(erase::EraseArgs),
     /// Validates the configuration and prints the effective settings, secrets redacted.
     Check,
 }
@@ -178,6 +181,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
             backup::restore(&file, identity.as_deref(), &load(None)?)
         }
         Command::Verify { file, identity } => backup::verify(&file, identity.as_deref()),
+        Command::Erase(args) => erase::run(args, &load(None)?),
         Command::Check => check::run(&load(None)?),
     }
 }

@@ -17,7 +17,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::backup::{self, Finishing, Recipients, StagedBackup};
-use crate::persistence::{CopyProgress, Store};
+use super::erase::{EraseProgress, EraseRequest, Eraser, Receipt};
+use crate::chat::BadWho;
+use crate::persistence::{CopyProgress, Principal, Store};
 
 /// The socket's name in the data directory.
 const SOCKET_FILE: &str = "shoptalk.sock";
@@ -32,6 +34,15 @@ const REQUEST_BYTES: u64 = 4_096;
 pub enum Request {
     /// A backup, moved to a path that the server can write.
     Backup,
+    /// Erase a person.
+    Erase {
+        /// Who, as the command line has it.
+        who: String,
+        /// Only say what would go.
+        dry_run: bool,
+        /// Rewrite the file at once.
+        now: bool,
+    },
 }
 
 /// What the server replies.
@@ -54,6 +65,11 @@ pub enum Reply {
         /// Messages in it.
         messages: u64,
     },
+    /// What an erasure has done.
+    Receipt {
+        /// All of it.
+        receipt: Receipt,
+    },
     /// The work failed: why, and what to do.
     Failed {
         /// For people.
@@ -69,6 +85,7 @@ pub enum Reply {
 /// When the socket cannot be made. Nothing else depends on it.
 pub async fn serve(
     store: Store,
+    eraser: Eraser,
     data_dir: PathBuf,
     recipients: Recipients,
     drain: CancellationToken,
@@ -88,9 +105,9 @@ pub async fn serve(
             }
         };
         let (store, data_dir, drain) = (store.clone(), data_dir.clone(), drain.clone());
-        let recipients = recipients.clone();
+        let (recipients, eraser) = (recipients.clone(), eraser.clone());
         tokio::spawn(async move {
-            let handled = handle(stream, &store, &data_dir, recipients);
+            let handled = handle(stream, &store, &eraser, &data_dir, recipients);
             if let Some(Err(error)) = drain.run_until_cancelled(handled).await {
                 tracing::debug!(%error, "a command hung up");
             }
@@ -103,6 +120,7 @@ pub async fn serve(
 async fn handle(
     stream: UnixStream,
     store: &Store,
+    eraser: &Eraser,
     data_dir: &Path,
     recipients: Recipients,
 ) -> io::Result<()> {
@@ -119,6 +137,10 @@ async fn handle(
     match serde_json::from_str(&line) {
         Ok(Request::Backup) => tokio::select! {
             served = serve_backup(&mut writing, store, data_dir, recipients) => served,
+            () = hung_up => Ok(()),
+        },
+        Ok(Request::Erase { who, dry_run, now }) => tokio::select! {
+            served = serve_erase(&mut writing, eraser, &who, dry_run, now) => served,
             () = hung_up => Ok(()),
         },
         Err(error) => {
@@ -169,6 +191,49 @@ async fn serve_backup(
             send(writing, &Reply::Failed { message }).await
         }
     }
+}
+
+async fn serve_erase(
+    writing: &mut (impl AsyncWriteExt + Unpin),
+    eraser: &Eraser,
+    who: &str,
+    dry_run: bool,
+    now: bool,
+) -> io::Result<()> {
+    let who = match who.parse() {
+        Ok(who) => who,
+        Err(error) => {
+            let message = BadWho::to_string(&error);
+            return send(writing, &Reply::Failed { message }).await;
+        }
+    };
+    let request = EraseRequest {
+        who,
+        dry_run,
+        now,
+        by: Principal::CommandLine,
+    };
+    let (progress, mut watched) = watch::channel(EraseProgress::default());
+    let mut erasing = std::pin::pin!(eraser.erase(&request, progress));
+    let erased = loop {
+        tokio::select! {
+            erased = erasing.as_mut() => break erased,
+            changed = watched.changed() => {
+                if changed.is_err() {
+                    break erasing.as_mut().await;
+                }
+                let EraseProgress { done, total } = *watched.borrow_and_update();
+                send(writing, &Reply::Progress { done, total }).await?;
+            }
+        }
+    };
+    let reply = match erased {
+        Ok(receipt) => Reply::Receipt { receipt },
+        Err(failure) => Reply::Failed {
+            message: failure.to_string(),
+        },
+    };
+    send(writing, &reply).await
 }
 
 async fn send(writing: &mut (impl AsyncWriteExt + Unpin), reply: &Reply) -> io::Result<()> {

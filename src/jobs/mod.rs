@@ -1,12 +1,15 @@
 //! The operator's long work: it runs beside the chat or without it, says how far it is, can be
 //! cancelled, and leaves either nothing or a whole result.
 //!
-//! `backup` is a job; `control` lets a command ask a running server for one; `schedule` makes
-//! backups by itself, into `backup_directory`, of which `rotation` says what stays.
+//! `backup` and `erase` are jobs; `control` lets a command ask a running server for one; `schedule`
+//! makes backups by itself, into `backup_directory`, of which `rotation` says what stays. `ledger` is
+//! what erasures leave beside the backups.
 
 pub mod backup;
 pub mod backup_directory;
 pub mod control;
 pub mod encryption;
+pub mod erase;
+pub mod ledger;
 pub mod rotation;
 pub mod schedule;

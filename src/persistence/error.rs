@@ -80,6 +80,32 @@ pub enum CopyError {
     Store(#[from] StoreError),
 }
 
+/// Why the file was not rewritten. It is as it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RewriteError {
+    /// Another request of this kind waits.
+    #[error("the file is being rewritten already; try again when that is done")]
+    Busy,
+    /// The disk is too small to write everything once more.
+    #[error(
+        "the disk has {} MiB free, and rewriting the database needs {} MiB: free some space",
+        free / 1_048_576,
+        needed.div_ceil(1_048_576)
+    )]
+    NoSpace {
+        /// Bytes that are needed.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
+    /// Somebody reads the write-ahead log, so it cannot be emptied.
+    #[error("the write-ahead log is still being read; try again in a minute")]
+    LogInUse,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why a backup was not made, or is none.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {

@@ -9,6 +9,7 @@
 //! Read next: `operations` (what can be asked), `rules` (what it means), `sqlite` (how it is
 //! stored), where a write goes through `sqlite::writer`.
 
+mod erasures;
 mod error;
 mod imports;
 mod json_size;
@@ -27,7 +28,10 @@ mod model_tests;
 #[cfg(test)]
 mod testing;
 
-pub use error::{BackupError, CopyError, OpenError, Refusal, RestoreError, StoreError, WriteError};
+pub use erasures::*;
+pub use error::{
+    BackupError, CopyError, OpenError, Refusal, RestoreError, RewriteError, StoreError, WriteError,
+};
 pub use imports::*;
 pub use operations::*;
 pub use options::{StoreMetrics, StoreOptions, Synchronous};

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use crate::chat::{
-    Agent, AgentId, ChangeVector, Counts, Details, DetailsPatch, Draft, Message, Role, RoomId,
-    RoomRecord, Sender, Side, Status, Timestamp, VisitorId,
+    Agent, AgentId, ChangeId, ChangeVector, Counts, Details, DetailsPatch, Draft, Message, Role,
+    RoomId, RoomRecord, Sender, Side, Status, Timestamp, VisitorId,
 };
+use crate::persistence::RemovedRoom;
 
 /// Called exactly once with the outcome of a write, after its COMMIT returned.
 /// It runs on the writer's thread (or, for a write that was never queued, on the
@@ -257,6 +258,12 @@ pub enum AuditAction {
     PasswordChanged,
     /// A visitor was blocked, or the block was lifted.
     VisitorBlocked,
+    /// A person was erased.
+    PersonErased,
+    /// Rooms past their time were erased.
+    RoomsExpired,
+    /// The text of a message was removed.
+    MessageRedacted,
 }
 
 /// On whose behalf an audited change happens.
@@ -355,6 +362,41 @@ pub struct ChangedRooms {
     pub changes: ChangeVector,
     /// Whether there are more.
     pub more: bool,
+    /// Rooms that were erased, in the order of their changes; `changes` covers them as well.
+    pub removed: Vec<RemovedRoom>,
+    /// The newest change that erased a room, whenever that was.
+    pub last_removal: Option<ChangeId>,
+}
+
+/// How one room has changed.
+#[derive(Debug, Clone)]
+pub enum RoomChange {
+    /// This is its state now.
+    Changed(Box<RoomRecord>),
+    /// It was erased.
+    Removed(RemovedRoom),
+}
+
+impl RoomChange {
+    /// Its place in the order of changes.
+    pub fn id(&self) -> ChangeId {
+        match self {
+            Self::Changed(record) => record.change,
+            Self::Removed(removed) => removed.change,
+        }
+    }
+}
+
+impl ChangedRooms {
+    /// Everything in the order of the changes.
+    pub fn into_changes(self) -> Vec<RoomChange> {
+        let records = self.records.into_iter();
+        let records = records.map(|record| RoomChange::Changed(Box::new(record)));
+        let removed = self.removed.into_iter().map(RoomChange::Removed);
+        let mut changes: Vec<RoomChange> = records.chain(removed).collect();
+        changes.sort_by_key(|change| change.id().number);
+        changes
+    }
 }
 
 /// A session to be made.

@@ -73,6 +73,11 @@ pub enum ServerFrame<'a> {
         summaries: Cow<'a, [Summary]>,
         more: bool,
     },
+    /// A room was erased; consoles drop it.
+    Removed {
+        cursor: Cow<'a, str>,
+        room_id: RoomId,
+    },
     /// How many rooms have each status.
     Counts { counts: Counts },
     /// A visitor came or went.

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actors::Rooms;
 use crate::chat::Timestamp;
+use crate::jobs::erase::Eraser;
 use crate::persistence::Store;
 
 /// Rooms that are still without a message after this time are removed.
@@ -16,6 +17,8 @@ const EMPTY_ROOM_AGE_MS: i64 = 24 * 60 * 60 * 1_000;
 const EMPTY_ROOMS_INTERVAL: Duration = Duration::from_secs(600);
 /// The wait before a change of a visitor is tried again after a failure.
 const VISITOR_CHANGE_RETRY: Duration = Duration::from_secs(5);
+/// How often the ledger is brought up to date.
+const LEDGER_INTERVAL: Duration = Duration::from_secs(60);
 /// How often the store's head is read for a change of agents or sessions.
 const AUTH_POLL: Duration = Duration::from_millis(250);
 
@@ -54,6 +57,32 @@ pub(super) async fn apply_visitor_changes(store: Store, rooms: Rooms, drain: Can
                     // A failure that lasts is logged once.
                     if !std::mem::replace(&mut failing, true) {
                         tracing::warn!(%error, "cannot change the rooms of a visitor, retrying");
+                    }
+                    tokio::time::sleep(VISITOR_CHANGE_RETRY).await;
+                }
+            }
+        }
+    };
+    drain.run_until_cancelled(work).await;
+}
+
+/// Does what is left of erasures whose command or job has gone, and records in the ledger what it
+/// lacks. Begins with what an earlier process has left.
+pub(super) async fn finish_erasures(store: Store, eraser: Eraser, drain: CancellationToken) {
+    let work = async {
+        let mut failing = false;
+        loop {
+            eraser.record().await;
+            match eraser.finish(|_| {}).await {
+                Ok(()) => {
+                    failing = false;
+                    // What was redacted is only looked for.
+                    let decided = store.wait_for_erasures();
+                    let _ = tokio::time::timeout(LEDGER_INTERVAL, decided).await;
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!(%error, "cannot go on with an erasure, retrying");
                     }
                     tokio::time::sleep(VISITOR_CHANGE_RETRY).await;
                 }

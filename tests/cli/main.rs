@@ -7,6 +7,7 @@ mod common;
 mod agents;
 mod backup;
 mod demo;
+mod erase;
 mod process;
 mod secrets;
 mod serve;

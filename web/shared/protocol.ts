@@ -290,6 +290,7 @@ export type ServerFrame =
   | { type: "history", room_id: string, messages: Array<Message>, more: boolean }
   | { type: "summary", cursor: string, summary: Summary }
   | { type: "summaries", cursor: string, summaries: Array<Summary>, more: boolean }
+  | { type: "removed", cursor: string, room_id: string }
   | { type: "counts", counts: Counts }
   | { type: "online", room_id: string, customer_online: boolean }
   | { type: "going_away", reconnect_within_ms: number };
@@ -299,7 +300,7 @@ export type VisitorServerFrame =
   | VisitorWelcome
   | Ping
   | ErrorFrame
-  | Exclude<ServerFrame, { type: "summary" | "summaries" | "counts" | "online" }>;
+  | Exclude<ServerFrame, { type: "summary" | "summaries" | "removed" | "counts" | "online" }>;
 
 /** What the server sends to an agent. */
 export type AgentServerFrame =

@@ -31,7 +31,7 @@ export type VisitorServerFrame =
   | VisitorWelcome
   | Ping
   | ErrorFrame
-  | Exclude<ServerFrame, { type: \"summary\" | \"summaries\" | \"counts\" | \"online\" }>;
+  | Exclude<ServerFrame, { type: \"summary\" | \"summaries\" | \"removed\" | \"counts\" | \"online\" }>;
 
 /** What the server sends to an agent. */
 export type AgentServerFrame =

@@ -12,8 +12,8 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::actors::{JoinError, LobbyCursor, LobbyGone, LobbySubscription, Presence, PresenceGap};
 use crate::chat::limits::{PAGE_BYTES, PAGE_ITEMS};
-use crate::chat::{ChangeId, ChangeVector, Counts, RoomRecord, Summary};
-use crate::persistence::{ChangedRooms, Store, StoreError};
+use crate::chat::{ChangeId, ChangeVector, Counts, RoomId, RoomRecord, Summary};
+use crate::persistence::{ChangedRooms, RemovedRoom, RoomChange, Store, StoreError};
 use crate::protocol::{AgentHello, ServerFrame, encode};
 
 /// Rooms that a console without a cursor is sent.
@@ -36,6 +36,8 @@ pub(super) struct LobbyFeed {
     cursor: ChangeVector,
     /// Summaries read from the store for the next pages.
     unsent: VecDeque<UnsentSummary>,
+    /// Rooms that were erased while the pages are sent; they follow behind the last page.
+    unsent_removals: Vec<RoomId>,
     /// The cursor once `unsent` is sent.
     cursor_after: ChangeVector,
     /// `unsent` is a snapshot: it is not in the order of changes, so no cursor can point into it.
@@ -91,6 +93,7 @@ impl LobbyFeed {
             subscription,
             cursor: ChangeVector::default(),
             unsent: VecDeque::new(),
+            unsent_removals: Vec::new(),
             cursor_after: ChangeVector::default(),
             sending_snapshot: true,
             more_in_store: false,
@@ -103,8 +106,12 @@ impl LobbyFeed {
         if let Some(cursor) = cursor {
             let page = store.changed_since(&cursor, PAGE_ITEMS).await?;
             // Whether the cursor is past the newest change is decided by the page: what this process
-            // knows of the store may be older.
-            if page.changes.includes_all(&cursor) {
+            // knows of the store may be older. A console that has not heard of the last removal
+            // starts again: it may show rooms that are gone.
+            let knows_removals = page
+                .last_removal
+                .is_none_or(|removal| cursor.includes(removal));
+            if knows_removals && page.changes.includes_all(&cursor) {
                 feed.cursor = cursor;
                 feed.sending_snapshot = false;
                 feed.take_page(page, presence);
@@ -141,6 +148,8 @@ impl LobbyFeed {
         self.more_in_store = page.more;
         self.cursor_after = self.cursor.clone();
         self.cursor_after.advance_all(&page.changes);
+        let removed = page.removed.iter().map(|removed| removed.room_id);
+        self.unsent_removals.extend(removed);
         self.queue(page.records, presence);
     }
 
@@ -252,22 +261,35 @@ impl LobbyFeed {
         if self.catching_up {
             return Ok(false);
         }
-        let page = store.changed_since(&self.cursor, PAGE_ITEMS).await?;
-        for record in &page.records {
-            let summary = record.summary(presence.is_online(record.room.id));
-            self.cursor.advance(record.change);
-            let cursor = LobbyCursor::Changes(self.cursor.clone()).encode(store.epoch());
-            frames.push(encode(&ServerFrame::Summary {
-                cursor: Cow::Borrowed(&cursor),
-                summary: Cow::Borrowed(&summary),
-            }));
+        for room_id in std::mem::take(&mut self.unsent_removals) {
+            let cursor = self.encoded_cursor(store);
+            frames.push(encode(&ServerFrame::Removed { cursor, room_id }));
         }
-        self.cursor.advance_all(&page.changes);
+        let page = store.changed_since(&self.cursor, PAGE_ITEMS).await?;
+        let (reached, more) = (page.changes.clone(), page.more);
+        for change in page.into_changes() {
+            self.cursor.advance(change.id());
+            let cursor = self.encoded_cursor(store);
+            frames.push(match change {
+                RoomChange::Changed(record) => encode(&ServerFrame::Summary {
+                    cursor,
+                    summary: Cow::Owned(record.summary(presence.is_online(record.room.id))),
+                }),
+                RoomChange::Removed(RemovedRoom { room_id, .. }) => {
+                    encode(&ServerFrame::Removed { cursor, room_id })
+                }
+            });
+        }
+        self.cursor.advance_all(&reached);
         let counts = store.head().counts;
-        if !page.more && counts != self.sent_counts {
+        if !more && counts != self.sent_counts {
             self.sent_counts = counts;
             frames.push(encode(&ServerFrame::Counts { counts }));
         }
-        Ok(page.more)
+        Ok(more)
+    }
+
+    fn encoded_cursor(&self, store: &Store) -> Cow<'static, str> {
+        Cow::Owned(LobbyCursor::Changes(self.cursor.clone()).encode(store.epoch()))
     }
 }

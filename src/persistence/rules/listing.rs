@@ -29,12 +29,23 @@ pub(crate) fn list(
     counts: &mut Counts,
     next_change: impl FnOnce() -> ChangeId,
 ) {
-    if let Some(status) = before.listed {
-        let count = counts.of_mut(status);
-        *count = count.saturating_sub(1);
-    }
+    take_off(before.listed, counts);
     if record.is_listed() {
         *counts.of_mut(record.room.status) += 1;
         record.change = next_change();
+    }
+}
+
+/// Takes a room that is about to be deleted off the counts. Returns whether consoles list it.
+pub(crate) fn unlist(record: &RoomRecord, counts: &mut Counts) -> bool {
+    let listed = PriorState::of(record).listed;
+    take_off(listed, counts);
+    listed.is_some()
+}
+
+fn take_off(listed: Option<Status>, counts: &mut Counts) {
+    if let Some(status) = listed {
+        let count = counts.of_mut(status);
+        *count = count.saturating_sub(1);
     }
 }

@@ -23,6 +23,7 @@ pub(crate) mod agents;
 pub(crate) mod import;
 pub(crate) mod listing;
 pub(crate) mod open_room;
+pub(crate) mod retention;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
 pub(crate) mod visitors;

@@ -46,6 +46,9 @@ impl Connector {
         conn.pragma_update(None, "foreign_keys", true)?;
         // Negative means KiB rather than pages.
         conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        // What is deleted is overwritten where that costs no further page. By itself it proves nothing:
+        // a page that was split keeps copies. Erasing somebody rewrites the file.
+        conn.pragma_update_and_check(None, "secure_delete", "FAST", |_| Ok(()))?;
         // Savepoints keep their rollback journal in memory; on disk it would be written for
         // every item of a batch.
         conn.pragma_update(None, "temp_store", "MEMORY")?;

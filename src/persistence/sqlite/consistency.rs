@@ -15,7 +15,8 @@ const COUNTED: &str = "
 const CONTRADICTIONS: &[(&str, &str)] = &[
     (
         "messages without a room",
-        "SELECT count(*) FROM messages WHERE room NOT IN (SELECT pk FROM rooms)",
+        "SELECT count(*) FROM messages WHERE room NOT IN (SELECT pk FROM rooms)
+             AND room NOT IN (SELECT pk FROM erasing_rooms)",
     ),
     (
         "rooms with a gap in their seqs",
@@ -82,6 +83,12 @@ pub(crate) fn contradictions(conn: &Connection) -> rusqlite::Result<Vec<String>>
     if !found.is_empty() {
         // What the pages hold cannot be trusted, so counting would say nothing.
         return Ok(found);
+    }
+    if !conn.table_exists(None, "erasing_rooms")? {
+        // A backup of an earlier version.
+        conn.execute_batch(
+            "CREATE TEMP TABLE IF NOT EXISTS erasing_rooms (pk INTEGER PRIMARY KEY)",
+        )?;
     }
     conn.execute_batch(COUNTED)?;
     for (what, sql) in CONTRADICTIONS {

@@ -105,6 +105,12 @@ impl State {
         self.counts = counts;
     }
 
+    /// Takes a room that is about to be deleted off the counts. Returns the place of that in the order
+    /// of changes if consoles list the room.
+    pub(crate) fn unlist(&mut self, record: &RoomRecord) -> Option<u64> {
+        listing::unlist(record, &mut self.counts).then(|| self.next_change())
+    }
+
     /// Takes the next number of a message.
     pub(crate) fn next_n(&mut self) -> u64 {
         self.last_n += 1;

@@ -45,6 +45,11 @@ export function makeComposer({ clock, storage, agentId, sendTyping, post }: Comp
       problem.value = "";
     },
 
+    /** Drops the draft of a conversation that was erased. */
+    forget(id: string) {
+      storage.remove(keyOf(id));
+    },
+
     /** The agent has changed the text. */
     write(text: string) {
       setDraft(text);

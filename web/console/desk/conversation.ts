@@ -91,6 +91,14 @@ export function makeConversation({
     /** Whether this room is open and its log does not have this message yet. */
     lacks: (id: string, seq: number) => id === selected.value && seq > (logs.get(id)?.lastSeq ?? 0),
 
+    /** The conversation was erased: nothing of it stays, and it closes if it is open. */
+    erased(id: string) {
+      logs.delete(id);
+      if (id !== selected.value) return;
+      leave();
+      showError("This conversation was erased.");
+    },
+
     /** The connection is welcomed: the server knows nothing of former joins. */
     rejoin() {
       if (selected.value) joining.join(selected.value);

@@ -144,6 +144,38 @@ describe("a welcome", () => {
   });
 });
 
+describe("an erased conversation", () => {
+  beforeEach(() => {
+    desk.conversation.open("room");
+    joined();
+    desk.composer.write("half a reply");
+  });
+  const shown = () => ({
+    list: desk.lobby.conversations.value.map(({ id }) => id),
+    open: desk.conversation.selected.value,
+    stored: Object.values(storage.items).filter((text) => text.includes("half")),
+  });
+
+  it("disappears, with its draft, and the cursor moves", () => {
+    socket().deliver({ type: "removed", cursor: "c2", room_id: "room" });
+    expect(shown()).toEqual({ list: [], open: undefined, stored: [] });
+    expect(notices.toast.value).toContain("erased");
+    reconnect({ recovered: true });
+    expect(socket().sent[0]).toMatchObject({ type: "hello", cursor: "c2" });
+  });
+
+  it("does not disturb another one that is open", () => {
+    socket().deliver({ type: "removed", cursor: "c2", room_id: "other" });
+    expect(shown()).toMatchObject({ list: ["room"], open: "room" });
+  });
+
+  it("that went while this console was offline closes when it cannot be joined", () => {
+    reconnect({ summaries: [] });
+    socket().deliver({ type: "error", room_id: "room", code: "not_found", message: "?" });
+    expect(shown()).toEqual({ list: [], open: undefined, stored: [] });
+  });
+});
+
 describe("a reply", () => {
   beforeEach(() => {
     desk.conversation.open("room");

@@ -162,6 +162,9 @@ export function makeDesk({
       case "summary":
         lobby.summaries([frame.summary], frame.cursor);
         break;
+      case "removed":
+        erased(frame.room_id, frame.cursor);
+        break;
       case "counts":
         lobby.counted(frame.counts);
         break;
@@ -196,8 +199,16 @@ export function makeDesk({
     }
   }
 
+  function erased(room: string, cursor?: string) {
+    lobby.removed(room, cursor);
+    composer.forget(room);
+    conversation.erased(room);
+  }
+
   function refused(frame: Extract<AgentServerFrame, { type: "error" }>) {
     outgoing.refused(frame);
+    // It was erased while this console was offline.
+    if (frame.code === "not_found" && frame.room_id && !frame.id) return erased(frame.room_id);
     const isAboutRoom = !frame.id && frame.code !== "bad_frame" && frame.retryable;
     conversation.refused(isAboutRoom ? frame.room_id : undefined, frame.retry_after_ms);
     if (frame.code === "storage_unavailable") {

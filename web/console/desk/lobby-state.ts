@@ -27,6 +27,11 @@ export class LobbyState {
     return { before, added };
   }
 
+  /** Forgets a room that was erased. */
+  remove(room: string) {
+    this.rooms.delete(room);
+  }
+
   /** Whether a room's visitor is online; this does not change the room's version. */
   setOnline(room: string, customer_online: boolean) {
     const summary = this.rooms.get(room);

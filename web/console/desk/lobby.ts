@@ -94,6 +94,13 @@ export function makeLobby({
       update();
     },
 
+    /** A room was erased. */
+    removed(room: string, cursor?: string) {
+      state.remove(room);
+      if (cursor) state.cursor = cursor;
+      update();
+    },
+
     counted(counts: Frame<"counts">["counts"]) {
       state.counts = counts;
       update();

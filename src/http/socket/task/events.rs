@@ -142,6 +142,11 @@ impl SocketTask {
             }
             Err(JoinError::NotFound) if self.is_visitor() => Err(CloseCode::NoSuchRoom.into()),
             Err(_) if self.is_visitor() => Err(CloseCode::ResyncWanted.into()),
+            // It was erased; `removed` says so.
+            Err(JoinError::NotFound) => {
+                self.feeds.remove(&room_id);
+                Ok(())
+            }
             Err(error) => {
                 self.feeds.remove(&room_id);
                 self.push_join_error(error, room_id);

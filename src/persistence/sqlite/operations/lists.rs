@@ -6,6 +6,7 @@ use crate::persistence::json_size;
 use crate::persistence::list_cursor::ListCursor;
 use crate::persistence::sqlite::codes::{int, limit, status_code};
 use crate::persistence::sqlite::state::State;
+use crate::persistence::sqlite::tables::erasures;
 use crate::persistence::sqlite::tables::room_rows::{self, RoomRow};
 use crate::persistence::sqlite::tx_error::TxError;
 use crate::persistence::{
@@ -92,15 +93,24 @@ fn changed_since(
         params![int(since.single_writer()), limit(items, 1)],
     )?;
     let more = cut(&mut rows, items);
-    let changes = match rows.last() {
+    let mut changes = match rows.last() {
         Some(last) if more => ChangeVector::of_single_writer(last.record.change.number),
         None if more => since.clone(),
         _ => head,
     };
+    let (removed, last_removal) = erasures::removed_since(conn, since, &changes, items)?;
+    let more_removed = removed.len() == items && items > 0;
+    if let Some(last) = removed.last().filter(|_| more_removed) {
+        // The page ends with the last of them; rooms that changed after it belong to the next.
+        changes = ChangeVector::of_single_writer(last.change.number);
+        rows.retain(|row| changes.includes(row.record.change));
+    }
     Ok(ChangedRooms {
         records: records(rows),
         changes,
-        more,
+        more: more || more_removed,
+        removed,
+        last_removal,
     })
 }
 

@@ -33,6 +33,9 @@ fn action_name(action: AuditAction) -> &'static str {
         AuditAction::AgentEnabled => "agent_enabled",
         AuditAction::PasswordChanged => "password_changed",
         AuditAction::VisitorBlocked => "visitor_blocked",
+        AuditAction::PersonErased => "person_erased",
+        AuditAction::RoomsExpired => "rooms_expired",
+        AuditAction::MessageRedacted => "message_redacted",
     }
 }
 

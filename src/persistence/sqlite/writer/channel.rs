@@ -8,7 +8,8 @@ use crate::persistence::sqlite::state::State;
 use crate::persistence::sqlite::writer::copy::CopyRequest;
 use crate::persistence::sqlite::writer::job::Work;
 use crate::persistence::sqlite::writer::queue::Queue;
-use crate::persistence::{CopyError, Head, StoreMetrics};
+use crate::persistence::sqlite::writer::rewrite::MaintenanceRequest;
+use crate::persistence::{CopyError, Head, RewriteError, StoreMetrics};
 
 /// Whether the writer's thread runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +35,12 @@ pub(crate) struct WriterChannel {
     pub(crate) damage: Arc<Damage>,
     /// Notified when a change of a visitor is still to be applied to some of their rooms.
     pub(crate) visitor_changes_pending: Notify,
+    /// Notified when an erasure was decided.
+    pub(crate) erasures_pending: Notify,
     /// A copy of the database that the writer is to make.
     copy: Mutex<Option<CopyRequest>>,
+    /// The file is to be rewritten, or its log to be emptied.
+    maintenance: Mutex<Option<MaintenanceRequest>>,
     /// Milliseconds by which new rows are dated back.
     pub(crate) clock_back_ms: AtomicI64,
     /// What to measure with, once it is set.
@@ -54,7 +59,9 @@ impl WriterChannel {
             status: watch::Sender::new(WriterStatus::Running),
             damage,
             visitor_changes_pending: Notify::new(),
+            erasures_pending: Notify::new(),
             copy: Mutex::default(),
+            maintenance: Mutex::default(),
             clock_back_ms: AtomicI64::new(0),
             metrics: OnceLock::new(),
             #[cfg(test)]
@@ -74,6 +81,29 @@ impl WriterChannel {
 
     pub(crate) fn take_copy_request(&self) -> Option<CopyRequest> {
         self.copy().take()
+    }
+
+    /// Leaves maintenance to be done after the next batch. `Busy` while another one waits.
+    pub(crate) fn request_maintenance(
+        &self,
+        request: MaintenanceRequest,
+    ) -> Result<(), RewriteError> {
+        let mut waiting = self.maintenance();
+        if waiting.is_some() {
+            return Err(RewriteError::Busy);
+        }
+        *waiting = Some(request);
+        Ok(())
+    }
+
+    pub(crate) fn take_maintenance_request(&self) -> Option<MaintenanceRequest> {
+        self.maintenance().take()
+    }
+
+    fn maintenance(&self) -> MutexGuard<'_, Option<MaintenanceRequest>> {
+        self.maintenance
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn copy(&self) -> MutexGuard<'_, Option<CopyRequest>> {

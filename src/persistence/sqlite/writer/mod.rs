@@ -19,6 +19,7 @@ pub(crate) mod copy;
 pub(crate) mod hooks;
 pub(crate) mod job;
 pub(crate) mod queue;
+pub(crate) mod rewrite;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -34,10 +35,11 @@ use self::channel::{WriterChannel, WriterStatus};
 use self::copy::CopyRequest;
 use self::job::{Job, Work};
 use self::queue::Taken;
+use self::rewrite::MaintenanceRequest;
 use crate::persistence::sqlite::state::State;
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::{TxError, classify};
-use crate::persistence::{CopyError, StoreError};
+use crate::persistence::{CopyError, RewriteError, StoreError};
 
 /// How often an idle writer looks for commits of other processes, which is how soon it notices
 /// their changes of agents.
@@ -130,6 +132,9 @@ impl Writer {
         loop {
             if let Some(request) = self.channel.take_copy_request() {
                 self.copy(request);
+            }
+            if let Some(request) = self.channel.take_maintenance_request() {
+                self.maintain(request);
             }
             match self.channel.queue.take(self.batch_items, self.patience()) {
                 Taken::Items(items) => {
@@ -302,6 +307,25 @@ impl Writer {
                 return (Err(broken.into()), Usable::No);
             }
         }
+    }
+
+    /// Rewrites the file or empties its log. Nothing is committed meanwhile.
+    fn maintain(&mut self, request: MaintenanceRequest) {
+        let done = match (
+            self.channel.damage.check(),
+            self.committer.take_connection(),
+        ) {
+            (Ok(()), Ok(conn)) => {
+                let done = rewrite::run(&conn, &request);
+                // A connection that failed half-way is opened anew.
+                if done.is_ok() || matches!(done, Err(RewriteError::LogInUse)) {
+                    self.committer.put_back(conn);
+                }
+                done
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error.into()),
+        };
+        (request.done)(done);
     }
 
     /// Notices what other processes have committed.

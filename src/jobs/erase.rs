@@ -1,0 +1,323 @@
+//! Erasing a person: found, decided, done in bounded steps, and recorded in the ledger.
+//!
+//! Once it is decided it goes on whatever happens to whoever asked: the server does what is left.
+//! Read next: `persistence/sqlite/operations/erasures.rs`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, watch};
+
+use super::ledger::{LEDGER_FILE, Ledger};
+use crate::actors::Rooms;
+use crate::chat::{RoomId, Timestamp, Who};
+use crate::persistence::{
+    Erasure, ErasureId, Holdings, Person, Principal, RewriteError, Store, StoreError, WriteError,
+};
+
+/// What names a directory with the files that a restore has set aside.
+const SET_ASIDE_PREFIX: &str = "before-restore-";
+
+/// Whom to erase, and how.
+#[derive(Debug, Clone)]
+pub struct EraseRequest {
+    /// The person.
+    pub who: Who,
+    /// Only say what would go.
+    pub dry_run: bool,
+    /// Rewrite the file at once, and return when that is done.
+    pub now: bool,
+    /// On whose behalf, for the audit.
+    pub by: Principal,
+}
+
+/// How far an erasure is: rooms and messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EraseProgress {
+    /// What is gone.
+    pub done: u64,
+    /// What has to go.
+    pub total: u64,
+}
+
+/// What an erasure has done. It holds ids alone, and never who it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Names the erasure in the audit; null when nothing was erased.
+    pub erasure: Option<ErasureId>,
+    /// Nothing was erased; this is what would go.
+    pub dry_run: bool,
+    /// How much went.
+    pub erased: ErasedCounts,
+    /// The rooms that went.
+    pub rooms: Vec<RoomId>,
+    /// Rooms of others that mention the person's e-mail address. They were not touched.
+    pub mentioned_in: Vec<RoomId>,
+    /// Whether there may be more rooms that mention it.
+    pub mentioned_in_truncated: bool,
+    /// Since when nobody can read any of it.
+    pub unreachable_at: Option<Timestamp>,
+    /// When the file was rewritten without it; null until then.
+    pub bytes_gone_at: Option<Timestamp>,
+    /// Files with copies from before, which still hold it.
+    pub backups: Vec<KeptBackup>,
+}
+
+/// How much was erased.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedCounts {
+    /// Visitors: an identity, or a browser that was never signed in.
+    pub visitors: u64,
+    /// Rooms.
+    pub rooms: u64,
+    /// Messages in them, of either side.
+    pub messages: u64,
+    /// Tokens that were ended.
+    pub tokens: u64,
+}
+
+/// A copy of the database that is older than an erasure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptBackup {
+    /// The file, or the directory of what a restore has set aside.
+    pub file: String,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// When it is deleted; null when nobody but the operator deletes it.
+    pub kept_until: Option<Timestamp>,
+}
+
+/// Why nobody was erased, or not completely.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseFailure {
+    /// Several users have the address or number.
+    #[error(
+        "several people match, so nobody was erased; name one of them: {}",
+        users.iter().map(|user| format!("user:{user}")).collect::<Vec<_>>().join(", ")
+    )]
+    Ambiguous {
+        /// Who they are.
+        users: Vec<String>,
+    },
+    /// Nobody waited for it any more, and nothing was decided.
+    #[error("the erasure was cancelled before anything was erased")]
+    Cancelled,
+    /// Everything is unreachable, but the file still has the bytes.
+    #[error(
+        "the person was erased and nobody can read anything of them, but the file was not rewritten: {0}; it is tried again at night"
+    )]
+    NotRewritten(RewriteError),
+    /// The store failed.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl From<StoreError> for EraseFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Write(error.into())
+    }
+}
+
+/// Erases people. Clones share what it works with.
+#[derive(Debug, Clone)]
+pub struct Eraser {
+    store: Store,
+    /// The live rooms, which have to notice; none without a server.
+    rooms: Option<Rooms>,
+    data_dir: PathBuf,
+    backup_dir: PathBuf,
+    /// Held while the ledger is written, so that nothing is recorded twice.
+    recording: Arc<Mutex<()>>,
+}
+
+impl Eraser {
+    /// An eraser for a database, with the server's live rooms if one runs.
+    pub fn new(store: Store, rooms: Option<Rooms>, data_dir: PathBuf, backup_dir: PathBuf) -> Self {
+        Self {
+            store,
+            rooms,
+            data_dir,
+            backup_dir,
+            recording: Arc::default(),
+        }
+    }
+
+    /// Erases a person. Given up while nothing is decided when nobody watches the progress any
+    /// more; after that, dropping this leaves the rest to [`Self::finish`].
+    ///
+    /// # Errors
+    ///
+    /// When several people match, or the store fails.
+    pub async fn erase(
+        &self,
+        request: &EraseRequest,
+        progress: watch::Sender<EraseProgress>,
+    ) -> Result<Receipt, EraseFailure> {
+        let person = self.store.find_person(&request.who).await?;
+        if person.users.len() > 1 {
+            return Err(EraseFailure::Ambiguous {
+                users: person.users,
+            });
+        }
+        let held = self.store.holdings(&person).await?;
+        let mut receipt = self.prepare_receipt(&person, &held).await?;
+        receipt.dry_run = request.dry_run;
+        if progress.is_closed() {
+            return Err(EraseFailure::Cancelled);
+        }
+        if request.dry_run {
+            return Ok(receipt);
+        }
+        let begun = self
+            .store
+            .begin_erasure(person.visitors, request.by)
+            .await?;
+        if let Some(begun) = begun {
+            receipt.erasure = Some(begun.id);
+            let mut shown = EraseProgress {
+                done: 0,
+                total: held.rooms.len() as u64 + held.messages,
+            };
+            self.record().await;
+            self.finish(|done| {
+                shown.done = (shown.done + done).min(shown.total);
+                progress.send_replace(shown);
+            })
+            .await?;
+            let erasure = self.store.erasure(begun.id).await?;
+            receipt.take(erasure.as_ref());
+        }
+        receipt.backups = self.kept_backups();
+        if request.now {
+            let at = self.rewrite().await.map_err(EraseFailure::NotRewritten)?;
+            receipt.bytes_gone_at = Some(at);
+        }
+        Ok(receipt)
+    }
+
+    async fn prepare_receipt(
+        &self,
+        person: &Person,
+        held: &Holdings,
+    ) -> Result<Receipt, EraseFailure> {
+        // What was said in the last seconds counts, too.
+        self.store.flush_search_index().await?;
+        let mentions = self.store.mentions(person).await?;
+        Ok(Receipt {
+            erasure: None,
+            dry_run: false,
+            erased: ErasedCounts {
+                visitors: person.visitors.len() as u64,
+                rooms: held.rooms.len() as u64,
+                messages: held.messages,
+                tokens: held.tokens,
+            },
+            rooms: held.rooms.clone(),
+            mentioned_in: mentions.rooms,
+            mentioned_in_truncated: mentions.truncated,
+            unreachable_at: None,
+            bytes_gone_at: None,
+            backups: self.kept_backups(),
+        })
+    }
+
+    /// Does whatever decided erasures have left, a step at a time, and reports how much each step
+    /// has done.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails. It can be called again.
+    pub async fn finish(&self, mut done: impl FnMut(u64)) -> Result<(), WriteError> {
+        while let Some(step) = self.store.erase_step().await? {
+            done(step.removed.len() as u64 + step.messages);
+            if let Some(rooms) = &self.rooms {
+                rooms.reload(step.removed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes to the ledger what it lacks. A failure is logged and tried again later: the database
+    /// knows what is missing.
+    pub async fn record(&self) {
+        if let Err(error) = self.try_record().await {
+            tracing::warn!(
+                path = %self.backup_dir.join(LEDGER_FILE).display(), %error,
+                "cannot record what was erased beside the backups, retrying; a restore of an older backup needs it"
+            );
+        }
+    }
+
+    async fn try_record(&self) -> std::io::Result<()> {
+        let _recording = self.recording.lock().await;
+        let unrecorded = self
+            .store
+            .unrecorded()
+            .await
+            .map_err(std::io::Error::other)?;
+        if unrecorded.is_empty() {
+            return Ok(());
+        }
+        let ledger = Ledger::in_directory(&self.backup_dir);
+        let erased = unrecorded.erased.clone();
+        tokio::task::spawn_blocking(move || ledger.append(&erased)).await??;
+        let marked = self.store.mark_recorded(unrecorded).await;
+        marked.map_err(std::io::Error::other)
+    }
+
+    /// Makes sure that no byte of what was erased is left in the live files.
+    ///
+    /// # Errors
+    ///
+    /// When the disk is too small or the store fails.
+    pub async fn rewrite(&self) -> Result<Timestamp, RewriteError> {
+        self.store.rewrite(self.data_dir.clone()).await
+    }
+
+    /// Copies of the database that are kept.
+    fn kept_backups(&self) -> Vec<KeptBackup> {
+        let mut kept = files_in(&self.backup_dir, |name| {
+            name.ends_with(".db") || name.ends_with(".db.age")
+        });
+        kept.extend(files_in(&self.data_dir, |name| {
+            name.starts_with(SET_ASIDE_PREFIX)
+        }));
+        kept.sort_by(|one, other| one.file.cmp(&other.file));
+        kept
+    }
+}
+
+impl Receipt {
+    fn take(&mut self, erasure: Option<&Erasure>) {
+        let Some(erasure) = erasure else { return };
+        self.erased = ErasedCounts {
+            visitors: erasure.visitors,
+            rooms: erasure.rooms,
+            messages: erasure.messages,
+            tokens: erasure.tokens,
+        };
+        self.unreachable_at = erasure.unreachable_at;
+        self.bytes_gone_at = erasure.bytes_gone_at;
+    }
+}
+
+/// What of a directory has such a name. One that is not there has none.
+fn files_in(directory: &Path, is_wanted: impl Fn(&str) -> bool) -> Vec<KeptBackup> {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let kept = entries.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let name = entry.file_name().into_string().ok()?;
+        let changed = entry.metadata().ok()?.modified().ok()?;
+        let changed = changed.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        is_wanted(&name).then(|| KeptBackup {
+            file: entry.path().display().to_string(),
+            made_at: Timestamp(i64::try_from(changed.as_millis()).unwrap_or(i64::MAX)),
+            kept_until: None,
+        })
+    });
+    kept.collect()
+}

@@ -1,0 +1,119 @@
+//! What is asked of the store to erase people and old rooms, and what it replies.
+
+use uuid::Uuid;
+
+use crate::chat::{ChangeId, RoomId, Timestamp, VisitorId};
+use crate::persistence::TokenHash;
+
+/// Names one erasure, in the audit, in the ledger and in receipts.
+pub type ErasureId = Uuid;
+
+/// The visitors that one person is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Person {
+    /// Their ids.
+    pub visitors: Vec<VisitorId>,
+    /// The signed identities among them. More than one means that several people were found.
+    pub users: Vec<String>,
+    /// The e-mail addresses in their rooms.
+    pub emails: Vec<String>,
+}
+
+/// What the database holds of a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Their rooms, the empty ones included.
+    pub rooms: Vec<RoomId>,
+    /// Messages in these rooms, of either side.
+    pub messages: u64,
+    /// Tokens that have not ended.
+    pub tokens: u64,
+}
+
+/// Rooms of others in which a person's e-mail address occurs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mentions {
+    /// The rooms.
+    pub rooms: Vec<RoomId>,
+    /// Whether the search stopped at its bound, so that there may be more.
+    pub truncated: bool,
+}
+
+/// An erasure as the database records it: numbers and ids alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erasure {
+    /// Its id.
+    pub id: ErasureId,
+    /// When it was decided; it goes on from there whatever happens.
+    pub decided_at: Timestamp,
+    /// Since when nobody can read any of it.
+    pub unreachable_at: Option<Timestamp>,
+    /// When the last row was deleted.
+    pub finished_at: Option<Timestamp>,
+    /// When the file was rewritten without it.
+    pub bytes_gone_at: Option<Timestamp>,
+    /// Visitors erased so far.
+    pub visitors: u64,
+    /// Rooms erased so far.
+    pub rooms: u64,
+    /// Messages erased so far.
+    pub messages: u64,
+    /// Tokens ended.
+    pub tokens: u64,
+}
+
+/// What one bounded step of an erasure has done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ErasureStep {
+    /// Rooms that are gone; their live actors and the lobby have to notice.
+    pub removed: Vec<RoomId>,
+    /// Messages that were deleted.
+    pub messages: u64,
+}
+
+/// A listed room that is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemovedRoom {
+    /// Its id.
+    pub room_id: RoomId,
+    /// Its place in the order of changes.
+    pub change: ChangeId,
+}
+
+/// Ids that the ledger beside the backups has to hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// The visitors.
+    pub visitors: Vec<VisitorId>,
+    /// The rooms.
+    pub rooms: Vec<RoomId>,
+    /// Messages whose text was removed, by room.
+    pub messages: Vec<(RoomId, Uuid)>,
+}
+
+/// A decided erasure, and the tokens that it has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BegunErasure {
+    /// The erasure.
+    pub id: ErasureId,
+    /// Tokens that open nothing any more.
+    pub ended: Vec<TokenHash>,
+}
+
+/// What the ledger beside the backups does not have yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unrecorded {
+    /// Its ids.
+    pub erased: Erased,
+    /// The erasures that they belong to.
+    pub(crate) erasures: Vec<ErasureId>,
+    /// Rooms and seqs of messages whose text was removed, as the store numbers them.
+    pub(crate) redactions: Vec<(i64, i64)>,
+}
+
+impl Unrecorded {
+    /// Whether the ledger has everything.
+    pub fn is_empty(&self) -> bool {
+        self.erasures.is_empty() && self.redactions.is_empty()
+    }
+}

@@ -1,0 +1,218 @@
+//! Erasing a person, beside a running server and without one.
+
+use std::path::Path;
+
+use shoptalk::jobs::ledger::Ledger;
+
+use crate::common::{PASSWORD, Socket, Value, json, new_id};
+use crate::process::{Place, Running};
+
+const WORD: &str = "zymurgist";
+
+/// A visitor's room over REST, and its socket.
+struct Customer {
+    token: String,
+    room_id: String,
+}
+
+impl Customer {
+    async fn arrive(running: &Running, details: Value) -> Self {
+        let opened = running.rest().post("/api/chat/rooms/", details).await;
+        let opened: Value = opened.is(201);
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        Self {
+            token: text(&opened["token"]),
+            room_id: text(&opened["room"]["id"]),
+        }
+    }
+
+    fn path(&self) -> String {
+        format!("/api/chat/rooms/{}/messages/", self.room_id)
+    }
+
+    async fn post(&self, running: &Running, content: &str) {
+        let message = json!({"id": new_id(), "content": content});
+        let rest = running.rest().bearer(&self.token);
+        rest.post(&self.path(), message).await.is(201);
+    }
+
+    async fn connect(&self, running: &Running) -> Socket {
+        let path = format!("/ws/chat/{}/", self.room_id);
+        let mut socket = Socket::connect(running.addr, &path).await;
+        socket
+            .send(json!({"type": "hello", "token": self.token}))
+            .await;
+        socket.expect("welcome").await;
+        socket
+    }
+}
+
+async fn console(running: &Running, cursor: Option<&str>) -> (Socket, Value) {
+    let credentials = json!({"username": "mia", "password": PASSWORD});
+    let signed_in: Value = running
+        .rest()
+        .post("/api/admin/login/", credentials)
+        .await
+        .is(200);
+    let mut socket = Socket::connect(running.addr, "/ws/admin/chat/").await;
+    let mut hello = json!({"type": "hello", "token": signed_in["token"]});
+    if let Some(cursor) = cursor {
+        hello["cursor"] = cursor.into();
+    }
+    socket.send(hello).await;
+    let welcome = socket.expect("welcome").await;
+    (socket, welcome)
+}
+
+fn receipt(stdout: &str) -> Value {
+    serde_json::from_str(stdout).expect("the receipt is all of standard output")
+}
+
+fn hits(directory: &Path, word: &str) -> usize {
+    let mut hits = 0;
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            hits += self::hits(&path, word);
+        } else if let Ok(bytes) = std::fs::read(&path) {
+            let bytes = bytes.to_ascii_lowercase();
+            let windows = bytes.windows(word.len());
+            hits += windows.filter(|part| *part == word.as_bytes()).count();
+        }
+    }
+    hits
+}
+
+#[tokio::test]
+async fn a_person_goes_beside_a_running_server_and_everybody_notices() {
+    let place = Place::new();
+    place
+        .add("mia", PASSWORD, &["--role", "admin"])
+        .await
+        .well();
+    let running = place.serve().await;
+    let ann = json!({"customer_name": "Ann", "customer_email": "Ann@Example.com"});
+    let ann = Customer::arrive(&running, ann).await;
+    ann.post(&running, &format!("the {WORD} asks")).await;
+    let bob = Customer::arrive(&running, json!({"customer_name": "Bob"})).await;
+    bob.post(&running, "I am a friend of ann@example.com").await;
+    let (mut console, welcome) = console(&running, None).await;
+    let cursor = welcome["cursor"].as_str().expect("a cursor").to_owned();
+    console
+        .send(json!({"type": "join", "room_id": ann.room_id}))
+        .await;
+    console.expect("joined").await;
+    let mut tab = ann.connect(&running).await;
+    let mut other = bob.connect(&running).await;
+
+    let dry = place.run(&["erase", "email:ann@example.com", "--dry-run"]);
+    let dry = receipt(&dry.await.well());
+    assert_eq!(dry["dry_run"], true);
+    assert_eq!(dry["rooms"], json!([ann.room_id]));
+    assert_eq!(dry["unreachable_at"], Value::Null);
+    ann.post(&running, "still here").await;
+
+    let done = place.run(&["erase", "email: ANN@example.com"]).await.well();
+    assert!(!done.to_lowercase().contains("ann@"), "never who: {done}");
+    let done = receipt(&done);
+    let counts = json!({"visitors": 1, "rooms": 1, "messages": 2, "tokens": 1});
+    assert_eq!(done["erased"], counts);
+    assert_eq!(done["rooms"], json!([ann.room_id]));
+    assert_eq!(done["mentioned_in"], json!([bob.room_id]));
+    assert!(done["unreachable_at"].is_string());
+    assert_eq!(done["bytes_gone_at"], Value::Null);
+
+    assert_eq!(tab.closed().await, Some(4506));
+    let removed = console.expect("removed").await;
+    assert_eq!(removed["room_id"], ann.room_id.as_str());
+    let newest = removed["cursor"].as_str().expect("a cursor").to_owned();
+    other.post("my socket stays").await;
+    let rest = running.rest().bearer(&ann.token);
+    let message = json!({"id": new_id(), "content": "I was offline"});
+    rest.post(&ann.path(), message).await.is(401);
+    let path = format!("/ws/chat/{}/", ann.room_id);
+    let mut late = Socket::connect(running.addr, &path).await;
+    late.send(json!({"type": "hello", "token": ann.token}))
+        .await;
+    assert_eq!(late.closed().await, Some(4500));
+
+    let (_, welcome) = self::console(&running, Some(&cursor)).await;
+    assert_eq!(welcome["recovered"], false, "it may show what is gone");
+    let (_, welcome) = self::console(&running, Some(&newest)).await;
+    assert_eq!(welcome["recovered"], true);
+
+    let ledger = Ledger::in_directory(&place.data_dir().join("backups"));
+    let ledger = ledger.read().expect("it reads").expect("it is there");
+    let rooms: Vec<String> = ledger
+        .erased
+        .rooms
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(rooms, [ann.room_id.as_str()]);
+
+    assert!(hits(&place.data_dir(), WORD) > 0, "the search can see");
+    let again = place
+        .run(&["erase", "email:ann@example.com", "--now"])
+        .await;
+    assert!(again.stderr.contains("nobody matches"), "{again:?}");
+    let again = receipt(&again.well());
+    assert!(again["bytes_gone_at"].is_string(), "{again}");
+    assert_eq!(hits(&place.data_dir(), WORD), 0);
+    other.post("and stays").await;
+    running.stop().await;
+    assert_eq!(hits(&place.data_dir(), WORD), 0);
+}
+
+#[tokio::test]
+async fn without_a_server_it_is_as_thorough() {
+    let place = Place::new();
+    let running = place.serve().await;
+    let ann = Customer::arrive(&running, json!({"customer_phone": "+49 30 1234"})).await;
+    ann.post(&running, WORD).await;
+    let bob = Customer::arrive(&running, json!({"customer_phone": "+49 30 12345"})).await;
+    bob.post(&running, "hello").await;
+    running.stop().await;
+    let out = place.path().join("backup.db").display().to_string();
+    place.run(&["backup", &out]).await.well();
+
+    let done = place.run(&["erase", "phone:+49301234", "--now"]).await;
+    let done = receipt(&done.well());
+    assert_eq!(done["rooms"], json!([ann.room_id]));
+    assert!(done["bytes_gone_at"].is_string());
+    assert_eq!(hits(&place.data_dir(), WORD), 0);
+
+    let running = place.serve().await;
+    let rest = running.rest().bearer(&bob.token);
+    rest.get(&bob.path()).await.is(200);
+    running
+        .rest()
+        .bearer(&ann.token)
+        .get(&ann.path())
+        .await
+        .is(401);
+}
+
+#[tokio::test]
+async fn nobody_is_erased_by_mistake() {
+    let place = Place::new();
+    place
+        .run(&["erase", "email:a@b"])
+        .await
+        .failed(&["no database", "--data-dir"]);
+    place.add("mia", PASSWORD, &[]).await.well();
+    for wrong in ["ann", "email:", "mail:a@b"] {
+        place
+            .run(&["erase", wrong])
+            .await
+            .misused(&["user:", "email:", "phone:"]);
+    }
+    place.run(&["erase"]).await.misused(&["<WHO>"]);
+    let nobody = place.run(&["erase", "user:nobody"]).await;
+    assert!(nobody.stderr.contains("nobody matches"), "{nobody:?}");
+    let nobody = receipt(&nobody.well());
+    assert_eq!(
+        (&nobody["erasure"], &nobody["unreachable_at"]),
+        (&Value::Null, &Value::Null)
+    );
+}
