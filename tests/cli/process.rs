@@ -219,9 +219,10 @@ impl Running {
     /// Waits for a line on standard error with this text.
     pub(crate) async fn line(&mut self, text: &str) -> String {
         let has = |lines: &Vec<String>| lines.iter().any(|line| line.contains(text));
+        let log = self.lines.clone();
         let lines = timeout(DEADLINE, self.lines.wait_for(has))
             .await
-            .unwrap_or_else(|_| panic!("no line with '{text}'"))
+            .unwrap_or_else(|_| panic!("no line with '{text}': {:#?}", *log.borrow()))
             .unwrap_or_else(|_| panic!("it ended without a line with '{text}'"));
         let line = lines.iter().find(|line| line.contains(text));
         line.expect("it was just there").clone()

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -59,8 +60,16 @@ impl Authority {
 
     /// A client that offers these protocols by ALPN.
     pub fn client(&self, protocols: &[&str]) -> TlsClient {
+        TlsClient::trusting(&self.pem(), protocols)
+    }
+}
+
+impl TlsClient {
+    /// Trusts the authority with this certificate.
+    pub fn trusting(pem: &str, protocols: &[&str]) -> Self {
+        let root = CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
         let mut roots = RootCertStore::empty();
-        roots.add(self.0.der().clone()).expect("an authority");
+        roots.add(root).expect("an authority");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -73,7 +82,7 @@ impl Authority {
             .iter()
             .map(|protocol| protocol.as_bytes().to_vec())
             .collect();
-        TlsClient(Arc::new(config).into())
+        Self(Arc::new(config).into())
     }
 }
 

@@ -183,8 +183,12 @@ fn validation_pair(name: &str, digest: &[u8]) -> Result<CertifiedKey, OrderError
     let key = KeyPair::generate().map_err(|error| failed(&error))?;
     let certificate = params.self_signed(&key).map_err(|error| failed(&error))?;
     let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|error| failed(&error))?;
-    CertifiedKey::from_der(vec![certificate.der().clone()], key, &provider())
-        .map_err(|error| failed(&error))
+    let key = provider()
+        .key_provider
+        .load_private_key(key)
+        .map_err(|error| failed(&error))?;
+    // Unchecked: the library does not know the critical extension that carries the response.
+    Ok(CertifiedKey::new(vec![certificate.der().clone()], key))
 }
 
 /// What the authority says about each name that it could not validate.
