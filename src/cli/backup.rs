@@ -58,6 +58,8 @@ pub(super) fn restore(
     persistence::create_data_directory(data_dir)?;
     let plain = ReadableBackup::open(file, identity, data_dir)?;
     let report = persistence::restore(data_dir, plain.path())?;
+    // What a server has left that was stopped in the middle of a backup.
+    backup::remove_unfinished(data_dir)?;
     let manifest = &report.manifest;
     eprintln!(
         "restored {} rooms and {} messages as of {}; every agent has to sign in again",

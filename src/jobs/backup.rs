@@ -4,10 +4,11 @@
 //! reads the copy alone, on a thread of its own with the lowest priority.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -49,6 +50,7 @@ pub struct StagedBackup {
     path: PathBuf,
     manifest: BackupManifest,
     encrypted: bool,
+    sha256: String,
 }
 
 /// What is done with a copy before it counts as a backup.
@@ -75,44 +77,35 @@ impl StagedBackup {
         finishing: Finishing,
         progress: watch::Sender<CopyProgress>,
     ) -> Result<Self, BackupFailure> {
-        let staged = Staged::in_directory(data_dir)?;
-        store.copy_to(staged.path().to_owned(), progress).await?;
-        with_low_priority(move || Self::finish(staged, &finishing))
-            .await
-            .map_err(|cause| BackupFailure::Io {
-                path: data_dir.to_owned(),
-                cause,
-            })?
+        // Both files belong to this future: when it is dropped, they go at once, whatever the
+        // thread that works on them is doing.
+        let plain = Staged::in_directory(data_dir)?;
+        let encrypted = match finishing.recipients.is_empty() {
+            true => None,
+            false => Some(Staged::in_directory(data_dir)?),
+        };
+        store.copy_to(plain.path().to_owned(), progress).await?;
+        let (manifest, sha256) = with_low_priority({
+            let plain = plain.path().to_owned();
+            let encrypted = encrypted.as_ref().map(|file| file.path().to_owned());
+            move || finish(&plain, encrypted.as_deref(), &finishing)
+        })
+        .await
+        .map_err(|cause| BackupFailure::Io {
+            path: data_dir.to_owned(),
+            cause,
+        })??;
+        Ok(Self {
+            encrypted: encrypted.is_some(),
+            path: encrypted.unwrap_or(plain).keep(),
+            manifest,
+            sha256,
+        })
     }
 
-    /// Makes a backup of a copy.
-    fn finish(staged: Staged, finishing: &Finishing) -> Result<Self, BackupFailure> {
-        let manifest = seal_backup(staged.path())?;
-        if finishing.verify || !finishing.recipients.is_empty() {
-            verify_backup(staged.path())?;
-        }
-        if finishing.recipients.is_empty() {
-            return Ok(Self {
-                path: staged.keep(),
-                manifest,
-                encrypted: false,
-            });
-        }
-        let directory = staged.path().parent().unwrap_or(Path::new(".")).to_owned();
-        let locked = Staged::in_directory(&directory)?;
-        let encrypted = File::options()
-            .write(true)
-            .open(locked.path())
-            .and_then(|target| encryption::encrypt(staged.path(), &target, &finishing.recipients));
-        encrypted.map_err(|cause| BackupFailure::Io {
-            path: locked.path().to_owned(),
-            cause,
-        })?;
-        Ok(Self {
-            path: locked.keep(),
-            manifest,
-            encrypted: true,
-        })
+    /// SHA-256 of the file as it is, in hexadecimal digits.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
     }
 
     /// Whether it takes an identity to read it.
@@ -126,6 +119,7 @@ impl StagedBackup {
             path,
             manifest,
             encrypted: false,
+            sha256: "00ff".into(),
         }
     }
 
@@ -180,8 +174,53 @@ impl Drop for Staged {
     fn drop(&mut self) {
         if let Some(path) = &self.path {
             let _ = std::fs::remove_file(path);
+            // SQLite's, if it was interrupted.
+            let _ = std::fs::remove_file(format!("{}-journal", path.display()));
         }
     }
+}
+
+/// Makes a backup of a copy: seals, verifies and encrypts it. Both files are there already.
+fn finish(
+    plain: &Path,
+    encrypted: Option<&Path>,
+    finishing: &Finishing,
+) -> Result<(BackupManifest, String), BackupFailure> {
+    let manifest = seal_backup(plain)?;
+    if finishing.verify || encrypted.is_some() {
+        verify_backup(plain)?;
+    }
+    let io_failed = |path: &Path, cause| BackupFailure::Io {
+        path: path.to_owned(),
+        cause,
+    };
+    if let Some(encrypted) = encrypted {
+        File::options()
+            .write(true)
+            .open(encrypted)
+            .and_then(|target| encryption::encrypt(plain, &target, &finishing.recipients))
+            .map_err(|cause| io_failed(encrypted, cause))?;
+    }
+    let finished = encrypted.unwrap_or(plain);
+    let sha256 = sha256(finished).map_err(|cause| io_failed(finished, cause))?;
+    Ok((manifest, sha256))
+}
+
+fn sha256(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => break,
+            read => hash.update(&chunk[..read]),
+        }
+    }
+    Ok(hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 /// Runs work on a thread of its own with the lowest priority.
@@ -338,6 +377,58 @@ mod tests {
         assert!(!staged.exists());
         let mode = out.metadata().expect("it is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[tokio::test]
+    async fn a_backup_that_is_cancelled_at_any_point_leaves_nothing() {
+        use std::task::{Context, Waker};
+        let directory = tempfile::tempdir().expect("a directory");
+        let data_dir = directory.path();
+        let options = crate::persistence::StoreOptions {
+            data_dir: data_dir.to_owned(),
+            ..crate::config::Config::default().storage.options(true)
+        };
+        let store = Store::open(options).expect("it opens");
+        let partial = || {
+            let entries = std::fs::read_dir(data_dir).expect("listed");
+            let names = entries.map(|entry| entry.expect("an entry").file_name());
+            names
+                .filter(|name| name.to_string_lossy().contains(PARTIAL_SUFFIX))
+                .count()
+        };
+        let finishing = Finishing {
+            verify: true,
+            recipients: vec![age::x25519::Identity::generate().to_public()],
+        };
+        // Polled so many times, as far as that brings it, then dropped.
+        for polls in 1..6 {
+            let (progress, mut watched) = watch::channel(CopyProgress::default());
+            let mut making = Box::pin(StagedBackup::make(
+                &store,
+                data_dir,
+                finishing.clone(),
+                progress,
+            ));
+            let mut context = Context::from_waker(Waker::noop());
+            for poll in 0..polls {
+                if making.as_mut().poll(&mut context).is_ready() {
+                    break;
+                }
+                assert_eq!(partial(), 2, "it is in the middle");
+                if poll == 0 {
+                    // The next poll finds the copy complete.
+                    while watched.changed().await.is_ok() {
+                        let progress = *watched.borrow();
+                        if progress.pages_done == progress.pages_total {
+                            break;
+                        }
+                    }
+                }
+            }
+            drop(making);
+            assert_eq!(partial(), 0, "after {polls} polls");
+        }
+        store.close().await;
     }
 
     #[test]

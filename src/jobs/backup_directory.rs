@@ -3,13 +3,12 @@
 //! What has another name, such as the operator's own files, is never touched.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::backup::{self, PARTIAL_SUFFIX, StagedBackup};
 use super::rotation;
@@ -140,7 +139,7 @@ pub fn prepare(directory: &Path) -> io::Result<()> {
 pub fn store(directory: &Path, staged: StagedBackup) -> io::Result<StoredBackup> {
     let manifest = staged.manifest().clone();
     let encrypted = staged.is_encrypted();
-    let sha256 = sha256(staged.path())?;
+    let sha256 = staged.sha256().to_owned();
     let bytes = staged.path().metadata()?.len();
     let (path, made_at) = move_in(directory, &staged, &manifest)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -206,23 +205,6 @@ fn write_manifest(path: &Path, manifest: &ManifestFile) -> io::Result<()> {
     file.sync_all()?;
     std::fs::rename(&partial, path)?;
     backup::fsync_parent(path)
-}
-
-fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut chunk = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut chunk)? {
-            0 => break,
-            read => hash.update(&chunk[..read]),
-        }
-    }
-    Ok(hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
 }
 
 /// Removes the backups that the rotation does not keep, but not `newest`, whatever its clock said.
@@ -313,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backup_is_stored_under_its_time_with_a_manifest_that_sha256sum_can_check() {
+    fn a_backup_is_stored_under_its_time_with_a_manifest() {
         let (outside, directory) = (
             tempfile::tempdir().expect("one"),
             tempfile::tempdir().expect("two"),
@@ -334,10 +316,7 @@ mod tests {
         );
         let text = std::fs::read_to_string(manifest_path(&first.path)).expect("read");
         let manifest: ManifestFile = serde_json::from_str(&text).expect("a manifest");
-        assert_eq!(
-            manifest.sha256,
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(manifest.sha256, "00ff");
         assert_eq!((manifest.messages, manifest.bytes), (2, 3));
         assert_eq!(list(directory.path()).expect("listed"), [first, second]);
         assert_eq!(list(Path::new("/no/such/directory")).expect("none"), []);

@@ -54,7 +54,7 @@ impl Room {
     }
 }
 
-/// What is in the data directory, but for what SQLite keeps beside a database in use.
+/// What is in the data directory, but for what is kept beside a database in use.
 fn names_in(directory: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(directory)
         .expect("a directory")
@@ -62,7 +62,10 @@ fn names_in(directory: &Path) -> Vec<String> {
             let name = entry.expect("an entry").file_name();
             name.to_string_lossy().into_owned()
         })
-        .filter(|name| !name.ends_with("-wal") && !name.ends_with("-shm"))
+        .filter(|name| {
+            let beside = ["-wal", "-shm", ".commits"];
+            !beside.iter().any(|end| name.ends_with(end))
+        })
         .collect();
     names.sort();
     names
@@ -195,7 +198,9 @@ async fn automatic_backup(place: &Place) -> String {
 
 #[tokio::test]
 async fn a_server_makes_backups_by_itself_and_keeps_the_newest_of_the_hour() {
-    let place = Place::new().with("SHOPTALK_BACKUP__EVERY_MS", "1000");
+    let place = Place::new()
+        .with("SHOPTALK_BACKUP__EVERY_MS", "1000")
+        .with("SHOPTALK_BACKUP__MIN_FREE_BYTES", "0");
     let running = place.serve().await;
     let room = Room::open(&running).await;
     room.post("kept").await;
@@ -214,6 +219,13 @@ async fn a_server_makes_backups_by_itself_and_keeps_the_newest_of_the_hour() {
     replaced.expect("a newer backup of the same hour replaces it");
     running.stop().await;
     let backup = automatic_backup(&place).await;
+    let manifest = std::fs::read(backup.replace(".db", ".json")).expect("it reads");
+    let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
+    let bytes = std::fs::read(&backup).expect("it reads");
+    let hash = <sha2::Sha256 as sha2::Digest>::digest(&bytes);
+    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(manifest["sha256"], hash, "as sha256sum prints it");
+    assert_eq!(manifest["messages"], 1);
     place.run(&["verify", &backup]).await.well();
     place.run(&["restore", &backup]).await.well();
     let running = place.serve().await;
@@ -226,6 +238,7 @@ async fn encrypted_backups_are_read_with_the_identity_alone() {
     let key = age::x25519::Identity::generate();
     let place = Place::new()
         .with("SHOPTALK_BACKUP__EVERY_MS", "1000")
+        .with("SHOPTALK_BACKUP__MIN_FREE_BYTES", "0")
         .with("SHOPTALK_BACKUP__RECIPIENTS", &key.to_public().to_string());
     place.write("key.txt", key.to_string().expose_secret());
     place.write(

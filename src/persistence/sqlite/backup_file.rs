@@ -64,6 +64,8 @@ fn write_manifest(path: &Path, placeholder: &[u8]) -> rusqlite::Result<BackupMan
     // The copy says of itself that it has a write-ahead log. A backup is one file.
     conn.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
     conn.pragma_update(None, "synchronous", "OFF")?;
+    // A backup that was put in the place of a database by hand still says what it was.
+    conn.execute_batch("DROP TABLE IF EXISTS backup_manifest")?;
     conn.execute_batch(MANIFEST_TABLE)?;
     let count = |table: &str| {
         conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {

@@ -7,6 +7,7 @@
 
 pub(crate) mod backup_file;
 mod codes;
+mod commit_mark;
 mod connection;
 mod consistency;
 mod damage;

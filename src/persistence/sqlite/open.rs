@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use crate::persistence::sqlite::commit_mark::{self, CommitMark};
 use crate::persistence::sqlite::connection::Connector;
 use crate::persistence::sqlite::damage::Damage;
 use crate::persistence::sqlite::data_directory::{self, DATABASE_FILE};
@@ -33,10 +34,12 @@ impl SqliteStore {
             .transpose()?;
         let path = options.data_dir.join(DATABASE_FILE);
         if lock.is_some() {
-            restore::finish_exchange(&options.data_dir).map_err(|cause| OpenError::Io {
-                path: path.clone(),
-                cause,
-            })?;
+            restore::finish_exchange(&options.data_dir)
+                .and_then(|()| commit_mark::set_foreign_log_aside(&options.data_dir))
+                .map_err(|cause| OpenError::Io {
+                    path: path.clone(),
+                    cause,
+                })?;
         }
         check_sqlite_version(&path)?;
         data_directory::create_database(&path)?;
@@ -47,6 +50,9 @@ impl SqliteStore {
         let failed = |error| failed_with(&path, &error);
         let mut conn = connector.writer().map_err(failed)?;
         bring_up_to_date(&mut conn, options, &path)?;
+        if options.exclusive {
+            commit_mark::notice_replacement(&conn, &options.data_dir)?;
+        }
         let damage = Arc::new(Damage::default());
         if let Some(part) = schema::damaged_part(&conn).map_err(failed)? {
             damage.record(&StoreError::Corrupt(format!(
@@ -55,6 +61,14 @@ impl SqliteStore {
         }
         let epoch = schema::epoch(&conn).map_err(failed)?;
         let state = State::load(&conn).map_err(failed)?;
+        let mark = options
+            .exclusive
+            .then(|| CommitMark::open(&options.data_dir, epoch.clone()))
+            .transpose()
+            .map_err(|cause| OpenError::Io {
+                path: path.clone(),
+                cause,
+            })?;
         let readers = Readers::open(&connector, options.readers, Arc::clone(&damage))
             .map_err(|error| broken(&path, error.to_string()))?;
         let channel = Arc::new(WriterChannel::new(options.queue_items, &state, damage));
@@ -67,7 +81,7 @@ impl SqliteStore {
             channel: Arc::clone(&channel),
         };
         let index = text_index::step;
-        let thread = Writer::new(committer, options.batch_items, index, &state, lock)
+        let thread = Writer::new(committer, options.batch_items, index, &state, lock, mark)
             .spawn()
             .map_err(|cause| OpenError::Io { path, cause })?;
         let rules = options.rules;

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 
 use crate::chat::Timestamp;
 use crate::persistence::sqlite::backup_file;
+use crate::persistence::sqlite::commit_mark;
 use crate::persistence::sqlite::consistency;
 use crate::persistence::sqlite::data_directory::{self, DATABASE_FILE};
 use crate::persistence::sqlite::schema;
@@ -79,14 +80,12 @@ fn prepare(backup: &Path, prepared: &Path, present: &Path) -> Result<bool, Resto
         cause: classify(&error).to_string(),
     };
     let mut conn = Connection::open(prepared).map_err(sqlite_failed)?;
-    conn.execute_batch("DROP TABLE backup_manifest")
-        .map_err(sqlite_failed)?;
     schema::migrate(&mut conn).map_err(|error| RestoreError::Prepare {
         path: prepared.to_owned(),
         cause: schema::describe(&error),
     })?;
     let kept = keep_what_has_ended(&conn, present).map_err(sqlite_failed)?;
-    begin_epoch(&conn).map_err(sqlite_failed)?;
+    schema::begin_epoch(&conn).map_err(sqlite_failed)?;
     let found = consistency::contradictions(&conn).map_err(sqlite_failed)?;
     if !found.is_empty() {
         return Err(RestoreError::Prepare {
@@ -98,17 +97,6 @@ fn prepare(backup: &Path, prepared: &Path, present: &Path) -> Result<bool, Resto
     let synced = File::open(prepared).and_then(|file| file.sync_all());
     synced.map_err(io_failed)?;
     Ok(kept)
-}
-
-/// Seqs, versions and cursors of the time after the backup mean nothing any more, and every agent
-/// signs in again.
-fn begin_epoch(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute_batch("BEGIN; DELETE FROM agent_sessions;")?;
-    conn.execute(
-        "UPDATE state SET epoch = ?1, auth_version = auth_version + 1",
-        [schema::new_epoch()],
-    )?;
-    conn.execute_batch("COMMIT")
 }
 
 /// What the present database knows to have ended stays ended: passwords that were changed, agents
@@ -178,6 +166,7 @@ pub(crate) fn finish_exchange(data_dir: &Path) -> io::Result<()> {
         return Ok(());
     }
     let database = data_dir.join(DATABASE_FILE);
+    commit_mark::remove(data_dir)?;
     for end in BESIDE {
         remove_if_there(&PathBuf::from(format!("{}{end}", database.display())))?;
     }

@@ -114,8 +114,21 @@ pub(crate) fn epoch(conn: &Connection) -> rusqlite::Result<String> {
     conn.query_row("SELECT epoch FROM state", [], |row| row.get(0))
 }
 
+/// Begins a new epoch in a database that was put in the place of another one: seqs, versions and
+/// cursors of before mean nothing any more, and every agent signs in again. What made it a backup
+/// goes.
+pub(crate) fn begin_epoch(conn: &Connection) -> rusqlite::Result<()> {
+    let tx = conn.unchecked_transaction()?;
+    tx.execute_batch("DROP TABLE IF EXISTS backup_manifest; DELETE FROM agent_sessions")?;
+    tx.execute(
+        "UPDATE state SET epoch = ?1, auth_version = auth_version + 1",
+        [new_epoch()],
+    )?;
+    tx.commit()
+}
+
 /// A string that no other database has.
-pub(crate) fn new_epoch() -> String {
+fn new_epoch() -> String {
     format!("{:016x}", rand::random::<u64>())
 }
 

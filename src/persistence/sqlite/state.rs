@@ -84,6 +84,11 @@ impl State {
         }
     }
 
+    /// Commits of all processes since the database was made.
+    pub(crate) fn commits(&self) -> u64 {
+        self.server_commits + self.tool_commits
+    }
+
     /// Whether the text index lacks a change.
     pub(crate) fn is_index_behind(&self) -> bool {
         self.indexed_change < self.last_change

@@ -36,6 +36,7 @@ use self::copy::CopyRequest;
 use self::job::{Job, Work};
 use self::queue::Taken;
 use self::rewrite::MaintenanceRequest;
+use crate::persistence::sqlite::commit_mark::CommitMark;
 use crate::persistence::sqlite::state::State;
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::{TxError, classify};
@@ -60,6 +61,10 @@ pub(crate) struct Writer {
     index: Indexing,
     /// The last failed commit was logged; the same failure again is not.
     failing: bool,
+    /// Says how far the database is; a tool has none.
+    mark: Option<CommitMark>,
+    /// Commits of all processes.
+    commits: u64,
     /// Keeps the directory's lock as long as the thread may write.
     _lock: Option<std::fs::File>,
 }
@@ -99,6 +104,7 @@ impl Writer {
         index_step: IndexStep,
         state: &State,
         lock: Option<std::fs::File>,
+        mark: Option<CommitMark>,
     ) -> Self {
         Self {
             channel: Arc::clone(&committer.channel),
@@ -112,6 +118,8 @@ impl Writer {
             committer,
             batch_items,
             failing: false,
+            mark,
+            commits: state.commits(),
             _lock: lock,
         }
     }
@@ -149,8 +157,14 @@ impl Writer {
                 Taken::Idle => self.poll(),
                 Taken::Closed => break,
             }
+            if let Some(mark) = &mut self.mark {
+                mark.note(self.commits);
+            }
         }
         self.committer.close();
+        if let Some(mark) = &mut self.mark {
+            mark.write(self.commits);
+        }
         exit.status = WriterStatus::Closed;
         // The lock is released before anybody learns that the store is closed.
         drop(self);
@@ -222,6 +236,7 @@ impl Writer {
     }
 
     fn publish(&mut self, state: &State) {
+        self.commits = state.commits();
         self.index.is_behind = self.committer.owns_index() && state.is_index_behind();
         #[cfg(test)]
         if self.channel.hooks.index_paused() {
