@@ -3,6 +3,8 @@ mod backup;
 mod check;
 mod demo;
 mod erase;
+mod health;
+mod manuals;
 mod serve;
 
 use std::io::IsTerminal;
@@ -89,6 +91,23 @@ enum Command {
     },
     /// Erases one person everywhere and prints a receipt; a server may be running.
     Erase(erase::EraseArgs),
+    /// Asks a server whether it is ready; fails with its words if it is not.
+    Health {
+        /// The server's URL [default: the server of this configuration, on this machine]
+        url: Option<String>,
+    },
+    /// Prints the completions for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: manuals::Shell,
+    },
+    /// Writes the man pages into a directory, for packages.
+    #[command(hide = true)]
+    ManPages {
+        /// The directory. It must exist.
+        directory: PathBuf,
+    },
     /// Validates the configuration and prints the effective settings, secrets redacted.
     Check,
 }
@@ -182,6 +201,9 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         }
         Command::Verify { file, identity } => backup::verify(&file, identity.as_deref()),
         Command::Erase(args) => erase::run(args, &load(None)?),
+        Command::Health { url } => health::run(url.as_deref(), &load(None)?),
+        Command::Completions { shell } => manuals::completions(shell),
+        Command::ManPages { directory } => manuals::man_pages(&directory),
         Command::Check => check::run(&load(None)?),
     }
 }

@@ -9,6 +9,8 @@ mod agents;
 mod backup;
 mod demo;
 mod erase;
+mod health;
+mod manuals;
 mod process;
 mod secrets;
 mod serve;
