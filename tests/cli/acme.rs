@@ -1,5 +1,5 @@
 //! Certificates by ACME, from Debian's `pebble`: issued, renewed, and not asked for too often. Where
-//! it is not installed, the tests say so and check nothing.
+//! it is not installed, the tests that need it say so and check nothing.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ use shoptalk::https_client::{HttpsClient, Trust};
 use tokio::process::{Child, Command};
 
 use super::process::Place;
-use crate::common::{Authority, Socket, TlsClient, eventually, json};
+use crate::common::{Authority, DEADLINE, Socket, TlsClient, eventually, json};
 
 const NAME: &str = "chat.shop.test";
 const LOOPBACK: &str = "127.0.0.1";
@@ -245,5 +245,25 @@ async fn a_failure_pauses_and_a_restart_does_not_shorten_it() {
     running.signal(Signal::HUP);
     let failure = running.line("cannot get a certificate").await;
     assert!(failure.contains("failures=2"), "{failure}");
+    running.stop().await;
+}
+
+/// An authority that accepts connections and says nothing, so that the attempt never ends.
+#[tokio::test]
+async fn a_kill_within_an_attempt_counts_as_a_failure() {
+    let silent = tokio::net::TcpListener::bind((LOOPBACK, 0)).await;
+    let silent = silent.expect("a port");
+    let directory = format!("https://{}/dir", silent.local_addr().expect("bound"));
+    let place = Place::new()
+        .with("SHOPTALK_SERVER__ACME_DOMAINS", NAME)
+        .with("SHOPTALK_SERVER__ACME_DIRECTORY", &directory);
+    let running = place.serve().await;
+    let asked = tokio::time::timeout(DEADLINE, silent.accept()).await;
+    let _connection = asked.expect("in time").expect("it asks");
+    running.end(Signal::KILL).await;
+    let mut running = place.serve().await;
+    let waiting = running.line("there is no certificate yet").await;
+    assert!(waiting.contains("failures=1"), "{waiting}");
+    assert!(waiting.contains("stopped during the attempt"), "{waiting}");
     running.stop().await;
 }

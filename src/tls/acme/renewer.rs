@@ -200,11 +200,17 @@ impl Renewer {
     }
 
     async fn attempt(&mut self) {
-        let method = self.attempts.method;
-        let outcome = tokio::time::timeout(ATTEMPT_TIMEOUT, self.obtain(method)).await;
-        match outcome.unwrap_or(Err(OrderError::Timeout)) {
-            Ok(certificate) => self.succeeded(certificate),
-            Err(error) => self.failed(&error),
+        match self.note_begin().await {
+            // Without a record, a server that keeps restarting would ask each time.
+            Err(error) => self.failed(&error.into()),
+            Ok(()) => {
+                let method = self.attempts.method;
+                let outcome = tokio::time::timeout(ATTEMPT_TIMEOUT, self.obtain(method)).await;
+                match outcome.unwrap_or(Err(OrderError::Timeout)) {
+                    Ok(certificate) => self.succeeded(certificate),
+                    Err(error) => self.failed(&error),
+                }
+            }
         }
         let (attempts, forgotten) = (self.attempts.clone(), self.forget_account);
         let save = move |storage: &Storage| {
@@ -217,6 +223,17 @@ impl Renewer {
         if let Err(error) = self.storage.blocking(save).await.flatten() {
             tracing::error!(%error, "cannot write to tls/ in the data directory; a restart will not know of this attempt");
         }
+    }
+
+    /// Writes down that an attempt was made, as one that failed: a kill within it counts as a
+    /// failure.
+    async fn note_begin(&self) -> std::io::Result<()> {
+        let mut begun = self.attempts.clone();
+        begun.failures = begun.failures.saturating_add(1);
+        begun.next_at = clock::now() + pause_s(begun.failures);
+        "the server stopped during the attempt".clone_into(&mut begun.last_error);
+        let save = move |storage: &Storage| storage.save_attempts(&begun);
+        self.storage.blocking(save).await.flatten()
     }
 
     async fn obtain(&self, method: Method) -> Result<Certificate, OrderError> {
