@@ -118,8 +118,18 @@ pub enum BackupError {
         cause: std::io::Error,
     },
     /// The file is something else.
-    #[error("{0} is not a backup that shoptalk made")]
+    #[error(
+        "{0} is not a backup that shoptalk made; make one with: shoptalk backup OUT (a plain copy of a database may lack its newest messages, which are in the -wal file)"
+    )]
     NoBackup(std::path::PathBuf),
+    /// A later version made the backup.
+    #[error("{path} was made by shoptalk {version}; use that version or a newer one")]
+    Newer {
+        /// The backup.
+        path: std::path::PathBuf,
+        /// What made it.
+        version: String,
+    },
     /// The file is a database, but SQLite cannot read it.
     #[error("{path} cannot be read: {cause}")]
     Unreadable {
@@ -147,14 +157,6 @@ pub enum RestoreError {
     /// The backup is none, or is damaged.
     #[error(transparent)]
     Backup(#[from] BackupError),
-    /// A later version made the backup.
-    #[error("{path} was made by shoptalk {version}; restore it with that version or a newer one")]
-    Newer {
-        /// The backup.
-        path: std::path::PathBuf,
-        /// What made it.
-        version: String,
-    },
     /// The new database could not be prepared.
     #[error("cannot prepare {path}: {cause}")]
     Prepare {

@@ -154,6 +154,17 @@ async fn bad_targets_and_bad_backups_are_refused_with_what_to_do() {
     letter.failed(&["not a backup"]);
     assert_eq!(names_in(&place.data_dir()), before);
 
+    let plain = place.data_dir().join("shoptalk.db");
+    std::fs::copy(plain, place.path().join("plain.db")).expect("copied");
+    for command in ["verify", "restore"] {
+        let plain = place.run(&[command, "plain.db"]).await;
+        plain.failed(&["plain.db", "not a backup", "-wal"]);
+    }
+    // Nobody can make files there, root included.
+    let unwritable = place.run(&["backup", "/proc/backup.db"]).await;
+    unwritable.failed(&["/proc/backup.db"]);
+    assert_eq!(names_in(&place.data_dir()), before, "nothing is left");
+
     place.run(&["backup", &out]).await.well();
     let mut bytes = std::fs::read(&out).expect("it reads");
     let middle = bytes.len() / 2;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rusqlite::{Connection, OpenFlags};
@@ -53,7 +53,7 @@ pub(crate) async fn under_load(form: Form, line: Line) -> Result<()> {
     let backups = form.pick(3, 50);
     let mut setup = Setup::new();
     let mut server = setup.serve().await?;
-    let senders = form.pick(8, 64);
+    let senders = form.pick(8, 256);
     let mut workload = Workload::start(server.addr, senders, Behavior::PLAIN, form.seed).await?;
     let mut missing = 0;
     let mut last = PathBuf::new();
@@ -135,4 +135,134 @@ fn has_partial(data_dir: &Path) -> Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// *Control*: a copy through another connection begins anew at every commit.
+pub(crate) async fn from_outside(form: Form, line: Line) -> Result<()> {
+    let mut setup = Setup::new();
+    let mut server = setup.serve().await?;
+    let mut workload = Workload::start(server.addr, 256, Behavior::PLAIN, form.seed).await?;
+    workload.wait_for_acks(100_000).await?;
+    let (database, copy) = (setup.database(), setup.outside("outside.db"));
+    let ended = tokio::task::spawn_blocking(move || -> Result<bool> {
+        let source = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let mut target = Connection::open(copy)?;
+        let backup = rusqlite::backup::Backup::new(&source, &mut target)?;
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(60) {
+            if backup.step(256)? == rusqlite::backup::StepResult::Done {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    });
+    let ended = ended.await??;
+    workload.finish().await?;
+    server.kill().await?;
+    line.figure(
+        "*control*: a copy through another connection beside 256 senders",
+        format!("ended within 60 s: {ended}"),
+        "has not ended in 60 s",
+        !ended,
+    )
+}
+
+/// Writes that fail for lack of space while a backup is made: a whole file or a refusal.
+pub(crate) async fn without_space(form: Form, line: Line) -> Result<()> {
+    use crate::faults::{ENOSPC, Faults, Order, WRITES};
+    let rounds = form.pick(5, 50);
+    let mut random = StdRng::seed_from_u64(form.seed);
+    let mut setup = Setup::new().failing(Faults::new());
+    let mut server = setup.serve().await?;
+    let mut workload = Workload::start(server.addr, 4, Behavior::PLAIN, form.seed).await?;
+    let (mut whole, mut refused) = (0, 0);
+    for number in 0..rounds {
+        workload.wait_for_acks(workload.acks() + 20).await?;
+        let out = setup.outside(&format!("backup-{number}.db"));
+        let faults = setup.faults.as_ref().context("faults")?;
+        faults.order(Order {
+            nth: random.random_range(1..200),
+            kinds: WRITES,
+            error: ENOSPC,
+            repeat: [1, 20, crate::faults::FOREVER][random.random_range(0..3)],
+            torn: false,
+        });
+        let made = setup.run(&["backup", &out.display().to_string()]).await?;
+        setup.faults.as_ref().context("faults")?.withdraw();
+        ensure!(
+            made.success() == out.exists(),
+            "{made}, but {}",
+            out.exists()
+        );
+        if out.exists() {
+            verify(&setup, &out).await?;
+            whole += 1;
+        } else {
+            refused += 1;
+        }
+        workload.wait_for_acks(workload.acks() + 5).await?;
+    }
+    back_up(&setup, &setup.outside("after.db")).await?;
+    ensure!(!has_partial(&setup.data_dir())?, "a partial backup stays");
+    let histories = workload.finish().await?;
+    server.kill().await?;
+    let verdict = check_histories(&setup.database(), &histories, None)?;
+    setup.log()?;
+    line.figure(
+        &format!("{rounds} backups on a disk that fills up"),
+        format!("{whole} whole, {refused} refused, nothing is left of those; {verdict}"),
+        "a whole file or nothing, the chat unharmed",
+        verdict.faults() == 0 && verdict.unknown == 0,
+    )
+}
+
+/// Restores that are killed: the next start has the old database or the restored one.
+pub(crate) async fn killed_restores(form: Form, line: Line) -> Result<()> {
+    let kills = form.pick(5, 50);
+    let mut random = StdRng::seed_from_u64(form.seed);
+    let mut setup = Setup::new();
+    let mut server = setup.serve().await?;
+    let mut workload = Workload::start(server.addr, 4, Behavior::PLAIN, form.seed).await?;
+    workload.wait_for_acks(200).await?;
+    let backup = setup.outside("backup.db");
+    back_up(&setup, &backup).await?;
+    workload.wait_for_acks(workload.acks() + 200).await?;
+    workload.finish().await?;
+    server.terminate(DEADLINE).await?;
+    let present = setup.outside("present.db");
+    std::fs::copy(setup.database(), &present)?;
+    let (old, restored) = (messages(&present)?, messages(&backup)?);
+    ensure!(old > restored, "{old} messages, {restored} in the backup");
+    let (mut finished, mut as_before) = (0, 0);
+    for _ in 0..kills {
+        std::fs::remove_dir_all(setup.data_dir())?;
+        std::fs::create_dir(setup.data_dir())?;
+        std::fs::copy(&present, setup.database())?;
+        let mut child = setup.spawn(&["restore", &backup.display().to_string()])?;
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..400))).await;
+        child.kill().await?;
+        let mut server = setup.serve().await?;
+        server.terminate(DEADLINE).await?;
+        let found = messages(&setup.database())?;
+        ensure!(
+            found == old || found == restored,
+            "{found} messages are neither {old} nor {restored}"
+        );
+        let sound: String = read(&setup.database(), "PRAGMA integrity_check")?;
+        ensure!(sound == "ok", "{sound}");
+        for left in ["shoptalk.db.restored", "shoptalk.db.exchanging"] {
+            ensure!(!setup.data_dir().join(left).exists(), "{left} stays");
+        }
+        finished += u32::from(found == restored);
+        as_before += u32::from(found == old);
+    }
+    setup.log()?;
+    line.figure(
+        &format!("{kills} restores killed at random"),
+        format!(
+            "{as_before} as before, {finished} restored; each starts, sound, with nothing left over"
+        ),
+        "the old database or the restored one",
+        true,
+    )
 }

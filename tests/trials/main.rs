@@ -114,6 +114,7 @@ const IN_THE_LONG_FORM: &[&str] = &[
     "shown in a browser",
     "equal times",
     "sessions that end",
+    "a copy from outside, control",
 ];
 
 const TRIALS: &[(&str, &str, Run)] = trials![
@@ -149,6 +150,9 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P14" "panics in the lobby" => panics::in_the_lobby,
     "P16" "backups under load" => backups::under_load,
     "P16" "killed backups" => backups::killed,
+    "P16" "backups without space" => backups::without_space,
+    "P16" "killed restores" => backups::killed_restores,
+    "P16" "a copy from outside, control" => backups::from_outside,
     "P17" "killed first starts" => upgrades::first_starts,
     "P17" "killed upgrades" => upgrades::killed_steps,
     "P17" "released schemas" => upgrades::released_schemas,

@@ -114,6 +114,13 @@ pub fn verify(path: &Path) -> Result<BackupManifest, BackupError> {
             "its checksum is not the one that it was made with".into(),
         ]));
     }
+    // It may have tables and rules that this version does not know.
+    if manifest.schema > schema::LATEST {
+        return Err(BackupError::Newer {
+            path: path.to_owned(),
+            version: manifest.version,
+        });
+    }
     let conn = open_to_read(path).map_err(|error| sqlite(path, &error))?;
     // The columns of an older schema are others. Its numbers are checked once it was migrated.
     let check = if manifest.schema == schema::LATEST {

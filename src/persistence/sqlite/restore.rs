@@ -34,12 +34,6 @@ pub fn restore(data_dir: &Path, backup: &Path) -> Result<RestoreReport, RestoreE
     let _lock = data_directory::lock(data_dir)?;
     finish_exchange(data_dir).map_err(|cause| in_directory(data_dir, cause))?;
     let manifest = backup_file::verify(backup)?;
-    if manifest.schema > schema::LATEST {
-        return Err(RestoreError::Newer {
-            path: backup.to_owned(),
-            version: manifest.version,
-        });
-    }
     let prepared = data_dir.join(PREPARED_FILE);
     let present = data_dir.join(DATABASE_FILE);
     let kept = prepare(backup, &prepared, &present).inspect_err(|_| {
@@ -163,7 +157,8 @@ fn exchange(data_dir: &Path, aside: Option<&Path>) -> io::Result<()> {
 pub(crate) fn finish_exchange(data_dir: &Path) -> io::Result<()> {
     let intention = data_dir.join(INTENTION_FILE);
     if !intention.exists() {
-        return Ok(());
+        // What a restore has left that was killed before it had begun to exchange.
+        return remove_database(&data_dir.join(PREPARED_FILE));
     }
     let database = data_dir.join(DATABASE_FILE);
     commit_mark::remove(data_dir)?;
@@ -358,6 +353,16 @@ mod tests {
         let TestStore { store, directory } = scene.store;
         let epoch = store.epoch().to_owned();
         drop(store);
+        // A kill in the middle of the preparation.
+        std::fs::write(directory.path().join(PREPARED_FILE), "half").expect("written");
+        let conn = Connection::open(&scene.backup).expect("it opens");
+        conn.pragma_update(None, "user_version", 99).expect("newer");
+        conn.close().expect("closed");
+        seal_backup(&scene.backup).expect("sealed");
+        let newer = restore(directory.path(), &scene.backup).map_err(|error| error.to_string());
+        let newer = newer.expect_err("a newer version made it");
+        assert!(newer.contains("use that version or a newer one"), "{newer}");
+        assert!(!directory.path().join(PREPARED_FILE).exists());
         let letter = directory.path().join("letter");
         std::fs::write(&letter, "x".repeat(5_000)).expect("written");
         let refused = restore(directory.path(), &letter);
