@@ -399,7 +399,7 @@ fn spawn_control(state: &AppState) {
         store.clone(),
         Some(state.rooms.clone()),
         data_dir.clone(),
-        backup_dir,
+        backup_dir.clone(),
     );
     tokio::spawn(background::finish_erasures(
         store.clone(),
@@ -407,8 +407,9 @@ fn spawn_control(state: &AppState) {
         drain.clone(),
     ));
     tokio::spawn(async move {
-        if let Err(error) = control::serve(store, eraser, data_dir, recipients, drain).await {
-            tracing::warn!(%error, "cannot serve the control socket: until a restart, `shoptalk backup` and `shoptalk erase` need the server stopped");
+        let serving = control::serve(store, eraser, data_dir, backup_dir, recipients, drain);
+        if let Err(error) = serving.await {
+            tracing::warn!(%error, "cannot serve the control socket: until a restart, `shoptalk backup`, `erase`, `export` and `stats` need the server stopped");
         }
     });
 }

@@ -53,6 +53,14 @@ pub enum SystemEvent {
 }
 
 impl SystemEvent {
+    /// The word used on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Reopened => "reopened",
+        }
+    }
+
     /// The English text that is stored as the message's content.
     pub fn content(self) -> &'static str {
         match self {

@@ -93,6 +93,8 @@ pub struct PastMessage {
     pub sender_name: String,
     /// It has passed [`limits::check_content`](super::limits::check_content).
     pub content: String,
+    /// What a `system` message records, where that is known.
+    pub event: Option<SystemEvent>,
     /// When it was written.
     pub created_at: Timestamp,
 }
@@ -154,22 +156,63 @@ impl RoomRecord {
         if side == Some(Side::Visitor) {
             self.unread_count += 1;
         }
-        if let Some(side) = side {
-            self.enter(rules::status_after_message(side), past.created_at);
+        let status = side
+            .map(rules::status_after_message)
+            .or(past.event.map(rules::status_after_event));
+        if let Some(status) = status {
+            self.enter(status, past.created_at);
         }
         let PastMessage {
             id,
             sender_type,
             sender_name,
             content,
+            event,
             created_at,
         } = past;
-        self.append(id, sender_type, sender_name, content, None, created_at)
+        self.append(id, sender_type, sender_name, content, event, created_at)
     }
 
     /// Closes a room that was closed elsewhere, without a message about it.
     pub fn close_past(&mut self) {
         self.enter(Status::Closed, self.room.updated_at);
+    }
+
+    /// Takes over what the room was elsewhere and its log does not say: status, read marks and when
+    /// it last changed. The caller counts the unread messages.
+    ///
+    /// # Errors
+    ///
+    /// What contradicts the log, which this record has whole.
+    pub fn settle_past(&mut self, past: &Room, unread_count: u64) -> Result<(), String> {
+        let head = self.room.last_seq;
+        for (field, mark) in [
+            ("last_seq", past.last_seq),
+            ("customer_read_seq", past.customer_read_seq),
+            ("admin_read_seq", past.admin_read_seq),
+        ] {
+            let fits = if field == "last_seq" {
+                mark == head
+            } else {
+                mark <= head
+            };
+            if !fits {
+                return Err(format!(
+                    "{field} is {mark}, but the room has {head} messages"
+                ));
+            }
+        }
+        if past.status == Status::Waiting && self.room.status != Status::Waiting {
+            return Err("status is waiting, but no message of the customer waits".into());
+        }
+        if past.status != self.room.status {
+            self.enter(past.status, past.updated_at);
+        }
+        self.room.customer_read_seq = past.customer_read_seq;
+        self.room.admin_read_seq = past.admin_read_seq;
+        self.unread_count = unread_count;
+        self.touch(past.updated_at);
+        Ok(())
     }
 
     /// Sets the status and returns the `system` message that records it, or `None` when the room

@@ -27,6 +27,14 @@ pub fn event_of_status(record: &RoomRecord, status: Status) -> Option<SystemEven
     })
 }
 
+/// The status that a `system` message records.
+pub fn status_after_event(event: SystemEvent) -> Status {
+    match event {
+        SystemEvent::Closed => Status::Closed,
+        SystemEvent::Reopened => Status::Active,
+    }
+}
+
 /// Since when the visitor has been waiting, once the room has a status: since the first
 /// unanswered message, and not at all in any other status.
 pub fn waiting_since(record: &RoomRecord, status: Status, now: Timestamp) -> Option<Timestamp> {

@@ -1,24 +1,19 @@
-use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use shoptalk::config::Config;
 use shoptalk::jobs::backup::{self, Finishing, ReadableBackup, StagedBackup};
 use shoptalk::jobs::control::{Control, Reply, Request};
-use shoptalk::persistence::{self, CopyProgress, Store, verify_backup};
+use shoptalk::persistence::{self, AuditAction, CopyProgress, Principal, Store, verify_backup};
 use tokio::sync::watch;
 
-use super::{Failure, block_on, check_owner};
+use super::progress::ProgressBar;
+use super::{Failure, block_on, check_owner, require_database};
 
 /// Makes a backup: through the server if one runs, otherwise by itself.
 pub(super) fn run(out: &Path, config: &Config) -> Result<(), Failure> {
     let data_dir = &config.storage.data_dir;
     check_owner(data_dir)?;
-    if !data_dir.join("shoptalk.db").is_file() {
-        return Err(Failure::Runtime(format!(
-            "there is no database in {}; name the directory with --data-dir",
-            data_dir.display()
-        )));
-    }
+    require_database(data_dir)?;
     let out = check_target(out, data_dir)?;
     block_on(async {
         match Control::connect(data_dir).await? {
@@ -124,11 +119,7 @@ async fn through_the_server(
                 bar.clear();
                 return Err(Failure::Runtime(message));
             }
-            _ => {
-                return Err(Failure::Runtime(
-                    "the server does not understand the request: is it another version?".to_owned(),
-                ));
-            }
+            _ => return Err(Failure::unexpected_reply()),
         }
     }
 }
@@ -163,6 +154,11 @@ async fn without_a_server(config: &Config, out: &Path) -> Result<(), Failure> {
         }
     };
     bar.clear();
+    if made.is_ok() {
+        store
+            .audit(AuditAction::BackupMade, Principal::CommandLine, None)
+            .await?;
+    }
     store.close().await;
     let made = made?;
     move_out(made.path().to_owned(), out.to_owned()).await?;
@@ -186,38 +182,4 @@ fn report(out: &Path, rooms: u64, messages: u64) {
         out.display(),
         out.display()
     );
-}
-
-/// Shows progress on standard error: a bar on a terminal, otherwise a line every ten percent.
-pub(super) struct ProgressBar {
-    is_terminal: bool,
-    shown: u64,
-}
-
-impl ProgressBar {
-    pub(super) fn new() -> Self {
-        Self {
-            is_terminal: std::io::stderr().is_terminal(),
-            shown: 0,
-        }
-    }
-
-    pub(super) fn show(&mut self, done: u64, total: u64) {
-        let percent = done.saturating_mul(100) / total.max(1);
-        let mut out = std::io::stderr().lock();
-        // A failure to show progress does not stop the backup.
-        if self.is_terminal {
-            let width = usize::try_from(percent.min(100) / 4).unwrap_or(0);
-            let _ = write!(out, "\r[{:<25}] {percent:>3} %", "#".repeat(width));
-        } else if percent / 10 > self.shown / 10 {
-            let _ = writeln!(out, "{percent} %");
-        }
-        self.shown = percent;
-    }
-
-    pub(super) fn clear(&mut self) {
-        if self.is_terminal && self.shown > 0 {
-            let _ = write!(std::io::stderr().lock(), "\r{:40}\r", "");
-        }
-    }
 }

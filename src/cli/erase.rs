@@ -5,7 +5,7 @@ use shoptalk::jobs::erase::{EraseProgress, EraseRequest, Eraser, Receipt};
 use shoptalk::persistence::{Principal, Store};
 use tokio::sync::watch;
 
-use super::backup::ProgressBar;
+use super::progress::ProgressBar;
 use super::{Failure, block_on, check_owner, print_stdout};
 
 /// What the command line asks for.

@@ -3,9 +3,13 @@ mod backup;
 mod check;
 mod demo;
 mod erase;
+mod export;
 mod health;
+mod import;
 mod manuals;
+mod progress;
 mod serve;
+mod stats;
 
 use std::io::IsTerminal;
 use std::io::Write;
@@ -108,6 +112,15 @@ enum Command {
         /// The directory. It must exist.
         directory: PathBuf,
     },
+    /// Exports conversations as JSON Lines or CSV; a server may be running.
+    Export(export::ExportArgs),
+    /// Imports JSON Lines that export has written; the server must not be running.
+    Import {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Prints sizes, counts and dates of the database; a server may be running.
+    Stats,
     /// Validates the configuration and prints the effective settings, secrets redacted.
     Check,
 }
@@ -118,6 +131,14 @@ enum Failure {
     Usage(String),
     /// Anything else: 1.
     Runtime(String),
+}
+
+impl Failure {
+    /// The server replied what this version does not know.
+    fn unexpected_reply() -> Self {
+        let message = "the server's reply is not understood; it is of another version: restart it, or use its command";
+        Self::Runtime(message.to_owned())
+    }
 }
 
 impl<E: std::fmt::Display> From<E> for Failure {
@@ -204,6 +225,9 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Health { url } => health::run(url.as_deref(), &load(None)?),
         Command::Completions { shell } => manuals::completions(shell),
         Command::ManPages { directory } => manuals::man_pages(&directory),
+        Command::Export(args) => export::run(&args, &load(None)?),
+        Command::Import { file } => import::run(&file, &load(None)?),
+        Command::Stats => stats::run(&load(None)?),
         Command::Check => check::run(&load(None)?),
     }
 }
@@ -287,6 +311,17 @@ fn check_owner(data_dir: &Path) -> Result<(), Failure> {
     Err(Failure::Runtime(format!(
         "{} is owned by the user with id {owner}, but this command runs as {myself}; run it as the owner, for example with: \
          sudo -u '#{owner}' shoptalk …",
+        data_dir.display()
+    )))
+}
+
+/// Commands that read do not make a database.
+fn require_database(data_dir: &Path) -> Result<(), Failure> {
+    if data_dir.join("shoptalk.db").is_file() {
+        return Ok(());
+    }
+    Err(Failure::Runtime(format!(
+        "there is no database in {}; name the directory with --data-dir",
         data_dir.display()
     )))
 }

@@ -5,6 +5,8 @@
 //! [`Reply::Progress`] any number of times, then one other reply. A client that hangs up cancels
 //! the work.
 
+mod exports;
+
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -18,8 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::backup::{self, Finishing, Recipients, StagedBackup};
 use super::erase::{EraseProgress, EraseRequest, Eraser, Receipt};
+use super::export::ExportFormat;
+use super::stats::Stats;
 use crate::chat::BadWho;
-use crate::persistence::{CopyProgress, Principal, Store};
+use crate::persistence::{AuditAction, CopyProgress, ExportScope, Principal, Store};
 
 /// The socket's name in the data directory.
 const SOCKET_FILE: &str = "shoptalk.sock";
@@ -43,6 +47,17 @@ pub enum Request {
         /// Rewrite the file at once.
         now: bool,
     },
+    /// An export, sent in parts.
+    Export {
+        /// One person, as the command line names them.
+        person: Option<String>,
+        /// One room.
+        room: Option<String>,
+        /// Its form.
+        format: ExportFormat,
+    },
+    /// Sizes, counts and dates.
+    Stats,
 }
 
 /// What the server replies.
@@ -70,6 +85,23 @@ pub enum Reply {
         /// All of it.
         receipt: Receipt,
     },
+    /// The next part of an export.
+    Part {
+        /// As it is to be written.
+        text: String,
+    },
+    /// The export is complete.
+    Exported {
+        /// Rooms in it.
+        rooms: u64,
+        /// Messages in it.
+        messages: u64,
+    },
+    /// The figures.
+    Stats {
+        /// All of them.
+        stats: Stats,
+    },
     /// The work failed: why, and what to do.
     Failed {
         /// For people.
@@ -87,6 +119,7 @@ pub async fn serve(
     store: Store,
     eraser: Eraser,
     data_dir: PathBuf,
+    backup_dir: PathBuf,
     recipients: Recipients,
     drain: CancellationToken,
 ) -> io::Result<()> {
@@ -105,9 +138,10 @@ pub async fn serve(
             }
         };
         let (store, data_dir, drain) = (store.clone(), data_dir.clone(), drain.clone());
-        let (recipients, eraser) = (recipients.clone(), eraser.clone());
+        let (backup_dir, recipients) = (backup_dir.clone(), recipients.clone());
+        let eraser = eraser.clone();
         tokio::spawn(async move {
-            let handled = handle(stream, &store, &eraser, &data_dir, recipients);
+            let handled = handle(stream, &store, &eraser, &data_dir, &backup_dir, recipients);
             if let Some(Err(error)) = drain.run_until_cancelled(handled).await {
                 tracing::debug!(%error, "a command hung up");
             }
@@ -122,6 +156,7 @@ async fn handle(
     store: &Store,
     eraser: &Eraser,
     data_dir: &Path,
+    backup_dir: &Path,
     recipients: Recipients,
 ) -> io::Result<()> {
     use tokio::io::AsyncReadExt;
@@ -143,6 +178,29 @@ async fn handle(
             served = serve_erase(&mut writing, eraser, &who, dry_run, now) => served,
             () = hung_up => Ok(()),
         },
+        Ok(Request::Export {
+            person,
+            room,
+            format,
+        }) => match ExportScope::parse(person.as_deref(), room.as_deref()) {
+            Ok(scope) => tokio::select! {
+                served = exports::serve(&mut writing, store, scope, format) => served,
+                () = hung_up => Ok(()),
+            },
+            Err(error) => {
+                let message = error.to_string();
+                send(&mut writing, &Reply::Failed { message }).await
+            }
+        },
+        Ok(Request::Stats) => {
+            let reply = match Stats::gather(store, data_dir, backup_dir).await {
+                Ok(stats) => Reply::Stats { stats },
+                Err(error) => Reply::Failed {
+                    message: error.to_string(),
+                },
+            };
+            send(&mut writing, &reply).await
+        }
         Err(error) => {
             let message = format!("the request is not understood: {error}");
             send(&mut writing, &Reply::Failed { message }).await
@@ -176,6 +234,7 @@ async fn serve_backup(
     };
     match made {
         Ok(made) => {
+            audit(store, AuditAction::BackupMade).await;
             let file = made.path().file_name().unwrap_or_default();
             let reply = Reply::Backup {
                 file: file.to_string_lossy().into_owned(),
@@ -234,6 +293,13 @@ async fn serve_erase(
         },
     };
     send(writing, &reply).await
+}
+
+/// Records what somebody at the command line has got.
+async fn audit(store: &Store, action: AuditAction) {
+    if let Err(error) = store.audit(action, Principal::CommandLine, None).await {
+        tracing::warn!(%error, ?action, "cannot record a command in the audit");
+    }
 }
 
 async fn send(writing: &mut (impl AsyncWriteExt + Unpin), reply: &Reply) -> io::Result<()> {

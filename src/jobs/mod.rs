@@ -1,15 +1,20 @@
 //! The operator's long work: it runs beside the chat or without it, says how far it is, can be
 //! cancelled, and leaves either nothing or a whole result.
 //!
-//! `backup` and `erase` are jobs; `control` lets a command ask a running server for one; `schedule`
-//! makes backups by itself, into `backup_directory`, of which `rotation` says what stays. `ledger` is
-//! what erasures leave beside the backups.
+//! `backup`, `erase`, `export` and `import` are jobs, `stats` is a short one; `control` lets a
+//! command ask a running server for one; `schedule` makes backups by itself, into
+//! `backup_directory`, of which `rotation` says what stays. `ledger` is what erasures leave beside the
+//! backups, `output` a file that appears whole.
 
 pub mod backup;
 pub mod backup_directory;
 pub mod control;
 pub mod encryption;
 pub mod erase;
+pub mod export;
+pub mod import;
 pub mod ledger;
+pub mod output;
 pub mod rotation;
 pub mod schedule;
+pub mod stats;

@@ -19,6 +19,7 @@ mod options;
 pub(crate) mod rules;
 mod sqlite;
 mod store;
+mod transfers;
 mod words;
 
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use error::{
 pub use imports::*;
 pub use operations::*;
 pub use options::{StoreMetrics, StoreOptions, Synchronous};
+pub use rules::transfer::{check_message, check_room};
 pub use rules::{RuleSettings, SESSION_LIFETIME};
 pub use sqlite::backup_file::{seal as seal_backup, verify as verify_backup};
 pub use sqlite::data_directory::create as create_data_directory;
@@ -42,3 +44,8 @@ pub use sqlite::foreign_file::{ForeignDatabase, is_sqlite_file};
 pub use sqlite::restore::restore;
 pub use sqlite::staging::{Staging, UserColumn};
 pub use store::Store;
+pub(crate) use transfers::OpenExport;
+pub use transfers::{
+    BadScope, ExportCursor, ExportError, ExportScope, StoreStats, TransferCounts, TransferItem,
+    TransferLine, TransferRoom, TransferVisitor,
+};

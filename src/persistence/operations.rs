@@ -200,6 +200,9 @@ pub struct OpenedRoom {
     pub ended: Vec<TokenHash>,
 }
 
+/// Stands in the place of a password hash while an agent has none.
+pub const NO_PASSWORD: &str = "!";
+
 /// A new agent.
 #[derive(Debug, Clone)]
 pub struct NewAgent {
@@ -237,6 +240,13 @@ pub struct AgentCredentials {
     pub password_hash: String,
 }
 
+impl AgentCredentials {
+    /// The hash of the password, if the agent has one.
+    pub fn hash(&self) -> Option<String> {
+        (self.password_hash != NO_PASSWORD).then(|| self.password_hash.clone())
+    }
+}
+
 /// What an audit entry records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditAction {
@@ -264,6 +274,12 @@ pub enum AuditAction {
     RoomsExpired,
     /// The text of a message was removed.
     MessageRedacted,
+    /// A backup was asked for.
+    BackupMade,
+    /// Conversations were exported.
+    Exported,
+    /// Conversations were imported.
+    Imported,
 }
 
 /// On whose behalf an audited change happens.

@@ -7,11 +7,13 @@ use tokio::sync::watch;
 
 use super::sqlite::SqliteStore;
 use super::{
-    AgentCredentials, AgentPatch, BegunErasure, ChangedRooms, Completion, CopyError, CopyProgress,
-    Erasure, ErasureId, ErasureStep, Head, Holdings, ImportedRoom, LobbySnapshot, Mentions,
-    MessagePage, NewAgent, NewSession, OpenError, OpenRoom, OpenedRoom, Person, Principal,
-    RewriteError, RoomCommit, RoomImport, RoomOp, RoomPage, RoomQuery, SearchPage, SearchQuery,
-    StoreError, StoreMetrics, StoreOptions, TokenHash, Unrecorded, Visitor, WriteError,
+    AgentCredentials, AgentPatch, AuditAction, BegunErasure, ChangedRooms, Completion, CopyError,
+    CopyProgress, Erasure, ErasureId, ErasureStep, ExportCursor, ExportError, ExportScope, Head,
+    Holdings, ImportedRoom, LobbySnapshot, Mentions, MessagePage, NewAgent, NewSession, OpenError,
+    OpenRoom, OpenedRoom, Person, Principal, RewriteError, RoomCommit, RoomImport, RoomOp,
+    RoomPage, RoomQuery, SearchPage, SearchQuery, StoreError, StoreMetrics, StoreOptions,
+    StoreStats, TokenHash, TransferCounts, TransferItem, TransferLine, Unrecorded, Visitor,
+    WriteError,
 };
 use crate::chat::{Agent, AgentId, ChangeVector, RoomId, RoomRecord, Timestamp, VisitorId, Who};
 
@@ -215,6 +217,54 @@ impl Store {
     pub async fn preview_import(&self, room: ImportedRoom) -> Result<RoomImport, StoreError> {
         match self {
             Self::Sqlite(store) => store.preview_import(Arc::new(room)).await,
+        }
+    }
+
+    /// Begins an export: what it holds is fixed now.
+    pub async fn begin_export(&self, scope: ExportScope) -> Result<ExportCursor, ExportError> {
+        match self {
+            Self::Sqlite(store) => store.begin_export(scope).await,
+        }
+    }
+
+    /// Reads the next lines of an export, about 256 KiB of them; none when it is complete.
+    pub async fn export_step(
+        &self,
+        cursor: ExportCursor,
+    ) -> Result<(ExportCursor, Vec<TransferLine>), ExportError> {
+        match self {
+            Self::Sqlite(store) => store.export_step(cursor).await,
+        }
+    }
+
+    /// Imports what an export has written, in one transaction. Rooms and agents that are there stay
+    /// as they are. Rooms have passed [`check_room`](super::check_room), and their visitors come
+    /// before them. Only while no server runs: nobody is notified.
+    pub async fn import_items(
+        &self,
+        items: Vec<TransferItem>,
+    ) -> Result<TransferCounts, WriteError> {
+        match self {
+            Self::Sqlite(store) => store.import_items(items).await,
+        }
+    }
+
+    /// How large the database is, and what is in it.
+    pub async fn stats(&self) -> Result<StoreStats, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.stats().await,
+        }
+    }
+
+    /// Records in the audit what an operator or admin has asked for.
+    pub async fn audit(
+        &self,
+        action: AuditAction,
+        by: Principal,
+        subject: Option<String>,
+    ) -> Result<(), WriteError> {
+        match self {
+            Self::Sqlite(store) => store.audit(action, by, subject).await,
         }
     }
 

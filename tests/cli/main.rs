@@ -15,4 +15,5 @@ mod process;
 mod secrets;
 mod serve;
 mod tls;
+mod transfer;
 mod usage;

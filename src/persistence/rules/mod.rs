@@ -26,6 +26,7 @@ pub(crate) mod open_room;
 pub(crate) mod retention;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
+pub(crate) mod transfer;
 pub(crate) mod visitors;
 
 /// What of the rules is configurable.

@@ -105,6 +105,6 @@ async fn is_current_password(
         .store
         .agent_credentials(&session.agent.username)
         .await?;
-    let hash = known.map(|known| known.password_hash);
+    let hash = known.and_then(|known| known.hash());
     password_matches(state, ip, password, hash).await
 }

@@ -180,7 +180,7 @@ async fn authenticate(
     password: String,
 ) -> Result<Option<AgentCredentials>, Problem> {
     let known = state.store.agent_credentials(username.trim()).await?;
-    let hash = known.as_ref().map(|known| known.password_hash.clone());
+    let hash = known.as_ref().and_then(AgentCredentials::hash);
     let matches = password_matches(state, ip, password, hash).await?;
     Ok(known.filter(|known| matches && !known.agent.disabled))
 }

@@ -5,7 +5,7 @@ use crate::chat::{Agent, AgentId, Role, Timestamp};
 use crate::persistence::sqlite::codes::{self, role_code, uint};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
-use crate::persistence::{AgentCredentials, NewAgent, Refusal};
+use crate::persistence::{AgentCredentials, NO_PASSWORD, NewAgent, Refusal};
 
 /// An agent's columns, for queries that call the table `a`.
 pub(crate) const COLUMNS: &str =
@@ -95,6 +95,29 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: NewAgent) -> Result<Agent, TxError> {
     )?;
     tx.state.auth_version += 1;
     Ok(agent)
+}
+
+/// Adds an agent who has been one elsewhere, without a password: no sign-in is possible until one
+/// is set. Returns whether they were added; an id or a user name that is known stays as it is.
+pub(crate) fn insert_known(tx: &mut Tx<'_>, agent: &Agent) -> rusqlite::Result<bool> {
+    let added = tx.execute(
+        "INSERT INTO agents (id, username, username_key, display_name, role, disabled,
+             password_hash, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT DO NOTHING",
+        params![
+            agent.id,
+            agent.username,
+            key(&agent.username),
+            agent.display_name,
+            role_code(agent.role),
+            agent.disabled,
+            NO_PASSWORD,
+            agent.created_at.0,
+        ],
+    )?;
+    tx.state.auth_version += added as u64;
+    Ok(added > 0)
 }
 
 /// Writes a changed agent, with a new password hash if there is one.

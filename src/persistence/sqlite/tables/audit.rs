@@ -36,6 +36,9 @@ fn action_name(action: AuditAction) -> &'static str {
         AuditAction::PersonErased => "person_erased",
         AuditAction::RoomsExpired => "rooms_expired",
         AuditAction::MessageRedacted => "message_redacted",
+        AuditAction::BackupMade => "backup_made",
+        AuditAction::Exported => "exported",
+        AuditAction::Imported => "imported",
     }
 }
 

@@ -71,6 +71,14 @@ impl Log {
         .optional()
     }
 
+    /// The same log with the read marks of an earlier state of the room.
+    pub(crate) fn at_state_of(self, room: &Room) -> Self {
+        Self {
+            marks: Marks::of(room),
+            ..self
+        }
+    }
+
     /// Reads the messages at these places, until there are `items` of them or a page is full.
     pub(crate) fn page(
         &self,

@@ -12,6 +12,7 @@ fn message(number: u128, sender_type: SenderType, content: &str) -> ImportedMess
             sender_type,
             sender_name: "Ann".into(),
             content: content.into(),
+            event: None,
             created_at: Timestamp(i64::try_from(number).expect("small")),
         },
         also_known_as: Uuid::from_u128(number + 1_000_000),

@@ -1,0 +1,389 @@
+//! An import: the lines of an export, read and checked one at a time, and committed by whole rooms.
+//!
+//! The file is checked to its end before anything is written, so a file with a bad line changes
+//! nothing. A kill leaves whole rooms; run again, it goes on with those that are missing.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Seek};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::chat::{Agent, Message, VisitorId};
+use crate::persistence::{
+    AuditAction, Principal, Store, TransferCounts, TransferItem, TransferRoom, TransferVisitor,
+    WriteError, check_message, check_room,
+};
+
+/// Messages of one transaction, about; a larger room is committed alone.
+const BATCH_MESSAGES: usize = 2_000;
+/// Rooms, visitors and agents of one transaction, at most.
+const BATCH_ITEMS: usize = 500;
+/// Bytes of a line, at most: no line that an export writes is as long.
+const LINE_BYTES: usize = 1024 * 1024;
+/// Bad lines that are named, at most.
+const NAMED_LINES: usize = 20;
+
+/// Why nothing, or not everything, was imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {cause}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// The system's error.
+        cause: io::Error,
+    },
+    /// Lines are wrong.
+    #[error("{}", describe(path, lines, *more))]
+    BadLines {
+        /// Which file.
+        path: PathBuf,
+        /// The first of them.
+        lines: Vec<BadLine>,
+        /// How many others there are.
+        more: u64,
+    },
+    /// The store failed.
+    #[error("{cause}; what was imported until then stays: run the import again to go on")]
+    Store {
+        /// How.
+        cause: WriteError,
+    },
+}
+
+/// A line that cannot be imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadLine {
+    /// Its number, from 1 on.
+    pub number: u64,
+    /// What is wrong, and what to do.
+    pub problem: String,
+}
+
+fn describe(path: &Path, lines: &[BadLine], more: u64) -> String {
+    let mut text = format!("{} cannot be imported, and nothing was:", path.display());
+    for BadLine { number, problem } in lines {
+        text.push_str(&format!(" line {number}: {problem};"));
+    }
+    if more > 0 {
+        text.push_str(&format!(" and {more} more bad lines;"));
+    }
+    text.push_str(" export again, or correct these lines, then run the import again");
+    text
+}
+
+/// How far an import is, in bytes of the file. It is read twice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ImportProgress {
+    /// Bytes that were read.
+    pub done: u64,
+    /// Bytes to read.
+    pub total: u64,
+}
+
+/// Imports a file. `progress` is called now and then.
+///
+/// # Errors
+///
+/// When the file cannot be read or has a bad line, or the store fails.
+pub async fn import(
+    store: &Store,
+    path: &Path,
+    mut progress: impl FnMut(ImportProgress),
+) -> Result<TransferCounts, ImportError> {
+    let read = |cause| ImportError::Read {
+        path: path.to_owned(),
+        cause,
+    };
+    let file = File::open(path).map_err(read)?;
+    let metadata = file.metadata().map_err(read)?;
+    if !metadata.is_file() {
+        let why = "it is read twice, so it has to be a regular file; save the export to one first";
+        return Err(read(io::Error::new(io::ErrorKind::InvalidInput, why)));
+    }
+    let total = metadata.len().saturating_mul(2);
+    let mut file = file;
+
+    let mut checked = Assembler::default();
+    let mut bad = BadLines::default();
+    let mut lines = Lines::new(&mut file);
+    while let Some(line) = lines.next().map_err(read)? {
+        if let Err(problem) = checked.take(&line, &mut |_| ()) {
+            bad.add(lines.number, problem);
+        }
+        if lines.number.is_multiple_of(1_000) {
+            progress(ImportProgress {
+                done: lines.bytes,
+                total,
+            });
+        }
+    }
+    if let Err(problem) = checked.finish(&mut |_| ()) {
+        bad.add(lines.number + 1, problem);
+    }
+    bad.into_result(path)?;
+
+    file.rewind().map_err(read)?;
+    let half = total / 2;
+    let mut counts = TransferCounts::default();
+    let mut assembler = Assembler::default();
+    let mut batch = Batch::default();
+    let mut lines = Lines::new(&mut file);
+    loop {
+        let line = lines.next().map_err(read)?;
+        let taken = match &line {
+            Some(line) => assembler.take(line, &mut |item| batch.add(item)),
+            None => assembler.finish(&mut |item| batch.add(item)),
+        };
+        if let Err(problem) = taken {
+            // It was good a moment ago: somebody writes to the file.
+            let mut bad = BadLines::default();
+            bad.add(
+                lines.number,
+                format!("{problem} (the file has changed during the import)"),
+            );
+            bad.into_result(path)?;
+        }
+        if batch.is_full() || line.is_none() {
+            let items = std::mem::take(&mut batch).items;
+            if !items.is_empty() {
+                counts += store
+                    .import_items(items)
+                    .await
+                    .map_err(|cause| ImportError::Store { cause })?;
+            }
+            progress(ImportProgress {
+                done: half + lines.bytes,
+                total,
+            });
+        }
+        if line.is_none() {
+            break;
+        }
+    }
+    store
+        .audit(AuditAction::Imported, Principal::CommandLine, None)
+        .await
+        .map_err(|cause| ImportError::Store { cause })?;
+    Ok(counts)
+}
+
+#[derive(Default)]
+struct BadLines {
+    lines: Vec<BadLine>,
+    more: u64,
+}
+
+impl BadLines {
+    fn add(&mut self, number: u64, problem: String) {
+        if self.lines.len() < NAMED_LINES {
+            self.lines.push(BadLine { number, problem });
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn into_result(self, path: &Path) -> Result<(), ImportError> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        Err(ImportError::BadLines {
+            path: path.to_owned(),
+            lines: self.lines,
+            more: self.more,
+        })
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    items: Vec<TransferItem>,
+    messages: usize,
+}
+
+impl Batch {
+    fn add(&mut self, item: TransferItem) {
+        if let TransferItem::Room(_, log) = &item {
+            self.messages += log.len();
+        }
+        self.items.push(item);
+    }
+
+    fn is_full(&self) -> bool {
+        self.messages >= BATCH_MESSAGES || self.items.len() >= BATCH_ITEMS
+    }
+}
+
+/// The lines of a file, of a bounded length.
+struct Lines<'f> {
+    file: BufReader<&'f mut File>,
+    /// The number of the line that was read last.
+    number: u64,
+    bytes: u64,
+}
+
+impl<'f> Lines<'f> {
+    fn new(file: &'f mut File) -> Self {
+        Self {
+            file: BufReader::with_capacity(64 * 1024, file),
+            number: 0,
+            bytes: 0,
+        }
+    }
+
+    /// The next line without its end; `None` at the end of the file. A longer line is cut, and
+    /// what is read of it is no JSON.
+    fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        use std::io::Read;
+        let mut line = Vec::new();
+        let mut limited = (&mut self.file).take(LINE_BYTES as u64);
+        let mut read = limited.read_until(b'\n', &mut line)? as u64;
+        if read == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        if read == LINE_BYTES as u64 && line.last() != Some(&b'\n') {
+            read += self.file.skip_until(b'\n')? as u64;
+        }
+        self.bytes += read;
+        while line.last().is_some_and(u8::is_ascii_whitespace) {
+            line.pop();
+        }
+        Ok(Some(line))
+    }
+}
+
+/// Puts lines together to rooms, and checks them.
+#[derive(Default)]
+struct Assembler {
+    room: Option<Box<OpenRoom>>,
+    /// Visitors that a room may name.
+    visitors: HashSet<VisitorId>,
+    /// After a bad line, messages are skipped until the next room: what follows from one mistake
+    /// is not named a thousand times.
+    skips_messages: bool,
+}
+
+struct OpenRoom {
+    line: TransferRoom,
+    log: Vec<Message>,
+}
+
+/// What is looked at first.
+#[derive(Deserialize)]
+struct Kind {
+    r#type: String,
+}
+
+impl Assembler {
+    /// Takes a line, and hands out what it completes.
+    fn take(&mut self, line: &[u8], done: &mut impl FnMut(TransferItem)) -> Result<(), String> {
+        if line.is_empty() {
+            return Ok(());
+        }
+        let kind: Kind = parse(line)?;
+        if kind.r#type == "message" {
+            return self.take_message(line);
+        }
+        let closed = self.close_room(done);
+        let taken = self.take_row(&kind.r#type, line, done);
+        self.skips_messages = taken.is_err();
+        closed.and(taken)
+    }
+
+    fn take_row(
+        &mut self,
+        kind: &str,
+        line: &[u8],
+        done: &mut impl FnMut(TransferItem),
+    ) -> Result<(), String> {
+        match kind {
+            "agent" => {
+                done(TransferItem::Agent(parse::<Agent>(line)?));
+                Ok(())
+            }
+            "visitor" => {
+                let visitor: TransferVisitor = parse(line)?;
+                self.visitors.insert(visitor.id);
+                done(TransferItem::Visitor(visitor));
+                Ok(())
+            }
+            "room" => self.begin_room(parse(line)?),
+            other => Err(format!(
+                "this version of shoptalk does not know the type {other:?}; import the file with the version that \
+                 exported it, or a newer one"
+            )),
+        }
+    }
+
+    /// Hands out the last room.
+    fn finish(&mut self, done: &mut impl FnMut(TransferItem)) -> Result<(), String> {
+        self.close_room(done)
+    }
+
+    fn begin_room(&mut self, line: TransferRoom) -> Result<(), String> {
+        if !self.visitors.contains(&line.visitor_id) {
+            return Err(format!(
+                "the room's visitor {} has no line before it",
+                line.visitor_id
+            ));
+        }
+        let log = Vec::new();
+        self.room = Some(Box::new(OpenRoom { line, log }));
+        Ok(())
+    }
+
+    fn take_message(&mut self, line: &[u8]) -> Result<(), String> {
+        if self.skips_messages {
+            return Ok(());
+        }
+        let Some(open) = self.room.as_mut() else {
+            self.skips_messages = true;
+            return Err("a message has to follow the line of its room".into());
+        };
+        let checked = parse::<Message>(line).and_then(|message| {
+            check_message(&open.line, open.log.len() as u64 + 1, &message)?;
+            Ok(message)
+        });
+        match checked {
+            Ok(message) => {
+                open.log.push(message);
+                Ok(())
+            }
+            Err(problem) => {
+                self.room = None;
+                self.skips_messages = true;
+                Err(problem)
+            }
+        }
+    }
+
+    fn close_room(&mut self, done: &mut impl FnMut(TransferItem)) -> Result<(), String> {
+        let Some(open) = self.room.take() else {
+            return Ok(());
+        };
+        let OpenRoom { line, log } = *open;
+        if (log.len() as u64) < line.room.last_seq {
+            return Err(format!(
+                "the room {} ends after {} of {} messages: the file is incomplete",
+                line.room.id,
+                log.len(),
+                line.room.last_seq
+            ));
+        }
+        check_room(&line, &log)
+            .map_err(|problem| format!("the room {} before it: {problem}", line.room.id))?;
+        done(TransferItem::Room(Box::new(line), log));
+        Ok(())
+    }
+}
+
+fn parse<'l, T: Deserialize<'l>>(line: &'l [u8]) -> Result<T, String> {
+    serde_json::from_slice(line).map_err(|error| format!("is not as export writes it: {error}"))
+}
+
+#[cfg(test)]
+mod tests;

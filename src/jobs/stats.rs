@@ -1,0 +1,144 @@
+//! What `shoptalk stats` says of a data directory.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::backup_directory;
+use crate::chat::{Counts, Timestamp};
+use crate::persistence::{Store, StoreError};
+
+/// Sizes, counts and dates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Bytes of the database.
+    pub database_bytes: u64,
+    /// Bytes in it that were freed and will be used again.
+    pub unused_bytes: u64,
+    /// Bytes of its write-ahead log.
+    pub log_bytes: u64,
+    /// Bytes that are free on its disk.
+    pub free_bytes: u64,
+    /// Rooms with messages, by status.
+    pub rooms: Counts,
+    /// Rooms without a message.
+    pub empty_rooms: u64,
+    /// Messages.
+    pub messages: u64,
+    /// Visitors.
+    pub visitors: u64,
+    /// Agents.
+    pub agents: u64,
+    /// When the oldest conversation was opened.
+    pub oldest_at: Option<Timestamp>,
+    /// When the newest message was written.
+    pub newest_at: Option<Timestamp>,
+    /// When a backup was made last.
+    pub last_backup_at: Option<Timestamp>,
+}
+
+/// Why there are no figures.
+#[derive(Debug, thiserror::Error)]
+pub enum StatsError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The data directory cannot be read.
+    #[error("cannot read the data directory: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl Stats {
+    /// Gathers the figures of a data directory.
+    ///
+    /// # Errors
+    ///
+    /// When the database or its directory cannot be read.
+    pub async fn gather(
+        store: &Store,
+        data_dir: &Path,
+        backup_dir: &Path,
+    ) -> Result<Self, StatsError> {
+        let stored = store.stats().await?;
+        let disk = rustix::fs::statvfs(data_dir).map_err(io::Error::from)?;
+        let log = match data_dir.join("shoptalk.db-wal").metadata() {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error.into()),
+        };
+        let scheduled = backup_directory::list(backup_dir)?;
+        let scheduled = scheduled.last().map(|backup| backup.made_at);
+        Ok(Self {
+            database_bytes: stored.database_bytes,
+            unused_bytes: stored.unused_bytes,
+            log_bytes: log,
+            free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+            rooms: stored.counts,
+            empty_rooms: stored.empty_rooms,
+            messages: stored.messages,
+            visitors: stored.visitors,
+            agents: stored.agents,
+            oldest_at: stored.oldest_at,
+            newest_at: stored.newest_at,
+            last_backup_at: stored.last_backup_at.max(scheduled),
+        })
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts {
+            waiting,
+            active,
+            closed,
+        } = self.rooms;
+        let rooms = waiting + active + closed;
+        let at = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| at.to_string());
+        writeln!(out, "database       {}", size(self.database_bytes))?;
+        writeln!(out, "  unused in it {}", size(self.unused_bytes))?;
+        writeln!(out, "log            {}", size(self.log_bytes))?;
+        writeln!(out, "free on disk   {}", size(self.free_bytes))?;
+        writeln!(
+            out,
+            "rooms          {rooms} ({waiting} waiting, {active} active, {closed} closed), {} without messages",
+            self.empty_rooms
+        )?;
+        writeln!(out, "messages       {}", self.messages)?;
+        writeln!(out, "visitors       {}", self.visitors)?;
+        writeln!(out, "agents         {}", self.agents)?;
+        writeln!(out, "oldest room    {}", at(self.oldest_at))?;
+        writeln!(out, "newest message {}", at(self.newest_at))?;
+        writeln!(out, "last backup    {}", at(self.last_backup_at))
+    }
+}
+
+/// Bytes, and the same in a unit that is easy to read.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let (mut tenths, mut unit) = (u128::from(bytes) * 10 / 1024, 0);
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    format!(
+        "{}.{} {} ({bytes} bytes)",
+        tenths / 10,
+        tenths % 10,
+        UNITS[unit]
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_are_shown_in_a_fitting_unit() {
+        assert_eq!(size(0), "0.0 KiB (0 bytes)");
+        assert_eq!(size(1536), "1.5 KiB (1536 bytes)");
+        assert_eq!(size(5 * 1024 * 1024), "5.0 MiB (5242880 bytes)");
+        assert_eq!(size(3 << 40), "3.0 TiB (3298534883328 bytes)");
+    }
+}

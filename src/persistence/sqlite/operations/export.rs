@@ -1,0 +1,224 @@
+//! An export: many short reads, so that no snapshot holds the write-ahead log and no message waits.
+//!
+//! The rooms are fixed at the start, in the order of their newest messages, which is the order of
+//! the console's list; an import keeps it. A room's line is read with the first of its messages and
+//! says how many there are. What is appended later is left out, and the log never changes, so the
+//! line fits the messages however long it takes to read them.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use crate::chat::{RoomId, Timestamp, VisitorId, Who};
+use crate::persistence::sqlite::codes::uint;
+use crate::persistence::sqlite::store::SqliteStore;
+use crate::persistence::sqlite::tables::messages::Log;
+use crate::persistence::sqlite::tables::room_rows;
+use crate::persistence::{
+    ExportCursor, ExportError, ExportScope, OpenExport, TransferLine, TransferRoom,
+    TransferVisitor, json_size,
+};
+
+/// Lines of one read, about.
+const STEP_LINES: usize = 500;
+/// Bytes of messages in one read, about.
+const STEP_BYTES: usize = 256 * 1024;
+
+impl SqliteStore {
+    pub(crate) async fn begin_export(
+        &self,
+        scope: ExportScope,
+    ) -> Result<ExportCursor, ExportError> {
+        let all = scope == ExportScope::All;
+        let agents = if all {
+            self.agents().await?
+        } else {
+            Vec::new()
+        };
+        let (rooms, total) = match scope {
+            ExportScope::All => self.readers().read(all_rooms).await?,
+            ExportScope::Room(id) => self.exported_room(id).await?,
+            ExportScope::Person(who) => self.exported_person(who).await?,
+        };
+        Ok(ExportCursor {
+            agents,
+            rooms: Arc::new(rooms),
+            begun: 0,
+            open: None,
+            visitors: std::collections::HashSet::new(),
+            done: 0,
+            total,
+        })
+    }
+
+    pub(crate) async fn export_step(
+        &self,
+        mut cursor: ExportCursor,
+    ) -> Result<(ExportCursor, Vec<TransferLine>), ExportError> {
+        let (cursor, lines) = self
+            .readers()
+            .read(move |conn| {
+                let lines = step(conn, &mut cursor)?;
+                Ok((cursor, lines))
+            })
+            .await?;
+        Ok((cursor, lines.map_err(ExportError::RoomErased)?))
+    }
+
+    async fn exported_room(&self, id: RoomId) -> Result<(Vec<i64>, u64), ExportError> {
+        let row = self
+            .readers()
+            .read(move |conn| room_rows::by_id(conn, id))
+            .await?
+            .ok_or(ExportError::NoSuchRoom)?;
+        Ok((vec![row.keys.pk], row.record.room.last_seq))
+    }
+
+    async fn exported_person(&self, who: Who) -> Result<(Vec<i64>, u64), ExportError> {
+        let person = self.find_person(&who).await?;
+        if person.users.len() > 1 {
+            return Err(ExportError::Ambiguous {
+                users: person.users,
+            });
+        }
+        if person.visitors.is_empty() {
+            return Err(ExportError::NoSuchPerson);
+        }
+        let visitors = person.visitors;
+        let read = move |conn: &Connection| rooms_of(conn, &visitors);
+        Ok(self.readers().read(read).await?)
+    }
+}
+
+/// All rooms, those without messages last, and how many messages they have.
+fn all_rooms(conn: &Connection) -> rusqlite::Result<(Vec<i64>, u64)> {
+    let mut rooms = Vec::new();
+    let mut total = 0;
+    let mut query = conn.prepare_cached("SELECT last_n, pk, last_seq FROM rooms")?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let last_n: Option<i64> = row.get(0)?;
+        rooms.push((last_n.unwrap_or(i64::MAX), row.get::<_, i64>(1)?));
+        total += uint(row, 2)?;
+    }
+    rooms.sort_unstable();
+    Ok((rooms.into_iter().map(|(_, pk)| pk).collect(), total))
+}
+
+fn rooms_of(conn: &Connection, visitors: &[VisitorId]) -> rusqlite::Result<(Vec<i64>, u64)> {
+    let (mut keys, mut total) = (Vec::new(), 0);
+    for visitor in visitors {
+        let mut query =
+            conn.prepare_cached("SELECT last_n, pk, last_seq FROM rooms WHERE visitor = ?1")?;
+        let mut rows = query.query([visitor])?;
+        while let Some(row) = rows.next()? {
+            let last_n: Option<i64> = row.get(0)?;
+            keys.push((last_n.unwrap_or(i64::MAX), row.get::<_, i64>(1)?));
+            total += uint(row, 2)?;
+        }
+    }
+    keys.sort_unstable();
+    let keys = keys.into_iter().map(|(_, pk)| pk).collect();
+    Ok((keys, total))
+}
+
+/// Reads the next lines; none when nothing is left. `Err` names a room that has gone.
+fn step(
+    conn: &Connection,
+    cursor: &mut ExportCursor,
+) -> rusqlite::Result<Result<Vec<TransferLine>, RoomId>> {
+    let mut lines: Vec<_> = cursor.agents.drain(..).map(TransferLine::Agent).collect();
+    let mut bytes = 0;
+    while lines.len() < STEP_LINES && bytes < STEP_BYTES {
+        if let Some(open) = cursor.open.take() {
+            let id = open.room.id;
+            let Some(read) = read_messages(conn, open, &mut lines)? else {
+                return Ok(Err(id));
+            };
+            bytes += read.bytes;
+            cursor.done += read.messages;
+            cursor.open = read.rest;
+        } else if let Some(pk) = cursor.rooms.get(cursor.begun) {
+            cursor.begun += 1;
+            begin_room(conn, *pk, cursor, &mut lines)?;
+        } else {
+            break;
+        }
+    }
+    Ok(Ok(lines))
+}
+
+/// Reads a room's line, after its visitor's if that was not written. A room that has gone is left
+/// out.
+fn begin_room(
+    conn: &Connection,
+    pk: i64,
+    cursor: &mut ExportCursor,
+    lines: &mut Vec<TransferLine>,
+) -> rusqlite::Result<()> {
+    let Some(row) = room_rows::by_pk(conn, pk)? else {
+        return Ok(());
+    };
+    let record = row.record;
+    if cursor.visitors.insert(record.visitor_id) {
+        lines.push(TransferLine::Visitor(visitor(conn, record.visitor_id)?));
+    }
+    lines.push(TransferLine::Room(TransferRoom {
+        room: record.room.clone(),
+        visitor_id: record.visitor_id,
+        signed: record.signed,
+    }));
+    if record.room.last_seq > 0 {
+        cursor.open = Some(OpenExport {
+            room: record.room,
+            after: 0,
+        });
+    }
+    Ok(())
+}
+
+fn visitor(conn: &Connection, id: VisitorId) -> rusqlite::Result<TransferVisitor> {
+    conn.prepare_cached("SELECT id, user, blocked, created_at FROM visitors WHERE id = ?1")?
+        .query_row([id], |row| {
+            Ok(TransferVisitor {
+                id: row.get(0)?,
+                user: row.get(1)?,
+                blocked: row.get(2)?,
+                created_at: Timestamp(row.get(3)?),
+            })
+        })
+}
+
+/// What a read of messages came to.
+struct MessagesRead {
+    messages: u64,
+    bytes: usize,
+    rest: Option<OpenExport>,
+}
+
+fn read_messages(
+    conn: &Connection,
+    mut open: OpenExport,
+    lines: &mut Vec<TransferLine>,
+) -> rusqlite::Result<Option<MessagesRead>> {
+    // The marks are those of the room's line, wherever they have moved since.
+    let Some(log) = Log::load(conn, open.room.id)?.map(|log| log.at_state_of(&open.room)) else {
+        return Ok(None);
+    };
+    let to = open.room.last_seq.min(open.after + STEP_LINES as u64);
+    let found = log.places.range(conn, open.after + 1, to)?;
+    let page = log.page(conn, found.into_iter().zip(open.after + 1..), STEP_LINES)?;
+    let Some(newest) = page.last().map(|message| message.seq) else {
+        return Ok(None);
+    };
+    let messages = page.len() as u64;
+    let bytes = page.iter().map(json_size::message).sum();
+    lines.extend(page.into_iter().map(TransferLine::Message));
+    open.after = newest;
+    let rest = (newest < open.room.last_seq).then_some(open);
+    Ok(Some(MessagesRead {
+        messages,
+        bytes,
+        rest,
+    }))
+}

@@ -1,0 +1,222 @@
+//! What an export writes and an import reads: the database's rows as the protocol shows them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::chat::{Agent, BadWho, Message, Room, RoomId, SignedFields, Timestamp, VisitorId, Who};
+use crate::persistence::{StoreError, WriteError};
+
+/// One line of an export. It has no secret: no token, no password hash, no session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum TransferLine {
+    /// An agent. Agents come first.
+    Agent(Agent),
+    /// A visitor, before the first of their rooms.
+    Visitor(TransferVisitor),
+    /// A room, followed by its messages.
+    Room(TransferRoom),
+    /// A message of the room before it.
+    Message(Message),
+}
+
+/// A visitor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferVisitor {
+    /// Which visitor.
+    pub id: VisitorId,
+    /// The signed identity's `sub`; null for an anonymous visitor.
+    pub user: Option<String>,
+    /// Whether the visitor is kept from posting.
+    pub blocked: bool,
+    /// When they came.
+    pub created_at: Timestamp,
+}
+
+/// A room, as it was when its messages were read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferRoom {
+    /// The room.
+    #[serde(flatten)]
+    pub room: Room,
+    /// Whose room it is.
+    pub visitor_id: VisitorId,
+    /// Which of the customer's details are signed.
+    #[serde(default)]
+    pub signed: SignedFields,
+}
+
+/// What an export holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExportScope {
+    /// Everything.
+    All,
+    /// The rooms of one person, without agents.
+    Person(Who),
+    /// One room, without agents.
+    Room(RoomId),
+}
+
+impl ExportScope {
+    /// The scope of a request that names a person, a room, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// When it names both, or nothing that can be.
+    pub fn parse(person: Option<&str>, room: Option<&str>) -> Result<Self, BadScope> {
+        match (person, room) {
+            (None, None) => Ok(Self::All),
+            (Some(who), None) => Ok(Self::Person(who.parse()?)),
+            (None, Some(id)) => crate::chat::parse_uuid(id)
+                .map(Self::Room)
+                .ok_or(BadScope::Room),
+            (Some(_), Some(_)) => Err(BadScope::Both),
+        }
+    }
+}
+
+/// A request names nothing that can be exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadScope {
+    /// The person is none.
+    #[error(transparent)]
+    Person(#[from] BadWho),
+    /// The room is none.
+    #[error("a room is named by its id, a hyphenated UUID as in the console's address")]
+    Room,
+    /// A person and a room.
+    #[error("name a person or a room, not both")]
+    Both,
+}
+
+/// Why an export failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExportError {
+    /// Nobody is called so.
+    #[error(
+        "no visitor matches; the user has to be named exactly, e-mail and phone as a conversation has them"
+    )]
+    NoSuchPerson,
+    /// Several users have the address or number.
+    #[error(
+        "several people match; name one of them: {}",
+        users.iter().map(|user| format!("user:{user}")).collect::<Vec<_>>().join(", ")
+    )]
+    Ambiguous {
+        /// Who they are.
+        users: Vec<String>,
+    },
+    /// There is no such room.
+    #[error("there is no room with this id")]
+    NoSuchRoom,
+    /// Its messages went away while they were read.
+    #[error("the room {0} was erased while it was exported; export again")]
+    RoomErased(RoomId),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<WriteError> for ExportError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Store(error) => Self::Store(error),
+            WriteError::Refused(refusal) => Self::Store(StoreError::Internal(refusal.to_string())),
+        }
+    }
+}
+
+/// An export in progress: what it holds was fixed when it began. It keeps eight bytes for each room
+/// and the ids of the visitors, and no message.
+#[derive(Debug, Clone)]
+pub struct ExportCursor {
+    /// Agents that are to be written before everything else.
+    pub(crate) agents: Vec<Agent>,
+    /// The keys of the rooms, those with the oldest newest message first.
+    pub(crate) rooms: Arc<Vec<i64>>,
+    /// How many of them were begun.
+    pub(crate) begun: usize,
+    /// The room whose messages come next.
+    pub(crate) open: Option<OpenExport>,
+    /// Visitors whose lines were written.
+    pub(crate) visitors: HashSet<Uuid>,
+    /// Messages that were written.
+    pub done: u64,
+    /// Messages that the rooms had at the start.
+    pub total: u64,
+}
+
+/// A room of which messages are still to be read.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenExport {
+    pub(crate) room: Room,
+    /// The newest seq that was read.
+    pub(crate) after: u64,
+}
+
+/// What an import brings in one transaction.
+#[derive(Debug, Clone)]
+pub enum TransferItem {
+    /// An agent, who has no password then.
+    Agent(Agent),
+    /// A visitor.
+    Visitor(TransferVisitor),
+    /// A room with all of its messages.
+    Room(Box<TransferRoom>, Vec<Message>),
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TransferCounts {
+    /// Agents that were added.
+    pub agents: u64,
+    /// Visitors that were added.
+    pub visitors: u64,
+    /// Rooms that were added.
+    pub rooms: u64,
+    /// Their messages.
+    pub messages: u64,
+    /// Rooms that were there before, and stay as they are.
+    pub present_rooms: u64,
+    /// Agents that were there before, or whose user name is taken.
+    pub present_agents: u64,
+}
+
+impl std::ops::AddAssign for TransferCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.agents += other.agents;
+        self.visitors += other.visitors;
+        self.rooms += other.rooms;
+        self.messages += other.messages;
+        self.present_rooms += other.present_rooms;
+        self.present_agents += other.present_agents;
+    }
+}
+
+/// How large a database is, and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoreStats {
+    /// Bytes of the database's file.
+    pub database_bytes: u64,
+    /// Bytes in it that are free for what comes.
+    pub unused_bytes: u64,
+    /// Listed rooms by status.
+    pub counts: crate::chat::Counts,
+    /// Rooms without a message.
+    pub empty_rooms: u64,
+    /// Messages.
+    pub messages: u64,
+    /// Visitors.
+    pub visitors: u64,
+    /// Agents, disabled ones included.
+    pub agents: u64,
+    /// When the oldest room was opened.
+    pub oldest_at: Option<Timestamp>,
+    /// When the newest message was committed.
+    pub newest_at: Option<Timestamp>,
+    /// When somebody made a backup last.
+    pub last_backup_at: Option<Timestamp>,
+}

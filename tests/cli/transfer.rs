@@ -1,0 +1,191 @@
+//! Export, import and stats.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::common::{PASSWORD, Value, json};
+use crate::process::{Place, Running};
+
+/// Opens a room with these details, posts into it, and returns its id.
+async fn talk(running: &Running, details: Value, contents: &[&str]) -> String {
+    let opened: Value = running
+        .rest()
+        .post("/api/chat/rooms/", details)
+        .await
+        .is(201);
+    let token = opened["token"].as_str().expect("a token");
+    let id = opened["room"]["id"].as_str().expect("an id").to_owned();
+    let rest = running.rest().bearer(token);
+    for content in contents {
+        let message = json!({"id": uuid::Uuid::new_v4(), "content": content});
+        let path = format!("/api/chat/rooms/{id}/messages/");
+        rest.post(&path, message).await.is(201);
+    }
+    id
+}
+
+fn types(text: &str) -> Vec<String> {
+    text.lines()
+        .map(|line| {
+            let line: Value = serde_json::from_str(line).expect("JSON");
+            line["type"].as_str().expect("a type").to_owned()
+        })
+        .collect()
+}
+
+fn is_empty(directory: &Path) -> bool {
+    !directory.exists()
+        || std::fs::read_dir(directory)
+            .expect("listed")
+            .next()
+            .is_none()
+}
+
+#[tokio::test]
+async fn an_export_beside_a_server_and_without_one_and_after_an_import_is_the_same() {
+    let place = Place::new();
+    place.add("mia", PASSWORD, &[]).await.well();
+    let running = place.serve().await;
+    talk(&running, json!({"customer_name": "Ann"}), &["one", "=2+2"]).await;
+    talk(
+        &running,
+        json!({"customer_name": "Bob"}),
+        &["\"quoted\"\r\n\u{2028}"],
+    )
+    .await;
+    let live = place.run(&["export"]).await.well();
+    assert_eq!(
+        types(&live),
+        [
+            "agent", "visitor", "room", "message", "message", "visitor", "room", "message"
+        ]
+    );
+    assert!(
+        !live.contains("argon2") && !live.contains("token"),
+        "{live}"
+    );
+    place
+        .run(&["import", "none.jsonl"])
+        .await
+        .failed(&["none.jsonl"]);
+    place.write("live.jsonl", &live);
+    place
+        .run(&["import", "live.jsonl"])
+        .await
+        .failed(&["stop it first"]);
+    running.stop().await;
+
+    assert_eq!(place.run(&["export"]).await.well(), live);
+    let table = place.run(&["export", "--format", "csv"]).await.well();
+    assert!(table.contains("\"'=2+2\""), "{table}");
+
+    place.run(&["export", "--out", "out.jsonl"]).await.well();
+    let out = place.path().join("out.jsonl");
+    assert_eq!(std::fs::read_to_string(&out).expect("read"), live);
+    let mode = out.metadata().expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    place
+        .run(&["export", "--out", "out.jsonl"])
+        .await
+        .failed(&["out.jsonl", "exists"]);
+
+    let fresh = ["--data-dir", "fresh"];
+    let imported = place
+        .run(&["import", "out.jsonl", fresh[0], fresh[1]])
+        .await;
+    assert!(imported.stderr.contains("agent passwd"), "{imported:?}");
+    imported.well();
+    let again = place
+        .run(&["import", "out.jsonl", fresh[0], fresh[1]])
+        .await;
+    assert!(again.stderr.contains("imported 0 rooms"), "{again:?}");
+    again.well();
+    assert_eq!(
+        place.run(&["export", fresh[0], fresh[1]]).await.well(),
+        live
+    );
+    let stats = place.run(&["stats", fresh[0], fresh[1]]).await.well();
+    for line in [
+        "messages       3",
+        "visitors       2",
+        "agents         1",
+        "2 waiting",
+    ] {
+        assert!(stats.contains(line), "{stats}");
+    }
+}
+
+#[tokio::test]
+async fn one_person_or_room_is_exported_without_others_and_without_agents() {
+    let place = Place::new();
+    place.add("mia", PASSWORD, &[]).await.well();
+    let running = place.serve().await;
+    let ann = json!({"customer_name": "Ann", "customer_email": "Ann@Example.com"});
+    talk(&running, ann, &["from Ann"]).await;
+    let bob = talk(
+        &running,
+        json!({"customer_phone": "+49 30 1"}),
+        &["from Bob"],
+    )
+    .await;
+    for who in ["email: ann@example.COM", "phone:+49301"] {
+        let text = place.run(&["export", "--person", who]).await.well();
+        assert_eq!(types(&text), ["visitor", "room", "message"], "{text}");
+        assert_eq!(
+            text.contains("from Ann"),
+            who.starts_with("email"),
+            "{text}"
+        );
+    }
+    let text = place.run(&["export", "--room", &bob]).await.well();
+    assert_eq!(types(&text), ["visitor", "room", "message"]);
+    assert!(text.contains("from Bob"), "{text}");
+
+    let out = [
+        "export",
+        "--out",
+        "none.jsonl",
+        "--person",
+        "email:nobody@example.com",
+    ];
+    place.run(&out).await.failed(&["no visitor"]);
+    let nobody = uuid::Uuid::nil().to_string();
+    place
+        .run(&["export", "--room", &nobody])
+        .await
+        .failed(&["no room"]);
+    assert!(
+        !place.path().join("none.jsonl").exists(),
+        "a failure leaves nothing"
+    );
+    let stats = place.run(&["stats"]).await.well();
+    assert!(stats.contains("last backup    never"), "{stats}");
+    place.run(&["backup", "backup.db"]).await.well();
+    let stats = place.run(&["stats"]).await.well();
+    assert!(!stats.contains("never"), "{stats}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn wrong_arguments_and_files_are_refused_with_what_to_do() {
+    let place = Place::new();
+    place
+        .run(&["export"])
+        .await
+        .failed(&["no database", "--data-dir"]);
+    place.run(&["stats"]).await.failed(&["no database"]);
+    assert!(is_empty(&place.data_dir()), "nothing was made");
+    for wrong in [
+        &["export", "--person", "ann"][..],
+        &["export", "--room", "7"],
+        &["export", "--format", "xml"],
+        &["export", "--room", "7", "--person", "user:1"],
+        &["import"],
+    ] {
+        let refused = place.run(wrong).await;
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+    }
+    place.write("bad.jsonl", "{\"type\":\"agent\"}\n{\"type\":\"spell\"}\n");
+    let bad = place.run(&["import", "bad.jsonl"]).await;
+    bad.failed(&["line 1", "line 2", "spell", "run the import again"]);
+}
