@@ -13,10 +13,10 @@ export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-br
 	/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz python-client deny types bench consoles curves figures screenshots proof trials
+.PHONY: help run test check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## run a demo shop on http://127.0.0.1:8001; its data is deleted when it stops
 	@scripts/preflight.sh run
@@ -38,6 +38,9 @@ check: ## check formatting and lint only
 fuzz: ## fuzz a server from its own OpenAPI document, with schemathesis
 	$(CARGO) build
 	scripts/schemathesis.sh
+
+django-fixtures: ## write the fixtures of import-django anew; needs python3 and installs Django into target/
+	scripts/django-fixtures.sh
 
 python-client: ## generate a Python client from the OpenAPI document and test it
 	$(CARGO) build

@@ -38,6 +38,7 @@ pub struct Config {
     pub storage: StorageConfig,
     pub backup: BackupConfig,
     pub identity: IdentityConfig,
+    pub import: ImportConfig,
     pub metrics: MetricsConfig,
     pub limits: LimitsConfig,
     pub rooms: RoomsConfig,
@@ -111,6 +112,12 @@ impl std::fmt::Debug for Secret {
 #[allow(missing_docs)]
 pub struct IdentityConfig {
     pub secrets: Vec<Secret>,
+}
+
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)]
+pub struct ImportConfig {
+    pub session_secret: Option<Secret>,
 }
 
 #[derive(Debug, Clone, Default)]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::persistence::TokenHash;
@@ -32,8 +33,12 @@ impl TokenKind {
         }
     }
 
-    /// The kind of `token` by its prefix; `None` for everything else, signed identities included.
+    /// The kind of `token` by its prefix; `None` for everything else, signed identities included. What
+    /// has the form of a [`session_token`] is a visitor's.
     pub fn of(token: &str) -> Option<Self> {
+        if is_session_token(token) {
+            return Some(Self::Visitor);
+        }
         [Self::Visitor, Self::Agent]
             .into_iter()
             .find(|kind| token.starts_with(kind.prefix()))
@@ -43,6 +48,27 @@ impl TokenKind {
 /// Generates a token: the kind's prefix and 256 random bits in base64url.
 pub fn new_token(kind: TokenKind) -> String {
     format!("{}{}", kind.prefix(), random_text())
+}
+
+/// The visitor's token of a customer whose session at a Django shop goes on. The shop makes the same
+/// one: `base64url(HMAC-SHA256(secret, "django-session:" + session_key))`, without padding.
+pub fn session_token(secret: &str, session_key: &str) -> String {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key may have any length");
+    mac.update(b"django-session:");
+    mac.update(session_key.as_bytes());
+    URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+}
+
+/// Characters of a session's token: 256 bits in base64url. It has no prefix; those of this server's
+/// own tokens make them longer.
+const SESSION_TOKEN_CHARS: usize = 43;
+
+fn is_session_token(token: &str) -> bool {
+    token.len() == SESSION_TOKEN_CHARS
+        && token
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 /// The hash under which a token is stored and looked up.
@@ -98,6 +124,19 @@ mod tests {
         let session = new_token(TokenKind::Agent);
         assert_eq!(TokenKind::of(&session), Some(TokenKind::Agent));
         assert_eq!(TokenKind::of("eyJhbGciOiJIUzI1NiJ9.e30.c2ln"), None);
+    }
+
+    #[test]
+    fn a_sessions_token_is_what_the_shop_makes_of_it() {
+        // python3: base64.urlsafe_b64encode(hmac.digest(secret, b"django-session:" + key, "sha256"))
+        let token = session_token(
+            "0123456789abcdef0123456789abcdef",
+            "q1w2e3r4t5y6u7i8o9p0a1s2d3f4g5h6",
+        );
+        assert_eq!(token, "4enfG0M6Ji3PregNWmb4LRHbAlLyRt3uBK0bu1rZm90");
+        assert_eq!(TokenKind::of(&token), Some(TokenKind::Visitor));
+        assert_eq!(TokenKind::of(&token[1..]), None);
+        assert_eq!(TokenKind::of(&token.replace('e', ".")), None);
     }
 
     #[test]

@@ -7,9 +7,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+mod django;
+mod refusal;
+
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::oneshot;
+
+use self::django::DjangoHash;
+pub use self::refusal::refusal_delay;
 
 /// KiB of memory for one Argon2id hash; OWASP's first recommendation.
 const ARGON_MEMORY_KIB: u32 = 19_456;
@@ -31,6 +37,11 @@ const HASHES_WAITING_PER_ADDRESS: usize = 64;
 /// response time does not reveal whether an account exists.
 const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2hvcHRhbGstZHVtbXktMQ$\
     bm9ib2R5LWhhcy10aGlzLXBhc3N3b3JkLWF0LWFsbC4";
+
+/// What is stored for an agent without a password: nothing matches it, at the usual cost.
+pub const NO_PASSWORD: &str = "!";
+/// KiB of memory that comparing with a foreign hash may need, at most. Django's own setting is 100 MiB.
+const FOREIGN_MEMORY_KIB_MAX: usize = 512 * 1_024;
 
 /// Why a password could not be hashed or compared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,10 +88,36 @@ fn hash_in(memory: &mut Memory, password: &str) -> Result<String, HashError> {
 }
 
 fn verify_in(memory: &mut Memory, password: &str, hash: Option<&str>) -> Result<bool, HashError> {
-    let (argon2, salt, stored) = parse(hash.unwrap_or(DUMMY_HASH)).ok_or(HashError::Damaged)?;
-    // Outputs are compared in constant time.
-    let matches = memory.derive(&argon2, password, &salt, stored.len())? == stored;
+    let hash = hash.filter(|hash| *hash != NO_PASSWORD);
+    let stored = hash.unwrap_or(DUMMY_HASH);
+    let matches = match django::parse(stored) {
+        Some(DjangoHash::Pbkdf2(pbkdf2)) => pbkdf2.matches(password),
+        Some(DjangoHash::Argon2(phc)) => verify_argon2(memory, password, phc)?,
+        None => verify_argon2(memory, password, stored)?,
+    };
     Ok(matches && hash.is_some())
+}
+
+fn verify_argon2(memory: &mut Memory, password: &str, phc: &str) -> Result<bool, HashError> {
+    let (argon2, salt, stored) = parse(phc).ok_or(HashError::Damaged)?;
+    // Outputs are compared in constant time.
+    Ok(memory.derive(&argon2, password, &salt, stored.len())? == stored)
+}
+
+/// Whether a stored hash is one that another program made: it is replaced at the next sign-in, and
+/// takes another time to compare than one of ours.
+pub fn is_foreign(hash: &str) -> bool {
+    django::parse(hash).is_some()
+}
+
+/// Whether passwords can be compared with a hash that Django made: PBKDF2 with SHA-256, or Argon2.
+pub fn is_verifiable(hash: &str) -> bool {
+    match django::parse(hash) {
+        Some(DjangoHash::Pbkdf2(_)) => true,
+        Some(DjangoHash::Argon2(phc)) => parse(phc)
+            .is_some_and(|(argon2, ..)| argon2.params().block_count() <= FOREIGN_MEMORY_KIB_MAX),
+        None => false,
+    }
 }
 
 /// The algorithm, the salt and the output of a PHC string.

@@ -44,7 +44,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "jobs",
-        &["actors", "chat", "config", "persistence", "priority"],
+        &[
+            "actors",
+            "chat",
+            "config",
+            "credentials",
+            "passwords",
+            "persistence",
+            "priority",
+        ],
     ),
     ("demo", &["chat", "credentials", "passwords", "persistence"]),
     (

@@ -6,6 +6,7 @@ mod erase;
 mod export;
 mod health;
 mod import;
+mod import_django;
 mod manuals;
 mod progress;
 mod serve;
@@ -121,6 +122,9 @@ enum Command {
     },
     /// Prints sizes, counts and dates of the database; a server may be running.
     Stats,
+    /// Moves a chat in from Django: from its SQLite database, or from the JSON or JSON Lines of dumpdata. The
+    /// server must not be running.
+    ImportDjango(import_django::ImportDjango),
     /// Validates the configuration and prints the effective settings, secrets redacted.
     Check,
 }
@@ -228,6 +232,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Export(args) => export::run(&args, &load(None)?),
         Command::Import { file } => import::run(&file, &load(None)?),
         Command::Stats => stats::run(&load(None)?),
+        Command::ImportDjango(command) => import_django::run(command, &load(None)?),
         Command::Check => check::run(&load(None)?),
     }
 }

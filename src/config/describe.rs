@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use url::Url;
 
-use super::{Config, LogFormat, tls};
+use super::{Config, LogFormat, Secret, tls};
 use crate::persistence::Synchronous;
 
 impl Config {
@@ -66,11 +66,12 @@ impl Config {
             .iter()
             .map(ToString::to_string)
             .collect();
-        let token = if self.metrics.token.is_some() {
-            "(redacted)"
-        } else {
-            "(none)"
+        let redacted = |secret: &Option<Secret>| match secret {
+            Some(_) => "(redacted)",
+            None => "(none)",
         };
+        let token = redacted(&self.metrics.token);
+        let session_secret = redacted(&self.import.session_secret);
         let format = match self.log.format {
             LogFormat::Text => "text",
             LogFormat::Json => "json",
@@ -105,6 +106,7 @@ impl Config {
             ("backup.min_free_bytes", &self.backup.min_free_bytes),
             ("backup.recipients", &list(&recipients)),
             ("identity.secrets", &secrets),
+            ("import.session_secret", &session_secret),
             ("metrics.token", &token),
             ("limits.enabled", &limits.enabled),
             ("limits.posts_per_second", &limits.posts_per_second),

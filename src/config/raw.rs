@@ -14,6 +14,7 @@ pub(super) struct Raw {
     pub(super) storage: RawStorage,
     pub(super) backup: RawBackup,
     pub(super) identity: RawIdentity,
+    pub(super) import: RawImport,
     pub(super) metrics: RawMetrics,
     pub(super) limits: LimitsConfig,
     pub(super) rooms: RoomsConfig,
@@ -76,6 +77,13 @@ pub(super) struct RawBackup {
 pub(super) struct RawIdentity {
     #[serde(deserialize_with = "list")]
     pub(super) secrets: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawImport {
+    #[serde(deserialize_with = "text")]
+    pub(super) session_secret: String,
 }
 
 #[derive(Deserialize)]

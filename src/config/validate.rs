@@ -10,12 +10,12 @@ use super::ranges::check_ranges;
 use super::raw::Raw;
 use super::tls;
 use super::{
-    BackupConfig, Config, IdentityConfig, LogConfig, LogFormat, MetricsConfig, Overrides, Secret,
-    ServerConfig, StorageConfig,
+    BackupConfig, Config, IdentityConfig, ImportConfig, LogConfig, LogFormat, MetricsConfig,
+    Overrides, Secret, ServerConfig, StorageConfig,
 };
 use crate::persistence::Synchronous;
 
-/// Bytes of a secret that signs identities, at least.
+/// Bytes of a secret that signs identities or session tokens, at least.
 const SECRET_BYTES_MIN: usize = 32;
 
 impl Raw {
@@ -36,12 +36,22 @@ impl Raw {
         check_ranges(&self)?;
         let tls = tls::tls(&self.server)?;
         let http_listen = tls::http_listen(&self.server, tls.as_ref())?;
+        let session_secret = Some(self.import.session_secret).filter(|secret| !secret.is_empty());
+        if session_secret
+            .as_ref()
+            .is_some_and(|secret| secret.len() < SECRET_BYTES_MIN)
+        {
+            return Err(ConfigError::invalid(
+                "import.session_secret",
+                too_short("it"),
+            ));
+        }
         let secrets = self.identity.secrets;
         if secrets.iter().any(|secret| secret.len() < SECRET_BYTES_MIN) {
-            let problem = format!(
-                "each secret needs at least {SECRET_BYTES_MIN} bytes; make one with: openssl rand -hex 32"
-            );
-            return Err(ConfigError::invalid("identity.secrets", problem));
+            return Err(ConfigError::invalid(
+                "identity.secrets",
+                too_short("each secret"),
+            ));
         }
         let data_dir = overrides.data_dir.unwrap_or(self.storage.data_dir);
         if data_dir.as_os_str().is_empty() {
@@ -107,6 +117,9 @@ impl Raw {
             identity: IdentityConfig {
                 secrets: secrets.into_iter().map(Secret::new).collect(),
             },
+            import: ImportConfig {
+                session_secret: session_secret.map(Secret::new),
+            },
             metrics: MetricsConfig {
                 token: Some(self.metrics.token)
                     .filter(|token| !token.is_empty())
@@ -130,6 +143,10 @@ impl Raw {
             },
         })
     }
+}
+
+fn too_short(what: &str) -> String {
+    format!("{what} needs at least {SECRET_BYTES_MIN} bytes; make one with: openssl rand -hex 32")
 }
 
 fn public_url(text: &str) -> Result<Option<Url>, ConfigError> {

@@ -4,11 +4,12 @@
 //! `backup`, `erase`, `export` and `import` are jobs, `stats` is a short one; `control` lets a
 //! command ask a running server for one; `schedule` makes backups by itself, into
 //! `backup_directory`, of which `rotation` says what stays. `ledger` is what erasures leave beside the
-//! backups, `output` a file that appears whole.
+//! backups, `output` a file that appears whole. `django` moves a shop's chat in from Django.
 
 pub mod backup;
 pub mod backup_directory;
 pub mod control;
+pub mod django;
 pub mod encryption;
 pub mod erase;
 pub mod export;

@@ -555,6 +555,25 @@ impl Store {
         }
     }
 
+    /// Whether any agent has a password hash that another program made.
+    pub async fn has_foreign_passwords(&self) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.has_foreign_passwords().await,
+        }
+    }
+
+    /// Replaces the hash of a password that stays the same, unless it was changed since it was
+    /// verified. Returns whether it did.
+    pub async fn replace_password_hash(
+        &self,
+        verified: AgentCredentials,
+        new_hash: String,
+    ) -> Result<bool, WriteError> {
+        match self {
+            Self::Sqlite(store) => store.replace_password_hash(verified, new_hash).await,
+        }
+    }
+
     /// Signs an agent in. Refused with `NotFound` when the agent is gone or disabled, or has
     /// another password than the one that was verified.
     pub async fn start_session(

@@ -10,6 +10,7 @@ mod backup;
 mod demo;
 mod erase;
 mod health;
+mod import_django;
 mod manuals;
 mod process;
 mod secrets;

@@ -190,8 +190,14 @@ impl Ended {
 
     #[track_caller]
     fn refused(&self, code: i32, words: &[&str]) {
-        assert_eq!(self.code, Some(code), "{self:?}");
         assert_eq!(self.stdout, "", "{}", self.asked);
+        self.refused_with(code, words);
+    }
+
+    /// This exit code and a last line with all of these words, after whatever it has reported.
+    #[track_caller]
+    pub(crate) fn refused_with(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self:?}");
         let line = self.stderr.lines().last().unwrap_or_default();
         assert!(line.starts_with("shoptalk: "), "{self:?}");
         for word in words {

@@ -214,6 +214,16 @@ impl Staging {
         Ok(())
     }
 
+    /// The users who have rooms, and whether each is a natural key.
+    pub fn room_users(&self) -> Result<Vec<(String, bool)>, StagingError> {
+        let mut users = self.conn.prepare(
+            "SELECT DISTINCT user, natural FROM rooms WHERE user IS NOT NULL ORDER BY user",
+        )?;
+        Ok(users
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Whether a session has not ended.
     pub fn has_session(&self, key: &str) -> Result<bool, StagingError> {
         Ok(self

@@ -96,6 +96,26 @@ impl SqliteStore {
         .await
     }
 
+    pub(crate) async fn has_foreign_passwords(&self) -> Result<bool, StoreError> {
+        self.readers().read(agents::has_foreign_passwords).await
+    }
+
+    pub(crate) async fn replace_password_hash(
+        &self,
+        verified: AgentCredentials,
+        new_hash: String,
+    ) -> Result<bool, WriteError> {
+        self.write(move |tx| {
+            Ok(agents::replace_hash(
+                tx,
+                verified.agent.id,
+                &verified.password_hash,
+                &new_hash,
+            )?)
+        })
+        .await
+    }
+
     pub(crate) async fn change_agent(
         &self,
         id: AgentId,

@@ -66,6 +66,29 @@ pub(crate) fn may_sign_in(tx: &Tx<'_>, id: AgentId, password_hash: &str) -> rusq
         .exists(params![id, password_hash])
 }
 
+/// Whether any agent has a password hash that another program made. Ours are PHC strings, and `!`
+/// stands for no password.
+pub(crate) fn has_foreign_passwords(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.prepare_cached(
+        "SELECT 1 FROM agents WHERE password_hash NOT LIKE '$%' AND password_hash <> '!' LIMIT 1",
+    )?
+    .exists([])
+}
+
+/// Replaces a password's hash if it is this one still.
+pub(crate) fn replace_hash(
+    tx: &Tx<'_>,
+    id: AgentId,
+    old: &str,
+    new: &str,
+) -> rusqlite::Result<bool> {
+    let replaced = tx.execute(
+        "UPDATE agents SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2",
+        params![id, old, new],
+    )?;
+    Ok(replaced > 0)
+}
+
 /// Adds an agent. Refused with `UsernameTaken`.
 pub(crate) fn insert(tx: &mut Tx<'_>, new: NewAgent) -> Result<Agent, TxError> {
     if credentials(tx.conn, &new.username)?.is_some() {

@@ -1,0 +1,171 @@
+//! What an import says: a line for each row that did not come over as it was, and counts.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done.
+    pub phase: Phase,
+    /// How much of it is done.
+    pub done: u64,
+    /// How much there is.
+    pub total: u64,
+}
+
+/// What an import is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Reading and sorting the source.
+    Reading,
+    /// Committing rooms.
+    Importing,
+}
+
+/// Who watches an import.
+pub trait Observer: Send + Sync {
+    /// A line of the report.
+    fn line(&self, line: &str);
+    /// It is this far.
+    fn progress(&self, progress: Progress);
+}
+
+/// What happened to a row that did not come over as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Finding {
+    NameCut,
+    TextSplit,
+    Blank,
+    Nul,
+    UnknownSender,
+    Orphan,
+    NoUser,
+    BadTime,
+    TimeInGap,
+    Doubled,
+    AgentTaken,
+    AgentInactive,
+    AgentPassword,
+}
+
+impl Finding {
+    fn count_label(self) -> &'static str {
+        match self {
+            Self::NameCut => "names cut",
+            Self::TextSplit => "texts split",
+            Self::Blank => "blank messages left out",
+            Self::Nul => "messages with NUL left out",
+            Self::UnknownSender => "messages of unknown senders left out",
+            Self::Orphan => "messages without a room left out",
+            Self::NoUser => "rooms whose user is missing",
+            Self::BadTime => "unreadable times",
+            Self::TimeInGap => "times that the clocks skipped",
+            Self::Doubled => "rooms that are in the source twice",
+            Self::AgentTaken => "agents whose user name was taken",
+            Self::AgentInactive => "inactive agents left out",
+            Self::AgentPassword => "agents without a usable password",
+        }
+    }
+}
+
+/// The report of one import.
+pub(super) struct Report {
+    observer: Arc<dyn Observer>,
+    findings: BTreeMap<&'static str, u64>,
+}
+
+impl Report {
+    pub(super) fn new(observer: Arc<dyn Observer>) -> Self {
+        Self {
+            observer,
+            findings: BTreeMap::new(),
+        }
+    }
+
+    /// Reports a row.
+    pub(super) fn note(&mut self, finding: Finding, line: &str) {
+        *self.findings.entry(finding.count_label()).or_default() += 1;
+        self.observer.line(line);
+    }
+
+    pub(super) fn line(&self, line: &str) {
+        self.observer.line(line);
+    }
+
+    pub(super) fn observer(&self) -> Arc<dyn Observer> {
+        Arc::clone(&self.observer)
+    }
+
+    pub(super) fn progress(&self, phase: Phase, done: u64, total: u64) {
+        self.observer.progress(Progress { phase, done, total });
+    }
+
+    /// What was found, counted.
+    pub(super) fn counts(&self) -> Vec<(&'static str, u64)> {
+        self.findings
+            .iter()
+            .map(|(label, count)| (*label, *count))
+            .collect()
+    }
+}
+
+/// What an import did, or with `--dry-run` would do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// The app of the chat.
+    pub app: String,
+    /// Rooms that were made.
+    pub rooms_created: u64,
+    /// Rooms that were there already and got messages.
+    pub rooms_appended: u64,
+    /// Rooms in which nothing changed.
+    pub rooms_unchanged: u64,
+    /// Rooms without a message, which were left out.
+    pub rooms_empty: u64,
+    /// Messages that were added.
+    pub messages_added: u64,
+    /// Messages that were there already.
+    pub messages_present: u64,
+    /// Agents that were added.
+    pub agents_added: u64,
+    /// Anonymous customers whose session has not ended.
+    pub sessions: u64,
+    /// Rows that did not come over as they were, counted.
+    pub findings: Vec<(&'static str, u64)>,
+}
+
+impl Summary {
+    /// The summary in sentences.
+    pub fn describe(&self, dry_run: bool) -> String {
+        let mut text = format!(
+            "{}{} rooms and {} messages of the app {}",
+            if dry_run {
+                "would import "
+            } else {
+                "imported "
+            },
+            self.rooms_created + self.rooms_appended,
+            self.messages_added,
+            self.app
+        );
+        let mut also = |count: u64, what: &str| {
+            if count > 0 {
+                // Writing to memory does not fail.
+                let _ = write!(text, "\n{count:>10} {what}");
+            }
+        };
+        also(self.rooms_created, "new rooms");
+        also(self.rooms_appended, "rooms with new messages");
+        also(self.rooms_unchanged, "rooms unchanged");
+        also(self.rooms_empty, "rooms without messages skipped");
+        also(self.messages_present, "messages already imported");
+        also(self.agents_added, "agents added");
+        also(self.sessions, "customers whose session goes on");
+        for (label, count) in &self.findings {
+            also(*count, label);
+        }
+        text
+    }
+}
