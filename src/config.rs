@@ -193,9 +193,19 @@ pub enum LogFormat {
     Json,
 }
 
-impl StorageConfig {
+impl Config {
     /// How to open the store. A server locks the directory (`exclusive`), the tools beside it do
     /// not.
+    pub fn store_options(&self, exclusive: bool) -> crate::persistence::StoreOptions {
+        crate::persistence::StoreOptions {
+            backup_dir: self.backup.directory.clone(),
+            ..self.storage.options(exclusive)
+        }
+    }
+}
+
+impl StorageConfig {
+    /// As [`Config::store_options`], with the directory of backups that is the default.
     pub fn options(&self, exclusive: bool) -> crate::persistence::StoreOptions {
         crate::persistence::StoreOptions {
             data_dir: self.data_dir.clone(),

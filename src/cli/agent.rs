@@ -49,7 +49,7 @@ pub(super) enum AgentCommand {
 pub(super) fn run(command: AgentCommand, config: &Config) -> Result<(), Failure> {
     check_owner(&config.storage.data_dir)?;
     block_on(async {
-        let options = config.storage.options(false);
+        let options = config.store_options(false);
         let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
         let done = execute(command, &store).await;
         store.close().await;

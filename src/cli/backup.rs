@@ -125,7 +125,7 @@ async fn through_the_server(
 }
 
 async fn without_a_server(config: &Config, out: &Path) -> Result<(), Failure> {
-    let options = config.storage.options(true);
+    let options = config.store_options(true);
     let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
     backup::remove_unfinished(&config.storage.data_dir)?;
     let (progress, mut watched) = watch::channel(CopyProgress::default());

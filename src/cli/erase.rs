@@ -91,7 +91,7 @@ async fn through_the_server(mut control: Control, args: &EraseArgs) -> Result<Re
 }
 
 async fn without_a_server(config: &Config, who: Who, args: &EraseArgs) -> Result<Receipt, Failure> {
-    let options = config.storage.options(true);
+    let options = config.store_options(true);
     let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
     let data_dir = config.storage.data_dir.clone();
     let backup_dir = config.backup.directory.clone();

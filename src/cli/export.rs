@@ -82,7 +82,7 @@ async fn without_a_server(
     args: &ExportArgs,
     sink: &mut Sink,
 ) -> Result<(u64, u64), Failure> {
-    let options = config.storage.options(true);
+    let options = config.store_options(true);
     let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
     let exported = export(&store, scope, args.format.unwrap_or_default(), sink).await;
     store.close().await;

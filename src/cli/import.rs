@@ -15,7 +15,7 @@ pub(super) fn run(file: &Path, config: &Config) -> Result<(), Failure> {
     std::fs::File::open(file)
         .map_err(|error| Failure::Runtime(format!("cannot read {}: {error}", file.display())))?;
     block_on(async {
-        let options = config.storage.options(true);
+        let options = config.store_options(true);
         let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
         let mut bar = ProgressBar::new();
         let imported = import(&store, file, |progress| {

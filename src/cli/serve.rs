@@ -42,7 +42,7 @@ pub(super) fn run(config: Config) -> Result<(), Failure> {
 pub(super) async fn open(config: &Config) -> Result<Store, Failure> {
     let options = StoreOptions {
         still_upgrading: extend_start_timeout,
-        ..config.storage.options(true)
+        ..config.store_options(true)
     };
     Ok(tokio::task::spawn_blocking(|| Store::open(options)).await??)
 }

@@ -21,7 +21,7 @@ pub(super) fn run(config: &Config) -> Result<(), Failure> {
                 }
             }
             None => {
-                let options = config.storage.options(true);
+                let options = config.store_options(true);
                 let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
                 let stats = Stats::gather(&store, data_dir, &config.backup.directory).await;
                 store.close().await;

@@ -114,7 +114,8 @@ fn keep_what_has_ended(conn: &Connection, present: &Path) -> rusqlite::Result<bo
     let kept = conn.execute_batch(
         "BEGIN;
          UPDATE main.agents SET
-             password_hash = p.password_hash, disabled = max(main.agents.disabled, p.disabled)
+             password_hash = p.password_hash, disabled = max(main.agents.disabled, p.disabled),
+             role = min(main.agents.role, p.role)
          FROM present.agents AS p WHERE p.id = main.agents.id;
          DELETE FROM main.visitor_tokens
          WHERE hash NOT IN (SELECT hash FROM present.visitor_tokens);
@@ -305,7 +306,11 @@ mod tests {
             disabled: Some(true),
             ..AgentPatch::default()
         };
-        for (agent, patch) in [(mia.id, password), (tom.id, disabled)] {
+        let demoted = AgentPatch {
+            role: Some(crate::chat::Role::Agent),
+            ..AgentPatch::default()
+        };
+        for (agent, patch) in [(mia.id, password), (tom.id, demoted), (tom.id, disabled)] {
             store
                 .change_agent(agent, patch, Principal::CommandLine)
                 .await
@@ -318,7 +323,10 @@ mod tests {
         let credentials = store.agent_credentials("mia").await.expect("it reads");
         assert_eq!(credentials.map(|it| it.password_hash), Some("new".into()));
         let tom = store.agent(tom.id).await.expect("it reads");
-        assert_eq!(tom.map(|it| it.disabled), Some(true));
+        assert_eq!(
+            tom.map(|it| (it.disabled, it.role)),
+            Some((true, crate::chat::Role::Agent))
+        );
     }
 
     #[tokio::test]
