@@ -13,7 +13,7 @@ export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-br
 	/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials
+.PHONY: help run test check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials doctor-trials
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,3 +83,6 @@ trials: ## test the promises under faults and attack, long form; about 40 minute
 proof: ## show with strace that nothing is confirmed before its fsync
 	$(CARGO) build
 	scripts/fsync-proof.sh
+
+doctor-trials: ## try `shoptalk doctor` against nginx, Caddy, Apache and HAProxy with broken settings
+	scripts/doctor-trials.sh

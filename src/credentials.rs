@@ -82,6 +82,11 @@ pub fn secrets_match(left: &str, right: &str) -> bool {
     hash_token(left) == hash_token(right)
 }
 
+/// Generates a code of 256 random bits in base64url, for what is valid for minutes only.
+pub fn random_code() -> String {
+    random_text()
+}
+
 fn random_text() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; TOKEN_BYTES]>())
 }

@@ -27,6 +27,8 @@ pub mod credentials;
 #[cfg(feature = "server")]
 pub mod demo;
 #[cfg(feature = "server")]
+pub mod doctor;
+#[cfg(feature = "server")]
 mod http;
 #[cfg(feature = "server")]
 pub mod https_client;

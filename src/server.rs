@@ -25,6 +25,7 @@ use crate::actors::{
 use crate::canary::Canary;
 use crate::config::Config;
 use crate::credentials::SetupCode;
+use crate::doctor::DoctorCode;
 use crate::http::{self, AppParts, AppState, StartPage};
 use crate::jobs::control;
 use crate::jobs::erase::Eraser;
@@ -189,6 +190,7 @@ impl Server {
             canary: canary.clone(),
             local_addr,
             setup,
+            doctor_code: DoctorCode::default(),
             drain: listening.drain.clone(),
             socket_tasks: sockets.clone(),
             config: Arc::new(config),
@@ -394,6 +396,7 @@ fn spawn_control(state: &AppState) {
     let data_dir = state.config.storage.data_dir.clone();
     let recipients = state.config.backup.recipients.clone();
     let (store, drain) = (state.store.clone(), state.drain.clone());
+    let doctor_code = state.doctor_code.clone();
     let backup_dir = state.config.backup.directory.clone();
     let eraser = Eraser::new(
         store.clone(),
@@ -407,9 +410,17 @@ fn spawn_control(state: &AppState) {
         drain.clone(),
     ));
     tokio::spawn(async move {
-        let serving = control::serve(store, eraser, data_dir, backup_dir, recipients, drain);
+        let serving = control::serve(
+            store,
+            eraser,
+            data_dir,
+            backup_dir,
+            recipients,
+            doctor_code,
+            drain,
+        );
         if let Err(error) = serving.await {
-            tracing::warn!(%error, "cannot serve the control socket: until a restart, `shoptalk backup`, `erase`, `export` and `stats` need the server stopped");
+            tracing::warn!(%error, "cannot serve the control socket: until a restart, `shoptalk backup`, `erase`, `export`, `stats` and `doctor` need the server stopped");
         }
     });
 }

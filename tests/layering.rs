@@ -35,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "chat",
             "config",
             "credentials",
+            "doctor",
             "metrics",
             "passwords",
             "persistence",
@@ -42,6 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tls",
         ],
     ),
+    ("doctor", &["chat", "credentials", "protocol"]),
     (
         "jobs",
         &[
@@ -50,6 +52,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "config",
             "credentials",
             "passwords",
+            "doctor",
             "persistence",
             "priority",
         ],
@@ -63,6 +66,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "chat",
             "config",
             "credentials",
+            "doctor",
             "http",
             "jobs",
             "metrics",
@@ -152,8 +156,8 @@ const LAYERS_INSIDE: &[&[&str]] = &[
 const STAYS_IN: &[(&str, &[&str])] = &[
     ("axum", &["http"]),
     ("axum_extra", &["http"]),
-    ("hyper", &["http", "https_client", "tls"]),
-    ("hyper_util", &["http", "https_client"]),
+    ("hyper", &["doctor", "http", "https_client", "tls"]),
+    ("hyper_util", &["doctor", "http", "https_client"]),
     ("tower", &["http"]),
     ("tower_http", &["http"]),
     ("rusqlite", &["persistence"]),
@@ -161,8 +165,8 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("r2d2", &["persistence"]),
     ("r2d2_sqlite", &["persistence"]),
     ("ractor", &["actors"]),
-    ("rustls", &["https_client", "tls"]),
-    ("tokio_rustls", &["https_client", "tls"]),
+    ("rustls", &["doctor", "https_client", "tls"]),
+    ("tokio_rustls", &["doctor", "https_client", "tls"]),
     ("instant_acme", &["tls"]),
 ];
 

@@ -66,7 +66,7 @@ pub(super) fn run(command: ImportDjango, config: &Config) -> Result<(), Failure>
         session_secret: session_secret.map(|secret| secret.expose().to_owned()),
     };
     let printer = Arc::new(Printer::default());
-    let store_options = config.storage.options(true);
+    let store_options = config.store_options(true);
     block_on(async {
         let watched: Arc<dyn Observer> = Arc::clone(&printer) as _;
         let imported = django::import(options, store_options, watched).await;

@@ -2,6 +2,7 @@ mod agent;
 mod backup;
 mod check;
 mod demo;
+mod doctor;
 mod erase;
 mod export;
 mod health;
@@ -125,6 +126,14 @@ enum Command {
     /// Moves a chat in from Django: from its SQLite database, or from the JSON or JSON Lines of dumpdata. The
     /// server must not be running.
     ImportDjango(import_django::ImportDjango),
+    /// Finds out what is wrong with the proxy, the addresses, the disk and the clock.
+    Doctor {
+        /// The address in the browser, such as https://chat.example.com [default: server.public_url]
+        url: Option<String>,
+        /// Keeps a socket quiet for so many seconds, to find proxies that cut it; 0 skips this.
+        #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+        quiet: u64,
+    },
     /// Validates the configuration and prints the effective settings, secrets redacted.
     Check,
 }
@@ -233,6 +242,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Import { file } => import::run(&file, &load(None)?),
         Command::Stats => stats::run(&load(None)?),
         Command::ImportDjango(command) => import_django::run(command, &load(None)?),
+        Command::Doctor { url, quiet } => doctor::run(url.as_deref(), quiet, &load(None)?),
         Command::Check => check::run(&load(None)?),
     }
 }

@@ -60,6 +60,11 @@ impl Origins {
         &self.own[0]
     }
 
+    /// The origins of the server's own pages; the first one is in its links.
+    pub(crate) fn own(&self) -> &[String] {
+        &self.own
+    }
+
     /// Whether the own origin is https. It decides how the cookie is set.
     pub(crate) fn is_https(&self) -> bool {
         self.base_url().starts_with("https://")

@@ -12,6 +12,7 @@ use crate::actors::{LobbyHandle, Presence, Rooms};
 use crate::canary::Canary;
 use crate::config::Config;
 use crate::credentials::SetupCode;
+use crate::doctor::DoctorCode;
 use crate::http::auth::{Authenticator, OpenTokens};
 use crate::http::connections::Connections;
 use crate::http::limits::Limits;
@@ -46,6 +47,8 @@ pub(crate) struct AppParts {
     pub(crate) canary: Canary,
     /// The code of the setup link, if there was no agent at the start.
     pub(crate) setup: Option<SetupCode>,
+    /// Opens the doctor's calls to `shoptalk doctor`.
+    pub(crate) doctor_code: DoctorCode,
     /// Changes when agents or sessions change; then agents' sockets check their session.
     pub(crate) auth_version: watch::Receiver<u64>,
     /// Cancelled when the server drains: requests are refused and sockets are closed.

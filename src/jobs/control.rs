@@ -23,6 +23,7 @@ use super::erase::{EraseProgress, EraseRequest, Eraser, Receipt};
 use super::export::ExportFormat;
 use super::stats::Stats;
 use crate::chat::BadWho;
+use crate::doctor::DoctorCode;
 use crate::persistence::{AuditAction, CopyProgress, ExportScope, Principal, Store};
 
 /// The socket's name in the data directory.
@@ -58,6 +59,8 @@ pub enum Request {
     },
     /// Sizes, counts and dates.
     Stats,
+    /// A code for the doctor's calls, and where the server is.
+    Doctor,
 }
 
 /// What the server replies.
@@ -102,6 +105,11 @@ pub enum Reply {
         /// All of them.
         stats: Stats,
     },
+    /// The code opens the doctor's calls for a while.
+    Doctor {
+        /// The code. A secret.
+        code: String,
+    },
     /// The work failed: why, and what to do.
     Failed {
         /// For people.
@@ -121,6 +129,7 @@ pub async fn serve(
     data_dir: PathBuf,
     backup_dir: PathBuf,
     recipients: Recipients,
+    doctor_code: DoctorCode,
     drain: CancellationToken,
 ) -> io::Result<()> {
     backup::remove_unfinished(&data_dir)?;
@@ -139,9 +148,18 @@ pub async fn serve(
         };
         let (store, data_dir, drain) = (store.clone(), data_dir.clone(), drain.clone());
         let (backup_dir, recipients) = (backup_dir.clone(), recipients.clone());
-        let eraser = eraser.clone();
+        let (eraser, doctor_code) = (eraser.clone(), doctor_code.clone());
         tokio::spawn(async move {
-            let handled = handle(stream, &store, &eraser, &data_dir, &backup_dir, recipients);
+            let (data_dir, backup_dir) = (&data_dir, &backup_dir);
+            let handled = handle(
+                stream,
+                &store,
+                &eraser,
+                data_dir,
+                backup_dir,
+                recipients,
+                &doctor_code,
+            );
             if let Some(Err(error)) = drain.run_until_cancelled(handled).await {
                 tracing::debug!(%error, "a command hung up");
             }
@@ -158,6 +176,7 @@ async fn handle(
     data_dir: &Path,
     backup_dir: &Path,
     recipients: Recipients,
+    doctor_code: &DoctorCode,
 ) -> io::Result<()> {
     use tokio::io::AsyncReadExt;
     let (reading, mut writing) = stream.into_split();
@@ -200,6 +219,10 @@ async fn handle(
                 },
             };
             send(&mut writing, &reply).await
+        }
+        Ok(Request::Doctor) => {
+            let code = doctor_code.issue(std::time::Instant::now());
+            send(&mut writing, &Reply::Doctor { code }).await
         }
         Err(error) => {
             let message = format!("the request is not understood: {error}");

@@ -8,6 +8,7 @@ mod acme;
 mod agents;
 mod backup;
 mod demo;
+mod doctor;
 mod erase;
 mod health;
 mod import_django;

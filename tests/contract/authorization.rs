@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use crate::common::{
-    Response, Rest, Socket, TestServer, Value, Visitor, in_seconds, json, jwt, new_id,
+    RawSocket, Response, Rest, Socket, TestServer, Value, Visitor, in_seconds, json, jwt, new_id,
 };
 
 /// Every call about one visitor's room; `{}` is the room.
@@ -17,7 +17,7 @@ const VISITOR_CALLS: [(&str, &str); 6] = [
 ];
 
 /// Every call of the console that a visitor must not make.
-const CONSOLE_CALLS: [(&str, &str); 11] = [
+const CONSOLE_CALLS: [(&str, &str); 13] = [
     ("GET", "/api/admin/me/"),
     ("PATCH", "/api/admin/me/"),
     ("GET", "/api/admin/rooms/"),
@@ -29,6 +29,8 @@ const CONSOLE_CALLS: [(&str, &str); 11] = [
     ("GET", "/api/admin/agents/"),
     ("POST", "/api/admin/agents/"),
     ("PATCH", "/api/admin/agents/{}/"),
+    ("POST", "/api/admin/doctor/seen/"),
+    ("POST", "/api/admin/doctor/findings/"),
 ];
 
 /// A body that every one of these calls would accept from its owner.
@@ -111,6 +113,8 @@ async fn every_rest_call_by_every_caller() {
         ("GET", "/api/admin/agents/"),
         ("POST", "/api/admin/agents/"),
         ("PATCH", "/api/admin/agents/{}/"),
+        ("POST", "/api/admin/doctor/seen/"),
+        ("POST", "/api/admin/doctor/findings/"),
     ] {
         let response = call(&bob.rest, verb, &admin.id).await;
         assert_eq!(response.status, 403, "an agent {verb:?}: {}", response.text);
@@ -284,5 +288,51 @@ async fn visitor_events_have_visitor_fields_only() {
         ] {
             assert!(!text.contains(private), "{private} in {text}");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_doctors_socket_is_for_admins() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let bob = server.agent("bob", "agent").await;
+    let visitor = Visitor::arrive(&server).await;
+    for (who, headers, status) in [
+        ("nobody", String::new(), "401"),
+        (
+            "nonsense",
+            "Authorization: Bearer nonsense\r\n".to_owned(),
+            "401",
+        ),
+        (
+            "a visitor",
+            format!("Authorization: Bearer {}\r\n", visitor.token),
+            "401",
+        ),
+        (
+            "an agent",
+            format!("Authorization: Bearer {}\r\n", bob.token),
+            "403",
+        ),
+        (
+            "a foreign page",
+            format!(
+                "Authorization: Bearer {}\r\nOrigin: https://foreign.example\r\n",
+                admin.token
+            ),
+            "403",
+        ),
+        (
+            "an admin",
+            format!("Authorization: Bearer {}\r\n", admin.token),
+            "101",
+        ),
+    ] {
+        let mut socket = RawSocket::connect(server.addr()).await;
+        let head = socket.upgrade("/ws/admin/doctor/", &headers).await;
+        assert!(
+            head.starts_with(&format!("HTTP/1.1 {status}")),
+            "{who}: {head}"
+        );
     }
 }

@@ -546,6 +546,172 @@ export type AgentList = {
 /** One agent. */
 export type AgentAnswer = { agent: Agent };
 
+/** What the server saw of a request. */
+export type Seen = {
+  /** Such as `HTTP/1.1`. */
+  http_version: string;
+  /** Address and port of the TCP connection's other end. */
+  peer: string;
+  /** Whether that is one of `server.trusted_proxies`. */
+  peer_is_trusted: boolean;
+  /** Whether that is an address of the same machine. */
+  peer_is_loopback: boolean;
+  /** The client's address, by which limits count. */
+  client: string;
+  /** The addresses in `X-Forwarded-For`, from left to right. */
+  forwarded_for: Array<string>;
+  /** Whether any header says that the request was forwarded. */
+  is_forwarded: boolean;
+  /** The header `X-Forwarded-Proto`. */
+  forwarded_proto?: string;
+  /** The header `Origin`. */
+  origin?: string;
+  /** The origins of the server's own pages, from `server.public_url` or the listen address. */
+  own_origins: Array<string>;
+  /** Whether `server.public_url` is set. */
+  has_public_url: boolean;
+  /** The `ETag` of the widget without its encoding, to compare with what a browser gets. */
+  widget?: string;
+  /** The server's clock, in milliseconds since 1970. */
+  now_ms: number;
+};
+
+/** An attempt to open a WebSocket. */
+export type UpgradeProbe = {
+  /** Whether it opened. */
+  opened: boolean;
+  /** The status of the response. A browser does not show it to pages. */
+  status?: number;
+  /** The subprotocol in the response. */
+  subprotocol?: string;
+  /** The detail of the server's refusal, if it was the server that refused. */
+  refusal?: string;
+};
+
+/** A socket on which nothing was sent. */
+export type QuietProbe = {
+  /** How long it was to be quiet. */
+  wanted_s: number;
+  /** How long it stayed open. */
+  lasted_s: number;
+  /** Whether it was cut before the end, rather than brought the server's last frame. */
+  was_cut: boolean;
+};
+
+/** The response to `/widget.js`. */
+export type WidgetProbe = {
+  /** The status. */
+  status: number;
+  /** The header `Cache-Control`, several joined by commas. */
+  cache_control?: string;
+  /** The header `Expires`. */
+  expires?: string;
+  /** The header `Age`: the seconds for which a cache has had it. */
+  age?: string;
+  /** The header `ETag`. */
+  etag?: string;
+  /** The header `Access-Control-Allow-Origin`, several joined by commas. */
+  allow_origin?: string;
+};
+
+/** A request with a large body. */
+export type BodyProbe = {
+  /** Bytes that were sent. */
+  bytes: number;
+  /** The status of the response. */
+  status: number;
+  /** Whether the server itself responded, rather than a proxy. */
+  is_from_server: boolean;
+};
+
+/** Both clocks at about the same time. */
+export type ClockProbe = {
+  /** The server's, in milliseconds since 1970. */
+  server_ms: number;
+  /** The doctor's, halfway through the request. */
+  local_ms: number;
+  /** How long the request took. */
+  round_trip_ms: number;
+};
+
+/** A certificate as a client judges it. */
+export type Certificate = {
+  /** Why it was refused. */
+  refused?: string;
+};
+
+/** What was seen from the outside of the proxy. */
+export type Observations = {
+  /** The origin that was tried: scheme, host and port, as browsers write it. */
+  origin: string;
+  /** The response header `Server`, which names the proxy. */
+  server_header?: string;
+  /** Why the server could not be reached. */
+  unreachable?: string;
+  /** The certificate, of an https URL. A browser does not show it to pages. */
+  certificate?: Certificate;
+  /** A WebSocket with the own origin and the subprotocol `shoptalk.v1`. */
+  upgrade?: UpgradeProbe;
+  /** A WebSocket that offers only an unknown subprotocol, which the server refuses. */
+  unknown_subprotocol?: UpgradeProbe;
+  /** A WebSocket from a foreign page, which the server refuses. A browser cannot try it. */
+  foreign_origin?: UpgradeProbe;
+  /** What the server saw of a request with a forged `X-Forwarded-For`. */
+  seen?: Seen;
+  /** Why the server did not report what it saw. */
+  unseen?: string;
+  /** The `Origin` that this request was sent with. */
+  sent_origin?: string;
+  /** The doctor's own address and port on that connection. A browser does not know it. */
+  local_address?: string;
+  /** When the frames of the doctor's socket arrived, in milliseconds after the first. */
+  ticks_ms?: Array<number>;
+  /** A socket on which nothing was sent. */
+  quiet?: QuietProbe;
+  /** The response to `/widget.js`. */
+  widget?: WidgetProbe;
+  /** A request with a large body. */
+  body?: BodyProbe;
+  /** A comparison of the clocks. */
+  clock?: ClockProbe;
+};
+
+/** A proxy whose configuration is known here. */
+export type Proxy = "nginx" | "caddy" | "apache" | "haproxy";
+
+/** The lines for one proxy. */
+export type Advice = {
+  /** Which proxy. */
+  proxy: Proxy;
+  /** Its name for people. */
+  name: string;
+  /** The lines to add, or what to remove. */
+  lines: string;
+};
+
+/** Everything that a doctor looks at. */
+export type Check = "reach" | "certificate" | "public_url" | "upgrade" | "http_version" | "subprotocol" | "origin" | "forged_address" | "client_address" | "buffering" | "quiet" | "widget" | "body_size" | "clock" | "data_directory" | "file_system" | "fsync" | "open_files" | "free_space" | "backup";
+
+/** How a check ended. */
+export type Level = "ok" | "skipped" | "problem";
+
+/** The outcome of one check. */
+export type Finding = {
+  /** Which check. */
+  check: Check;
+  /** Its name for people. */
+  title: string;
+  /** How it ended. */
+  level: Level;
+  /** What was seen and, for a problem, what to do. */
+  detail: string;
+  /** The lines to change in the proxy's configuration. */
+  advice: Array<Advice>;
+};
+
+/** The outcome of every check. */
+export type FindingList = { results: Array<Finding> };
+
 /** Why the server closes a socket. From 4500 on a client must not reconnect. */
 export const CloseCode = {
   Draining: 4001,

@@ -295,7 +295,9 @@ mod tests {
                 let security = operation["security"].to_string();
                 let agrees = match access {
                     Access::Visitor => security == r#"[{"visitor":[]}]"#,
-                    Access::Agent | Access::Admin => security == r#"[{"agent":[]},{"cookie":[]}]"#,
+                    Access::Agent | Access::Admin | Access::Doctor => {
+                        security == r#"[{"agent":[]},{"cookie":[]}]"#
+                    }
                     Access::Everyone => !security.contains("agent"),
                 };
                 assert!(

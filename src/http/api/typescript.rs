@@ -10,6 +10,7 @@ use ts_rs::{Config, TS};
 
 use super::{admin, messages, visitor};
 use crate::chat;
+use crate::doctor;
 use crate::http::problem;
 use crate::protocol::{self, CloseCode};
 
@@ -172,6 +173,20 @@ fn generate() -> String {
     file.declare::<admin::agents::AgentChange>("AgentChange");
     file.declare::<admin::agents::AgentList>("AgentList");
     file.declare::<admin::AgentAnswer>("AgentAnswer");
+    file.declare::<doctor::Seen>("Seen");
+    file.declare::<doctor::UpgradeProbe>("UpgradeProbe");
+    file.declare::<doctor::QuietProbe>("QuietProbe");
+    file.declare::<doctor::WidgetProbe>("WidgetProbe");
+    file.declare::<doctor::BodyProbe>("BodyProbe");
+    file.declare::<doctor::ClockProbe>("ClockProbe");
+    file.declare::<doctor::Certificate>("Certificate");
+    file.declare::<doctor::Observations>("Observations");
+    file.declare::<doctor::Proxy>("Proxy");
+    file.declare::<doctor::Advice>("Advice");
+    file.declare::<doctor::Check>("Check");
+    file.declare::<doctor::Level>("Level");
+    file.declare::<doctor::Finding>("Finding");
+    file.declare::<admin::doctor::FindingList>("FindingList");
 
     let mut text = file.text;
     text.push_str(

@@ -5,8 +5,10 @@
 //! is missing. Which *rooms* a visitor may see is checked where they are read (`own_room`). Sockets
 //! are not in the table: the hello decides who is at the other end.
 
+use std::time::Instant;
+
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -26,9 +28,11 @@ pub(crate) enum Access {
     Agent,
     /// The session of an agent with the role `admin`.
     Admin,
+    /// The same, or the code that `shoptalk doctor` gets through the control socket.
+    Doctor,
 }
 
-use Access::{Admin, Agent, Everyone, Visitor};
+use Access::{Admin, Agent, Doctor, Everyone, Visitor};
 
 /// Method, route and access of every call.
 pub(crate) const TABLE: &[(&str, &str, Access)] = &[
@@ -56,6 +60,8 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/api/admin/agents", Admin),
     ("POST", "/api/admin/agents", Admin),
     ("PATCH", "/api/admin/agents/{id}", Admin),
+    ("POST", "/api/admin/doctor/seen", Doctor),
+    ("POST", "/api/admin/doctor/findings", Admin),
     // Operators and developers.
     ("GET", "/healthz", Everyone),
     ("GET", "/readyz", Everyone),
@@ -96,6 +102,13 @@ pub(crate) async fn enforce_access(
     }
 }
 
+fn has_doctor_code(state: &AppState, headers: &HeaderMap) -> bool {
+    bearer(headers)
+        .ok()
+        .flatten()
+        .is_some_and(|code| state.doctor_code.accepts(code, Instant::now()))
+}
+
 /// Leaves the caller in the request's extensions, or fails if it may not make the call.
 async fn find_caller(
     state: &AppState,
@@ -111,17 +124,18 @@ async fn find_caller(
             request.extensions_mut().insert(VisitorAuth(visitor));
             id
         }
-        Agent | Admin => {
+        Doctor if has_doctor_code(state, request.headers()) => return Ok(()),
+        Agent | Admin | Doctor => {
             let session = state
                 .auth
                 .request_session(request.headers(), request.method())
                 .await?;
-            if access == Admin && session.agent.role != Role::Admin {
+            if access != Agent && session.agent.role != Role::Admin {
                 return Err(Problem::forbidden("this call requires the role admin"));
             }
             let id = session.agent.id;
             let extensions = request.extensions_mut();
-            if access == Admin {
+            if access != Agent {
                 extensions.insert(AdminAuth(session));
             } else {
                 extensions.insert(AgentAuth(session));

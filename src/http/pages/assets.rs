@@ -59,6 +59,11 @@ pub(super) fn page_response(
     Some(response)
 }
 
+/// What every `ETag` of the widget begins with.
+pub(crate) fn widget_hash() -> Option<&'static str> {
+    Some(file("widget.js")?.hash)
+}
+
 /// A file's text, for pages that are filled in at run time.
 pub(super) fn text(path: &str) -> Option<&'static str> {
     std::str::from_utf8(file(path)?.plain).ok()

@@ -9,6 +9,7 @@ mod embedding_shop;
 mod html;
 mod routes;
 
+pub(crate) use self::assets::widget_hash;
 pub(crate) use self::embedding_shop::embedding_shop;
 pub(crate) use self::html::{html_response, page};
 pub(crate) use self::routes::{StartPage, routes};

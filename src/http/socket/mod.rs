@@ -4,9 +4,10 @@
 //! handshake), `hello` (who connects, and where to resume), then `task` with the phases of an open
 //! socket, and `closing`. `feed` and `lobby_feed` keep the socket's position in the log of a room
 //! and of the lobby; `pending` holds the writes without an outcome; `frame_limiter`, `liveness` and
-//! `wire` bound what a peer can do.
+//! `wire` bound what a peer can do. `doctor` is a socket of its own kind, for `shoptalk doctor`.
 
 mod closing;
+mod doctor;
 mod feed;
 mod frame_limiter;
 mod hello;
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/ws/chat", get(visitor_without_room))
         .route("/ws/chat/{room_id}", get(visitor))
         .route("/ws/admin/chat", get(agent))
+        .route("/ws/admin/doctor", get(doctor::open))
 }
 
 async fn visitor(

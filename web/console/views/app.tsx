@@ -8,6 +8,7 @@ import { DeskContext, useApp, useDesk } from "./context";
 import { Conversation } from "./conversation";
 import { Conversations } from "./conversations";
 import { Details } from "./details";
+import { DoctorDialog } from "./doctor";
 import { Keys } from "./keys";
 import { Palette } from "./palette";
 import { Settings } from "./settings";
@@ -69,6 +70,7 @@ function DeskView() {
         <Details />
       </div>
       {dialog.value === "agents" && <Agents close={() => panels.close("agents")} />}
+      {dialog.value === "doctor" && <DoctorDialog close={() => panels.close("doctor")} />}
       {dialog.value === "settings" && <Settings close={() => panels.close("settings")} />}
       {dialog.value === "commands" && (
         <Palette commands={commandsOf(desk, session)} close={() => panels.close("commands")} />

@@ -41,7 +41,12 @@ export function commandsOf(desk: Desk, session: Session): Command[] {
   ];
   if (session.agent.value?.role === "admin") {
     const settings = all.findIndex(({ key }) => key === "s");
-    all.splice(settings + 1, 0, { name: "Agents", key: "a", run: () => panels.open("agents") });
+    all.splice(
+      settings + 1,
+      0,
+      { name: "Agents", key: "a", run: () => panels.open("agents") },
+      { name: "Doctor", run: () => panels.open("doctor") },
+    );
   }
   return all;
 }

@@ -1,13 +1,14 @@
 import { useSignal } from "@preact/signals";
 import type { Agent } from "../../shared/protocol";
 import { call, describeError } from "../api";
-import { useApp } from "./context";
+import { useApp, useDesk } from "./context";
 import { Dialog } from "./dialog";
 import { Field } from "./field";
 
 /** What agents set for themselves: alerts, appearance, name, password. */
 export function Settings({ close }: { close: () => void }) {
   const { settings, alerts, session } = useApp();
+  const { panels } = useDesk();
   const result = useSignal<{ text: string; isError: boolean } | undefined>(undefined);
   const { sound, notify, theme } = settings.current.value;
   const agent = session.agent.value;
@@ -122,6 +123,15 @@ export function Settings({ close }: { close: () => void }) {
           <button type="submit">Change password</button>
         </form>
       </section>
+      {agent?.role === "admin" && (
+        <section>
+          <h3>The server</h3>
+          <p class="dim">Checks the way from this browser to the server, and its disk.</p>
+          <button type="button" onClick={() => panels.open("doctor")}>
+            Open Doctor
+          </button>
+        </section>
+      )}
       <section class="actions">
         <button type="button" onClick={() => session.signOut(false)}>
           Sign out

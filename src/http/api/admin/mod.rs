@@ -1,6 +1,7 @@
 //! The agents' calls, under `/api/admin/`.
 
 pub(super) mod agents;
+pub(super) mod doctor;
 mod fields;
 pub(super) mod me;
 mod messages;
@@ -28,6 +29,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(messages::read))
         .routes(routes!(agents::list, agents::add))
         .routes(routes!(agents::patch))
+        .routes(routes!(doctor::seen))
+        .routes(routes!(doctor::findings))
 }
 
 /// One agent.

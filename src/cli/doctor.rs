@@ -1,0 +1,125 @@
+use std::fmt::Write;
+use std::path::Path;
+
+use shoptalk::config::Config;
+use shoptalk::doctor::probe::{self, Target};
+use shoptalk::doctor::{
+    Finding, Level, Observations, QUIET_SECONDS_MAX, judge, judge_machine, look_at_machine,
+};
+use shoptalk::jobs::control::{Control, Reply, Request};
+
+use super::progress::ProgressBar;
+use super::{Failure, block_on, check_owner, print_stdout};
+
+/// Looks for what is wrong, prints it, and fails if there is a problem.
+pub(super) fn run(url: Option<&str>, quiet_s: u64, config: &Config) -> Result<(), Failure> {
+    let usage = |message: String| Failure::Usage(message);
+    if quiet_s > QUIET_SECONDS_MAX {
+        return Err(usage(format!(
+            "--quiet {quiet_s} is too long; use at most {QUIET_SECONDS_MAX}, or 0 to skip this check"
+        )));
+    }
+    let own_url = match &config.server.public_url {
+        Some(url) => url.to_string(),
+        None => format!("http://{}", config.server.listen),
+    };
+    let target = Target::new(url.unwrap_or(&own_url)).map_err(|error| usage(error.to_string()))?;
+    let data_dir = &config.storage.data_dir;
+    check_owner(data_dir)?;
+    block_on(async {
+        let mut report = Report::default();
+        if url.is_none() || data_dir.exists() {
+            let machine = look_at_machine(data_dir);
+            report.print(&judge_machine(&machine))?;
+        }
+        let code = doctor_code(data_dir).await;
+        let seen = probe::observe(&target, code.as_deref().map_err(String::as_str)).await;
+        report.print(&judge(&seen))?;
+        if let (Ok(code), true) = (&code, quiet_s > 0 && seen.seen.is_some()) {
+            let quiet = keep_quiet(&target, code, quiet_s, &seen).await;
+            report.print(&judge(&quiet))?;
+        }
+        report.finish()
+    })
+}
+
+/// The code of the running server, or why there is none.
+async fn doctor_code(data_dir: &Path) -> Result<String, String> {
+    let asked = async {
+        let Some(mut control) = Control::connect(data_dir).await? else {
+            return Ok(None);
+        };
+        control.send(&Request::Doctor).await?;
+        control.reply().await.map(Some)
+    };
+    match asked.await {
+        Ok(Some(Reply::Doctor { code })) => Ok(code),
+        Ok(Some(Reply::Failed { message })) => Err(message),
+        Ok(Some(_)) => Err("the server runs another version; restart it".to_owned()),
+        Ok(None) => Err(format!(
+            "no server is running on {}; run the doctor on the server's machine with its --data-dir, or open Doctor in the console",
+            data_dir.display()
+        )),
+        Err(error) => Err(format!("the server cannot be asked: {error}")),
+    }
+}
+
+/// Only what the quiet socket showed, since the rest is printed already.
+async fn keep_quiet(
+    target: &Target,
+    code: &str,
+    seconds: u64,
+    before: &Observations,
+) -> Observations {
+    eprintln!("a socket is kept quiet for {seconds} seconds; --quiet 0 skips this");
+    let mut bar = ProgressBar::new();
+    let quiet = probe::keep_quiet(target, code, seconds, |done| bar.show(done, seconds)).await;
+    bar.clear();
+    Observations {
+        origin: before.origin.clone(),
+        server_header: before.server_header.clone(),
+        quiet,
+        ..Observations::default()
+    }
+}
+
+#[derive(Default)]
+struct Report {
+    problems: usize,
+}
+
+impl Report {
+    fn print(&mut self, findings: &[Finding]) -> std::io::Result<()> {
+        let mut text = String::new();
+        for finding in findings {
+            self.problems += usize::from(finding.level == Level::Problem);
+            text.push_str(&describe(finding));
+        }
+        print_stdout(&text)
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        match self.problems {
+            0 => Ok(()),
+            1 => Err(Failure::Runtime("1 problem found".to_owned())),
+            many => Err(Failure::Runtime(format!("{many} problems found"))),
+        }
+    }
+}
+
+fn describe(finding: &Finding) -> String {
+    let level = match finding.level {
+        Level::Ok => "ok",
+        Level::Skipped => "skipped",
+        Level::Problem => "PROBLEM",
+    };
+    let mut text = format!("{level:<8} {}: {}\n", finding.title, finding.detail);
+    for advice in &finding.advice {
+        for (number, line) in advice.lines.lines().enumerate() {
+            let name = if number == 0 { &advice.name } else { "" };
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{:9}{name:<8} {line}", "");
+        }
+    }
+    text
+}

@@ -1,0 +1,482 @@
+//! The judgements: pure functions from what was seen to findings.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::advice::{Proxy, advice};
+use super::check::{Check, Finding};
+use super::observations::{Observations, QuietProbe, Seen, UpgradeProbe, WidgetProbe};
+use super::{FORGED_ADDRESS, TICK_INTERVAL, TICKS};
+use crate::protocol::SUBPROTOCOL;
+
+/// A clock that differs by more than this refuses signed identities, which have no leeway.
+const CLOCK_TOLERANCE_MS: i64 = 5_000;
+/// Pings come at least this often, so a silence of this length is rare but legal.
+const LONGEST_PING_S: u64 = 40;
+
+/// Judges everything that was tried, in a fixed order.
+pub fn judge(seen: &Observations) -> Vec<Finding> {
+    let judge = Judge {
+        seen,
+        proxy: seen.server_header.as_deref().and_then(Proxy::named_by),
+    };
+    if seen.unreachable.is_some() || certificate_refused(seen) {
+        // Everything else would only repeat it.
+        return [judge.certificate(), judge.reach()]
+            .into_iter()
+            .flatten()
+            .collect();
+    }
+    [
+        judge.reach(),
+        judge.certificate(),
+        judge.public_url(),
+        judge.upgrade(),
+        judge.http_version(),
+        judge.subprotocol(),
+        judge.origin(),
+        judge.forged_address(),
+        judge.client_address(),
+        judge.buffering(),
+        judge.quiet(),
+        judge.widget(),
+        judge.body(),
+        judge.clock(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn certificate_refused(seen: &Observations) -> bool {
+    seen.certificate
+        .as_ref()
+        .is_some_and(|certificate| certificate.refused.is_some())
+}
+
+struct Judge<'a> {
+    seen: &'a Observations,
+    proxy: Option<Proxy>,
+}
+
+impl Judge<'_> {
+    fn proxy_problem(&self, check: Check, detail: impl Into<String>) -> Option<Finding> {
+        let lines = advice(check, self.proxy);
+        Some(Finding::proxy_problem(check, detail, lines))
+    }
+
+    fn reach(&self) -> Option<Finding> {
+        let origin = &self.seen.origin;
+        if let Some(why) = &self.seen.unreachable {
+            return self.proxy_problem(
+                Check::Reach,
+                format!("{origin} cannot be reached: {why}. Is the server running, and does the proxy forward to it?"),
+            );
+        }
+        // Half of the other observations come with it.
+        (self.seen.upgrade.is_some() || self.seen.widget.is_some())
+            .then(|| Finding::ok(Check::Reach, format!("responds at {origin}")))
+    }
+
+    fn certificate(&self) -> Option<Finding> {
+        let certificate = self.seen.certificate.as_ref()?;
+        match &certificate.refused {
+            Some(why) => self.proxy_problem(
+                Check::Certificate,
+                format!("the certificate of {} is refused: {why}", self.seen.origin),
+            ),
+            None => Some(Finding::ok(Check::Certificate, "valid for this name")),
+        }
+    }
+
+    fn public_url(&self) -> Option<Finding> {
+        let origin = &self.seen.origin;
+        let Some(seen) = &self.seen.seen else {
+            let why = self.seen.unseen.as_ref()?;
+            return Some(Finding::skipped(
+                Check::PublicUrl,
+                format!("what the server sees could not be read: {why}"),
+            ));
+        };
+        if seen.own_origins.contains(origin) {
+            return Some(Finding::ok(
+                Check::PublicUrl,
+                format!("{origin} is the server's own origin"),
+            ));
+        }
+        let own = seen.own_origins.first().map_or("", String::as_str);
+        let detail = if !seen.has_public_url {
+            format!(
+                "server.public_url is not set, so the console and cookies do not work at {origin}; set server.public_url = \"{origin}\""
+            )
+        } else if scheme(origin) != scheme(own) {
+            format!(
+                "the URL's scheme is {}, but server.public_url is {own}, so cookies and the console do not work here; open {own}, or set server.public_url = \"{origin}\"",
+                scheme(origin)
+            )
+        } else {
+            format!(
+                "server.public_url is {own}, so the console does not work at {origin}; open {own}, or set server.public_url = \"{origin}\""
+            )
+        };
+        Some(Finding::problem(Check::PublicUrl, detail))
+    }
+
+    fn upgrade(&self) -> Option<Finding> {
+        let upgrade = self.seen.upgrade.as_ref()?;
+        if upgrade.opened {
+            return Some(Finding::ok(Check::Upgrade, "a WebSocket opens"));
+        }
+        match (&upgrade.refusal, upgrade.status) {
+            // Judged as the origin.
+            (Some(refusal), Some(403)) => Some(Finding::skipped(
+                Check::Upgrade,
+                format!("refused for its origin: {refusal}"),
+            )),
+            (Some(refusal), Some(429 | 503)) => Some(Finding::skipped(
+                Check::Upgrade,
+                format!("the server refuses at the moment: {refusal}"),
+            )),
+            (Some(refusal), _) => self.proxy_problem(
+                Check::Upgrade,
+                format!("no WebSocket can be opened: the server got a request without the headers of an upgrade ({refusal})"),
+            ),
+            (None, Some(status)) => self.proxy_problem(
+                Check::Upgrade,
+                format!("no WebSocket can be opened: the proxy responded with {status}"),
+            ),
+            (None, None) => {
+                self.proxy_problem(Check::Upgrade, "no WebSocket can be opened through the proxy")
+            }
+        }
+    }
+
+    fn http_version(&self) -> Option<Finding> {
+        let version = &self.seen.seen.as_ref()?.http_version;
+        if version == "HTTP/1.1" {
+            return Some(Finding::ok(Check::HttpVersion, "HTTP/1.1 to the server"));
+        }
+        self.proxy_problem(
+            Check::HttpVersion,
+            format!("the proxy speaks {version} to the server, which knows WebSockets over HTTP/1.1 only"),
+        )
+    }
+
+    fn subprotocol(&self) -> Option<Finding> {
+        let upgrade = self.seen.upgrade.as_ref()?;
+        let passed_in = self
+            .seen
+            .unknown_subprotocol
+            .as_ref()
+            .is_none_or(|unknown| !unknown.opened);
+        if !upgrade.opened {
+            return None;
+        }
+        if upgrade.subprotocol.as_deref() == Some(SUBPROTOCOL) && passed_in {
+            return Some(Finding::ok(
+                Check::Subprotocol,
+                format!("{SUBPROTOCOL} passes"),
+            ));
+        }
+        self.proxy_problem(
+            Check::Subprotocol,
+            "the proxy removes the header Sec-WebSocket-Protocol, and browsers then close the socket",
+        )
+    }
+
+    fn origin(&self) -> Option<Finding> {
+        let seen = self.seen.seen.as_ref();
+        if let (Some(seen), Some(sent)) = (seen, &self.seen.sent_origin)
+            && seen.origin.as_ref() != Some(sent)
+        {
+            let got = seen.origin.as_deref().unwrap_or("none");
+            return self.proxy_problem(
+                Check::Origin,
+                format!("the proxy changes the header Origin: sent {sent}, the server got {got}; it protects the console from foreign pages"),
+            );
+        }
+        if opened(self.seen.foreign_origin.as_ref()) {
+            return self.proxy_problem(
+                Check::Origin,
+                "a WebSocket from a foreign page was accepted: the proxy removes or replaces the header Origin",
+            );
+        }
+        let upgrade = self.seen.upgrade.as_ref()?;
+        if let (Some(403), Some(refusal)) = (upgrade.status, &upgrade.refusal) {
+            return Some(Finding::problem(
+                Check::Origin,
+                format!(
+                    "the server takes {} for a foreign page ({refusal}); set server.public_url = \"{0}\"",
+                    self.seen.origin
+                ),
+            ));
+        }
+        Some(Finding::ok(
+            Check::Origin,
+            if self.seen.foreign_origin.is_some() {
+                "passes unchanged, and foreign pages are refused"
+            } else {
+                "passes unchanged"
+            },
+        ))
+    }
+
+    fn forged_address(&self) -> Option<Finding> {
+        let seen = self.seen.seen.as_ref()?;
+        if seen.client != FORGED_ADDRESS.to_string() {
+            return Some(Finding::ok(
+                Check::ForgedAddress,
+                "a forged X-Forwarded-For is not believed",
+            ));
+        }
+        if seen.forwarded_for.last() != Some(&seen.client) {
+            return Some(Finding::skipped(
+                Check::ForgedAddress,
+                "the proxy appends to X-Forwarded-For, and the doctor's own address is one of server.trusted_proxies; try it from another machine, or let the proxy replace the header",
+            ));
+        }
+        self.proxy_problem(
+            Check::ForgedAddress,
+            "the proxy passes on an X-Forwarded-For that the client has forged, so anybody can choose the address by which limits count",
+        )
+    }
+
+    fn client_address(&self) -> Option<Finding> {
+        let seen = self.seen.seen.as_ref()?;
+        let client = &seen.client;
+        if *client == FORGED_ADDRESS.to_string() {
+            return None;
+        }
+        if !seen.forwarded_for.is_empty() && seen.forwarded_for != [FORGED_ADDRESS.to_string()] {
+            if !seen.peer_is_trusted {
+                let proxy = ip(&seen.peer).map_or_else(|| seen.peer.clone(), |ip| ip.to_string());
+                return Some(Finding::problem(
+                    Check::ClientAddress,
+                    format!(
+                        "the proxy {proxy} is not trusted, so all clients share its address and its limits; set server.trusted_proxies = [\"{proxy}\"]"
+                    ),
+                ));
+            }
+            if forwarded_is_unreadable(seen) {
+                return self.proxy_problem(
+                    Check::ClientAddress,
+                    "the last address in X-Forwarded-For cannot be read, so all clients share the proxy's address",
+                );
+            }
+            return Some(Finding::ok(
+                Check::ClientAddress,
+                format!("the server sees {client}"),
+            ));
+        }
+        if self.is_hidden_by_a_proxy(seen) {
+            return self.proxy_problem(
+                Check::ClientAddress,
+                format!("the proxy {} does not say for whom it forwards, so all clients share its address and its limits", seen.peer),
+            );
+        }
+        Some(Finding::ok(
+            Check::ClientAddress,
+            format!("the server sees {client}, without a proxy in between"),
+        ))
+    }
+
+    /// Whether somebody else's connection brought a request that says nothing of its client.
+    fn is_hidden_by_a_proxy(&self, seen: &Seen) -> bool {
+        let doctor = self.seen.local_address.as_ref();
+        if doctor == Some(&seen.peer) {
+            return false;
+        }
+        let is_local_proxy =
+            seen.peer_is_loopback && (doctor.is_some() || !is_loopback_origin(&self.seen.origin));
+        // The forged header came through unchanged: without a proxy, or through one that does not
+        // know it. From a trusted one it is judged as forged.
+        if !seen.forwarded_for.is_empty() {
+            return !seen.peer_is_trusted && is_local_proxy;
+        }
+        seen.peer_is_trusted || seen.is_forwarded || is_local_proxy
+    }
+
+    fn buffering(&self) -> Option<Finding> {
+        let ticks = self.seen.ticks_ms.as_ref()?;
+        if ticks.len() < TICKS {
+            return self.proxy_problem(
+                Check::Buffering,
+                format!(
+                    "only {} of {TICKS} frames arrived on the doctor's socket",
+                    ticks.len()
+                ),
+            );
+        }
+        // Frames that were held back arrive together.
+        let span = ticks.last().copied().unwrap_or(0);
+        let sent_over = u64::try_from(TICK_INTERVAL.as_millis()).unwrap_or(u64::MAX)
+            * u64::try_from(TICKS - 1).unwrap_or(1);
+        if span < sent_over / 2 {
+            return self.proxy_problem(
+                Check::Buffering,
+                format!("frames that were sent over {sent_over} ms arrived within {span} ms: the proxy, or a virus scanner in between, holds them back"),
+            );
+        }
+        Some(Finding::ok(
+            Check::Buffering,
+            "frames arrive when they are sent",
+        ))
+    }
+
+    fn quiet(&self) -> Option<Finding> {
+        let QuietProbe {
+            wanted_s,
+            lasted_s,
+            was_cut,
+        } = self.seen.quiet.as_ref()?;
+        if !was_cut {
+            return Some(Finding::ok(
+                Check::Quiet,
+                format!("open after {wanted_s} quiet seconds"),
+            ));
+        }
+        let consequence = if *lasted_s < LONGEST_PING_S {
+            "sockets break all the time, since pings come every 20 to 30 seconds"
+        } else {
+            "the server's pings keep sockets open, but one that is late breaks them"
+        };
+        self.proxy_problem(
+            Check::Quiet,
+            format!("a quiet socket was cut after {lasted_s} seconds: {consequence}"),
+        )
+    }
+
+    fn widget(&self) -> Option<Finding> {
+        let widget = self.seen.widget.as_ref()?;
+        if widget.status != 200 {
+            return self.proxy_problem(
+                Check::Widget,
+                format!("/widget.js is responded to with {}", widget.status),
+            );
+        }
+        let present = self
+            .seen
+            .seen
+            .as_ref()
+            .and_then(|seen| seen.widget.as_deref());
+        match widget_fault(widget, present) {
+            Some(fault) => self.proxy_problem(Check::Widget, fault),
+            None => Some(Finding::ok(
+                Check::Widget,
+                "revalidated before each use, so an upgrade reaches customers at once",
+            )),
+        }
+    }
+
+    fn body(&self) -> Option<Finding> {
+        let body = self.seen.body.as_ref()?;
+        if body.is_from_server {
+            return Some(Finding::ok(
+                Check::BodySize,
+                format!("{} bytes pass", body.bytes),
+            ));
+        }
+        self.proxy_problem(
+            Check::BodySize,
+            format!(
+                "a request of {} bytes was refused with {} before it reached the server, which takes up to 131072",
+                body.bytes, body.status
+            ),
+        )
+    }
+
+    fn clock(&self) -> Option<Finding> {
+        let clock = self.seen.clock.as_ref()?;
+        let behind_ms = clock.local_ms - clock.server_ms;
+        // The response left at some moment of the round trip.
+        let certain_ms = behind_ms.abs() - clock.round_trip_ms / 2;
+        if certain_ms <= CLOCK_TOLERANCE_MS {
+            return Some(Finding::ok(
+                Check::Clock,
+                "the server's clock and this one agree",
+            ));
+        }
+        let (seconds, side) = (
+            behind_ms.abs() / 1_000,
+            if behind_ms > 0 { "behind" } else { "ahead of" },
+        );
+        Some(Finding::problem(
+            Check::Clock,
+            format!(
+                "the server's clock is {seconds} seconds {side} this one; signed identities end too late or too early. Turn on time synchronisation where the clock is wrong, for example with: timedatectl set-ntp true"
+            ),
+        ))
+    }
+}
+
+/// What is wrong with the headers of the widget.
+fn widget_fault(widget: &WidgetProbe, present: Option<&str>) -> Option<String> {
+    let tag = widget
+        .etag
+        .as_deref()
+        .map(|tag| tag.trim_start_matches("W/").trim_matches('"'));
+    if let (Some(present), Some(tag)) = (present, tag)
+        && !tag.starts_with(present)
+    {
+        return Some(
+            "/widget.js is not the one of the running server: a cache still has an older one"
+                .to_owned(),
+        );
+    }
+    match widget.cache_control.as_deref().map(str::trim) {
+        Some("no-cache") => {}
+        Some(other) => {
+            return Some(format!(
+                "the proxy changes Cache-Control of /widget.js from `no-cache` to `{other}`, so customers keep an old widget after an upgrade"
+            ));
+        }
+        None => {
+            return Some(
+                "the proxy removes Cache-Control of /widget.js, so browsers guess for how long to keep an old widget"
+                    .to_owned(),
+            );
+        }
+    }
+    if let Some(age) = &widget.age {
+        return Some(format!(
+            "a cache in between has kept /widget.js for {age} seconds"
+        ));
+    }
+    match widget.allow_origin.as_deref() {
+        None | Some("*") => None,
+        Some(other) => Some(format!(
+            "the proxy changes Access-Control-Allow-Origin of /widget.js from `*` to `{other}`, and browsers refuse to load it"
+        )),
+    }
+}
+
+fn opened(upgrade: Option<&UpgradeProbe>) -> bool {
+    upgrade.is_some_and(|upgrade| upgrade.opened)
+}
+
+fn scheme(origin: &str) -> &str {
+    origin.split(':').next().unwrap_or(origin)
+}
+
+fn ip(address: &str) -> Option<IpAddr> {
+    address
+        .parse::<SocketAddr>()
+        .ok()
+        .map(|address| address.ip())
+}
+
+fn forwarded_is_unreadable(seen: &Seen) -> bool {
+    let last = seen.forwarded_for.last().map_or("", String::as_str);
+    last.parse::<IpAddr>().is_err() && ip(last).is_none()
+}
+
+fn is_loopback_origin(origin: &str) -> bool {
+    url::Url::parse(origin).is_ok_and(|url| match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! `shoptalk doctor`: what is wrong with the proxy, the addresses, the disk and the clock.
+//!
+//! A doctor collects [`Observations`] and judges them afterwards. Who collects is one of two: the
+//! command ([`probe`]), or the console in the agent's own browser, which sends what it saw to the
+//! server. `judge` is pure and the same for both, so both use the same words; `advice` has the
+//! lines of the proxies' configurations. `machine` looks at the computer that the server runs on.
+//!
+//! What only the server can know of a request, such as the client's address, it reports to admins
+//! and to holders of a [`DoctorCode`], which the command gets through the control socket.
+
+mod advice;
+mod check;
+mod code;
+mod judge;
+mod machine;
+mod observations;
+pub mod probe;
+
+pub use advice::{Advice, Proxy};
+pub use check::{Check, Finding, Level};
+pub use code::DoctorCode;
+pub use judge::judge;
+pub use machine::{Machine, judge_machine, look_at_machine};
+pub use observations::{
+    BodyProbe, Certificate, ClockProbe, Observations, QuietProbe, Seen, UpgradeProbe, WidgetProbe,
+};
+
+/// The interval of the frames that the doctor's socket begins with.
+pub const TICK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(250);
+/// How many frames those are.
+pub const TICKS: usize = 4;
+/// The longest silence that a doctor may ask for.
+pub const QUIET_SECONDS_MAX: u64 = 600;
+/// An address that no client has (RFC 5737), for the forged header.
+pub const FORGED_ADDRESS: std::net::IpAddr =
+    std::net::IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 77));
+/// An origin that no page has (RFC 2606).
+pub const FOREIGN_ORIGIN: &str = "https://foreign.invalid";
+/// Bytes of the request body: the longest message of four-byte characters, escaped, fits.
+pub const BODY_BYTES: usize = 100 * 1024;
