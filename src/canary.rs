@@ -49,7 +49,7 @@ pub(crate) enum HealthError {
     #[error("a room was found for an unknown id; restart the server and report a bug")]
     UnknownRoom,
     /// The lobby does not reply.
-    #[error("the lobby does not answer; restart the server")]
+    #[error("the lobby does not reply; restart the server")]
     Lobby,
     /// A step hangs.
     #[error("{step} took more than {} s", STEP_TIMEOUT.as_secs())]
@@ -214,8 +214,8 @@ impl Inner {
 
     /// Commits a row and reads it back on another connection.
     async fn check_commit(&self) -> CheckResult {
-        let written = self.store.canary().await?;
-        let read = self.store.canary_read().await?;
+        let written = self.store.write_canary().await?;
+        let read = self.store.read_canary().await?;
         if read != Some(written) {
             return Err(HealthError::ReadBack { written, read });
         }

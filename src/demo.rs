@@ -1,5 +1,5 @@
-//! Sample data for `shoptalk demo`: an agent with a well-known password, and conversations from last
-//! week's to those that are waiting.
+//! Sample data for `shoptalk demo`: an agent with a well-known password, and conversations of the
+//! last nine days, some of which are waiting.
 
 use std::time::Duration;
 

@@ -67,7 +67,7 @@ struct Inner {
     canary: CanaryMetrics,
     backup: BackupMetrics,
     tls: TlsMetrics,
-    unread_answers_dropped: Counter,
+    stalled_connections_closed: Counter,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -154,7 +154,7 @@ impl Metrics {
                 certificate_expiry: gauge("shoptalk_tls_certificate_expiry_timestamp_seconds"),
                 renewal_failures: counter("shoptalk_tls_renewal_failures_total"),
             },
-            unread_answers_dropped: counter("shoptalk_unread_answers_dropped_total"),
+            stalled_connections_closed: counter("shoptalk_unread_answers_dropped_total"),
             handle: recorder.handle(),
             recorder,
         };
@@ -217,10 +217,10 @@ impl Metrics {
 
     /// A plain connection was closed because its peer did not read.
     pub(crate) fn stalled_connection_closed(&self) {
-        self.0.unread_answers_dropped.increment(1);
+        self.0.stalled_connections_closed.increment(1);
     }
 
-    /// A post was answered with an error.
+    /// A post was refused.
     pub fn post_refused(&self, reason: ErrorCode) {
         self.count(
             "shoptalk_posts_refused_total",
@@ -228,7 +228,7 @@ impl Metrics {
         );
     }
 
-    /// A sign-in was answered.
+    /// Somebody has tried to sign in.
     pub fn login(&self, result: LoginResult) {
         self.count(
             "shoptalk_logins_total",
@@ -236,7 +236,7 @@ impl Metrics {
         );
     }
 
-    /// A request was answered. `route` is the route's pattern, not the requested path, so that there
+    /// A request got its response. `route` is the route's pattern, not the requested path, so that there
     /// are few labels.
     pub fn http_request(&self, route: &str, status: u16) {
         self.count(

@@ -87,7 +87,7 @@ const LAYERS_INSIDE: &[&[&str]] = &[
         "persistence/options",
         "persistence/json_size",
         "persistence/list_cursor",
-        "persistence/words",
+        "persistence/search_words",
         "persistence/rules",
         "persistence/sqlite",
         "persistence/store",

@@ -51,7 +51,7 @@
 //! # Guarantees
 //!
 //! Safety, whatever the connection does (ends, stalls, loses what was in flight) and even if
-//! single pushes are lost, doubled or out of order:
+//! single pushes are lost, duplicated or out of order:
 //!
 //! - The messages of a room are delivered in the order of their seqs, each once, without a gap.
 //!   If that is impossible (another epoch, too long an absence), the event says so
@@ -72,7 +72,7 @@
 //!   up to 20 s. Only a close code that forbids reconnecting, or a refused upgrade, ends the
 //!   client.
 //!
-//! The tests check both against a server that cuts, drops, doubles and reorders.
+//! The tests check both against a server that cuts, drops, duplicates and reorders.
 
 mod agent;
 mod backoff;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Default)]
 pub(crate) struct DeliveryCheck {
     lost: AtomicU64,
-    doubled: AtomicU64,
+    duplicated: AtomicU64,
     reordered: AtomicU64,
 }
 
@@ -17,7 +17,7 @@ impl DeliveryCheck {
             return seq;
         }
         if seq == last {
-            self.doubled.fetch_add(1, Ordering::Relaxed);
+            self.duplicated.fetch_add(1, Ordering::Relaxed);
         } else if seq < last {
             self.reordered.fetch_add(1, Ordering::Relaxed);
         } else {
@@ -26,8 +26,8 @@ impl DeliveryCheck {
         last.max(seq)
     }
 
-    /// Lost, doubled, reordered.
+    /// Lost, duplicated, reordered.
     pub(crate) fn counts(&self) -> [u64; 3] {
-        [&self.lost, &self.doubled, &self.reordered].map(|count| count.load(Ordering::Relaxed))
+        [&self.lost, &self.duplicated, &self.reordered].map(|count| count.load(Ordering::Relaxed))
     }
 }

@@ -56,14 +56,14 @@ impl Report {
 
     /// What all subscribers of a scenario missed, in one figure.
     pub(crate) fn check(&mut self, scenario: &'static str, check: &DeliveryCheck) {
-        let [lost, doubled, reordered] = check.counts();
-        let wrong = lost + doubled + reordered;
+        let [lost, duplicated, reordered] = check.counts();
+        let wrong = lost + duplicated + reordered;
         if wrong > 0 {
-            eprintln!("{scenario}: lost {lost}, doubled {doubled}, reordered {reordered}");
+            eprintln!("{scenario}: lost {lost}, duplicated {duplicated}, reordered {reordered}");
         }
         self.add(
             scenario,
-            "lost, doubled or reordered",
+            "lost, duplicated or reordered",
             wrong as f64,
             "messages",
             Goal::AtMost(0.0),

@@ -1,4 +1,4 @@
-//! Faults that tests inject: panics at chosen points, and pushes that are lost, doubled or
+//! Faults that tests inject: panics at chosen points, and pushes that are lost, duplicated or
 //! delayed. Only builds with the feature `test-hooks` have them.
 //!
 //! Without it [`Faults`] is empty and each of its methods compiles to nothing.
@@ -84,7 +84,7 @@ mod imp {
         unreliable: Option<UnreliablePushes>,
     }
 
-    /// Of four pushes about one is lost, one is doubled and one is delayed.
+    /// Of four pushes about one is lost, one is duplicated and one is delayed.
     #[derive(Debug)]
     struct UnreliablePushes {
         random: u64,
@@ -120,7 +120,7 @@ mod imp {
             reached.get(&(point, room_id)).copied().unwrap_or(0)
         }
 
-        /// From now on pushes are lost, doubled and reordered, as `seed` determines.
+        /// From now on pushes are lost, duplicated and reordered, as `seed` determines.
         pub fn make_pushes_unreliable(&self, seed: u64) {
             self.lock().unreliable = Some(UnreliablePushes {
                 random: seed | 1,
@@ -169,7 +169,7 @@ mod imp {
         }
 
         /// Notifies the consoles that wait for the lobby's log, unless this notification is to
-        /// be lost. A doubled or delayed one would make no difference, since it carries nothing.
+        /// be lost. A duplicated or delayed one would make no difference, since it carries nothing.
         pub(in crate::actors) fn notify_consoles(&self, notify: impl Fn()) {
             let mut plan = self.lock();
             let lost = plan

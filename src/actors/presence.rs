@@ -18,14 +18,14 @@ const CHANGES_MAX: usize = 65_536;
 /// both, so that nobody seems to leave because an actor dies.
 #[derive(Clone, Debug)]
 pub struct Presence {
-    customers: Arc<RwLock<Customers>>,
+    visitors: Arc<RwLock<Visitors>>,
     /// Notified when a listed room's visitor has come online or gone offline.
     changed: Arc<watch::Sender<()>>,
     agents_online: Arc<watch::Sender<bool>>,
 }
 
 #[derive(Debug)]
-struct Customers {
+struct Visitors {
     /// The rooms of online visitors, and whether consoles list the room.
     online: HashMap<RoomId, bool>,
     /// The `online` frames of listed rooms. Consoles read them at their own pace.
@@ -34,12 +34,12 @@ struct Customers {
 
 impl Default for Presence {
     fn default() -> Self {
-        let customers = Customers {
+        let visitors = Visitors {
             online: HashMap::new(),
             changes: StateLog::new(CHANGES_MAX),
         };
         Self {
-            customers: Arc::new(RwLock::new(customers)),
+            visitors: Arc::new(RwLock::new(visitors)),
             changed: Arc::new(watch::Sender::new(())),
             agents_online: Arc::new(watch::Sender::new(false)),
         }
@@ -73,15 +73,15 @@ impl Presence {
     }
 
     /// Sets whether a room's visitor is online. Consoles are notified if the room is listed.
-    pub(super) fn set_customer(&self, room_id: RoomId, customer_online: bool, listed: bool) {
-        let mut customers = self
-            .customers
+    pub(super) fn set_visitor_online(&self, room_id: RoomId, customer_online: bool, listed: bool) {
+        let mut visitors = self
+            .visitors
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         let before = if customer_online {
-            customers.online.insert(room_id, listed)
+            visitors.online.insert(room_id, listed)
         } else {
-            customers.online.remove(&room_id)
+            visitors.online.remove(&room_id)
         };
         // To consoles, an unlisted room's visitor is not online.
         let shown = before == Some(true);
@@ -90,8 +90,8 @@ impl Presence {
                 room_id,
                 customer_online,
             });
-            customers.changes.put(room_id, frame, Instant::now());
-            drop(customers);
+            visitors.changes.put(room_id, frame, Instant::now());
+            drop(visitors);
             self.changed.send_replace(());
         }
     }
@@ -113,17 +113,15 @@ impl Presence {
 
     /// Forgets changes from before a moment.
     pub(super) fn forget_before(&self, moment: Instant) {
-        self.customers
+        self.visitors
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .changes
             .forget_before(moment);
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Customers> {
-        self.customers
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Visitors> {
+        self.visitors.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -137,15 +135,15 @@ mod tests {
         let presence = Presence::default();
         let room = Uuid::now_v7();
         let frames = |from: u64| presence.after(from, 9).expect("no gap").states.len();
-        presence.set_customer(room, true, false);
+        presence.set_visitor_online(room, true, false);
         assert_eq!(frames(0), 0, "the room is not listed yet");
         assert!(presence.online_rooms().is_empty());
-        presence.set_customer(room, true, true);
+        presence.set_visitor_online(room, true, true);
         assert_eq!((frames(0), presence.online_rooms()), (1, vec![room]));
         let here = presence.end();
-        presence.set_customer(room, true, true);
+        presence.set_visitor_online(room, true, true);
         assert_eq!(frames(here), 0, "nothing has changed");
-        presence.set_customer(room, false, true);
+        presence.set_visitor_online(room, false, true);
         assert_eq!(frames(here), 1);
         assert!(!presence.is_online(room));
     }

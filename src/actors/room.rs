@@ -310,7 +310,7 @@ impl RoomActorState {
     fn set_presence(&self, change: Option<PresenceChange>) {
         if let Some(PresenceChange { online, listed }) = change {
             let presence = &self.context.presence;
-            presence.set_customer(self.room_id, online, listed);
+            presence.set_visitor_online(self.room_id, online, listed);
         }
     }
 
@@ -325,7 +325,7 @@ impl RoomActorState {
                 // It was erased. Sockets are detached as the subscribers are dropped: visitors' close
                 // then, and agents' go on without the room. Consoles drop it by themselves.
                 let presence = &self.context.presence;
-                presence.set_customer(self.room_id, false, false);
+                presence.set_visitor_online(self.room_id, false, false);
             }
             None => {}
         }

@@ -7,8 +7,8 @@ use crate::chat::RoomId;
 
 /// The newest state of each room that has changed recently, in the order of the changes.
 ///
-/// Each room is in it once: a newer state repositions the older one, at the end. A reader is a
-/// position, so adding a state costs the same however many readers there are, and a slow reader
+/// Each room is in it once: a newer state is added at the end and the older one is removed. A reader
+/// is a position, so adding a state costs the same however many readers there are, and a slow reader
 /// gets fewer and newer states instead of a longer queue.
 ///
 /// States that are old or exceed the capacity are forgotten. A reader that had not reached them gets

@@ -55,15 +55,15 @@ pub enum Authority {
 impl DetailsPatch {
     /// A patch from what a visitor typed. Fields left empty do not change.
     pub fn from_visitor(details: Details) -> Self {
-        Self::given(details, Authority::Visitor)
+        Self::of(details, Authority::Visitor)
     }
 
     /// A patch from signed claims. Absent claims change nothing.
     pub fn from_identity(details: Details) -> Self {
-        Self::given(details, Authority::Identity)
+        Self::of(details, Authority::Identity)
     }
 
-    fn given(details: Details, authority: Authority) -> Self {
+    fn of(details: Details, authority: Authority) -> Self {
         Self {
             name: details.name.map(Some),
             email: details.email.map(Some),
@@ -86,18 +86,18 @@ impl DetailsPatch {
 pub(super) fn apply_field(
     value: &mut Option<String>,
     signed: &mut bool,
-    wish: Option<Option<String>>,
+    new: Option<Option<String>>,
     authority: Authority,
 ) -> bool {
-    let Some(wish) = wish else { return false };
+    let Some(new) = new else { return false };
     if *signed && authority == Authority::Visitor {
         return false;
     }
     let becomes_signed = authority == Authority::Identity;
-    let changed = *value != wish || (becomes_signed && !*signed);
-    if *value != wish || becomes_signed {
+    let changed = *value != new || (becomes_signed && !*signed);
+    if *value != new || becomes_signed {
         *signed = becomes_signed;
     }
-    *value = wish;
+    *value = new;
     changed
 }

@@ -272,6 +272,7 @@ impl RoomRecord {
             page_url,
             authority,
         } = patch;
+        // The page is never signed.
         let mut page_is_signed = false;
         let changed = [
             apply_field(
@@ -292,14 +293,12 @@ impl RoomRecord {
                 phone,
                 authority,
             ),
-            page_url.is_some_and(|wish| {
-                apply_field(
-                    &mut self.room.page_url,
-                    &mut page_is_signed,
-                    Some(wish),
-                    super::Authority::Visitor,
-                )
-            }),
+            apply_field(
+                &mut self.room.page_url,
+                &mut page_is_signed,
+                page_url,
+                super::Authority::Visitor,
+            ),
         ]
         .contains(&true);
         if changed {

@@ -171,7 +171,7 @@ mod tests {
             server.faults().panic_at(FaultPoint::LobbyCheck, None, 1);
             let ended = timeout(DEADLINE, until_stopped(&server, signals));
             let ended = ended.await.expect("it ends");
-            assert!(store.canary().await.is_err(), "the store is closed");
+            assert!(store.write_canary().await.is_err(), "the store is closed");
             ended
         });
         let Err(Failure::Runtime(message)) = ended else {

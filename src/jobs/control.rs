@@ -63,7 +63,7 @@ pub enum Request {
     Doctor,
 }
 
-/// What the server replies.
+/// What the server sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Reply {
@@ -185,7 +185,7 @@ async fn handle(
     reading.read_line(&mut line).await?;
     let hung_up = async move {
         let mut rest = String::new();
-        // A client says one thing; whatever comes after it is the end.
+        // A client sends one request; anything after it, or the end of the stream, cancels the work.
         let _ = reading.read_line(&mut rest).await;
     };
     match serde_json::from_str(&line) {

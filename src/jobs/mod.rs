@@ -1,4 +1,4 @@
-//! The operator's long work: it runs beside the chat or without it, says how far it is, can be
+//! The operator's long work: it runs beside the chat or without it, reports its progress, can be
 //! cancelled, and leaves either nothing or a whole result.
 //!
 //! `backup`, `erase`, `export` and `import` are jobs, `stats` is a short one; `control` lets a

@@ -33,7 +33,7 @@ impl TestStore {
         let pause = self.pause_writer().await;
         let replies: Vec<_> = rooms
             .iter()
-            .map(|room| self.submit_op(*room, RoomOp::Post(question(CONTENT))))
+            .map(|room| self.submit_op(*room, RoomOp::Post(visitor_draft(CONTENT))))
             .collect();
         drop(pause);
         for reply in replies {

@@ -17,10 +17,10 @@ mod list_cursor;
 mod operations;
 mod options;
 pub(crate) mod rules;
+mod search_words;
 mod sqlite;
 mod store;
 mod transfers;
-mod words;
 
 #[cfg(test)]
 mod cost_tests;

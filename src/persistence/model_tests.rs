@@ -1,4 +1,4 @@
-//! Random conversations under failing commits, held against what the tables say.
+//! Random conversations under failing commits, compared with what the tables hold.
 
 use std::collections::HashMap;
 
@@ -14,27 +14,27 @@ use crate::persistence::*;
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// Things done one after another.
+    /// An operation on its own.
     One(Item),
-    /// Things that share a commit.
+    /// Operations that share a commit.
     Batch(Vec<Item>),
     Rename(usize, u8),
     Block(usize, bool),
-    /// A block by somebody who writes beside the server.
-    BlockBeside(usize, bool),
+    /// A block that another process writes.
+    BlockFromOutside(usize, bool),
     /// The next commit fails.
-    Fail,
-    /// The next commit happens and reports an error.
-    Blur,
+    FailCommit,
+    /// The next commit succeeds, but reports an error.
+    MisreportCommit,
     /// The next commit is rolled back by SQLite itself.
-    Lose,
+    RollBackCommit,
     Restart,
 }
 
 #[derive(Debug, Clone)]
 enum Item {
-    Ask(usize),
-    Answer(usize),
+    VisitorPost(usize),
+    AgentPost(usize),
     /// The last draft of the room once more.
     Retry(usize),
     /// The id of the room's last draft with other words.
@@ -56,8 +56,8 @@ enum Item {
 fn item() -> impl Strategy<Value = Item> {
     let room = 0..ROOMS;
     prop_oneof![
-        6 => room.clone().prop_map(Item::Ask),
-        4 => room.clone().prop_map(Item::Answer),
+        6 => room.clone().prop_map(Item::VisitorPost),
+        4 => room.clone().prop_map(Item::AgentPost),
         2 => room.clone().prop_map(Item::Retry),
         2 => room.clone().prop_map(Item::Reuse),
         2 => (room.clone(), any::<bool>()).prop_map(|(room, admin)| Item::Read(room, admin)),
@@ -67,7 +67,7 @@ fn item() -> impl Strategy<Value = Item> {
     ]
 }
 
-/// Items of a batch, with now and then one that does what none of ours does.
+/// Items of a batch, with an occasional one that fails after it has written.
 fn batched() -> impl Strategy<Value = Item> {
     let room = 0..ROOMS;
     prop_oneof![
@@ -86,17 +86,17 @@ fn step() -> impl Strategy<Value = Step> {
         6 => proptest::collection::vec(batched(), 2..12).prop_map(Step::Batch),
         1 => (room.clone(), any::<u8>()).prop_map(|(room, name)| Step::Rename(room, name)),
         1 => (room.clone(), any::<bool>()).prop_map(|(room, blocked)| Step::Block(room, blocked)),
-        2 => (room, any::<bool>()).prop_map(|(room, blocked)| Step::BlockBeside(room, blocked)),
-        1 => Just(Step::Fail),
-        1 => Just(Step::Blur),
-        1 => Just(Step::Lose),
+        2 => (room, any::<bool>()).prop_map(|(room, blocked)| Step::BlockFromOutside(room, blocked)),
+        1 => Just(Step::FailCommit),
+        1 => Just(Step::MisreportCommit),
+        1 => Just(Step::RollBackCommit),
         1 => Just(Step::Restart),
     ]
 }
 
 const ROOMS: usize = 3;
 
-/// What one who was acked believes about a room.
+/// What a room holds, according to the replies so far.
 #[derive(Default, Clone)]
 struct RoomModel {
     log: Vec<Uuid>,
@@ -107,11 +107,11 @@ struct RoomModel {
 }
 
 impl RoomModel {
-    /// What an item asks for, or none when it asks for nothing.
+    /// The operation of an item, if it has one.
     fn op(&mut self, item: &Item) -> Option<RoomOp> {
         let draft = match item {
-            Item::Ask(_) => question("hello"),
-            Item::Answer(_) => reply("hi"),
+            Item::VisitorPost(_) => visitor_draft("hello"),
+            Item::AgentPost(_) => agent_draft("hi"),
             Item::Retry(_) => self.last.clone()?,
             Item::Reuse(_) => Draft {
                 content: "something else".into(),
@@ -144,9 +144,9 @@ impl RoomModel {
                 assert_eq!(*seq, u64::MAX);
             }
             (_, Ok(commit)) => {
-                if let Effect::StatusChanged(note) = commit.effect {
-                    assert_eq!(note.seq, self.log.len() as u64 + 1);
-                    self.log.push(note.id);
+                if let Effect::StatusChanged(message) = commit.effect {
+                    assert_eq!(message.seq, self.log.len() as u64 + 1);
+                    self.log.push(message.id);
                 }
                 assert_eq!(commit.record.room.last_seq, self.log.len() as u64);
             }
@@ -211,7 +211,7 @@ fn submit_garbage(
     });
     let panics = matches!(item, Item::Panic(_) | Item::PanicInMemory(_));
     let fail = move || -> Result<(), TxError> {
-        assert!(!panics, "a test says so");
+        assert!(!panics, "injected by a test");
         Err(Refusal::NotFound.into())
     };
     if matches!(item, Item::Panic(_) | Item::Refuse(_)) {
@@ -247,7 +247,7 @@ enum Submitted {
     Garbage(oneshot::Receiver<Result<(), WriteError>>),
 }
 
-/// Does all items in one commit, and hears the answers.
+/// Applies all items in one commit, and checks the replies.
 async fn apply_in_one_commit(
     store: &TestStore,
     rooms: &[RoomId],
@@ -299,8 +299,8 @@ async fn apply_in_one_commit(
 impl Item {
     fn place(&self) -> usize {
         match self {
-            Self::Ask(place)
-            | Self::Answer(place)
+            Self::VisitorPost(place)
+            | Self::AgentPost(place)
             | Self::Retry(place)
             | Self::Reuse(place)
             | Self::Read(place, _)
@@ -332,10 +332,10 @@ async fn run(steps: Vec<Step>) {
     for step in steps {
         match step {
             Step::One(item) => {
-                let known = &mut models[item.place()];
-                if let Some(op) = known.op(&item) {
+                let model = &mut models[item.place()];
+                if let Some(op) = model.op(&item) {
                     let reply = apply_until_settled(&store, rooms[item.place()], op.clone()).await;
-                    known.check_reply(&op, reply);
+                    model.check_reply(&op, reply);
                 }
             }
             Step::Batch(items) => apply_in_one_commit(&store, &rooms, &mut models, &items).await,
@@ -355,20 +355,20 @@ async fn run(steps: Vec<Step>) {
                 models[place].check_reply(&op, reply);
                 models[place].blocked = blocked;
             }
-            Step::BlockBeside(place, blocked) => {
-                store.block_beside(rooms[place], blocked);
+            Step::BlockFromOutside(place, blocked) => {
+                store.block_from_outside(rooms[place], blocked);
                 models[place].blocked = blocked;
             }
-            Step::Fail => store.sqlite().hooks().fail_next_commit(),
-            Step::Blur => store.sqlite().hooks().blur_next_commit(),
-            Step::Lose => store.sqlite().hooks().lose_next_commit(),
+            Step::FailCommit => store.sqlite().hooks().fail_next_commit(),
+            Step::MisreportCommit => store.sqlite().hooks().misreport_next_commit(),
+            Step::RollBackCommit => store.sqlite().hooks().roll_back_next_commit(),
             Step::Restart => store = store.reopened(),
         }
     }
-    for (room, known) in rooms.iter().zip(&models) {
+    for (room, model) in rooms.iter().zip(&models) {
         let page = store.messages_after(*room, 0, 1_000).await.expect("read");
         let stored: Vec<Uuid> = page.messages.iter().map(|message| message.id).collect();
-        assert_eq!(stored, known.log, "acked is stored, in its order, once");
+        assert_eq!(stored, model.log, "acked is stored, in its order, once");
     }
     let head = store.head();
     store

@@ -45,11 +45,11 @@ pub enum RoomOp {
         /// How far it moves.
         seq: u64,
     },
-    /// Set the status, with a note in the log.
+    /// Set the status, which a `system` message in the log records.
     SetStatus {
         /// `active` or `closed`; nobody sets a room `waiting` by hand.
         status: Status,
-        /// Whose name the note bears.
+        /// Whose name that message carries.
         by: Sender,
     },
     /// Change the customer's details.
@@ -77,7 +77,7 @@ pub enum Effect {
         /// Where it is now.
         seq: u64,
     },
-    /// The status changed and this note was appended.
+    /// The status changed, and this `system` message was appended.
     StatusChanged(Message),
     /// Details or the block changed.
     DetailsChanged,
@@ -106,7 +106,7 @@ pub struct CopyProgress {
     pub pages_total: u64,
 }
 
-/// What a backup says of itself.
+/// What a backup contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupManifest {
     /// The version of the program that made it.

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-/// How hard a commit waits for the disk.
+/// Whether a commit waits until it is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Synchronous {
     /// An fsync for every commit: what was acked survives a power cut.
@@ -20,7 +20,7 @@ pub struct StoreOptions {
     /// Called about once a second while an upgrade goes on, and never otherwise. It must not
     /// block.
     pub still_upgrading: fn(),
-    /// How hard a commit waits for the disk.
+    /// Whether a commit waits until it is on disk.
     pub synchronous: Synchronous,
     /// Take the directory's lock. A server does; the `agent` commands do not.
     pub exclusive: bool,
@@ -34,7 +34,7 @@ pub struct StoreOptions {
     pub rules: super::RuleSettings,
 }
 
-/// The store's gauges; no-ops unless they are set.
+/// What the store measures with; no-ops by default.
 #[derive(Debug, Clone)]
 pub struct StoreMetrics {
     /// Seconds from BEGIN to the end of COMMIT.

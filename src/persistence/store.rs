@@ -112,9 +112,9 @@ impl Store {
         }
     }
 
-    /// Copies the database to the empty file `target`, which must exist, while everything goes on; what is committed
-    /// meanwhile reaches the copy. It is given up when nobody watches the progress any more. The
-    /// target is not fsynced.
+    /// Copies the database to the empty file `target`, which must exist, while everything goes on;
+    /// what is committed meanwhile reaches the copy. It is given up when nobody watches the progress
+    /// any more. The target is not fsynced.
     pub async fn copy_to(
         &self,
         target: PathBuf,
@@ -125,17 +125,17 @@ impl Store {
         }
     }
 
-    /// Commits a row the way of every write. Returns what it holds.
-    pub async fn canary(&self) -> Result<i64, StoreError> {
+    /// Writes the canary's row through the writer's queue, like any write. Returns what it holds.
+    pub async fn write_canary(&self) -> Result<i64, StoreError> {
         match self {
-            Self::Sqlite(store) => store.canary().await,
+            Self::Sqlite(store) => store.write_canary().await,
         }
     }
 
-    /// What the canary's row holds, read the way of every read.
-    pub async fn canary_read(&self) -> Result<Option<i64>, StoreError> {
+    /// What the canary's row holds, read on a reader's connection, like any read.
+    pub async fn read_canary(&self) -> Result<Option<i64>, StoreError> {
         match self {
-            Self::Sqlite(store) => store.canary_read().await,
+            Self::Sqlite(store) => store.read_canary().await,
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn options(directory: &TempDir) -> StoreOptions {
     }
 }
 
-/// Holds the writer up until it is dropped.
+/// The writer waits until this is dropped.
 pub(crate) struct WriterPause {
     _release: std::sync::mpsc::Sender<()>,
 }
@@ -64,7 +64,7 @@ impl TestStore {
         // It leaves the writer's memory of rooms as it is.
         self.sqlite().submit_to_rooms(
             move |_, _| {
-                // Run again, it waits no more: whoever held it has let go.
+                // When it is run again, the pause is already over.
                 if let Some(begun) = begun.take() {
                     let _ = begun.send(());
                 }
@@ -77,7 +77,7 @@ impl TestStore {
         WriterPause { _release: release }
     }
 
-    /// Ends the store without a farewell and opens the directory again.
+    /// Drops the store without closing it, and opens the directory again.
     pub(crate) fn reopened(self) -> Self {
         let Self { store, directory } = self;
         drop(store);
@@ -85,12 +85,12 @@ impl TestStore {
         Self { store, directory }
     }
 
-    /// Does something to a room and waits for it.
+    /// Applies an operation to a room and waits for the outcome.
     pub(crate) async fn apply(&self, room: RoomId, op: RoomOp) -> Result<RoomCommit, WriteError> {
         self.submit_op(room, op).await.expect("it is completed")
     }
 
-    /// Queues something for a room without waiting.
+    /// Queues an operation on a room without waiting.
     pub(crate) fn submit_op(
         &self,
         room: RoomId,
@@ -107,8 +107,8 @@ impl TestStore {
         replied
     }
 
-    /// Blocks a room's visitor as somebody with a connection of their own would.
-    pub(crate) fn block_beside(&self, room: RoomId, blocked: bool) {
+    /// Blocks a room's visitor through a connection of its own, as another process would.
+    pub(crate) fn block_from_outside(&self, room: RoomId, blocked: bool) {
         let conn = rusqlite::Connection::open(self.directory.path().join("shoptalk.db"))
             .expect("it opens");
         conn.busy_timeout(std::time::Duration::from_secs(60))
@@ -131,14 +131,14 @@ impl TestStore {
         opened.record.room.id
     }
 
-    /// Posts as the customer and returns the message.
+    /// Posts as the visitor and returns the message.
     pub(crate) async fn post_as_visitor(&self, room: RoomId, content: &str) -> Message {
-        posted(self.apply(room, RoomOp::Post(question(content))).await)
+        posted(self.apply(room, RoomOp::Post(visitor_draft(content))).await)
     }
 
     /// Posts as an agent and returns the message.
     pub(crate) async fn post_as_agent(&self, room: RoomId, content: &str) -> Message {
-        posted(self.apply(room, RoomOp::Post(reply(content))).await)
+        posted(self.apply(room, RoomOp::Post(agent_draft(content))).await)
     }
 }
 
@@ -150,7 +150,7 @@ pub(crate) fn posted(result: Result<RoomCommit, WriteError>) -> Message {
     }
 }
 
-/// A request of somebody unknown.
+/// A request without credentials.
 pub(crate) fn anonymous(details: Details) -> OpenRoom {
     OpenRoom {
         token: None,
@@ -160,14 +160,14 @@ pub(crate) fn anonymous(details: Details) -> OpenRoom {
     }
 }
 
-/// A hash that nobody else has.
+/// The hash of a fresh token.
 pub(crate) fn token() -> TokenHash {
     let mut hash = [0; 32];
     hash[..16].copy_from_slice(Uuid::new_v4().as_bytes());
     TokenHash(hash)
 }
 
-pub(crate) fn question(content: &str) -> Draft {
+pub(crate) fn visitor_draft(content: &str) -> Draft {
     draft(Uuid::now_v7(), Sender::Visitor, content)
 }
 
@@ -178,7 +178,7 @@ pub(crate) fn block() -> RoomOp {
     }
 }
 
-pub(crate) fn reply(content: &str) -> Draft {
+pub(crate) fn agent_draft(content: &str) -> Draft {
     let sender = Sender::Agent {
         display_name: "Mia".into(),
     };

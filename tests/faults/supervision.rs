@@ -111,7 +111,7 @@ async fn a_panic_before_the_write_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_after_the_commit_doubles_nothing() {
+async fn a_panic_after_the_commit_duplicates_nothing() {
     let mut conversation = Conversation::start().await;
     conversation.panic_at(FaultPoint::RoomCommitted);
     let ack = conversation.customer.post("during").await;

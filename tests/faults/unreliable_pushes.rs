@@ -1,4 +1,4 @@
-//! The database is the log and a push is only a hint to read it: pushes may be lost, doubled or
+//! The database is the log and a push is only a hint to read it: pushes may be lost, duplicated or
 //! late, and every subscriber still sees the log.
 
 use crate::common::{Socket, TestServer, Visitor, json, new_id};

@@ -59,7 +59,7 @@ pub(crate) async fn retries_and_cuts(form: Form, line: Line) -> Result<()> {
     line.figure(
         &format!("{sends} sends, 20 % again with the same id, sockets cut at random"),
         format!("{acks} acks, {cuts} cuts, {resumes} resumes; {verdict}"),
-        "0 lost, 0 doubled, 0 reordered for any reader",
+        "0 lost, 0 duplicated, 0 reordered for any reader",
         verdict.faults() == 0 && verdict.unknown == 0 && cuts > 0,
     )
 }

@@ -63,7 +63,7 @@ pub(crate) struct Verdict {
     /// Acked and not stored, or stored and never shown to a reader.
     pub(crate) lost: usize,
     /// Stored or shown more than once.
-    pub(crate) doubled: usize,
+    pub(crate) duplicated: usize,
     /// Stored or shown at another place than acked, or with a gap.
     pub(crate) reordered: usize,
     /// Stored though refused, with other content, or sent by nobody.
@@ -72,7 +72,7 @@ pub(crate) struct Verdict {
 
 impl Verdict {
     pub(crate) fn faults(&self) -> usize {
-        self.lost + self.doubled + self.reordered + self.fabricated
+        self.lost + self.duplicated + self.reordered + self.fabricated
     }
 
     /// An error that says what is wrong, if anything is.
@@ -90,14 +90,14 @@ impl fmt::Display for Verdict {
             refused,
             unknown,
             lost,
-            doubled,
+            duplicated,
             reordered,
             fabricated,
         } = self;
         write!(
             out,
             "{sent} sent: {acked} acked, {refused} refused, {unknown} unknown; \
-             {lost} lost, {doubled} doubled, {reordered} reordered, {fabricated} false"
+             {lost} lost, {duplicated} duplicated, {reordered} reordered, {fabricated} false"
         )
     }
 }
@@ -146,7 +146,7 @@ fn judge_room(
     for (at, message) in stored.iter().enumerate() {
         // A gapless order: the n-th message has the seq n.
         verdict.reordered += usize::from(message.seq != at as u64 + 1);
-        verdict.doubled += usize::from(place.insert(message.id, message).is_some());
+        verdict.duplicated += usize::from(place.insert(message.id, message).is_some());
     }
     let sent: HashMap<Uuid, &Send> = room.sends.iter().map(|send| (send.id, send)).collect();
     for send in &room.sends {
@@ -192,7 +192,7 @@ fn judge_view(view: &View, stored: &[Stored], verdict: &mut Verdict) {
     }
     let mut shown = HashSet::new();
     for (at, seen) in view.seen.iter().enumerate() {
-        verdict.doubled += usize::from(!shown.insert(*seen));
+        verdict.duplicated += usize::from(!shown.insert(*seen));
         let before = at.checked_sub(1).map_or(view.after, |at| view.seen[at].0);
         verdict.reordered += usize::from(seen.0 != before + 1);
     }

@@ -199,7 +199,7 @@ fn lose_power(recorded: &Recorded, seeds: usize, seed: u64) -> Result<Losses> {
         losses.acked_lost += verdict.lost;
         losses.acked += verdict.acked;
         ensure!(
-            verdict.doubled + verdict.reordered + verdict.fabricated == 0,
+            verdict.duplicated + verdict.reordered + verdict.fabricated == 0,
             "power lost at {at}: {verdict}"
         );
     }

@@ -1,5 +1,5 @@
 //! The guarantees of the crate's documentation, against a server in memory that cuts connections
-//! and drops, doubles and reorders pushes. Time is paused: it advances when every task waits, so
+//! and drops, duplicates and reorders pushes. Time is paused: it advances when every task waits, so
 //! that waits of minutes take no time.
 
 mod server;

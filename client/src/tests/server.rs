@@ -36,7 +36,7 @@ const PAGE: usize = 3;
 pub(super) struct Faults {
     /// The connection ends, at a frame in either direction.
     cut: u32,
-    /// A push is lost, doubled or delayed behind the next one: each with this likelihood.
+    /// A push is lost, duplicated or delayed behind the next one: each with this likelihood.
     push: u32,
     /// A post is refused temporarily.
     busy: u32,
@@ -248,7 +248,7 @@ impl Peer {
         sent.map_err(|_| Cut)
     }
 
-    /// Sends a frame that the contract allows to be lost, doubled or late.
+    /// Sends a frame that the contract allows to be lost, duplicated or late.
     async fn push(&mut self, frame: &impl Serialize) -> Result<(), Cut> {
         let text = serde_json::to_string(frame).expect("plain JSON");
         if self.server.happens(|faults| faults.push) {

@@ -48,8 +48,8 @@ fn draft(sender: Sender) -> Draft {
 #[test]
 fn a_visitor_s_message_makes_the_room_waiting_and_an_agent_s_active() {
     let mut record = record();
-    let asked = record.post(draft(Sender::Visitor), NOW);
-    assert_eq!((asked.seq, asked.sender_name.as_str()), (1, "Ann"));
+    let question = record.post(draft(Sender::Visitor), NOW);
+    assert_eq!((question.seq, question.sender_name.as_str()), (1, "Ann"));
     record.post(draft(Sender::Visitor), Timestamp(2_000));
     assert_eq!(record.room.status, Status::Waiting);
     assert_eq!(
@@ -58,8 +58,8 @@ fn a_visitor_s_message_makes_the_room_waiting_and_an_agent_s_active() {
         "the first unanswered message counts"
     );
     assert_eq!(record.unread_count, 2);
-    let answered = record.post(draft(agent()), NOW);
-    assert_eq!((answered.seq, answered.sender_name.as_str()), (3, "Mia"));
+    let reply = record.post(draft(agent()), NOW);
+    assert_eq!((reply.seq, reply.sender_name.as_str()), (3, "Mia"));
     assert_eq!(
         (record.room.status, record.waiting_since),
         (Status::Active, None)
@@ -72,10 +72,10 @@ fn a_visitor_s_message_makes_the_room_waiting_and_an_agent_s_active() {
 fn a_visitor_s_message_reopens_a_closed_room() {
     let mut record = record();
     record.post(draft(Sender::Visitor), NOW);
-    let note = record
+    let closing = record
         .set_status(Status::Closed, &agent(), Uuid::nil(), NOW)
         .expect("the status changes");
-    assert_eq!((note.event, note.seq), (Some(SystemEvent::Closed), 2));
+    assert_eq!((closing.event, closing.seq), (Some(SystemEvent::Closed), 2));
     assert_eq!(record.waiting_since, None);
     assert_eq!(
         record.unread_count, 1,

@@ -23,7 +23,7 @@ impl PriorState {
 
 /// Moves the counts with a changed record, and gives a listed one the next place in the order of
 /// changes.
-pub(crate) fn list(
+pub(crate) fn record_change(
     before: PriorState,
     record: &mut RoomRecord,
     counts: &mut Counts,

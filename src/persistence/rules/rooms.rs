@@ -40,19 +40,20 @@ pub(crate) fn repeated(stored: Message, draft: &Draft) -> Result<Effect, Refusal
     }
 }
 
-/// Sets the status, noted in the log under `note_id`. `None` when the room has it already.
+/// Sets the status, recorded in the log by a `system` message with this id. `None` when the room
+/// has the status already.
 pub(crate) fn set_status(
     record: &RoomRecord,
     status: Status,
     by: &Sender,
-    note_id: MessageId,
+    message_id: MessageId,
     now: Timestamp,
 ) -> Option<Change> {
     let mut record = record.clone();
-    let note = record.set_status(status, by, note_id, now)?;
+    let message = record.set_status(status, by, message_id, now)?;
     Some(Change {
         record,
-        effect: Effect::StatusChanged(note),
+        effect: Effect::StatusChanged(message),
     })
 }
 
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_visitors_message_reopens_a_closed_room_and_an_agents_note_does_so_by_hand() {
+    fn a_visitors_message_reopens_a_closed_room_and_so_does_an_agent_who_sets_the_status() {
         let open = posted(&room(false), Sender::Visitor);
         let closed = set_status(&open, Status::Closed, &agent(), Uuid::from_u128(4), NOW)
             .expect("it was open")
@@ -208,9 +209,9 @@ mod tests {
             posted(&closed, Sender::Visitor).room.status,
             Status::Waiting
         );
-        let by_hand = set_status(&closed, Status::Active, &agent(), Uuid::from_u128(5), NOW);
+        let reopened = set_status(&closed, Status::Active, &agent(), Uuid::from_u128(5), NOW);
         assert_eq!(
-            by_hand.map(|change| change.record.room.status),
+            reopened.map(|change| change.record.room.status),
             Some(Status::Active)
         );
         let same = set_status(&closed, Status::Closed, &agent(), Uuid::from_u128(6), NOW);

@@ -9,7 +9,7 @@ pub(crate) struct StoredVisitor {
     pub(crate) blocked: bool,
 }
 
-/// A change of a visitor that all of their rooms have to follow.
+/// A change of a visitor that is applied to all of their rooms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum VisitorChange {
     /// They were blocked, or the block was lifted.
@@ -18,8 +18,8 @@ pub(crate) enum VisitorChange {
     NewOwner(StoredVisitor),
 }
 
-/// One room follows a change of its visitor.
-pub(crate) fn follow(record: &mut RoomRecord, change: &VisitorChange, now: Timestamp) {
+/// Applies a change of a visitor to one of their rooms.
+pub(crate) fn apply(record: &mut RoomRecord, change: &VisitorChange, now: Timestamp) {
     match change {
         VisitorChange::Block => record.visitor_changed(now),
         VisitorChange::NewOwner(owner) => {

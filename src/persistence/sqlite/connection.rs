@@ -24,7 +24,7 @@ const WRITER_CACHE_KIB: i64 = 16 * 1024;
 pub(crate) struct Connector {
     /// The database's file.
     pub(crate) path: PathBuf,
-    /// How hard a commit waits for the disk.
+    /// Whether a commit waits until it is on disk.
     pub(crate) synchronous: Synchronous,
 }
 

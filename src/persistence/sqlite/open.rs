@@ -163,13 +163,13 @@ mod tests {
         let epoch = store.epoch().to_owned();
         store.close().await;
         store.close().await;
-        assert_eq!(store.canary().await, Err(StoreError::Closed));
+        assert_eq!(store.write_canary().await, Err(StoreError::Closed));
         let again = Store::open(options(&store.directory)).expect("the lock is free");
         assert_eq!(again.epoch(), epoch);
     }
 
     #[tokio::test]
-    async fn what_is_no_database_is_not_opened_nor_touched() {
+    async fn a_file_that_is_no_database_is_neither_opened_nor_changed() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join(DATABASE_FILE);
         let text = "this is somebody's letter, not a database".repeat(100);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_schema_that_has_rotted_is_read_and_not_written() {
+    async fn a_database_with_a_damaged_schema_is_read_and_not_written() {
         let store = TestStore::new();
         let room = store.new_room("Ann").await;
         store.post_as_visitor(room, "hello").await;
@@ -209,11 +209,11 @@ mod tests {
                 .expect("changed");
             };
             change(right, wrong);
-            let rotten = Store::open(options(&store.directory)).expect("it can be read");
-            let damage = rotten.damage().expect("it is noticed");
+            let damaged_store = Store::open(options(&store.directory)).expect("it can be read");
+            let damage = damaged_store.damage().expect("it is noticed");
             assert!(damage.contains("table search"), "{damage}");
             let damaged = StoreError::Corrupt(damage);
-            let read = rotten.room(room).await.expect("readable");
+            let read = damaged_store.room(room).await.expect("readable");
             assert_eq!(read.map(|record| record.room.last_seq), Some(1));
             let query = SearchQuery {
                 words: "hello".into(),
@@ -222,11 +222,11 @@ mod tests {
                 limit: 1,
             };
             assert_eq!(
-                rotten.search(query).await.err(),
+                damaged_store.search(query).await.err(),
                 Some(damaged.clone().into())
             );
-            assert_eq!(rotten.canary().await, Err(damaged));
-            drop(rotten);
+            assert_eq!(damaged_store.write_canary().await, Err(damaged));
+            drop(damaged_store);
             change(wrong, right);
         }
     }

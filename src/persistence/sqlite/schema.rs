@@ -66,8 +66,8 @@ pub(crate) fn other_version(
     })
 }
 
-/// The first part of the schema that is not as the steps make it: rot in its text, which SQLite
-/// takes for another schema. What somebody else has added is left alone.
+/// The first part of the schema that differs from what the steps make: its text was damaged, and
+/// SQLite takes it for another schema. What somebody else has added is ignored.
 pub(crate) fn damaged_part(conn: &Connection) -> rusqlite::Result<Option<String>> {
     let sound = Connection::open_in_memory()?;
     for text in TEXTS {

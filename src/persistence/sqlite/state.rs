@@ -102,9 +102,9 @@ impl State {
 
     /// Moves the counts with a changed room, and gives it the next number in the order of
     /// changes if consoles list it.
-    pub(crate) fn list(&mut self, before: PriorState, record: &mut RoomRecord) {
+    pub(crate) fn record_change(&mut self, before: PriorState, record: &mut RoomRecord) {
         let mut counts = self.counts;
-        listing::list(before, record, &mut counts, || {
+        listing::record_change(before, record, &mut counts, || {
             ChangeId::of_single_writer(self.next_change())
         });
         self.counts = counts;

@@ -176,7 +176,7 @@ impl SqliteStore {
         self.submit(action, Box::new(|_| {}));
     }
 
-    /// Failures on demand.
+    /// Failures that tests inject.
     #[cfg(test)]
     pub(crate) fn hooks(&self) -> &super::writer::hooks::WriterHooks {
         &self.channel().hooks

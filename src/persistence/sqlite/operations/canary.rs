@@ -4,7 +4,7 @@ use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::{StoreError, WriteError};
 
 impl SqliteStore {
-    pub(crate) async fn canary(&self) -> Result<i64, StoreError> {
+    pub(crate) async fn write_canary(&self) -> Result<i64, StoreError> {
         let written = self
             .write(|tx| {
                 let at = tx.now.0;
@@ -23,7 +23,7 @@ impl SqliteStore {
         }
     }
 
-    pub(crate) async fn canary_read(&self) -> Result<Option<i64>, StoreError> {
+    pub(crate) async fn read_canary(&self) -> Result<Option<i64>, StoreError> {
         self.readers()
             .read(|conn| {
                 conn.prepare_cached("SELECT at FROM canary")?

@@ -84,7 +84,7 @@ fn import(tx: &mut Tx<'_>, room: &ImportedRoom) -> Result<RoomImport, TxError> {
     };
     let before = PriorState::of(&row.record);
     let places = append(tx, &mut row, &missing, room.closed)?;
-    tx.state.list(before, &mut row.record);
+    tx.state.record_change(before, &mut row.record);
     room_rows::write(tx.conn, before, row.keys, &row.record, Some(places.tail()))?;
     Ok(result)
 }

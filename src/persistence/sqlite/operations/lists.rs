@@ -39,8 +39,8 @@ impl SqliteStore {
         self.readers()
             .read(move |conn| {
                 let mut rows = waiting(conn, 0, max_rooms)?;
-                let room_left = max_rooms - rows.len();
-                rows.extend(by_status(conn, Status::Active, i64::MAX, room_left)?);
+                let places_left = max_rooms - rows.len();
+                rows.extend(by_status(conn, Status::Active, i64::MAX, places_left)?);
                 Ok(LobbySnapshot {
                     changes: State::load(conn)?.head().changes,
                     records: records(rows),
@@ -66,7 +66,7 @@ fn records(rows: Vec<RoomRow>) -> Vec<RoomRecord> {
 }
 
 /// Truncates what was read to a page. Returns whether something was cut off.
-fn cut(rows: &mut Vec<RoomRow>, items: usize) -> bool {
+fn cut_to_page(rows: &mut Vec<RoomRow>, items: usize) -> bool {
     let read = rows.len();
     let mut bytes = 0;
     let fitting = rows
@@ -92,7 +92,7 @@ fn changed_since(
         "WHERE r.change > ?1 ORDER BY r.change LIMIT ?2",
         params![int(since.single_writer()), limit(items, 1)],
     )?;
-    let more = cut(&mut rows, items);
+    let more = cut_to_page(&mut rows, items);
     let mut changes = match rows.last() {
         Some(last) if more => ChangeVector::of_single_writer(last.record.change.number),
         None if more => since.clone(),
@@ -163,7 +163,7 @@ fn list_by_activity(conn: &Connection, query: &RoomQuery) -> Result<RoomPage, Tx
         Some(status) => by_status(conn, status, before, items)?,
         None => by_statuses(conn, &Status::ALL, before, items)?,
     };
-    let more = cut(&mut rows, query.limit);
+    let more = cut_to_page(&mut rows, query.limit);
     let next = rows
         .last()
         .filter(|_| more)
@@ -191,15 +191,15 @@ fn list_by_waiting(conn: &Connection, query: &RoomQuery) -> Result<RoomPage, TxE
     {
         rows = waiting(conn, after, items)?;
     }
-    let room_left = items - rows.len();
-    if room_left > 0 {
+    let places_left = items - rows.len();
+    if places_left > 0 {
         rows.extend(match query.status {
-            None => by_statuses(conn, &NOT_WAITING, rest_before, room_left)?,
+            None => by_statuses(conn, &NOT_WAITING, rest_before, places_left)?,
             Some(Status::Waiting) => Vec::new(),
-            Some(status) => by_status(conn, status, rest_before, room_left)?,
+            Some(status) => by_status(conn, status, rest_before, places_left)?,
         });
     }
-    let more = cut(&mut rows, query.limit);
+    let more = cut_to_page(&mut rows, query.limit);
     let next = rows
         .last()
         .filter(|_| more)

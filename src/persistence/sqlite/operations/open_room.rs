@@ -92,7 +92,7 @@ fn merge(
         merged.rooms.extend(visitor_changes::block(tx, user.id)?);
         user.blocked = true;
     }
-    // Rooms that are still to follow are blocked from now on as well.
+    // The rooms that have not moved yet are blocked from now on as well.
     visitors::set_blocked(tx, anonymous.id, blocked)?;
     merged
         .ended_tokens

@@ -8,10 +8,10 @@ use std::collections::{BTreeSet, HashSet};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::chat::{VisitorId, Who};
+use crate::persistence::search_words::SearchWords;
 use crate::persistence::sqlite::codes::uint;
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::visitors;
-use crate::persistence::words::Words;
 use crate::persistence::{Holdings, Mentions, Person, StoreError};
 
 /// Rooms that one read looks at.
@@ -170,7 +170,7 @@ fn mentions(conn: &Connection, person: &Person) -> rusqlite::Result<Mentions> {
          FROM search_details d JOIN rooms r ON r.pk = d.room WHERE d.n = ?1",
     )?;
     for email in &person.emails {
-        let Some(words) = Words::parse(email) else {
+        let Some(words) = SearchWords::parse(email) else {
             continue;
         };
         let email = email.to_lowercase();

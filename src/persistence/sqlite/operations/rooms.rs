@@ -38,10 +38,10 @@ impl SqliteStore {
     }
 }
 
-/// Does one thing to one room, inside the transaction.
+/// Applies an operation to a room, inside the transaction.
 ///
-/// What is done with every message goes through the live rooms and writes nothing before it is
-/// sure to happen; the rest goes to the table.
+/// Posts, read marks and changes of status go through the live rooms, and write nothing before it is
+/// certain that they succeed; rarer operations go to the table.
 fn apply(
     tx: &mut Tx<'_>,
     rooms: &mut LiveRooms,
@@ -70,13 +70,13 @@ fn apply(
 }
 
 /// The record after an operation, and what it did.
-type Done = (Arc<RoomRecord>, Effect);
+type Applied = (Arc<RoomRecord>, Effect);
 
 fn find<'r>(tx: &Tx<'_>, rooms: &'r mut LiveRooms, id: RoomId) -> Result<&'r LiveRoom, TxError> {
     Ok(rooms.get(tx.conn, id)?.ok_or(Refusal::NotFound)?)
 }
 
-fn unchanged(room: &LiveRoom) -> Done {
+fn unchanged(room: &LiveRoom) -> Applied {
     (Arc::clone(&room.record), Effect::Unchanged)
 }
 
@@ -85,7 +85,7 @@ fn post(
     rooms: &mut LiveRooms,
     id: RoomId,
     draft: &Draft,
-) -> Result<Done, TxError> {
+) -> Result<Applied, TxError> {
     let room = find(tx, rooms, id)?;
     let change = match rules::post(&room.record, draft, tx.now) {
         Ok(change) => change,
@@ -120,19 +120,21 @@ fn set_status(
     id: RoomId,
     status: Status,
     by: &Sender,
-) -> Result<Done, TxError> {
+) -> Result<Applied, TxError> {
     let room = find(tx, rooms, id)?;
     if status == Status::Waiting {
-        return Err(TxError::Bug("a room was to be set waiting by hand".into()));
+        return Err(TxError::Bug("nobody may set a room waiting".into()));
     }
     let Some(change) = rules::set_status(&room.record, status, by, Uuid::now_v7(), tx.now) else {
         return Ok(unchanged(room));
     };
-    let Effect::StatusChanged(note) = &change.effect else {
-        return Err(TxError::Bug("a change of status appended no note".into()));
+    let Effect::StatusChanged(message) = &change.effect else {
+        return Err(TxError::Bug(
+            "a change of status appended no message".into(),
+        ));
     };
-    let n = messages::insert(tx, room.keys.pk, note)?
-        .ok_or_else(|| TxError::Bug("the id of a note was taken".into()))?;
+    let n = messages::insert(tx, room.keys.pk, message)?
+        .ok_or_else(|| TxError::Bug("the id of a system message was taken".into()))?;
     Ok(write(tx, rooms, change, Some(n))?)
 }
 
@@ -142,7 +144,7 @@ fn mark_read(
     id: RoomId,
     side: Side,
     seq: u64,
-) -> Result<Done, TxError> {
+) -> Result<Applied, TxError> {
     let room = find(tx, rooms, id)?;
     let Some(moved) = rules::mark_read(&room.record, side, seq, tx.now)? else {
         return Ok(unchanged(room));
@@ -164,7 +166,7 @@ fn write(
     rooms: &mut LiveRooms,
     change: Change,
     appended: Option<i64>,
-) -> rusqlite::Result<Done> {
+) -> rusqlite::Result<Applied> {
     let record = rooms.replace(tx, change.record, appended)?;
     Ok((record, change.effect))
 }
@@ -173,7 +175,7 @@ fn find_row(tx: &Tx<'_>, id: RoomId) -> Result<RoomRow, TxError> {
     Ok(room_rows::by_id(tx.conn, id)?.ok_or(Refusal::NotFound)?)
 }
 
-fn set_details(tx: &mut Tx<'_>, id: RoomId, patch: &DetailsPatch) -> Result<Done, TxError> {
+fn set_details(tx: &mut Tx<'_>, id: RoomId, patch: &DetailsPatch) -> Result<Applied, TxError> {
     let mut row = find_row(tx, id)?;
     let Some(change) = rules::set_details(&row.record, patch, tx.now) else {
         return Ok((Arc::new(row.record), Effect::Unchanged));
@@ -191,15 +193,15 @@ fn set_blocked(
     blocked: bool,
     by: Principal,
     also_changed: &mut Vec<RoomId>,
-) -> Result<Done, TxError> {
+) -> Result<Applied, TxError> {
     let row = find_row(tx, id)?;
     if row.record.blocked == blocked {
         return Ok((Arc::new(row.record), Effect::Unchanged));
     }
     let mut visitor = row.record.visitor_id;
     visitors::set_blocked(tx, visitor, blocked)?;
-    // While the rooms move to a user, the block is the user's as well; those that have not moved
-    // yet follow as they move.
+    // While the rooms move to a user, the block is the user's as well, and reaches the rooms that
+    // have not moved yet when they do.
     if let Some(user) = visitor_changes::new_owner(tx, visitor)? {
         visitors::set_blocked(tx, user, blocked)?;
         visitor = user;
@@ -209,14 +211,14 @@ fn set_blocked(
         also_changed.retain(|other| *other != id);
     } else {
         // Its turn comes later, but this is the room whose reply somebody waits for.
-        visitor_changes::follow_block(tx, &mut find_row(tx, id)?)?;
+        visitor_changes::block_room(tx, &mut find_row(tx, id)?)?;
     }
-    let what = if blocked { "blocked" } else { "unblocked" };
+    let change = if blocked { "blocked" } else { "unblocked" };
     audit::insert(
         tx,
         AuditAction::VisitorBlocked,
         Some(by),
-        Some(format!("{id} {what}")),
+        Some(format!("{id} {change}")),
     )?;
     Ok((Arc::new(find_row(tx, id)?.record), Effect::DetailsChanged))
 }
@@ -316,7 +318,7 @@ mod tests {
             retried.expect("what is stored stays").effect,
             Effect::Duplicate(first)
         );
-        let new = store.apply(room, RoomOp::Post(question("more"))).await;
+        let new = store.apply(room, RoomOp::Post(visitor_draft("more"))).await;
         assert_eq!(refusal(new), Refusal::Blocked);
         assert_eq!(store.post_as_agent(room, "no").await.seq, 2);
     }
@@ -391,7 +393,7 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_room_is_not_found() {
         let store = TestStore::new();
-        let post = RoomOp::Post(question("hello"));
+        let post = RoomOp::Post(visitor_draft("hello"));
         assert_eq!(
             refusal(store.apply(Uuid::now_v7(), post).await),
             Refusal::NotFound

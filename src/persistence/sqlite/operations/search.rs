@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::persistence::list_cursor::ListCursor;
+use crate::persistence::search_words::SearchWords;
 use crate::persistence::sqlite::codes::{int, uint};
 use crate::persistence::sqlite::state::State;
 use crate::persistence::sqlite::tables::room_rows::{self, RoomRow};
 use crate::persistence::sqlite::tx_error::TxError;
-use crate::persistence::words::Words;
 use crate::persistence::{SearchHit, SearchPage, SearchQuery, WriteError};
 
 /// Cursor of a search: the newest number when it began, and the last one seen.
@@ -19,7 +19,7 @@ const MATCHES: usize = 10_000;
 
 /// The index has prefixes of up to this many letters.
 const INDEXED_PREFIX_CHARS: usize = 3;
-/// Words that a prefix is expanded to, at most.
+/// SearchWords that a prefix is expanded to, at most.
 const EXPANSIONS: usize = 64;
 
 impl SqliteStore {
@@ -56,7 +56,7 @@ fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, TxError>
         }
         None => (int(State::load(conn)?.last_n), i64::MAX),
     };
-    let Some(words) = Words::parse(&query.words) else {
+    let Some(words) = SearchWords::parse(&query.words) else {
         return Ok(page);
     };
     let mut statement = conn.prepare_cached(
@@ -73,7 +73,7 @@ fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, TxError>
         }
         looked_at += 1;
         let n = row.get(0)?;
-        let Some((pk, seq)) = place(conn, n)? else {
+        let Some((pk, seq)) = locate(conn, n)? else {
             continue;
         };
         if !rooms.insert(pk) || n >= seen_until {
@@ -101,7 +101,7 @@ fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, TxError>
 /// The words of the index that begin with the last word of the search; none where FTS5 is as
 /// fast by itself: it walks whole words and prefixes of at most three letters from the newest
 /// match, but collects all matches of a longer prefix first.
-fn expansions(conn: &Connection, words: &Words) -> rusqlite::Result<Vec<String>> {
+fn expansions(conn: &Connection, words: &SearchWords) -> rusqlite::Result<Vec<String>> {
     let beginning = words.beginning();
     let mut endings: Vec<String> = Vec::new();
     if beginning.chars().count() <= INDEXED_PREFIX_CHARS {
@@ -118,7 +118,7 @@ fn expansions(conn: &Connection, words: &Words) -> rusqlite::Result<Vec<String>>
                 from = format!("{word}\u{1}");
                 endings.push(word);
             }
-            // Words this many are rare ones, such as order numbers: collecting them is cheap.
+            // SearchWords this many are rare ones, such as order numbers: collecting them is cheap.
             Some(_) => return Ok(Vec::new()),
             None => return Ok(endings),
         }
@@ -126,7 +126,7 @@ fn expansions(conn: &Connection, words: &Words) -> rusqlite::Result<Vec<String>>
 }
 
 /// The room of an entry, and the seq of its message; `None` for an entry of details.
-fn place(conn: &Connection, n: i64) -> rusqlite::Result<Option<(i64, Option<u64>)>> {
+fn locate(conn: &Connection, n: i64) -> rusqlite::Result<Option<(i64, Option<u64>)>> {
     let message = conn
         .prepare_cached("SELECT room, seq FROM messages WHERE n = ?1")?
         .query_row([n], |row| Ok((row.get(0)?, Some(uint(row, 1)?))))
@@ -141,7 +141,7 @@ fn place(conn: &Connection, n: i64) -> rusqlite::Result<Option<(i64, Option<u64>
 
 fn hit(
     conn: &Connection,
-    words: &Words,
+    words: &SearchWords,
     room: RoomRow,
     n: i64,
     seq: Option<u64>,
@@ -305,9 +305,9 @@ mod tests {
         store.sqlite().hooks().pause_index();
         let room = store.new_room("Ann").await;
         for number in 0..1_500 {
-            drop(store.submit_op(room, RoomOp::Post(question(&format!("word{number}")))));
+            drop(store.submit_op(room, RoomOp::Post(visitor_draft(&format!("word{number}")))));
             if number % 500 == 499 {
-                store.canary().await.expect("committed");
+                store.write_canary().await.expect("committed");
             }
         }
         assert_eq!(find(&store, "word0").await, []);
@@ -324,9 +324,9 @@ mod tests {
         let store = TestStore::new();
         let room = store.new_room("Ann").await;
         for number in 0..=super::MATCHES {
-            drop(store.submit_op(room, RoomOp::Post(question("same"))));
+            drop(store.submit_op(room, RoomOp::Post(visitor_draft("same"))));
             if number % 500 == 0 {
-                store.canary().await.expect("committed");
+                store.write_canary().await.expect("committed");
             }
         }
         store.flush_search_index().await.expect("indexed");

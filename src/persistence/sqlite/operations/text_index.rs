@@ -14,16 +14,16 @@ const STEP_MESSAGES: u64 = 5_000;
 const STEP_ROOMS: u64 = 1_000;
 
 /// A room that has changed since its details were indexed.
-struct Changed {
+struct ChangedRoom {
     pk: i64,
     change: u64,
     name: Option<String>,
     email: Option<String>,
-    entry: Option<Entry>,
+    entry: Option<DetailsEntry>,
 }
 
 /// The entry that the index has for a room's details.
-struct Entry {
+struct DetailsEntry {
     n: i64,
     name: Option<String>,
     email: Option<String>,
@@ -53,7 +53,7 @@ pub(crate) fn step(tx: &mut Tx<'_>) -> Result<u64, TxError> {
     Ok(tx.state.indexed_change)
 }
 
-/// Indexes the messages of people, not the system's notes. Returns whether none is left.
+/// Indexes the messages of people, not `system` messages. Returns whether none is left.
 fn index_messages(tx: &mut Tx<'_>) -> rusqlite::Result<bool> {
     let mut messages = tx.conn.prepare_cached(
         "SELECT n, sender_type, sender_name, content FROM messages
@@ -92,7 +92,7 @@ fn index_rooms(tx: &mut Tx<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn changed_rooms(tx: &Tx<'_>) -> rusqlite::Result<Vec<Changed>> {
+fn changed_rooms(tx: &Tx<'_>) -> rusqlite::Result<Vec<ChangedRoom>> {
     tx.conn
         .prepare_cached(
             "SELECT r.pk, r.change, r.customer_name, r.customer_email, d.n, d.name, d.email
@@ -103,14 +103,14 @@ fn changed_rooms(tx: &Tx<'_>) -> rusqlite::Result<Vec<Changed>> {
             params![int(tx.state.indexed_change), int(STEP_ROOMS)],
             |row| {
                 let entry = match row.get(4)? {
-                    Some(n) => Some(Entry {
+                    Some(n) => Some(DetailsEntry {
                         n,
                         name: row.get(5)?,
                         email: row.get(6)?,
                     }),
                     None => None,
                 };
-                Ok(Changed {
+                Ok(ChangedRoom {
                     pk: row.get(0)?,
                     change: uint(row, 1)?,
                     name: row.get(2)?,
@@ -123,7 +123,7 @@ fn changed_rooms(tx: &Tx<'_>) -> rusqlite::Result<Vec<Changed>> {
 }
 
 /// Replaces a room's entry for its details when they have changed.
-fn index_details(tx: &mut Tx<'_>, room: &Changed) -> rusqlite::Result<()> {
+fn index_details(tx: &mut Tx<'_>, room: &ChangedRoom) -> rusqlite::Result<()> {
     let unchanged = match &room.entry {
         Some(entry) => entry.name == room.name && entry.email == room.email,
         None => room.name.is_none() && room.email.is_none(),

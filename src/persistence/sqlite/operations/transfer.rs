@@ -99,7 +99,7 @@ fn import_room(
     // It was checked before.
     rules::settle(&mut row.record, line, log).map_err(TxError::Bug)?;
     row.keys.append(None, &row.record);
-    tx.state.list(before, &mut row.record);
+    tx.state.record_change(before, &mut row.record);
     room_rows::write(tx.conn, before, row.keys, &row.record, Some(places.tail()))?;
     counts.rooms += 1;
     counts.messages += log.len() as u64;

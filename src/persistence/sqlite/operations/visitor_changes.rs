@@ -1,9 +1,9 @@
 //! A block, and an anonymous visitor's sign-in, concern all rooms of that visitor.
 //!
-//! They take effect at once, since every read asks the visitor's own row, and an ended token
-//! opens nothing. What the rooms themselves have to learn, their new version and their new
-//! owner, follows a few rooms to a transaction, so that a visitor with thousands of rooms holds
-//! nobody up. How far that has come is kept in a table: after a kill it goes on.
+//! Both take effect at once, since every read joins the visitor's own row, and an ended token opens
+//! nothing. What is stored in the rooms themselves, their version and their owner, is changed a few
+//! rooms per transaction, so that a visitor with thousands of rooms delays no other write. The
+//! progress is kept in a table, so that it goes on after a kill.
 
 use rusqlite::{OptionalExtension, params};
 
@@ -16,7 +16,7 @@ use crate::persistence::sqlite::tables::room_rows::{self, RoomRow};
 use crate::persistence::sqlite::tables::visitors;
 use crate::persistence::sqlite::transaction::Tx;
 
-/// Rooms that follow in one transaction. Nearly all visitors have fewer.
+/// Rooms that one transaction changes. Nearly all visitors have fewer.
 const STEP_ROOMS: usize = 64;
 
 impl SqliteStore {
@@ -42,7 +42,8 @@ impl SqliteStore {
     }
 }
 
-/// The visitor was blocked, or the block was lifted. Returns the rooms that have followed.
+/// The visitor was blocked, or the block was lifted. Returns the rooms that were
+/// changed.
 pub(crate) fn block(tx: &mut Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Vec<RoomId>> {
     insert(tx, visitor, None)?;
     step(tx, visitor)
@@ -58,27 +59,27 @@ pub(crate) fn new_owner(tx: &Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Opt
     Ok(row.flatten())
 }
 
-/// One room follows a block before its turn.
-pub(crate) fn follow_block(tx: &mut Tx<'_>, row: &mut RoomRow) -> rusqlite::Result<()> {
-    follow(tx, row, &VisitorChange::Block)
+/// Applies a block to one room before its turn.
+pub(crate) fn block_room(tx: &mut Tx<'_>, row: &mut RoomRow) -> rusqlite::Result<()> {
+    apply(tx, row, &VisitorChange::Block)
 }
 
-/// The visitor's rooms belong to another one from now on, and the visitor is deleted when all
-/// have followed. Returns those that have.
+/// The visitor's rooms belong to another one from now on, and the visitor is deleted once all are
+/// moved. Returns those that were moved.
 pub(crate) fn change_owner(
     tx: &mut Tx<'_>,
     visitor: VisitorId,
     to: &StoredVisitor,
 ) -> rusqlite::Result<Vec<RoomId>> {
     insert(tx, visitor, Some(to.id))?;
-    let mut followed = Vec::new();
+    let mut moved = Vec::new();
     // The one that the chat is about to be opened with does not wait for its turn.
     if let Some(mut row) = room_rows::latest_open(tx.conn, visitor)? {
-        follow(tx, &mut row, &VisitorChange::NewOwner(to.clone()))?;
-        followed.push(row.record.room.id);
+        apply(tx, &mut row, &VisitorChange::NewOwner(to.clone()))?;
+        moved.push(row.record.room.id);
     }
-    followed.extend(step(tx, visitor)?);
-    Ok(followed)
+    moved.extend(step(tx, visitor)?);
+    Ok(moved)
 }
 
 fn insert(tx: &Tx<'_>, visitor: VisitorId, new_owner: Option<VisitorId>) -> rusqlite::Result<()> {
@@ -89,7 +90,7 @@ fn insert(tx: &Tx<'_>, visitor: VisitorId, new_owner: Option<VisitorId>) -> rusq
     Ok(())
 }
 
-/// The next rooms of a visitor follow.
+/// Applies a pending change to the visitor's next rooms.
 fn step(tx: &mut Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Vec<RoomId>> {
     let (new_owner, after): (Option<VisitorId>, i64) = tx
         .conn
@@ -105,7 +106,7 @@ fn step(tx: &mut Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Vec<RoomId>> {
         params![visitor, after, STEP_ROOMS as i64],
     )?;
     for row in &mut rows {
-        follow(tx, row, &change)?;
+        apply(tx, row, &change)?;
     }
     match rows.last() {
         Some(last) if rows.len() == STEP_ROOMS => {
@@ -125,9 +126,9 @@ fn step(tx: &mut Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Vec<RoomId>> {
     Ok(rows.into_iter().map(|row| row.record.room.id).collect())
 }
 
-fn follow(tx: &mut Tx<'_>, row: &mut RoomRow, change: &VisitorChange) -> rusqlite::Result<()> {
+fn apply(tx: &mut Tx<'_>, row: &mut RoomRow, change: &VisitorChange) -> rusqlite::Result<()> {
     let before = PriorState::of(&row.record);
-    rules::follow(&mut row.record, change, tx.now);
+    rules::apply(&mut row.record, change, tx.now);
     room_rows::update(tx, before, row)?;
     match change {
         VisitorChange::NewOwner(_) => room_rows::update_visitor(tx, row),
@@ -177,16 +178,20 @@ mod tests {
         versions
     }
 
-    async fn follow_all(store: &TestStore) -> Vec<usize> {
+    async fn apply_all(store: &TestStore) -> Vec<usize> {
         let mut steps = Vec::new();
-        while let Some(rooms) = store.apply_next_visitor_change().await.expect("it follows") {
+        while let Some(rooms) = store
+            .apply_next_visitor_change()
+            .await
+            .expect("it is applied")
+        {
             steps.push(rooms.len());
         }
         steps
     }
 
     #[tokio::test]
-    async fn a_block_holds_at_once_and_the_rooms_follow_also_after_a_kill() {
+    async fn a_block_takes_effect_at_once_and_reaches_every_room_even_after_a_kill() {
         let store = TestStore::new();
         let (_, rooms) = visitor_of_many_rooms(&store).await;
         let last = rooms[ROOMS - 1];
@@ -195,21 +200,23 @@ mod tests {
         assert!(commit.also_changed.len() <= STEP_ROOMS, "a bounded step");
         assert!(commit.record.blocked && commit.record.version == before[ROOMS - 1] + 1);
         for room in &rooms {
-            let refused = store.apply(*room, RoomOp::Post(question("more"))).await;
+            let refused = store
+                .apply(*room, RoomOp::Post(visitor_draft("more")))
+                .await;
             assert_eq!(refused.err(), Some(Refusal::Blocked.into()));
         }
-        let left = store.wait_for_visitor_changes();
-        tokio::time::timeout(std::time::Duration::from_secs(60), left)
+        let pending = store.wait_for_visitor_changes();
+        tokio::time::timeout(std::time::Duration::from_secs(60), pending)
             .await
-            .expect("somebody is told that there is more to do");
+            .expect("whoever applies the rest is woken up");
         // Only what is in the file is known to the next start.
         let TestStore { store, directory } = store;
         drop(store);
         let store = Store::open(options(&directory)).expect("it opens");
         let store = TestStore { store, directory };
-        assert_eq!(follow_all(&store).await, [STEP_ROOMS, 10]);
+        assert_eq!(apply_all(&store).await, [STEP_ROOMS, 10]);
         for (before, after) in before.iter().zip(versions(&store, &rooms).await) {
-            assert!(after > *before, "every console hears of it");
+            assert!(after > *before, "consoles get the change");
         }
         assert_eq!(store.apply_next_visitor_change().await, Ok(None));
     }
@@ -233,7 +240,7 @@ mod tests {
         let waiting = rooms[STEP_ROOMS + 1];
         assert!(!opened.moved.contains(&waiting));
         store.apply(waiting, block()).await.expect("blocked");
-        follow_all(&store).await;
+        apply_all(&store).await;
         for room in &rooms {
             let record = record(&store, *room).await;
             assert_eq!(record.visitor_id, opened.record.visitor_id);
@@ -250,7 +257,7 @@ mod tests {
         assert_eq!(opened.moved.len(), STEP_ROOMS + 1, "a bounded step");
         assert!(opened.ended.contains(&token));
         assert_eq!(store.visitor_by_token(token).await, Ok(None));
-        assert_eq!(follow_all(&store).await, [STEP_ROOMS, 9]);
+        assert_eq!(apply_all(&store).await, [STEP_ROOMS, 9]);
         let owner = opened.record.visitor_id;
         for room in &rooms {
             assert_eq!(record(&store, *room).await.visitor_id, owner);

@@ -104,7 +104,7 @@ impl LiveRooms {
         };
         self.changes += 1;
         let before = PriorState::of(&live.record);
-        tx.state.list(before, &mut record);
+        tx.state.record_change(before, &mut record);
         live.keys.append(appended, &record);
         if let Some(n) = appended {
             let last = record.last_message.as_ref();
@@ -158,8 +158,8 @@ mod tests {
         let room = store.new_room("Ann").await;
         store.post_as_visitor(room, "hello").await;
         for blocked in [true, false, true] {
-            store.block_beside(room, blocked);
-            let asked = store.apply(room, RoomOp::Post(question("more"))).await;
+            store.block_from_outside(room, blocked);
+            let asked = store.apply(room, RoomOp::Post(visitor_draft("more"))).await;
             assert_eq!(asked.is_err(), blocked);
             assert!(record(&store, room).await.blocked == blocked);
         }
@@ -192,7 +192,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         let blocked = store.submit_op(room, block());
-        let asked = store.submit_op(room, RoomOp::Post(question("more")));
+        let asked = store.submit_op(room, RoomOp::Post(visitor_draft("more")));
         drop(pause);
         closed.await.expect("completed").expect("it closes");
         let reopened = reopened.await.expect("it ends").expect("it opens");

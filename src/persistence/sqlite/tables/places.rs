@@ -184,7 +184,7 @@ mod tests {
     use crate::persistence::*;
 
     #[test]
-    fn places_come_back_as_they_went() {
+    fn places_are_read_as_they_were_stored() {
         let mut places = Places::default();
         let all = [(1, true), (2, false), (549_755_813_887, true), (255, false)];
         for (n, by_customer) in all {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_range_is_as_counting_has_it() {
+    async fn every_range_has_the_numbers_of_its_messages() {
         let store = TestStore::new();
         let (one, two) = (store.new_room("Ann").await, store.new_room("Bob").await);
         for _ in 0..2 * BLOCK + 3 {

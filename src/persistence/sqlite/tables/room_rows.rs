@@ -188,7 +188,7 @@ pub(crate) fn update(
     before: PriorState,
     row: &mut RoomRow,
 ) -> rusqlite::Result<()> {
-    tx.state.list(before, &mut row.record);
+    tx.state.record_change(before, &mut row.record);
     write(tx.conn, before, row.keys, &row.record, None)
 }
 

@@ -69,7 +69,8 @@ pub(crate) fn by_id(conn: &Connection, id: VisitorId) -> rusqlite::Result<Stored
         .query_row([id], read)
 }
 
-/// Sets or lifts a visitor's block. Their rooms follow: see `operations::visitor_changes`.
+/// Sets or lifts a visitor's block. `operations::visitor_changes` applies it to
+/// their rooms.
 pub(crate) fn set_blocked(tx: &Tx<'_>, visitor: VisitorId, blocked: bool) -> rusqlite::Result<()> {
     tx.execute(
         "UPDATE visitors SET blocked = ?2 WHERE id = ?1",

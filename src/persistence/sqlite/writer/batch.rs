@@ -27,7 +27,7 @@ pub(crate) struct Committer {
     pub(crate) rooms: LiveRooms,
     /// What the rules were configured to.
     pub(crate) rules: RuleSettings,
-    /// The way to the store's handles.
+    /// What the store's handles share with the writer.
     pub(crate) channel: Arc<WriterChannel>,
 }
 
@@ -60,7 +60,7 @@ enum AttemptError {
     NotCommitted(rusqlite::Error),
     /// An item failed after it had written, which undoes the whole batch.
     NeedsSavepoints,
-    /// COMMIT failed and the transaction is over: only the file tells how.
+    /// COMMIT failed and the transaction is over: only the file shows whether it happened.
     OutcomeUnknown {
         cause: rusqlite::Error,
         /// The number that the commit would have had.
@@ -162,7 +162,7 @@ impl Committer {
         }
     }
 
-    /// What the writes of this moment are dated with.
+    /// The time that writes get now.
     fn now(&self) -> Timestamp {
         Timestamp(Timestamp::now().as_millis() - self.channel.clock_back_ms.load(Ordering::Relaxed))
     }
@@ -248,7 +248,8 @@ impl Committer {
         self.conn = Some(conn);
         tracing::warn!(error = %cause, happened, "COMMIT returned an error: read from the database whether it happened");
         if happened {
-            // Whether it left a change of a visitor pending is no longer known, and looking costs little.
+            // Whether it left a change of a visitor pending is not known any more, and a look costs
+            // little.
             self.channel.visitor_changes_pending.notify_one();
             Ok(found)
         } else {
@@ -264,7 +265,7 @@ fn execute(conn: &Connection, sql: &str) -> Result<(), AttemptError> {
     Ok(())
 }
 
-/// Ends the transaction without a trace, unless SQLite has done so itself.
+/// Rolls the transaction back, unless SQLite has done so itself.
 fn roll_back(conn: &Connection) -> rusqlite::Result<()> {
     if conn.is_autocommit() {
         return Ok(());

@@ -1,15 +1,15 @@
-//! Failures on demand, for tests alone.
+//! Failures that tests inject.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::{Connection, ffi};
 
-/// What tests may switch.
+/// What tests have switched on.
 #[derive(Default)]
 pub(crate) struct WriterHooks {
     fail_commit: AtomicBool,
-    blur_commit: AtomicBool,
-    lose_commit: AtomicBool,
+    misreport_commit: AtomicBool,
+    roll_back_commit: AtomicBool,
     pause_index: AtomicBool,
     kill_writer: AtomicBool,
     commits: AtomicU64,
@@ -21,14 +21,14 @@ impl WriterHooks {
         self.fail_commit.store(true, Ordering::SeqCst);
     }
 
-    /// The next COMMIT happens, but reports an error.
-    pub(crate) fn blur_next_commit(&self) {
-        self.blur_commit.store(true, Ordering::SeqCst);
+    /// The next COMMIT succeeds, but reports an error.
+    pub(crate) fn misreport_next_commit(&self) {
+        self.misreport_commit.store(true, Ordering::SeqCst);
     }
 
     /// The next COMMIT rolls back and reports an error.
-    pub(crate) fn lose_next_commit(&self) {
-        self.lose_commit.store(true, Ordering::SeqCst);
+    pub(crate) fn roll_back_next_commit(&self) {
+        self.roll_back_commit.store(true, Ordering::SeqCst);
     }
 
     /// The index stays as it is until it is flushed.
@@ -50,22 +50,25 @@ impl WriterHooks {
         self.commits.load(Ordering::SeqCst)
     }
 
-    /// The error that the writer is to see instead of its COMMIT.
+    /// The error that the writer gets instead of its COMMIT, if a test has injected one.
     pub(crate) fn commit_error(&self, conn: &Connection) -> Option<rusqlite::Error> {
-        assert!(!self.kill_writer.load(Ordering::SeqCst), "a test says so");
+        assert!(
+            !self.kill_writer.load(Ordering::SeqCst),
+            "injected by a test"
+        );
         self.commits.fetch_add(1, Ordering::SeqCst);
-        let blurred = self.blur_commit.swap(false, Ordering::SeqCst);
-        if blurred {
+        let misreported = self.misreport_commit.swap(false, Ordering::SeqCst);
+        if misreported {
             conn.execute_batch("COMMIT").expect("the commit happens");
         }
-        let lost = self.lose_commit.swap(false, Ordering::SeqCst) && !blurred;
-        if lost {
+        let rolled_back = self.roll_back_commit.swap(false, Ordering::SeqCst) && !misreported;
+        if rolled_back {
             conn.execute_batch("ROLLBACK").expect("it is rolled back");
         }
-        (blurred || lost || self.fail_commit.swap(false, Ordering::SeqCst)).then(|| {
+        (misreported || rolled_back || self.fail_commit.swap(false, Ordering::SeqCst)).then(|| {
             rusqlite::Error::SqliteFailure(
                 ffi::Error::new(ffi::SQLITE_IOERR),
-                Some("a test says so".into()),
+                Some("injected by a test".into()),
             )
         })
     }

@@ -5,9 +5,9 @@ use crate::persistence::{Completion, StoreError, WriteError};
 
 /// One write in the queue: run inside a transaction, then completed once.
 pub(crate) trait Work: Send {
-    /// Does the work and keeps its result. Nothing is completed yet. `Err` says that
-    /// what it did is to be undone; a refusal is a result, kept like any other. It may
-    /// be run again after a rollback, and the last result counts.
+    /// Does the work and keeps its result. Nothing is completed yet. After `Err`, what it did is
+    /// undone. A refusal is a result like any other. The work may be run again after a rollback, and
+    /// the last result counts.
     fn run(&mut self, tx: &mut Tx<'_>, rooms: &mut LiveRooms) -> Result<(), Undo>;
 
     /// Calls the completion with the result, or with what happened to the whole batch.
@@ -16,7 +16,7 @@ pub(crate) trait Work: Send {
 
 /// The work is undone.
 pub(crate) enum Undo {
-    /// Its own fault, and its result says so; the others of the batch go on.
+    /// Only this item failed, which is its result; the others of the batch go on.
     Own,
     /// The database failed, so the batch fails.
     Batch(rusqlite::Error),

@@ -144,7 +144,7 @@ impl Writer {
             if let Some(request) = self.channel.take_maintenance_request() {
                 self.maintain(request);
             }
-            match self.channel.queue.take(self.batch_items, self.patience()) {
+            match self.channel.queue.take(self.batch_items, self.max_wait()) {
                 Taken::Items(items) => {
                     self.commit_and_complete(None, items);
                     if self.is_index_step_due() {
@@ -171,7 +171,7 @@ impl Writer {
     }
 
     /// How long to wait for a write before doing something else.
-    fn patience(&self) -> Duration {
+    fn max_wait(&self) -> Duration {
         if !self.index.is_behind || self.failing || self.index.failed.load(Ordering::Relaxed) {
             POLL_INTERVAL
         } else if self.index.has_backlog {

@@ -2,8 +2,8 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The bounded way to the writer's thread. Putting never waits; taking waits and
-/// drains, which is what lets writes share a commit.
+/// The bounded queue of the writer's thread. Putting never waits; taking waits, and takes
+/// everything that is there, so that writes share a commit.
 pub(crate) struct Queue<T> {
     capacity: usize,
     inner: Mutex<Inner<T>>,
@@ -67,9 +67,9 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Takes what is there, `max` items at most, waiting `patience` for the first.
-    pub(crate) fn take(&self, max: usize, patience: Duration) -> Taken<T> {
-        let until = Instant::now() + patience;
+    /// Takes what is there, `max` items at most, waiting at most `max_wait` for the first.
+    pub(crate) fn take(&self, max: usize, max_wait: Duration) -> Taken<T> {
+        let until = Instant::now() + max_wait;
         let mut inner = self.lock();
         while inner.items.is_empty() {
             if inner.closed {

@@ -11,7 +11,7 @@ async fn what_is_queued_shares_a_commit() {
     let pause = store.pause_writer().await;
     let before = store.sqlite().hooks().commits();
     let replies: Vec<_> = (0..20)
-        .map(|_| store.submit_op(room, RoomOp::Post(question("hello"))))
+        .map(|_| store.submit_op(room, RoomOp::Post(visitor_draft("hello"))))
         .collect();
     drop(pause);
     for (place, reply) in replies.into_iter().enumerate() {
@@ -31,7 +31,7 @@ async fn a_full_queue_is_busy_at_once() {
     let room = store.new_room("Ann").await;
     let pause = store.pause_writer().await;
     let mut replies: Vec<_> = (0..3)
-        .map(|_| store.submit_op(room, RoomOp::Post(question("hello"))))
+        .map(|_| store.submit_op(room, RoomOp::Post(visitor_draft("hello"))))
         .collect();
     let third = replies.pop().expect("three were sent").await;
     assert_eq!(
@@ -49,7 +49,7 @@ async fn a_refusal_or_panic_takes_nothing_with_it() {
     let store = TestStore::new();
     let room = store.new_room("Ann").await;
     let pause = store.pause_writer().await;
-    let one = store.submit_op(room, RoomOp::Post(question("one")));
+    let one = store.submit_op(room, RoomOp::Post(visitor_draft("one")));
     let mark = RoomOp::MarkRead {
         side: crate::chat::Side::Agent,
         seq: 9,
@@ -63,13 +63,13 @@ async fn a_refusal_or_panic_takes_nothing_with_it() {
                 .write(|tx| -> Result<(), _> {
                     tx.state.last_change += 7;
                     tx.execute("DELETE FROM messages", [])?;
-                    panic!("a test says so")
+                    panic!("injected by a test")
                 })
                 .await
         }
     });
     tokio::task::yield_now().await;
-    let two = store.submit_op(room, RoomOp::Post(question("two")));
+    let two = store.submit_op(room, RoomOp::Post(visitor_draft("two")));
     drop(pause);
     assert_eq!(posted(one.await.expect("completed")).seq, 1);
     assert!(matches!(
@@ -86,13 +86,13 @@ async fn a_refusal_or_panic_takes_nothing_with_it() {
 }
 
 #[tokio::test]
-async fn a_failed_commit_is_told_and_leaves_nothing() {
+async fn a_failed_commit_is_reported_and_stores_nothing() {
     let store = TestStore::new();
     store.sqlite().hooks().pause_index();
     let room = store.new_room("Ann").await;
     store.post_as_visitor(room, "one").await;
     store.sqlite().hooks().fail_next_commit();
-    let failed = store.apply(room, RoomOp::Post(question("two"))).await;
+    let failed = store.apply(room, RoomOp::Post(visitor_draft("two"))).await;
     assert!(matches!(
         failed,
         Err(WriteError::Store(StoreError::Unavailable(_)))
@@ -122,7 +122,7 @@ async fn a_full_disk_refuses_and_recovers() {
     pages(1).await.expect("it is set");
     let long = "x".repeat(8_000);
     let full = loop {
-        let commit = store.apply(room, RoomOp::Post(question(&long))).await;
+        let commit = store.apply(room, RoomOp::Post(visitor_draft(&long))).await;
         if let Err(error) = commit {
             break error;
         }
@@ -137,11 +137,11 @@ async fn a_full_disk_refuses_and_recovers() {
 }
 
 #[tokio::test]
-async fn a_commit_of_unknown_fate_is_looked_up() {
+async fn a_commit_of_unknown_outcome_is_read_from_the_file() {
     let store = TestStore::new();
     store.sqlite().hooks().pause_index();
     let room = store.new_room("Ann").await;
-    store.sqlite().hooks().blur_next_commit();
+    store.sqlite().hooks().misreport_next_commit();
     assert_eq!(
         store.post_as_visitor(room, "one").await.seq,
         1,
@@ -152,10 +152,10 @@ async fn a_commit_of_unknown_fate_is_looked_up() {
 }
 
 #[tokio::test]
-async fn a_dead_writer_is_noticed_and_answers() {
+async fn a_dead_writer_is_noticed_and_completes_its_writes() {
     let store = TestStore::new();
     store.sqlite().hooks().kill_writer();
-    let waiting = store.canary();
+    let waiting = store.write_canary();
     let (death, reply) = tokio::join!(
         tokio::time::timeout(std::time::Duration::from_secs(60), store.writer_died()),
         waiting
@@ -170,7 +170,7 @@ async fn a_closed_store_has_no_dead_writer() {
     store.close().await;
     // How the thread has ended is known when it is closed, so one look is enough.
     let died = store.writer_died().now_or_never();
-    assert_eq!(died, None, "it was closed, it has not died");
+    assert_eq!(died, None, "it was closed, and has not died");
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn a_load_comes_behind_the_writes_before_it() {
     let store = TestStore::new();
     let room = store.new_room("Ann").await;
     let pause = store.pause_writer().await;
-    drop(store.submit_op(room, RoomOp::Post(question("one"))));
+    drop(store.submit_op(room, RoomOp::Post(visitor_draft("one"))));
     let (reply, replied) = tokio::sync::oneshot::channel();
     store.load_room(
         room,
@@ -212,7 +212,9 @@ async fn damage_is_remembered() {
         Err(WriteError::Store(StoreError::Corrupt(_)))
     ));
     assert!(store.damage().is_some());
-    let refused = store.apply(room, RoomOp::Post(question("hello"))).await;
+    let refused = store
+        .apply(room, RoomOp::Post(visitor_draft("hello")))
+        .await;
     assert!(matches!(
         refused,
         Err(WriteError::Store(StoreError::Corrupt(_)))

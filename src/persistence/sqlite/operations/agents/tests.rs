@@ -195,7 +195,7 @@ async fn a_session_ends_by_itself_unless_it_is_used() {
             .expect("read")
             .is_some()
     );
-    store.canary().await.expect("behind the touch");
+    store.write_canary().await.expect("behind the touch");
     let expires_at: i64 = store
         .sqlite()
         .readers()

@@ -129,7 +129,7 @@ async fn all_of_a_person_goes_and_nothing_of_anybody_else() {
     for room in [first, second] {
         assert_eq!(store.room(room).await, Ok(None));
         let post = store
-            .apply(room, RoomOp::Post(question("still here?")))
+            .apply(room, RoomOp::Post(visitor_draft("still here?")))
             .await;
         assert_eq!(
             post.err(),
@@ -184,7 +184,7 @@ async fn a_long_room_and_many_rooms_go_in_steps_and_go_on_after_a_kill() {
     let long = store.open_room(request).await.expect("it opens");
     let long = long.record.room.id;
     for _ in 0..STEP_MESSAGES + 70 {
-        drop(store.submit_op(long, RoomOp::Post(question("and more"))));
+        drop(store.submit_op(long, RoomOp::Post(visitor_draft("and more"))));
     }
     let other = store.new_room("Bob").await;
     store.post_as_visitor(other, "mine").await;

@@ -4,7 +4,7 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 
 /// Characters of what was typed that are looked at.
 const TYPED_CHARS: usize = 400;
-/// Words of it that are looked for.
+/// SearchWords of it that are looked for.
 const WORDS: usize = 16;
 /// Characters of a snippet.
 const SNIPPET_CHARS: usize = 160;
@@ -13,13 +13,13 @@ const LEAD_CHARS: usize = 40;
 
 /// The words of a search. All must occur, the last one as a prefix.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Words {
+pub(crate) struct SearchWords {
     words: Vec<String>,
 }
 
-/// Whether the index takes this sign for a part of a word.
+/// Whether the index takes this character as part of a word.
 fn in_word(char: char) -> bool {
-    // Accents that stand for themselves are taken off, the letter before and after is one word.
+    // Combining accents are removed by the index and do not end a word.
     let is_accent = ('\u{300}'..='\u{36f}').contains(&char);
     let group = char.general_category_group();
     is_accent
@@ -30,9 +30,9 @@ fn in_word(char: char) -> bool {
         || char.general_category() == GeneralCategory::PrivateUse
 }
 
-impl Words {
-    /// The words of `typed`, or `None` when there is nothing to look for. What has
-    /// neither letters nor digits is no word, and signs inside part a word in two.
+impl SearchWords {
+    /// The words of `typed`, or `None` when there is nothing to look for. Text without
+    /// letters or digits is no word, and other characters separate words.
     pub(crate) fn parse(typed: &str) -> Option<Self> {
         let typed: String = typed.chars().take(TYPED_CHARS).collect();
         let words: Vec<String> = typed
@@ -61,8 +61,8 @@ impl Words {
         format!("{query}({})", quoted(endings, " OR "))
     }
 
-    /// The beginning of a word that the last one is, without case and accents, nearly as the
-    /// index keeps words.
+    /// The last word, which is the beginning of words in the index, without case and accents, nearly
+    /// as the index stores words.
     pub(crate) fn beginning(&self) -> String {
         let last = self.words.last().map_or("", String::as_str);
         last.chars().map(fold).collect()
@@ -140,8 +140,7 @@ impl Words {
     }
 }
 
-/// The first beginning of a word in `from..=until`, so that no snippet starts in
-/// the middle of one.
+/// The first beginning of a word in `from..=until`, so that no snippet starts in the middle of one.
 fn begin_of_word(text: &[char], from: usize, until: usize) -> usize {
     if from == 0 {
         return 0;
@@ -151,8 +150,8 @@ fn begin_of_word(text: &[char], from: usize, until: usize) -> usize {
         .unwrap_or(from)
 }
 
-/// A letter without case and accent, nearly as the index sees it: what it misses
-/// moves a snippet, and loses no match.
+/// A letter without case and accent, nearly as in the index. A difference moves a snippet, but
+/// loses no match.
 fn fold(char: char) -> char {
     let lower = char.to_lowercase().next().unwrap_or(char);
     match lower {
@@ -178,8 +177,8 @@ fn fold(char: char) -> char {
 mod tests {
     use super::*;
 
-    fn words(typed: &str) -> Words {
-        Words::parse(typed).expect("there are words")
+    fn words(typed: &str) -> SearchWords {
+        SearchWords::parse(typed).expect("there are words")
     }
 
     #[test]
@@ -196,7 +195,7 @@ mod tests {
         );
         assert_eq!(words("a Wéek").beginning(), "week");
         for nothing in ["", "   ", "* - \"", "\0"] {
-            assert_eq!(Words::parse(nothing), None, "{nothing:?}");
+            assert_eq!(SearchWords::parse(nothing), None, "{nothing:?}");
         }
     }
 
