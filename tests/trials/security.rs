@@ -35,7 +35,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
         "Argon2id (m = 19456 KiB, t = 2, p = 1), with limited concurrency",
         &[
             "lib passwords::tests::a_password_matches_its_hash_alone",
-            "lib passwords::tests::the_gate_refuses_instead_of_queueing_without_end",
+            "lib passwords::tests::the_hasher_refuses_instead_of_queueing_without_end",
         ],
     ),
     (
