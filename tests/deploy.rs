@@ -1,8 +1,9 @@
 //! `deploy/shoptalk.service`: what systemd does when the server ends.
 
 use std::collections::HashMap;
+use std::process::Command;
 
-/// The unit's settings as `Section.Key`. None is set twice.
+/// The unit's settings as `Section.Key`. None is set twice, except for a list, whose lines are joined.
 fn unit() -> HashMap<String, String> {
     let mut settings = HashMap::new();
     let mut section = "";
@@ -17,7 +18,10 @@ fn unit() -> HashMap<String, String> {
         }
         let (key, value) = line.split_once('=').expect("a key and a value");
         let before = settings.insert(format!("{section}.{key}"), value.to_owned());
-        assert!(before.is_none(), "{key} is set twice");
+        if let Some(before) = before {
+            assert_eq!(key, "SystemCallFilter", "{key} is set twice");
+            settings.insert(format!("{section}.{key}"), format!("{before} {value}"));
+        }
     }
     settings
 }
@@ -58,4 +62,41 @@ fn the_unit_does_not_restart_on_bad_configuration() {
         seconds(&unit, "Service.TimeoutStopSec") > 12,
         "the contract's bound"
     );
+}
+
+/// The threads that hash passwords lower their own priority, with `setpriority` and
+/// `sched_setscheduler`. Both are in `@resources`, a part of `@system-service`.
+#[test]
+fn the_unit_allows_threads_to_lower_their_priority() {
+    let unit = unit();
+    let filter = &unit["Service.SystemCallFilter"];
+    assert_eq!(filter, "@system-service ~@privileged");
+    // A call outside the filter fails and does not kill the server.
+    assert_eq!(unit["Service.SystemCallErrorNumber"], "EPERM");
+}
+
+/// With its own user namespace the server could not get `CAP_NET_BIND_SERVICE`, as docs/tls.md says.
+#[test]
+fn the_unit_is_hardened_and_can_get_ports_below_1024() {
+    let unit = unit();
+    assert_eq!(unit.get("Service.PrivateUsers"), None);
+    assert_eq!(unit["Service.CapabilityBoundingSet"], "");
+    let Ok(analysis) = Command::new("systemd-analyze")
+        .args(["security", "--offline=yes", "--threshold=15"])
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/deploy/shoptalk.service"
+        ))
+        .output()
+    else {
+        eprintln!("systemd-analyze is not installed: the exposure was not checked");
+        return;
+    };
+    let report = String::from_utf8_lossy(&analysis.stdout);
+    let errors = String::from_utf8_lossy(&analysis.stderr);
+    if errors.contains("unrecognized option") {
+        eprintln!("systemd-analyze is older than 250: the exposure was not checked");
+        return;
+    }
+    assert!(analysis.status.success(), "{report}{errors}");
 }

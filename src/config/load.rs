@@ -22,7 +22,8 @@ impl Default for Config {
 
 impl Config {
     /// Reads the configuration: the defaults, then `file`, then the variables of `environment` that
-    /// are named `SHOPTALK_SECTION__KEY`, then the flags.
+    /// are named `SHOPTALK_SECTION__KEY`, then the flags. `SHOPTALK_SECTION__KEY_FILE` names a file
+    /// that holds the value.
     ///
     /// # Errors
     ///
@@ -51,6 +52,7 @@ impl Config {
             keys.check_file(path, &layer)?;
             layers = layers.add_source(source);
         }
+        let variables = with_values_of_files(variables, &keys)?;
         for name in variables.keys() {
             keys.check_variable(name)?;
         }
@@ -61,6 +63,39 @@ impl Config {
         let raw: Raw = read(layers.add_source(environment))?;
         raw.check(overrides)
     }
+}
+
+/// Replaces each `SHOPTALK_SECTION__KEY_FILE` by `SHOPTALK_SECTION__KEY` with the content of the
+/// file, so that a secret appears neither in the settings nor in the environment of the process.
+fn with_values_of_files(
+    variables: HashMap<String, String>,
+    keys: &Keys,
+) -> Result<HashMap<String, String>, ConfigError> {
+    let mut values = HashMap::new();
+    for (name, value) in variables {
+        let target = name
+            .strip_suffix("_FILE")
+            .filter(|target| keys.check_variable(target).is_ok());
+        let (target, value) = match target {
+            Some(target) => (target.to_owned(), read_value(&name, &value)?),
+            None => (name, value),
+        };
+        if values.insert(target.clone(), value).is_some() {
+            return Err(ConfigError::Unreadable(format!(
+                "{target} and {target}_FILE are both set; remove one of them"
+            )));
+        }
+    }
+    Ok(values)
+}
+
+/// The content of a file without its last line break.
+fn read_value(variable: &str, path: &str) -> Result<String, ConfigError> {
+    let content = std::fs::read_to_string(path).map_err(|error| {
+        ConfigError::Unreadable(format!("{variable}: cannot read {path}: {error}"))
+    })?;
+    let value = content.strip_suffix('\n').unwrap_or(&content);
+    Ok(value.strip_suffix('\r').unwrap_or(value).to_owned())
 }
 
 fn read<T: DeserializeOwned>(
@@ -152,6 +187,46 @@ mod tests {
         ] {
             let message = error(&[(name, "127.0.0.1:2")]);
             assert!(message.contains(name), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_variable_may_name_a_file_that_holds_the_value() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let path = file.path().to_str().expect("UTF-8");
+        let secrets = format!("{},{}", "a".repeat(32), "1".repeat(40));
+        std::fs::write(file.path(), format!("{secrets}\n")).expect("written");
+        let config = load(&[("SHOPTALK_IDENTITY__SECRETS_FILE", path)]).expect("valid");
+        let exposed: Vec<&str> = config.identity.secrets.iter().map(Secret::expose).collect();
+        assert_eq!(exposed, ["a".repeat(32), "1".repeat(40)]);
+
+        std::fs::write(file.path(), "007\r\n").expect("written");
+        let config = load(&[("SHOPTALK_METRICS__TOKEN_FILE", path)]).expect("valid");
+        let token = config.metrics.token.as_ref().map(Secret::expose);
+        assert_eq!(token, Some("007"));
+    }
+
+    #[test]
+    fn the_file_of_a_variable_is_refused_by_its_name_without_its_content() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let path = file.path().to_str().expect("UTF-8");
+        std::fs::write(file.path(), "1234567").expect("written");
+        let both = error(&[
+            ("SHOPTALK_METRICS__TOKEN", "7654321"),
+            ("SHOPTALK_METRICS__TOKEN_FILE", path),
+        ]);
+        assert!(both.contains("SHOPTALK_METRICS__TOKEN_FILE"), "{both}");
+        let short = error(&[("SHOPTALK_IDENTITY__SECRETS_FILE", path)]);
+        assert!(short.contains("identity.secrets"), "{short}");
+        let unknown = error(&[("SHOPTALK_METRICS__TOKN_FILE", path)]);
+        assert!(unknown.contains("SHOPTALK_METRICS__TOKN_FILE"), "{unknown}");
+        for message in [both, short, unknown] {
+            assert!(!message.contains("1234567"), "{message}");
+            assert!(!message.contains("7654321"), "{message}");
+        }
+        let missing = error(&[("SHOPTALK_METRICS__TOKEN_FILE", "/nowhere/token")]);
+        for part in ["SHOPTALK_METRICS__TOKEN_FILE", "/nowhere/token"] {
+            assert!(missing.contains(part), "{missing}");
         }
     }
 
