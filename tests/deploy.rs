@@ -100,3 +100,12 @@ fn the_unit_is_hardened_and_can_get_ports_below_1024() {
     }
     assert!(analysis.status.success(), "{report}{errors}");
 }
+
+/// The server reports that it accepts connections, see tests/cli/serve.rs.
+#[test]
+fn the_unit_waits_until_the_server_accepts_connections() {
+    let unit = unit();
+    assert_eq!(unit["Service.Type"], "notify");
+    // The server does not report to a watchdog: it would be killed again and again.
+    assert_eq!(unit.get("Service.WatchdogSec"), None);
+}

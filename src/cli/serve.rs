@@ -35,6 +35,7 @@ pub(super) fn run(config: Config) -> Result<(), Failure> {
             tracing::info!("plain http on {address} is redirected to https");
         }
         announce(&server)?;
+        notify_systemd(NotifyState::Ready);
         until_stopped(&server, signals).await
     })
 }
@@ -54,6 +55,13 @@ fn extend_start_timeout() {
     let states = [extension, NotifyState::Status("upgrading the database")];
     if let Err(error) = sd_notify::notify(&states) {
         tracing::warn!(%error, "cannot ask systemd for more time; it may stop this upgrade, which the next start then continues");
+    }
+}
+
+/// Tells systemd, if it started this process, about a change of state.
+fn notify_systemd(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "cannot notify systemd; with Type=notify it stops this server after TimeoutStartSec");
     }
 }
 
@@ -122,6 +130,7 @@ pub(super) async fn until_stopped(server: &Server, mut signals: Signals) -> Resu
         () = signals.next_end(server) => StopReason::Shutdown,
         reason = server.stopped() => reason,
     };
+    notify_systemd(NotifyState::Stopping);
     tracing::info!("draining, a second signal ends the process at once");
     tokio::select! {
         () = server.shutdown() => {}

@@ -2,7 +2,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::Signal;
 
-use crate::common::{PASSWORD, Socket, json};
+use crate::common::{DEADLINE, PASSWORD, Socket, json};
 use crate::process::Place;
 
 #[tokio::test]
@@ -36,6 +36,54 @@ async fn a_signal_right_after_the_line_drains_too() {
     for signal in [Signal::TERM, Signal::INT, Signal::TERM, Signal::INT] {
         let (code, lines) = place.serve().await.end(signal).await;
         assert_eq!(code, Some(0), "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn systemd_is_told_when_connections_are_accepted_and_when_the_drain_begins() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("notify");
+    let systemd = tokio::net::UnixDatagram::bind(&path).expect("a socket");
+    let place = Place::new().with("NOTIFY_SOCKET", path.to_str().expect("UTF-8"));
+    let running = place.serve().await;
+    assert_eq!(notification(&systemd).await, "READY=1");
+    running.rest().get("/readyz").await.is(200);
+    running.stop().await;
+    assert_eq!(notification(&systemd).await, "STOPPING=1");
+}
+
+/// A server that cannot listen never claims to be ready.
+#[tokio::test]
+async fn systemd_is_not_told_that_a_server_is_ready_that_cannot_listen() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = taken.local_addr().expect("bound").to_string();
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("notify");
+    let systemd = std::os::unix::net::UnixDatagram::bind(&path).expect("a socket");
+    systemd.set_nonblocking(true).expect("it is set");
+    let place = Place::new().with("NOTIFY_SOCKET", path.to_str().expect("UTF-8"));
+    let ended = place.run(&["serve", "--listen", &addr]).await;
+    ended.failed(&["listen", &addr]);
+    // The process has ended: what it sent is there.
+    let mut buffer = [0; 512];
+    while let Ok(length) = systemd.recv(&mut buffer) {
+        let state = String::from_utf8_lossy(&buffer[..length]);
+        assert!(!state.contains("READY=1"), "{state}");
+    }
+}
+
+/// The next notification to systemd, except those that ask for more time on a slow machine.
+async fn notification(systemd: &tokio::net::UnixDatagram) -> String {
+    let mut buffer = [0; 512];
+    loop {
+        let length = tokio::time::timeout(DEADLINE, systemd.recv(&mut buffer))
+            .await
+            .expect("it comes in time")
+            .expect("it is received");
+        let state = String::from_utf8_lossy(&buffer[..length]);
+        if !state.contains("EXTEND_TIMEOUT_USEC") {
+            return state.trim().to_owned();
+        }
     }
 }
 
