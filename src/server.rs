@@ -409,6 +409,11 @@ fn spawn_control(state: &AppState) {
         eraser.clone(),
         drain.clone(),
     ));
+    tokio::spawn(background::rewrite_when_quiet(
+        eraser.clone(),
+        state.presence.clone(),
+        drain.clone(),
+    ));
     tokio::spawn(async move {
         let serving = control::serve(
             store,

@@ -52,6 +52,11 @@ impl Presence {
         self.read().online.contains_key(&room_id)
     }
 
+    /// Whether any visitor has the chat open, or closed it within the grace.
+    pub fn has_visitors(&self) -> bool {
+        !self.read().online.is_empty()
+    }
+
     /// The listed rooms whose visitor is online.
     pub fn online_rooms(&self) -> Vec<RoomId> {
         self.read()

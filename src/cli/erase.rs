@@ -17,7 +17,8 @@ pub(super) struct EraseArgs {
     #[arg(long)]
     dry_run: bool,
     /// Rewrites the database at once, so that no byte of it is left, and returns when that is done.
-    /// The chat takes no messages while the file is rewritten; without this it happens at night.
+    /// The chat takes no messages while the file is rewritten; without this the server
+    /// does it from 02:00 to 05:00, or when no visitor is there and nobody wrote for half an hour.
     #[arg(long)]
     now: bool,
 }

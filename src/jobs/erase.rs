@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
 
 use super::ledger::{LEDGER_FILE, Ledger};
+use super::quiet::Quiet;
 use crate::actors::Rooms;
 use crate::chat::{RoomId, Timestamp, Who};
 use crate::persistence::{
@@ -106,7 +107,7 @@ pub enum EraseFailure {
     Cancelled,
     /// Everything is unreachable, but the file still has the bytes.
     #[error(
-        "the person was erased and nobody can read anything of them, but the file was not rewritten: {0}; it is tried again at night"
+        "the person was erased and nobody can read anything of them, but the file was not rewritten: {0}; a running server tries again when the chat is quiet"
     )]
     NotRewritten(RewriteError),
     /// The store failed.
@@ -276,6 +277,23 @@ impl Eraser {
         self.store.rewrite(self.data_dir.clone()).await
     }
 
+    /// Rewrites the file if something was erased whose bytes may still stand in it, and the chat is
+    /// quiet. Returns when it did.
+    ///
+    /// # Errors
+    ///
+    /// When the disk is too small or the store fails.
+    pub async fn rewrite_if_quiet(&self, quiet: Quiet) -> Result<Option<Timestamp>, RewriteError> {
+        if !self.store.is_rewrite_due().await? {
+            return Ok(None);
+        }
+        let newest_at = self.store.stats().await?.newest_at;
+        if !quiet.is_quiet(newest_at) {
+            return Ok(None);
+        }
+        self.rewrite().await.map(Some)
+    }
+
     /// Copies of the database that are kept.
     fn kept_backups(&self) -> Vec<KeptBackup> {
         let mut kept = files_in(&self.backup_dir, |name| {
@@ -320,4 +338,44 @@ fn files_in(directory: &Path, is_wanted: impl Fn(&str) -> bool) -> Vec<KeptBacku
         })
     });
     kept.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::Details;
+    use crate::persistence::testing::*;
+
+    #[tokio::test]
+    async fn the_file_is_rewritten_when_the_chat_is_quiet_and_only_after_an_erasure() {
+        let store = TestStore::new();
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().to_owned();
+        let eraser = Eraser::new((*store).clone(), None, path.clone(), path);
+        let quiet = |hour| Quiet {
+            hour,
+            now: Timestamp::now(),
+            has_visitors: false,
+        };
+        let opened = store
+            .open_room(anonymous(Details::default()))
+            .await
+            .expect("it opens");
+        store.post_as_visitor(opened.record.room.id, "hello").await;
+        let other = store.new_room("Bob").await;
+        store.post_as_visitor(other, "hello").await;
+        assert_eq!(eraser.rewrite_if_quiet(quiet(3)).await, Ok(None));
+        let begun = store
+            .begin_erasure(vec![opened.record.visitor_id], Principal::CommandLine)
+            .await
+            .expect("it is decided")
+            .expect("known");
+        eraser.finish(|_| {}).await.expect("it is done");
+        assert_eq!(eraser.rewrite_if_quiet(quiet(12)).await, Ok(None));
+        let at = eraser.rewrite_if_quiet(quiet(3)).await.expect("rewritten");
+        let erasure = store.erasure(begun.id).await.expect("it reads");
+        assert!(at.is_some());
+        assert_eq!(erasure.expect("known").bytes_gone_at, at);
+        assert_eq!(eraser.rewrite_if_quiet(quiet(3)).await, Ok(None));
+    }
 }

@@ -4,7 +4,7 @@
 //! `backup`, `erase`, `export` and `import` are jobs, `stats` is a short one; `control` lets a
 //! command ask a running server for one; `schedule` makes backups by itself, into
 //! `backup_directory`, of which `rotation` says what stays. `ledger` is what erasures leave beside the
-//! backups, `output` a file that appears whole. `django` moves a shop's chat in from Django.
+//! backups, `output` a file that appears whole, `quiet` when the chat is quiet. `django` moves a shop's chat in from Django.
 
 pub mod backup;
 pub mod backup_directory;
@@ -16,6 +16,7 @@ pub mod export;
 pub mod import;
 pub mod ledger;
 pub mod output;
+pub mod quiet;
 pub mod rotation;
 pub mod schedule;
 pub mod stats;

@@ -27,7 +27,7 @@ mod cost_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use erasures::*;
 pub use error::{

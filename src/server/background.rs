@@ -6,9 +6,10 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::actors::Rooms;
+use crate::actors::{Presence, Rooms};
 use crate::chat::Timestamp;
 use crate::jobs::erase::Eraser;
+use crate::jobs::quiet::Quiet;
 use crate::persistence::Store;
 
 /// Rooms that are still without a message after this time are removed.
@@ -19,6 +20,8 @@ const EMPTY_ROOMS_INTERVAL: Duration = Duration::from_secs(600);
 const VISITOR_CHANGE_RETRY: Duration = Duration::from_secs(5);
 /// How often the ledger is brought up to date.
 const LEDGER_INTERVAL: Duration = Duration::from_secs(60);
+/// How often it is looked whether the chat is quiet. After a start this lets visitors come back.
+const QUIET_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// How often the store's head is read for a change of agents or sessions.
 const AUTH_POLL: Duration = Duration::from_millis(250);
 
@@ -90,6 +93,31 @@ pub(super) async fn finish_erasures(store: Store, eraser: Eraser, drain: Cancell
         }
     };
     drain.run_until_cancelled(work).await;
+}
+
+/// Rewrites the file after erasures, when the chat is quiet.
+pub(super) async fn rewrite_when_quiet(
+    eraser: Eraser,
+    presence: Presence,
+    drain: CancellationToken,
+) {
+    let mut failing = false;
+    let wait = || tokio::time::sleep(QUIET_INTERVAL);
+    while drain.run_until_cancelled(wait()).await.is_some() {
+        let quiet = Quiet::now(presence.has_visitors());
+        match eraser.rewrite_if_quiet(quiet).await {
+            Ok(None) => {}
+            Ok(Some(_)) => {
+                failing = false;
+                tracing::info!("rewrote the database: no byte of what was erased is left in it");
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "cannot rewrite the database after an erasure, retrying");
+                }
+            }
+        }
+    }
 }
 
 /// Removes old rooms without messages, except those that are live.
