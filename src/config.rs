@@ -37,6 +37,7 @@ pub struct Config {
     pub server: ServerConfig,
     pub storage: StorageConfig,
     pub backup: BackupConfig,
+    pub retention: RetentionConfig,
     pub identity: IdentityConfig,
     pub import: ImportConfig,
     pub metrics: MetricsConfig,
@@ -85,6 +86,16 @@ pub struct BackupConfig {
     pub min_free_bytes: u64,
     /// Public keys, each as `age1…`.
     pub recipients: Vec<age::x25519::Recipient>,
+}
+
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct RetentionConfig {
+    /// 0 keeps all.
+    pub closed_days: u64,
+    /// Without effect while there is no spam.
+    pub spam_days: u64,
 }
 
 /// A value that `Debug`, logs and `shoptalk check` never show.

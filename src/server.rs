@@ -409,6 +409,12 @@ fn spawn_control(state: &AppState) {
         eraser.clone(),
         drain.clone(),
     ));
+    tokio::spawn(background::expire_rooms(
+        eraser.clone(),
+        state.presence.clone(),
+        state.config.retention.closed_days,
+        drain.clone(),
+    ));
     tokio::spawn(background::rewrite_when_quiet(
         eraser.clone(),
         state.presence.clone(),

@@ -105,6 +105,8 @@ impl Config {
             ("backup.directory", &self.backup.directory.display()),
             ("backup.min_free_bytes", &self.backup.min_free_bytes),
             ("backup.recipients", &list(&recipients)),
+            ("retention.closed_days", &self.retention.closed_days),
+            ("retention.spam_days", &self.retention.spam_days),
             ("identity.secrets", &secrets),
             ("import.session_secret", &session_secret),
             ("metrics.token", &token),

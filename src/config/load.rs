@@ -312,6 +312,20 @@ mod tests {
     }
 
     #[test]
+    fn closed_conversations_are_kept_unless_days_are_set() {
+        let retention = Config::default().retention;
+        assert_eq!((retention.closed_days, retention.spam_days), (0, 0));
+        let set = load(&[
+            ("SHOPTALK_RETENTION__CLOSED_DAYS", "90"),
+            ("SHOPTALK_RETENTION__SPAM_DAYS", "7"),
+        ]);
+        let retention = set.expect("valid").retention;
+        assert_eq!((retention.closed_days, retention.spam_days), (90, 7));
+        let problem = error(&[("SHOPTALK_RETENTION__CLOSED_DAYS", "36501")]);
+        assert!(problem.contains("retention.closed_days"), "{problem}");
+    }
+
+    #[test]
     fn errors_name_the_key() {
         for (name, value, key) in [
             ("SHOPTALK_SERVER__LISTEN", "here", "server.listen"),

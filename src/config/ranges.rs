@@ -74,6 +74,12 @@ fn numbers(raw: &Raw) -> Vec<Number> {
             raw.backup.min_free_bytes,
             0..=1 << 50,
         ),
+        number(
+            "retention.closed_days",
+            raw.retention.closed_days,
+            0..=36_500,
+        ),
+        number("retention.spam_days", raw.retention.spam_days, 0..=36_500),
         number("rooms.idle_timeout_ms", rooms.idle_timeout_ms, 0..=DAY_MS),
         number(
             "rooms.presence_grace_ms",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::text::{list, text};
-use super::{LimitsConfig, RoomsConfig, SocketConfig};
+use super::{LimitsConfig, RetentionConfig, RoomsConfig, SocketConfig};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,6 +13,7 @@ pub(super) struct Raw {
     pub(super) server: RawServer,
     pub(super) storage: RawStorage,
     pub(super) backup: RawBackup,
+    pub(super) retention: RetentionConfig,
     pub(super) identity: RawIdentity,
     pub(super) import: RawImport,
     pub(super) metrics: RawMetrics,

@@ -125,6 +125,7 @@ impl Raw {
                     .filter(|token| !token.is_empty())
                     .map(Secret::new),
             },
+            retention: self.retention,
             limits: self.limits,
             rooms: self.rooms,
             socket: self.socket,

@@ -246,7 +246,7 @@ impl Eraser {
         if let Err(error) = self.try_record().await {
             tracing::warn!(
                 path = %self.backup_dir.join(LEDGER_FILE).display(), %error,
-                "cannot record what was erased beside the backups, retrying; a restore of an older backup needs it"
+                "cannot record what was erased beside the backups, retrying; it lists what to erase again after a restore of an older backup"
             );
         }
     }
@@ -287,11 +287,42 @@ impl Eraser {
         if !self.store.is_rewrite_due().await? {
             return Ok(None);
         }
-        let newest_at = self.store.stats().await?.newest_at;
-        if !quiet.is_quiet(newest_at) {
+        if !self.is_quiet(quiet).await? {
             return Ok(None);
         }
         self.rewrite().await.map(Some)
+    }
+
+    /// Whether the chat is quiet.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn is_quiet(&self, quiet: Quiet) -> Result<bool, StoreError> {
+        Ok(quiet.is_quiet(self.store.stats().await?.newest_at))
+    }
+
+    /// Deletes closed rooms without a message since `before`, some at a time, with one entry in the
+    /// audit if there are any. Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails. What is left goes with the next call.
+    pub async fn expire(&self, before: Timestamp) -> Result<usize, WriteError> {
+        let run = uuid::Uuid::now_v7();
+        let mut expired = 0;
+        loop {
+            let found = self.store.expired_rooms(before).await?;
+            if found.is_empty() {
+                return Ok(expired);
+            }
+            let removed = self.store.expire_rooms(run, found, before).await?;
+            expired += removed.len();
+            if let Some(rooms) = &self.rooms {
+                rooms.reload(removed);
+            }
+            self.finish(|_| {}).await?;
+        }
     }
 
     /// Copies of the database that are kept.
@@ -343,7 +374,8 @@ fn files_in(directory: &Path, is_wanted: impl Fn(&str) -> bool) -> Vec<KeptBacku
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::Details;
+    use crate::chat::{Details, Sender, Status};
+    use crate::persistence::RoomOp;
     use crate::persistence::testing::*;
 
     #[tokio::test]
@@ -377,5 +409,30 @@ mod tests {
         assert!(at.is_some());
         assert_eq!(erasure.expect("known").bytes_gone_at, at);
         assert_eq!(eraser.rewrite_if_quiet(quiet(3)).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn closed_rooms_past_their_time_go_in_steps_until_none_is_left() {
+        let store = TestStore::new();
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().to_owned();
+        let eraser = Eraser::new((*store).clone(), None, path.clone(), path);
+        for _ in 0..65 {
+            let room = store.new_room("Ann").await;
+            store.post_as_visitor(room, "hello").await;
+            let close = RoomOp::SetStatus {
+                status: Status::Closed,
+                by: Sender::Visitor,
+            };
+            store.apply(room, close).await.expect("it closes");
+        }
+        let open = store.new_room("Bob").await;
+        store.post_as_visitor(open, "hello").await;
+        assert_eq!(eraser.expire(Timestamp(0)).await, Ok(0));
+        let before = Timestamp(Timestamp::now().0 + 1);
+        assert_eq!(eraser.expire(before).await, Ok(65));
+        assert_eq!(eraser.expire(before).await, Ok(0));
+        assert!(store.room(open).await.expect("it reads").is_some());
+        assert_eq!(store.erase_step().await, Ok(None));
     }
 }

@@ -1,6 +1,6 @@
 //! The ledger: a file beside the backups that lists what was erased, by id alone. A backup that is
-//! older than an erasure still has what was erased, so a restore of it reads the ledger and erases
-//! that again.
+//! older than an erasure still has what was erased. `restore` does not read the ledger yet: after
+//! a restore of an older backup, the operator repeats `erase`.
 //!
 //! It is appended to and never rewritten. Each line is whole JSON; one that a power cut has left
 //! unfinished is skipped, since what it says is still unrecorded in the database and follows.

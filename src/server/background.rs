@@ -20,6 +20,10 @@ const EMPTY_ROOMS_INTERVAL: Duration = Duration::from_secs(600);
 const VISITOR_CHANGE_RETRY: Duration = Duration::from_secs(5);
 /// How often the ledger is brought up to date.
 const LEDGER_INTERVAL: Duration = Duration::from_secs(60);
+/// One day.
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+/// The time between two deletions of old rooms: less than a day, so that a night is not missed.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(23 * 60 * 60);
 /// How often it is looked whether the chat is quiet. After a start this lets visitors come back.
 const QUIET_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// How often the store's head is read for a change of agents or sessions.
@@ -115,6 +119,50 @@ pub(super) async fn rewrite_when_quiet(
                 if !std::mem::replace(&mut failing, true) {
                     tracing::warn!(%error, "cannot rewrite the database after an erasure, retrying");
                 }
+            }
+        }
+    }
+}
+
+/// Deletes closed rooms past their time, once a day when the chat is quiet. The first time is the
+/// first quiet one after a start.
+pub(super) async fn expire_rooms(
+    eraser: Eraser,
+    presence: Presence,
+    closed_days: u64,
+    drain: CancellationToken,
+) {
+    if closed_days == 0 {
+        return;
+    }
+    let age = i64::try_from(closed_days).unwrap_or(i64::MAX);
+    let age = age.saturating_mul(DAY_MS);
+    let mut wait = QUIET_INTERVAL;
+    while drain
+        .run_until_cancelled(tokio::time::sleep(wait))
+        .await
+        .is_some()
+    {
+        wait = QUIET_INTERVAL;
+        let quiet = Quiet::now(presence.has_visitors());
+        let expired = match eraser.is_quiet(quiet).await {
+            Ok(false) => continue,
+            Ok(true) => eraser.expire(Timestamp(quiet.now.0 - age)).await,
+            Err(error) => Err(error.into()),
+        };
+        match expired {
+            Ok(expired) => {
+                wait = EXPIRY_INTERVAL;
+                if expired > 0 {
+                    tracing::info!(
+                        expired,
+                        closed_days,
+                        "deleted closed conversations past their time"
+                    );
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot delete closed conversations past their time, retrying");
             }
         }
     }
