@@ -61,6 +61,12 @@ impl SqliteStore {
         }
         let epoch = schema::epoch(&conn).map_err(failed)?;
         let state = State::load(&conn).map_err(failed)?;
+        if state.lags_behind(&conn).map_err(failed)? {
+            damage.record(&StoreError::Corrupt(
+                "its table state is older than its messages; stop the server and restore a backup"
+                    .into(),
+            ));
+        }
         let mark = options
             .exclusive
             .then(|| CommitMark::open(&options.data_dir, epoch.clone()))
@@ -180,6 +186,41 @@ mod tests {
             "{refused}"
         );
         assert_eq!(std::fs::read_to_string(path).expect("it is there"), text);
+    }
+
+    #[tokio::test]
+    async fn numbers_that_were_given_are_not_given_again() {
+        let store = TestStore::new();
+        let room = store.new_room("Ann").await;
+        store.post_as_visitor(room, "hello").await;
+        let conn = rusqlite::Connection::open(store.directory.path().join(DATABASE_FILE));
+        let conn = conn.expect("it opens");
+        store.close().await;
+        for lag in ["n = 0", "change = 0"] {
+            conn.execute_batch(&format!(
+                "CREATE TABLE kept AS SELECT * FROM state; UPDATE state SET {lag}"
+            ))
+            .expect("it lags behind");
+            let lagging = Store::open(options(&store.directory)).expect("it can be read");
+            let damage = lagging.damage().expect("it is noticed");
+            assert!(damage.contains("table state"), "{lag}: {damage}");
+            assert_eq!(lagging.room_head(room).await, Ok(Some(1)));
+            drop(lagging);
+            conn.execute_batch(
+                "DELETE FROM state; INSERT INTO state SELECT * FROM kept; DROP TABLE kept",
+            )
+            .expect("mended");
+        }
+        let sound = Store::open(options(&store.directory)).expect("it opens");
+        assert_eq!(sound.damage(), None);
+        drop(sound);
+        conn.execute_batch("DELETE FROM state").expect("it is lost");
+        let refused = Store::open(options(&store.directory)).expect_err("it is refused");
+        assert!(
+            refused.to_string().contains("table state is empty")
+                && refused.to_string().contains("restore a backup"),
+            "{refused}"
+        );
     }
 
     #[tokio::test]

@@ -1,3 +1,4 @@
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension};
 use rusqlite_migration::{M, Migrations, SchemaVersion};
 
@@ -37,6 +38,10 @@ pub(crate) fn migrate(conn: &mut Connection) -> Result<(), rusqlite_migration::E
         .query_row("SELECT 1 FROM state", [], |_| Ok(()))
         .optional()?;
     if known.is_none() {
+        // Numbers that begin anew would be given twice.
+        if has_accounts(conn)? {
+            return Err(lost_numbers().into());
+        }
         // Two processes may meet here at a database's first start; one epoch stays.
         conn.execute(
             "INSERT INTO state VALUES (1, ?1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING",
@@ -44,6 +49,10 @@ pub(crate) fn migrate(conn: &mut Connection) -> Result<(), rusqlite_migration::E
         )?;
     }
     Ok(())
+}
+
+fn lost_numbers() -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Null, "its table state is empty".into())
 }
 
 /// Whether somebody uses it: a first start that was killed part-way has left nothing to lose.
@@ -260,12 +269,13 @@ mod tests {
     }
 
     /// SHA-256 of each released step. A new step adds a line; a line that is here never changes.
-    const RELEASED: [&str; 5] = [
+    const RELEASED: [&str; 6] = [
         "7346cd1d11f6f5a92f4a905afbfb086e108f3768be0d01ac9d5c2aa77acccb33",
         "4f53cf5d0046bbf950cfadec19963e1b0ec794f50aafa65c13b543f3a91da272",
         "aafb08bebe46014bfccee0f1663ca1069e98945ca4e15bbe70802c0b644da9a8",
         "fb689e771161eb41dfea42e32e31c71118e4f55fe91e8e383b74ad27eb30e694",
         "6e4cf7b6f28e760a028761279ef47efe8daef71f707718784bc043d68f7b1e9e",
+        "94b6e6c401444ae4edf98f3bc862ba6a73ac60e6949499ca6b14c795a937c874",
     ];
 
     #[test]

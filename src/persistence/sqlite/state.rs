@@ -75,6 +75,15 @@ impl State {
         Ok(())
     }
 
+    /// Whether numbers were given that this row does not know of: they would be given twice.
+    pub(crate) fn lags_behind(&self, conn: &Connection) -> rusqlite::Result<bool> {
+        conn.query_row(
+            "SELECT (SELECT max(n) FROM messages) > ?1 OR (SELECT max(change) FROM rooms) > ?2",
+            [int(self.last_n), int(self.last_change)],
+            |row| Ok(row.get::<_, Option<bool>>(0)?.unwrap_or(false)),
+        )
+    }
+
     /// The part that is published.
     pub(crate) fn head(&self) -> Head {
         Head {
