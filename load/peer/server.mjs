@@ -52,15 +52,25 @@ const http = createServer((request, response) => {
     try {
       const name = JSON.parse(body).customer_name;
       if (typeof name !== "string") throw new TypeError("a name is a string");
-      const room = { id: randomUUID(), token: randomBytes(24).toString("base64url") };
-      insertRoom.run(room.id, room.token, name, Date.now());
+      const id = randomUUID();
+      const token = randomBytes(24).toString("base64url");
+      const now = new Date();
+      insertRoom.run(id, token, name, now.getTime());
       response.writeHead(201, { "content-type": "application/json" });
-      response.end(JSON.stringify({ room: { id: room.id }, token: room.token, epoch: "" }));
+      response.end(JSON.stringify({ room: newRoom(id, name, now.toISOString()), token, epoch: "" }));
     } catch {
       response.writeHead(400).end();
     }
   });
 });
+
+// As Shoptalk describes one, so that the same client opens it.
+function newRoom(id, customer_name, now) {
+  return {
+    id, status: "active", customer_name, customer_email: null, customer_phone: null, user: null, page_url: null,
+    created_at: now, updated_at: now, last_message_at: null, last_seq: 0, customer_read_seq: 0, admin_read_seq: 0,
+  };
+}
 
 const io = new Server(http, { transports: ["websocket"], serveClient: false });
 
