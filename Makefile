@@ -6,6 +6,8 @@ CARGO_BIN := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 ifeq (,$(findstring :$(CARGO_BIN):,:$(PATH):))
 export PATH := $(CARGO_BIN):$(PATH)
 endif
+# scripts/tools.sh installs cargo commands there.
+export PATH := $(PATH):$(CURDIR)/target/tools/bin
 
 # The usual paths of Chromium; the variable CHROMIUM overrides them.
 export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-browser \
@@ -46,7 +48,8 @@ python-client: ## generate a Python client from the OpenAPI document and test it
 	$(CARGO) build
 	scripts/python-client.sh
 
-deny: ## check licenses, sources and duplicates of the dependencies; needs cargo-deny
+deny: ## check licenses, sources and duplicates of the dependencies
+	@scripts/tools.sh deny
 	$(CARGO) deny check licenses bans sources
 
 types: ## generate web/shared/protocol.ts, the protocol types for the front ends
