@@ -27,8 +27,8 @@ use compare::Compared;
 use peer::Program;
 use report::{Goal, Report};
 use scenarios::{
-    Setup, burst, change_cost, everyday, fanout, history, idle, joined, lobby, open, pairs, rates,
-    soak, store, stored, storm, talk,
+    Setup, backups, burst, change_cost, everyday, fanout, history, idle, joined, lobby, open,
+    pairs, rates, soak, store, stored, storm, talk,
 };
 use server::Target;
 
@@ -165,6 +165,17 @@ enum Scenario {
         #[arg(long, default_value_t = 100_000)]
         rooms: usize,
     },
+    /// Backups one after the other beside customers who post, against the same without backups.
+    Backups {
+        #[arg(long, default_value_t = 256)]
+        senders: usize,
+        /// Messages in the database.
+        #[arg(long, default_value_t = 1_000_000)]
+        messages: usize,
+        /// How many backups are made.
+        #[arg(long, default_value_t = 50)]
+        backups: usize,
+    },
     /// The store alone: processor time of the writer, log and disk a message; pages; the index.
     Store {
         #[arg(long, default_value_t = 256)]
@@ -297,6 +308,11 @@ async fn scenario(mut setup: Setup, scenario: Scenario) -> Result<Report> {
         Scenario::Stored { messages, rooms } => {
             stored::stored(it, messages, rooms).await?;
         }
+        Scenario::Backups {
+            senders,
+            messages,
+            backups: wanted,
+        } => backups::backups(it, senders, messages, wanted).await?,
         Scenario::Store {
             rooms,
             messages,

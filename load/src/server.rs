@@ -231,6 +231,22 @@ impl Server {
         Self::serve(&self.binary, &self.data_dir, &self.addr.to_string()).await
     }
 
+    /// Runs a command of the binary beside the server, with one file.
+    pub(crate) async fn run(&self, command: &str, file: &Path) -> Result<()> {
+        let status = Command::new(&self.binary)
+            .arg(command)
+            .arg(file)
+            .arg("--data-dir")
+            .arg(&self.data_dir)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .status()
+            .await?;
+        ensure!(status.success(), "{command} ended with {status}");
+        Ok(())
+    }
+
     /// Asks it to drain and waits.
     pub(crate) async fn stop(mut self) -> Result<()> {
         let Some(child) = &mut self.child else {

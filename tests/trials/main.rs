@@ -24,6 +24,7 @@ mod power;
 mod process;
 mod proxy;
 mod report;
+mod restores;
 mod resume;
 mod security;
 mod slow_readers;
@@ -152,6 +153,7 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P16" "killed backups" => backups::killed,
     "P16" "backups without space" => backups::without_space,
     "P16" "killed restores" => backups::killed_restores,
+    "P16" "clients before a restore" => restores::before_clients,
     "P16" "a copy from outside, control" => backups::from_outside,
     "P17" "killed first starts" => upgrades::first_starts,
     "P17" "killed upgrades" => upgrades::killed_steps,

@@ -1,5 +1,6 @@
 //! The scenarios, each a function that measures and reports.
 
+pub(crate) mod backups;
 pub(crate) mod burst;
 pub(crate) mod change_cost;
 pub(crate) mod closed_loop;

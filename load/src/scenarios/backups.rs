@@ -1,0 +1,212 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use hdrhistogram::Histogram;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::Setup;
+use super::closed_loop::{Round, closed_loop};
+use crate::clients::Visitor;
+use crate::delivery_check::DeliveryCheck;
+use crate::raw::Inserter;
+use crate::report::Goal;
+use crate::server::Server;
+
+/// Messages to a transaction while the database is filled.
+const BATCH: usize = 1_000;
+/// Rooms of the stored messages.
+const ROOMS: usize = 10_000;
+/// How long each round of posting lasts.
+const ROUND: Duration = Duration::from_secs(5);
+/// The time between two looks at the write-ahead log.
+const LOOK: Duration = Duration::from_millis(20);
+const MIB: f64 = 1_048_576.0;
+
+/// Backups one after the other, each with its verification, beside customers who post as fast as
+/// they are answered; against the same without backups, in turns.
+pub(crate) async fn backups(
+    setup: &mut Setup,
+    senders: usize,
+    messages: usize,
+    wanted: usize,
+) -> Result<()> {
+    let dir = setup.directory()?;
+    let out = setup.directory()?;
+    let data = dir.path().join("data");
+    fill(&data, messages).await?;
+    let server = Server::start(&setup.target, &data).await?;
+    let check = Arc::new(DeliveryCheck::default());
+    let mut customers = Visitor::many(server.addr, senders, &check).await?;
+    customers = closed_loop(customers, ROUND).await?.0;
+    let mut alone = Rounds::default();
+    let mut beside = Rounds::default();
+    let (mut made, mut longest) = (0, Duration::ZERO);
+    while made < wanted {
+        let (back, round) = closed_loop(customers, ROUND).await?;
+        alone.add(&round)?;
+        let log = LogWatch::start(&data);
+        let (stop, stopped) = watch::channel(false);
+        let making = make_backups(&server, out.path(), made, stopped);
+        let posting = async {
+            let posted = closed_loop(back, ROUND).await;
+            stop.send_replace(true);
+            posted
+        };
+        let (posted, times) = tokio::join!(posting, making);
+        let (back, round) = posted?;
+        let times = times?;
+        beside.add(&round)?;
+        beside.log_bytes = beside.log_bytes.max(log.highest().await?);
+        made += times.len();
+        longest = longest.max(times.into_iter().max().unwrap_or_default());
+        customers = back;
+    }
+    drop(customers);
+    server.stop().await?;
+    let report = &mut setup.report;
+    let mut add = |what: &str, value: f64, unit: &'static str, goal: Goal| {
+        report.add(
+            "backups",
+            format!("{senders} senders, {messages} messages: {what}"),
+            value,
+            unit,
+            goal,
+        );
+    };
+    add("backups, all of which verify", made as f64, "", Goal::None);
+    add(
+        "the longest of them",
+        longest.as_secs_f64(),
+        "s",
+        Goal::None,
+    );
+    add(
+        "durable acked without a backup",
+        alone.per_second(),
+        "/s",
+        Goal::None,
+    );
+    add(
+        "durable acked beside backups",
+        beside.per_second(),
+        "/s",
+        Goal::None,
+    );
+    add(
+        "ratio",
+        beside.per_second() / alone.per_second(),
+        "",
+        Goal::AtLeast(0.8),
+    );
+    add("ack p99 without a backup", alone.p99_ms(), "ms", Goal::None);
+    add("ack p99 beside backups", beside.p99_ms(), "ms", Goal::None);
+    add(
+        "ack p99, ratio",
+        beside.p99_ms() / alone.p99_ms(),
+        "",
+        Goal::AtMost(2.0),
+    );
+    add(
+        "the write-ahead log at its largest",
+        beside.log_bytes as f64 / MIB,
+        "MiB",
+        Goal::AtMost(64.0),
+    );
+    report.check("backups", &check);
+    Ok(())
+}
+
+/// A database with so many messages.
+async fn fill(data: &Path, messages: usize) -> Result<()> {
+    let mut inserter = Inserter::new(data, ROOMS.min(messages)).await?;
+    tokio::task::block_in_place(|| {
+        let mut left = messages;
+        while left > 0 {
+            let batch = left.min(BATCH);
+            inserter.transaction(batch)?;
+            left -= batch;
+        }
+        inserter.finish()
+    })
+}
+
+/// Makes and verifies backups until it is told to stop; the last one is finished. Returns how long
+/// each took to make.
+async fn make_backups(
+    server: &Server,
+    out: &Path,
+    first: usize,
+    stopped: watch::Receiver<bool>,
+) -> Result<Vec<Duration>> {
+    let mut times = Vec::new();
+    while !*stopped.borrow() {
+        let file = out.join(format!("backup-{}.db", first + times.len()));
+        let began = Instant::now();
+        server.run("backup", &file).await?;
+        times.push(began.elapsed());
+        server.run("verify", &file).await?;
+        std::fs::remove_file(file)?;
+    }
+    Ok(times)
+}
+
+/// What several rounds of posting brought.
+#[derive(Default)]
+struct Rounds {
+    acked: u64,
+    seconds: f64,
+    latency: Option<Histogram<u64>>,
+    log_bytes: u64,
+}
+
+impl Rounds {
+    fn add(&mut self, round: &Round) -> Result<()> {
+        self.acked += round.acked;
+        self.seconds += round.acked as f64 / round.per_second;
+        match &mut self.latency {
+            Some(latency) => latency.add(&round.latency)?,
+            empty => *empty = Some(round.latency.clone()),
+        }
+        Ok(())
+    }
+
+    fn per_second(&self) -> f64 {
+        self.acked as f64 / self.seconds
+    }
+
+    fn p99_ms(&self) -> f64 {
+        self.latency.as_ref().map_or(f64::NAN, |latency| {
+            latency.value_at_quantile(0.99) as f64 / 1_000.0
+        })
+    }
+}
+
+/// Watches how large the write-ahead log gets.
+struct LogWatch {
+    stop: watch::Sender<bool>,
+    highest: JoinHandle<u64>,
+}
+
+impl LogWatch {
+    fn start(data: &Path) -> Self {
+        let log = data.join("shoptalk.db-wal");
+        let (stop, stopped) = watch::channel(false);
+        let highest = tokio::spawn(async move {
+            let mut highest = 0;
+            while !*stopped.borrow() {
+                highest = highest.max(std::fs::metadata(&log).map_or(0, |log| log.len()));
+                tokio::time::sleep(LOOK).await;
+            }
+            highest
+        });
+        Self { stop, highest }
+    }
+
+    async fn highest(self) -> Result<u64> {
+        self.stop.send_replace(true);
+        Ok(self.highest.await?)
+    }
+}
