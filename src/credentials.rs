@@ -15,7 +15,7 @@ const TOKEN_BYTES: usize = 32;
 /// How long the setup link works.
 pub const SETUP_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
-/// What a token gives access to, as its prefix says.
+/// What a token gives access to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
     /// A visitor's rooms.
@@ -33,8 +33,8 @@ impl TokenKind {
         }
     }
 
-    /// The kind of `token` by its prefix; `None` for everything else, signed identities included. What
-    /// has the form of a [`session_token`] is a visitor's.
+    /// The kind of `token`, by its prefix or its form: a [`session_token`] has no prefix and is a
+    /// visitor's. `None` for everything else, such as a signed identity.
     pub fn of(token: &str) -> Option<Self> {
         if is_session_token(token) {
             return Some(Self::Visitor);

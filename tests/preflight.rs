@@ -18,7 +18,7 @@ fn alone() -> MutexGuard<'static, ()> {
     WRITES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a fake tool says, by its name. All that the preflight may call is here or missing.
+/// What a fake tool prints, by its name. All that the preflight may call is here or missing.
 const TOOLS: [(&str, &str); 9] = [
     ("id", "echo 1000"),
     ("make", ""),
@@ -67,7 +67,7 @@ impl Machine {
         fs::remove_file(self.tool(name)).expect("the tool was there");
     }
 
-    /// Whether the preflight of a target passes, and what it says.
+    /// Whether the preflight of a target passes, and its output.
     fn preflight(&self, target: &str) -> (bool, String) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/preflight.sh");
         let _alone = alone();

@@ -246,7 +246,7 @@ impl Console {
     }
 }
 
-/// The room that a console's frame is about, and its newest seq as the frame tells it.
+/// The room of a `summary` frame, and the seq of its newest message.
 pub(crate) fn summary_of(frame: &[u8]) -> Option<(String, u64)> {
     let id = text_after(frame, b"\"summary\":{\"id\":\"")?;
     Some((

@@ -1,4 +1,4 @@
-//! What a run says: a table for people, a line of JSON for each figure.
+//! The output of a run: a table, and a line of JSON for each figure.
 
 use hdrhistogram::Histogram;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::delivery_check::DeliveryCheck;
 pub(crate) enum Goal {
     AtLeast(f64),
     AtMost(f64),
-    /// Only told.
+    /// Reported without a bound.
     None,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Adds a figure, and says it at once.
+    /// Adds a figure, and prints it at once.
     pub(crate) fn add(
         &mut self,
         scenario: &'static str,

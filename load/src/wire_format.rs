@@ -60,7 +60,7 @@ impl WireFormat {
         }
     }
 
-    /// An agent's first frame; with a cursor only what changed since is told.
+    /// An agent's first frame. With a cursor, the server sends only what has changed since.
     pub(crate) fn agent_hello(self, token: &str, resume: Option<(&str, &str)>) -> String {
         match (self, resume) {
             (Self::Shoptalk, Some((epoch, cursor))) => {
@@ -177,7 +177,7 @@ pub(crate) fn messages_of(frame: &[u8]) -> impl Iterator<Item = (u64, Side)> {
     })
 }
 
-/// The rooms whose states a frame tells, each with its newest seq.
+/// The rooms whose states are in a frame, each with the seq of its newest message.
 pub(crate) fn states_of(frame: &[u8]) -> impl Iterator<Item = (RoomKey, u64)> {
     ROOM.find_iter(frame).filter_map(|at| {
         let rest = &frame[at + ROOM.needle().len()..];

@@ -54,7 +54,7 @@ async fn ask(question: &Question) -> Result<(), Failure> {
         return Ok(print_stdout("ready\n")?);
     }
     Err(Failure::Runtime(format!(
-        "{} says {}: {}",
+        "{} responded {}: {}",
         question.url,
         response.status(),
         words(response.body())

@@ -248,7 +248,7 @@ async fn a_failure_pauses_and_a_restart_does_not_shorten_it() {
     running.stop().await;
 }
 
-/// An authority that accepts connections and says nothing, so that the attempt never ends.
+/// An authority that accepts connections and never responds, so that the attempt never ends.
 #[tokio::test]
 async fn a_kill_within_an_attempt_counts_as_a_failure() {
     let silent = tokio::net::TcpListener::bind((LOOPBACK, 0)).await;

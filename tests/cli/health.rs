@@ -42,11 +42,14 @@ async fn the_own_server_is_asked_through_its_tls() {
 }
 
 #[tokio::test]
-async fn what_another_server_says_is_shown() {
+async fn the_response_of_another_server_is_shown() {
     let place = Place::new();
     let running = place.serve().await;
     let url = format!("http://{}/api/nothing", running.addr);
-    place.run(&["health", &url]).await.failed(&["says 404"]);
+    place
+        .run(&["health", &url])
+        .await
+        .failed(&["responded 404"]);
     running.stop().await;
     for url in ["chat.example.com", "ftp://chat.example.com"] {
         let words = ["is not the URL of a server"];

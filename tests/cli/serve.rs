@@ -22,7 +22,6 @@ async fn sigterm_and_sigint_drain_and_exit_0() {
             .await;
         socket.expect("welcome").await;
         let ending = tokio::spawn(running.end(signal));
-        // Whoever is connected is told.
         socket.expect("going_away").await;
         assert_eq!(socket.closed().await, Some(4001));
         let (code, lines) = ending.await.expect("no panic");
@@ -40,7 +39,7 @@ async fn a_signal_right_after_the_line_drains_too() {
 }
 
 #[tokio::test]
-async fn systemd_is_told_when_connections_are_accepted_and_when_the_drain_begins() {
+async fn systemd_is_notified_when_connections_are_accepted_and_when_the_drain_begins() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("notify");
     let systemd = tokio::net::UnixDatagram::bind(&path).expect("a socket");
@@ -52,9 +51,8 @@ async fn systemd_is_told_when_connections_are_accepted_and_when_the_drain_begins
     assert_eq!(notification(&systemd).await, "STOPPING=1");
 }
 
-/// A server that cannot listen never claims to be ready.
 #[tokio::test]
-async fn systemd_is_not_told_that_a_server_is_ready_that_cannot_listen() {
+async fn a_server_that_cannot_listen_never_reports_to_systemd_that_it_is_ready() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let addr = taken.local_addr().expect("bound").to_string();
     let directory = tempfile::tempdir().expect("a directory");

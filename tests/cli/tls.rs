@@ -17,7 +17,7 @@ fn place(pair: &Pair) -> Place {
 }
 
 #[tokio::test]
-async fn the_ready_line_says_https_and_sighup_reads_the_certificate_again() {
+async fn the_ready_line_has_https_and_sighup_reads_the_certificate_again() {
     let authority = Authority::new();
     let place = place(&authority.issue(&[NAME], 90));
     let mut running = place.serve().await;

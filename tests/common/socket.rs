@@ -179,7 +179,7 @@ impl Socket {
         }
     }
 
-    /// The next `error`, which has this code and tells whether it is retryable.
+    /// The next `error` frame. Its code has to be this one.
     pub async fn expect_error(&mut self, code: &str) -> Value {
         let error = self.expect("error").await;
         assert_eq!(error["code"], code, "{error}");

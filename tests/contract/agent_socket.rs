@@ -313,7 +313,7 @@ async fn a_join_answers_with_the_rules_of_resume_and_joining_again_resyncs() {
     assert_eq!(
         console.expect("message").await["message"]["seq"],
         62,
-        "joined once, told once"
+        "one join, one delivery"
     );
 }
 
@@ -359,8 +359,8 @@ async fn a_room_that_was_left_sends_nothing() {
         .send(json!({"type": "history", "room_id": two.room_id, "before": 1}))
         .await;
     console.expect("history").await;
-    one.post("unheard").await;
-    two.post("heard").await;
+    one.post("to the room that was left").await;
+    two.post("to the room that is joined").await;
     assert_eq!(console.expect("message").await["room_id"], two.room_id);
     assert_eq!(console.count_in_inbox("message"), 0);
 }
@@ -401,7 +401,7 @@ async fn post_read_and_status_need_no_join_and_typing_and_history_do() {
     assert_eq!(
         console.count_in_inbox("message"),
         0,
-        "what was not joined is not told"
+        "a room that was not joined delivers nothing"
     );
 }
 

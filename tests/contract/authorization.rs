@@ -227,8 +227,8 @@ async fn an_agent_socket_receives_joined_rooms_only() {
     let mut console = bob.joined(&one.room_id).await;
     two.post("not joined").await;
     one.post("joined").await;
-    let heard = console.expect("message").await;
-    assert_eq!(heard["room_id"], one.room_id);
+    let received = console.expect("message").await;
+    assert_eq!(received["room_id"], one.room_id);
     console
         .send(json!({"type": "close", "room_id": one.room_id}))
         .await;

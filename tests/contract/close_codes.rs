@@ -15,8 +15,8 @@ async fn closed_with_4001_when_draining() {
     assert_eq!((one, two), (Some(4001), Some(4001)));
 }
 
-/// Who reads again when its outbox has just overflowed is told; who does not read at all is dropped
-/// without a code after a while.
+/// A client that reads again soon after its outbox has overflowed receives the close code. One that
+/// does not read at all is dropped without a code after a while.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closed_with_4008_when_the_outbox_is_full() {
     for is_console in [false, true] {

@@ -215,14 +215,14 @@ async fn concurrent_posts_over_rest_and_sockets_have_one_order() {
         }
         socket.messages(100).await
     };
-    let (responses, heard) = tokio::join!(by_rest, by_socket);
-    assert_eq!(seqs(&json!(heard)), (1..=100).collect::<Vec<u64>>());
+    let (responses, received) = tokio::join!(by_rest, by_socket);
+    assert_eq!(seqs(&json!(received)), (1..=100).collect::<Vec<u64>>());
     for response in &responses {
         let seq = response["seq"].as_u64().expect("a seq") as usize;
         assert_eq!(
-            heard[seq - 1]["id"],
+            received[seq - 1]["id"],
             response["id"],
-            "REST and sockets tell the same"
+            "REST and sockets agree on each seq"
         );
     }
     let before = visitor.messages().await;

@@ -10,13 +10,13 @@ use crate::common::{
 const HALF: &[u8] = b"POST /api/chat/rooms/ HTTP/1.1\r\nHost: shop\r\n\
     Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
 
-/// Opens connections until one is refused, and says with what.
+/// Opens connections until one is refused. Returns the open ones and the refusal.
 async fn until_refused(server: &TestServer) -> (Vec<RawSocket>, String) {
     let mut open = Vec::new();
     let refused = async {
         loop {
             let mut raw = RawSocket::connect(server.addr()).await;
-            // Whoever is refused is told at once; the others' requests stay under way.
+            // A refusal is sent at once; the other connections keep their unfinished requests.
             let mut probe = RawSocket::connect(server.addr()).await;
             raw.send(HALF).await;
             probe

@@ -1,4 +1,4 @@
-//! A restart is graceful: everybody is told, nothing acked is lost.
+//! A restart is graceful: every client is notified, and nothing acked is lost.
 
 use reqwest::Method;
 

@@ -203,7 +203,7 @@ async fn a_refused_body_is_drained_and_the_connection_is_reused() {
         );
         assert!(output.contains("HTTP/1.1 200 OK"), "{call}: {output}");
     }
-    // What is too much to be read is told.
+    // A body that the server will not read to its end is refused, and the connection closed.
     let mut raw = RawSocket::connect(server.addr()).await;
     raw.send(b"POST /api/chat/nothing/ HTTP/1.1\r\nHost: shop\r\nContent-Length: 9000000\r\n\r\n")
         .await;

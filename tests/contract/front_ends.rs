@@ -146,7 +146,7 @@ mod built {
     }
 
     #[tokio::test]
-    async fn a_head_says_what_a_get_would() {
+    async fn head_has_the_headers_of_get_and_no_body() {
         let server = TestServer::start().await;
         for path in ["/widget.js", "/admin/chat", "/"] {
             let got = get(&server, path, &[]).await;

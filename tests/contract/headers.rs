@@ -1,4 +1,4 @@
-//! What every answer says to a browser, and the pages about the service itself.
+//! Headers of responses, and the pages about the service itself.
 
 use reqwest::Method;
 
@@ -124,7 +124,7 @@ async fn openapi_names_every_route() {
             operation["responses"]
                 .as_object()
                 .is_some_and(|it| !it.is_empty()),
-            "{method} {route} says what it answers"
+            "{method} {route} describes its responses"
         );
     }
     // Every reference leads somewhere.

@@ -187,8 +187,8 @@ async fn join_and_room_idle_race() {
         let (mut first, mut second) = (visitor.online().await, visitor.online().await);
         let (one, two) = tokio::join!(first.post("one"), second.post("two"));
         assert_ne!(one["seq"], two["seq"], "round {round}");
-        let (heard_by_first, heard_by_second) = tokio::join!(first.messages(2), second.messages(2));
-        assert_eq!(heard_by_first, heard_by_second, "one order for all");
+        let (by_first, by_second) = tokio::join!(first.messages(2), second.messages(2));
+        assert_eq!(by_first, by_second, "one order for all");
         let (id, path) = (new_id(), visitor.path("messages/"));
         let rest = visitor
             .rest

@@ -232,7 +232,7 @@ async fn a_slow_reader_is_closed_with_4008_and_others_are_unaffected() {
     while !overflowed().await {
         assert!(post().await < 2_000, "it is never full");
     }
-    // It reads again, and is told why it is sent away; the others go on meanwhile.
+    // It reads again and receives the close code, while the others go on.
     let more = async {
         for _ in 0..20 {
             post().await;

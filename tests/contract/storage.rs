@@ -69,10 +69,10 @@ async fn a_post_that_times_out_is_settled_by_its_id() {
     })
     .await;
     assert_eq!(visitor.messages().await.len(), 2);
-    let heard = socket
+    let received = socket
         .expect_where("its delivery", |frame| frame["message"]["id"] == id)
         .await;
-    assert_eq!(heard["message"]["seq"], 2);
+    assert_eq!(received["message"]["seq"], 2);
 }
 
 async fn retry(visitor: &Visitor, post: &crate::common::Value) -> bool {

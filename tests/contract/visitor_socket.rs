@@ -3,7 +3,7 @@
 use crate::common::{Socket, TestServer, Value, Visitor, json, keys, new_id, seqs};
 
 #[tokio::test]
-async fn the_welcome_says_all_that_a_client_needs() {
+async fn the_welcome_has_all_that_a_client_needs() {
     let server = TestServer::start().await;
     let visitor = Visitor::named(&server, "Carla").await;
     visitor.post("hello").await;
@@ -169,13 +169,13 @@ async fn a_post_is_acked_and_delivered_to_every_tab_and_the_sender() {
         ["created_at", "duplicate", "id", "room_id", "seq", "type"]
     );
     assert_eq!((&ack["seq"], &ack["duplicate"]), (&json!(1), &json!(false)));
-    let heard = one.expect("message").await;
-    assert_eq!(heard["message"]["content"], " as sent\n😀 ");
-    assert_eq!(heard["message"]["id"], id);
-    assert_eq!(heard["message"]["sender_name"], "Carla");
-    assert_eq!(heard["message"]["created_at"], ack["created_at"]);
-    assert_eq!(two.expect("message").await, heard);
-    assert_eq!(visitor.messages().await, [heard["message"].clone()]);
+    let received = one.expect("message").await;
+    assert_eq!(received["message"]["content"], " as sent\n😀 ");
+    assert_eq!(received["message"]["id"], id);
+    assert_eq!(received["message"]["sender_name"], "Carla");
+    assert_eq!(received["message"]["created_at"], ack["created_at"]);
+    assert_eq!(two.expect("message").await, received);
+    assert_eq!(visitor.messages().await, [received["message"].clone()]);
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn a_retry_is_a_silent_duplicate_and_other_content_a_conflict() {
         assert_eq!(
             seqs(&json!(socket.messages(2).await)),
             [1, 2],
-            "nobody was told twice"
+            "the duplicate was not delivered"
         );
     }
 }

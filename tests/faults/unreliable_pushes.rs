@@ -5,7 +5,7 @@ use crate::common::{Socket, TestServer, Visitor, json, new_id};
 
 const MESSAGES: usize = 200;
 
-/// Reads until the log is complete, and says in what order it came.
+/// Reads until the log is complete. Returns the seqs in the order of their arrival.
 async fn seqs_of_log(socket: &mut Socket) -> Vec<u64> {
     let messages = socket.messages(MESSAGES).await;
     messages

@@ -195,7 +195,7 @@ impl Callers {
     }
 }
 
-/// A refusal says what is wrong, in the shape that all refusals have.
+/// Whether a refusal is a problem document with a reason.
 fn is_in_words(response: &Response) -> Result<()> {
     let problem: Value = serde_json::from_str(&response.text).context("a refusal without JSON")?;
     ensure!(

@@ -1,5 +1,5 @@
 //! P7: a database that has rotted. What must be noticed is not left to the server: SQLite itself
-//! reads each damaged copy first, and the server is held against what it says.
+//! reads each damaged copy first, and the server has to notice what SQLite notices.
 
 use std::path::Path;
 
@@ -212,7 +212,7 @@ async fn try_damaged(
     } else {
         ensure!(
             visible.is_none(),
-            "the server does not notice what SQLite says: {visible:?}"
+            "the server does not notice what SQLite reports: {visible:?}"
         );
         taken.unnoticed += 1;
     }

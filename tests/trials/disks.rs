@@ -111,9 +111,10 @@ async fn without_space(form: Form, line: Line, mut setup: Setup, disk: &str) -> 
     )
 }
 
-/// What must be so while nothing can be written.
-async fn refuses_and_reads(server: &Process, shop: &OpenShop, told_in: Duration) -> Result<()> {
-    let received = |response: &crate::common::Response| -> Result<()> {
+/// While nothing can be written: posts and sign-ins are refused with the reason, `/readyz` reports
+/// it within `notices_in`, and reading goes on.
+async fn refuses_and_reads(server: &Process, shop: &OpenShop, notices_in: Duration) -> Result<()> {
+    let names_full_disk = |response: &crate::common::Response| -> Result<()> {
         ensure!(
             response.status == 503,
             "{} {}",
@@ -138,14 +139,14 @@ async fn refuses_and_reads(server: &Process, shop: &OpenShop, told_in: Duration)
                 refused_since.set(None);
                 return Ok(false);
             }
-            received(&posted).context("a post")?;
-            received(&signed_in).context("a sign-in")?;
+            names_full_disk(&posted).context("a post")?;
+            names_full_disk(&signed_in).context("a sign-in")?;
             let ready = server.rest().get("/readyz").await;
             let since = refused_since.get().unwrap_or_else(Instant::now);
             refused_since.set(Some(since));
             ensure!(
-                since.elapsed() < told_in,
-                "for {told_in:?}, /readyz does not say that the disk is full: {}",
+                since.elapsed() < notices_in,
+                "after {notices_in:?}, /readyz does not report that the disk is full: {}",
                 ready.text
             );
             Ok(ready.status == 503 && ready.text.contains("full"))
@@ -157,8 +158,8 @@ async fn refuses_and_reads(server: &Process, shop: &OpenShop, told_in: Duration)
     let messages = read.json()["results"].as_array().map_or(0, Vec::len);
     ensure!(messages >= 3, "{messages} messages");
     for path in ["/api/admin/me/", "/api/admin/rooms/", "/healthz"] {
-        let standing = shop.agent.get(path).await;
-        ensure!(standing.status == 200, "{path}: {}", standing.text);
+        let response = shop.agent.get(path).await;
+        ensure!(response.status == 200, "{path}: {}", response.text);
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 pub(crate) const WRITES: i64 = 1;
 pub(crate) const SYNCS: i64 = 2;
 pub(crate) const TRUNCATES: i64 = 4;
-/// Calls fail until they are told otherwise.
+/// Calls fail until the order is withdrawn.
 pub(crate) const FOREVER: i64 = i64::MAX;
 /// "No space left on device".
 pub(crate) const ENOSPC: i64 = 28;

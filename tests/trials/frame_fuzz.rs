@@ -51,7 +51,7 @@ pub(crate) async fn decoders(form: Form, line: Line) -> Result<()> {
             match result {
                 Ok(()) => taken += 1,
                 Err(text) => {
-                    ensure!(!text.is_empty(), "a refusal that says nothing");
+                    ensure!(!text.is_empty(), "an empty refusal");
                     refused += 1;
                 }
             }

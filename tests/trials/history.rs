@@ -75,7 +75,7 @@ impl Verdict {
         self.lost + self.duplicated + self.reordered + self.fabricated
     }
 
-    /// An error that says what is wrong, if anything is.
+    /// An error that names what is wrong, if anything is.
     pub(crate) fn clean(&self) -> Result<()> {
         ensure!(self.faults() == 0, "{self}");
         Ok(())

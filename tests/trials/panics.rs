@@ -1,5 +1,5 @@
 //! P14 and P15: panics in rooms and in the lobby. The server runs in this process, since only
-//! a build with the feature `test-hooks` can be told to panic.
+//! a build with the feature `test-hooks` can be made to panic.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ pub(crate) async fn in_rooms(form: Form, line: Line) -> Result<()> {
     for _ in 0..rounds {
         let mut rooms = Vec::new();
         for at in 0..100 {
-            // Whose earlier room it is through which this one is told to read its record again.
+            // A change of the visitor's earlier room makes this one read its record again.
             let earlier = Visitor::named(&server, "Ann").await;
             earlier.post("an earlier conversation").await;
             earlier

@@ -34,7 +34,7 @@ pub(crate) struct Participant {
 }
 
 impl Participant {
-    /// Connects, however long that takes, unless told to leave it.
+    /// Connects, however long that takes. `None` when `leave` returned true meanwhile.
     async fn connect(&mut self, leave: impl Fn() -> bool) -> Result<Option<VisitorSocket>> {
         loop {
             let addr = *self.state.address.borrow();

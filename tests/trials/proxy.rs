@@ -16,11 +16,11 @@ pub(crate) enum Line {
     Good,
     /// Passes everything on, late.
     Slow(Duration),
-    /// Holds everything back and tells nobody, as when a cable is pulled.
+    /// Holds everything back and closes nothing, as when a cable is pulled.
     Silent,
-    /// Passes on what the server says and swallows what the clients say.
+    /// Passes on what the server sends and discards what the clients send.
     Deaf,
-    /// Resets what there is; connections made later are good until told otherwise.
+    /// Resets the connections that are open. Later ones are served.
     Cut,
 }
 

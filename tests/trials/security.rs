@@ -388,7 +388,7 @@ pub(crate) async fn logins_beside_chat(form: Form, line: Line) -> Result<()> {
             beside.push(post().await?);
             while let Some(status) = logins.try_join_next() {
                 let status = status??;
-                // Those that would wait too long are told to come again.
+                // Those that would wait too long are refused as `busy`.
                 ensure!(status == 200 || status == 503, "a login answered {status}");
             }
         }
@@ -455,7 +455,7 @@ fn compute_at_lowest_priority() -> Result<Vec<tokio::process::Child>> {
         .collect()
 }
 
-/// The time of a refusal tells nothing of whether the name is known.
+/// The time of a refusal does not reveal whether the name is known.
 pub(crate) async fn equal_times(_: Form, line: Line) -> Result<()> {
     let mut setup = Setup::new();
     let mut server = setup.serve().await?;

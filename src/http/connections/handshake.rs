@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_peer_that_says_nothing_is_dropped_after_the_timeout() {
+    async fn a_peer_that_sends_nothing_is_dropped_after_the_timeout() {
         let handshakes = Handshakes::new(100);
         let acceptor = acceptor();
         let (stream, mut peer) = duplex(64);

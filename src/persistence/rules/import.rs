@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_is_what_the_log_says_unless_it_was_closed() {
+    fn the_status_follows_from_the_log_unless_the_room_was_closed() {
         for (log, status, since) in [
             (&[(Admin, true), (Customer, true)][..], Status::Waiting, 11),
             (&[(Customer, true), (Customer, true)], Status::Waiting, 10),

@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sealed_copy_verifies_and_says_what_is_in_it() {
+    async fn a_sealed_copy_verifies_and_its_manifest_counts_the_rows() {
         let store = TestStore::new();
         let path = backup(&store).await;
         assert!(matches!(verify(&path), Err(BackupError::NoBackup(_))));
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn contradictions_are_named_whatever_the_checksum_says() {
+    async fn contradictions_are_found_even_if_the_checksum_is_right() {
         let store = TestStore::new();
         let path = backup(&store).await;
         let conn = Connection::open(&path).expect("it opens");

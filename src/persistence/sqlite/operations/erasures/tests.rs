@@ -242,7 +242,7 @@ async fn a_person_who_is_signing_in_goes_with_both_halves() {
 }
 
 #[tokio::test]
-async fn several_people_are_told_apart() {
+async fn an_address_that_several_users_share_finds_all_of_them() {
     let store = TestStore::new();
     for user in ["ann", "bob"] {
         let request = identified(user, details("A", "family@example.com"));
