@@ -38,8 +38,6 @@ const HASHES_WAITING_PER_ADDRESS: usize = 64;
 const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2hvcHRhbGstZHVtbXktMQ$\
     bm9ib2R5LWhhcy10aGlzLXBhc3N3b3JkLWF0LWFsbC4";
 
-/// What is stored for an agent without a password: nothing matches it, at the usual cost.
-pub const NO_PASSWORD: &str = "!";
 /// KiB of memory that comparing with a foreign hash may need, at most. Django's own setting is 100 MiB.
 const FOREIGN_MEMORY_KIB_MAX: usize = 512 * 1_024;
 
@@ -88,7 +86,6 @@ fn hash_in(memory: &mut Memory, password: &str) -> Result<String, HashError> {
 }
 
 fn verify_in(memory: &mut Memory, password: &str, hash: Option<&str>) -> Result<bool, HashError> {
-    let hash = hash.filter(|hash| *hash != NO_PASSWORD);
     let stored = hash.unwrap_or(DUMMY_HASH);
     let matches = match django::parse(stored) {
         Some(DjangoHash::Pbkdf2(pbkdf2)) => pbkdf2.matches(password),

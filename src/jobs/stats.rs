@@ -1,4 +1,4 @@
-//! What `shoptalk stats` says of a data directory.
+//! The figures that `shoptalk stats` prints.
 
 use std::fmt;
 use std::io;
@@ -8,35 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use super::backup_directory;
 use crate::chat::{Counts, Timestamp};
-use crate::persistence::{Store, StoreError};
+use crate::persistence::{Store, StoreError, StoreStats};
 
-/// Sizes, counts and dates.
+/// The figures of a data directory: those of its database, and those of its files and its disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
-    /// Bytes of the database.
-    pub database_bytes: u64,
-    /// Bytes in it that were freed and will be used again.
-    pub unused_bytes: u64,
+    /// The database.
+    #[serde(flatten)]
+    pub database: StoreStats,
     /// Bytes of its write-ahead log.
     pub log_bytes: u64,
     /// Bytes that are free on its disk.
     pub free_bytes: u64,
-    /// Rooms with messages, by status.
-    pub rooms: Counts,
-    /// Rooms without a message.
-    pub empty_rooms: u64,
-    /// Messages.
-    pub messages: u64,
-    /// Visitors.
-    pub visitors: u64,
-    /// Agents.
-    pub agents: u64,
-    /// When the oldest conversation was opened.
-    pub oldest_at: Option<Timestamp>,
-    /// When the newest message was written.
-    pub newest_at: Option<Timestamp>,
-    /// When a backup was made last.
-    pub last_backup_at: Option<Timestamp>,
 }
 
 /// Why there are no figures.
@@ -61,7 +44,7 @@ impl Stats {
         data_dir: &Path,
         backup_dir: &Path,
     ) -> Result<Self, StatsError> {
-        let stored = store.stats().await?;
+        let mut database = store.stats().await?;
         let disk = rustix::fs::statvfs(data_dir).map_err(io::Error::from)?;
         let log = match data_dir.join("shoptalk.db-wal").metadata() {
             Ok(metadata) => metadata.len(),
@@ -70,47 +53,44 @@ impl Stats {
         };
         let scheduled = backup_directory::list(backup_dir)?;
         let scheduled = scheduled.last().map(|backup| backup.made_at);
+        database.last_backup_at = database.last_backup_at.max(scheduled);
         Ok(Self {
-            database_bytes: stored.database_bytes,
-            unused_bytes: stored.unused_bytes,
+            database,
             log_bytes: log,
             free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
-            rooms: stored.counts,
-            empty_rooms: stored.empty_rooms,
-            messages: stored.messages,
-            visitors: stored.visitors,
-            agents: stored.agents,
-            oldest_at: stored.oldest_at,
-            newest_at: stored.newest_at,
-            last_backup_at: stored.last_backup_at.max(scheduled),
         })
     }
 }
 
 impl fmt::Display for Stats {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            database,
+            log_bytes,
+            free_bytes,
+        } = self;
         let Counts {
             waiting,
             active,
             closed,
-        } = self.rooms;
+        } = database.rooms;
         let rooms = waiting + active + closed;
         let at = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| at.to_string());
-        writeln!(out, "database       {}", size(self.database_bytes))?;
-        writeln!(out, "  unused in it {}", size(self.unused_bytes))?;
-        writeln!(out, "log            {}", size(self.log_bytes))?;
-        writeln!(out, "free on disk   {}", size(self.free_bytes))?;
+        writeln!(out, "database       {}", size(database.database_bytes))?;
+        writeln!(out, "  unused in it {}", size(database.unused_bytes))?;
+        writeln!(out, "log            {}", size(*log_bytes))?;
+        writeln!(out, "free on disk   {}", size(*free_bytes))?;
         writeln!(
             out,
             "rooms          {rooms} ({waiting} waiting, {active} active, {closed} closed), {} without messages",
-            self.empty_rooms
+            database.empty_rooms
         )?;
-        writeln!(out, "messages       {}", self.messages)?;
-        writeln!(out, "visitors       {}", self.visitors)?;
-        writeln!(out, "agents         {}", self.agents)?;
-        writeln!(out, "oldest room    {}", at(self.oldest_at))?;
-        writeln!(out, "newest message {}", at(self.newest_at))?;
-        writeln!(out, "last backup    {}", at(self.last_backup_at))
+        writeln!(out, "messages       {}", database.messages)?;
+        writeln!(out, "visitors       {}", database.visitors)?;
+        writeln!(out, "agents         {}", database.agents)?;
+        writeln!(out, "oldest room    {}", at(database.oldest_at))?;
+        writeln!(out, "newest message {}", at(database.newest_at))?;
+        writeln!(out, "last backup    {}", at(database.last_backup_at))
     }
 }
 

@@ -46,6 +46,6 @@ pub use sqlite::staging::{Staging, UserColumn};
 pub use store::Store;
 pub(crate) use transfers::OpenExport;
 pub use transfers::{
-    BadScope, ExportCursor, ExportError, ExportScope, StoreStats, TransferCounts, TransferItem,
-    TransferLine, TransferRoom, TransferVisitor,
+    BadScope, ExportCursor, ExportError, ExportScope, TransferCounts, TransferItem, TransferLine,
+    TransferRoom, TransferVisitor,
 };

@@ -195,28 +195,3 @@ impl std::ops::AddAssign for TransferCounts {
         self.present_agents += other.present_agents;
     }
 }
-
-/// How large a database is, and what is in it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct StoreStats {
-    /// Bytes of the database's file.
-    pub database_bytes: u64,
-    /// Bytes in it that are free for what comes.
-    pub unused_bytes: u64,
-    /// Listed rooms by status.
-    pub counts: crate::chat::Counts,
-    /// Rooms without a message.
-    pub empty_rooms: u64,
-    /// Messages.
-    pub messages: u64,
-    /// Visitors.
-    pub visitors: u64,
-    /// Agents, disabled ones included.
-    pub agents: u64,
-    /// When the oldest room was opened.
-    pub oldest_at: Option<Timestamp>,
-    /// When the newest message was committed.
-    pub newest_at: Option<Timestamp>,
-    /// When somebody made a backup last.
-    pub last_backup_at: Option<Timestamp>,
-}

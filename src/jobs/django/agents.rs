@@ -4,8 +4,8 @@ use super::error::ImportError;
 use super::report::{Finding, Report};
 use crate::chat::Role;
 use crate::chat::limits::{NAME_CHARS, fitted_line};
-use crate::passwords::{NO_PASSWORD, is_verifiable};
-use crate::persistence::{NewAgent, StagedUser, Staging};
+use crate::passwords::is_verifiable;
+use crate::persistence::{NO_PASSWORD, NewAgent, StagedUser, Staging};
 
 /// The agents that the staff becomes, in the order of their keys.
 pub(super) fn plan(staging: &Staging, report: &mut Report) -> Result<Vec<NewAgent>, ImportError> {

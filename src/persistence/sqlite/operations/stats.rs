@@ -6,7 +6,7 @@ use crate::persistence::{AuditAction, Principal, StoreError, StoreStats, WriteEr
 
 impl SqliteStore {
     pub(crate) async fn stats(&self) -> Result<StoreStats, StoreError> {
-        let counts = self.head().counts;
+        let rooms = self.head().counts;
         self.readers()
             .read(move |conn| {
                 let pragma = |name: &str| -> rusqlite::Result<u64> {
@@ -20,7 +20,7 @@ impl SqliteStore {
                 let mut stats = StoreStats {
                     database_bytes: pragma("page_count")? * page_bytes,
                     unused_bytes: pragma("freelist_count")? * page_bytes,
-                    counts,
+                    rooms,
                     visitors: count("visitors")?,
                     agents: count("agents")?,
                     ..StoreStats::default()

@@ -1,0 +1,59 @@
+//! What the lobby begins with, and what changed since.
+
+use crate::chat::{ChangeId, ChangeVector, RoomRecord};
+use crate::persistence::RemovedRoom;
+
+/// What a console sees first: the rooms that wait and the newest active ones.
+#[derive(Debug, Clone)]
+pub struct LobbySnapshot {
+    /// All changes up to here are in it.
+    pub changes: ChangeVector,
+    /// The rooms, the longest waiting first, then the newest active.
+    pub records: Vec<RoomRecord>,
+}
+
+/// Listed rooms that changed, in the order of their newest changes.
+#[derive(Debug, Clone)]
+pub struct ChangedRooms {
+    /// The rooms.
+    pub records: Vec<RoomRecord>,
+    /// All changes up to here are in this page or in those before it.
+    pub changes: ChangeVector,
+    /// Whether there are more.
+    pub more: bool,
+    /// Rooms that were erased, in the order of their changes; `changes` covers them as well.
+    pub removed: Vec<RemovedRoom>,
+    /// The newest change that erased a room, whenever that was.
+    pub last_removal: Option<ChangeId>,
+}
+
+/// How one room has changed.
+#[derive(Debug, Clone)]
+pub enum RoomChange {
+    /// This is its state now.
+    Changed(Box<RoomRecord>),
+    /// It was erased.
+    Removed(RemovedRoom),
+}
+
+impl RoomChange {
+    /// Its place in the order of changes.
+    pub fn id(&self) -> ChangeId {
+        match self {
+            Self::Changed(record) => record.change,
+            Self::Removed(removed) => removed.change,
+        }
+    }
+}
+
+impl ChangedRooms {
+    /// Everything in the order of the changes.
+    pub fn into_changes(self) -> Vec<RoomChange> {
+        let records = self.records.into_iter();
+        let records = records.map(|record| RoomChange::Changed(Box::new(record)));
+        let removed = self.removed.into_iter().map(RoomChange::Removed);
+        let mut changes: Vec<RoomChange> = records.chain(removed).collect();
+        changes.sort_by_key(|change| change.id().number);
+        changes
+    }
+}

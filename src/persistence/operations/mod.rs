@@ -1,0 +1,47 @@
+//! What the store can be asked, and what it replies, as data: a file per subject.
+
+mod agents;
+mod audit;
+mod backups;
+mod changes;
+mod lists;
+mod rooms;
+mod stats;
+mod visitors;
+
+pub use self::agents::*;
+pub use self::audit::*;
+pub use self::backups::*;
+pub use self::changes::*;
+pub use self::lists::*;
+pub use self::rooms::*;
+pub use self::stats::*;
+pub use self::visitors::*;
+use crate::chat::{ChangeVector, Counts};
+
+/// Called exactly once with the outcome of a write, after its COMMIT returned.
+/// It runs on the writer's thread (or, for a write that was never queued, on the
+/// caller's), so it hands the outcome on and does nothing else.
+pub type Completion<T> = Box<dyn FnOnce(Result<T, crate::persistence::WriteError>) + Send>;
+
+/// SHA-256 of a token; the token itself is never stored.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash(pub [u8; 32]);
+
+impl std::fmt::Debug for TokenHash {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("TokenHash(…)")
+    }
+}
+
+/// What the last commit left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Head {
+    /// All changes of listed rooms so far.
+    pub changes: ChangeVector,
+    /// Listed rooms by status.
+    pub counts: Counts,
+    /// Grows with every change of agents and sessions, those made by other
+    /// processes included (noticed within a second).
+    pub auth_version: u64,
+}

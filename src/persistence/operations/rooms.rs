@@ -1,0 +1,82 @@
+//! Changes of a room, and pages of its log.
+
+use std::sync::Arc;
+
+use crate::chat::{DetailsPatch, Draft, Message, RoomId, RoomRecord, Sender, Side, Status};
+use crate::persistence::Principal;
+
+/// What can be done to a room.
+#[derive(Debug, Clone)]
+pub enum RoomOp {
+    /// Append a message.
+    Post(Draft),
+    /// Move a side's read mark forward.
+    MarkRead {
+        /// Whose mark.
+        side: Side,
+        /// How far it moves.
+        seq: u64,
+    },
+    /// Set the status, which a `system` message in the log records.
+    SetStatus {
+        /// `active` or `closed`; nobody sets a room `waiting` by hand.
+        status: Status,
+        /// Whose name that message carries.
+        by: Sender,
+    },
+    /// Change the customer's details.
+    SetDetails(DetailsPatch),
+    /// Block the room's visitor from posting in any room, or lift the block.
+    SetBlocked {
+        /// Whether posts are refused from now on.
+        blocked: bool,
+        /// On whose behalf, for the audit.
+        by: Principal,
+    },
+}
+
+/// What a [`RoomOp`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// A message was appended.
+    Posted(Message),
+    /// The message was there already; nothing changed.
+    Duplicate(Message),
+    /// A mark moved.
+    ReadMoved {
+        /// Whose mark.
+        side: Side,
+        /// Where it is now.
+        seq: u64,
+    },
+    /// The status changed, and this `system` message was appended.
+    StatusChanged(Message),
+    /// Details or the block changed.
+    DetailsChanged,
+    /// Nothing changed.
+    Unchanged,
+}
+
+/// A committed [`RoomOp`].
+#[derive(Debug, Clone)]
+pub struct RoomCommit {
+    /// The room after the commit.
+    pub record: Arc<RoomRecord>,
+    /// What happened.
+    pub effect: Effect,
+    /// Other rooms that changed in the same commit (a block reaches all rooms of
+    /// its visitor; where there are very many, the rest follows).
+    pub also_changed: Vec<RoomId>,
+}
+
+/// A page of a room's log, in seq order.
+#[derive(Debug, Clone, Default)]
+pub struct MessagePage {
+    /// At most as many as asked for, and 128 KiB of JSON, but at least one if
+    /// there is any.
+    pub messages: Vec<Message>,
+    /// Whether there are more in the direction that was read.
+    pub more: bool,
+    /// The room's newest seq at the moment of reading.
+    pub head: u64,
+}

@@ -1,0 +1,125 @@
+//! Erasing people, and rooms past their time.
+
+use std::path::PathBuf;
+
+use super::Store;
+use crate::chat::{RoomId, Timestamp, VisitorId, Who};
+use crate::persistence::{
+    BegunErasure, Erasure, ErasureId, ErasureStep, Holdings, Mentions, Person, Principal,
+    RewriteError, StoreError, Unrecorded, WriteError,
+};
+
+impl Store {
+    /// The visitors that one person is.
+    pub async fn find_person(&self, who: &Who) -> Result<Person, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.find_person(who).await,
+        }
+    }
+
+    /// What there is of a person.
+    pub async fn holdings(&self, person: &Person) -> Result<Holdings, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.holdings(person).await,
+        }
+    }
+
+    /// Rooms of others in which one of the person's e-mail addresses occurs. Messages of the last
+    /// two seconds may be missing; see [`flush_search_index`](Self::flush_search_index).
+    pub async fn mentions(&self, person: &Person) -> Result<Mentions, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.mentions(person).await,
+        }
+    }
+
+    /// Decides that these visitors are erased: their tokens end at once, and
+    /// [`erase_step`](Self::erase_step) does the rest. `None` when none of them exists any more.
+    pub async fn begin_erasure(
+        &self,
+        visitors: Vec<VisitorId>,
+        by: Principal,
+    ) -> Result<Option<BegunErasure>, WriteError> {
+        match self {
+            Self::Sqlite(store) => store.begin_erasure(visitors, by).await,
+        }
+    }
+
+    /// Does the next bounded part of whatever erasures were decided. `None` when nothing is left.
+    pub async fn erase_step(&self) -> Result<Option<ErasureStep>, WriteError> {
+        match self {
+            Self::Sqlite(store) => store.erase_step().await,
+        }
+    }
+
+    /// Resolves when an erasure was decided and may have steps left.
+    pub async fn wait_for_erasures(&self) {
+        match self {
+            Self::Sqlite(store) => store.wait_for_erasures().await,
+        }
+    }
+
+    /// What the ledger beside the backups does not have yet.
+    pub async fn unrecorded(&self) -> Result<Unrecorded, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.unrecorded().await,
+        }
+    }
+
+    /// The ledger has this now.
+    pub async fn mark_recorded(&self, recorded: Unrecorded) -> Result<(), WriteError> {
+        match self {
+            Self::Sqlite(store) => store.mark_recorded(recorded).await,
+        }
+    }
+
+    /// Whether something was erased whose bytes may still stand in the file.
+    pub async fn is_rewrite_due(&self) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.is_rewrite_due().await,
+        }
+    }
+
+    /// How large the database is.
+    pub async fn database_bytes(&self) -> Result<u64, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.database_bytes().await,
+        }
+    }
+
+    /// Merges the text index, rewrites the file and empties its log: no byte of what was erased
+    /// before is left in them. While the file is rewritten nothing is committed. Needs twice the
+    /// database's size on the disk of `data_dir`.
+    pub async fn rewrite(&self, data_dir: PathBuf) -> Result<Timestamp, RewriteError> {
+        match self {
+            Self::Sqlite(store) => store.rewrite(data_dir).await,
+        }
+    }
+
+    /// Closed rooms without a message since `before`, as many as one step deletes.
+    pub async fn expired_rooms(&self, before: Timestamp) -> Result<Vec<RoomId>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.expired_rooms(before).await,
+        }
+    }
+
+    /// Deletes those of these rooms that are still closed and without a message since `before`.
+    /// Returns which; [`erase_step`](Self::erase_step) deletes their messages. `run` names all that
+    /// one run deletes.
+    pub async fn expire_rooms(
+        &self,
+        run: ErasureId,
+        rooms: Vec<RoomId>,
+        before: Timestamp,
+    ) -> Result<Vec<RoomId>, WriteError> {
+        match self {
+            Self::Sqlite(store) => store.expire_rooms(run, rooms, before).await,
+        }
+    }
+
+    /// How far an erasure is.
+    pub async fn erasure(&self, id: ErasureId) -> Result<Option<Erasure>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.erasure(id).await,
+        }
+    }
+}

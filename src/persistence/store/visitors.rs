@@ -1,0 +1,55 @@
+//! Visitors and their tokens.
+
+use super::Store;
+use crate::chat::{RoomId, VisitorId};
+use crate::persistence::{RoomPage, StoreError, TokenHash, Visitor, WriteError};
+
+impl Store {
+    /// The visitor of a token, or `None` when it is unknown or has ended.
+    pub async fn visitor_by_token(&self, token: TokenHash) -> Result<Option<Visitor>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.visitor_by_token(token).await,
+        }
+    }
+
+    /// The visitor of a signed identity, if there has been one.
+    pub async fn visitor_by_user(&self, user: &str) -> Result<Option<Visitor>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.visitor_by_user(user).await,
+        }
+    }
+
+    /// A visitor's rooms, newest first, those without messages included.
+    pub async fn visitor_rooms(
+        &self,
+        visitor_id: VisitorId,
+        cursor: Option<String>,
+        limit: usize,
+    ) -> Result<RoomPage, WriteError> {
+        match self {
+            Self::Sqlite(store) => store.visitor_rooms(visitor_id, cursor, limit).await,
+        }
+    }
+
+    /// Deletes a visitor's token. Returns whether it was known.
+    pub async fn end_visitor_token(&self, token: TokenHash) -> Result<bool, WriteError> {
+        match self {
+            Self::Sqlite(store) => store.end_visitor_token(token).await,
+        }
+    }
+
+    /// Waits until there may be rooms to which a change of their visitor has not been applied.
+    pub async fn wait_for_visitor_changes(&self) {
+        match self {
+            Self::Sqlite(store) => store.wait_for_visitor_changes().await,
+        }
+    }
+
+    /// Applies a block or a sign-in to the next few of a visitor's rooms. Returns those, or `None`
+    /// when no change is pending.
+    pub async fn apply_next_visitor_change(&self) -> Result<Option<Vec<RoomId>>, WriteError> {
+        match self {
+            Self::Sqlite(store) => store.apply_next_visitor_change().await,
+        }
+    }
+}
