@@ -53,4 +53,4 @@ pub use actors::{ActorStartError, TreeFailure};
 #[cfg(feature = "test-hooks")]
 pub use actors::{FaultPoint, Faults};
 #[cfg(feature = "server")]
-pub use server::{Server, ServerFailure, StartError, StopReason};
+pub use server::{Listener, Listeners, Server, ServerFailure, StartError, StopReason};

@@ -8,6 +8,7 @@
 //! Read next: `src/http/mod.rs` for what is served, `src/actors/mod.rs` for what is live.
 
 mod background;
+mod listeners;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,6 +34,9 @@ use crate::jobs::schedule::{self, BackupSettings, BackupStatus};
 use crate::metrics::Metrics;
 use crate::persistence::{Store, StoreError};
 use crate::tls::{Acceptor, Tls, TlsError};
+
+use self::listeners::bind_http;
+pub use self::listeners::{Listener, Listeners};
 
 /// How long requests in progress may take to finish while draining.
 const DRAIN_REQUESTS: Duration = Duration::from_millis(500);
@@ -119,18 +123,18 @@ pub enum ServerFailure {
 }
 
 impl Server {
-    /// Serves on `listener` until it is shut down. The server owns the store from here on, and
+    /// Serves on `listeners` until it is shut down. The server owns the store from here on, and
     /// closes it when it shuts down.
     ///
     /// # Errors
     ///
-    /// When the listener or the store cannot be used, or the actors cannot be started.
+    /// When a listener or the store cannot be used, or the actors cannot be started.
     pub async fn start(
         config: Config,
-        listener: TcpListener,
+        listeners: impl Into<Listeners>,
         store: Store,
     ) -> Result<Self, StartError> {
-        Self::start_with(config, listener, store, StartPage::Plain).await
+        Self::start_with(config, listeners.into(), store, StartPage::Plain).await
     }
 
     /// Like [`Server::start`], with a sample shop at `/`, and the page of another shop on
@@ -145,23 +149,30 @@ impl Server {
         store: Store,
         other_listener: TcpListener,
     ) -> Result<Self, StartError> {
-        let server = Self::start_with(config, listener, store, StartPage::Shop).await?;
+        let server = Self::start_with(config, listener.into(), store, StartPage::Shop).await?;
         let other_shop = http::embedding_shop(&format!("http://{}", server.local_addr));
-        server.listening.serve(other_listener, None, other_shop);
+        server
+            .listening
+            .serve(Listener::own(other_listener), None, other_shop);
         Ok(server)
     }
 
     async fn start_with(
         config: Config,
-        listener: TcpListener,
+        listeners: Listeners,
         store: Store,
         start_page: StartPage,
     ) -> Result<Self, StartError> {
-        let local_addr = listener.local_addr()?;
+        let Listeners { main, redirect } = listeners;
+        let local_addr = main.socket.local_addr()?;
         let metrics = Metrics::new();
         store.use_metrics(metrics.store());
-        let tls = load_tls(&config, &metrics).await?;
-        let redirect_listener = bind_http(config.server.http_listen).await?;
+        let has_http = redirect.is_some() || config.server.http_listen.is_some();
+        let tls = load_tls(&config, &metrics, has_http).await?;
+        let redirect = match redirect {
+            None => bind_http(config.server.http_listen).await?,
+            passed => passed,
+        };
         let faults = Faults::default();
         let actors = start_actors(&config, &store, &metrics, &faults).await?;
         let (setup_code, setup) = setup_code(&store).await?;
@@ -203,16 +214,16 @@ impl Server {
         let base_url = base_url.to_owned();
         let acceptor = tls.as_ref().map(Tls::acceptor);
         let mut http_addr = None;
-        if let (Some(listener), Some(acceptor)) = (redirect_listener, &acceptor) {
-            http_addr = Some(listener.local_addr()?);
-            let redirect = http::redirect(base_url, acceptor.http_challenges());
-            listening.serve(listener, None, redirect);
+        if let (Some(listener), Some(acceptor)) = (redirect, &acceptor) {
+            http_addr = Some(listener.socket.local_addr()?);
+            let service = http::redirect(base_url, acceptor.http_challenges());
+            listening.serve(listener, None, service);
         }
         let reload_tls = tls.as_ref().map(Tls::reload);
         if let Some(tls) = tls {
             tokio::spawn(tls.run(listening.drain.clone()));
         }
-        listening.serve(listener, acceptor, http::router(state, start_page));
+        listening.serve(main, acceptor, http::router(state, start_page));
         let server = Self {
             local_addr,
             http_addr,
@@ -318,39 +329,38 @@ impl Server {
 }
 
 impl Listening {
-    fn serve(&self, listener: TcpListener, tls: Option<Acceptor>, service: http::Service) {
+    fn serve(&self, listener: Listener, tls: Option<Acceptor>, service: http::Service) {
+        let accept_until = if listener.kept_open {
+            &self.drain
+        } else {
+            &self.stop
+        };
         tokio::spawn(http::serve(
-            listener,
+            listener.socket,
             tls,
             service,
             self.limits.clone(),
+            accept_until.clone(),
             self.stop.clone(),
             self.connections.clone(),
         ));
     }
 }
 
-async fn load_tls(config: &Config, metrics: &Metrics) -> Result<Option<Tls>, TlsError> {
+async fn load_tls(
+    config: &Config,
+    metrics: &Metrics,
+    has_http_listener: bool,
+) -> Result<Option<Tls>, TlsError> {
     let Some(tls) = config.server.tls.clone() else {
         return Ok(None);
     };
     let (data_dir, metrics) = (config.storage.data_dir.clone(), metrics.tls());
-    let has_http_listener = config.server.http_listen.is_some();
     let load = move || Tls::load(&tls, &data_dir, has_http_listener, metrics);
     tokio::task::spawn_blocking(load)
         .await
         .map_err(|error| TlsError::Library(error.to_string()))?
         .map(Some)
-}
-
-async fn bind_http(listen: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
-    let Some(address) = listen else {
-        return Ok(None);
-    };
-    match TcpListener::bind(address).await {
-        Ok(listener) => Ok(Some(listener)),
-        Err(error) => Err(StartError::HttpListen(address, error)),
-    }
 }
 
 async fn start_actors(

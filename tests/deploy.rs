@@ -1,13 +1,18 @@
-//! `deploy/shoptalk.service`: what systemd does when the server ends.
+//! The systemd units in `deploy`: what happens when the server ends, and what it may reach.
 
 use std::collections::HashMap;
 use std::process::Command;
 
-/// The unit's settings as `Section.Key`. None is set twice, except for a list, whose lines are joined.
+/// The settings of the service's unit.
 fn unit() -> HashMap<String, String> {
+    settings(include_str!("../deploy/shoptalk.service"))
+}
+
+/// A unit's settings as `Section.Key`. None is set twice, except for a list, whose lines are joined.
+fn settings(unit: &str) -> HashMap<String, String> {
     let mut settings = HashMap::new();
     let mut section = "";
-    for line in include_str!("../deploy/shoptalk.service").lines() {
+    for line in unit.lines() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -108,4 +113,22 @@ fn the_unit_waits_until_the_server_accepts_connections() {
     assert_eq!(unit["Service.Type"], "notify");
     // The server does not report to a watchdog: it would be killed again and again.
     assert_eq!(unit.get("Service.WatchdogSec"), None);
+}
+
+/// What the server takes is in tests/cli/passed_sockets.rs.
+#[test]
+fn the_socket_units_are_for_the_service_and_its_addresses() {
+    let main = settings(include_str!("../deploy/shoptalk.socket"));
+    let listen = format!("listen = {:?}\n", main["Socket.ListenStream"]);
+    assert!(include_str!("../config/default.toml").contains(&listen));
+    // It has the name of the service, and takes connections by itself.
+    assert_eq!(main.get("Socket.Service"), None);
+    assert_eq!(main.get("Socket.FileDescriptorName"), None);
+    let redirect = settings(include_str!("../deploy/shoptalk-redirect.socket"));
+    assert_eq!(redirect["Socket.Service"], "shoptalk.service");
+    assert_eq!(redirect["Socket.FileDescriptorName"], "redirect");
+    for unit in [main, redirect] {
+        assert_eq!(unit.get("Socket.Accept"), None);
+        assert_eq!(unit["Install.WantedBy"], "sockets.target");
+    }
 }

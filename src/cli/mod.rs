@@ -9,6 +9,7 @@ mod health;
 mod import;
 mod import_django;
 mod manuals;
+mod passed;
 mod progress;
 mod serve;
 mod stats;

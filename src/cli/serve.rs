@@ -6,17 +6,20 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use shoptalk::config::Config;
 use shoptalk::persistence::{Store, StoreOptions};
-use shoptalk::{Server, StopReason};
+use shoptalk::{Listener, Listeners, Server, StopReason};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::passed::PassedSockets;
 use super::{Failure, block_on, print_stdout, start_tracing};
 
 /// How long systemd waits after the last report of progress.
 const START_TIMEOUT_EXTENSION: Duration = Duration::from_secs(120);
 
 /// Serves until a signal arrives or the server fails.
-pub(super) fn run(config: Config) -> Result<(), Failure> {
+pub(super) fn run(mut config: Config) -> Result<(), Failure> {
+    let passed = PassedSockets::take()?;
+    passed.apply(&mut config)?;
     start_tracing(&config.log)?;
     let tls_warnings = super::check_tls(&config)?;
     block_on(async {
@@ -25,8 +28,8 @@ pub(super) fn run(config: Config) -> Result<(), Failure> {
         for warning in config.warnings().iter().chain(&tls_warnings) {
             tracing::warn!("{warning}");
         }
-        let listener = bind(config.server.listen).await?;
-        let server = Server::start(config, listener, store).await?;
+        let listeners = listen(passed, config.server.listen).await?;
+        let server = Server::start(config, listeners, store).await?;
         if let Some(link) = server.setup_link() {
             eprintln!("There is no agent yet. Create the first admin within 30 minutes at {link}");
             eprintln!("or in a terminal with: shoptalk agent add NAME");
@@ -63,6 +66,23 @@ fn notify_systemd(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         tracing::warn!(%error, "cannot notify systemd; with Type=notify it stops this server after TimeoutStartSec");
     }
+}
+
+/// Listens on the sockets that were passed, and on an address if the main one was not.
+async fn listen(passed: PassedSockets, address: SocketAddr) -> Result<Listeners, Failure> {
+    let main = match passed.main {
+        None => Listener::own(bind(address).await?),
+        Some(socket) => {
+            raise_open_files();
+            tracing::info!("listening on the socket that was passed, not on server.listen");
+            Listener::kept_open(TcpListener::from_std(socket)?)
+        }
+    };
+    let redirect = passed.redirect.map(TcpListener::from_std).transpose()?;
+    Ok(Listeners {
+        main,
+        redirect: redirect.map(Listener::kept_open),
+    })
 }
 
 /// Raises the limit of open files and listens on an address.

@@ -13,6 +13,7 @@ mod erase;
 mod health;
 mod import_django;
 mod manuals;
+mod passed_sockets;
 mod process;
 mod secrets;
 mod serve;

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -10,6 +11,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::common::{DEADLINE, Rest};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_shoptalk");
 
 /// A directory of one test's own, in which the binary runs with nothing but the
 /// environment that the test gives it.
@@ -53,9 +56,32 @@ impl Place {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_shoptalk"));
+        let mut command = Command::new(BINARY);
+        command.args(args).stdin(Stdio::null());
+        self.prepare(command)
+    }
+
+    /// A command to which a socket is passed as systemd does it, once under each of the names.
+    fn command_with_socket(&self, args: &[&str], socket: OwnedFd, names: &[&str]) -> Command {
+        let mut command = Command::new("/bin/sh");
         command
+            .args([
+                "-c",
+                "exec 3<&0 4<&0 </dev/null; export LISTEN_PID=$$; exec \"$@\"",
+                "sh",
+                BINARY,
+            ])
             .args(args)
+            .stdin(socket);
+        let mut command = self.prepare(command);
+        command
+            .env("LISTEN_FDS", names.len().to_string())
+            .env("LISTEN_FDNAMES", names.join(":"));
+        command
+    }
+
+    fn prepare(&self, mut command: Command) -> Command {
+        command
             .env_clear()
             // What scripts/stress.sh makes slow is to be slow here, too.
             .envs(std::env::vars_os().filter(|(name, _)| {
@@ -63,7 +89,6 @@ impl Place {
             }))
             .envs(self.environment.iter().cloned())
             .current_dir(self.path())
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
@@ -73,6 +98,18 @@ impl Place {
     /// Runs a command to its end.
     pub(crate) async fn run(&self, args: &[&str]) -> Ended {
         let output = timeout(DEADLINE, self.command(args).output());
+        Ended::from(args, output.await.expect("it ends").expect("it starts"))
+    }
+
+    /// Runs a command to which a socket is passed to its end.
+    pub(crate) async fn run_with_socket(
+        &self,
+        args: &[&str],
+        socket: impl Into<OwnedFd>,
+        names: &[&str],
+    ) -> Ended {
+        let mut command = self.command_with_socket(args, socket.into(), names);
+        let output = timeout(DEADLINE, command.output());
         Ended::from(args, output.await.expect("it ends").expect("it starts"))
     }
 
@@ -113,9 +150,19 @@ impl Place {
         self.start(&["serve", "--listen", "127.0.0.1:0"]).await
     }
 
+    /// Serves on a socket that is passed under this name.
+    pub(crate) async fn serve_on(&self, socket: impl Into<OwnedFd>, name: &str) -> Running {
+        let args = ["serve", "--listen", "127.0.0.1:0"];
+        Self::wait_for(self.command_with_socket(&args, socket.into(), &[name])).await
+    }
+
     /// Starts a command that serves and waits for its line.
     pub(crate) async fn start(&self, args: &[&str]) -> Running {
-        let mut child = self.command(args).spawn().expect("it starts");
+        Self::wait_for(self.command(args)).await
+    }
+
+    async fn wait_for(mut command: Command) -> Running {
+        let mut child = command.spawn().expect("it starts");
         let stderr = child.stderr.take().expect("its log is piped");
         let (log, lines) = watch::channel(Vec::new());
         let logging = tokio::spawn(async move {

@@ -40,21 +40,24 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// Handles the requests of a connection. The path's trailing slash is removed before routing.
 pub(crate) type Service = NormalizePath<axum::Router>;
 
-/// Serves connections, with TLS if there is an acceptor, until `stop` is cancelled. Then it accepts no more, lets each connection
-/// finish its present request, and returns; `tasks` is empty once the last one is closed. After
-/// an upgrade a WebSocket is not one of them any more.
+/// Serves connections, with TLS if there is an acceptor. It accepts them until `accept_until` is
+/// cancelled, and returns. Once `stop` is cancelled, each connection finishes its present request;
+/// `tasks` is empty when the last one is closed. After an upgrade a WebSocket is not one of them
+/// any more.
 ///
 /// Cancel the state's `drain` first and `stop` later, so that a load balancer can ask `/readyz` in
-/// between.
+/// between. If the next server takes over the listener, accept until the drain only, so that new
+/// connections are left to it.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<Acceptor>,
     service: Service,
     connections: Connections,
+    accept_until: CancellationToken,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
-    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+    while let Some(accepted) = accept(&listener, &accept_until).await {
         match accepted {
             Ok((stream, peer)) => match connections.admit(peer.ip()) {
                 Ok(slot) => {
@@ -74,11 +77,23 @@ pub(crate) async fn serve(
             Err(error) if is_connection_error(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "cannot accept connections; trying again (if files run out, raise ulimit -n)");
-                let _ = stop
+                let _ = accept_until
                     .run_until_cancelled(tokio::time::sleep(ACCEPT_BACKOFF))
                     .await;
             }
         }
+    }
+}
+
+/// The next connection, or `None` once `until` is cancelled, even if there is one.
+async fn accept(
+    listener: &TcpListener,
+    until: &CancellationToken,
+) -> Option<io::Result<(TcpStream, SocketAddr)>> {
+    tokio::select! {
+        biased;
+        () = until.cancelled() => None,
+        accepted = listener.accept() => Some(accepted),
     }
 }
 
