@@ -1,5 +1,5 @@
-//! TCP servers that do nothing but write the same bytes: what the sockets of this machine give.
-//! Each runs as a process of its own, as the measured server does.
+//! TCP servers that only write bytes, to show what the sockets of this machine can do. Each runs as
+//! a process of its own, as the measured server does.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -19,17 +19,17 @@ use crate::wire::frame_into;
 /// What a bare server does with a post.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Bytes {
-    /// They go back to where the post came from.
+    /// Writes the bytes back to the connection that the post came from.
     Echoed,
-    /// They go to all other connections, in one write for each post and connection.
+    /// Writes them to all other connections, once per post and connection.
     FannedOut,
-    /// They go to all others; what arrives together leaves together.
+    /// Writes them to all other connections; posts that arrived together share a write.
     Gathered,
-    /// They go to all others, each of which has a task that is woken for it.
+    /// Wakes a task for each other connection, which writes them.
     Woken,
 }
 
-/// Serves until it is killed: for each post, so many bytes.
+/// Serves until it is killed. Each post makes it write `bytes` bytes.
 pub(crate) async fn serve(bytes: usize, how: Bytes) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);

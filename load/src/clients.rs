@@ -63,7 +63,7 @@ fn post(content: &str) -> String {
     )
 }
 
-/// A post as it stands on the wire. All are equally long, and as long as posts are on average.
+/// An encoded post of average length. All of them are equally long.
 pub(crate) fn typical_frame() -> Vec<u8> {
     let mut frame = Vec::new();
     frame_into(&mut frame, post(texts::TYPICAL).as_bytes());
@@ -120,7 +120,7 @@ impl Visitor {
         self.wire.send(&post(texts::next())).await
     }
 
-    /// Waits for the next ack, and checks each message on the way.
+    /// Waits for the next ack, and checks each message that comes before it.
     /// Returns the ack's seq.
     pub(crate) async fn next_ack(&mut self) -> Result<u64> {
         loop {
@@ -130,7 +130,7 @@ impl Visitor {
         }
     }
 
-    /// Takes one frame; an ack's seq is returned. Cancel safe up to a pong.
+    /// Handles one frame. Returns its seq if it is an ack. Cancel safe, except while it sends a pong.
     pub(crate) async fn take_frame(&mut self) -> Result<Option<u64>> {
         let frame = self.wire.next().await?;
         match kind(frame) {
@@ -149,7 +149,7 @@ impl Visitor {
         self.wait_for_own_message().await
     }
 
-    /// The same with a message of average length, for those who look at how long the answer is.
+    /// The same with a message of average length, so that the length of the answer can be measured.
     pub(crate) async fn post_typical(&mut self) -> Result<()> {
         self.wire.send(&post(texts::TYPICAL)).await?;
         self.wait_for_own_message().await
@@ -170,15 +170,15 @@ pub(crate) struct Console {
     addr: SocketAddr,
     token: String,
     epoch: String,
-    /// How far what was read brings this console.
+    /// The cursor of the last frame.
     cursor: String,
 }
 
-/// The wait of a console that was closed before it connects again.
+/// How long a console that was closed waits before it reconnects.
 const RECONNECT_AFTER: Duration = Duration::from_millis(250);
 
 impl Console {
-    /// Connects and takes the welcome.
+    /// Connects, and reads the welcome.
     pub(crate) async fn connect(addr: SocketAddr, token: &str) -> Result<Self> {
         let wire = Self::open_socket(addr, token, None).await?;
         let epoch = text_after(wire.last(), b"\"epoch\":\"").context("no epoch")?;
@@ -194,8 +194,8 @@ impl Console {
         Ok(console)
     }
 
-    /// Connects again after it was closed, and resumes from its cursor. The welcome
-    /// is the wire's last frame then.
+    /// Reconnects after it was closed, and resumes from its cursor. The welcome
+    /// is then the wire's last frame.
     pub(crate) async fn reconnect(&mut self) -> Result<()> {
         tokio::time::sleep(RECONNECT_AFTER).await;
         let resume = (self.epoch.as_str(), self.cursor.as_str());
@@ -219,7 +219,7 @@ impl Console {
         Ok(wire)
     }
 
-    /// The next frame with states of rooms; pings are answered on the way.
+    /// The next frame with states of rooms. Pings that come before it are answered.
     pub(crate) async fn next_states(&mut self) -> Result<&[u8]> {
         loop {
             let kind = kind(self.wire.next().await?);

@@ -1,5 +1,5 @@
-//! Two builds of the server in one run: the same scenario with one and the other in turns, so
-//! that what the machine does meanwhile meets both.
+//! Compares two builds of the server in one run. They take turns with the same scenario, so
+//! that whatever else the machine does affects both.
 
 use crate::report::{Report, median, rounded};
 

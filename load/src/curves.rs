@@ -1,4 +1,4 @@
-//! Growth curves: each a picture with logarithmic axes, so that what grows in proportion is a
+//! Growth curves, drawn on logarithmic axes: what grows in proportion is a
 //! straight line of slope one and what does not grow lies flat.
 
 use std::fmt::Write;
@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::report::Goal;
 use crate::scenarios::{Setup, fanout, idle, lobby, stored};
 
-/// Rooms that are stored at most.
+/// Rooms in a full database, at most.
 const MOST_ROOMS: usize = 1_000_000;
 
 /// A line of a picture.
@@ -18,7 +18,7 @@ struct Line {
     points: Vec<(f64, f64)>,
 }
 
-/// Measures and draws.
+/// Measures, and writes the pictures into `out`.
 pub(crate) async fn draw(setup: &mut Setup, out: &Path, most: usize) -> Result<()> {
     std::fs::create_dir_all(out)?;
     let mut by_messages = stored_lines();
@@ -82,7 +82,7 @@ pub(crate) async fn draw(setup: &mut Setup, out: &Path, most: usize) -> Result<(
     )
 }
 
-/// What a full database may cost.
+/// Bounds on the size and speed of a full database.
 fn stored_lines() -> [Line; 4] {
     [
         line("ready, ms"),

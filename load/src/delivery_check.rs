@@ -1,4 +1,4 @@
-//! Counts what subscribers did not get as promised: each message once, in order.
+//! Checks that subscribers get each message once and in order, and counts what they do not.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-/// What agents show to the peer.
+/// The token by which the peer knows agents.
 pub(crate) const AGENT: &str = "load";
 /// The first Node whose SQLite needs no flag.
 const NODE: (u32, u32) = (22, 13);
 
-/// How the peer is started.
+/// What is needed to start the peer.
 #[derive(Clone)]
 pub(crate) struct Program {
     node: PathBuf,
@@ -20,7 +20,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Finds the peer's packages and a Node for it, or says what to do.
+    /// Finds the peer's packages and a Node that can run it. The error is what to install.
     pub(crate) fn find(directory: &Path, lobby: &str) -> Result<Self, String> {
         if !directory.join("node_modules/socket.io").is_dir() {
             return Err(format!(
@@ -28,7 +28,7 @@ impl Program {
                 directory.display()
             ));
         }
-        // One that was installed beside the packages wins over the machine's own.
+        // A Node that was installed with the packages is preferred to the machine's own.
         let beside = directory.join("node_modules/node/bin/node");
         let node = [beside, PathBuf::from("node")]
             .into_iter()
@@ -48,7 +48,7 @@ impl Program {
         })
     }
 
-    /// Serves a database on a free port.
+    /// The command that serves a database on a free port.
     pub(crate) fn command(&self, database: &Path) -> Command {
         let mut command = Command::new(&self.node);
         command

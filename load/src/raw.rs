@@ -1,5 +1,5 @@
-//! What the disk gives: the server's rows in the server's schema by the same SQLite with the
-//! same settings, and nothing around them.
+//! What the disk can do: inserts of the server's rows into the server's schema, by the same SQLite
+//! with the same settings, and nothing around them.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,14 +12,14 @@ use uuid::Uuid;
 
 use crate::texts;
 
-/// Messages of a room whose places share a block.
+/// Messages of a room whose row numbers share a block.
 const BLOCK: i64 = 32;
 
 /// A room that messages are inserted into.
 struct Room {
     pk: i64,
     seq: i64,
-    /// The places of the messages past the last full block.
+    /// The row numbers of the messages after the last full block.
     tail: Vec<u8>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Inserter {
 }
 
 impl Inserter {
-    /// A database as the server makes it, with so many rooms.
+    /// A database as the server makes it, with this many rooms.
     pub(crate) async fn new(data_dir: &Path, rooms: usize) -> Result<Self> {
         let store = Store::open(StoreOptions {
             data_dir: data_dir.to_owned(),
@@ -69,7 +69,7 @@ impl Inserter {
         Ok(inserter)
     }
 
-    /// More rooms, each of a visitor of its own.
+    /// Adds rooms, each with a visitor of its own.
     pub(crate) fn add_rooms(&mut self, rooms: usize) -> Result<()> {
         self.conn.execute_batch("BEGIN IMMEDIATE")?;
         for _ in 0..rooms {
@@ -96,7 +96,7 @@ impl Inserter {
         Ok(())
     }
 
-    /// Inserts for so long, so many messages to a transaction. Returns messages a second, and
+    /// Inserts for this long, `batch` messages per transaction. Returns messages per second, and
     /// how long each COMMIT took.
     pub(crate) fn run(&mut self, batch: usize, time: Duration) -> Result<(f64, Histogram<u64>)> {
         let mut commits = Histogram::new(3)?;
@@ -109,7 +109,7 @@ impl Inserter {
         Ok((inserted as f64 / started.elapsed().as_secs_f64(), commits))
     }
 
-    /// One transaction of so many messages. Returns how long its COMMIT took.
+    /// Inserts this many messages in one transaction. Returns how long its COMMIT took.
     pub(crate) fn transaction(&mut self, batch: usize) -> Result<Duration> {
         self.conn.execute_batch("BEGIN IMMEDIATE")?;
         for _ in 0..batch {
@@ -155,7 +155,7 @@ impl Inserter {
         Ok(())
     }
 
-    /// Leaves a database that the server can open: its counts are right.
+    /// Corrects the counts, so that the server can open the database.
     pub(crate) fn finish(self) -> Result<()> {
         self.conn.execute(
             "UPDATE state SET change = ?1, n = ?1, waiting = (SELECT count(*) FROM rooms WHERE status = 0 AND last_n IS NOT NULL)",

@@ -54,7 +54,7 @@ impl Report {
         self.rows.push(row);
     }
 
-    /// What all subscribers of a scenario missed, in one figure.
+    /// Adds a figure for what the subscribers lost, or got twice or out of order.
     pub(crate) fn check(&mut self, scenario: &'static str, check: &DeliveryCheck) {
         let [lost, duplicated, reordered] = check.counts();
         let wrong = lost + duplicated + reordered;
@@ -70,7 +70,7 @@ impl Report {
         );
     }
 
-    /// The table.
+    /// Prints all figures as a table.
     pub(crate) fn print(&self) {
         println!("\n| scenario | figure | measured | goal | |");
         println!("| --- | --- | ---: | ---: | --- |");
@@ -106,7 +106,7 @@ impl Row {
     /// The bound, and whether this value keeps it.
     pub(crate) fn verdict(&self) -> (Option<String>, Option<bool>) {
         match self.goal {
-            // Not known of a server that runs elsewhere.
+            // Unknown for a server that was not started here.
             _ if self.value.is_nan() => (None, None),
             Goal::AtLeast(bound) => (
                 Some(format!("≥ {}", rounded(bound))),
@@ -121,7 +121,7 @@ impl Row {
     }
 }
 
-/// With as many digits as say something.
+/// The value with thousands separators and about three significant digits.
 pub(crate) fn rounded(value: f64) -> String {
     if value.is_nan() {
         return "unknown".to_owned();
@@ -147,7 +147,7 @@ pub(crate) fn rounded(value: f64) -> String {
     }
 }
 
-/// The middle one.
+/// The median. Of an even number of figures, the upper of the two in the middle.
 pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]

@@ -1,4 +1,4 @@
-//! The server under test: one that is started for the setup, or one that is there already.
+//! The measured server: one that is started for a scenario, or one that runs already.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,12 +16,12 @@ use crate::wire_format::WireFormat;
 /// The agent that a started server has.
 const AGENT: (&str, &str) = ("load", "a password for the load generator");
 
-/// What is measured.
+/// Which server is measured.
 #[derive(Clone)]
 pub(crate) enum Target {
-    /// A binary, started for each scenario with data of its own.
+    /// A binary, started for each scenario with a new database.
     Binary(PathBuf),
-    /// A server that is there already. Nothing is known of its process.
+    /// A server that runs already. Its process cannot be measured.
     Running {
         addr: SocketAddr,
         /// An agent's name and password, for scenarios with consoles.
@@ -34,7 +34,7 @@ pub(crate) enum Target {
 /// Thousands of sockets need as many descriptors; the servers inherit the limit.
 pub(crate) fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
-    // What is not granted shows as a failed connection soon enough.
+    // If the limit stays too low, a connection fails and names the reason.
     let _ = setrlimit(
         Resource::Nofile,
         Rlimit {
@@ -44,7 +44,8 @@ pub(crate) fn raise_open_files() {
     );
 }
 
-/// The server's process, with what /proc says of it; nothing (NaN) of one that runs elsewhere.
+/// A process whose processor time and memory are read from /proc. Without a pid (a server that this
+/// program has not started) they are NaN.
 #[derive(Clone, Copy)]
 pub(crate) struct Process(Option<u32>);
 

@@ -1,18 +1,17 @@
-//! The texts of messages, with words as people use them. A few words are everywhere and
-//! most are rare (Zipf's law), lengths vary around 80 characters, and now and then there is an
-//! order number. The text index pays for such messages what it pays in a shop; for one sentence
-//! again and again it pays half.
+//! The texts of messages, with words as people use them: a few words are frequent, most are rare
+//! (Zipf's law), lengths vary around 80 characters, and some have an order number. They cost the
+//! text index what messages of a shop cost it; one sentence repeated again and again costs half.
 //!
-//! All of it is made once, from a fixed seed, so that two runs post the same messages.
+//! They are made once, from a fixed seed, so that two runs post the same messages.
 
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Messages that are made; then they come again from the first on.
+/// Messages that are made. After the last, the first one is next.
 const MESSAGES: usize = 8_192;
-/// Different words, the commonest first.
+/// How many different words there are.
 const WORDS: usize = 6_000;
 /// The law's offset: a word of rank r is used in proportion to 1 / (r + OFFSET).
 const OFFSET: f64 = 2.7;
@@ -20,11 +19,11 @@ const OFFSET: f64 = 2.7;
 const AVERAGE: f64 = 80.0;
 const SHORTEST: usize = 8;
 const LONGEST: usize = 480;
-/// Of so many messages, one names an order.
+/// One of this many messages has an order number.
 const ORDERS: usize = 6;
 const SEED: u64 = 0x005e_ed0f_ca7a_1095;
 
-/// A message of 80 characters, where all must be equally long: for servers that echo bytes.
+/// A message of 80 characters, for servers that echo bytes and need all to be equally long.
 pub(crate) const TYPICAL: &str =
     "Hello, I ordered the blue kettle last week and it has not arrived yet. Any news?";
 
@@ -46,7 +45,7 @@ const COMMON: &str = "the i to and it is you a my for of in have that order not 
     medium cheap hours fast light free water top bottom screen part parts leak smell handle switch button \
     shoes jacket dress shirt trousers sleeve fits tight loose length width height measure chart wool cotton";
 
-/// The words that are made of these have letters and lengths as words have them.
+/// Syllables that the other words are made of, with letters and lengths of real words.
 const ONSETS: [&str; 24] = [
     "b", "br", "c", "ch", "d", "f", "fl", "g", "gr", "h", "k", "l", "m", "n", "p", "pl", "r", "s",
     "sh", "st", "t", "tr", "v", "w",
@@ -68,7 +67,7 @@ pub(crate) fn next() -> &'static str {
     &POOL[NEXT.fetch_add(1, Ordering::Relaxed) % MESSAGES]
 }
 
-/// The words with the share of all uses up to each, the commonest first.
+/// The words with their cumulative shares of all uses, the most common first.
 fn vocabulary(random: &mut fastrand::Rng) -> Vec<(String, f64)> {
     let mut words: Vec<String> = COMMON.split_whitespace().map(str::to_owned).collect();
     let mut known = HashSet::new();
@@ -143,7 +142,7 @@ mod tests {
         let mut often: Vec<u32> = uses.into_values().collect();
         often.sort_unstable();
         let all: u32 = often.iter().sum();
-        // By Zipf's law ten words are a fifth to a third of all that is said.
+        // By Zipf's law, the ten most common words are a fifth to a third of all uses.
         let ten: u32 = often.iter().rev().take(10).sum();
         let share = f64::from(ten) / f64::from(all);
         assert!((0.15..0.35).contains(&share), "{share}");

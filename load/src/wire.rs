@@ -1,4 +1,4 @@
-//! A WebSocket client that costs next to nothing, so that what is measured is the server.
+//! A WebSocket client that takes little processor time, so that the server's is measured.
 //!
 //! `shoptalk_client::Socket` decodes every frame into its types and answers with fresh
 //! allocations; on the two cores that the server shares with the generator, that work would be
@@ -13,9 +13,9 @@ use memchr::memmem::{self, Finder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Room for what one read brings at first; grows for a long page and stays so.
+/// Bytes of the read buffer at first. It grows for a long frame, and does not shrink.
 const BUFFER_BYTES: usize = 2 * 1024;
-/// Whoever gets more than fits into one read gets room for so much.
+/// Bytes of the read buffer after a read has filled it.
 const BUSY_BUFFER_BYTES: usize = 32 * 1024;
 
 /// The socket was closed: by the server with this code, or without any (0).
@@ -33,7 +33,7 @@ impl fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-/// One open socket. Text frames in and out, nothing else.
+/// One open WebSocket that sends and receives text frames.
 pub(crate) struct Wire {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -41,7 +41,7 @@ pub(crate) struct Wire {
     start: usize,
     end: usize,
     out: Vec<u8>,
-    /// Where the last text frame stands in the buffer, until the next one is asked for.
+    /// The place of the last text frame in the buffer, until the next call.
     last: (usize, usize),
     bytes_in: u64,
     reads: u64,
@@ -91,11 +91,11 @@ impl Wire {
     /// Sends whole frames.
     pub(crate) async fn write(&mut self, frames: &[u8]) -> Result<()> {
         let written = self.stream.write_all(frames).await;
-        // Why it was closed stands in what is still to be read.
+        // The close code is in what has not been read yet.
         written.or_else(|_| Ok(()))
     }
 
-    /// The next text frame. Cancel safe: what was read stays.
+    /// The next text frame. Cancel safe: what was read stays in the buffer.
     pub(crate) async fn next(&mut self) -> Result<&[u8]> {
         loop {
             if let Some((from, until)) = self.parse()? {
@@ -105,13 +105,13 @@ impl Wire {
         }
     }
 
-    /// The next text frame of what has been read already.
+    /// The next text frame, if all of it was read already.
     pub(crate) fn buffered(&mut self) -> Result<Option<&[u8]>> {
         let place = self.parse()?;
         Ok(place.map(|(from, until)| &self.buffer[from..until]))
     }
 
-    /// The place of the next text frame, if it is there as a whole.
+    /// The place of the next text frame, if all of it is in the buffer.
     fn parse(&mut self) -> Result<Option<(usize, usize)>> {
         while let Some((opcode, from, until)) = parse(&self.buffer[self.start..self.end]) {
             let (from, until) = (self.start + from, self.start + until);
@@ -132,17 +132,17 @@ impl Wire {
         Ok(None)
     }
 
-    /// The last text frame, until the next one is asked for.
+    /// The last text frame, until the next call.
     pub(crate) fn last(&self) -> &[u8] {
         &self.buffer[self.last.0..self.last.1]
     }
 
-    /// How much has come in so far.
+    /// Bytes that were read so far.
     pub(crate) fn bytes_in(&self) -> u64 {
         self.bytes_in
     }
 
-    /// How many reads brought something, which is about how often the server wrote.
+    /// Reads that returned bytes: about as many as the server's writes.
     pub(crate) fn reads(&self) -> u64 {
         self.reads
     }
@@ -170,7 +170,7 @@ impl Wire {
     }
 }
 
-/// A client's text frame. The mask is all zeros, which any server must take.
+/// Appends a client's text frame. The mask is all zeros, which any server must accept.
 pub(crate) fn frame_into(out: &mut Vec<u8>, payload: &[u8]) {
     out.push(0x81);
     match payload.len() {
@@ -201,7 +201,7 @@ fn parse(bytes: &[u8]) -> Option<(u8, usize, usize)> {
     (bytes.len() >= from + length).then_some((first & 15, from, from + length))
 }
 
-/// The `type` of a frame, which comes first.
+/// The `type` of a frame, which is its first field.
 pub(crate) fn kind(frame: &[u8]) -> &[u8] {
     let named = frame.strip_prefix(b"{\"type\":\"");
     named
@@ -214,7 +214,7 @@ pub(crate) fn number(frame: &[u8], key: &[u8]) -> Option<u64> {
     number_at(frame, memmem::find(frame, key)? + key.len())
 }
 
-/// The number that stands here.
+/// The number at this place.
 pub(crate) fn number_at(frame: &[u8], at: usize) -> Option<u64> {
     let digits = frame[at..].iter().take_while(|byte| byte.is_ascii_digit());
     digits.fold(None, |number, digit| {

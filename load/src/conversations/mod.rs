@@ -29,25 +29,25 @@ use crate::server::Server;
 use crate::wire_format::{RoomKey, WireFormat};
 use shoptalk_client::chat::Side;
 
-/// Consoles whose view of all rooms is timed; the others' states are only skipped.
+/// Consoles at which the age of states is measured, at most.
 const TIMED: usize = 50;
-/// Between two looks at whether all is done.
+/// The time between two checks of whether everything has arrived.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
-/// How long what was posted may take to arrive.
+/// How long posts may take to be acked and received.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the newest states may take to reach the consoles when all is quiet.
+/// How long the newest states may take to reach the consoles after the last post.
 const STATES_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The code of a socket that was closed because it read too slowly.
 pub(crate) const SLOW: u16 = 4008;
 
-/// The conversations of one server, with everybody in them.
+/// The rooms of one server with all of their participants.
 pub(crate) struct Conversations {
     shared: Arc<Shared>,
     tasks: JoinSet<Result<()>>,
 }
 
-/// Who sits where.
+/// How many rooms and consoles there are, and which consoles have joined which rooms.
 #[derive(Clone, Copy)]
 pub(crate) struct Layout {
     pub(crate) rooms: usize,
@@ -58,11 +58,11 @@ pub(crate) struct Layout {
 /// Which rooms the consoles have joined.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Joined {
-    /// Each room one console, in turn.
+    /// Each room is joined by one console; the rooms are dealt out in turn.
     Own,
-    /// All consoles the one room, in which there is no customer.
+    /// All consoles join the same room, which has no visitor.
     Together,
-    /// None: they watch the lobby.
+    /// No console joins any; they only receive the lobby.
     NoRoom,
 }
 
@@ -89,7 +89,7 @@ impl Conversations {
             token: server.sign_in().await?,
             epoch: tickets[0].epoch.clone(),
             places: keys.iter().copied().zip(0..).collect(),
-            lines: keys.iter().map(|_| Mutex::default()).collect(),
+            rooms: keys.iter().map(|_| Mutex::default()).collect(),
             phase: watch::channel(Phase::Quiet).0,
             answering: AtomicBool::new(false),
             broadcasting: AtomicBool::new(false),
@@ -141,9 +141,9 @@ impl Conversations {
                 Joined::NoRoom => Vec::new(),
             };
             // Those that are timed are spread over all.
-            let watches = (0..timed).find(|at| at * layout.consoles / timed == console);
+            let timed_as = (0..timed).find(|at| at * layout.consoles / timed == console);
             let token = shared.token.clone();
-            participants.push(Participant::new(Side::Agent, token, memberships, watches));
+            participants.push(Participant::new(Side::Agent, token, memberships, timed_as));
         }
         let participants = Mutex::new(participants.into_iter().map(Some).collect::<Vec<_>>());
         let count = lock(&participants).len();
@@ -166,15 +166,15 @@ impl Conversations {
         Ok(Self { shared, tasks })
     }
 
-    /// Customers and agents alternate for so long. Returns the messages a second that arrived at
-    /// the other side.
+    /// Visitors and agents reply to each other for this long. Returns the messages per second that
+    /// the other side received.
     pub(crate) async fn alternate(&mut self, time: Duration) -> Result<f64> {
         let started = Instant::now();
         let shared = self.shared.clone();
         shared.answering.store(true, Ordering::SeqCst);
         shared
             .unfinished
-            .store(shared.lines.len(), Ordering::SeqCst);
+            .store(shared.rooms.len(), Ordering::SeqCst);
         let before = lock(&shared.measured).messages;
         let until = started + time;
         shared.phase.send_replace(Phase::Alternating { until });
@@ -186,7 +186,7 @@ impl Conversations {
         Ok(rate)
     }
 
-    /// The first console posts for so long. Returns deliveries a second to all consoles.
+    /// The first console posts for this long. Returns the deliveries per second to all consoles.
     pub(crate) async fn broadcast(&mut self, time: Duration, in_flight: usize) -> Result<f64> {
         let started = Instant::now();
         let shared = self.shared.clone();
@@ -201,7 +201,7 @@ impl Conversations {
         self.settle(until + DELIVERY_TIMEOUT).await?;
         // Each message reaches every console, so the last ones are waited for.
         let consoles = self.tasks.len() as u64;
-        let posted = lock(&shared.lines[0]).committed.len() as u64;
+        let posted = lock(&shared.rooms[0]).committed.len() as u64;
         self.wait(until + DELIVERY_TIMEOUT, || {
             shared.delivered.load(Ordering::SeqCst) == posted * consoles
         })
@@ -224,13 +224,13 @@ impl Conversations {
             .await
     }
 
-    /// How often the consoles have read something, and how many bytes.
+    /// How often all consoles have read from their sockets, and how many bytes that were.
     pub(crate) fn console_reads(&self) -> (u64, u64) {
         let [reads, bytes] = [&self.shared.console_reads, &self.shared.console_bytes];
         (reads.load(Ordering::SeqCst), bytes.load(Ordering::SeqCst))
     }
 
-    /// What was measured since the last time.
+    /// What was measured since the last call.
     pub(crate) fn take(&self) -> Result<Measured> {
         let fresh = Measured::new()?;
         Ok(std::mem::replace(&mut lock(&self.shared.measured), fresh))
@@ -242,9 +242,9 @@ impl Conversations {
         let shared = self.shared.clone();
         let old = || {
             let newest: Vec<u64> = shared
-                .lines
+                .rooms
                 .iter()
-                .map(|line| lock(line).committed.len() as u64)
+                .map(|room| lock(room).committed.len() as u64)
                 .collect();
             let of_console = |shown: &Mutex<Vec<u64>>| {
                 let shown = lock(shown);
@@ -265,11 +265,11 @@ impl Conversations {
         let shared = self.shared.clone();
         self.wait(deadline, || {
             let settled =
-                |line: &Mutex<RoomProgress>| lock(line).in_flight.iter().all(VecDeque::is_empty);
+                |room: &Mutex<RoomProgress>| lock(room).in_flight.iter().all(VecDeque::is_empty);
             [&shared.unfinished, &shared.unacked, &shared.away]
                 .iter()
                 .all(|count| count.load(Ordering::SeqCst) == 0)
-                && shared.lines.iter().all(settled)
+                && shared.rooms.iter().all(settled)
         })
         .await?;
         shared.phase.send_replace(Phase::Quiet);
@@ -280,8 +280,8 @@ impl Conversations {
         while !done() {
             ensure!(
                 Instant::now() < deadline,
-                "not everything posted has arrived: {} conversations wait, {} posts are without \
-                 an ack",
+                "not everything posted has arrived: {} participants have not finished, {} posts \
+                 have no ack",
                 self.shared.unfinished.load(Ordering::SeqCst),
                 self.shared.unacked.load(Ordering::SeqCst)
             );
@@ -290,12 +290,12 @@ impl Conversations {
         Ok(())
     }
 
-    /// Lets everybody go on for so long; a task that fails is noticed.
+    /// Waits this long, or until a task fails.
     pub(crate) async fn rest(&mut self, time: Duration) -> Result<()> {
         tokio::select! {
             Some(ended) = self.tasks.join_next() => {
                 ended??;
-                bail!("somebody has left");
+                bail!("a participant's task has ended");
             }
             () = sleep(time) => Ok(()),
         }

@@ -6,28 +6,29 @@ use tokio::time::Instant;
 /// What all participants do at a time.
 #[derive(Clone, Copy)]
 pub(crate) enum Phase {
-    /// Reads.
+    /// They only read.
     Quiet,
-    /// Each customer waits for the agent's answer, and the agent for the customer's message.
+    /// Visitor and agent reply to each other until then.
     Alternating { until: Instant },
-    /// The first console posts, so many without an answer at a time; everybody gets it.
+    /// The first console posts until then, with this many posts without an ack at a time.
     Broadcast { until: Instant, in_flight: usize },
-    /// Everybody posts at fixed times, whether the server keeps up or not.
+    /// All post at fixed times, whether the server keeps up or not.
     Fixed(Timetable),
 }
 
-/// When everybody posts: each side of each room after every `gap`, so many times.
+/// When all post: each side of each room once per `gap`, `each` times.
 #[derive(Clone, Copy)]
 pub(crate) struct Timetable {
     pub(crate) start: Instant,
     pub(crate) gap: Duration,
     pub(crate) each: u32,
-    /// Each post comes up to so much later, as people are not clocks.
+    /// Each post is late by a random time up to this, as people are.
     pub(crate) jitter: Duration,
-    /// Posts of one side of a room that may be without an answer.
+    /// Posts of one side of a room that may be without an ack.
     pub(crate) window: usize,
-    /// Whether a post is timed from when it was due. At low rates nothing waits for its turn, and
-    /// what a post is late then is the grain of the timers here, a millisecond or two.
+    /// Whether latency counts from when a post was due, so that a stall counts for all posts that
+    /// it delays. At low rates it does not: a post is late only because this program's timers are
+    /// coarse, by a millisecond or two.
     pub(crate) from_due: bool,
 }
 

@@ -11,12 +11,12 @@ use super::phase::Phase;
 use crate::delivery_check::DeliveryCheck;
 use crate::wire_format::{RoomKey, WireFormat};
 
-/// One room, as its two sides share it.
+/// How far one room is, as seen by the tasks of both sides.
 #[derive(Default)]
 pub(super) struct RoomProgress {
-    /// Since when each side's messages are on their way, by side.
+    /// When each side posted the messages that the other side has not received yet; by side.
     pub(super) in_flight: [VecDeque<Instant>; 2],
-    /// When each seq was known to be on disk, from 1 on.
+    /// When each seq was first known to be on disk, beginning with seq 1.
     pub(super) committed: Vec<Instant>,
 }
 
@@ -26,28 +26,31 @@ pub(super) struct Shared {
     pub(super) wire_format: WireFormat,
     pub(super) token: String,
     pub(super) epoch: String,
+    /// The index in `rooms` of each room.
     pub(super) places: HashMap<RoomKey, usize>,
-    pub(super) lines: Vec<Mutex<RoomProgress>>,
+    pub(super) rooms: Vec<Mutex<RoomProgress>>,
     pub(super) phase: watch::Sender<Phase>,
-    /// Whether agents answer what they get.
+    /// Whether participants reply to what they receive.
     pub(super) answering: AtomicBool,
+    /// Whether the first console posts to all others.
     pub(super) broadcasting: AtomicBool,
-    /// Who has not finished posting.
+    /// How many have not finished posting in this phase.
     pub(super) unfinished: AtomicUsize,
     /// Posts without an ack.
     pub(super) unacked: AtomicUsize,
     /// Sockets that were closed and are not back.
     pub(super) away: AtomicUsize,
-    /// Everybody's places in rooms.
+    /// The memberships of all participants.
     pub(super) memberships: usize,
-    /// Whether a message is on its way until the other side has it.
+    /// Whether the time to the other side is measured, so `in_flight` is kept.
     pub(super) across: bool,
-    /// Reads and bytes of all consoles.
+    /// How often all consoles have read from their sockets.
     pub(super) console_reads: AtomicU64,
+    /// How many bytes that were.
     pub(super) console_bytes: AtomicU64,
-    /// What a broadcast has brought to its consoles.
+    /// Messages of a broadcast that consoles have received.
     pub(super) delivered: AtomicU64,
-    /// The newest states that each timed console has shown, by room.
+    /// Of each timed console: the newest seq in a state of each room.
     pub(super) shown: Vec<Mutex<Vec<u64>>>,
     pub(super) measured: Mutex<Measured>,
     pub(super) check: Arc<DeliveryCheck>,
@@ -58,7 +61,7 @@ pub(super) fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl RoomProgress {
-    /// This seq is on disk; the first who learns of it records it.
+    /// Records that this seq, and all before it, are on disk. Only the first call for a seq counts.
     pub(super) fn commit(&mut self, seq: u64, now: Instant) {
         while (self.committed.len() as u64) < seq {
             self.committed.push(now);

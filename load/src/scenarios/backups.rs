@@ -21,7 +21,7 @@ const BATCH: usize = 1_000;
 const ROOMS: usize = 10_000;
 /// How long each round of posting lasts.
 const ROUND: Duration = Duration::from_secs(5);
-/// The time between two looks at the write-ahead log.
+/// The time between two checks of the write-ahead log's size.
 const LOOK: Duration = Duration::from_millis(20);
 const MIB: f64 = 1_048_576.0;
 

@@ -19,17 +19,18 @@ use crate::wire_format::{RoomKey, states_of};
 
 /// Each burst changes every room once.
 const BURSTS: u64 = 3;
-/// Posts without an answer: half of the queue past which a server refuses.
+/// Posts that may be without an ack: half of the writer's queue.
 const IN_FLIGHT: usize = 2_048;
-/// How long the consoles may take until all have everything.
+/// How long the consoles may take to show all changes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What one console shows.
 struct View {
     /// The newest seq of each room.
     shown: Vec<u64>,
-    /// Rooms whose present burst it has not seen.
+    /// Rooms whose change in the present burst it does not show yet.
     missing: usize,
+    /// When it showed all of them.
     complete: Instant,
 }
 

@@ -95,13 +95,13 @@ impl Contender {
             ("server CPU", self.cpu),
             ("the load generator's CPU", self.own_cpu),
         ] {
-            let figure = self.figure(&format!("{where_}: {whose} a {what}"));
+            let figure = self.figure(&format!("{where_}: {whose} per {what}"));
             let each = seconds / count as f64 * 1e6;
             report.add(scenario, figure, each, "µs", Goal::None);
         }
     }
 
-    /// Says what went wrong, and stops the server.
+    /// Reports closed sockets and lost messages, and stops the server.
     pub(super) async fn end(
         self,
         report: &mut Report,

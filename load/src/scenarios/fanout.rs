@@ -17,14 +17,14 @@ use crate::server::Server;
 use crate::texts;
 use crate::wire::frame_into;
 
-/// Of the subscribers, so many send, as fast as they are answered.
+/// Subscribers that also post, as fast as their posts are acked.
 const SENDERS: usize = 16;
-/// Posts of one of them that may be without an answer.
+/// Posts of one of them that may be without an ack.
 const WINDOW: usize = 16;
 const SLICE: Duration = Duration::from_millis(1_500);
 const ROUNDS: usize = 5;
 
-/// One room, so many subscribers, and a bare server that writes the same bytes to as many.
+/// One room with many subscribers, in turns with a bare server that writes the same bytes to as many.
 pub(crate) async fn fanout(setup: &mut Setup, subscribers: usize, goal: Goal) -> Result<f64> {
     let dir = setup.directory()?;
     let server = Server::start(&setup.target, dir.path()).await?;

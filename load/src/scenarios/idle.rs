@@ -8,10 +8,10 @@ use crate::delivery_check::DeliveryCheck;
 use crate::report::{Goal, median};
 use crate::server::Server;
 
-/// Starts whose median counts.
+/// Starts; the median of their times is reported.
 const STARTS: usize = 5;
 
-/// What the process needs, and what each idle visitor with a live room adds.
+/// The memory of the process alone, and what each idle visitor with a loaded room adds.
 pub(crate) async fn idle(setup: &mut Setup, visitors: usize) -> Result<f64> {
     let dir = setup.directory()?;
     let mut ready = Vec::new();

@@ -10,10 +10,10 @@ use crate::report::{Goal, median, millis};
 const WARM_UP: Duration = Duration::from_secs(1);
 const SLICE: Duration = Duration::from_millis(1_500);
 const ROUNDS: usize = 5;
-/// Posts of one console that are without an answer.
-const FLYING: usize = 4;
+/// Posts of the posting console that are without an ack.
+const IN_FLIGHT: usize = 4;
 
-/// One room that so many consoles have joined; one of them posts.
+/// One room that all consoles have joined; one of them posts.
 pub(crate) async fn joined(setup: &mut Setup, consoles: usize) -> Result<()> {
     let layout = Layout {
         rooms: 1,
@@ -22,14 +22,14 @@ pub(crate) async fn joined(setup: &mut Setup, consoles: usize) -> Result<()> {
     };
     let mut contenders = Contender::all(setup, layout).await?;
     for one in &mut contenders {
-        one.participants.broadcast(WARM_UP, FLYING).await?;
+        one.participants.broadcast(WARM_UP, IN_FLIGHT).await?;
         one.warm()?;
     }
     let mut rates = vec![Vec::new(); contenders.len()];
     for _ in 0..ROUNDS {
         for (at, one) in contenders.iter_mut().enumerate() {
             let rate = one
-                .turn(async |participants| participants.broadcast(SLICE, FLYING).await)
+                .turn(async |participants| participants.broadcast(SLICE, IN_FLIGHT).await)
                 .await?;
             one.end_turn()?;
             rates[at].push(rate);

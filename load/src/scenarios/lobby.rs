@@ -14,10 +14,10 @@ use crate::server::Server;
 use crate::wire::kind;
 
 const TIME: Duration = Duration::from_secs(5);
-/// Between two posts of a room.
+/// The time between two posts in a room.
 const PACE: Duration = Duration::from_millis(500);
 
-/// When each room's newest message was acked, and when a console delays of it.
+/// How long a console waited for the newest state of each room.
 #[derive(Default)]
 struct StateDelays {
     /// The newest acked seq of a room that no summary has shown yet, and since when.
@@ -29,7 +29,7 @@ struct StateDelays {
     times: HashMap<String, Vec<Instant>>,
 }
 
-/// So many rooms talk, so many consoles watch.
+/// Rooms with two messages a second each, and consoles that watch them.
 pub(crate) async fn lobby(setup: &mut Setup, rooms: usize, consoles: usize) -> Result<f64> {
     let dir = setup.directory()?;
     let server = Server::start(&setup.target, dir.path()).await?;
@@ -74,13 +74,13 @@ pub(crate) async fn lobby(setup: &mut Setup, rooms: usize, consoles: usize) -> R
     let before = process.cpu_seconds()?;
     let customers = post_in_turns(customers, (consoles > 0).then(|| delays.clone())).await?;
     let cpu = process.cpu_seconds()? - before;
-    // What was acked last is owed a summary, too.
+    // The summaries of the last acks may still be on their way.
     tokio::time::sleep(Duration::from_secs(1)).await;
     stop.send_replace(true);
     while let Some(ended) = watching.join_next().await {
         ended??;
     }
-    // A machine's pace drifts, so the rooms talk among themselves once before and once after.
+    // The machine's speed drifts, so posting without consoles is measured before and after.
     let before = process.cpu_seconds()?;
     let customers = post_in_turns(customers, None).await?;
     let cpu_after = process.cpu_seconds()? - before;

@@ -13,11 +13,11 @@ use crate::delivery_check::DeliveryCheck;
 use crate::report::Goal;
 use crate::server::Server;
 
-/// What p99 may be, from the moment a message was due to its ack.
+/// The p99 has to stay below this; counted from when a message was due to its ack.
 const P99_MS: f64 = 100.0;
 const STEP: Duration = Duration::from_secs(2);
-/// Posts that may be without an answer, of all sockets together: half of the queue that a server
-/// has when it cannot keep up, and past which it refuses.
+/// Posts of all sockets that may be without an ack: half of the writer's queue, since the server
+/// refuses posts when that is full.
 const IN_FLIGHT: usize = 2_048;
 
 /// Posts come at fixed times, whether the server keeps up or not, and each is timed from when
@@ -67,7 +67,7 @@ async fn fixed_rate(
     Ok((back, latency))
 }
 
-/// The highest rate whose p99 stays below 100 ms, to a tenth.
+/// Searches the highest rate at which the p99 stays below 100 ms, to within a tenth.
 pub(crate) async fn open(setup: &mut Setup, rooms: usize) -> Result<()> {
     let dir = setup.directory()?;
     let server = Server::start(&setup.target, dir.path()).await?;

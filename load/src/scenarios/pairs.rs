@@ -28,7 +28,8 @@ const ROUNDS: usize = 5;
 /// Rooms that an agent's socket may join.
 const JOINS: usize = 128;
 
-/// So many customers against raw inserts, so many to a transaction; and the same ratio's goal.
+/// Visitors who post as fast as they are acked, in turns with raw inserts of `batch` rows per
+/// transaction and with a bare TCP echo. `goal` is the least ratio of acks to inserts.
 pub(crate) async fn durable(
     setup: &mut Setup,
     senders: usize,
@@ -146,7 +147,7 @@ pub(crate) async fn durable(
     server.stop().await
 }
 
-/// Rooms of a customer, who posts, and an agent, who has joined.
+/// Rooms in which a visitor posts and an agent, who has joined, receives.
 pub(crate) async fn pairs(setup: &mut Setup, rooms: usize, time: Duration) -> Result<()> {
     let dir = setup.directory()?;
     let server = Server::start(&setup.target, dir.path()).await?;

@@ -21,8 +21,8 @@ use crate::texts;
 
 /// Writes that share a commit at most.
 const BATCH: usize = 64;
-/// Messages stored before anything is measured: each room's newest ones then lie where they
-/// would after months.
+/// Messages stored before anything is measured, so that each room's newest ones are spread over the
+/// file as they would be after months.
 const WARM_UP: usize = 100_000;
 /// Messages that are measured.
 const MEASURED: usize = 100_000;
@@ -35,7 +35,7 @@ const PAGE: usize = 50;
 /// Messages a second in a shop's everyday.
 const EVERYDAY_RATE: u64 = 20;
 
-/// What is measured how far.
+/// The sizes of the scenario.
 pub(crate) struct Sizes {
     pub(crate) rooms: usize,
     pub(crate) stored: usize,

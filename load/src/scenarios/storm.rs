@@ -10,7 +10,7 @@ use crate::delivery_check::DeliveryCheck;
 use crate::report::Goal;
 use crate::server::Server;
 
-/// Everybody connects, the server is killed, and everybody is back at once, without any jitter.
+/// All visitors connect, the server is killed, and all reconnect at once, without any jitter.
 pub(crate) async fn storm(setup: &mut Setup, visitors: usize) -> Result<()> {
     let dir = setup.directory()?;
     let server = Server::start(&setup.target, dir.path()).await?;
