@@ -6,6 +6,7 @@ mod common;
 
 mod acme;
 mod agents;
+mod audit;
 mod backup;
 mod demo;
 mod doctor;

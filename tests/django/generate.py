@@ -117,7 +117,6 @@ def sessions():
 def odd_rooms():
     """Rooms by number: fields, then messages (sender, name, content, is_read, seconds)."""
     c, a = "customer", "admin"
-    nul = [(c, "Nul", "a\0b", False, 1)] if ENGINE != "postgresql" else []
     return {
         # Read up to a point, with micro-seconds that would order differently than milliseconds.
         1: (
@@ -141,7 +140,7 @@ def odd_rooms():
         # Texts that are too long, blank, or not text.
         7: (
             {"customer_name": "Long"},
-            [(c, "Long", "x" * 8000 + "y" * 8000 + "end", False, 0), (c, "Long", " \n\u200b", False, 1)] + nul,
+            [(c, "Long", "x" * 8000 + "y" * 8000 + "end", False, 0), (c, "Long", " \n\u200b", False, 1), (c, "Nul", "a\0b", False, 1)],
         ),
         8: ({"customer_name": "Closed", "status": "closed"}, [(c, "", "thanks", True, 0), (a, "Tom", "welcome", True, 9)]),
         9: ({"customer_name": "Empty"}, []),
@@ -160,6 +159,8 @@ def fill_odd():
         began = START + timedelta(days=number)
         for sender, name, content, is_read, seconds in messages:
             key += 1
+            if "\0" in content and ENGINE == "postgresql":
+                continue  # It has no such text.
             message = ChatMessage.objects.create(
                 id=key, room=room, sender_type=sender, sender_name=name, content=content, is_read=is_read
             )
@@ -169,6 +170,7 @@ def fill_odd():
         ChatRoom.objects.filter(id=room.id).update(created_at=began, updated_at=FAR, last_message_at=FAR)
     orphan = ChatMessage(id=900, room_id=room_id(999), sender_type="customer", content="nobody's", created_at=START)
     ChatMessage.objects.bulk_create([orphan])
+    ChatMessage.objects.filter(id=orphan.id).update(created_at=START)
 
 
 def fill_many(rooms, messages):
@@ -250,6 +252,8 @@ def main():
     configure(options)
     from django.core.management import call_command
 
+    call_command("migrate", verbosity=0)
+    # The chat has no migrations, and refers to a table that those have made.
     call_command("migrate", run_syncdb=True, verbosity=0)
     people()
     sessions()

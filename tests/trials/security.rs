@@ -141,10 +141,21 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
     ),
     (
         "S18",
-        "an audit row for each sign-in, setup, role change and block",
+        "an audit row for each sign-in, setup, role change, block, backup, export, erasure and import",
         &[
             "lib persistence::agents::tests::every_change_is_in_the_audit",
             "contract audit::each_action_has_one_row_naming_the_principal",
+            "cli audit::each_command_has_one_row_that_does_not_say_whom_it_was_about",
+        ],
+    ),
+    (
+        "S19",
+        "one person is exported and erased, text index and free pages included",
+        &[
+            "cli transfer::one_person_or_room_is_exported_without_others_and_without_agents",
+            "cli erase::a_person_goes_beside_a_running_server_and_everybody_notices",
+            "cli erase::without_a_server_it_is_as_thorough",
+            "cli erase::nobody_is_erased_by_mistake",
         ],
     ),
     (

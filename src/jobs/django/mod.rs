@@ -32,8 +32,8 @@ use self::report::{Finding, Report};
 pub use self::report::{Observer, Phase, Progress, Summary};
 use crate::chat::Timestamp;
 use crate::persistence::{
-    ImportedRoom, NewAgent, Principal, Refusal, RoomImport, Staging, Store, StoreOptions,
-    WriteError, is_sqlite_file,
+    AuditAction, ImportedRoom, NewAgent, Principal, Refusal, RoomImport, Staging, Store,
+    StoreOptions, WriteError, is_sqlite_file,
 };
 
 /// Rooms that wait for their commit at the same time; they share fsyncs.
@@ -288,6 +288,11 @@ async fn write(
         .map_err(|panic| ImportError::Stopped(panic.to_string()))?;
     imported?;
     let planned = planned?;
+    if let Some(store) = store.filter(|_| !dry_run) {
+        store
+            .audit(AuditAction::Imported, Principal::CommandLine, None)
+            .await?;
+    }
     summary.sessions = planned.sessions;
     summary.findings = planned.report.counts();
     Ok(summary)
