@@ -3,7 +3,11 @@ use std::path::{Path, PathBuf};
 use shoptalk::config::Config;
 use shoptalk::jobs::backup::{self, Finishing, ReadableBackup, StagedBackup};
 use shoptalk::jobs::control::{Control, Reply, Request};
-use shoptalk::persistence::{self, AuditAction, CopyProgress, Principal, Store, verify_backup};
+use shoptalk::jobs::ledger::LEDGER_FILE;
+use shoptalk::jobs::restore::{self, RestoreRequest, Restored};
+use shoptalk::persistence::{
+    AuditAction, CopyProgress, ErasedAgain, Principal, Store, verify_backup,
+};
 use tokio::sync::watch;
 
 use super::progress::ProgressBar;
@@ -50,16 +54,30 @@ pub(super) fn restore(
 ) -> Result<(), Failure> {
     let data_dir = &config.storage.data_dir;
     check_owner(data_dir)?;
-    persistence::create_data_directory(data_dir)?;
-    let plain = ReadableBackup::open(file, identity, data_dir)?;
-    let report = persistence::restore(data_dir, plain.path())?;
-    // What a server has left that was stopped in the middle of a backup.
-    backup::remove_unfinished(data_dir)?;
+    let restored = restore::restore(RestoreRequest {
+        file,
+        identity,
+        data_dir,
+        backup_dir: &config.backup.directory,
+    })?;
+    report_restore(&restored);
+    Ok(())
+}
+
+fn report_restore(restored: &Restored) {
+    let report = &restored.report;
     let manifest = &report.manifest;
     eprintln!(
         "restored {} rooms and {} messages as of {}; every agent has to sign in again",
         manifest.rooms, manifest.messages, manifest.made_at
     );
+    let again = report.erased_again;
+    if again != ErasedAgain::default() {
+        eprintln!(
+            "of these, erased again because they were erased since: {} visitors, {} rooms and the texts of {} messages",
+            again.visitors, again.rooms, again.redacted
+        );
+    }
     if let Some(aside) = &report.set_aside {
         eprintln!("the former files are in {}", aside.display());
     }
@@ -69,7 +87,16 @@ pub(super) fn restore(
             manifest.made_at
         );
     }
-    Ok(())
+    match restored.ledger_until {
+        _ if report.erasures_from_present => {}
+        Some(newest) => eprintln!(
+            "what was erased is known from {LEDGER_FILE} alone, whose newest entry is of {newest}; repeat later erasures with: shoptalk erase"
+        ),
+        None => eprintln!(
+            "neither the former database nor {LEDGER_FILE} beside the backups says what was erased since {}; repeat it with: shoptalk erase",
+            manifest.made_at
+        ),
+    }
 }
 
 /// Refuses a target that cannot be used, before the copy is made. Returns it as an absolute path.

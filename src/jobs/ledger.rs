@@ -1,11 +1,9 @@
 //! The ledger: a file beside the backups that lists what was erased, by id alone. A backup that is
-//! older than an erasure still has what was erased. `restore` does not read the ledger yet: after
-//! a restore of an older backup, the operator repeats `erase`.
+//! older than an erasure still has what was erased; `restore` reads the ledger and erases it again.
 //!
 //! It is appended to and never rewritten. Each line is whole JSON; one that a power cut has left
 //! unfinished is skipped, since what it says is still unrecorded in the database and follows.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -69,12 +67,20 @@ impl Ledger {
         &self.path
     }
 
-    /// Appends what was erased, and makes it durable.
+    /// Appends what was erased and is not listed yet, and makes it durable.
     ///
     /// # Errors
     ///
     /// When the directory or the file cannot be written.
     pub fn append(&self, erased: &Erased) -> io::Result<()> {
+        let mut missing = erased.clone();
+        // A ledger that cannot be read is appended to all the same.
+        if let Ok(Some(known)) = self.read() {
+            missing.remove(&known.erased);
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
         let directory = self.path.parent().unwrap_or(Path::new("."));
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -90,7 +96,7 @@ impl Ledger {
         if !ends_with_newline(&mut file)? {
             text.push('\n');
         }
-        for line in lines(erased, Timestamp::now()) {
+        for line in lines(&missing, Timestamp::now()) {
             text.push_str(&serde_json::to_string(&line)?);
             text.push('\n');
         }
@@ -136,13 +142,7 @@ impl Ledger {
 impl LedgerContents {
     /// Adds what another ledger says.
     pub fn merge(&mut self, other: Self) {
-        fn add<T: Ord + Clone>(own: &mut Vec<T>, other: Vec<T>) {
-            let all: BTreeSet<T> = own.drain(..).chain(other).collect();
-            own.extend(all);
-        }
-        add(&mut self.erased.visitors, other.erased.visitors);
-        add(&mut self.erased.rooms, other.erased.rooms);
-        add(&mut self.erased.messages, other.erased.messages);
+        self.erased.extend(other.erased);
         self.newest = self.newest.max(other.newest);
     }
 }

@@ -2,7 +2,7 @@
 //! cancelled, and leaves either nothing or a whole result.
 //!
 //! `backup`, `erase`, `export` and `import` are jobs, `stats` is a short one; `control` lets a
-//! command ask a running server for one; `schedule` makes backups by itself, into
+//! command ask a running server for one; `restore` needs the server stopped; `schedule` makes backups by itself, into
 //! `backup_directory`, of which `rotation` says what stays. `ledger` is what erasures leave beside the
 //! backups, `output` a file that appears whole, `quiet` when the chat is quiet. `django` moves a shop's chat in from Django.
 
@@ -17,6 +17,7 @@ pub mod import;
 pub mod ledger;
 pub mod output;
 pub mod quiet;
+pub mod restore;
 pub mod rotation;
 pub mod schedule;
 pub mod stats;

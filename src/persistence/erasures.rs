@@ -1,5 +1,7 @@
 //! What is asked of the store to erase people and old rooms, and what it replies.
 
+use std::collections::HashSet;
+
 use uuid::Uuid;
 
 use crate::chat::{ChangeId, RoomId, Timestamp, VisitorId};
@@ -89,6 +91,47 @@ pub struct Erased {
     pub rooms: Vec<RoomId>,
     /// Messages whose text was removed, by room.
     pub messages: Vec<(RoomId, Uuid)>,
+}
+
+impl Erased {
+    /// Adds what else was erased.
+    pub fn extend(&mut self, other: Self) {
+        fn add<T: Ord>(own: &mut Vec<T>, other: Vec<T>) {
+            own.extend(other);
+            own.sort_unstable();
+            own.dedup();
+        }
+        add(&mut self.visitors, other.visitors);
+        add(&mut self.rooms, other.rooms);
+        add(&mut self.messages, other.messages);
+    }
+
+    /// Drops what is known already.
+    pub fn remove(&mut self, known: &Self) {
+        fn without<T: Copy + Eq + std::hash::Hash>(own: &mut Vec<T>, known: &[T]) {
+            let known: HashSet<T> = known.iter().copied().collect();
+            own.retain(|id| !known.contains(id));
+        }
+        without(&mut self.visitors, &known.visitors);
+        without(&mut self.rooms, &known.rooms);
+        without(&mut self.messages, &known.messages);
+    }
+
+    /// Whether nothing was.
+    pub fn is_empty(&self) -> bool {
+        self.visitors.is_empty() && self.rooms.is_empty() && self.messages.is_empty()
+    }
+}
+
+/// What a restore has erased again, since the backup was made before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ErasedAgain {
+    /// Visitors.
+    pub visitors: u64,
+    /// Rooms.
+    pub rooms: u64,
+    /// Messages whose text was removed.
+    pub redacted: u64,
 }
 
 /// A decided erasure, and the tokens that it has ended.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use shoptalk::jobs::ledger::Ledger;
 
-use crate::common::{PASSWORD, Socket, Value, json, new_id};
+use crate::common::{DEADLINE, PASSWORD, Socket, Value, json, new_id};
 use crate::process::{Place, Running};
 
 const WORD: &str = "zymurgist";
@@ -215,4 +215,115 @@ async fn nobody_is_erased_by_mistake() {
         (&nobody["erasure"], &nobody["unreachable_at"]),
         (&Value::Null, &Value::Null)
     );
+}
+
+/// Ann, who is in a backup and was erased after it, and Bob. The server has stopped.
+struct Erased {
+    place: Place,
+    backup: String,
+    ann: Customer,
+    bob: Customer,
+}
+
+impl Erased {
+    async fn after_a_backup() -> Self {
+        let place = Place::new();
+        let running = place.serve().await;
+        let ann = Customer::arrive(&running, json!({"customer_email": "ann@example.com"})).await;
+        ann.post(&running, WORD).await;
+        let bob = Customer::arrive(&running, json!({"customer_name": "Bob"})).await;
+        bob.post(&running, "hello").await;
+        std::fs::create_dir(place.path().join("out")).expect("made");
+        let backup = place.path().join("out/backup.db").display().to_string();
+        place.run(&["backup", &backup]).await.well();
+        let erased = place.run(&["erase", "email:ann@example.com", "--now"]);
+        erased.await.well();
+        running.stop().await;
+        Self {
+            place,
+            backup,
+            ann,
+            bob,
+        }
+    }
+
+    fn ledger(&self) -> std::path::PathBuf {
+        self.place.data_dir().join("backups/erasures.jsonl")
+    }
+
+    fn lose_the_disk(&self) {
+        std::fs::remove_dir_all(self.place.data_dir()).expect("the disk is lost");
+    }
+
+    async fn restore(&self) -> String {
+        let restored = self.place.run(&["restore", &self.backup]).await;
+        let said = restored.stderr.clone();
+        restored.well();
+        said
+    }
+
+    async fn assert_ann_is_gone_and_bob_is_not(&self) {
+        assert_eq!(hits(&self.place.data_dir(), WORD), 0);
+        let running = self.place.serve().await;
+        let as_ann = running.rest().bearer(&self.ann.token);
+        as_ann.get(&self.ann.path()).await.is(401);
+        let as_bob = running.rest().bearer(&self.bob.token);
+        as_bob.get(&self.bob.path()).await.is(200);
+        running.stop().await;
+        assert_eq!(hits(&self.place.data_dir(), WORD), 0);
+    }
+}
+
+const AGAIN: &str = "erased again because they were erased since: 1 visitors, 1 rooms";
+
+#[tokio::test]
+async fn a_restore_does_not_bring_an_erased_person_back() {
+    let erased = Erased::after_a_backup().await;
+    assert!(hits(&erased.place.path().join("out"), WORD) > 0);
+    std::fs::remove_file(erased.ledger()).expect("the present database knows as well");
+    let said = erased.restore().await;
+    assert!(said.contains(AGAIN), "{said}");
+    assert!(!said.contains("shoptalk erase"), "{said}");
+    erased.assert_ann_is_gone_and_bob_is_not().await;
+    let running = erased.place.serve().await;
+    let complete = async {
+        while !erased.ledger().exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let complete = tokio::time::timeout(DEADLINE, complete).await;
+    complete.expect("the server makes the ledger complete again");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn after_the_loss_of_the_disk_the_ledger_beside_the_backup_is_enough() {
+    let erased = Erased::after_a_backup().await;
+    let beside = erased.place.path().join("out/erasures.jsonl");
+    std::fs::copy(erased.ledger(), &beside).expect("it is kept with the backup");
+    erased.lose_the_disk();
+    let said = erased.restore().await;
+    assert!(said.contains(AGAIN), "{said}");
+    assert!(said.contains("newest entry is of 20"), "{said}");
+    erased.assert_ann_is_gone_and_bob_is_not().await;
+
+    std::fs::write(&beside, "{\"rooms\": 5}\n").expect("written");
+    let refused = erased.place.run(&["restore", &erased.backup]).await;
+    refused.failed(&["erasures.jsonl", "move it away"]);
+}
+
+#[tokio::test]
+async fn without_either_the_restore_says_since_when_it_cannot_know() {
+    let erased = Erased::after_a_backup().await;
+    erased.lose_the_disk();
+    let said = erased.restore().await;
+    let since = "beside the backups says what was erased since 20";
+    assert!(said.contains(since), "{said}");
+    assert!(said.contains("shoptalk erase"), "{said}");
+    assert!(hits(&erased.place.data_dir(), WORD) > 0, "it came back");
+    let again = erased
+        .place
+        .run(&["erase", "email:ann@example.com", "--now"]);
+    again.await.well();
+    erased.assert_ann_is_gone_and_bob_is_not().await;
 }

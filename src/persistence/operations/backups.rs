@@ -1,6 +1,7 @@
 //! Backups and restores.
 
 use crate::chat::Timestamp;
+use crate::persistence::ErasedAgain;
 
 /// How far a copy of the database is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,4 +43,8 @@ pub struct RestoreReport {
     /// Whether the former database could say which passwords were changed, which agents were
     /// disabled and which visitors' tokens have ended since the backup.
     pub kept_from_present: bool,
+    /// Whether the former database could say what was erased since the backup.
+    pub erasures_from_present: bool,
+    /// What the backup still had of that.
+    pub erased_again: ErasedAgain,
 }

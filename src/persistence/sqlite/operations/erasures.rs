@@ -7,7 +7,7 @@
 //!
 //! Deleted words may still stand in free space of the file; see `operations/rewrite.rs`.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use crate::chat::{RoomId, VisitorId};
@@ -21,6 +21,8 @@ use crate::persistence::{
     AuditAction, BegunErasure, Erasure, ErasureId, ErasureStep, Principal, StoreError, Unrecorded,
     WriteError,
 };
+
+pub(crate) mod repeat;
 
 /// Rooms that one step deletes, at most.
 const STEP_ROOMS: usize = 64;
@@ -70,19 +72,7 @@ pub(crate) fn begin(
     visitors: &[VisitorId],
     by: Principal,
 ) -> Result<Option<BegunErasure>, TxError> {
-    let mut known = Vec::new();
-    for visitor in people::with_merging(tx.conn, visitors)? {
-        let is_known = tx
-            .conn
-            .prepare_cached(
-                "SELECT 1 FROM visitors WHERE id = ?1
-                 AND id NOT IN (SELECT visitor FROM erased_visitors)",
-            )?
-            .exists([visitor])?;
-        if is_known {
-            known.push(visitor);
-        }
-    }
+    let known = not_erased(tx.conn, visitors)?;
     if known.is_empty() {
         return Ok(None);
     }
@@ -98,6 +88,23 @@ pub(crate) fn begin(
         Some(id.to_string()),
     )?;
     Ok(Some(BegunErasure { id, ended }))
+}
+
+/// These visitors and those who are becoming them, as far as they are there and not erased.
+fn not_erased(conn: &Connection, visitors: &[VisitorId]) -> rusqlite::Result<Vec<VisitorId>> {
+    let mut known = Vec::new();
+    for visitor in people::with_merging(conn, visitors)? {
+        let is_known = conn
+            .prepare_cached(
+                "SELECT 1 FROM visitors WHERE id = ?1
+                 AND id NOT IN (SELECT visitor FROM erased_visitors)",
+            )?
+            .exists([visitor])?;
+        if is_known {
+            known.push(visitor);
+        }
+    }
+    Ok(known)
 }
 
 /// Does the next bounded part of what is decided. `None` when nothing is left.

@@ -72,7 +72,7 @@ fn expire(
 
 /// Deletes a visitor without rooms. One who is blocked stays: the block is all that there is of
 /// them.
-fn delete_if_unused(tx: &Tx<'_>, visitor: VisitorId) -> rusqlite::Result<()> {
+pub(crate) fn delete_if_unused(tx: &Tx<'_>, visitor: VisitorId) -> rusqlite::Result<()> {
     let is_unused = tx
         .conn
         .prepare_cached(

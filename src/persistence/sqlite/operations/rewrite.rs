@@ -19,30 +19,21 @@ use crate::persistence::sqlite::writer::rewrite::{Maintenance, MaintenanceReques
 use crate::persistence::{ErasureId, RewriteError, StoreError, WriteError};
 
 /// Pages of the text index that one step merges: some tens of milliseconds.
-const MERGE_PAGES: i64 = 500;
+pub(crate) const MERGE_PAGES: i64 = 500;
 /// How often the log is tried while somebody reads it; each try waits for the busy timeout.
 const TRUNCATE_TRIES: u32 = 20;
 /// The pause between two tries, in which writes go on.
 const TRUNCATE_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a rewrite that begins now covers.
-struct Covered {
+pub(crate) struct Covered {
     erasures: Vec<ErasureId>,
     redactions: Vec<(i64, i64)>,
 }
 
 impl SqliteStore {
     pub(crate) async fn is_rewrite_due(&self) -> Result<bool, StoreError> {
-        self.readers()
-            .read(|conn| {
-                conn.prepare_cached(
-                    "SELECT 1 FROM erasures
-                     WHERE kind = 0 AND finished_at IS NOT NULL AND bytes_gone_at IS NULL
-                     UNION ALL SELECT 1 FROM redactions WHERE bytes_gone_at IS NULL",
-                )?
-                .exists([])
-            })
-            .await
+        self.readers().read(is_due).await
     }
 
     pub(crate) async fn database_bytes(&self) -> Result<u64, StoreError> {
@@ -109,7 +100,17 @@ fn store_error(error: WriteError) -> StoreError {
     }
 }
 
-fn covered(conn: &Connection) -> rusqlite::Result<Covered> {
+/// Whether bytes of a person or of a removed text may be left in the file.
+pub(crate) fn is_due(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.prepare_cached(
+        "SELECT 1 FROM erasures
+         WHERE kind = 0 AND finished_at IS NOT NULL AND bytes_gone_at IS NULL
+         UNION ALL SELECT 1 FROM redactions WHERE bytes_gone_at IS NULL",
+    )?
+    .exists([])
+}
+
+pub(crate) fn covered(conn: &Connection) -> rusqlite::Result<Covered> {
     let erasures = conn
         .prepare_cached(
             "SELECT id FROM erasures WHERE finished_at IS NOT NULL AND bytes_gone_at IS NULL",
@@ -137,7 +138,7 @@ pub(crate) fn merge(tx: &mut Tx<'_>, pages: i64) -> Result<bool, TxError> {
     Ok(tx.conn.total_changes() - before >= 2)
 }
 
-fn mark(tx: &mut Tx<'_>, covered: &Covered) -> Result<Timestamp, TxError> {
+pub(crate) fn mark(tx: &mut Tx<'_>, covered: &Covered) -> Result<Timestamp, TxError> {
     for id in &covered.erasures {
         tx.execute(
             "UPDATE erasures SET bytes_gone_at = ?2 WHERE id = ?1",

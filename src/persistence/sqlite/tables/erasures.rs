@@ -3,13 +3,13 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use crate::chat::{ChangeId, ChangeVector, Timestamp, VisitorId};
+use crate::chat::{ChangeId, ChangeVector, MessageId, RoomId, Timestamp, VisitorId};
 use crate::persistence::sqlite::codes::{self, int, uint};
 use crate::persistence::sqlite::tables::places::{Places, RoomPlaces};
 use crate::persistence::sqlite::tables::room_rows::RoomRow;
 use crate::persistence::sqlite::tables::visitors;
 use crate::persistence::sqlite::transaction::Tx;
-use crate::persistence::{Erasure, ErasureId, RemovedRoom, TokenHash, Unrecorded};
+use crate::persistence::{Erased, Erasure, ErasureId, RemovedRoom, TokenHash, Unrecorded};
 
 /// Why rooms are erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +87,77 @@ pub(crate) fn insert_visitor(
         params![erasure, int(ended.len() as u64)],
     )?;
     Ok(ended)
+}
+
+/// Enters an erased visitor who is not here, unless they are known.
+pub(crate) fn enter_visitor(
+    tx: &Tx<'_>,
+    erasure: ErasureId,
+    visitor: VisitorId,
+) -> rusqlite::Result<()> {
+    tx.execute(
+        "INSERT OR IGNORE INTO erased_visitors (visitor, erasure, pending) VALUES (?1, ?2, 0)",
+        params![visitor, erasure],
+    )?;
+    Ok(())
+}
+
+/// Enters an erased room that is not here, unless it is known.
+pub(crate) fn enter_room(tx: &Tx<'_>, erasure: ErasureId, room: RoomId) -> rusqlite::Result<()> {
+    tx.execute(
+        "INSERT OR IGNORE INTO erased_rooms (room, erasure) VALUES (?1, ?2)",
+        params![room, erasure],
+    )?;
+    Ok(())
+}
+
+/// Whether these visitors and rooms are known to be erased, and no such room is here.
+pub(crate) fn knows_all(conn: &Connection, erased: &Erased) -> rusqlite::Result<bool> {
+    let mut visitor = conn.prepare_cached("SELECT 1 FROM erased_visitors WHERE visitor = ?1")?;
+    for id in &erased.visitors {
+        if !visitor.exists([id])? {
+            return Ok(false);
+        }
+    }
+    let mut room = conn.prepare_cached(
+        "SELECT 1 FROM erased_rooms WHERE room = ?1
+         AND room NOT IN (SELECT id FROM rooms)",
+    )?;
+    for id in &erased.rooms {
+        if !room.exists([id])? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Removes the text of a message from the log and from the text index. Returns whether it had one.
+pub(crate) fn redact(tx: &Tx<'_>, room: RoomId, message: MessageId) -> rusqlite::Result<bool> {
+    let place: Option<(i64, i64, i64)> = tx
+        .conn
+        .prepare_cached(
+            "UPDATE messages SET content = ''
+             WHERE room = (SELECT pk FROM rooms WHERE id = ?1) AND id = ?2 AND content <> ''
+             RETURNING room, seq, n",
+        )?
+        .query_row(params![room, message], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((pk, seq, n)) = place else {
+        return Ok(false);
+    };
+    tx.execute("DELETE FROM search WHERE rowid = ?1", [n])?;
+    tx.execute(
+        "UPDATE rooms SET last_content = '' WHERE pk = ?1 AND last_n = ?2",
+        [pk, n],
+    )?;
+    tx.execute(
+        "INSERT OR REPLACE INTO redactions (room, seq, message, at, in_ledger)
+         VALUES (?1, ?2, ?3, ?4, 0)",
+        params![pk, seq, message, tx.now.0],
+    )?;
+    Ok(true)
 }
 
 /// The next visitor whose rooms have to go.

@@ -1,0 +1,107 @@
+//! Restoring a backup, without what the ledgers beside the backups say was erased since.
+
+use std::path::{Path, PathBuf};
+
+use super::backup::{self, ReadableBackup};
+use super::encryption::DecryptionError;
+use super::ledger::{Ledger, LedgerContents};
+use crate::chat::Timestamp;
+use crate::persistence::{self, OpenError, RestoreError, RestoreReport};
+
+/// What is restored, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct RestoreRequest<'p> {
+    /// The backup.
+    pub file: &'p Path,
+    /// What decrypts it, if it is encrypted.
+    pub identity: Option<&'p Path>,
+    /// Where the database is.
+    pub data_dir: &'p Path,
+    /// Where backups are made.
+    pub backup_dir: &'p Path,
+}
+
+/// What a restore did.
+#[derive(Debug)]
+pub struct Restored {
+    /// What the store reports.
+    pub report: RestoreReport,
+    /// When the newest line of the ledgers was written, if there is one.
+    pub ledger_until: Option<Timestamp>,
+}
+
+/// Why nothing was restored.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreFailure {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The backup cannot be decrypted.
+    #[error(transparent)]
+    Decryption(#[from] DecryptionError),
+    /// A ledger cannot be read.
+    #[error(
+        "cannot read {}, which lists what was erased since the backup: {cause}; correct it, or move it away to restore without it", path.display()
+    )]
+    Ledger {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The backup could not take the place of the database.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// It was restored, but what a killed backup has left in the data directory could not be removed.
+    #[error("the backup was restored, but {} cannot be cleaned up: {cause}", path.display())]
+    CleanUp {
+        /// The data directory.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+}
+
+/// Puts a backup in the place of the database, on which no server may run.
+///
+/// # Errors
+///
+/// When the backup or a ledger cannot be read, or the data directory cannot be written. The database is
+/// as it was then.
+pub fn restore(request: RestoreRequest<'_>) -> Result<Restored, RestoreFailure> {
+    let data_dir = request.data_dir;
+    persistence::create_data_directory(data_dir)?;
+    let listed = read_ledgers(&ledgers(&request))?;
+    let plain = ReadableBackup::open(request.file, request.identity, data_dir)?;
+    let report = persistence::restore(data_dir, plain.path(), &listed.erased)?;
+    // What a server has left that was stopped in the middle of a backup.
+    backup::remove_unfinished(data_dir).map_err(|cause| RestoreFailure::CleanUp {
+        path: data_dir.to_owned(),
+        cause,
+    })?;
+    Ok(Restored {
+        report,
+        ledger_until: listed.newest,
+    })
+}
+
+/// Where ledgers may be: beside the backups of this server, and beside the one to restore.
+fn ledgers(request: &RestoreRequest<'_>) -> Vec<Ledger> {
+    let beside = request.file.parent().unwrap_or(Path::new(""));
+    let by_default = request.data_dir.join("backups");
+    let mut directories = vec![request.backup_dir, by_default.as_path(), beside];
+    directories.dedup();
+    directories.into_iter().map(Ledger::in_directory).collect()
+}
+
+fn read_ledgers(ledgers: &[Ledger]) -> Result<LedgerContents, RestoreFailure> {
+    let mut all = LedgerContents::default();
+    for ledger in ledgers {
+        let contents = ledger.read().map_err(|cause| RestoreFailure::Ledger {
+            path: ledger.path().to_owned(),
+            cause,
+        })?;
+        all.merge(contents.unwrap_or_default());
+    }
+    Ok(all)
+}

@@ -1,0 +1,42 @@
+//! Repeating erasures in a database that may not know of them, because it is a backup from before.
+
+use crate::persistence::sqlite::operations::retention::delete_if_unused;
+use crate::persistence::sqlite::tables::erasures::{self, Kind};
+use crate::persistence::sqlite::tables::{audit, room_rows};
+use crate::persistence::sqlite::transaction::Tx;
+use crate::persistence::sqlite::tx_error::TxError;
+use crate::persistence::{AuditAction, Erased, ErasureId, Principal};
+
+/// Decides again what was decided elsewhere. Ids that are not here are entered as well, so that an
+/// import or the next restore knows them. What is left to do is done by [`step`](super::step).
+/// Returns how many messages lost their text.
+pub(crate) fn repeat(tx: &mut Tx<'_>, id: ErasureId, erased: &Erased) -> Result<u64, TxError> {
+    let mut redacted = 0;
+    for (room, message) in &erased.messages {
+        redacted += u64::from(erasures::redact(tx, *room, *message)?);
+    }
+    if erasures::knows_all(tx.conn, erased)? {
+        return Ok(redacted);
+    }
+    erasures::insert(tx, id, Kind::Person)?;
+    for visitor in super::not_erased(tx.conn, &erased.visitors)? {
+        erasures::insert_visitor(tx, id, visitor)?;
+    }
+    for visitor in &erased.visitors {
+        erasures::enter_visitor(tx, id, *visitor)?;
+    }
+    for room in &erased.rooms {
+        match room_rows::by_id(tx.conn, *room)? {
+            Some(row) => {
+                erasures::delete_room(tx, id, &row)?;
+                // Before they signed in, the same person may have been another visitor.
+                delete_if_unused(tx, row.record.visitor_id)?;
+            }
+            None => erasures::enter_room(tx, id, *room)?,
+        }
+    }
+    erasures::settle(tx, id)?;
+    let (action, by) = (AuditAction::PersonErased, Principal::CommandLine);
+    audit::insert(tx, action, Some(by), Some(id.to_string()))?;
+    Ok(redacted)
+}

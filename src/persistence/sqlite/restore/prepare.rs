@@ -1,0 +1,175 @@
+//! The new database: the backup's rows without what has ended since it was made.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use super::present::{self, Present};
+use super::{remove_database, rewritten_path};
+use crate::chat::Timestamp;
+use crate::persistence::sqlite::operations::erasures::{repeat, step};
+use crate::persistence::sqlite::operations::rewrite;
+use crate::persistence::sqlite::state::State;
+use crate::persistence::sqlite::tables::erasures;
+use crate::persistence::sqlite::transaction::Tx;
+use crate::persistence::sqlite::tx_error::{TxError, classify};
+use crate::persistence::sqlite::{consistency, data_directory, schema};
+use crate::persistence::{Erased, ErasedAgain, RestoreError, RuleSettings};
+
+/// What the preparation found out.
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    /// What the present database could say.
+    pub(super) present: Present,
+    /// What of the backup had to go.
+    pub(super) erased_again: ErasedAgain,
+}
+
+/// Turns what went wrong with a file into the error that names it.
+struct Blame<'p>(&'p Path);
+
+impl Blame<'_> {
+    fn io(&self, cause: io::Error) -> RestoreError {
+        RestoreError::Io {
+            path: self.0.to_owned(),
+            cause,
+        }
+    }
+
+    fn cause(&self, cause: String) -> RestoreError {
+        RestoreError::Prepare {
+            path: self.0.to_owned(),
+            cause,
+        }
+    }
+
+    fn sqlite(&self, error: &rusqlite::Error) -> RestoreError {
+        self.cause(classify(error).to_string())
+    }
+
+    fn tx(&self, error: TxError) -> RestoreError {
+        match error {
+            TxError::Sqlite(error) => self.sqlite(&error),
+            TxError::Refused(refusal) => self.cause(refusal.to_string()),
+            TxError::Bug(bug) => self.cause(bug),
+        }
+    }
+}
+
+/// Makes the new database under the name `prepared`. What was erased is known from the present
+/// database and from `erased`.
+pub(super) fn prepare(
+    backup: &Path,
+    prepared: &Path,
+    present: &Path,
+    erased: &Erased,
+) -> Result<Prepared, RestoreError> {
+    let blame = Blame(prepared);
+    copy(backup, prepared)?;
+    let mut conn = open(prepared)?;
+    schema::migrate(&mut conn).map_err(|error| blame.cause(schema::describe(&error)))?;
+    let present = present::take_over(&conn, present).map_err(|error| blame.sqlite(&error))?;
+    schema::begin_epoch(&conn).map_err(|error| blame.sqlite(&error))?;
+    let mut all = erased.clone();
+    all.extend(present.erased.clone().unwrap_or_default());
+    let (erased_again, is_rewrite_due) =
+        erase_again(&conn, &all).map_err(|error| blame.tx(error))?;
+    if is_rewrite_due {
+        conn = rewritten(conn, prepared)?;
+    }
+    let found = consistency::contradictions(&conn).map_err(|error| blame.sqlite(&error))?;
+    if !found.is_empty() {
+        return Err(blame.cause(found.join("; ")));
+    }
+    conn.close().map_err(|(_, error)| blame.sqlite(&error))?;
+    File::open(prepared)
+        .and_then(|file| file.sync_all())
+        .map_err(|cause| blame.io(cause))?;
+    Ok(Prepared {
+        present,
+        erased_again,
+    })
+}
+
+fn copy(backup: &Path, prepared: &Path) -> Result<(), RestoreError> {
+    let blame = Blame(prepared);
+    remove_database(prepared).map_err(|cause| blame.io(cause))?;
+    data_directory::create_database(prepared)?;
+    let copied = File::open(backup).and_then(|mut source| {
+        let mut target = File::options().write(true).open(prepared)?;
+        io::copy(&mut source, &mut target)
+    });
+    copied.map(|_| ()).map_err(|cause| blame.io(cause))
+}
+
+fn open(prepared: &Path) -> Result<Connection, RestoreError> {
+    let open = || {
+        let conn = Connection::open(prepared)?;
+        // It is made durable as a whole before it takes the place; until then a kill removes it.
+        conn.pragma_update(None, "synchronous", "OFF")?;
+        Ok(conn)
+    };
+    open().map_err(|error| Blame(prepared).sqlite(&error))
+}
+
+/// Erases what was erased since the backup, and finishes what the backup had begun to erase. Also
+/// returns whether bytes of any of it may be left in the file.
+fn erase_again(conn: &Connection, erased: &Erased) -> Result<(ErasedAgain, bool), TxError> {
+    let was_due = rewrite::is_due(conn)?;
+    let id = Uuid::now_v7();
+    let redacted = transact(conn, |tx| repeat::repeat(tx, id, erased))?;
+    while transact(conn, step)?.is_some() {}
+    let mut again = ErasedAgain {
+        redacted,
+        ..ErasedAgain::default()
+    };
+    if let Some(erasure) = erasures::by_id(conn, id)? {
+        again.visitors = erasure.visitors;
+        again.rooms = erasure.rooms;
+    }
+    let is_due = was_due || again != ErasedAgain::default();
+    if is_due {
+        let mut pages = -rewrite::MERGE_PAGES;
+        while transact(conn, |tx| rewrite::merge(tx, pages))? {
+            pages = rewrite::MERGE_PAGES;
+        }
+    }
+    // Ids that the backup did not have leave no bytes, either.
+    let covered = rewrite::covered(conn)?;
+    transact(conn, |tx| rewrite::mark(tx, &covered))?;
+    Ok((again, is_due))
+}
+
+/// Runs one transaction, as the writer does. After an error the file is not used any more.
+fn transact<T>(
+    conn: &Connection,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError>,
+) -> Result<T, TxError> {
+    conn.execute_batch("BEGIN IMMEDIATE")?;
+    let mut tx = Tx {
+        conn,
+        state: State::load(conn)?,
+        now: Timestamp::now(),
+        rules: RuleSettings::default(),
+        visitor_changes_pending: false,
+    };
+    let done = work(&mut tx)?;
+    tx.state.save(conn)?;
+    conn.execute_batch("COMMIT")?;
+    Ok(done)
+}
+
+/// Writes the database anew, without what was deleted.
+fn rewritten(conn: Connection, prepared: &Path) -> Result<Connection, RestoreError> {
+    let blame = Blame(prepared);
+    let target: PathBuf = rewritten_path(prepared);
+    data_directory::create_database(&target)?;
+    conn.execute("VACUUM INTO ?1", [target.display().to_string()])
+        .map_err(|error| blame.sqlite(&error))?;
+    conn.close().map_err(|(_, error)| blame.sqlite(&error))?;
+    std::fs::rename(&target, prepared).map_err(|cause| blame.io(cause))?;
+    open(prepared)
+}

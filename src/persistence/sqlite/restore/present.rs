@@ -1,0 +1,101 @@
+//! What the present database knows to have ended since the backup was made.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Row};
+
+use crate::persistence::Erased;
+
+/// What the present database could say.
+#[derive(Debug, Default)]
+pub(super) struct Present {
+    /// Whether it said which passwords were changed, which agents were disabled and which
+    /// visitors' tokens have ended; that is done in the new database.
+    pub(super) kept: bool,
+    /// What was erased; `None` if it does not know.
+    pub(super) erased: Option<Erased>,
+}
+
+/// Whether both are of the same shop: a database that was begun anew knows nothing of the backup's.
+const IS_RELATED: &str = "
+    SELECT (SELECT count(*) = 0 FROM main.visitors) AND (SELECT count(*) = 0 FROM main.agents)
+        OR EXISTS (SELECT 1 FROM main.agents JOIN present.agents USING (id))
+        OR EXISTS (SELECT 1 FROM main.visitors JOIN present.visitors USING (id))
+        OR main.state.epoch = present.state.epoch
+    FROM main.state, present.state";
+
+/// Takes over what has ended: passwords that were changed, agents who were disabled, visitors'
+/// tokens. What was erased is returned. A damaged database is why people restore, so what it cannot
+/// say is reported and no error.
+pub(super) fn take_over(conn: &Connection, present: &Path) -> rusqlite::Result<Present> {
+    if !present.exists() {
+        return Ok(Present::default());
+    }
+    let attached = conn
+        .execute(
+            "ATTACH DATABASE ?1 AS present",
+            [present.display().to_string()],
+        )
+        .and_then(|_| conn.query_row(IS_RELATED, [], |row| row.get(0)));
+    let found = match attached {
+        Ok(true) => Present {
+            kept: keep_what_has_ended(conn)?,
+            erased: erased(conn).ok().flatten(),
+        },
+        Ok(false) | Err(_) => Present::default(),
+    };
+    // What could not be attached is not there to be detached.
+    let _ = conn.execute_batch("DETACH DATABASE present");
+    Ok(found)
+}
+
+fn keep_what_has_ended(conn: &Connection) -> rusqlite::Result<bool> {
+    let kept = conn.execute_batch(
+        "BEGIN;
+         UPDATE main.agents SET
+             password_hash = p.password_hash, disabled = max(main.agents.disabled, p.disabled),
+             role = min(main.agents.role, p.role)
+         FROM present.agents AS p WHERE p.id = main.agents.id;
+         DELETE FROM main.visitor_tokens
+         WHERE hash NOT IN (SELECT hash FROM present.visitor_tokens);
+         COMMIT",
+    );
+    // After some errors SQLite has rolled back by itself.
+    if kept.is_err() && !conn.is_autocommit() {
+        conn.execute_batch("ROLLBACK")?;
+    }
+    Ok(kept.is_ok())
+}
+
+/// What was erased, and what is decided to be. `None` before the schema that has erasures.
+fn erased(conn: &Connection) -> rusqlite::Result<Option<Erased>> {
+    if !conn.table_exists(Some("present"), "erased_visitors")? {
+        return Ok(None);
+    }
+    Ok(Some(Erased {
+        visitors: rows(conn, "SELECT visitor FROM present.erased_visitors", |row| {
+            row.get(0)
+        })?,
+        rooms: rows(
+            conn,
+            "SELECT room FROM present.erased_rooms
+             UNION SELECT id FROM present.rooms WHERE visitor IN
+                 (SELECT visitor FROM present.erased_visitors WHERE pending = 1)",
+            |row| row.get(0),
+        )?,
+        messages: rows(
+            conn,
+            "SELECT r.id, d.message FROM present.redactions d
+             JOIN present.rooms r ON r.pk = d.room",
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?,
+    }))
+}
+
+fn rows<T>(
+    conn: &Connection,
+    sql: &str,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    conn.prepare(sql)?.query_map([], read)?.collect()
+}
