@@ -15,7 +15,7 @@ export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-br
 	/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials doctor-trials
+.PHONY: help run test check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials alerts doctor-trials
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,12 @@ trials: ## test the promises under faults and attack, long form; about 40 minute
 proof: ## show with strace that nothing is confirmed before its fsync
 	$(CARGO) build
 	scripts/fsync-proof.sh
+
+alerts: ## test the Prometheus alert rules; needs promtool
+	@command -v promtool >/dev/null || { \
+		echo "make alerts: promtool is missing; on Debian or Ubuntu install the package prometheus" >&2; exit 1; }
+	promtool check rules deploy/alerts.yml deploy/alerts-backup.yml
+	promtool test rules deploy/alerts-test.yml
 
 doctor-trials: ## try `shoptalk doctor` against nginx, Caddy, Apache and HAProxy with broken settings
 	scripts/doctor-trials.sh

@@ -1,4 +1,4 @@
-//! The systemd units in `deploy`: what happens when the server ends, and what it may reach.
+//! What is in `deploy`: units (what happens when the server ends, and what it may reach), alert rules.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -131,4 +131,28 @@ fn the_socket_units_are_for_the_service_and_its_addresses() {
         assert_eq!(unit.get("Socket.Accept"), None);
         assert_eq!(unit["Install.WantedBy"], "sockets.target");
     }
+}
+
+/// `make alerts` runs these unit tests, with promtool. That the metrics exist is in
+/// tests/cli/metrics.rs.
+#[test]
+fn every_alert_is_raised_in_a_unit_test_of_the_rules() {
+    let tests = include_str!("../deploy/alerts-test.yml");
+    let mut count = 0;
+    for rules in [
+        include_str!("../deploy/alerts.yml"),
+        include_str!("../deploy/alerts-backup.yml"),
+    ] {
+        for name in rules
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("- alert: "))
+        {
+            let raised = format!("- alertname: {name}\n");
+            assert!(tests.contains(&raised), "{name} is never raised");
+            let silent = format!("alertname: {name}, ");
+            assert!(tests.contains(&silent), "{name} is always raised");
+            count += 1;
+        }
+    }
+    assert!(count >= 6, "{count} alerts");
 }

@@ -14,6 +14,7 @@ mod erase;
 mod health;
 mod import_django;
 mod manuals;
+mod metrics;
 mod passed_sockets;
 mod process;
 mod secrets;

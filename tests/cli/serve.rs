@@ -221,31 +221,3 @@ async fn agent_add_replaces_the_setup_link() {
         .problem(410, "gone");
     running.stop().await;
 }
-
-/// An alert on a metric that does not exist never fires.
-#[tokio::test]
-async fn every_metric_of_the_alert_rules_is_exported() {
-    let place = Place::new();
-    let running = place.serve().await;
-    let url = format!("http://{}/metrics", running.addr);
-    let response = reqwest::get(url).await.expect("a response");
-    let metrics = response.text().await.expect("text");
-    let exported: Vec<&str> = metrics
-        .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
-        .collect();
-    for rules in [
-        include_str!("../../deploy/alerts.yml"),
-        include_str!("../../deploy/alerts-backup.yml"),
-    ] {
-        let names: Vec<&str> = rules
-            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .filter(|word| word.starts_with("shoptalk_"))
-            .collect();
-        assert!(!names.is_empty(), "rules name metrics");
-        for name in names {
-            assert!(exported.contains(&name), "{name} is not in {exported:?}");
-        }
-    }
-    running.stop().await;
-}
