@@ -46,6 +46,12 @@ fn report(counts: TransferCounts) {
             counts.present_agents
         );
     }
+    if counts.erased_rooms + counts.erased_visitors > 0 {
+        eprintln!(
+            "{} rooms and {} visitors were left out because they were erased",
+            counts.erased_rooms, counts.erased_visitors
+        );
+    }
     if counts.agents > 0 {
         eprintln!(
             "imported agents have no password; give each one with: shoptalk agent passwd NAME"

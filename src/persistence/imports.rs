@@ -51,6 +51,8 @@ pub struct RoomImport {
     pub added: u64,
     /// Messages that were there before.
     pub present: u64,
+    /// Whether the room was left out because it, or its visitor, was erased.
+    pub erased: bool,
 }
 
 /// A room as an import has read it.

@@ -183,6 +183,10 @@ pub struct TransferCounts {
     pub present_rooms: u64,
     /// Agents that were there before, or whose user name is taken.
     pub present_agents: u64,
+    /// Rooms that were left out because they were erased.
+    pub erased_rooms: u64,
+    /// Visitors who were left out because they were erased.
+    pub erased_visitors: u64,
 }
 
 impl std::ops::AddAssign for TransferCounts {
@@ -193,5 +197,7 @@ impl std::ops::AddAssign for TransferCounts {
         self.messages += other.messages;
         self.present_rooms += other.present_rooms;
         self.present_agents += other.present_agents;
+        self.erased_rooms += other.erased_rooms;
+        self.erased_visitors += other.erased_visitors;
     }
 }

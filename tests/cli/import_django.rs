@@ -187,6 +187,25 @@ async fn a_second_run_changes_nothing_and_a_later_one_appends() {
 }
 
 #[tokio::test]
+async fn an_erased_customer_does_not_come_back_with_another_run() {
+    let place = with_sources();
+    let import = ["import-django", "shop.jsonl", "--agents"];
+    place.run(&import).await.well();
+    let erased = place.run(&["erase", "user:5"]).await.well();
+    let erased: Value = serde_json::from_str(&erased).expect("a receipt");
+    let rooms = erased["erased"]["rooms"].as_u64().expect("a number");
+    assert!(rooms > 0, "{erased}");
+    for arguments in [&["--dry-run"][..], &[]] {
+        let again = place.run(&[&import[..2], arguments].concat()).await;
+        let left_out = "rooms left out because they were erased";
+        assert_eq!(count(&again, left_out), rooms, "{again:?}");
+        assert_eq!(count(&again, "rooms unchanged"), 10 - rooms, "{again:?}");
+        assert_eq!(count(&again, "new rooms"), 0, "{again:?}");
+        again.well();
+    }
+}
+
+#[tokio::test]
 async fn passwords_of_django_go_on_and_are_hashed_anew() {
     let place = with_sources();
     let import = place

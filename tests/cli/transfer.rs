@@ -116,6 +116,27 @@ async fn an_export_beside_a_server_and_without_one_and_after_an_import_is_the_sa
 }
 
 #[tokio::test]
+async fn an_import_does_not_bring_an_erased_person_back() {
+    let place = Place::new();
+    let running = place.serve().await;
+    let ann = json!({"customer_email": "ann@example.com"});
+    talk(&running, ann, &["zymurgist"]).await;
+    talk(&running, json!({"customer_name": "Bob"}), &["hello"]).await;
+    let all = place.run(&["export"]).await.well();
+    place.write("all.jsonl", &all);
+    let erased = place.run(&["erase", "email:ann@example.com"]);
+    erased.await.well();
+    running.stop().await;
+    let left = place.run(&["export"]).await.well();
+    let imported = place.run(&["import", "all.jsonl"]).await;
+    let erased = "1 rooms and 1 visitors were left out because they were erased";
+    assert!(imported.stderr.contains(erased), "{imported:?}");
+    imported.well();
+    assert_eq!(place.run(&["export"]).await.well(), left);
+    assert!(left.contains("hello") && !left.contains("zymurgist"));
+}
+
+#[tokio::test]
 async fn one_person_or_room_is_exported_without_others_and_without_agents() {
     let place = Place::new();
     place.add("mia", PASSWORD, &[]).await.well();

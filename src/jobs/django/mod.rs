@@ -341,12 +341,14 @@ async fn import_room(
             created: true,
             added: room.messages.len() as u64,
             present: 0,
+            erased: false,
         },
     })
 }
 
 fn count(summary: &mut Summary, import: RoomImport) {
     let rooms = match (import.created, import.added) {
+        _ if import.erased => &mut summary.rooms_erased,
         (true, _) => &mut summary.rooms_created,
         (false, 0) => &mut summary.rooms_unchanged,
         (false, _) => &mut summary.rooms_appended,

@@ -124,6 +124,8 @@ pub struct Summary {
     pub rooms_unchanged: u64,
     /// Rooms without a message, which were left out.
     pub rooms_empty: u64,
+    /// Rooms that were left out because they, or their visitors, were erased.
+    pub rooms_erased: u64,
     /// Messages that were added.
     pub messages_added: u64,
     /// Messages that were there already.
@@ -160,6 +162,7 @@ impl Summary {
         also(self.rooms_appended, "rooms with new messages");
         also(self.rooms_unchanged, "rooms unchanged");
         also(self.rooms_empty, "rooms without messages skipped");
+        also(self.rooms_erased, "rooms left out because they were erased");
         also(self.messages_present, "messages already imported");
         also(self.agents_added, "agents added");
         also(self.sessions, "customers whose session goes on");

@@ -8,7 +8,7 @@ use crate::persistence::rules::visitors::StoredVisitor;
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::places::{Place, RoomPlaces};
 use crate::persistence::sqlite::tables::room_rows::{self, RoomRow};
-use crate::persistence::sqlite::tables::{messages, visitors};
+use crate::persistence::sqlite::tables::{erasures, messages, visitors};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
 use crate::persistence::{
@@ -29,6 +29,9 @@ impl SqliteStore {
         self.readers()
             .read(move |conn| {
                 let found = room_rows::by_id(conn, room.id)?;
+                if found.is_none() && erasures::is_erased(conn, room.id, room.visitor.id)? {
+                    return Ok(ERASED);
+                }
                 let missing = missing(conn, found.as_ref(), &room.messages)?.len();
                 Ok(counted(&room, found.is_none(), missing))
             })
@@ -36,11 +39,20 @@ impl SqliteStore {
     }
 }
 
+/// The outcome for a room that was erased.
+const ERASED: RoomImport = RoomImport {
+    created: false,
+    added: 0,
+    present: 0,
+    erased: true,
+};
+
 fn counted(room: &ImportedRoom, created: bool, added: usize) -> RoomImport {
     RoomImport {
         created,
         added: added as u64,
         present: (room.messages.len() - added) as u64,
+        erased: false,
     }
 }
 
@@ -70,6 +82,9 @@ fn missing<'m>(
 fn import(tx: &mut Tx<'_>, room: &ImportedRoom) -> Result<RoomImport, TxError> {
     let found = room_rows::by_id(tx.conn, room.id)?;
     let created = found.is_none();
+    if created && erasures::is_erased(tx.conn, room.id, room.visitor.id)? {
+        return Ok(ERASED);
+    }
     let missing = missing(tx.conn, found.as_ref(), &room.messages)?;
     let result = counted(room, created, missing.len());
     if missing.is_empty() {

@@ -1,4 +1,5 @@
-//! The import of what an export has written: rooms whole, what is there stays as it is.
+//! The import of what an export has written: rooms whole, what is there stays as it is, and what was
+//! erased does not come back.
 
 use rusqlite::{OptionalExtension, params};
 
@@ -8,7 +9,7 @@ use crate::persistence::rules::transfer as rules;
 use crate::persistence::rules::visitors::StoredVisitor;
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::places::{Place, RoomPlaces};
-use crate::persistence::sqlite::tables::{agents, messages, room_rows, visitors};
+use crate::persistence::sqlite::tables::{agents, erasures, messages, room_rows, visitors};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
 use crate::persistence::{TransferCounts, TransferItem, TransferRoom, TransferVisitor, WriteError};
@@ -49,6 +50,10 @@ fn import_visitor(
     line: &TransferVisitor,
     counts: &mut TransferCounts,
 ) -> Result<(), TxError> {
+    if erasures::is_visitor_erased(tx.conn, line.id)? {
+        counts.erased_visitors += 1;
+        return Ok(());
+    }
     let is_known = match &line.user {
         Some(user) => visitors::by_user(tx.conn, user)?.is_some(),
         None => false,
@@ -79,6 +84,10 @@ fn import_room(
         .is_some();
     if is_present {
         counts.present_rooms += 1;
+        return Ok(());
+    }
+    if erasures::is_erased(tx.conn, line.room.id, line.visitor_id)? {
+        counts.erased_rooms += 1;
         return Ok(());
     }
     let visitor = find_visitor(tx, line)?;

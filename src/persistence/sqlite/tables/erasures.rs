@@ -131,6 +131,24 @@ pub(crate) fn knows_all(conn: &Connection, erased: &Erased) -> rusqlite::Result<
     Ok(true)
 }
 
+/// Whether a room is known to be erased, by its own id or by its visitor's.
+pub(crate) fn is_erased(
+    conn: &Connection,
+    room: RoomId,
+    visitor: VisitorId,
+) -> rusqlite::Result<bool> {
+    let is_room_erased = conn
+        .prepare_cached("SELECT 1 FROM erased_rooms WHERE room = ?1")?
+        .exists([room])?;
+    Ok(is_room_erased || is_visitor_erased(conn, visitor)?)
+}
+
+/// Whether a visitor is known to be erased.
+pub(crate) fn is_visitor_erased(conn: &Connection, visitor: VisitorId) -> rusqlite::Result<bool> {
+    conn.prepare_cached("SELECT 1 FROM erased_visitors WHERE visitor = ?1")?
+        .exists([visitor])
+}
+
 /// Removes the text of a message from the log and from the text index. Returns whether it had one.
 pub(crate) fn redact(tx: &Tx<'_>, room: RoomId, message: MessageId) -> rusqlite::Result<bool> {
     let place: Option<(i64, i64, i64)> = tx

@@ -68,6 +68,7 @@ async fn an_imported_room_is_like_any_other_and_goes_on() {
     let store = TestStore::new();
     let imported = store.import_room(room(9, log(10..80))).await;
     let all = RoomImport {
+        erased: false,
         created: true,
         added: 70,
         present: 0,
