@@ -20,7 +20,7 @@ use crate::persistence::{Store, StoreError};
 
 /// The time between two checks when nobody asks.
 const INTERVAL: Duration = Duration::from_secs(15);
-/// For how long a result is reused by everybody who asks.
+/// How long a result is reused.
 const RESULT_MAX_AGE: Duration = Duration::from_secs(1);
 /// How long each step may take.
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,18 +51,18 @@ pub(crate) enum HealthError {
     /// The lobby does not reply.
     #[error("the lobby does not reply; restart the server")]
     Lobby,
-    /// A step hangs.
+    /// A step takes too long.
     #[error("{step} took more than {} s", STEP_TIMEOUT.as_secs())]
     Timeout {
-        /// Which one.
+        /// The step.
         step: &'static str,
     },
     /// The check itself panicked.
-    #[error("the health check failed; its log line says why")]
+    #[error("the health check itself failed: see its line in the server's log")]
     CheckFailed,
 }
 
-/// What the canary measures with; no-ops by default.
+/// Metrics of the canary; no-ops by default.
 #[derive(Debug, Clone)]
 pub(crate) struct CanaryMetrics {
     /// 1 when the last check succeeded, else 0.
@@ -176,7 +176,7 @@ impl Inner {
         self.checks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One check, which is measured and remembered.
+    /// Runs one check, measures it and keeps the result.
     async fn run_check(&self) -> CheckResult {
         let started = Instant::now();
         let result = self.check_all().await;

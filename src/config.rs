@@ -51,7 +51,7 @@ pub struct Config {
 #[allow(missing_docs)]
 pub struct ServerConfig {
     pub listen: SocketAddr,
-    /// Scheme, host and port alone, such as `https://chat.example.com`.
+    /// Scheme, host and port only, such as `https://chat.example.com`.
     pub public_url: Option<url::Url>,
     /// Exact origins, as a browser writes them.
     pub allowed_origins: Vec<String>,
@@ -94,7 +94,7 @@ pub struct BackupConfig {
 pub struct RetentionConfig {
     /// 0 keeps all.
     pub closed_days: u64,
-    /// Without effect while there is no spam.
+    /// Has no effect until conversations can be marked as spam.
     pub spam_days: u64,
 }
 

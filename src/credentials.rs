@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sessions_token_is_what_the_shop_makes_of_it() {
+    fn a_session_token_equals_the_one_that_the_shop_makes() {
         // python3: base64.urlsafe_b64encode(hmac.digest(secret, b"django-session:" + key, "sha256"))
         let token = session_token(
             "0123456789abcdef0123456789abcdef",

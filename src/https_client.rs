@@ -31,7 +31,7 @@ pub enum Trust {
     /// Those of the system's authorities, which `SSL_CERT_FILE` and `SSL_CERT_DIR` replace. Without
     /// any, as in an empty container, Mozilla's as they are compiled in.
     Authorities,
-    /// Any: to ask a server of this machine about its health, whatever its certificate is.
+    /// Any certificate: to ask a server of this machine about its health.
     Anyone,
 }
 
@@ -58,7 +58,7 @@ pub enum ClientError {
     Timeout(String, Duration),
 }
 
-/// Sends requests. Clones share what it trusts.
+/// Sends requests. Clones share the trusted authorities.
 #[derive(Clone)]
 pub struct HttpsClient {
     tls: TlsConnector,

@@ -161,27 +161,27 @@ impl Metrics {
         Self(Arc::new(inner))
     }
 
-    /// What the store measures with.
+    /// The metrics of the store.
     pub fn store(&self) -> StoreMetrics {
         self.0.store.clone()
     }
 
-    /// What the actors count with.
+    /// The metrics of the actors.
     pub fn actors(&self) -> ActorMetrics {
         self.0.actors.clone()
     }
 
-    /// What the canary counts with.
+    /// The metrics of the canary.
     pub(crate) fn canary(&self) -> CanaryMetrics {
         self.0.canary.clone()
     }
 
-    /// What backups are counted with.
+    /// The metrics of backups.
     pub(crate) fn backup(&self) -> BackupMetrics {
         self.0.backup.clone()
     }
 
-    /// What TLS counts with.
+    /// The metrics of TLS.
     pub(crate) fn tls(&self) -> TlsMetrics {
         self.0.tls.clone()
     }
@@ -228,7 +228,7 @@ impl Metrics {
         );
     }
 
-    /// Somebody has tried to sign in.
+    /// An attempt to sign in has ended.
     pub fn login(&self, result: LoginResult) {
         self.count(
             "shoptalk_logins_total",

@@ -27,7 +27,7 @@ const ARGON_LANES: u32 = 1;
 /// maps allocations above 32 MiB separately and returns them to the system. Smaller ones it would
 /// keep for each thread that ever hashed: half a gigabyte after a rush of sign-ins.
 const ARGON_MAPPED_KIB: usize = 33 * 1_024;
-/// Hashes computed at the same time: half of the processors, and no more than this.
+/// Hashes computed at the same time, at most; also at most half of the processors.
 const HASHES_AT_ONCE: usize = 4;
 /// Hashes of all addresses that may be queued.
 const HASHES_WAITING: usize = 256;

@@ -42,7 +42,7 @@ impl ActorContext {
     }
 }
 
-/// What the actors count with; no-ops by default.
+/// Metrics of the actors; no-ops by default.
 #[derive(Debug, Clone)]
 pub struct ActorMetrics {
     /// Rooms with a live actor.

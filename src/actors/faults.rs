@@ -77,14 +77,14 @@ mod imp {
 
     #[derive(Debug, Default)]
     struct Plan {
-        /// How many panics are left at each place.
+        /// How many panics are left at each point.
         panics: HashMap<Place, u32>,
         fired: HashMap<Place, u32>,
         reached: HashMap<Place, u32>,
         unreliable: Option<UnreliablePushes>,
     }
 
-    /// Of four pushes about one is lost, one is duplicated and one is delayed.
+    /// Of four pushes, about one is lost, one is duplicated and one is delayed.
     #[derive(Debug)]
     struct UnreliablePushes {
         random: u64,

@@ -21,7 +21,7 @@ impl SubscriptionIds {
     }
 }
 
-/// One run of a room's actor. Whoever has seen an incarnation die names it in the next attempt,
+/// One life of a room's actor. A caller whose incarnation has died names it in the next attempt,
 /// so that the message is not passed to it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Incarnation(pub(super) ActorId);

@@ -42,7 +42,7 @@ pub(super) struct LobbyState {
     changed: watch::Sender<()>,
     frontier: Frontier,
     last_check: Progress,
-    /// Rooms that have reported, by when they may report again.
+    /// Rooms that have reported, in the order in which they may report again, with the time.
     throttled: VecDeque<(Instant, ActorRef<RoomMsg>)>,
     report_timer_set: bool,
     /// Since when there has been no console, while the agents still count as online.

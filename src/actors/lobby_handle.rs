@@ -64,7 +64,7 @@ impl LobbyHandle {
                         return Ok(LobbySubscription::new(id, access, self.clone()));
                     }
                 }
-                // It has died, or there is none yet; the root starts the next one.
+                // The lobby has died, or there is none yet; the root starts the next one.
                 if current.changed().await.is_err() {
                     return Err(JoinError::Unavailable);
                 }

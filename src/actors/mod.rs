@@ -70,7 +70,7 @@ pub struct ActorOptions {
     pub idle_timeout: Duration,
     /// A visitor or the agents count as online for this time after their last socket has closed.
     pub presence_grace: Duration,
-    /// What to count with.
+    /// Metrics of the actors.
     pub metrics: ActorMetrics,
     /// Faults that tests inject; empty without the feature `test-hooks`.
     pub(crate) faults: Faults,

@@ -35,7 +35,7 @@ pub enum Event {
     },
     /// A write of this socket has finished.
     WriteFinished {
-        /// Which write.
+        /// The write.
         request: RequestId,
         /// Its outcome.
         outcome: Result<RoomCommit, WriteError>,
@@ -127,7 +127,7 @@ impl Outbox {
         true
     }
 
-    /// Whether both are the same outbox.
+    /// Whether both are clones of the same outbox.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

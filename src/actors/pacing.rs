@@ -13,9 +13,9 @@ use std::time::Duration;
 const FRAME_PAUSE: Duration = Duration::from_micros(40);
 /// How long a room's newest state may wait before it is sent, with a single console.
 const DELAY_MIN: Duration = Duration::from_millis(100);
-/// The same, with as many consoles as there may be.
+/// The upper bound of that, however many consoles there are.
 const DELAY_MAX: Duration = Duration::from_millis(800);
-/// How much each console adds to it.
+/// How much each further console adds.
 const DELAY_BY_CONSOLE: Duration = Duration::from_millis(2);
 
 /// How long a room's newest state may wait before it is sent to a console that reads.

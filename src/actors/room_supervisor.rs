@@ -180,7 +180,7 @@ impl SupervisorState {
             Some(Entry::Between(waiting)) if !waiting.is_empty() => {
                 self.start(myself, room_id, waiting).await;
             }
-            // It could not be read, and a room has to set its visitor offline after the grace.
+            // Its record could not be read, but its visitor has to be set offline after the grace.
             _ if self.context.presence.is_online(room_id) => {
                 myself.send_after(UNREADABLE_RETRY, move || {
                     SupervisorMsg::RestartTimerFired(room_id)

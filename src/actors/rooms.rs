@@ -11,10 +11,10 @@ use super::{CALL_TIMEOUT, Incarnation, JoinError, LiveSwitch, Outbox, ReplyPort,
 use crate::chat::{RoomId, Side};
 use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
 
-/// How many incarnations of a room a join or a write is tried with.
+/// How many incarnations of a room a join or a write is sent to, one after another.
 const INCARNATIONS_MAX: u32 = 20;
 
-/// Who joins a room.
+/// A participant who joins a room.
 #[derive(Debug, Clone)]
 pub struct Joiner {
     /// The side that it joins on.

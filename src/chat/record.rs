@@ -85,11 +85,11 @@ pub struct Draft {
 /// A message that was written elsewhere, before it came here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastMessage {
-    /// The same for the same message, so that a second import finds it.
+    /// The same in every import of this message, so that a second import finds it.
     pub id: MessageId,
     /// Which side wrote it.
     pub sender_type: SenderType,
-    /// The name that it bore.
+    /// The name to show beside it.
     pub sender_name: String,
     /// It has passed [`limits::check_content`](super::limits::check_content).
     pub content: String,
@@ -173,32 +173,35 @@ impl RoomRecord {
         self.append(id, sender_type, sender_name, content, event, created_at)
     }
 
-    /// Closes a room that was closed elsewhere, without a message about it.
+    /// Closes an imported room that was closed elsewhere, without a `system` message.
     pub fn close_past(&mut self) {
         self.enter(Status::Closed, self.room.updated_at);
     }
 
-    /// Takes over what the room was elsewhere and its log does not say: status, read marks and when
+    /// Applies what does not follow from an imported room's log: status, read marks and when
     /// it last changed. The caller counts the unread messages.
     ///
     /// # Errors
     ///
-    /// What contradicts the log, which this record has whole.
-    pub fn settle_past(&mut self, past: &Room, unread_count: u64) -> Result<(), String> {
+    /// What contradicts the log. All messages have to be appended before.
+    pub fn set_past_state(&mut self, past: &Room, unread_count: u64) -> Result<(), String> {
         let head = self.room.last_seq;
-        for (field, mark) in [
-            ("last_seq", past.last_seq),
-            ("customer_read_seq", past.customer_read_seq),
-            ("admin_read_seq", past.admin_read_seq),
+        for (field, seq, fits) in [
+            ("last_seq", past.last_seq, past.last_seq == head),
+            (
+                "customer_read_seq",
+                past.customer_read_seq,
+                past.customer_read_seq <= head,
+            ),
+            (
+                "admin_read_seq",
+                past.admin_read_seq,
+                past.admin_read_seq <= head,
+            ),
         ] {
-            let fits = if field == "last_seq" {
-                mark == head
-            } else {
-                mark <= head
-            };
             if !fits {
                 return Err(format!(
-                    "{field} is {mark}, but the room has {head} messages"
+                    "{field} is {seq}, but the room has {head} messages"
                 ));
             }
         }

@@ -29,7 +29,7 @@ pub(super) fn run(out: &Path, config: &Config) -> Result<(), Failure> {
 
 /// Checks a backup.
 pub(super) fn verify(file: &Path, identity: Option<&Path>) -> Result<(), Failure> {
-    // It closes the decrypted copy to others, and goes with it.
+    // Other users cannot read the decrypted copy in it. Both are removed at the end.
     let scratch = tempfile::Builder::new()
         .prefix("shoptalk-verify-")
         .tempdir()?;

@@ -11,7 +11,7 @@ use shoptalk::jobs::control::{Control, Reply, Request};
 use super::progress::ProgressBar;
 use super::{Failure, block_on, check_owner, print_stdout};
 
-/// Looks for what is wrong, prints it, and fails if there is a problem.
+/// Checks everything, prints the findings, and fails if there is a problem.
 pub(super) fn run(url: Option<&str>, quiet_s: u64, config: &Config) -> Result<(), Failure> {
     let usage = |message: String| Failure::Usage(message);
     if quiet_s > QUIET_SECONDS_MAX {
@@ -64,7 +64,7 @@ async fn doctor_code(data_dir: &Path) -> Result<String, String> {
     }
 }
 
-/// Only what the quiet socket showed, since the rest is printed already.
+/// The finding about the quiet socket. The others are printed already.
 async fn keep_quiet(
     target: &Target,
     code: &str,

@@ -7,10 +7,10 @@ use shoptalk::https_client::{HttpsClient, Trust};
 
 use super::{Failure, block_on, print_stdout};
 
-/// How long a check may take in all. Containers kill one that hangs, and then nobody reads why.
+/// How long a check may take in all. A container kills one that takes too long, without a reason.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What to ask, and where.
+/// The request, and where to send it.
 #[derive(Debug, PartialEq, Eq)]
 struct Question {
     url: String,
@@ -61,7 +61,7 @@ async fn ask(question: &Question) -> Result<(), Failure> {
     )))
 }
 
-/// The detail of a problem document, or whatever else came.
+/// The detail of a problem document, or the whole body of another response.
 fn words(body: &[u8]) -> String {
     let problem = serde_json::from_slice::<serde_json::Value>(body).ok();
     let detail = problem.and_then(|problem| Some(problem.get("detail")?.as_str()?.to_owned()));

@@ -84,7 +84,7 @@ struct Printer(Mutex<Printed>);
 struct Printed {
     bar: ProgressBar,
     phase: Option<Phase>,
-    /// Why the report could not be printed; the import goes on, and the command fails.
+    /// Why the report could not be printed. The import goes on, but the command fails at the end.
     failure: Option<std::io::Error>,
 }
 
@@ -136,7 +136,7 @@ fn phase_name(phase: Phase) -> &'static str {
     }
 }
 
-/// Values of the source stand in the report; none may control the terminal.
+/// Replaces control characters: values of the source are printed, and none may control the terminal.
 fn without_controls(line: &str) -> String {
     line.replace(char::is_control, "\u{fffd}")
 }

@@ -1,4 +1,4 @@
-//! What shells and `man` read about the command line, made from its definition.
+//! Completions for shells and man pages, generated from the definition of the command line.
 
 use std::path::Path;
 

@@ -98,7 +98,7 @@ enum Command {
     },
     /// Erases one person everywhere and prints a receipt; a server may be running.
     Erase(erase::EraseArgs),
-    /// Asks a server whether it is ready; fails with its words if it is not.
+    /// Asks a server whether it is ready; fails with the reason if it is not.
     Health {
         /// The server's URL [default: the server of this configuration, on this machine]
         url: Option<String>,
@@ -148,7 +148,7 @@ enum Failure {
 }
 
 impl Failure {
-    /// The server replied what this version does not know.
+    /// The server sent a reply that this version does not know.
     fn unexpected_reply() -> Self {
         let message = "the server's reply is not understood; it is of another version: restart it, or use its command";
         Self::Runtime(message.to_owned())
@@ -331,7 +331,7 @@ fn check_owner(data_dir: &Path) -> Result<(), Failure> {
     )))
 }
 
-/// Commands that read do not make a database.
+/// Refuses a data directory without a database: commands that only read do not make one.
 fn require_database(data_dir: &Path) -> Result<(), Failure> {
     if data_dir.join("shoptalk.db").is_file() {
         return Ok(());

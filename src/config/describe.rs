@@ -8,7 +8,7 @@ use super::{Config, LogFormat, Secret, tls};
 use crate::persistence::Synchronous;
 
 impl Config {
-    /// What is allowed but probably not intended.
+    /// Warnings about what is allowed but probably not intended.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if !self.server.listen.ip().is_loopback() && self.server.public_url.is_none() {

@@ -1,4 +1,4 @@
-/// What is wrong with the configuration, in one line for the operator.
+/// A mistake in the configuration, in one line for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// A file cannot be read, or a key is unknown or of the wrong type.

@@ -23,12 +23,12 @@ pub enum TlsConfig {
     Acme(AcmeConfig),
 }
 
-/// How to get certificates by ACME.
+/// Settings of certificates by ACME.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcmeConfig {
     /// The names that the certificate is for, in lower case.
     pub domains: Vec<String>,
-    /// Whom the authority may write to, as a URL such as `mailto:ops@example.com`.
+    /// Where the authority may send mail, as a URL such as `mailto:ops@example.com`.
     pub contact: Option<String>,
     /// The URL of the authority's directory.
     pub directory: String,

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::advice::Advice;
 
-/// Everything that a doctor looks at.
+/// All checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -53,7 +53,7 @@ pub enum Check {
 }
 
 impl Check {
-    /// What people read.
+    /// The name as people read it.
     pub fn title(self) -> &'static str {
         match self {
             Self::Reach => "Server",

@@ -8,8 +8,8 @@ use crate::credentials::{random_code, secrets_match};
 /// How long a code works: a run with the longest silence fits.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// The one code that is valid at present. Whoever may connect to the control socket may make one,
-/// which ends the code before it. It opens the doctor's calls and nothing else. Clones share it.
+/// The one code that is valid at present. Whoever can connect to the control socket can make one,
+/// which ends the previous one. It gives access to the doctor's calls only. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct DoctorCode(Arc<Mutex<Option<(String, Instant)>>>);
 

@@ -20,7 +20,7 @@ pub fn judge(seen: &Observations) -> Vec<Finding> {
         proxy: seen.server_header.as_deref().and_then(Proxy::named_by),
     };
     if seen.unreachable.is_some() || certificate_refused(seen) {
-        // Everything else would only repeat it.
+        // Without a response, all other checks would only repeat this.
         return [judge.certificate(), judge.reach()]
             .into_iter()
             .flatten()
@@ -72,7 +72,7 @@ impl Judge<'_> {
                 format!("{origin} cannot be reached: {why}. Is the server running, and does the proxy forward to it?"),
             );
         }
-        // Half of the other observations come with it.
+        // Either response shows that the server can be reached.
         (self.seen.upgrade.is_some() || self.seen.widget.is_some())
             .then(|| Finding::ok(Check::Reach, format!("responds at {origin}")))
     }
@@ -387,7 +387,7 @@ impl Judge<'_> {
     fn clock(&self) -> Option<Finding> {
         let clock = self.seen.clock.as_ref()?;
         let behind_ms = clock.local_ms - clock.server_ms;
-        // The response left at some moment of the round trip.
+        // The server read its clock at an unknown moment of the round trip.
         let certain_ms = behind_ms.abs() - clock.round_trip_ms / 2;
         if certain_ms <= CLOCK_TOLERANCE_MS {
             return Some(Finding::ok(
@@ -408,7 +408,7 @@ impl Judge<'_> {
     }
 }
 
-/// What is wrong with the headers of the widget.
+/// Problems with the headers of the widget.
 fn widget_fault(widget: &WidgetProbe, present: Option<&str>) -> Option<String> {
     let tag = widget
         .etag

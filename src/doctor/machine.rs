@@ -14,12 +14,12 @@ use super::check::{Check, Finding};
 const SYNCS: usize = 8;
 /// A disk slower than this makes every message wait noticeably.
 const SLOW_SYNC: Duration = Duration::from_millis(30);
-/// Fewer open files than this end in refused customers.
+/// With fewer open files than this, customers are refused.
 const FEW_OPEN_FILES: u64 = 4_096;
-/// Less free space than this is gone in an afternoon.
+/// Less free space than this may be used up within hours.
 const LITTLE_SPACE_BYTES: u64 = 512 * 1024 * 1024;
 
-/// What was seen of the machine.
+/// Observations of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
     /// The data directory.
@@ -30,7 +30,7 @@ pub struct Machine {
     pub is_open_to_others: bool,
     /// The kind of its file system, such as `ext4`.
     pub file_system: Option<String>,
-    /// The middle of some timed syncs.
+    /// The median of some timed syncs.
     pub sync: Option<Duration>,
     /// Free bytes.
     pub free_bytes: Option<u64>,
@@ -38,7 +38,7 @@ pub struct Machine {
     pub open_files: Option<u64>,
 }
 
-/// Looks at the machine. Writes and removes a small file in the data directory; blocking.
+/// Observes the machine. Writes and removes a small file in the data directory. Blocking.
 pub fn look_at_machine(data_dir: &Path) -> Machine {
     let metadata = std::fs::metadata(data_dir);
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok();
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_real_directory_can_be_looked_at() {
+    fn a_real_directory_is_observed() {
         let dir = tempfile::tempdir().expect("a directory");
         let machine = look_at_machine(dir.path());
         assert_eq!(machine.unusable, None);

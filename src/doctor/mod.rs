@@ -25,9 +25,9 @@ pub use observations::{
     BodyProbe, Certificate, ClockProbe, Observations, QuietProbe, Seen, UpgradeProbe, WidgetProbe,
 };
 
-/// The interval of the frames that the doctor's socket begins with.
+/// The time between the frames that the server sends first on the doctor's socket.
 pub const TICK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(250);
-/// How many frames those are.
+/// How many of these frames there are.
 pub const TICKS: usize = 4;
 /// The longest silence that a doctor may ask for.
 pub const QUIET_SECONDS_MAX: u64 = 600;

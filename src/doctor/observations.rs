@@ -104,7 +104,7 @@ pub struct QuietProbe {
     pub wanted_s: u64,
     /// How long it stayed open.
     pub lasted_s: u64,
-    /// Whether it was cut before the end, rather than brought the server's last frame.
+    /// Whether it was cut before the server's last frame came.
     pub was_cut: bool,
 }
 

@@ -1,7 +1,7 @@
 //! A backup: made inside the data directory, then moved out of it.
 //!
-//! The copy is made by the store. What follows (the manifest, the checksum, checking, encrypting)
-//! reads the copy alone, on a thread of its own with the lowest priority.
+//! The store makes the copy. The rest (manifest, checksum, verification, encryption)
+//! reads only the copy, on a thread of its own with the lowest priority.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -21,7 +21,7 @@ use crate::persistence::{
 const STAGED_PREFIX: &str = "backup-";
 pub(super) const PARTIAL_SUFFIX: &str = ".partial";
 
-/// To whom backups are encrypted; to nobody if there is none.
+/// The recipients that backups are encrypted to. Without any, backups are not encrypted.
 pub type Recipients = Vec<age::x25519::Recipient>;
 
 /// Why no backup was made. Nothing is left of it.
@@ -30,7 +30,7 @@ pub enum BackupFailure {
     /// The database could not be copied.
     #[error(transparent)]
     Copy(#[from] CopyError),
-    /// The copy could not be made a backup.
+    /// The copy could not be sealed or verified.
     #[error(transparent)]
     Seal(#[from] BackupError),
     /// A file in the data directory or the target cannot be written.
@@ -53,7 +53,7 @@ pub struct StagedBackup {
     sha256: String,
 }
 
-/// What is done with a copy before it counts as a backup.
+/// What is done with a copy before it is a finished backup.
 #[derive(Debug, Clone, Default)]
 pub struct Finishing {
     /// Whether it is verified. One that gets encrypted always is, since the server cannot do so
@@ -240,7 +240,7 @@ async fn with_low_priority<T: Send + 'static>(
         .map_err(|_| io::Error::other("the work on the copy panicked"))
 }
 
-/// A backup that can be read: the file itself, or a decrypted copy that goes with this.
+/// A backup that can be read: the file itself, or a decrypted copy, which is removed on drop.
 #[derive(Debug)]
 pub struct ReadableBackup {
     path: PathBuf,
@@ -293,7 +293,7 @@ impl ReadableBackup {
     }
 }
 
-/// Removes what a backup has left that was killed. To be called while no backup is made.
+/// Removes what a killed backup has left. To be called while no backup is made.
 pub fn remove_unfinished(data_dir: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(data_dir)? {
         let entry = entry?;

@@ -15,13 +15,13 @@ use super::rotation;
 use crate::chat::Timestamp;
 use crate::persistence::BackupManifest;
 
-/// How the time stands in a name: `shoptalk-2026-11-29T06-35-00Z.db`.
+/// The format of the time in a name: `shoptalk-2026-11-29T06-35-00Z.db`.
 const NAME_FORMAT: &str = "shoptalk-%Y-%m-%dT%H-%M-%SZ";
 const DATABASE_END: &str = ".db";
 /// Encrypted ones end with `.db.age`.
 const ENCRYPTED_END: &str = ".db.age";
 const MANIFEST_END: &str = ".json";
-/// Backups of one second get the names of the next ones, at most this many.
+/// If a name is taken, the following seconds are tried, at most this many.
 const SECONDS_TRIED: i64 = 60;
 
 /// A backup in the directory.
@@ -37,7 +37,7 @@ pub struct StoredBackup {
     pub encrypted: bool,
 }
 
-/// What stands beside each backup, for people and for tools that cannot read the backup itself.
+/// The manifest beside each backup, for people and for tools that cannot read the backup itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestFile {
     /// The backup's name.
@@ -207,7 +207,7 @@ fn write_manifest(path: &Path, manifest: &ManifestFile) -> io::Result<()> {
     backup::fsync_parent(path)
 }
 
-/// Removes the backups that the rotation does not keep, but not `newest`, whatever its clock said.
+/// Removes the backups that the rotation does not keep, but never `newest`, whatever its time is.
 /// Returns how many.
 pub fn rotate(directory: &Path, newest: &StoredBackup) -> io::Result<usize> {
     let backups = list(directory)?;
@@ -223,7 +223,7 @@ pub fn rotate(directory: &Path, newest: &StoredBackup) -> io::Result<usize> {
 }
 
 /// Removes the oldest backups until `missing_bytes` more are free, if the newest ones can stay.
-/// Returns those that went, none if that is not enough.
+/// Returns the removed ones. Removes none if that is not enough.
 pub fn make_room(directory: &Path, missing_bytes: u64) -> io::Result<Vec<StoredBackup>> {
     let backups = list(directory)?;
     let sizes = backups.iter().map(|backup| (backup.made_at, backup.bytes));
@@ -247,7 +247,7 @@ fn remove(backup: &StoredBackup) -> io::Result<()> {
     remove_if_there(&manifest_path(&backup.path))
 }
 
-/// Where the manifest of a backup stands.
+/// The path of a backup's manifest.
 fn manifest_path(backup: &Path) -> PathBuf {
     let name = backup.to_string_lossy();
     let stem = name

@@ -1,4 +1,4 @@
-//! Backups that only the holder of an age identity can read. The server knows recipients alone, so
+//! Backups that only the holder of an age identity can read. The server knows only recipients, so
 //! whoever takes its disk cannot read the backups on it.
 
 use std::fs::File;
@@ -10,13 +10,13 @@ use age::{DecryptError, Decryptor, Encryptor};
 
 /// How an encrypted file begins.
 const MAGIC: &[u8] = b"age-encryption.org/";
-/// How its variant in printable characters begins, which other tools can make.
+/// How the variant in printable characters begins, which other tools can write.
 const ARMOR_MAGIC: &[u8] = b"-----BEGIN AGE";
 
 /// Why a backup could not be decrypted.
 #[derive(Debug, thiserror::Error)]
 pub enum DecryptionError {
-    /// It is encrypted, and nobody said with which key.
+    /// It is encrypted, and no identity was given.
     #[error(
         "{0} is encrypted; name the file with your age identity (AGE-SECRET-KEY-…) with --identity"
     )]
@@ -26,9 +26,9 @@ pub enum DecryptionError {
         "{0} is not a file of age identities; it must have lines that begin with AGE-SECRET-KEY-, as age-keygen writes them"
     )]
     BadIdentity(PathBuf),
-    /// The backup is for somebody else.
+    /// The backup is encrypted to other recipients.
     #[error(
-        "{path} is not encrypted to any identity in {identity}; use the identity whose recipient stood in backup.recipients then"
+        "{path} is not encrypted to any identity in {identity}; use the identity of a recipient that was in backup.recipients when it was made"
     )]
     WrongIdentity {
         /// The backup.
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_or_shortened_file_is_said_to_be_damaged() {
+    fn a_changed_or_shortened_file_is_damaged() {
         let scene = Scene::new();
         let whole = std::fs::read(scene.at("locked")).expect("read");
         for length in [30, 150, 200, 70_000, whole.len() - 1] {

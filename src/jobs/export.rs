@@ -95,7 +95,7 @@ impl Export {
             for line in lines {
                 self.write(&mut text, line)?;
             }
-            // A step of lines that a table leaves out has no text.
+            // A step whose lines are all left out of the table has no text.
             match (text.is_empty(), is_complete) {
                 (true, true) => return Ok(None),
                 (true, false) => {}

@@ -1,10 +1,11 @@
 //! The operator's long work: it runs beside the chat or without it, reports its progress, can be
 //! cancelled, and leaves either nothing or a whole result.
 //!
-//! `backup`, `erase`, `export` and `import` are jobs, `stats` is a short one; `control` lets a
-//! command ask a running server for one; `restore` needs the server stopped; `schedule` makes backups by itself, into
-//! `backup_directory`, of which `rotation` says what stays. `ledger` is what erasures leave beside the
-//! backups, `output` a file that appears whole, `quiet` when the chat is quiet. `django` moves a shop's chat in from Django.
+//! The jobs are `backup`, `restore` (while no server runs), `erase`, `export`, `import`, `django` (an
+//! import from a Django chat) and, a short one, `stats`. `control` lets a command ask a running
+//! server for one. `schedule` makes backups by itself, into `backup_directory`; `rotation` decides
+//! which of them to keep. `ledger` lists erasures beside the backups, `output` is a file that
+//! appears whole, and `quiet` decides when the chat is quiet.
 
 pub mod backup;
 pub mod backup_directory;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use tempfile::NamedTempFile;
 
-/// A file in the making, closed to other users. Until [`finish`](Self::finish) nothing is seen of
-/// it, and when it is dropped before nothing is left.
+/// A file that is being written, which other users cannot read. Before [`finish`](Self::finish) it
+/// has no name, or a hidden one, and dropping it removes it.
 #[derive(Debug)]
 pub struct OutputFile {
     target: PathBuf,
@@ -18,9 +18,9 @@ pub struct OutputFile {
 
 #[derive(Debug)]
 enum Partial {
-    /// A file without a name, which a kill takes away.
+    /// A file without a name, which the system removes if the process is killed.
     Unnamed(File),
-    /// On file systems that have none.
+    /// A hidden file, on file systems without unnamed files.
     Named(NamedTempFile),
 }
 

@@ -6,10 +6,10 @@ use crate::chat::Timestamp;
 
 /// The hours of the machine's local time that always count as quiet: from 02:00 until 05:00.
 const NIGHT: std::ops::Range<u32> = 2..5;
-/// At any other time, nobody may have written for so long.
+/// At any other time, this long without a message counts as quiet.
 const SILENCE_MS: i64 = 30 * 60 * 1_000;
 
-/// What tells whether the chat is quiet.
+/// What decides whether the chat is quiet.
 #[derive(Debug, Clone, Copy)]
 pub struct Quiet {
     /// The hour of the machine's local time.
@@ -21,7 +21,7 @@ pub struct Quiet {
 }
 
 impl Quiet {
-    /// As it is at present.
+    /// The present circumstances.
     pub fn now(has_visitors: bool) -> Self {
         Self {
             hour: Local::now().hour(),
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn the_night_is_quiet_whoever_is_there() {
+    fn nights_are_always_quiet() {
         let hours: Vec<u32> = (0..24).filter(|hour| is_quiet(*hour, true, 0)).collect();
         assert_eq!(hours, [2, 3, 4]);
     }

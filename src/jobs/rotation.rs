@@ -8,7 +8,7 @@ const HOUR_MS: i64 = 60 * 60 * 1_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 /// 1970-01-01 was a Thursday, and weeks begin on Mondays.
 const DAYS_BEFORE_FIRST_MONDAY: i64 = 3;
-/// However little space there is, so many of the newest backups stay.
+/// This many of the newest backups stay, however little space there is.
 const KEPT_WITHOUT_SPACE: usize = 2;
 
 /// A kind of period, and of how many of them the newest backup is kept.

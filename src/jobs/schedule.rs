@@ -1,8 +1,8 @@
 //! Backups that a server makes by itself.
 //!
-//! One is due so long after the newest one in the directory, whenever the server was started; a
-//! server that was off for a day makes up for it some minutes after its start. Each is verified
-//! before it counts. A failure is logged with what to do, counted, and tried again.
+//! One is due when the newest one in the directory is old enough, whenever the server was started;
+//! a server that was off for a day makes one some minutes after its start. Each is verified before
+//! it counts. A failure is logged with what to do, counted, and tried again.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use crate::persistence::{CopyError, CopyProgress, Store, StoreError};
 const SETTLE: Duration = Duration::from_secs(10 * 60);
 /// The wait after a failure, unless backups are more frequent.
 const RETRY: Duration = Duration::from_secs(10 * 60);
-/// The wall clock may jump, so it is looked at this often.
+/// The wall clock may jump, so it is read this often.
 const LOOK: Duration = Duration::from_secs(60);
 
 /// The settings of backups.
@@ -35,7 +35,7 @@ pub struct BackupSettings {
     pub directory: PathBuf,
     /// The time between two of them; zero makes none.
     pub every: Duration,
-    /// So much disk stays free.
+    /// Bytes that stay free on each disk.
     pub min_free_bytes: u64,
     /// To whom they are encrypted.
     pub recipients: Recipients,
@@ -53,7 +53,7 @@ impl From<&Config> for BackupSettings {
     }
 }
 
-/// What backups are counted with; no-ops by default.
+/// Metrics of backups; no-ops by default.
 #[derive(Debug, Clone)]
 pub struct BackupMetrics {
     /// When the newest good one was made, in seconds since 1970.
@@ -66,7 +66,7 @@ pub struct BackupMetrics {
     pub(crate) failures: Counter,
 }
 
-/// What the newest backups came to.
+/// The outcome of the newest backups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BackupStatus {
     /// The newest good one.
@@ -106,7 +106,7 @@ pub enum ScheduledBackupError {
     Backup(#[from] BackupFailure),
 }
 
-/// Makes backups until `drain` is cancelled, and reports what they came to.
+/// Makes backups until `drain` is cancelled, and publishes their outcome.
 pub async fn run(
     store: Store,
     settings: BackupSettings,
@@ -145,7 +145,7 @@ pub async fn run(
 }
 
 /// How long it is until the next backup is due. A newest one from the future was dated by a clock
-/// that was wrong, and says nothing.
+/// that was wrong, and is ignored.
 fn due_in(
     newest: Option<Timestamp>,
     now: Timestamp,
@@ -186,7 +186,7 @@ pub async fn make(store: &Store, settings: &BackupSettings) -> Result<Made, Sche
         verify: true,
         recipients: settings.recipients.clone(),
     };
-    // Watched by nobody, but kept: a copy without a watcher is given up.
+    // Kept although nobody reads it: a copy whose progress is not watched is cancelled.
     let (progress, _watched) = watch::channel(CopyProgress::default());
     let staged = StagedBackup::make(store, &settings.data_dir, finishing, progress).await?;
     let messages = staged.manifest().messages;
@@ -290,7 +290,7 @@ fn is_same_disk(one: &Path, other: &Path) -> io::Result<bool> {
     Ok(std::fs::metadata(one)?.dev() == std::fs::metadata(other)?.dev())
 }
 
-/// Begins with what an earlier process has made.
+/// Starts with the backups that earlier processes have made.
 fn report_newest(directory: &Path, metrics: &BackupMetrics, status: &watch::Sender<BackupStatus>) {
     match backup_directory::list(directory) {
         Ok(mut backups) => {
@@ -306,7 +306,7 @@ fn report_newest(directory: &Path, metrics: &BackupMetrics, status: &watch::Send
     }
 }
 
-/// Logs, counts and shows what a backup came to.
+/// Logs, counts and publishes the outcome of a backup.
 pub fn record(
     made: &Result<Made, ScheduledBackupError>,
     metrics: &BackupMetrics,

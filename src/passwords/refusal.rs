@@ -1,4 +1,4 @@
-//! When a refused sign-in is answered.
+//! How long a refused sign-in waits for its response.
 
 use std::time::Duration;
 

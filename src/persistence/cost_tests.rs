@@ -81,14 +81,14 @@ async fn messages_of_one_commit_share_pages() {
     }
     let before = store.wal_pages();
     store.ask_all(&rooms).await;
-    // The messages, their ids, the rooms and their orders lie side by side: an index by room
+    // The rows of messages, ids, rooms and their orders share pages: an index by room
     // would need a page for each.
     let pages = store.wal_pages() - before;
     assert!(pages <= 20, "{pages} pages for 64 messages in 64 rooms");
 }
 
 #[tokio::test]
-async fn the_text_index_is_written_in_one_go() {
+async fn a_backlog_of_the_text_index_shares_pages() {
     let store = TestStore::new();
     store.sqlite().hooks().pause_index();
     let rooms = store.rooms_that_wait(64).await;

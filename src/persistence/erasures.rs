@@ -1,4 +1,4 @@
-//! What is asked of the store to erase people and old rooms, and what it replies.
+//! Operations that erase people and old rooms, and their results.
 
 use std::collections::HashSet;
 
@@ -139,7 +139,7 @@ pub struct ErasedAgain {
 pub struct BegunErasure {
     /// The erasure.
     pub id: ErasureId,
-    /// Tokens that open nothing any more.
+    /// Tokens that are not valid any more.
     pub ended: Vec<TokenHash>,
 }
 

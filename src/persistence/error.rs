@@ -12,7 +12,7 @@ pub enum StoreError {
     /// The disk is read-only, failing or locked. Nothing was stored.
     #[error("the storage is unavailable: {0}")]
     Unavailable(String),
-    /// The database is damaged. It takes a restored backup to go on.
+    /// The database is damaged. A backup has to be restored.
     #[error("the database is damaged: {0}")]
     Corrupt(String),
     /// The store was closed, or its writer died.
@@ -80,7 +80,7 @@ pub enum CopyError {
     Store(#[from] StoreError),
 }
 
-/// Why the file was not rewritten. It is as it was.
+/// Why the file was not rewritten. It is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RewriteError {
     /// Another request of this kind waits.
@@ -106,7 +106,7 @@ pub enum RewriteError {
     Store(#[from] StoreError),
 }
 
-/// Why a backup was not made, or is none.
+/// Why a backup was not made, or a file is not a valid backup.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// A file cannot be read or written.
@@ -117,7 +117,7 @@ pub enum BackupError {
         /// The system's error.
         cause: std::io::Error,
     },
-    /// The file is something else.
+    /// The file is not a backup.
     #[error(
         "{0} is not a backup that shoptalk made; make one with: shoptalk backup OUT (a plain copy of a database may lack its newest messages, which are in the -wal file)"
     )]
@@ -127,7 +127,7 @@ pub enum BackupError {
     Newer {
         /// The backup.
         path: std::path::PathBuf,
-        /// What made it.
+        /// The version that made it.
         version: String,
     },
     /// The file is a database, but SQLite cannot read it.
@@ -138,7 +138,7 @@ pub enum BackupError {
         /// Why.
         cause: String,
     },
-    /// The file is a backup, but not as it was made.
+    /// The file is a backup that was changed or contradicts itself.
     #[error("{path} is damaged: {}", found.join("; "))]
     Damaged {
         /// Which file.
@@ -148,13 +148,13 @@ pub enum BackupError {
     },
 }
 
-/// Why a backup was not restored. The database is as it was.
+/// Why a backup was not restored. The database is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The data directory cannot be used, or a server runs on it.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The backup is none, or is damaged.
+    /// The file is not a valid backup.
     #[error(transparent)]
     Backup(#[from] BackupError),
     /// The new database could not be prepared.

@@ -1,4 +1,4 @@
-//! Rooms that come from elsewhere with their logs, as data.
+//! What an import hands to the store: rooms of another program with their logs, as data.
 
 use crate::chat::{Details, MessageId, PastMessage, RoomId, SenderType, Timestamp, VisitorId};
 use crate::persistence::TokenHash;
@@ -6,15 +6,15 @@ use crate::persistence::TokenHash;
 /// A room with all of its log.
 #[derive(Debug, Clone)]
 pub struct ImportedRoom {
-    /// Its id, here as there.
+    /// Its id, the same as in the source.
     pub id: RoomId,
     /// Whose room it is.
     pub visitor: ImportedVisitor,
-    /// What the customer said of themselves; unsigned.
+    /// The customer's details; unsigned.
     pub details: Details,
     /// When it was opened.
     pub created_at: Timestamp,
-    /// Closed, whatever its last message is.
+    /// Whether it is closed. Otherwise the status follows from its last message.
     pub closed: bool,
     /// Its log, in the order of the seqs.
     pub messages: Vec<ImportedMessage>,
@@ -85,7 +85,7 @@ pub struct StagedMessage {
     pub created_at: Timestamp,
     /// Which side wrote it.
     pub sender_type: SenderType,
-    /// The name that it bore, if any.
+    /// The name of its sender, if it had one.
     pub sender_name: Option<String>,
     /// The text, of any length.
     pub content: String,
@@ -136,7 +136,7 @@ pub enum ForeignValue {
     Integer(i64),
     /// A number.
     Real(f64),
-    /// Text, or bytes that were taken for text.
+    /// Text, or bytes that were read as text.
     Text(String),
 }
 

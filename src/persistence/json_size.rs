@@ -1,4 +1,4 @@
-//! How many bytes things take as JSON, never less than they do.
+//! Upper bounds on the bytes of messages and summaries as JSON.
 
 use crate::chat::{Message, RoomRecord, limits};
 
@@ -6,11 +6,11 @@ use crate::chat::{Message, RoomRecord, limits};
 const FRAME_SLACK_BYTES: usize = 20 * 1024;
 /// Bytes of messages or summaries in one page, counted by the functions below.
 pub(crate) const PAGE_BUDGET_BYTES: usize = limits::PAGE_BYTES - FRAME_SLACK_BYTES;
-/// Bytes of a message but for its texts, names of the fields included.
+/// Bytes of a message without its texts, names of the fields included.
 const MESSAGE_BYTES: usize = 280;
 /// Messages in one page: more do not fit, however short they are.
 pub(crate) const PAGE_BUDGET_MESSAGES: usize = PAGE_BUDGET_BYTES / MESSAGE_BYTES;
-/// Bytes of a summary but for its texts, names of the fields included.
+/// Bytes of a summary without its texts, names of the fields included.
 const SUMMARY_BYTES: usize = 900;
 
 /// Bytes of a text as a JSON string without its quotes.

@@ -14,7 +14,7 @@ pub(crate) struct ListCursor {
 }
 
 impl ListCursor {
-    /// The cursor as text that may stand in a URL.
+    /// The cursor as text that is valid in a URL.
     pub(crate) fn encode(list: char, keys: &[i64]) -> String {
         let mut text = String::from(list);
         for key in keys {

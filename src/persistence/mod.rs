@@ -1,4 +1,4 @@
-//! The store: the log of every room, and all that outlives the process.
+//! The store: the log of every room, and everything else that is kept on disk.
 //!
 //! [`Store`] is the only way in. It speaks in the domain's types and in async methods and names
 //! no database, so that another one can stand behind it. An operation is data ([`RoomOp`],

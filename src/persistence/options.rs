@@ -34,7 +34,7 @@ pub struct StoreOptions {
     pub rules: super::RuleSettings,
 }
 
-/// What the store measures with; no-ops by default.
+/// Metrics of the store; no-ops by default.
 #[derive(Debug, Clone)]
 pub struct StoreMetrics {
     /// Seconds from BEGIN to the end of COMMIT.

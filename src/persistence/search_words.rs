@@ -2,13 +2,13 @@
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
-/// Characters of what was typed that are looked at.
+/// Characters of a search, at most; further ones are ignored.
 const TYPED_CHARS: usize = 400;
-/// SearchWords of it that are looked for.
+/// Words of a search, at most; further ones are ignored.
 const WORDS: usize = 16;
 /// Characters of a snippet.
 const SNIPPET_CHARS: usize = 160;
-/// Characters of a snippet that stand before the match.
+/// Characters of a snippet before the match.
 const LEAD_CHARS: usize = 40;
 
 /// The words of a search. All must occur, the last one as a prefix.
@@ -150,8 +150,8 @@ fn begin_of_word(text: &[char], from: usize, until: usize) -> usize {
         .unwrap_or(from)
 }
 
-/// A letter without case and accent, nearly as in the index. A difference moves a snippet, but
-/// loses no match.
+/// A letter without case and accent, nearly as in the index. Where they differ, a snippet may begin
+/// elsewhere, but no match is lost.
 fn fold(char: char) -> char {
     let lower = char.to_lowercase().next().unwrap_or(char);
     match lower {

@@ -16,7 +16,7 @@ use super::{
     StoreOptions, StoreStats, WriteError,
 };
 
-/// The one way to the database: every operation, whatever stands behind it. Clones share it.
+/// The only way to the database: every operation, for every kind of store. Clones share it.
 ///
 /// Reads may run at once with writes and see what was committed before they began. Writes of one
 /// handle are committed in the order of the calls; each is committed whole or not at all, and is
@@ -40,7 +40,7 @@ impl std::fmt::Debug for Store {
 
 /// The store as a whole.
 impl Store {
-    /// Opens, locks, migrates. Blocking: call it before serving or in `spawn_blocking`.
+    /// Opens, locks and migrates the database. Blocking: call it before serving or in `spawn_blocking`.
     pub fn open(options: StoreOptions) -> Result<Self, OpenError> {
         SqliteStore::open(&options).map(Self::Sqlite)
     }
@@ -53,7 +53,7 @@ impl Store {
         }
     }
 
-    /// Measures commits with these from now on. The first call counts.
+    /// Measures commits with these metrics from now on. Only the first call counts.
     pub fn use_metrics(&self, metrics: StoreMetrics) {
         match self {
             Self::Sqlite(store) => store.use_metrics(metrics),
@@ -160,7 +160,7 @@ impl Store {
 
 #[cfg(test)]
 impl Store {
-    /// What only a store of this kind can be asked.
+    /// The SQLite store, for tests of what only it can do.
     pub(crate) fn sqlite(&self) -> &SqliteStore {
         match self {
             Self::Sqlite(store) => store,

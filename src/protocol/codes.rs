@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn only_passing_troubles_are_retryable() {
+    fn only_temporary_errors_are_retryable() {
         for code in ErrorCode::ALL {
             let passing = code.http_status() >= 500 || code.http_status() == 429;
             assert_eq!(code.is_retryable(), passing, "{}", code.as_str());

@@ -1,4 +1,4 @@
-//! Makes TLS out of a connection, with the present certificate.
+//! Accepts TLS on a TCP connection, with the present certificate.
 
 use std::collections::HashMap;
 use std::io;
@@ -14,12 +14,12 @@ pub use tokio_rustls::server::TlsStream;
 use super::TlsError;
 use super::certificate::{Certificate, provider};
 
-/// The only protocol: WebSockets over HTTP/2 are another one.
+/// The only protocol offered. WebSockets over HTTP/2 work differently.
 const HTTP1: &[u8] = b"http/1.1";
 /// Offered by an authority that validates a name (RFC 8737), and by nobody else.
 const ACME: &[u8] = b"acme-tls/1";
 
-/// Makes TLS out of connections. Clones share the certificate.
+/// Accepts TLS. Clones share the certificate.
 #[derive(Clone)]
 pub struct Acceptor {
     tls: TlsAcceptor,
@@ -34,7 +34,7 @@ impl std::fmt::Debug for Acceptor {
 }
 
 impl Acceptor {
-    /// Begins with a certificate. `acme` lets an authority validate names.
+    /// An acceptor with a certificate. `acme` lets an authority validate names.
     pub(super) fn new(certificate: &Certificate, acme: bool) -> Result<Self, TlsError> {
         let resolver = Arc::new(Resolver {
             present: RwLock::new(certificate.pair()),
@@ -60,7 +60,7 @@ impl Acceptor {
     ///
     /// # Errors
     ///
-    /// When the peer does not speak TLS, or nothing that both understand.
+    /// When the peer does not speak TLS, or no version or cipher that the server accepts.
     pub async fn accept<S>(&self, stream: S) -> io::Result<Option<TlsStream<S>>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -73,7 +73,7 @@ impl Acceptor {
         Ok(Some(stream))
     }
 
-    /// New connections get this certificate from now on.
+    /// Uses this certificate for new connections.
     pub(super) fn replace(&self, certificate: &Certificate) {
         let mut present = self
             .resolver
@@ -83,7 +83,7 @@ impl Acceptor {
         *present = certificate.pair();
     }
 
-    /// What an authority that validates `domain` by TLS is shown, until the guard is dropped.
+    /// Presents `pair` to an authority that validates `domain`, until the guard is dropped.
     pub(super) fn add_challenge(&self, domain: &str, pair: CertifiedKey) -> ChallengeGuard {
         self.resolver
             .challenges()
@@ -91,7 +91,7 @@ impl Acceptor {
         ChallengeGuard(Challenge::Tls(self.resolver.clone(), domain.to_owned()))
     }
 
-    /// What authorities ask for by plain HTTP.
+    /// The responses to authorities that validate names by plain HTTP.
     pub fn http_challenges(&self) -> HttpChallenges {
         self.http_challenges.clone()
     }

@@ -15,19 +15,19 @@ use super::clock;
 /// How often the files are read. They are small, and reading them is the only way to notice a link
 /// that points elsewhere now.
 const POLL: Duration = Duration::from_secs(5);
-/// From when on an expiry is warned about.
+/// How long before its expiry a certificate is warned about.
 pub(super) const WARN_BEFORE_S: i64 = 14 * 24 * 60 * 60;
-/// How often it is.
+/// How often the warning is repeated.
 const WARN_EVERY_S: i64 = 24 * 60 * 60;
 
-/// Where the two files are.
+/// The paths of the two files.
 #[derive(Clone)]
 pub(super) struct CertificateFiles {
     cert: PathBuf,
     key: PathBuf,
 }
 
-/// What is in them.
+/// The contents of the two files.
 #[derive(PartialEq, Eq)]
 struct Contents {
     cert: Vec<u8>,
@@ -104,7 +104,7 @@ impl CertificateFiles {
 /// Notices new files and expiry.
 pub(super) struct Follower {
     files: CertificateFiles,
-    /// What is served.
+    /// The certificate that is served.
     present: Contents,
     not_after: i64,
     refused: Option<Refused>,
@@ -112,13 +112,13 @@ pub(super) struct Follower {
     metrics: TlsMetrics,
 }
 
-/// What was refused at the last look. Once it is the same at two looks it is logged, and not again.
+/// Why the last reading was refused. It is logged once, when two readings are refused alike.
 struct Refused {
     problem: String,
     is_logged: bool,
 }
 
-/// What a look at the files leads to.
+/// What follows from a reading of the files.
 enum Look {
     Unchanged,
     Replace(Certificate, Contents),

@@ -27,7 +27,7 @@ use self::files::CertificateFiles;
 pub use self::files::LoadError;
 use crate::config::TlsConfig;
 
-/// What TLS counts.
+/// Metrics of TLS.
 #[derive(Clone)]
 pub struct TlsMetrics {
     /// When the certificate expires, in seconds since 1970; 0 without TLS.
@@ -43,7 +43,7 @@ pub struct Tls {
     source: Source,
 }
 
-/// What keeps the certificate current.
+/// How the certificate is kept current.
 enum Source {
     Files(Box<files::Follower>),
     Acme(Box<acme::Renewer>),
@@ -63,7 +63,7 @@ pub enum TlsError {
         /// What failed.
         error: std::io::Error,
     },
-    /// The library refused its own defaults.
+    /// The TLS library refused its own defaults.
     #[error("cannot set up TLS: {0}")]
     Library(String),
 }
@@ -122,7 +122,7 @@ impl Tls {
         }
     }
 
-    /// Makes TLS out of TCP streams.
+    /// Accepts TLS on TCP streams.
     pub fn acceptor(&self) -> Acceptor {
         self.acceptor.clone()
     }

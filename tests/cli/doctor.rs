@@ -16,7 +16,7 @@ fn network(stdout: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_server_without_a_proxy_is_well() {
+async fn a_server_without_a_proxy_has_no_problem() {
     let place = Place::new();
     let running = place.serve().await;
     let url = format!("http://{}", running.addr);
@@ -49,7 +49,7 @@ async fn a_server_without_a_proxy_is_well() {
 
 /// From a laptop, only what can be seen from there is judged.
 #[tokio::test]
-async fn without_the_data_directory_the_outside_is_judged() {
+async fn without_the_data_directory_only_the_url_is_checked() {
     let server = Place::new();
     let running = server.serve().await;
     let url = format!("http://{}", running.addr);

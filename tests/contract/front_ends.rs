@@ -56,7 +56,7 @@ mod built {
     }
 
     #[tokio::test]
-    async fn hashed_files_are_kept_for_ever_and_the_rest_is_asked_for_again() {
+    async fn hashed_files_are_cached_forever_and_others_revalidated() {
         let server = TestServer::start().await;
         let launcher = get(&server, "/widget.js", &[]).await;
         assert_eq!(launcher.header("cache-control"), "no-cache");

@@ -244,7 +244,7 @@ async fn an_expired_certificate_does_not_replace_a_valid_one() {
 }
 
 #[tokio::test]
-async fn peers_that_finish_no_handshake_keep_nobody_out() {
+async fn peers_that_never_finish_a_handshake_do_not_keep_others_out() {
     let shop = Shop::start_with(|config| config.server.max_connections = 16).await;
     let mut idle = Vec::new();
     for _ in 0..64 {

@@ -90,7 +90,7 @@ async fn run_doctor(port: u16, data_dir: &Path, ca: Option<&Path>) -> String {
 
 #[tokio::test]
 #[ignore = "needs four proxies; make doctor-trials"]
-async fn the_shipped_configurations_raise_no_alarm() {
+async fn the_shipped_configurations_have_no_problem() {
     let tls = Tls::new();
     for kind in Kind::ALL {
         let (problems, printed) = diagnose(kind, &[], &tls, None).await;

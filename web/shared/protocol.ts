@@ -594,7 +594,7 @@ export type QuietProbe = {
   wanted_s: number;
   /** How long it stayed open. */
   lasted_s: number;
-  /** Whether it was cut before the end, rather than brought the server's last frame. */
+  /** Whether it was cut before the server's last frame came. */
   was_cut: boolean;
 };
 
@@ -689,7 +689,7 @@ export type Advice = {
   lines: string;
 };
 
-/** Everything that a doctor looks at. */
+/** All checks. */
 export type Check = "reach" | "certificate" | "public_url" | "upgrade" | "http_version" | "subprotocol" | "origin" | "forged_address" | "client_address" | "buffering" | "quiet" | "widget" | "body_size" | "clock" | "data_directory" | "file_system" | "fsync" | "open_files" | "free_space" | "backup";
 
 /** How a check ended. */

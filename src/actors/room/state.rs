@@ -18,10 +18,10 @@ use crate::persistence::{Effect, RoomCommit, StoreError, WriteError};
 /// A room that has just started rests after this time at the earliest, so that whoever had it
 /// started can reach it.
 const FIRST_REST_MIN: Duration = Duration::from_millis(100);
-/// A room looks whether it is idle at most this often.
+/// How often a room checks whether it is idle, at most.
 const REST_CHECK_MIN: Duration = Duration::from_millis(1);
 
-/// Where a room is in its life.
+/// The phases of an incarnation.
 enum Phase {
     /// The record is being read for the first time.
     Loading { reads: Reads },
@@ -31,7 +31,7 @@ enum Phase {
         record: Arc<RoomRecord>,
         reads: Reads,
     },
-    /// Nobody needed the room. Its next incarnation handles what still arrives.
+    /// Nobody needed the room. Its next incarnation handles the messages that still arrive.
     Resting,
     /// There is nothing that a next incarnation could handle.
     Gone(GoneReason),
@@ -44,7 +44,7 @@ struct Reads {
     deferred: Vec<RoomMsg>,
 }
 
-/// What a room decides by, apart from its record.
+/// All that a room's decisions depend on.
 pub(super) struct RoomState {
     phase: Phase,
     timing: Timing,

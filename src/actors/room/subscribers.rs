@@ -17,7 +17,7 @@ use crate::protocol::{CloseCode, ServerFrame, TYPING_EXPIRES_IN_MS, encode};
 /// One subscriber's typing is broadcast at most this often.
 const TYPING_THROTTLE: Duration = Duration::from_secs(2);
 
-/// Few in most rooms, so a plain list is the fastest to walk. Whoever's outbox is found closed is
+/// A plain list, since most rooms have few. A subscriber whose outbox is found closed is
 /// removed.
 #[derive(Default)]
 pub(super) struct Subscribers(Vec<Subscriber>);

@@ -91,7 +91,7 @@ fn check_seen(change: impl FnOnce(&mut Seen), expected: &[Check]) {
 }
 
 #[test]
-fn a_good_proxy_raises_no_alarm() {
+fn a_correct_proxy_is_no_problem() {
     let findings = judge(&good());
     assert_eq!(findings.len(), 14);
     for finding in findings {
@@ -101,7 +101,7 @@ fn a_good_proxy_raises_no_alarm() {
 }
 
 #[test]
-fn without_a_proxy_there_is_no_alarm_either() {
+fn no_proxy_is_no_problem() {
     check_seen(
         |seen| {
             seen.peer = "198.51.100.7:50000".to_owned();
@@ -127,7 +127,7 @@ fn an_unreachable_server_is_the_only_finding() {
 }
 
 #[test]
-fn an_upgrade_that_does_not_pass() {
+fn an_upgrade_that_does_not_pass_is_a_problem() {
     let refused = |status, refusal: Option<&str>| UpgradeProbe {
         status,
         refusal: refusal.map(str::to_owned),
@@ -150,7 +150,7 @@ fn an_upgrade_that_does_not_pass() {
 }
 
 #[test]
-fn headers_that_a_proxy_changes() {
+fn headers_that_a_proxy_changes_are_problems() {
     check_seen(
         |seen| seen.http_version = "HTTP/1.0".to_owned(),
         &[Check::HttpVersion],
@@ -169,7 +169,7 @@ fn headers_that_a_proxy_changes() {
 }
 
 #[test]
-fn addresses() {
+fn wrong_client_addresses_are_problems() {
     let forged = FORGED_ADDRESS.to_string();
     // The proxy passes on what the client says.
     check_seen(
@@ -211,7 +211,7 @@ fn addresses() {
 }
 
 #[test]
-fn the_public_url() {
+fn a_wrong_public_url_is_a_problem() {
     check_seen(
         |seen| seen.own_origins = vec!["http://chat.example.com".to_owned()],
         &[Check::PublicUrl],
@@ -226,7 +226,7 @@ fn the_public_url() {
 }
 
 #[test]
-fn frames_that_are_late_and_sockets_that_are_cut() {
+fn late_frames_and_cut_sockets_are_problems() {
     check(
         |it| it.ticks_ms = Some(vec![0, 1, 1, 2]),
         &[Check::Buffering],
@@ -245,7 +245,7 @@ fn frames_that_are_late_and_sockets_that_are_cut() {
 }
 
 #[test]
-fn a_widget_that_is_kept() {
+fn a_widget_that_a_cache_keeps_is_a_problem() {
     let changes: [fn(&mut WidgetProbe); 5] = [
         |widget| widget.cache_control = Some("max-age=604800".to_owned()),
         |widget| widget.cache_control = None,
@@ -267,7 +267,7 @@ fn a_widget_that_is_kept() {
 }
 
 #[test]
-fn bodies_and_clocks() {
+fn refused_bodies_and_wrong_clocks_are_problems() {
     let refused = BodyProbe {
         bytes: 102_400,
         status: 413,

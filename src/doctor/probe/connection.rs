@@ -16,7 +16,7 @@ use super::origin_of;
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where the proxy is.
+/// The address of the proxy, from a URL.
 #[derive(Debug)]
 pub struct Target {
     url: Url,
@@ -35,10 +35,10 @@ pub enum ProbeError {
     /// The certificate was refused.
     #[error("the certificate is refused: {0}")]
     Certificate(String),
-    /// The connection broke, or what came is no HTTP.
+    /// The connection broke, or the response is not HTTP.
     #[error("no response: {0}")]
     Http(#[from] hyper::Error),
-    /// Nothing came in time.
+    /// No response came in time.
     #[error("no response within {} seconds", .0.as_secs())]
     Timeout(Duration),
     /// The response is not the expected one.
@@ -113,7 +113,7 @@ impl Target {
     }
 }
 
-/// Trusts what the system trusts, and where it has nothing (in a container), Mozilla's list.
+/// The system's trusted authorities; Mozilla's list if the system has none, as in a container.
 fn tls_config() -> Result<Arc<ClientConfig>, ProbeError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

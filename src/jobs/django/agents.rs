@@ -1,4 +1,4 @@
-//! The staff of the shop becomes its agents.
+//! Agents from the shop's staff.
 
 use super::error::ImportError;
 use super::report::{Finding, Report};

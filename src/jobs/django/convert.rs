@@ -1,4 +1,4 @@
-//! From rows of Django's models to what is sorted: what fits, and a line for what does not.
+//! Converts rows of Django's models to staged rows, and reports each that does not fit.
 
 use chrono_tz::Tz;
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use crate::chat::limits::{EMAIL_CHARS, NAME_CHARS, PHONE_CHARS, fitted_line};
 use crate::chat::{Details, SenderType, Timestamp};
 use crate::persistence::{StagedMessage, StagedRoom, StagedUser, Staging};
 
-/// What a shop's app may call a closed room.
+/// The words for a closed room in apps of this kind.
 const CLOSED: &[&str] = &[
     "closed", "resolved", "ended", "archived", "done", "inactive",
 ];
@@ -134,7 +134,7 @@ impl Converter<'_> {
         let text = |field| record.text(field).map(str::to_owned);
         let names = [record.text("first_name"), record.text("last_name")];
         let display_name = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
-        // A dump with natural primary keys has no others.
+        // `dumpdata --natural-primary` leaves the primary keys out.
         let username = text("username");
         let key = record
             .key()

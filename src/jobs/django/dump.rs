@@ -74,7 +74,7 @@ pub(super) fn read(
     Ok(())
 }
 
-/// What another kind of file begins with, and what to do about it.
+/// The first bytes of other kinds of files, with what to do about each.
 fn wrong_start(start: &[u8]) -> Option<&'static str> {
     const UTF_16: &str = "it is UTF-16, as a redirection in PowerShell writes it; write it with: manage.py dumpdata --output FILE";
     const COMPRESSED: &str = "it is compressed; unpack it first";

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use crate::persistence::{ForeignFileError, OpenError, StagingError, StoreError, WriteError};
 
-/// Why nothing more was imported. Rooms that were committed before stay; the same command goes on.
+/// Why an import failed. Rooms that were committed stay; the same command imports the others.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The source cannot be read.
@@ -20,7 +20,7 @@ pub enum ImportError {
         path: PathBuf,
         /// What was looked for.
         wanted: String,
-        /// What looks like a chat.
+        /// Tables or models that may be a chat.
         seen: Vec<String>,
     },
     /// There is more than one chat in the source.
@@ -81,7 +81,7 @@ pub enum ImportError {
         /// The system's error.
         cause: std::io::Error,
     },
-    /// A bug.
+    /// A bug in the import.
     #[error("the import stopped: {0}")]
     Stopped(String),
 }

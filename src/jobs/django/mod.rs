@@ -1,4 +1,4 @@
-//! Moves a shop's chat in from Django: `shoptalk import-django`.
+//! Imports a shop's chat from Django: `shoptalk import-django`.
 //!
 //! The source, a SQLite database or a dump, is read once and sorted in a scratch file
 //! (`source`, `dump`, `convert`); then each room is made what the store imports (`plan`) and is
@@ -42,7 +42,7 @@ const ROOMS_AT_ONCE: usize = 32;
 const PROGRESS_STEP: u64 = 1_000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// By what the shop's identities name a user.
+/// What a signed identity of the shop has as its `sub`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Sub {
     /// The primary key.
@@ -73,9 +73,9 @@ pub struct Options {
     pub app: Option<String>,
     /// The zone of times that have none.
     pub zone: Option<Tz>,
-    /// What becomes of users.
+    /// What the shop's identities have as `sub`, which becomes the user.
     pub sub: Sub,
-    /// Whether the staff comes along.
+    /// Whether the staff becomes agents.
     pub agents: bool,
     /// Days after which a conversation without messages is closed.
     pub close_older_than_days: Option<u32>,
@@ -100,9 +100,9 @@ pub async fn import(
     let is_new = !directory.exists();
     let has_database = directory.join("shoptalk.db").exists();
     let outcome = run(options, store_options, has_database, observer).await;
-    // What was made only to sort in goes again.
+    // A data directory that was made only for the scratch file is removed.
     if is_new && !directory.join("shoptalk.db").exists() {
-        // It is not empty if somebody else has put something there.
+        // It fails if somebody else has put something there.
         let _ = std::fs::remove_dir(&directory);
     }
     outcome
@@ -116,7 +116,7 @@ async fn run(
 ) -> Result<Summary, ImportError> {
     let directory = store_options.data_dir.clone();
     let open = |store_options| blocking(move || Ok(Store::open(store_options)?));
-    // A server that runs is found at once, and not after the source was read.
+    // A running server is noticed at once, and not after the source was read.
     let mut store = match has_database {
         true => Some(open(store_options.clone()).await?),
         false => None,
@@ -156,7 +156,7 @@ fn create_directory(path: &Path) -> Result<(), ImportError> {
         })
 }
 
-/// A source that was read, sorted and found to be fit.
+/// A source that was read and sorted, and can be imported.
 struct Staged {
     staging: Staging,
     report: Report,
@@ -298,7 +298,7 @@ async fn write(
     Ok(summary)
 }
 
-/// What is left after all rooms were planned.
+/// The outcome of planning all rooms.
 struct Planned {
     report: Report,
     sessions: u64,

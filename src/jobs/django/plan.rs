@@ -1,4 +1,4 @@
-//! From what was sorted to what the store imports: ids, visitors, order.
+//! Makes what the store imports out of staged rows: ids, visitors, order.
 
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ const MADE_UP_SESSION: &str = "ws_";
 /// Users that an error lists, at most.
 const LISTED: usize = 10;
 
-/// What rooms become.
+/// How rooms are made.
 pub(super) struct Planner<'p> {
     pub(super) staging: &'p Staging,
     pub(super) sub: Sub,
@@ -199,7 +199,7 @@ fn shared_subs(sub: Sub, shared: &[(String, String)]) -> String {
     )
 }
 
-/// What a message without a readable time is dated: like the first that has one, or the room.
+/// The time of messages without a readable one: that of the first that has one, or the room's.
 fn fallback_time(room: &StagedRoom, messages: &[StagedMessage]) -> Option<Timestamp> {
     let dated = messages
         .iter()

@@ -1,9 +1,9 @@
-//! A row of one of Django's tables, whichever way it came: from a database or from `dumpdata`.
+//! A row of one of Django's tables, from a database or from `dumpdata`.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// What a row is.
+/// The kind of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Room,

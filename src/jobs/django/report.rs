@@ -1,4 +1,4 @@
-//! What an import says: a line for each row that did not come over as it was, and counts.
+//! The report of an import: a line for each row that was not imported unchanged, and counts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -32,7 +32,7 @@ pub trait Observer: Send + Sync {
     fn progress(&self, progress: Progress);
 }
 
-/// What happened to a row that did not come over as it was.
+/// What happened to a row that was not imported unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Finding {
     NameCut,
@@ -134,7 +134,7 @@ pub struct Summary {
     pub agents_added: u64,
     /// Anonymous customers whose session has not ended.
     pub sessions: u64,
-    /// Rows that did not come over as they were, counted.
+    /// Rows that were not imported unchanged, counted by what happened to them.
     pub findings: Vec<(&'static str, u64)>,
 }
 

@@ -1,4 +1,4 @@
-//! Where the rows come from: a SQLite database of Django, or a dump.
+//! Reads the rows from a SQLite database of Django, or from a dump.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::persistence::{ForeignDatabase, ForeignValue, is_sqlite_file};
 const ROOMS: &str = "chatroom";
 const MESSAGES: &str = "chatmessage";
 
-/// Takes rows, with how much of the source was read and how much there is.
+/// Receives rows, with how much of the source was read and how much there is.
 pub(super) type Sink<'s> = &'s mut dyn FnMut(Kind, Record, (u64, u64)) -> Result<(), ImportError>;
 
 /// Reads all rows of a source and returns the name of the app whose chat it was.
@@ -171,7 +171,7 @@ fn field(column: &str) -> String {
     }
 }
 
-/// What a model cannot be without.
+/// Refuses a model without the columns that the import needs.
 fn check_fields(
     kind: Kind,
     table: &str,
@@ -248,7 +248,7 @@ fn read_dump(path: &Path, app: Option<&str>, sink: Sink<'_>) -> Result<String, I
     only_app(path, wanted.as_deref(), apps, seen, '.')
 }
 
-/// Whatever the shop calls its model of users.
+/// Models of users, whatever the shop calls them.
 fn looks_like_a_user(record: &Record) -> bool {
     ["password", "is_staff", "is_active"]
         .iter()

@@ -1,4 +1,4 @@
-//! What becomes of texts: cut, split, left out or refused.
+//! Makes texts fit: they are cut, split, left out or refused.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -10,7 +10,7 @@ use crate::chat::limits::{CONTENT_CHARS, is_blank};
 pub(super) enum Content<'t> {
     /// The parts of it, each of which fits a message; together they are the whole text.
     Parts(Vec<&'t str>),
-    /// Nothing to see.
+    /// It has no visible character.
     Blank,
     /// It has a NUL character.
     Nul,
@@ -45,7 +45,7 @@ pub(super) fn fitted(text: &str) -> Content<'_> {
 const FERNET_START: &str = "gAAAAA";
 /// The version, the time, the initial vector and the signature of a token.
 const FERNET_FRAME_BYTES: usize = 1 + 8 + 16 + 32;
-/// What AES encrypts at a time.
+/// Bytes of a block of AES.
 const AES_BLOCK_BYTES: usize = 16;
 
 /// Whether a text is what a Fernet field of Django stores: a token, or its bytes in base64.

@@ -14,7 +14,7 @@ pub(super) struct Parsed {
     pub(super) at: Timestamp,
     /// It had no zone, so the given one was taken.
     pub(super) is_naive: bool,
-    /// No clock of that zone ever showed it.
+    /// It does not exist in that zone, whose clocks skipped it.
     pub(super) is_in_gap: bool,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn parse(text: &str, zone: Tz) -> Option<Parsed> {
     })
 }
 
-/// A time that the clocks skipped, reckoned with the offset before the gap.
+/// A time that the clocks skipped, computed with the offset before the gap.
 fn in_gap(local: NaiveDateTime, zone: Tz) -> Option<i64> {
     (1..=GAP_HOURS_MAX).find_map(|hours| {
         let before = zone

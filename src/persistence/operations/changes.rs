@@ -1,4 +1,4 @@
-//! What the lobby begins with, and what changed since.
+//! What the lobby shows first, and what has changed since.
 
 use crate::chat::{ChangeId, ChangeVector, RoomRecord};
 use crate::persistence::RemovedRoom;

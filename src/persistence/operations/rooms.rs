@@ -65,7 +65,7 @@ pub struct RoomCommit {
     /// What happened.
     pub effect: Effect,
     /// Other rooms that changed in the same commit (a block reaches all rooms of
-    /// its visitor; where there are very many, the rest follows).
+    /// its visitor; if these are very many, the others follow later).
     pub also_changed: Vec<RoomId>,
 }
 

@@ -1,14 +1,14 @@
 use crate::chat::{Agent, Role};
 use crate::persistence::{AgentPatch, AuditAction, TokenHash};
 
-/// A changed agent, and what has to happen with it.
+/// A changed agent, and what follows from the change.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct AgentChange {
     pub(crate) agent: Agent,
     /// The new password hash, if it changes.
     pub(crate) password_hash: Option<String>,
     pub(crate) end_sessions: EndSessions,
-    /// In the order in which they are noted.
+    /// The audit entries, in their order.
     pub(crate) audit: Vec<AuditAction>,
     /// Somebody else has to be able to manage the agents.
     pub(crate) needs_other_admin: bool,
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn an_admin_who_steps_down_leaves_another_one() {
+    fn an_admin_steps_down_only_if_another_one_stays() {
         let step_down = AgentPatch {
             role: Some(Role::Agent),
             ..AgentPatch::default()

@@ -1,6 +1,6 @@
 use crate::chat::{Message, PastMessage, RoomRecord, SenderType, Side};
 
-/// How far each side has read, followed while messages are appended that say so one by one.
+/// How far each side has read, computed while messages are appended that are each read or unread.
 ///
 /// A mark moves over messages that its side has read, up to the first unread one: no unread message
 /// is ever taken for read. Once it has stopped it stays.
@@ -65,7 +65,7 @@ pub(crate) fn append(
     message
 }
 
-/// Ends the import of a room: its marks move, and it is closed if it was closed there.
+/// Ends the import of a room: sets its read marks, and closes it if it was closed in the source.
 pub(crate) fn finish(record: &mut RoomRecord, marks: &ReadMarks, closed: bool) {
     let at = record.room.updated_at;
     for (side, mark) in [

@@ -1,8 +1,8 @@
-//! The rules: what was loaded and an operation in, what to write and what to report out.
+//! The rules: functions from an operation and what was loaded to what is written and reported.
 //!
-//! Nothing here reads a database, a clock or chance. A store loads rows, asks a rule, and writes
-//! what the rule says inside the same transaction, so every store behaves alike. What a single
-//! room does with a message, a status or a read mark stands in
+//! Nothing here reads a database, a clock or random numbers. A store loads rows, asks a rule, and
+//! writes what the rule returns, in the same transaction; so every store behaves alike. What a single
+//! room does with a message, a status or a read mark is in
 //! [`RoomRecord`](crate::chat::RoomRecord); these rules call it.
 //!
 //! | rule | where |
@@ -12,7 +12,7 @@
 //! | what a block or a sign-in does to all rooms of a visitor | [`visitors`] |
 //! | what a change of an agent ends, and who has to stay | [`agents`] |
 //! | how long a session lives | [`sessions`] |
-//! | what a room from elsewhere begins with: status, read marks | [`import`] |
+//! | status and read marks of an imported room | [`import`] |
 //! | which count and which place in the order of changes a room has | [`listing`] |
 
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(crate) mod sessions;
 pub(crate) mod transfer;
 pub(crate) mod visitors;
 
-/// What of the rules is configurable.
+/// The settings of the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RuleSettings {
     /// How long a session lives after its last use.

@@ -87,7 +87,7 @@ pub(crate) enum UnreadCount {
     Unread { from: u64, to: u64 },
 }
 
-/// Moves one side's read mark. `None` when it stands there or further already.
+/// Moves one side's read mark. `None` when it is there or further already.
 pub(crate) fn mark_read(
     record: &RoomRecord,
     side: Side,

@@ -6,7 +6,7 @@ use crate::persistence::TransferRoom;
 use crate::persistence::rules::open_room::new_room;
 use crate::persistence::rules::visitors::StoredVisitor;
 
-/// A room as it is before the messages of its export are appended.
+/// A room of an export before its messages are appended.
 pub(crate) fn begin(line: &TransferRoom, visitor: &StoredVisitor) -> RoomRecord {
     let room = &line.room;
     let details = Details {
@@ -33,7 +33,7 @@ pub(crate) fn append(record: &mut RoomRecord, message: &Message) -> Message {
     record.append_past(past)
 }
 
-/// Gives the room, whose log is whole now, what its line says of it.
+/// Applies the rest of the room's line, after all of its messages were appended.
 pub(crate) fn settle(
     record: &mut RoomRecord,
     line: &TransferRoom,
@@ -43,7 +43,7 @@ pub(crate) fn settle(
     let unread =
         |message: &&Message| message.sender_type == SenderType::Customer && message.seq > mark;
     let unread_count = log.iter().filter(unread).count();
-    record.settle_past(&line.room, unread_count as u64)
+    record.set_past_state(&line.room, unread_count as u64)
 }
 
 /// Checks that a room can be imported with these messages.

@@ -28,8 +28,8 @@ pub(crate) fn apply(record: &mut RoomRecord, change: &VisitorChange, now: Timest
     }
 }
 
-/// Whether the user is blocked into whom an anonymous visitor merges: a block of either holds
-/// for both, so that signing in is no way around it.
+/// Whether a user is blocked after an anonymous visitor was merged into them: a block of either one
+/// holds, so that signing in is no way around it.
 pub(crate) fn blocked_after_merge(anonymous: &StoredVisitor, user: &StoredVisitor) -> bool {
     anonymous.blocked || user.blocked
 }

@@ -61,10 +61,10 @@ pub fn seal(path: &Path) -> Result<BackupManifest, BackupError> {
 
 fn write_manifest(path: &Path, placeholder: &[u8]) -> rusqlite::Result<BackupManifest> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    // The copy says of itself that it has a write-ahead log. A backup is one file.
+    // The copy's header still has journal mode WAL, which would need a second file.
     conn.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
     conn.pragma_update(None, "synchronous", "OFF")?;
-    // A backup that was put in the place of a database by hand still says what it was.
+    // A backup that was put in the place of a database by hand still has its manifest.
     conn.execute_batch("DROP TABLE IF EXISTS backup_manifest")?;
     conn.execute_batch(MANIFEST_TABLE)?;
     let count = |table: &str| {
@@ -228,7 +228,7 @@ fn position_of(file: &mut File, needle: &[u8]) -> std::io::Result<Option<u64>> {
                 return Ok(None);
             }
         }
-        // A needle may lie across two chunks, and is to be found once.
+        // A needle that lies across two chunks has to be found, and only once.
         let kept = window.len().min(needle.len() - 1);
         begins += (window.len() - kept) as u64;
         window.drain(..window.len() - kept);
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_backup_is_said_to_be_none() {
+    fn other_files_are_no_backups() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("letter");
         std::fs::write(&path, "not a database at all ".repeat(100)).expect("written");

@@ -26,8 +26,8 @@ use crate::persistence::sqlite::tx_error::classify;
 pub(crate) const MARK_FILE: &str = "shoptalk.commits";
 /// The time between two writes of it.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Where a database's header says which kind of journal it has, and the value for a rollback
-/// journal. Ours has a write-ahead log; a backup has not.
+/// The byte of a database's header for the kind of its journal, and the value for a rollback
+/// journal. A live database has a write-ahead log, a backup does not.
 const JOURNAL_BYTE: u64 = 18;
 const ROLLBACK_JOURNAL: u8 = 1;
 
@@ -75,7 +75,7 @@ impl CommitMark {
     }
 }
 
-/// What the file says: the epoch and the commits.
+/// Reads the file: the epoch and the commits.
 fn read(data_dir: &Path) -> Option<(String, u64)> {
     let text = std::fs::read_to_string(data_dir.join(MARK_FILE)).ok()?;
     let (epoch, commits) = text.strip_suffix('\n')?.split_once(' ')?;
@@ -90,7 +90,7 @@ pub(crate) fn remove(data_dir: &Path) -> io::Result<()> {
     }
 }
 
-/// What gives a database away that was put in the place of another one by hand.
+/// The signs that a database was put in the place of another one by hand.
 #[derive(Debug, PartialEq, Eq)]
 enum Replaced {
     /// It is a backup, as `shoptalk backup` made it.
@@ -189,7 +189,7 @@ mod tests {
     use crate::persistence::*;
 
     #[test]
-    fn only_a_file_that_knows_of_more_gives_an_older_database_away() {
+    fn an_older_database_is_noticed_by_its_epoch_and_its_commits() {
         let known = |epoch: &str, commits| Some((epoch.to_owned(), commits));
         assert_eq!(replaced(None, "a", 5, false), None);
         assert_eq!(replaced(known("a", 5), "a", 5, false), None);

@@ -1,9 +1,9 @@
-//! Whether the database is what its own rows say it is: every number that is kept is the one that
+//! Whether the database is consistent: every number that is stored is the one that
 //! counting gives.
 
 use rusqlite::Connection;
 
-/// What messages say of their rooms, in one walk over them.
+/// A summary of each room's messages, by one walk over all of them.
 const COUNTED: &str = "
     CREATE TEMP TABLE counted AS
     SELECT r.pk AS pk, count(m.n) AS messages, count(DISTINCT m.seq) AS seqs,
@@ -62,7 +62,7 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// What SQLite's own check finds, whatever the schema.
+/// The findings of SQLite's own check, which works for any schema.
 pub(crate) fn damaged_pages(conn: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut found = Vec::new();
     let mut check = conn.prepare("PRAGMA integrity_check(10)")?;
@@ -81,7 +81,7 @@ pub(crate) fn damaged_pages(conn: &Connection) -> rusqlite::Result<Vec<String>> 
 pub(crate) fn contradictions(conn: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut found = damaged_pages(conn)?;
     if !found.is_empty() {
-        // What the pages hold cannot be trusted, so counting would say nothing.
+        // The rows of damaged pages cannot be trusted, so counting them is useless.
         return Ok(found);
     }
     if !conn.table_exists(None, "erasing_rooms")? {

@@ -21,7 +21,7 @@ impl Damage {
         }
     }
 
-    /// Records an error that says that the file is damaged; ignores all others. Only the first
+    /// Records an error if it means that the file is damaged, and ignores others. Only the first
     /// one is logged.
     pub(crate) fn record(&self, error: &StoreError) {
         if let StoreError::Corrupt(what) = error

@@ -9,7 +9,7 @@ use crate::persistence::OpenError;
 
 /// The database's name in the data directory.
 pub(crate) const DATABASE_FILE: &str = "shoptalk.db";
-/// The file whose lock says that a server runs on the directory.
+/// The file that is locked while a server runs on the directory.
 pub(crate) const LOCK_FILE: &str = "shoptalk.lock";
 
 /// Makes the directory if it is missing, closed to other users.
@@ -72,7 +72,7 @@ fn open_private(path: &Path) -> std::io::Result<File> {
 /// still found.
 fn fsync_directory(directory: &Path) -> std::io::Result<()> {
     File::open(directory)?.sync_all()?;
-    // The directory's own name stands in its parent, which we may not be allowed to open; then
+    // The directory's own name is in its parent, which we may not be allowed to open; then
     // the directory is older than this process.
     if let Some(parent) = directory.canonicalize()?.parent()
         && let Ok(parent) = File::open(parent)

@@ -11,7 +11,7 @@ use crate::persistence::{ForeignFileError, ForeignValue};
 
 /// How a SQLite file begins.
 const MAGIC: &[u8] = b"SQLite format 3\0";
-/// Where the header says that the file has a write-ahead log, and the value that says so.
+/// The byte of the header for the journal, and its value for a write-ahead log.
 const WAL_FLAG: (usize, u8) = (18, 2);
 /// Bytes of the header.
 const HEADER_BYTES: usize = 100;
@@ -44,7 +44,7 @@ fn header(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 impl ForeignDatabase {
-    /// Opens the file and begins to read.
+    /// Opens the file and begins a read transaction.
     pub fn open(path: &Path) -> Result<Self, ForeignFileError> {
         let failed = |cause: String| ForeignFileError {
             path: path.to_owned(),

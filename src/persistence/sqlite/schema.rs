@@ -38,7 +38,7 @@ pub(crate) fn migrate(conn: &mut Connection) -> Result<(), rusqlite_migration::E
         .query_row("SELECT 1 FROM state", [], |_| Ok(()))
         .optional()?;
     if known.is_none() {
-        // Numbers that begin anew would be given twice.
+        // If the state row was lost, numbers would start again and be given twice.
         if has_accounts(conn)? {
             return Err(lost_numbers().into());
         }
@@ -65,7 +65,7 @@ pub(crate) fn has_accounts(conn: &Connection) -> rusqlite::Result<bool> {
     )
 }
 
-/// The schema's number, if it is not today's.
+/// The schema's number, if it is not the current one.
 pub(crate) fn other_version(
     conn: &Connection,
 ) -> Result<Option<String>, rusqlite_migration::Error> {
@@ -76,13 +76,13 @@ pub(crate) fn other_version(
 }
 
 /// The first part of the schema that differs from what the steps make: its text was damaged, and
-/// SQLite takes it for another schema. What somebody else has added is ignored.
+/// SQLite reads it as another schema. Additions of other programs are ignored.
 pub(crate) fn damaged_part(conn: &Connection) -> rusqlite::Result<Option<String>> {
     let sound = Connection::open_in_memory()?;
     for text in TEXTS {
         sound.execute_batch(text)?;
     }
-    // What stores a virtual table is SQLite's own, and differs between its versions.
+    // The tables behind a virtual table are SQLite's own, and differ between its versions.
     let mut parts = sound.prepare(
         "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT IN \
              (SELECT name FROM pragma_table_list WHERE type = 'shadow')",

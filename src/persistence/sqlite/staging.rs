@@ -1,5 +1,5 @@
 //! A scratch database in which an import sorts what it has read, so that its memory does not grow
-//! with the source. The file has no name from its making on, so nothing is left of it after a kill.
+//! with the source. The file never has a name, so nothing is left of it after a kill.
 
 use std::path::Path;
 

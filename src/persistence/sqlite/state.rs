@@ -75,7 +75,7 @@ impl State {
         Ok(())
     }
 
-    /// Whether numbers were given that this row does not know of: they would be given twice.
+    /// Whether rows have higher numbers than this one has given: those would be given twice.
     pub(crate) fn lags_behind(&self, conn: &Connection) -> rusqlite::Result<bool> {
         conn.query_row(
             "SELECT (SELECT max(n) FROM messages) > ?1 OR (SELECT max(change) FROM rooms) > ?2",
@@ -84,7 +84,7 @@ impl State {
         )
     }
 
-    /// The part that is published.
+    /// The part that the store publishes.
     pub(crate) fn head(&self) -> Head {
         Head {
             changes: ChangeVector::of_single_writer(self.last_change),

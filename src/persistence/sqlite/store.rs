@@ -60,7 +60,7 @@ impl SqliteStore {
     }
 
     pub(crate) fn use_metrics(&self, metrics: StoreMetrics) {
-        // A second server on the same store would be a mistake that counts nothing.
+        // Only the first call counts.
         let _ = self.channel().metrics.set(metrics);
     }
 

@@ -1,8 +1,8 @@
-//! An older database is brought up to date, and before that a backup of it is made.
+//! Upgrades an older database, after making a backup of it.
 //!
 //! A step of the schema is one transaction, so a kill leaves the database between two steps and
-//! the next start goes on. A marker file tells that start that the backup has been made: it is
-//! there from when the backup is whole until the last step is done.
+//! the next start continues. A marker file shows that start that the backup has been made: it
+//! exists from the moment the backup is complete until the last step is done.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -23,10 +23,10 @@ use crate::persistence::{OpenError, StoreOptions};
 const MARKER_FILE: &str = "shoptalk.db.upgrading";
 const BACKUP_PREFIX: &str = "before-upgrade-";
 const STAGED_FILE: &str = "before-upgrade.partial";
-/// Pages copied between two looks at the clock.
+/// Pages copied between two checks whether progress is to be reported.
 const PAGES_PER_STEP: i32 = 64;
-/// Operations of SQLite's virtual machine between two looks at the clock.
-const OPERATIONS_PER_LOOK: i32 = 100_000;
+/// Operations of SQLite's virtual machine between two such checks.
+const OPERATIONS_PER_CHECK: i32 = 100_000;
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Brings the schema up to date. The caller holds the directory's lock.
@@ -120,7 +120,7 @@ impl Upgrade<'_> {
             // `true` would interrupt the statement.
             false
         };
-        conn.progress_handler(OPERATIONS_PER_LOOK, Some(watch))
+        conn.progress_handler(OPERATIONS_PER_CHECK, Some(watch))
             .map_err(|error| self.sqlite(&error))?;
         let migrated = schema::migrate(conn);
         conn.progress_handler(0, None::<fn() -> bool>)
@@ -248,7 +248,7 @@ impl Upgrade<'_> {
     }
 }
 
-/// What the marker file says.
+/// The content of the marker file.
 #[derive(Debug, PartialEq, Eq)]
 struct Marker {
     /// The schema of the backup.
@@ -257,7 +257,7 @@ struct Marker {
 }
 
 impl Marker {
-    /// `None` for anything else than what `to_string` gives: then a backup is made once more.
+    /// `None` for anything but the output of `to_string`: then another backup is made.
     fn parse(text: &str) -> Option<Self> {
         let (schema, backup) = text.strip_suffix('\n')?.split_once('\n')?;
         Some(Self {
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_marker_is_none() {
+    fn other_texts_are_no_marker() {
         let marker = Marker {
             schema: 4,
             backup: "/a/b.db".into(),

@@ -1,4 +1,4 @@
-//! Carries the requests of the ACME library.
+//! The HTTP client for the ACME library.
 
 use std::pin::Pin;
 

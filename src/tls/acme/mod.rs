@@ -1,4 +1,4 @@
-//! Certificates by ACME (RFC 8555): got, stored, renewed in time, and not asked for too often.
+//! Certificates by ACME (RFC 8555): obtained, stored, renewed in time, and not requested too often.
 //!
 //! `storage` is what a restart must not forget: the account, the certificate, and when the next
 //! attempt may be made. `schedule` decides when; it is pure. `order` gets one certificate. `renewer`

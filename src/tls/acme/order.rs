@@ -96,7 +96,7 @@ pub(super) async fn obtain(
         .map(|domain| Identifier::Dns(domain.clone()))
         .collect();
     let mut order = new_order(account, &names, replaces).await?;
-    // Dropped, and so removed, when the authority has looked at them.
+    // The guards remove the challenges when they are dropped, after the validation.
     let mut challenges = Vec::new();
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {

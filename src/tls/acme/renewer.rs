@@ -17,18 +17,18 @@ use crate::tls::{TlsError, TlsMetrics, clock};
 
 /// The longest wait in one piece: a clock that is set, or a machine that sleeps, is noticed then.
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
-/// How often the authority is asked when to renew, whatever it wishes.
+/// Bounds of the time after which the authority is asked again when to renew.
 const SUGGESTION_S: std::ops::RangeInclusive<i64> = 60 * 60..=24 * 60 * 60;
 /// The pause when it could not be asked.
 const SUGGESTION_RETRY_S: i64 = 6 * 60 * 60;
-/// Bounds an attempt as a whole.
+/// How long a whole attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// The certificate that is served.
 pub(in crate::tls) enum Present {
-    /// One of the authority's.
+    /// One that the authority has issued.
     Issued(Certificate),
-    /// One that no browser trusts, until there is an issued one.
+    /// A placeholder that no browser trusts, until the first one is issued.
     Placeholder(Certificate),
 }
 

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_senseless_suggestion_does_no_harm() {
+    fn implausible_suggestions_are_ignored() {
         let late = Some((400 * DAY, 500 * DAY));
         assert_eq!(renew_at(life(90, late), 0.5), 81 * DAY);
         let backwards = Some((42 * DAY, 40 * DAY));

@@ -40,13 +40,13 @@ pub(super) enum Method {
     Http,
 }
 
-/// What has been tried. A restart goes on from here, so that a server that restarts all the time
+/// The record of attempts. A restart reads it, so that a server that keeps restarting
 /// does not use up what the authority allows.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Attempts {
     /// The authority and the names. What failed for others says nothing about these.
     pub(super) subject: String,
-    /// In a row.
+    /// Failures in a row.
     pub(super) failures: u32,
     /// In seconds since 1970.
     pub(super) next_at: i64,
@@ -131,7 +131,7 @@ impl Storage {
         }
     }
 
-    /// A damaged file is like none: all of them can be got again.
+    /// A damaged file counts as missing: all of them can be obtained again.
     fn read_json<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         let bytes = self.read(name)?;
         serde_json::from_slice(&bytes)

@@ -386,7 +386,7 @@ fn a_visitor_whom_an_earlier_incarnation_left_online_is_published_again() {
 fn a_room_rests_when_nobody_has_needed_it_for_the_idle_timeout() {
     let mut room = TestRoom::live(record(1, 0));
     assert_eq!(room.follow_ups(AN_AGENT).rest_timer, None);
-    // The last subscriber leaves later.
+    // The last subscriber leaves only now.
     room.after(IDLE).follow_ups(AN_AGENT);
     assert_eq!(room.follow_ups(NOBODY).rest_timer, Some(IDLE));
     assert_eq!(room.follow_ups(NOBODY).rest_timer, None, "once");

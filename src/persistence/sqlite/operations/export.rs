@@ -189,7 +189,7 @@ fn visitor(conn: &Connection, id: VisitorId) -> rusqlite::Result<TransferVisitor
         })
 }
 
-/// What a read of messages came to.
+/// The outcome of a read of messages.
 struct MessagesRead {
     messages: u64,
     bytes: usize,
@@ -201,7 +201,7 @@ fn read_messages(
     mut open: OpenExport,
     lines: &mut Vec<TransferLine>,
 ) -> rusqlite::Result<Option<MessagesRead>> {
-    // The marks are those of the room's line, wherever they have moved since.
+    // The read marks are those of the room's line, even if they have moved since.
     let Some(log) = Log::load(conn, open.room.id)?.map(|log| log.at_state_of(&open.room)) else {
         return Ok(None);
     };

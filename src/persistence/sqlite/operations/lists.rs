@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_lobby_sees_who_waits_and_then_what_changed() {
+    async fn the_lobby_begins_with_waiting_rooms_and_continues_with_changes() {
         let store = TestStore::new();
         let rooms = shop(&store).await;
         let names = |records: &[crate::chat::RoomRecord]| -> String {

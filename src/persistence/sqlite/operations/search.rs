@@ -19,7 +19,7 @@ const MATCHES: usize = 10_000;
 
 /// The index has prefixes of up to this many letters.
 const INDEXED_PREFIX_CHARS: usize = 3;
-/// SearchWords that a prefix is expanded to, at most.
+/// Words that a prefix is expanded to, at most.
 const EXPANSIONS: usize = 64;
 
 impl SqliteStore {
@@ -118,7 +118,7 @@ fn expansions(conn: &Connection, words: &SearchWords) -> rusqlite::Result<Vec<St
                 from = format!("{word}\u{1}");
                 endings.push(word);
             }
-            // SearchWords this many are rare ones, such as order numbers: collecting them is cheap.
+            // So many words are rare ones, such as order numbers: FTS5 collects them fast.
             Some(_) => return Ok(Vec::new()),
             None => return Ok(endings),
         }

@@ -10,7 +10,7 @@ use crate::persistence::sqlite::tx_error::TxError;
 /// Messages that one step indexes, at most. It bounds how long a commit may wait behind a step,
 /// some tens of milliseconds; with fewer, FTS5 merges a backlog more often than needed.
 const STEP_MESSAGES: u64 = 5_000;
-/// Changed rooms that one step looks at, at most.
+/// Changed rooms that one step reads, at most.
 const STEP_ROOMS: u64 = 1_000;
 
 /// A room that has changed since its details were indexed.

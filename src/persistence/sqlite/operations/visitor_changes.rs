@@ -73,7 +73,7 @@ pub(crate) fn change_owner(
 ) -> rusqlite::Result<Vec<RoomId>> {
     insert(tx, visitor, Some(to.id))?;
     let mut moved = Vec::new();
-    // The one that the chat is about to be opened with does not wait for its turn.
+    // The room that is about to be opened does not wait for its turn.
     if let Some(mut row) = room_rows::latest_open(tx.conn, visitor)? {
         apply(tx, &mut row, &VisitorChange::NewOwner(to.clone()))?;
         moved.push(row.record.room.id);
@@ -209,7 +209,7 @@ mod tests {
         tokio::time::timeout(std::time::Duration::from_secs(60), pending)
             .await
             .expect("whoever applies the rest is woken up");
-        // Only what is in the file is known to the next start.
+        // The next start knows only what is in the file.
         let TestStore { store, directory } = store;
         drop(store);
         let store = Store::open(options(&directory)).expect("it opens");

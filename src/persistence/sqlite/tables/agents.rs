@@ -120,7 +120,7 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: NewAgent) -> Result<Agent, TxError> {
     Ok(agent)
 }
 
-/// Adds an agent who has been one elsewhere, without a password: no sign-in is possible until one
+/// Adds an agent of an export, without a password: no sign-in is possible until one
 /// is set. Returns whether they were added; an id or a user name that is known stays as it is.
 pub(crate) fn insert_known(tx: &mut Tx<'_>, agent: &Agent) -> rusqlite::Result<bool> {
     let added = tx.execute(

@@ -32,7 +32,7 @@ const ROOMS: usize = 2_048;
 pub(crate) struct LiveRoom {
     pub(crate) keys: RoomKeys,
     pub(crate) places: RoomPlaces,
-    /// Shared with the completions that got it.
+    /// Shared with completions.
     pub(crate) record: Arc<RoomRecord>,
     /// The state of the room's row while that is older than the record.
     stored: Option<PriorState>,

@@ -33,11 +33,11 @@ impl RoomKeys {
 #[derive(Debug, Clone)]
 pub(crate) struct RoomRow {
     pub(crate) keys: RoomKeys,
-    /// All that is not a key.
+    /// The record; everything else is a key.
     pub(crate) record: RoomRecord,
 }
 
-/// How every query of rooms begins. CROSS JOIN makes SQLite walk the rooms first, whose indexes
+/// The beginning of every query of rooms. CROSS JOIN makes SQLite walk rooms first, whose indexes
 /// give the order. A visitor's user and block are columns of `visitors` alone, so they cannot
 /// differ between rooms.
 const SELECT: &str = "SELECT r.pk, r.last_n, r.waiting_n, r.id, r.status, r.customer_name,

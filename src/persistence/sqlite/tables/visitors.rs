@@ -45,7 +45,7 @@ pub(crate) fn insert(tx: &Tx<'_>, user: Option<String>) -> rusqlite::Result<Stor
     Ok(visitor)
 }
 
-/// Inserts a visitor who has been one elsewhere since `created_at`.
+/// Inserts a visitor who has an id already, made at `created_at`.
 pub(crate) fn insert_known(
     tx: &Tx<'_>,
     visitor: &StoredVisitor,

@@ -31,10 +31,10 @@ pub(crate) struct Committer {
     pub(crate) channel: Arc<WriterChannel>,
 }
 
-/// How an item that fails is kept from taking its batch with it.
+/// How a batch survives an item that fails.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Isolation {
-    /// It is not. Hardly any item fails after it has written, so a savepoint for each would be
+    /// Not at all. Hardly any item fails after it has written, so a savepoint for each would be
     /// wasted work.
     None,
     /// Each item runs in a savepoint.
@@ -162,7 +162,7 @@ impl Committer {
         }
     }
 
-    /// The time that writes get now.
+    /// The time of a batch that begins now.
     fn now(&self) -> Timestamp {
         Timestamp(Timestamp::now().as_millis() - self.channel.clock_back_ms.load(Ordering::Relaxed))
     }
@@ -248,7 +248,7 @@ impl Committer {
         self.conn = Some(conn);
         tracing::warn!(error = %cause, happened, "COMMIT returned an error: read from the database whether it happened");
         if happened {
-            // Whether it left a change of a visitor pending is not known any more, and a look costs
+            // Whether it left a change of a visitor pending is not known any more, and a query costs
             // little.
             self.channel.visitor_changes_pending.notify_one();
             Ok(found)
@@ -278,7 +278,7 @@ fn run(item: &mut dyn Work, tx: &mut Tx<'_>, rooms: &mut LiveRooms) -> Result<()
     let traces =
         |tx: &Tx<'_>, rooms: &LiveRooms| (tx.conn.total_changes(), rooms.changes(), tx.state);
     let before = traces(tx, rooms);
-    // A panic in one item must not take the others, nor the thread.
+    // A panic in one item must not end the others or the thread.
     match catch_unwind(AssertUnwindSafe(|| item.run(tx, rooms))) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(Undo::Batch(error))) => Err(AttemptError::NotCommitted(error)),
@@ -296,7 +296,7 @@ fn run_in_savepoint(
     execute(tx.conn, "SAVEPOINT item")?;
     let before = tx.state;
     match catch_unwind(AssertUnwindSafe(|| item.run(tx, rooms))) {
-        // Nothing stays in memory, so nothing there is to be undone with the next item.
+        // Memory is cleared, so that an item that fails leaves nothing to undo there.
         Ok(Ok(())) => rooms
             .flush_and_clear(tx.conn)
             .map_err(AttemptError::NotCommitted)?,

@@ -22,8 +22,8 @@ pub(crate) enum WriterStatus {
     Died,
 }
 
-/// What passes between the writer's thread and the handles of the store: writes one way, what
-/// they left behind the other.
+/// What passes between the writer's thread and the handles of the store: writes in one direction,
+/// the state after each commit in the other.
 pub(crate) struct WriterChannel {
     /// Writes that wait for their batch.
     pub(crate) queue: Queue<Box<dyn Work>>,
@@ -43,7 +43,7 @@ pub(crate) struct WriterChannel {
     maintenance: Mutex<Option<MaintenanceRequest>>,
     /// Milliseconds by which new rows are dated back.
     pub(crate) clock_back_ms: AtomicI64,
-    /// What to measure with, once it is set.
+    /// The metrics, once they are set.
     pub(crate) metrics: OnceLock<StoreMetrics>,
     /// Failures that tests ask for.
     #[cfg(test)]

@@ -19,7 +19,7 @@ const STEP_PAGES: i32 = 256;
 
 /// A copy that is to be made.
 pub(crate) struct CopyRequest {
-    /// An empty file, made by whoever asks so that its mode is right from the beginning.
+    /// An empty file. The caller makes it, so that its mode is right from the beginning.
     pub(crate) target: PathBuf,
     /// How far it is. The copy is given up when nobody watches any more.
     pub(crate) progress: watch::Sender<CopyProgress>,

@@ -10,7 +10,7 @@ pub(crate) trait Work: Send {
     /// the last result counts.
     fn run(&mut self, tx: &mut Tx<'_>, rooms: &mut LiveRooms) -> Result<(), Undo>;
 
-    /// Calls the completion with the result, or with what happened to the whole batch.
+    /// Calls the completion with the result, or with the error of the whole batch.
     fn complete(self: Box<Self>, batch: Result<(), StoreError>);
 }
 

@@ -53,7 +53,7 @@ const INDEX_INTERVAL: Duration = Duration::from_millis(250);
 /// complete.
 pub(crate) type IndexStep = fn(&mut Tx<'_>) -> Result<u64, TxError>;
 
-/// What the thread works with.
+/// The state of the thread.
 pub(crate) struct Writer {
     channel: Arc<WriterChannel>,
     committer: Committer,
@@ -61,7 +61,7 @@ pub(crate) struct Writer {
     index: Indexing,
     /// The last failed commit was logged; the same failure again is not.
     failing: bool,
-    /// Says how far the database is; a tool has none.
+    /// The file that counts commits; a tool has none.
     mark: Option<CommitMark>,
     /// Commits of all processes.
     commits: u64,

@@ -19,9 +19,9 @@ struct Inner<T> {
 
 /// Why an item was not put into the queue; it is handed back.
 pub(crate) enum PutError<T> {
-    /// The queue holds as many as it may.
+    /// The queue is full.
     Full(T),
-    /// Nobody takes any more.
+    /// The queue is closed.
     Closed(T),
 }
 
@@ -91,7 +91,7 @@ impl<T> Queue<T> {
         Taken::Items(inner.items.drain(..count).collect())
     }
 
-    /// Lets nothing more in; what is in may still be taken.
+    /// Closes the queue for new items; those in it can still be taken.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_all();

@@ -1,4 +1,4 @@
-//! Rewriting the file, so that what was deleted stands nowhere in it.
+//! Rewrites the file, so that no byte of what was deleted is left in it.
 //!
 //! A deleted row leaves its bytes behind: in pages that are free now, and where a page was split or
 //! its rows were moved. `VACUUM` writes all that is left into new pages; with the write-ahead log
@@ -12,10 +12,10 @@ use rusqlite::Connection;
 use crate::persistence::sqlite::tx_error::classify;
 use crate::persistence::{RewriteError, StoreError};
 
-/// Free disk that is left over when everything is written.
+/// Bytes that have to stay free on the disk.
 const SPARE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// What the writer is asked for.
+/// What the writer is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Maintenance {
     /// Write the database anew, through the log.
@@ -79,7 +79,7 @@ fn check_space(conn: &Connection, directory: &Path) -> Result<(), RewriteError> 
     Ok(())
 }
 
-/// SQLite says in a row, and not by an error, that somebody still reads the log.
+/// If somebody still reads the log, SQLite returns that as a row and not as an error.
 fn truncate_log(conn: &Connection) -> Result<(), RewriteError> {
     let busy: bool = conn
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))

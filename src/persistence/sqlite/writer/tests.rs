@@ -45,7 +45,7 @@ async fn a_full_queue_is_busy_at_once() {
 }
 
 #[tokio::test]
-async fn a_refusal_or_panic_takes_nothing_with_it() {
+async fn a_refusal_or_panic_does_not_affect_other_writes() {
     let store = TestStore::new();
     let room = store.new_room("Ann").await;
     let pause = store.pause_writer().await;

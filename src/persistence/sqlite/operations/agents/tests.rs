@@ -47,7 +47,7 @@ async fn user_names_are_taken_in_any_case() {
 }
 
 #[tokio::test]
-async fn one_of_many_sets_up() {
+async fn concurrent_set_ups_add_one_admin() {
     let store = TestStore::new();
     let setup = |name: &'static str| store.set_up(new(name, Role::Admin), session());
     let (one, two) = tokio::join!(setup("mia"), setup("tom"));
@@ -87,7 +87,7 @@ async fn the_last_admin_stays() {
     );
 }
 
-/// What sign-in has found right: this agent with this hash.
+/// The credentials that a sign-in has verified: this agent with this hash.
 fn verified(agent: &Agent, password_hash: &str) -> AgentCredentials {
     AgentCredentials {
         agent: agent.clone(),
