@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Args, ValueEnum};
+use jiff::tz::TimeZone;
 use shoptalk::config::Config;
 use shoptalk::jobs::django::{self, ImportError, Observer, Options, Phase, Progress, Sub};
 
@@ -18,7 +19,7 @@ pub(super) struct ImportDjango {
     app: Option<String>,
     /// Takes times without a zone as times of this zone, such as Europe/Berlin [default: UTC]
     #[arg(long, value_name = "TZ", value_parser = parse_zone)]
-    timezone: Option<chrono_tz::Tz>,
+    timezone: Option<TimeZone>,
     /// Names customers with an account as the shop's identities do.
     #[arg(long, value_name = "FIELD", default_value = "pk")]
     sub: SubField,
@@ -40,8 +41,8 @@ enum SubField {
     Email,
 }
 
-fn parse_zone(name: &str) -> Result<chrono_tz::Tz, String> {
-    name.parse().map_err(|_| {
+fn parse_zone(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name).map_err(|_| {
         format!("'{name}' is not a time zone; use a name like TIME_ZONE in Django's settings, such as Europe/Berlin")
     })
 }

@@ -1,6 +1,6 @@
 //! Converts rows of Django's models to staged rows, and reports each that does not fit.
 
-use chrono_tz::Tz;
+use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use super::error::ImportError;
@@ -21,7 +21,7 @@ const CLOSED: &[&str] = &[
 pub(super) struct Converter<'c> {
     pub(super) staging: &'c Staging,
     pub(super) report: &'c mut Report,
-    pub(super) zone: Tz,
+    pub(super) zone: TimeZone,
     pub(super) now: Timestamp,
     /// Whether a time had no zone.
     pub(super) saw_naive: bool,
@@ -159,7 +159,7 @@ impl Converter<'_> {
         };
         let expires_at = record
             .text("expire_date")
-            .and_then(|text| time::parse(text, self.zone));
+            .and_then(|text| time::parse(text, &self.zone));
         if expires_at.is_some_and(|expires| expires.at > self.now) {
             self.staging.add_session(&key)?;
         }
@@ -191,7 +191,7 @@ impl Converter<'_> {
 
     fn time(&mut self, record: &Record, field: &str, row: &str) -> Option<Timestamp> {
         let text = record.text(field).unwrap_or_default();
-        let Some(parsed) = time::parse(text, self.zone) else {
+        let Some(parsed) = time::parse(text, &self.zone) else {
             self.report.note(
                 Finding::BadTime,
                 &format!("{row}: {field} '{text}' is no time; another one of the room is taken"),
@@ -204,7 +204,7 @@ impl Converter<'_> {
                 Finding::TimeInGap,
                 &format!(
                     "{row}: {field} '{text}' is in an hour that the clocks of {} skipped; taken as {}",
-                    self.zone, parsed.at
+                    self.zone.iana_name().unwrap_or("UTC"), parsed.at
                 ),
             );
         }

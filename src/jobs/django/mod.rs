@@ -20,9 +20,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono_tz::Tz;
 use futures_util::StreamExt;
 use futures_util::stream;
+use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
 use self::convert::Converter;
@@ -72,7 +72,7 @@ pub struct Options {
     /// The app of the chat, when there are several.
     pub app: Option<String>,
     /// The zone of times that have none.
-    pub zone: Option<Tz>,
+    pub zone: Option<TimeZone>,
     /// What the shop's identities have as `sub`, which becomes the user.
     pub sub: Sub,
     /// Whether the staff becomes agents.
@@ -172,7 +172,7 @@ impl Staged {
         let mut converter = Converter {
             staging: &staging,
             report: &mut report,
-            zone: options.zone.unwrap_or(Tz::UTC),
+            zone: options.zone.clone().unwrap_or(TimeZone::UTC),
             now,
             saw_naive: false,
         };
