@@ -5,6 +5,11 @@ use crate::persistence::Head;
 use crate::persistence::rules::listing::{self, PriorState};
 use crate::persistence::sqlite::codes::{int, uint};
 
+/// The newest number of each kind that is in use, read off the end of an index: a start may not
+/// depend on how much is stored.
+const LAGS_BEHIND: &str = "SELECT (SELECT max(n) FROM messages) > ?1
+    OR (SELECT max(change) FROM rooms WHERE change IS NOT NULL) > ?2";
+
 /// The row of numbers that move with commits. It is read at BEGIN and written before COMMIT, so
 /// a rollback undoes it and the changes of other processes are seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +83,7 @@ impl State {
     /// Whether rows have higher numbers than this one has given: those would be given twice.
     pub(crate) fn lags_behind(&self, conn: &Connection) -> rusqlite::Result<bool> {
         conn.query_row(
-            "SELECT (SELECT max(n) FROM messages) > ?1 OR (SELECT max(change) FROM rooms) > ?2",
+            LAGS_BEHIND,
             [int(self.last_n), int(self.last_change)],
             |row| Ok(row.get::<_, Option<bool>>(0)?.unwrap_or(false)),
         )
@@ -129,5 +134,30 @@ impl State {
     pub(crate) fn next_n(&mut self) -> u64 {
         self.last_n += 1;
         self.last_n
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LAGS_BEHIND;
+    use crate::persistence::testing::*;
+
+    #[tokio::test]
+    async fn a_start_reads_the_ends_of_indexes() {
+        let store = TestStore::new();
+        let plan: Vec<String> = store
+            .sqlite()
+            .readers()
+            .read(|conn| {
+                let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {LAGS_BEHIND}"))?;
+                let lines = plan.query_map([1, 2], |row| row.get(3))?;
+                lines.collect()
+            })
+            .await
+            .expect("it plans");
+        assert!(
+            plan.iter().any(|line| line.contains("rooms_by_change")),
+            "{plan:?}"
+        );
     }
 }
