@@ -411,8 +411,7 @@ fn spawn_control(state: &AppState) {
     let eraser = Eraser::new(
         store.clone(),
         Some(state.rooms.clone()),
-        data_dir.clone(),
-        backup_dir.clone(),
+        BackupSettings::from(&*state.config),
     );
     tokio::spawn(background::finish_erasures(
         store.clone(),

@@ -2,6 +2,7 @@ use shoptalk::chat::Who;
 use shoptalk::config::Config;
 use shoptalk::jobs::control::{Control, Reply, Request};
 use shoptalk::jobs::erase::{EraseProgress, EraseRequest, Eraser, Receipt};
+use shoptalk::jobs::schedule::BackupSettings;
 use shoptalk::persistence::{Principal, Store};
 use tokio::sync::watch;
 
@@ -94,9 +95,7 @@ async fn through_the_server(mut control: Control, args: &EraseArgs) -> Result<Re
 async fn without_a_server(config: &Config, who: Who, args: &EraseArgs) -> Result<Receipt, Failure> {
     let options = config.store_options(true);
     let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
-    let data_dir = config.storage.data_dir.clone();
-    let backup_dir = config.backup.directory.clone();
-    let eraser = Eraser::new(store.clone(), None, data_dir, backup_dir);
+    let eraser = Eraser::new(store.clone(), None, BackupSettings::from(config));
     let request = EraseRequest {
         who,
         dry_run: args.dry_run,

@@ -3,23 +3,20 @@
 //! Once it is decided it goes on whatever happens to whoever asked: the server does what is left.
 //! Read next: `persistence/sqlite/operations/erasures.rs`.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
 
+use super::kept_backups::{self, KeptBackup};
 use super::ledger::{LEDGER_FILE, Ledger};
 use super::quiet::Quiet;
+use super::schedule::BackupSettings;
 use crate::actors::Rooms;
 use crate::chat::{RoomId, Timestamp, Who};
 use crate::persistence::{
     Erasure, ErasureId, Holdings, Person, Principal, RewriteError, Store, StoreError, WriteError,
 };
-
-/// What names a directory with the files that a restore has set aside.
-const SET_ASIDE_PREFIX: &str = "before-restore-";
 
 /// Whom to erase, and how.
 #[derive(Debug, Clone)]
@@ -79,17 +76,6 @@ pub struct ErasedCounts {
     pub tokens: u64,
 }
 
-/// A copy of the database that is older than an erasure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptBackup {
-    /// The file, or the directory of what a restore has set aside.
-    pub file: String,
-    /// When it was made.
-    pub made_at: Timestamp,
-    /// When it is deleted; null when nobody but the operator deletes it.
-    pub kept_until: Option<Timestamp>,
-}
-
 /// Why nobody was erased, or not completely.
 #[derive(Debug, thiserror::Error)]
 pub enum EraseFailure {
@@ -127,20 +113,19 @@ pub struct Eraser {
     store: Store,
     /// The live rooms, which have to notice; none without a server.
     rooms: Option<Rooms>,
-    data_dir: PathBuf,
-    backup_dir: PathBuf,
+    /// Where the files are, and the backups.
+    backups: BackupSettings,
     /// Held while the ledger is written, so that nothing is recorded twice.
     recording: Arc<Mutex<()>>,
 }
 
 impl Eraser {
     /// An eraser for a database, with the server's live rooms if one runs.
-    pub fn new(store: Store, rooms: Option<Rooms>, data_dir: PathBuf, backup_dir: PathBuf) -> Self {
+    pub fn new(store: Store, rooms: Option<Rooms>, backups: BackupSettings) -> Self {
         Self {
             store,
             rooms,
-            data_dir,
-            backup_dir,
+            backups,
             recording: Arc::default(),
         }
     }
@@ -245,7 +230,7 @@ impl Eraser {
     pub async fn record(&self) {
         if let Err(error) = self.try_record().await {
             tracing::warn!(
-                path = %self.backup_dir.join(LEDGER_FILE).display(), %error,
+                path = %self.backups.directory.join(LEDGER_FILE).display(), %error,
                 "cannot record what was erased beside the backups, retrying; it lists what to erase again after a restore of an older backup"
             );
         }
@@ -261,7 +246,7 @@ impl Eraser {
         if unrecorded.is_empty() {
             return Ok(());
         }
-        let ledger = Ledger::in_directory(&self.backup_dir);
+        let ledger = Ledger::in_directory(&self.backups.directory);
         let erased = unrecorded.erased.clone();
         tokio::task::spawn_blocking(move || ledger.append(&erased)).await??;
         let marked = self.store.mark_recorded(unrecorded).await;
@@ -274,7 +259,7 @@ impl Eraser {
     ///
     /// When the disk is too small or the store fails.
     pub async fn rewrite(&self) -> Result<Timestamp, RewriteError> {
-        self.store.rewrite(self.data_dir.clone()).await
+        self.store.rewrite(self.backups.data_dir.clone()).await
     }
 
     /// Rewrites the file if something was erased whose bytes may still stand in it, and the chat is
@@ -325,16 +310,8 @@ impl Eraser {
         }
     }
 
-    /// Copies of the database that are kept.
     fn kept_backups(&self) -> Vec<KeptBackup> {
-        let mut kept = files_in(&self.backup_dir, |name| {
-            name.ends_with(".db") || name.ends_with(".db.age")
-        });
-        kept.extend(files_in(&self.data_dir, |name| {
-            name.starts_with(SET_ASIDE_PREFIX)
-        }));
-        kept.sort_by(|one, other| one.file.cmp(&other.file));
-        kept
+        kept_backups::list(&self.backups, Timestamp::now())
     }
 }
 
@@ -352,25 +329,6 @@ impl Receipt {
     }
 }
 
-/// What of a directory has such a name. One that is not there has none.
-fn files_in(directory: &Path, is_wanted: impl Fn(&str) -> bool) -> Vec<KeptBackup> {
-    let Ok(entries) = std::fs::read_dir(directory) else {
-        return Vec::new();
-    };
-    let kept = entries.filter_map(|entry| {
-        let entry = entry.ok()?;
-        let name = entry.file_name().into_string().ok()?;
-        let changed = entry.metadata().ok()?.modified().ok()?;
-        let changed = changed.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        is_wanted(&name).then(|| KeptBackup {
-            file: entry.path().display().to_string(),
-            made_at: Timestamp(i64::try_from(changed.as_millis()).unwrap_or(i64::MAX)),
-            kept_until: None,
-        })
-    });
-    kept.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -378,12 +336,21 @@ mod tests {
     use crate::persistence::RoomOp;
     use crate::persistence::testing::*;
 
+    fn backups_in(directory: &std::path::Path) -> BackupSettings {
+        BackupSettings {
+            data_dir: directory.to_owned(),
+            directory: directory.to_owned(),
+            every: std::time::Duration::ZERO,
+            min_free_bytes: 0,
+            recipients: Vec::new(),
+        }
+    }
+
     #[tokio::test]
     async fn the_file_is_rewritten_when_the_chat_is_quiet_and_only_after_an_erasure() {
         let store = TestStore::new();
         let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().to_owned();
-        let eraser = Eraser::new((*store).clone(), None, path.clone(), path);
+        let eraser = Eraser::new((*store).clone(), None, backups_in(directory.path()));
         let quiet = |hour| Quiet {
             hour,
             now: Timestamp::now(),
@@ -415,8 +382,7 @@ mod tests {
     async fn closed_rooms_past_their_time_go_in_steps_until_none_is_left() {
         let store = TestStore::new();
         let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().to_owned();
-        let eraser = Eraser::new((*store).clone(), None, path.clone(), path);
+        let eraser = Eraser::new((*store).clone(), None, backups_in(directory.path()));
         for _ in 0..65 {
             let room = store.new_room("Ann").await;
             store.post_as_visitor(room, "hello").await;

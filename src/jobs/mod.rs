@@ -4,8 +4,9 @@
 //! The jobs are `backup`, `restore` (while no server runs), `erase`, `export`, `import`, `django` (an
 //! import from a Django chat) and, a short one, `stats`. `control` lets a command ask a running
 //! server for one. `schedule` makes backups by itself, into `backup_directory`; `rotation` decides
-//! which of them to keep. `ledger` lists erasures beside the backups, `output` is a file that
-//! appears whole, and `quiet` decides when the chat is quiet.
+//! which of them to keep. `ledger` lists erasures beside the backups, `kept_backups` the copies of
+//! the database that there are; `output` is a file that appears whole, and `quiet` decides when the
+//! chat is quiet.
 
 pub mod backup;
 pub mod backup_directory;
@@ -15,6 +16,7 @@ pub mod encryption;
 pub mod erase;
 pub mod export;
 pub mod import;
+pub mod kept_backups;
 pub mod ledger;
 pub mod output;
 pub mod quiet;

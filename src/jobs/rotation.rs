@@ -1,5 +1,7 @@
 //! Which backups to keep: pure functions of their times.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Datelike, Utc};
 
 use crate::chat::Timestamp;
@@ -10,6 +12,10 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 const DAYS_BEFORE_FIRST_MONDAY: i64 = 3;
 /// This many of the newest backups stay, however little space there is.
 const KEPT_WITHOUT_SPACE: usize = 2;
+
+/// So many backups are looked ahead: hourly ones of thirteen months, after which all of today's have
+/// gone.
+const BACKUPS_FORESEEN: usize = 10_000;
 
 /// A kind of period, and of how many of them the newest backup is kept.
 struct Rule {
@@ -69,6 +75,37 @@ pub fn outdated(mut times: Vec<Timestamp>) -> Vec<Timestamp> {
     let mut kept = kept.into_iter();
     times.retain(|_| !kept.next().unwrap_or(true));
     times
+}
+
+/// When each of these backups is removed, if from `now` on one is made every so often. One that is
+/// not named stays. Of several backups in an hour the last one counts, so they may go up to an hour
+/// earlier.
+pub fn removals(
+    times: Vec<Timestamp>,
+    every_ms: i64,
+    now: Timestamp,
+) -> BTreeMap<Timestamp, Timestamp> {
+    let mut removals = BTreeMap::new();
+    let newest = times.iter().max().copied();
+    let Some(newest) = newest.filter(|_| every_ms > 0) else {
+        return removals;
+    };
+    let step = every_ms.max(HOUR_MS);
+    let mut next = newest.0.saturating_add(step).max(now.0);
+    let mut kept = times.clone();
+    for _ in 0..BACKUPS_FORESEEN {
+        kept.push(Timestamp(next));
+        let gone = outdated(kept.clone());
+        kept.retain(|time| !gone.contains(time));
+        for time in gone.into_iter().filter(|time| times.contains(time)) {
+            removals.insert(time, Timestamp(next));
+        }
+        if removals.len() == times.len() {
+            break;
+        }
+        next = next.saturating_add(step);
+    }
+    removals
 }
 
 /// The oldest backups, with their sizes, that have to go before `missing_bytes` more are free.
@@ -182,6 +219,32 @@ mod tests {
         let slow = Timestamp(now.0 - 100 * DAY_MS);
         rotate(&mut kept, [slow]);
         assert_eq!(covered(&kept, newest, HOUR_MS, 23), 23);
+    }
+
+    #[test]
+    fn removals_are_foreseen_as_they_come() {
+        let (from, now) = (at("2025-01-01T03:00:00Z"), at("2026-06-15T04:00:00Z"));
+        for step in [HOUR_MS, DAY_MS, 40 * DAY_MS] {
+            let mut kept = Vec::new();
+            rotate(&mut kept, every(step, from, now));
+            let newest = kept.iter().max().copied().expect("one");
+            let foreseen = removals(kept.clone(), step, now);
+            assert_eq!(foreseen.len(), kept.len(), "each goes some time");
+            let mut next = (newest.0 + step).max(now.0);
+            let (mut left, mut gone) = (kept.clone(), BTreeMap::new());
+            while gone.len() < kept.len() {
+                rotate(&mut left, [Timestamp(next)]);
+                for time in kept.iter().filter(|time| !left.contains(time)) {
+                    gone.entry(*time).or_insert(Timestamp(next));
+                }
+                next += step;
+            }
+            assert_eq!(foreseen, gone);
+        }
+        let one = at("2026-06-15T03:00:00Z");
+        assert!(removals(vec![one], 0, now).is_empty(), "none are made");
+        let last = removals(vec![one], HOUR_MS, now)[&one];
+        assert!(last < at("2026-06-16T05:00:00Z"), "{last}");
     }
 
     #[test]

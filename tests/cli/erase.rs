@@ -176,8 +176,18 @@ async fn without_a_server_it_is_as_thorough() {
     let out = place.path().join("backup.db").display().to_string();
     place.run(&["backup", &out]).await.well();
 
+    let kept = place
+        .data_dir()
+        .join("backups/shoptalk-2026-11-28T03-00-00Z.db");
+    std::fs::create_dir(place.data_dir().join("backups")).expect("made");
+    std::fs::write(&kept, "an automatic backup").expect("written");
     let done = place.run(&["erase", "phone:+49301234", "--now"]).await;
     let done = receipt(&done.well());
+    let held = &done["backups"][0];
+    let file = held["file"].as_str().expect("a name");
+    assert_eq!(Path::new(file).file_name(), kept.file_name());
+    assert_eq!(held["made_at"], "2026-11-28T03:00:00.000Z");
+    assert!(held["kept_until"].is_string(), "{done}");
     assert_eq!(done["rooms"], json!([ann.room_id]));
     assert!(done["bytes_gone_at"].is_string());
     assert_eq!(hits(&place.data_dir(), WORD), 0);
