@@ -38,7 +38,7 @@ fn seconds(unit: &HashMap<String, String>, key: &str) -> u64 {
         .unwrap_or_else(|_| panic!("{key}={value} is no number of seconds"))
 }
 
-/// On a full disk each start fails at once, for hours; then somebody makes room.
+/// On a full disk each start fails, perhaps for hours, until an operator makes space.
 #[test]
 fn the_unit_always_restarts_a_failed_server() {
     let unit = unit();
@@ -57,7 +57,7 @@ fn the_unit_always_restarts_a_failed_server() {
     assert!((1..=10).contains(&seconds(&unit, "Service.RestartSteps")));
 }
 
-/// A wrong configuration is not mended by another start, and nothing is cut off in a drain.
+/// Another start does not repair a wrong configuration, and a drain is not interrupted.
 #[test]
 fn the_unit_does_not_restart_on_bad_configuration() {
     let unit = unit();

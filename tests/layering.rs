@@ -1,4 +1,4 @@
-//! Keeps the arrows between the modules: who may use whom, and where a library stays.
+//! Checks the layers: which modules may use which, and which modules may use a library.
 
 use std::path::{Path, PathBuf};
 
@@ -76,7 +76,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Parts of a module from the bottom up: each may use itself and what stands before it. Paths
+/// Parts of a module from the bottom up: each may use itself and those before it. Paths
 /// begin below `src`; a part is a file or a folder, and the longest path that fits a file counts.
 const LAYERS_INSIDE: &[&[&str]] = &[
     &[
@@ -152,7 +152,7 @@ const LAYERS_INSIDE: &[&[&str]] = &[
     ],
 ];
 
-/// Libraries, and the modules that they stay in.
+/// Libraries, and the modules that may use them.
 const STAYS_IN: &[(&str, &[&str])] = &[
     ("axum", &["http"]),
     ("axum_extra", &["http"]),
@@ -181,7 +181,7 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Code without its comments, since words about a library are no use of it.
+/// Code without its comments, since a comment about a library does not use it.
 fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).expect("a readable file");
     text.lines()
@@ -194,7 +194,7 @@ fn code(path: &Path) -> String {
 fn modules_used(code: &str) -> Vec<String> {
     let mut used = Vec::new();
     for (at, _) in code.match_indices("crate::") {
-        // `crate::` of a longer word, or of another crate's macro, is not ours.
+        // Not `crate::` at the end of a longer word, or in another crate's macro.
         if code[..at]
             .ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '$')
         {
@@ -329,7 +329,7 @@ fn parts_of_a_module_use_only_what_is_below_them() {
             };
             seen[own] = true;
             let code = code(file);
-            // What a file's own tests use is no arrow.
+            // Unit tests may use anything.
             let code = code
                 .split("#[cfg(test)]\nmod tests")
                 .next()

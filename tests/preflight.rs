@@ -1,5 +1,5 @@
-//! `scripts/preflight.sh` on machines made of fake tools: what is missing or old is named in one
-//! go, with one line that installs it.
+//! `scripts/preflight.sh` with fake tools on the PATH: what is missing or old is named in one
+//! run, with one line that installs it.
 #![cfg(unix)]
 
 use std::fs;
@@ -18,7 +18,7 @@ fn alone() -> MutexGuard<'static, ()> {
     WRITES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a fake tool prints, by its name. All that the preflight may call is here or missing.
+/// What a fake tool prints, by its name. A tool that is not listed is missing.
 const TOOLS: [(&str, &str); 9] = [
     ("id", "echo 1000"),
     ("make", ""),

@@ -1,6 +1,6 @@
-//! What is built is what was looked at: every dependency is pinned by what it contains.
+//! Every dependency is pinned by a checksum of its content.
 
-/// The Rust side: each package but our own comes from the registry, with a checksum.
+/// Each crate except our own comes from the registry, with a checksum.
 #[test]
 fn every_crate_is_locked_by_its_checksum() {
     let lock = include_str!("../Cargo.lock");
@@ -19,7 +19,7 @@ fn every_crate_is_locked_by_its_checksum() {
     }
 }
 
-/// The pages' side: each npm package has an integrity, and none runs a script when installed.
+/// Each npm package has an integrity, and none runs a script when it is installed.
 #[test]
 fn every_npm_package_is_locked_by_its_integrity() {
     let lock: serde_json::Value =
@@ -27,7 +27,7 @@ fn every_npm_package_is_locked_by_its_integrity() {
     let packages = lock["packages"].as_object().expect("packages");
     assert!(packages.len() > 10, "{} packages", packages.len());
     for (path, package) in packages {
-        // The pages themselves, and the folder of the workspace that is beside them.
+        // Our own packages.
         if path.is_empty() || path == "clients" || package["link"] == true {
             continue;
         }

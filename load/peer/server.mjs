@@ -4,7 +4,7 @@
 //
 //   node server.mjs DATABASE
 //
-// PEER_LOBBY says how the states of rooms reach the agents: "each" sends one with every message to
+// PEER_LOBBY is how the states of rooms reach the agents: "each" sends one with every message to
 // every agent; "batched" gathers for 250 ms and sends each changed room's newest state in one event;
 // "none" leaves the lobby out, which is the least that can be done.
 

@@ -124,8 +124,8 @@ enum Command {
     },
     /// Prints sizes, counts and dates of the database; a server may be running.
     Stats,
-    /// Moves a chat in from Django: from its SQLite database, or from the JSON or JSON Lines of dumpdata. The
-    /// server must not be running.
+    /// Imports a chat from Django: from its SQLite database, or from the JSON or JSON Lines of
+    /// dumpdata. The server must not be running.
     ImportDjango(import_django::ImportDjango),
     /// Finds out what is wrong with the proxy, the addresses, the disk and the clock.
     Doctor {

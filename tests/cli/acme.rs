@@ -66,7 +66,7 @@ impl Pebble {
             Command::new(program)
                 .args(args)
                 .current_dir(place.path())
-                // Without its random pauses and its random refusals.
+                // Turns off the random pauses and refusals of pebble.
                 .env("PEBBLE_VA_NOSLEEP", "1")
                 .env("PEBBLE_WFE_NONCEREJECT", "0")
                 .env("PEBBLE_AUTHZREUSE", "0")
@@ -197,7 +197,7 @@ async fn the_plain_listener_is_the_second_way() {
     let place = pebble
         .server()
         .with("SHOPTALK_SERVER__HTTP_LISTEN", &pebble.http.to_string());
-    // Not where the authority looks for TLS.
+    // Not the port at which the authority validates by TLS.
     let mut running = place.serve().await;
     let failure = running.line("cannot get a certificate").await;
     assert!(failure.contains("port 443"), "{failure}");

@@ -98,7 +98,7 @@ async fn passwords_have_8_to_1024_bytes() {
     place.add("ada", "ééééé", &[]).await.well();
     let args = ["agent", "passwd", "mia", "--password-stdin"];
     place.run_with_input(&args, "short\n").await.failed(&["8"]);
-    // One line; its end belongs to it in neither way, and blanks do.
+    // One line: the line break is not part of the password, spaces are.
     place
         .run_with_input(&args, "ends in a blank \r\nnot this")
         .await
@@ -180,7 +180,7 @@ async fn the_tools_refuse_a_directory_of_another_user() {
         chown(own.path(), Some(65_534), Some(65_534)).expect("root may");
         own.path()
     } else {
-        // Others find one that root owns.
+        // Other users find a directory that root owns.
         std::path::Path::new("/")
     };
     let owner = std::fs::metadata(data).expect("a directory").uid();

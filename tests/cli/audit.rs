@@ -1,4 +1,4 @@
-//! What commands leave in the audit: one row each, without saying whom they were about.
+//! What commands leave in the audit: one row each, without the name of any person.
 
 use crate::common::{Value, json, new_id};
 use crate::process::Place;

@@ -54,7 +54,7 @@ impl Room {
     }
 }
 
-/// What is in the data directory, but for what is kept beside a database in use.
+/// The files of the data directory, except those that SQLite keeps beside a database in use.
 fn names_in(directory: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(directory)
         .expect("a directory")

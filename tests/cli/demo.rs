@@ -6,7 +6,7 @@ use crate::process::Place;
 #[tokio::test]
 async fn a_demo_has_sample_data_and_leaves_no_files() {
     for (listen, signal) in [("127.0.0.1:0", Signal::TERM), ("127.0.0.2:0", Signal::INT)] {
-        // What is set up for real stays out of it.
+        // The configuration of a real installation is ignored.
         let place = Place::new().with("SHOPTALK_STORAGE__DATA_DIR", "real");
         let mut running = place.start(&["demo", "--listen", listen]).await;
         assert_eq!(running.addr.ip().to_string(), listen.trim_end_matches(":0"));
@@ -71,7 +71,7 @@ async fn the_shop_embeds_the_widget_without_inline_code() {
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
 
-    // The other shop is another origin, and lets in as little as a page can.
+    // The other shop is another origin, with the strictest policy that a page can have.
     let line = running.line("strict policy").await;
     let (_, elsewhere) = line.split_once("http://").expect("an address");
     let elsewhere = elsewhere.trim_end_matches('/').parse().expect("a port");

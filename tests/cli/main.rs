@@ -1,5 +1,5 @@
-//! The real binary from the outside: its command line, what it prints where, how it
-//! ends, and the people it manages beside a running server.
+//! The real binary from the outside: its command line, its output and exit codes,
+//! and commands beside a running server.
 
 #[path = "../common/mod.rs"]
 mod common;

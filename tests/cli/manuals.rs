@@ -1,4 +1,4 @@
-//! What shells and `man` get.
+//! Completions for shells, and man pages.
 
 use super::process::Place;
 

@@ -40,17 +40,17 @@ impl Place {
         self.dir.path()
     }
 
-    /// Where the data are when nothing else is said.
+    /// The data directory that is used without `--data-dir`.
     pub(crate) fn data_dir(&self) -> PathBuf {
         self.path().join("data")
     }
 
-    /// Where the binary puts what is temporary.
+    /// The directory for the binary's temporary files.
     pub(crate) fn temporary(&self) -> PathBuf {
         self.path().join("tmp")
     }
 
-    /// A file in the place, by its name as the binary can be given it.
+    /// Writes a file. The binary runs in this directory, so `name` is enough as an argument.
     pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path().join(name), text).expect("written");
     }
@@ -83,7 +83,7 @@ impl Place {
     fn prepare(&self, mut command: Command) -> Command {
         command
             .env_clear()
-            // What scripts/stress.sh makes slow is to be slow here, too.
+            // Passes on the library with which scripts/stress.sh slows processes down.
             .envs(std::env::vars_os().filter(|(name, _)| {
                 name == "LD_PRELOAD" || name.to_string_lossy().starts_with("SLOW_SYNC_")
             }))
@@ -215,21 +215,21 @@ impl Ended {
         }
     }
 
-    /// It went well; returns what it printed.
+    /// Checks that it succeeded, and returns what it printed.
     #[track_caller]
     pub(crate) fn well(self) -> String {
         assert_eq!(self.code, Some(0), "{self:?}");
         self.stdout
     }
 
-    /// Bad usage or configuration: 2 and one line with all of these words.
+    /// Checks for bad usage or configuration: exit code 2, and one line with all of these words.
     #[track_caller]
     pub(crate) fn misused(&self, words: &[&str]) {
         self.refused(2, words);
         assert_eq!(self.stderr.lines().count(), 1, "one line: {self:?}");
     }
 
-    /// A runtime failure: 1 and a last line with all of these words.
+    /// Checks for a runtime failure: exit code 1, and a last line with all of these words.
     #[track_caller]
     pub(crate) fn failed(&self, words: &[&str]) {
         self.refused(1, words);
@@ -241,7 +241,7 @@ impl Ended {
         self.refused_with(code, words);
     }
 
-    /// This exit code and a last line with all of these words, after whatever it has reported.
+    /// Checks the exit code, and that the last line has all of these words.
     #[track_caller]
     pub(crate) fn refused_with(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, Some(code), "{self:?}");

@@ -110,7 +110,7 @@ async fn a_directory_is_served_by_one_process() {
     second.failed(&["data", "another"]);
     first.rest().get("/readyz").await.is(200);
     first.stop().await;
-    // The lock goes with the process, whichever way it ends.
+    // The lock is released with the process, however it ends.
     let killed = place.serve().await;
     assert_eq!(killed.end(Signal::KILL).await.0, None);
     place.serve().await.stop().await;

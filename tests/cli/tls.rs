@@ -82,7 +82,7 @@ async fn a_bad_pair_is_a_configuration_error() {
     place.run(&["serve"]).await.misused(&words);
 }
 
-/// It can be renewed without a start that would fail until then.
+/// An expired certificate does not keep the server from starting, so it can be renewed meanwhile.
 #[tokio::test]
 async fn an_expired_certificate_is_served_with_a_warning() {
     let authority = Authority::new();

@@ -118,7 +118,7 @@ async fn a_wrong_configuration_is_one_line_that_names_the_key() {
     ] {
         let place = Place::new().with(variable, value);
         for command in COMMANDS {
-            // A tool that logs nothing does not look at the filter.
+            // A command that logs nothing does not read the filter.
             if key == "log.filter" && command[0] == "agent" {
                 continue;
             }
@@ -204,7 +204,7 @@ async fn flags_override_the_environment_which_overrides_the_file() {
         "10000",
         "the default"
     );
-    // Both flags may stand anywhere.
+    // Both flags are allowed anywhere on the line.
     for line in [
         "--config settings.toml --data-dir of-the-flag check",
         "--config settings.toml check --data-dir of-the-flag",

@@ -24,7 +24,7 @@ pub use socket::{RefusedUpgrade, Socket};
 pub use tls::{Authority, Pair, TlsClient};
 
 /// How long a test waits for what must come: long enough for the slowest machine, since a
-/// test that waits for what it expects is as fast as the server. Nothing is judged by it.
+/// test that waits for what it expects is as fast as the server. No result depends on it.
 pub const DEADLINE: Duration = Duration::from_secs(180);
 
 /// A fresh id for a message.
@@ -39,7 +39,7 @@ where
 {
     let attempts = async {
         while !condition().await {
-            // Who asks without a pause takes from a busy machine what it waits for.
+            // Without a pause, asking would slow down what is waited for.
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };

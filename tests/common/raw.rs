@@ -5,7 +5,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::DEADLINE;
 
-/// Bytes to and from the server, for what no regular client sends.
+/// A TCP connection to the server, for bytes that no regular client sends.
 pub struct RawSocket {
     stream: TcpStream,
 }
@@ -13,7 +13,7 @@ pub struct RawSocket {
 impl RawSocket {
     pub async fn connect(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).await.expect("the server listens");
-        // Pieces are to arrive as pieces.
+        // Without Nagle's algorithm, separate writes arrive separately.
         stream.set_nodelay(true).expect("a socket");
         Self { stream }
     }
@@ -26,7 +26,7 @@ impl RawSocket {
         Self { stream }
     }
 
-    /// Sends bytes; a server that has gone already takes them in silence.
+    /// Sends bytes. An error is ignored: the server may have closed the connection already.
     pub async fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
     }

@@ -12,8 +12,8 @@ use tokio::sync::OnceCell;
 
 use super::{Agent, DEADLINE, IDENTITY_SECRET, PASSWORD, Rest, Value, json};
 
-/// The hash of [`PASSWORD`], computed once. A server computes hashes at the lowest priority, so on a
-/// busy machine every test with an agent would wait for one; only tests of signing in do.
+/// The hash of [`PASSWORD`], computed once. A server computes hashes at the lowest priority; on a
+/// busy machine every test with an agent would wait for one. Only tests of signing in do.
 static PASSWORD_HASH: LazyLock<String> = LazyLock::new(|| hash_password(PASSWORD).expect("a hash"));
 
 /// The server of one test, on a free port, with a data directory that is removed with it.

@@ -1,5 +1,5 @@
-//! The client's socket, with an inbox and deadlines: what a test waits for comes, or the test
-//! fails and shows what came instead. Frames are JSON as it stands on the wire.
+//! A client's socket, with an inbox and deadlines: the frame that a test waits for comes, or it
+//! fails and shows what came instead. Frames are the JSON of the wire.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -11,12 +11,12 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{DEADLINE, new_id};
 
-/// A WebSocket that keeps what nobody has asked for yet, in order, so that a
-/// test can expect frames whose mutual order is open.
+/// A WebSocket that keeps frames that no test has asked for yet, in order, so that a
+/// test can expect frames in any order.
 pub struct Socket {
     socket: shoptalk_client::Socket,
     inbox: VecDeque<Value>,
-    /// What the server chose.
+    /// The subprotocol that the server chose.
     pub subprotocol: Option<String>,
     /// Whether pings are answered while reading.
     pub answers_pings: bool,
@@ -86,13 +86,13 @@ impl Socket {
         self.send_message(Message::text(frame.to_string())).await;
     }
 
-    /// Sends text that need not be a frame.
+    /// Sends text, which may be no valid frame.
     pub async fn send_text(&mut self, text: impl Into<String>) {
         self.send_message(Message::text(text.into())).await;
     }
 
-    /// Sends whatever a WebSocket can carry. A socket that the server has closed
-    /// takes it in silence, as a client cannot know yet.
+    /// Sends any WebSocket message. An error is ignored: the server may have
+    /// closed the socket already.
     pub async fn send_message(&mut self, message: Message) {
         let _ = tokio::time::timeout(DEADLINE, self.socket.send_message(message))
             .await
@@ -237,7 +237,7 @@ impl Socket {
         }
     }
 
-    /// Takes everything that came and that nobody has asked for.
+    /// Removes and returns all frames that came and were not asked for.
     pub fn take_inbox(&mut self) -> Vec<Value> {
         self.inbox.drain(..).collect()
     }

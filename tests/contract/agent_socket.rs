@@ -217,7 +217,7 @@ async fn summaries_under_load_are_conflated_to_the_newest() {
         }
     }
     assert!(versions.is_sorted(), "{versions:?}");
-    // The slower the machine, the more of them have a time of their own.
+    // How many summaries are sent depends on the machine's speed.
     let times = usize::try_from(began.elapsed().as_millis() / 10).expect("not for ages");
     assert!(
         versions.len() < times.max(160),
@@ -246,7 +246,7 @@ async fn a_console_that_reconnects_at_every_cursor_misses_no_room() {
         for visitor in &visitors {
             visitor.post("hello").await;
         }
-        // Only one summary is taken from the stream before the line is cut.
+        // Only one summary is read from the stream before the connection is cut.
         let frame = console.expect("summary").await;
         learn(&frame["summary"]);
         cursor = frame["cursor"].clone();
@@ -354,7 +354,7 @@ async fn a_room_that_was_left_sends_nothing() {
     console
         .send(json!({"type": "leave", "room_id": one.room_id}))
         .await;
-    // Frames of one socket are taken in order: the next answer comes after the leave.
+    // Frames of one socket are handled in order: the next reply comes after the leave.
     console
         .send(json!({"type": "history", "room_id": two.room_id, "before": 1}))
         .await;

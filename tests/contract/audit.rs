@@ -1,4 +1,4 @@
-//! Who did what to the shop's accounts and customers is written down, once each.
+//! Each change of accounts and customers is in the audit once, with its principal.
 
 use crate::common::{PASSWORD, TestServer, Visitor, json};
 

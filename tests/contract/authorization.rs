@@ -1,4 +1,4 @@
-//! Role × verb × foreign room: nobody sees or changes another's room.
+//! Every role, every call, every room: nobody sees or changes another's room.
 
 use reqwest::Method;
 
@@ -52,7 +52,7 @@ async fn call(rest: &Rest, (method, path): (&str, &str), id: &str) -> Response {
     }
 }
 
-/// Everything there is to know of a room.
+/// The whole state of a room, to see whether anything has changed.
 async fn state(visitor: &Visitor) -> Value {
     json!([visitor.room().await, visitor.messages().await])
 }

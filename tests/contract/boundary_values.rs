@@ -147,7 +147,7 @@ async fn room_patch_fields_are_type_checked() {
         before
     );
     let same = json!({"customer_name": "Carla", "status": "waiting"});
-    // The contract sets no room waiting, whatever it is.
+    // No call sets a room waiting, whatever its status is.
     admin.rest.patch(&path, same).await.problem(400, "invalid");
     assert_eq!(admin.summary(&visitor.room_id).await, before);
     let emptied = admin
@@ -380,7 +380,7 @@ const AGENT_VERBS: [&str; 8] = [
     "post", "read", "typing", "history", "join", "leave", "status", "pong",
 ];
 
-/// A small generator, so that a failure comes back with its seed.
+/// A small random generator, so that a failure can be repeated with its seed.
 struct Dice(u64);
 
 impl Dice {
@@ -444,7 +444,7 @@ async fn random_frames_and_bodies_are_refused_cleanly() {
                 .send(dice.frame(&AGENT_VERBS, &visitor.room_id))
                 .await;
         }
-        // A good post among them is taken, so both sockets live.
+        // A valid post among them is acked, so both sockets are alive.
         tab.post("a good one").await;
         let post =
             json!({"type": "post", "room_id": visitor.room_id, "id": new_id(), "content": "good"});

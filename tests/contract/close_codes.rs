@@ -1,4 +1,4 @@
-//! Every close code, reached from outside.
+//! Every close code, brought about by a client.
 
 use shoptalk_client::tungstenite::Message;
 use shoptalk_client::tungstenite::protocol::frame::Frame;
@@ -35,7 +35,7 @@ async fn closed_with_4008_when_the_outbox_is_full() {
                 .await
                 == 1.0
         };
-        // Until what the kernel holds for it is full, too.
+        // Until the kernel's buffers for it are full, too.
         let long = "😀".repeat(8_000);
         let mut posts = 0;
         while !overflowed().await {
@@ -48,7 +48,7 @@ async fn closed_with_4008_when_the_outbox_is_full() {
     }
 }
 
-/// Those who say something outlive those who do not, by the same clock: whoever answers each
+/// Clients that send something stay connected longer than silent ones: whoever answers each
 /// ping with a pong, or with any other frame.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closed_with_4009_without_pong_or_any_frame() {
@@ -291,7 +291,7 @@ async fn bytes_that_are_no_websocket_do_not_affect_others() {
         raw.send_frame(first, payload).await;
         raw.read_to_end().await;
     }
-    // A frame that never ends, from somebody who leaves in the middle of it.
+    // A frame whose rest never comes, since the client disconnects.
     let mut raw = RawSocket::connect(server.addr()).await;
     raw.upgrade(&visitor.socket_path(), "").await;
     raw.send(&[0x81, 0xfe, 0x10, 0x00, 0, 0, 0, 0, b'{']).await;

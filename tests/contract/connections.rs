@@ -6,7 +6,7 @@ use crate::common::{
     PASSWORD, RawSocket, Response, Rest, Socket, TestServer, Visitor, eventually, json,
 };
 
-/// A request that stays under way: the rest of its body never comes.
+/// A request that stays unfinished: the rest of its body never comes.
 const HALF: &[u8] = b"POST /api/chat/rooms/ HTTP/1.1\r\nHost: shop\r\n\
     Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
 
@@ -120,7 +120,7 @@ async fn connections_are_bounded_in_all_and_sockets_leave_room_for_calls() {
     .await;
 }
 
-/// Asks for more than the systems of both sides take, and reads nothing.
+/// Requests more than the kernel's buffers of both sides hold, and reads nothing.
 async fn deaf(server: &TestServer) -> RawSocket {
     let mut raw = RawSocket::non_reading(server.addr()).await;
     let request = b"GET /api/openapi.json HTTP/1.1\r\nHost: shop\r\n\r\n";

@@ -210,7 +210,7 @@ async fn a_refused_body_is_drained_and_the_connection_is_reused() {
     raw.send(&vec![b' '; 1_100_000]).await;
     let head = raw.read_head().await.to_lowercase();
     assert!(head.contains("connection: close"), "{head}");
-    // Who asks before sending is not asked for what nobody wants.
+    // A client that sends `Expect: 100-continue` is refused before it sends the body.
     let mut raw = RawSocket::connect(server.addr()).await;
     raw.send(
         b"POST /api/chat/nothing/ HTTP/1.1\r\nHost: shop\r\nContent-Length: 10\r\n\

@@ -1,4 +1,4 @@
-//! A conversation from its first message to its rest and back.
+//! The life of a room: its first message, its status, its rest and its restart.
 
 use crate::common::{TestServer, Value, Visitor, eventually, json, new_id, results};
 

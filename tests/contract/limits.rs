@@ -1,5 +1,5 @@
-//! Rate limits: they name their time, they are each sender's own, and the
-//! operator may lift them.
+//! Rate limits: refusals name the wait, each sender has its own budget, and the
+//! operator can turn them off.
 
 use futures_util::future::join_all;
 use tokio::task::JoinSet;
@@ -14,8 +14,8 @@ fn retry_after_s(response: &Response) -> u64 {
         .expect("whole seconds")
 }
 
-/// The first refusal among a hundred calls at once: no machine is so slow that a limit of one
-/// in a second lets all of them pass.
+/// The first refusal among a hundred calls at once. Even on a slow machine, a limit of one
+/// per second does not let all of them pass.
 async fn refused_of_many(call: impl AsyncFn() -> Response) -> Response {
     let responses = join_all((0..100).map(|_| call())).await;
     let refused = responses
@@ -182,7 +182,7 @@ async fn sign_ins_of_one_address_do_not_block_others() {
         let from = format!("203.0.113.{}", number % 40);
         flood.spawn(login(from, "not the password"));
     }
-    // By the first answer, whatever it is, the others wait for theirs.
+    // After the first response, whatever it is, the others are queued.
     flood.join_next().await.expect("many").expect("no panic");
     let own = login("198.51.100.1".to_owned(), crate::common::PASSWORD).await;
     own.is(200);

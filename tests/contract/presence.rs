@@ -1,4 +1,4 @@
-//! Who is there: by person, up at once, down after the grace.
+//! Presence: per visitor, online at once, offline after the grace.
 
 use crate::common::{Socket, TestServer, Value, Visitor, json};
 
@@ -25,7 +25,7 @@ async fn several_tabs_count_as_one_visitor() {
     assert_eq!(online(&mut console, true).await["room_id"], visitor.room_id);
     let second = visitor.online().await;
     first.close().await;
-    // The other tab holds the person past the first one's grace: the next news is the end.
+    // The other tab keeps the visitor online past the first one's grace.
     let mut held = second;
     held.post("still here").await;
     assert_eq!(

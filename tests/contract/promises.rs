@@ -119,7 +119,7 @@ async fn all_subscribers_see_one_gapless_order() {
     );
 }
 
-/// `is_read` may differ with the moment of looking; all else may not.
+/// Compares messages except for `is_read`, which depends on the moment of reading.
 fn without_read(mut messages: Vec<Value>) -> Vec<Value> {
     for message in &mut messages {
         message
@@ -145,7 +145,7 @@ async fn repeated_disconnects_lose_and_duplicate_nothing() {
         for _ in 0..5 {
             writer.send_post("under way").await;
         }
-        // The reader takes some of what is under way and is gone without a word.
+        // The reader receives a part of what was sent, and disconnects without a close.
         let some = reader.messages(1 + round % 4).await;
         seen.extend(seqs(&json!(some)));
         drop(reader);
@@ -228,7 +228,7 @@ async fn a_slow_reader_is_closed_with_4008_and_others_are_unaffected() {
             .await
             == 1.0
     };
-    // Until what the outbox and the kernel between the two hold is full.
+    // Until the outbox and the kernel's buffers are full.
     while !overflowed().await {
         assert!(post().await < 2_000, "it is never full");
     }

@@ -1,5 +1,5 @@
-//! WebSocket as RFC 6455 has it: what a peer may send is understood, what it may not send
-//! ends its own connection with the right code, and nobody else notices.
+//! WebSocket by RFC 6455: valid frames are handled, invalid ones
+//! close the connection with the right code, and other connections are not affected.
 
 use crate::common::{RawSocket, TestServer, Visitor, json, new_id};
 
@@ -10,7 +10,7 @@ const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
 
-/// What must come of a case.
+/// The expected outcome of a case.
 #[derive(Clone, Copy)]
 enum Then {
     /// The socket goes on: a post after it is acked.
@@ -220,7 +220,7 @@ async fn next(raw: &mut RawSocket) -> Option<(u8, Vec<u8>)> {
     Some((first & 15, payload))
 }
 
-/// Whether the socket still takes a post.
+/// Whether a post on the socket is still acked.
 async fn goes_on(raw: &mut RawSocket) -> Result<(), String> {
     let id = new_id();
     let post = json!({"type": "post", "id": id, "content": "still here"});
@@ -277,7 +277,7 @@ async fn each_frame_sequence_is_accepted_or_closed() {
     let mut beside = visitor.online().await;
     let mut wrong = Vec::new();
     for (name, bytes, then) in cases() {
-        // At once, and in the smallest pieces that TCP may make of it.
+        // In one write, and byte by byte.
         for piece in [bytes.len().max(1), 1, 7] {
             if bytes.len() > 4_000 && piece < 4_000 {
                 continue;
@@ -296,7 +296,7 @@ async fn each_frame_sequence_is_accepted_or_closed() {
             }
         }
     }
-    // The console's door stands on the same ground.
+    // The agents' socket behaves alike.
     for (name, bytes, then) in cases() {
         if let Ends(_) = then {
             let mut raw = RawSocket::connect(server.addr()).await;

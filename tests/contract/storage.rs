@@ -1,4 +1,4 @@
-//! A disk that does not take what it is given, and the files on it.
+//! A disk on which writes hang or get lost, and the files on it.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -84,8 +84,8 @@ async fn retry(visitor: &Visitor, post: &crate::common::Value) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_is_busy_with_retry_after() {
-    // The server itself writes now and then, as do those who arrive: for each of them there is
-    // a place, and there are fewer places than posts.
+    // The server itself writes now and then, and so do visitors who arrive: each of these takes
+    // a place in the queue, so there are fewer places than posts.
     let server = TestServer::start_with(|config| {
         config.storage.queue_items = 8;
         config.storage.batch_items = 1;
@@ -111,7 +111,7 @@ async fn a_full_queue_is_busy_with_retry_after() {
     assert_eq!(error["retryable"], true);
     assert!(error["retry_after_ms"].as_u64() > Some(0), "{error}");
     assert!(ids.iter().any(|id| error["id"] == *id), "{error}");
-    // A place that a write has left in between may be found and waited in; the others are refused.
+    // One post may find a place that was just left, and waits; the others are refused.
     let mut posts: FuturesUnordered<_> = (0..8)
         .map(|_| {
             let body = json!({"id": new_id(), "content": "by the other way"});
@@ -165,7 +165,7 @@ async fn the_canary_detects_lost_writes() {
     .await;
     assert!(metric("shoptalk_canary_last_success_timestamp_seconds").await > 1.7e9);
     let failures = metric("shoptalk_canary_failures_total").await;
-    // A disk that takes a row and forgets it.
+    // A disk that loses a row that was written.
     let database =
         rusqlite::Connection::open(server.data_dir().join("shoptalk.db")).expect("it opens");
     database
@@ -206,7 +206,7 @@ async fn readyz_commits_at_most_once_a_second() {
         )
         .expect("made");
     let began = std::time::Instant::now();
-    // For longer than one try serves all who ask, and then some.
+    // For longer than a result is reused.
     while began.elapsed() < std::time::Duration::from_secs(3) {
         let mut raw = RawSocket::connect(server.addr()).await;
         raw.send(b"GET /readyz HTTP/1.1\r\nHost: shop\r\n\r\n")

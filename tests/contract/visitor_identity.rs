@@ -1,4 +1,4 @@
-//! Signed identities: what counts, what never does, and whose rooms are whose.
+//! Signed identities: which are accepted, and whose rooms they open.
 
 use jsonwebtoken::Algorithm;
 
@@ -234,7 +234,7 @@ async fn an_identity_opens_a_socket_that_outlives_it() {
     let server = TestServer::start().await;
     let opened = open(&server.rest(), &identity("u1")).await.is(201);
     let visitor = Visitor::from_response(&server, &opened);
-    // One that lasts as long as this machine takes to connect with it, and not much longer.
+    // An identity that expires soon after the socket has connected.
     let (mut socket, ending) = 'connected: {
         for seconds in [2, 5, 20] {
             let ending = signed(&json!({"sub": "u1", "exp": in_seconds(seconds)}));

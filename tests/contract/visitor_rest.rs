@@ -1,4 +1,4 @@
-//! What a storefront does without a socket.
+//! The visitor's API over REST.
 
 use crate::common::{TestServer, Visitor, json, keys, new_id, next_page, results, seqs};
 

@@ -1,4 +1,4 @@
-//! A visitor leaves a computer that others use: the token ends, and what it had open.
+//! Signing out as a visitor, on a computer that others use: the token ends and its sockets close.
 
 use crate::common::{
     IDENTITY_SECRET, RawSocket, Response, Rest, Socket, TestServer, Visitor, in_seconds, json, jwt,
@@ -47,7 +47,7 @@ async fn every_socket_of_the_token_closes_and_no_other_does() {
     assert_eq!(late.closed().await, Some(4500));
 }
 
-/// Calls and hangs up without waiting for an answer.
+/// Sends a request and disconnects without waiting for the response.
 async fn post_and_hang_up(server: &TestServer, path: &str, token: &str, body: &str) {
     let mut hasty = RawSocket::connect(server.addr()).await;
     let call = format!(
@@ -58,7 +58,7 @@ async fn post_and_hang_up(server: &TestServer, path: &str, token: &str, body: &s
     hasty.send(call.as_bytes()).await;
 }
 
-/// What follows the commit follows it without its caller, too.
+/// The sockets are closed after the commit even if the caller has disconnected.
 #[tokio::test]
 async fn signing_out_completes_if_the_caller_disconnects() {
     let server = TestServer::start().await;
@@ -132,7 +132,7 @@ async fn other_tokens_of_the_same_visitor_stay() {
     let signed = server.rest().bearer(&identity);
     sign_out(&library.rest).await.is(204);
     phones.post("from my phone").await;
-    // An identity ends by its own time alone.
+    // An identity ends only by its own expiry.
     sign_out(&signed).await.is(204);
     signed.get(&phone.path("")).await.is(200);
     phones.post("still").await;

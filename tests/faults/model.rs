@@ -14,7 +14,7 @@ use crate::common::{
 /// Readers of the one room: two tabs of the visitor, two agents' consoles.
 const READERS: usize = 4;
 
-/// Where the room is made to crash.
+/// Where the room is made to panic.
 const POINTS: [FaultPoint; 4] = [
     FaultPoint::RoomWrite,
     FaultPoint::RoomCommitted,
@@ -24,9 +24,9 @@ const POINTS: [FaultPoint; 4] = [
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// Connect, going on after what was seen.
+    /// Connect, and resume after what was seen.
     Connect(usize),
-    /// Lose the connection, with whatever is on the way.
+    /// Lose the connection, with all frames that are under way.
     Cut(usize),
     /// Post and wait for the ack.
     Post(usize),
@@ -36,7 +36,7 @@ enum Step {
     Retry(usize),
     /// Read all that has been acked so far.
     CatchUp(usize),
-    /// The room panics the next time that it gets there.
+    /// The room panics the next time that it reaches this point.
     Crash(FaultPoint),
 }
 
@@ -71,7 +71,7 @@ struct ModelRun {
     /// The reference: what has been acked, by id.
     acked: HashMap<String, (u64, String)>,
     posted: u32,
-    /// Panics that were ordered, by where the room gets to them.
+    /// Panics that were injected, by point.
     crashes: Vec<FaultPoint>,
 }
 
@@ -138,7 +138,7 @@ impl ModelRun {
             }
             Step::CatchUp(reader) => self.catch_up(reader).await,
             Step::Crash(point) => {
-                // With the one that brings about a start, fewer than the quarantine takes.
+                // With the one that causes a start, fewer than lead to quarantine.
                 if self.crashes.len() < 3 && self.pending(point) == 0 {
                     self.order(point);
                 }
@@ -155,17 +155,17 @@ impl ModelRun {
         self.server.faults().panic_at(point, Some(self.room()), 1);
     }
 
-    /// Panics ordered there that have not happened yet.
+    /// Injected panics at a point that have not happened yet.
     fn pending(&self, point: FaultPoint) -> u32 {
         let ordered = self.crashes.iter().filter(|at| **at == point).count();
         let fired = self.server.faults().fired(point, Some(self.room()));
         u32::try_from(ordered).expect("a few") - fired
     }
 
-    /// Goes where the room has yet to fall, so that each run has all of its crashes.
+    /// Makes the room reach the points of panics that have not happened, so that each run has all.
     async fn provoke(&mut self) {
         if self.pending(FaultPoint::RoomStart) > 0 {
-            // It has to fall before it can fail to rise.
+            // A panic at the start can only happen after another one.
             self.order(FaultPoint::RoomTyping);
         }
         let until = Instant::now() + DEADLINE;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::common::{Agent, Socket, TestServer, Value, Visitor, eventually, json, new_id};
 
-/// A room with its visitor and an agent looking at it.
+/// A room with a socket of its visitor and one of an agent who has joined it.
 struct Conversation {
     server: TestServer,
     visitor: Visitor,
@@ -164,7 +164,7 @@ async fn a_panic_at_the_start_is_retried() {
         .await;
 }
 
-/// Each post finds the room anew, while the room goes to rest between them all the time.
+/// Each post has to start the room, which rests between the posts.
 #[tokio::test(flavor = "multi_thread")]
 async fn posts_of_an_agent_who_has_not_joined_keep_their_order() {
     let server = TestServer::start_with(|config| config.rooms.idle_timeout_ms = 1).await;
@@ -186,7 +186,7 @@ async fn posts_of_an_agent_who_has_not_joined_keep_their_order() {
         for id in &ids {
             console.ack(id).await;
         }
-        // At one distance or another the room is just about to rest.
+        // With one of these pauses the room is just about to rest.
         tokio::time::sleep(std::time::Duration::from_micros(round % 40 * 50)).await;
     }
     let mut stored = Vec::new();

@@ -17,7 +17,7 @@ async fn seqs_of_log(socket: &mut Socket) -> Vec<u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_subscriber_sees_the_log_with_unreliable_pushes() {
     for seed in 1..=3 {
-        // Short pings find a lost last ring soon.
+        // With a short ping interval, the loss of the last push is noticed soon.
         let server = TestServer::start_with(|config| config.socket.ping_interval_ms = 200).await;
         server.faults().make_pushes_unreliable(seed);
         let visitor = Visitor::named(&server, "Ann").await;
@@ -46,7 +46,7 @@ async fn every_subscriber_sees_the_log_with_unreliable_pushes() {
         for socket in [&mut customer, &mut console, &mut looker_on] {
             assert_eq!(seqs_of_log(socket).await, expected, "seed {seed}");
         }
-        // The lobby's last word is the newest state, too.
+        // The lobby's last summary has the newest state, too.
         looker_on
             .expect_where("the newest summary", |frame| {
                 frame["type"] == "summary" && frame["summary"]["last_seq"] == MESSAGES

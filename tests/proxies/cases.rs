@@ -1,4 +1,4 @@
-//! The broken settings, as changes of the shipped configurations.
+//! Broken settings, as changes of the shipped configurations.
 
 use crate::proxy::Kind;
 

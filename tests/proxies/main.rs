@@ -51,7 +51,7 @@ async fn diagnose(
         .filter_map(|line| line.strip_prefix("PROBLEM  "))
         .filter_map(|line| line.split_once(": "))
         .map(|(title, _)| title.to_owned())
-        // The machine that runs the trials is not on trial.
+        // Problems of the machine that runs the trials do not count.
         .filter(|title| {
             ![
                 "Data directory",

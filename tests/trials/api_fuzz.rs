@@ -15,7 +15,7 @@ use crate::mutation::{self, PIECES, pick};
 use crate::process::{Process, Setup};
 use crate::report::{Form, Line};
 
-/// What no number may be.
+/// Values that are never a valid number.
 const NO_NUMBERS: &[&str] = &[
     "-1",
     "-9223372036854775809",
@@ -71,7 +71,7 @@ impl Api {
         }
     }
 
-    /// A value as the schema wants it, now and then something else.
+    /// A value that fits the schema, and sometimes one that does not.
     fn value(&self, schema: &Value, random: &mut StdRng) -> Value {
         if random.random_range(0..8) == 0 {
             return strange(random);
@@ -99,7 +99,7 @@ impl Api {
                     let required = schema["required"]
                         .as_array()
                         .is_some_and(|required| required.contains(&json!(name)));
-                    // What must be there is left out now and then, too.
+                    // Sometimes a required field is left out.
                     if random.random_range(0..8) < if required { 7 } else { 3 } {
                         object.insert(name.clone(), self.value(property, random));
                     }
@@ -138,7 +138,7 @@ impl Call {
     }
 }
 
-/// Path and query, as they are asked for.
+/// Path and query of the request.
 fn asked(url: &Url) -> &str {
     &url[url::Position::BeforePath..]
 }
@@ -155,7 +155,7 @@ fn strange(random: &mut StdRng) -> Value {
     }
 }
 
-/// Those who call.
+/// The callers: a visitor, an agent, and nobody.
 struct Callers {
     nobody: Rest,
     agent: Rest,
@@ -179,7 +179,7 @@ impl Callers {
             && visitor.get("/api/chat/rooms/").await.status == 200
     }
 
-    /// Who may call it, by its description.
+    /// A caller who may make this call, by its description.
     fn whose(&self, call: &Call) -> Rest {
         let may = |scheme: &str| {
             let schemes = call.about["security"].as_array().into_iter().flatten();
@@ -356,7 +356,7 @@ fn frame_numbers(taken: &mut usize, refused: &mut usize) -> Result<usize> {
     Ok(numbers.len())
 }
 
-/// Calls with values as described, changed at random, by those who may and by others.
+/// Calls with values as described, changed at random, by callers with and without access.
 pub(crate) async fn random(form: Form, line: Line) -> Result<()> {
     let calls = form.pick(1_500, 20_000);
     let mut random = StdRng::seed_from_u64(form.seed);
@@ -404,7 +404,7 @@ pub(crate) async fn random(form: Form, line: Line) -> Result<()> {
     )
 }
 
-/// One call with everything in it at random.
+/// One call with random values.
 fn request(
     api: &Api,
     call: &Call,
@@ -419,7 +419,7 @@ fn request(
     };
     let mut url = call.at(&id)?;
     if url.path().split('/').count() != call.path.split('/').count() || url.path().ends_with('/') {
-        // Nothing is left of the id, and the path is another one.
+        // Without an id, the path is that of another call.
         url = call.at(&own)?;
     }
     for (name, schema) in call.parameters("query") {

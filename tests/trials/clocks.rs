@@ -9,7 +9,7 @@ use crate::process::Setup;
 use crate::report::{Form, Line};
 use crate::workload::{Behavior, Workload};
 
-/// By how many seconds the server's clock stands wrong, one after the other.
+/// By how many seconds the server's clock is wrong, one after the other.
 const JUMPS: [i64; 6] = [86_400, -86_400, -3_600, 0, 7_200, -60];
 
 pub(crate) async fn jumps(form: Form, line: Line) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::report::{Form, Line};
 use crate::visitor_socket::VisitorSocket;
 use crate::workload::{Behavior, Workload};
 
-/// A connection that goes dead without a close.
+/// A connection that dies without a close.
 pub(crate) async fn dead_peer(form: Form, line: Line) -> Result<()> {
     dead_connection(
         form,

@@ -1,4 +1,4 @@
-//! P7: a database that has rotted. What must be noticed is not left to the server: SQLite itself
+//! P7: a database with flipped bits. SQLite itself decides which of them have to be noticed: it
 //! reads each damaged copy first, and the server has to notice what SQLite notices.
 
 use std::path::Path;
@@ -26,9 +26,9 @@ struct Taken {
     /// SQLite finds them damaged, so the server has to.
     visible: usize,
     unnoticed: usize,
-    /// Refused to start, and said why.
+    /// Refused to start, with the reason.
     not_started: usize,
-    /// Noticed at work: writes refused, and `/readyz` says what to restore.
+    /// Noticed while running: writes are refused, and `/readyz` names what to restore.
     refusing: usize,
 }
 
@@ -58,9 +58,9 @@ pub(crate) async fn flipped_bits(form: Form, line: Line) -> Result<()> {
         let mut flipped = whole.clone();
         let pages = flipped.len() / PAGE;
         let byte = match at % 3 {
-            // What kind of page the root of a table is: no reader can miss it.
+            // The byte for the kind of a table's root page: every reader notices it.
             0 => (roots[random.random_range(0..roots.len())] - 1) * PAGE,
-            // Where SQLite keeps its books, at the head of a page.
+            // The header of a page, in which SQLite keeps its layout.
             1 => random.random_range(0..pages) * PAGE + random.random_range(0..12),
             _ => random.random_range(0..flipped.len()),
         };
@@ -191,11 +191,11 @@ async fn try_damaged(
         damaged |= reports_damage(&shop.post().await?)?;
         damaged |= reports_damage(&try_sign_in(&server).await)?;
     }
-    // The server tries itself as well, and may be the first to stumble.
+    // The server's own checks may notice it first.
     let ready = server.rest().get("/readyz").await;
     damaged |= ready.status == 503 && ready.text.contains("restore");
     if damaged {
-        // What was found once is not forgotten.
+        // Damage that was found stays known.
         let post = shop.post().await?;
         ensure!(
             !(200..300).contains(&post.status),

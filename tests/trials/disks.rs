@@ -33,19 +33,19 @@ async fn within<F: Future<Output = Result<bool>>>(
         .with_context(|| format!("not within {deadline:?}: {what}"))?
 }
 
-/// A disk that is full to order, which every user may have.
+/// A disk that the fault library makes appear full; needs no rights.
 pub(crate) async fn full_disk(form: Form, line: Line) -> Result<()> {
     let setup = Setup::new().failing(Faults::new());
     without_space(form, line, setup, "disk (ENOSPC on demand)").await
 }
 
-/// A real one, in memory, which takes the right to mount it.
+/// A small file system in memory; needs the right to mount it.
 pub(crate) async fn full_tmpfs(form: Form, line: Line) -> Result<()> {
     let setup = Setup::new().on_a_small_disk();
     without_space(form, line, setup, "tmpfs of 128 MB").await
 }
 
-/// A disk without space: no false ack, what can go on goes on, and space heals it.
+/// A full disk: no false ack, reading goes on, and posting recovers when there is space again.
 async fn without_space(form: Form, line: Line, mut setup: Setup, disk: &str) -> Result<()> {
     let rounds = form.pick(2, 20);
     let recovers_in = form.deadline(Duration::from_secs(5));
@@ -183,7 +183,7 @@ pub(crate) fn can_mount() -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Each write or sync in turn fails while people write.
+/// Each write or sync fails in turn while visitors post.
 pub(crate) async fn io_errors(form: Form, line: Line) -> Result<()> {
     let last = form.pick(60, 500);
     let mut random = StdRng::seed_from_u64(form.seed);
@@ -232,7 +232,7 @@ pub(crate) async fn io_errors(form: Form, line: Line) -> Result<()> {
     )
 }
 
-/// A disk that takes the last commit and never answers: the server goes all the same.
+/// A disk that never finishes the last commit: the server ends all the same.
 pub(crate) async fn end_on_a_hanging_disk(form: Form, line: Line) -> Result<()> {
     let mut setup = Setup::new().failing(Faults::new());
     let mut server = setup.serve().await?;

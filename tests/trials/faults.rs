@@ -1,4 +1,4 @@
-//! Orders to the preloaded library (faults.c), and what it journaled.
+//! Orders to the preloaded library (faults.c), and its journal.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -39,17 +39,17 @@ pub(crate) struct Faults {
     journaled: bool,
 }
 
-/// What is to fail.
+/// An order: which calls fail, and how.
 #[derive(Clone, Copy)]
 pub(crate) struct Order {
-    /// The how manieth call of these kinds, counted from now.
+    /// The first call that fails, counted from now: 1 is the next one of these kinds.
     pub(crate) nth: u64,
     pub(crate) kinds: i64,
     /// An errno, [`KILLED`] or [`HANGS`].
     pub(crate) error: i64,
     /// How many calls fail from there on.
     pub(crate) repeat: i64,
-    /// Half of what was to be written is.
+    /// Whether half of the bytes are written before a write fails.
     pub(crate) torn: bool,
 }
 
@@ -117,11 +117,11 @@ impl Faults {
         self.put(ERROR, order.error);
         self.put(REPEAT, order.repeat);
         self.put(TORN, i64::from(order.torn));
-        // Last, as it is what the library looks at.
+        // Written last, since the library acts on it.
         self.put(COUNTDOWN, i64::try_from(order.nth).expect("a small number"));
     }
 
-    /// Nothing fails from now on.
+    /// Lets all calls succeed again.
     pub(crate) fn withdraw(&self) {
         self.put(COUNTDOWN, 0);
     }
@@ -136,7 +136,7 @@ impl Faults {
         self.get(CALLS)
     }
 
-    /// By how much the server's wall clock stands wrong.
+    /// Sets by how much the server's wall clock is wrong.
     pub(crate) fn set_clock(&self, seconds: i64) {
         self.put(CLOCK, seconds * 1_000_000_000);
     }

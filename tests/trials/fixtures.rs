@@ -1,4 +1,4 @@
-//! What trials begin with: rooms, a signed-in agent, what the server counts.
+//! Fixtures of the trials: rooms, a signed-in agent, the server's metrics.
 
 use anyhow::{Context, Result, ensure};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! The history checker: every send is classed, and every reader's view is held against the
+//! The history checker: classifies every post, and compares every reader's view with the
 //! database.
 
 use std::collections::{HashMap, HashSet};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::common::DEADLINE;
 
-/// What became of a send, as far as its sender knows.
+/// The outcome of a post, as far as its sender knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Acked with this seq. `journaled` is how far the journal of the disk was by then.
@@ -22,7 +22,7 @@ pub(crate) enum Outcome {
     Unknown,
 }
 
-/// One message that somebody posted, however often.
+/// One message, however often it was posted.
 #[derive(Debug, Clone)]
 pub(crate) struct Send {
     pub(crate) id: Uuid,
@@ -30,7 +30,7 @@ pub(crate) struct Send {
     pub(crate) outcome: Outcome,
 }
 
-/// What a reader was shown, in the order in which it came, over all its connections.
+/// What a reader received over all of its connections, in order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct View {
     /// The first is shown after this seq.
@@ -45,7 +45,7 @@ impl View {
     }
 }
 
-/// What the people of one room did and saw.
+/// The posts and the views of one room.
 #[derive(Debug, Clone)]
 pub(crate) struct RoomHistory {
     pub(crate) room_id: Uuid,
@@ -53,7 +53,7 @@ pub(crate) struct RoomHistory {
     pub(crate) views: Vec<View>,
 }
 
-/// What came of it all. All but the first four are faults.
+/// The counts of the check. All but the first four are faults.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) sent: usize,

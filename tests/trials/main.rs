@@ -1,7 +1,7 @@
 //! The promises under faults and attack, each with a figure. `cargo test --test trials` takes
 //! the short form; `SHOPTALK_TRIALS=long` the long one; names or lines (`P3`) choose.
 //!
-//! `SHOPTALK_TRIALS_SEED` repeats a run's choices, `SHOPTALK_BIN` puts another binary on trial.
+//! `SHOPTALK_TRIALS_SEED` repeats a run's choices, `SHOPTALK_BIN` tests another binary.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-/// What is put in somewhere.
+/// Pieces that are inserted somewhere.
 pub(crate) const PIECES: &[&str] = &[
     "null",
     "true",
@@ -42,7 +42,7 @@ pub(crate) const PIECES: &[&str] = &[
     "\r\n\r\n",
 ];
 
-/// Cuts, doubles, swaps and puts in, up to three times; `others` lend their ends.
+/// Cuts, duplicates, swaps or inserts, up to three times; `others` provide ends to splice.
 pub(crate) fn mutate(text: &str, others: &[&str], random: &mut StdRng) -> String {
     let mut text = text.to_owned();
     for _ in 0..random.random_range(0..4) {

@@ -22,7 +22,7 @@ const POINTS: [FaultPoint; 6] = [
     FaultPoint::RoomReload,
 ];
 
-/// Rooms that fall at a time. With all of them at once, it is the test's own sockets that are slow.
+/// Rooms that panic at a time. With all at once, the test's own sockets would be the slow part.
 const AT_ONCE: usize = 20;
 
 /// A hundred rooms, each of which panics at one of its handlers, and as many that do not.
@@ -63,7 +63,7 @@ pub(crate) async fn in_rooms(form: Form, line: Line) -> Result<()> {
             server.faults().panic_at(point, Some(room), 1);
             ordered.push((point, room));
             if point == FaultPoint::RoomStart {
-                // It has to fall before it can fail to rise.
+                // A panic at the start can only happen after another one.
                 server
                     .faults()
                     .panic_at(FaultPoint::RoomTyping, Some(room), 1);
@@ -184,7 +184,7 @@ pub(crate) async fn in_the_lobby(form: Form, line: Line) -> Result<()> {
     )
 }
 
-/// A room that panics at each start is tried again later and later, left alone for a minute
+/// A room that panics at each start is restarted after growing waits, is in quarantine for a minute
 /// after the fifth time, and then has one try.
 pub(crate) async fn poisoned(_: Form, line: Line) -> Result<()> {
     const QUARANTINE: Duration = Duration::from_secs(60);
@@ -204,7 +204,7 @@ pub(crate) async fn poisoned(_: Form, line: Line) -> Result<()> {
     let failed = restarts().await;
     ensure!(failed == 5.0, "quarantined after {failed} failures");
     let since = Instant::now();
-    // It is left alone: being asked for does not start it, and costs nobody else anything.
+    // In quarantine: a join does not start it, and other rooms are not affected.
     let mut socket = healthy.online().await;
     for _ in 0..50 {
         post().await.problem(503, "busy");
@@ -215,7 +215,7 @@ pub(crate) async fn poisoned(_: Form, line: Line) -> Result<()> {
         }
     }
     tokio::time::sleep_until((since + QUARANTINE + Duration::from_secs(1)).into()).await;
-    // One try, which fails, and it is left alone again.
+    // One try, which fails, and it is in quarantine again.
     post().await.problem(503, "busy");
     post().await.problem(503, "busy");
     let tried = restarts().await - failed;

@@ -1,4 +1,4 @@
-//! One who writes, with an outbox, and one who reads; both lose their connections.
+//! A writer, with an outbox, and a reader; both lose their connections.
 //!
 //! The writer has several posts in flight and posts acked ones again, which the client library
 //! never does and a server has to take.
@@ -24,7 +24,7 @@ const BACK_OFF: Duration = Duration::from_millis(20);
 /// Posts of one customer that may be unanswered.
 const WINDOW: usize = 4;
 
-/// Somebody in a room.
+/// A participant of a room.
 pub(crate) struct Participant {
     pub(crate) room_id: Uuid,
     pub(crate) token: String,
@@ -83,7 +83,7 @@ impl Participant {
     }
 }
 
-/// Somebody who writes, with an outbox.
+/// A participant who posts, with an outbox.
 pub(crate) struct Writer {
     pub(crate) participant: Participant,
     pub(crate) sends: Vec<Send>,
@@ -165,7 +165,7 @@ impl Writer {
         id
     }
 
-    /// Takes an answer to one of the posts.
+    /// Handles the reply to one of the posts.
     async fn take(&mut self, frame: VisitorServerFrame) -> Result<()> {
         match frame {
             VisitorServerFrame::Error(error) => self.refused(&error).await,

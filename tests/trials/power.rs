@@ -16,7 +16,7 @@ use crate::process::Setup;
 use crate::report::{Form, Line};
 use crate::workload::{Behavior, Workload};
 
-/// A disk writes as much at once or not at all.
+/// The bytes that a disk writes at once or not at all.
 const SECTOR: usize = 512;
 /// The names of the files, by id.
 const FILES: [&str; 3] = ["shoptalk.db", "shoptalk.db-wal", "shoptalk.db-journal"];
@@ -50,7 +50,7 @@ impl Note {
     }
 }
 
-/// What the disk surely holds, and what may be on its way to it.
+/// What the disk holds for certain, and what was written and not synced.
 #[derive(Default)]
 struct Disk {
     synced: [Vec<u8>; 3],
@@ -75,7 +75,7 @@ impl Disk {
         }
     }
 
-    /// The files after a loss of power now, which some sectors outlived.
+    /// The files after a loss of power at this moment: some of the unsynced sectors survive.
     fn lose_power(&self, dir: &Path, random: &mut StdRng) -> Result<()> {
         for (file, name) in FILES.iter().enumerate() {
             let mut bytes = self.synced[file].clone();
@@ -114,15 +114,15 @@ fn apply(bytes: &mut Vec<u8>, note: &Note, keeps: &mut impl FnMut() -> bool) {
     }
 }
 
-/// What a server did to its disk while people wrote.
+/// What a server wrote and synced under load.
 struct Recorded {
     faults: Faults,
     histories: Vec<RoomHistory>,
     bytes: u64,
 }
 
-/// Records a run with a kill and a clean restart in it, so that recovery and checkpoints are
-/// part of what power may fail in.
+/// Records a run with a kill and a clean restart, so that power also fails during recovery and
+/// checkpoints.
 async fn record(form: Form, synchronous: &str) -> Result<Recorded> {
     let mut setup = Setup::new()
         .with("SHOPTALK_STORAGE__SYNCHRONOUS", synchronous)
@@ -155,7 +155,7 @@ async fn record(form: Form, synchronous: &str) -> Result<Recorded> {
     })
 }
 
-/// What losses of power at random moments took away.
+/// Loses power at random moments, and checks what is left.
 struct Losses {
     seeds: usize,
     acked_lost: usize,

@@ -214,12 +214,12 @@ impl Process {
         self.child.id().expect("it has not been waited for")
     }
 
-    /// As the loss of power to this process alone.
+    /// Kills it, as if only this process had lost power.
     pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)
     }
 
-    /// Tells it to end; it may take as long as the contract allows, and some time to be seen.
+    /// Sends SIGTERM and waits for the end: as long as the contract allows, and a little longer.
     pub(crate) async fn terminate(&mut self, within: Duration) -> anyhow::Result<ExitStatus> {
         kill_process(
             Pid::from_raw(i32::try_from(self.pid())?).expect("a process id"),
@@ -244,7 +244,7 @@ impl Process {
         Ok(std::fs::read_dir(format!("/proc/{}/fd", self.pid()))?.count())
     }
 
-    /// Stops it where it stands, copies its database as it is on the disk, and kills it.
+    /// Pauses it, copies its database as it is on the disk, and kills it.
     pub(crate) async fn freeze(&mut self, setup: &Setup, to: &Path) -> anyhow::Result<PathBuf> {
         kill_process(
             Pid::from_raw(i32::try_from(self.pid())?).expect("a process id"),

@@ -1,11 +1,11 @@
-//! The table of promises: what was measured, what was to be, and whether it was.
+//! The table of promises: what was measured, the goal, and whether it was met.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::common::DEADLINE;
 
-/// How much is tried.
+/// The short or the long form of the trials.
 #[derive(Clone, Copy)]
 pub(crate) struct Form {
     pub(crate) long: bool,
@@ -22,8 +22,8 @@ impl Form {
         }
     }
 
-    /// How long a trial waits for what must come. In the long form it is what was promised; the
-    /// short form runs on any machine, beside anything, and judges nothing by the clock.
+    /// How long a trial waits for what must come. In the long form this is the promise; the
+    /// short form runs on any machine under any load, and judges nothing by the clock.
     pub(crate) fn deadline(self, promised: Duration) -> Duration {
         self.pick(DEADLINE, promised)
     }
@@ -46,7 +46,7 @@ struct Row {
 #[derive(Clone, Default)]
 pub(crate) struct Table(Arc<Mutex<Vec<Row>>>);
 
-/// Where a trial puts its figures.
+/// Receives the figures of a trial.
 pub(crate) struct Line {
     table: Table,
     line: &'static str,

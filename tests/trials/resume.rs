@@ -1,4 +1,4 @@
-//! P4: whoever comes back sees exactly what was missed, in rooms and in the lobby.
+//! P4: a client that reconnects gets exactly what it missed, in rooms and in the lobby.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use crate::report::{Form, Line};
 use crate::visitor_socket::VisitorSocket;
 use crate::workload::{Behavior, Workload};
 
-/// Connections to one busy room that begin anywhere and end anywhere: each sees exactly its
+/// Connections to one busy room that begin and end at random places: each gets exactly its
 /// part of the log.
 pub(crate) async fn exact_resume(form: Form, line: Line) -> Result<()> {
     let leaves = form.pick(600, 10_000);
@@ -34,14 +34,14 @@ pub(crate) async fn exact_resume(form: Form, line: Line) -> Result<()> {
     let (mut at_once, mut days) = (0, 0);
     for at in 0..leaves {
         if at == leaves / 2 {
-            // For some the server was new when they came back.
+            // Some clients come back after a restart of the server.
             server.kill().await?;
             server = setup.serve().await?;
             workload.reconnect_to(server.addr);
         }
         let (room_id, token) = &rooms[random.random_range(0..rooms.len())];
         let head = workload.head(*room_id);
-        // Away for no time at all, for a while, or for very long.
+        // Away for a moment, for a while, or for a long time.
         let after = match random.random_range(0..40) {
             0..13 => head,
             13..26 => head.saturating_sub(random.random_range(0..300)),
@@ -63,7 +63,7 @@ pub(crate) async fn exact_resume(form: Form, line: Line) -> Result<()> {
             "resumed after {after} up to {} though {head} was acked",
             view.last()
         );
-        // The seam between what was read and what came live.
+        // The boundary between the page and the live messages.
         for _ in 0..random.random_range(0..4) {
             live.next(&mut view).await?.context("cut")?;
         }

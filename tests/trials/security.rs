@@ -19,7 +19,7 @@ use crate::process::{Process, Setup, binary};
 use crate::report::{Form, Line};
 use crate::workload;
 
-/// What shows a line: what is required, and the tests, by test target.
+/// A security line: the requirement, and the tests that show it, by test target.
 const SHOWN: &[(&str, &str, &[&str])] = &[
     (
         "S1",
@@ -178,7 +178,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
-/// What takes a browser.
+/// Lines that need a browser.
 const IN_A_BROWSER: &[(&str, &str, &[&str])] = &[
     (
         "S5",

@@ -1,4 +1,4 @@
-//! P8: readers that stop harm themselves alone.
+//! P8: readers that stop reading affect only themselves.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ const OUTBOX_BYTES: usize = 256 * 1024;
 /// 8,000 characters and what is around them in a `message` frame, at most.
 const FRAME_BYTES: usize = 8_000 + 400;
 
-/// A busy room, with one who reads all that is posted there.
+/// A busy room with a reader that keeps reading.
 struct Busy {
     rest: Rest,
     room: Room,
@@ -55,7 +55,7 @@ impl Busy {
         Ok(())
     }
 
-    /// Waits until only the one who reads is left; the others never read a byte meanwhile.
+    /// Waits until only that reader is left. The others read nothing meanwhile.
     async fn all_gone(&mut self, form: Form, since: Instant) -> Result<Duration> {
         let deadline = form.pick(DEADLINE, Duration::from_secs(30));
         loop {
@@ -107,7 +107,7 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
         ensure!(posts < 2_000, "only {full} of {readers} are ever full");
     }
     let (full_at, first_full) = first_full.context("nobody is full")?;
-    // Half of them read again now, and are closed why they are sent away.
+    // Half of them read again now, and receive the close code.
     let mut listening = JoinSet::new();
     for socket in sockets.drain(..readers / 2) {
         listening.spawn(socket.read_again());
@@ -158,7 +158,7 @@ pub(crate) async fn slow_readers(form: Form, line: Line) -> Result<()> {
     Ok(())
 }
 
-/// By how much a server grows over so many posts to readers that do read.
+/// By how much the memory of a server grows over as many posts with readers that read.
 async fn grown_beside_readers(readers: usize, posts: usize, text: &str) -> Result<usize> {
     let mut setup = Setup::new();
     let mut server = setup.serve().await?;
@@ -256,7 +256,7 @@ async fn count_4008(mut listening: JoinSet<Result<ReadAgain>>) -> Result<(usize,
     Ok((closed, own))
 }
 
-/// What clients that stop reading cost the others, held against as many that do read.
+/// What clients that stop reading cost the others, compared with as many that read.
 pub(crate) async fn beside_slow_readers(_: Form, line: Line) -> Result<()> {
     const READERS: usize = 1_000;
     let mut setup = Setup::new();

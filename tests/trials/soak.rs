@@ -1,4 +1,4 @@
-//! P18: it runs for years.
+//! P18: nothing grows over a long run.
 
 use anyhow::Result;
 
@@ -25,7 +25,7 @@ pub(crate) async fn soak(form: Form, line: Line) -> Result<()> {
     let (mut memory, mut descriptors) = (Vec::new(), Vec::new());
     let mut histories = Vec::new();
     for generation in 0..generations {
-        // People come, talk, are cut off, come back and leave for good.
+        // Visitors arrive, post, are cut off, come back and leave.
         let mut workload =
             Workload::start(server.addr, 16, behavior, form.seed ^ generation).await?;
         let mut goal = 0;

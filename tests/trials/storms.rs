@@ -1,4 +1,4 @@
-//! P9: everybody at once.
+//! P9: all clients connect at once.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::process::Setup;
 use crate::report::{Form, Line};
 use crate::visitor_socket::VisitorSocket;
 
-/// Everybody at once, and everybody again after a restart.
+/// All clients connect at once, and again after a restart.
 pub(crate) async fn storms(form: Form, line: Line) -> Result<()> {
     let clients = form.pick(400, 10_000);
     raise_open_files(clients)?;

@@ -1,4 +1,4 @@
-//! P8 over plain HTTP: those who ask and do not read what is answered.
+//! P8 over plain HTTP: clients that do not read the responses to their requests.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::workload;
 
 /// Downloads that nobody reads; more than the server may have files.
 const DOWNLOADS: usize = 250;
-/// Somebody else's address. All of 127.0.0.0/8 is this machine.
+/// Another client's address. All of 127.0.0.0/8 is this machine.
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 /// A page of messages is 128 KiB at most.
 const MESSAGES: usize = 17;

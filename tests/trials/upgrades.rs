@@ -1,4 +1,4 @@
-//! P17: an upgrade is a restart, also one that is killed in the middle.
+//! P17: an upgrade takes no more than a restart, even if it is killed in the middle.
 
 use std::path::Path;
 use std::process::Command;

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::common::DEADLINE;
 use crate::history::View;
 
-/// Nobody waits longer than this for a frame; pings come every 25 s.
+/// How long to wait for a frame, at most. Pings come every 25 s.
 pub(crate) const SILENCE: Duration = DEADLINE;
 
 /// Reads what is past the view.

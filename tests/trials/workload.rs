@@ -43,7 +43,7 @@ impl Behavior {
 pub(crate) struct WorkloadState {
     pub(crate) address: watch::Sender<SocketAddr>,
     pub(crate) behavior: Behavior,
-    /// Writers begin nothing new.
+    /// Set when writers are to post nothing new.
     pub(crate) stopping: AtomicBool,
     pub(crate) acks: watch::Sender<u64>,
     pub(crate) errors: AtomicU64,
@@ -54,7 +54,7 @@ pub(crate) struct WorkloadState {
     pub(crate) journaled: Box<dyn Fn() -> u64 + std::marker::Send + Sync>,
 }
 
-/// Writers and readers at work.
+/// Running writers and readers.
 pub(crate) struct Workload {
     pub(crate) state: Arc<WorkloadState>,
     rooms: Vec<(Uuid, String)>,
@@ -184,12 +184,12 @@ impl Workload {
         }
     }
 
-    /// From now on the server listens there.
+    /// Sets the address of the server for later connections.
     pub(crate) fn reconnect_to(&self, addr: SocketAddr) {
         self.state.address.send_replace(addr);
     }
 
-    /// Writers finish what they began, readers read to the end. Returns what they did and saw.
+    /// Lets writers settle their posts and readers read to the end. Returns their histories.
     pub(crate) async fn finish(mut self) -> Result<Vec<RoomHistory>> {
         self.state.stopping.store(true, Ordering::Relaxed);
         let mut histories: HashMap<Uuid, RoomHistory> = HashMap::new();
