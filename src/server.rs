@@ -30,7 +30,8 @@ use crate::doctor::DoctorCode;
 use crate::http::{self, AppParts, AppState, StartPage};
 use crate::jobs::control;
 use crate::jobs::erase::Eraser;
-use crate::jobs::schedule::{self, BackupSettings, BackupStatus};
+use crate::jobs::registry::Jobs;
+use crate::jobs::schedule::{BackupSettings, Backups};
 use crate::metrics::Metrics;
 use crate::persistence::{Store, StoreError};
 use crate::tls::{Acceptor, Tls, TlsError};
@@ -62,6 +63,8 @@ pub struct Server {
     store: Store,
     #[cfg(feature = "test-hooks")]
     faults: Faults,
+    #[cfg(feature = "test-hooks")]
+    jobs: Jobs,
     listening: Listening,
     /// Sockets in progress.
     sockets: TaskTracker,
@@ -190,7 +193,9 @@ impl Server {
             actors.lobby(),
             metrics.canary(),
         );
+        let jobs = open_jobs(&config, &store, actors.rooms(), &metrics, &listening.drain).await?;
         let state = AppState::new(AppParts {
+            jobs: jobs.clone(),
             auth_version: background::watch_auth(&store, listening.drain.clone()),
             store: store.clone(),
             rooms: actors.rooms(),
@@ -208,7 +213,8 @@ impl Server {
         });
         let base_url = state.origins.base_url();
         let setup_link = setup_code.map(|code| format!("{base_url}/admin/setup#{code}"));
-        spawn_backups(&state);
+        tokio::spawn(jobs.backups().clone().run(listening.drain.clone()));
+        tokio::spawn(jobs.clone().sweep());
         spawn_background(&state, canary, actors.rooms(), &listening.drain);
         spawn_control(&state);
         let base_url = base_url.to_owned();
@@ -234,6 +240,8 @@ impl Server {
             store,
             #[cfg(feature = "test-hooks")]
             faults,
+            #[cfg(feature = "test-hooks")]
+            jobs,
             listening,
             sockets,
             stopped: Arc::new(watch::Sender::new(None)),
@@ -275,6 +283,12 @@ impl Server {
     #[cfg(feature = "test-hooks")]
     pub fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// What makes backups, which tests can pause.
+    #[cfg(feature = "test-hooks")]
+    pub fn backups(&self) -> &Backups {
+        self.jobs.backups()
     }
 
     /// Resolves when the server has failed or was shut down.
@@ -389,16 +403,22 @@ async fn setup_code(store: &Store) -> Result<(Option<String>, Option<SetupCode>)
     })
 }
 
-/// Makes backups by itself, from time to time.
-fn spawn_backups(state: &AppState) {
-    let status = Arc::new(watch::Sender::new(BackupStatus::default()));
-    tokio::spawn(schedule::run(
-        state.store.clone(),
-        BackupSettings::from(&*state.config),
-        state.metrics.backup(),
-        status,
-        state.drain.clone(),
-    ));
+/// What admins can start, with what an earlier server has left.
+async fn open_jobs(
+    config: &Config,
+    store: &Store,
+    rooms: Rooms,
+    metrics: &Metrics,
+    drain: &CancellationToken,
+) -> Result<Jobs, StartError> {
+    let settings = BackupSettings::from(config);
+    let eraser = Eraser::new(store.clone(), Some(rooms), settings.clone());
+    let (store, metrics, drain) = (store.clone(), metrics.backup(), drain.clone());
+    let opening = tokio::task::spawn_blocking(move || {
+        let backups = Backups::open(store.clone(), settings, metrics);
+        Jobs::open(store, backups, eraser, drain)
+    });
+    Ok(opening.await.map_err(std::io::Error::other)?)
 }
 
 /// Serves the control socket. The chat goes on without it.
@@ -408,11 +428,7 @@ fn spawn_control(state: &AppState) {
     let (store, drain) = (state.store.clone(), state.drain.clone());
     let doctor_code = state.doctor_code.clone();
     let backup_dir = state.config.backup.directory.clone();
-    let eraser = Eraser::new(
-        store.clone(),
-        Some(state.rooms.clone()),
-        BackupSettings::from(&*state.config),
-    );
+    let eraser = state.jobs.eraser().clone();
     tokio::spawn(background::finish_erasures(
         store.clone(),
         eraser.clone(),

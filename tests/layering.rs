@@ -36,6 +36,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "config",
             "credentials",
             "doctor",
+            "jobs",
             "metrics",
             "passwords",
             "persistence",

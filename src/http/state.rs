@@ -17,6 +17,7 @@ use crate::http::auth::{Authenticator, OpenTokens};
 use crate::http::connections::Connections;
 use crate::http::limits::Limits;
 use crate::http::origin::Origins;
+use crate::jobs::registry::Jobs;
 use crate::metrics::Metrics;
 use crate::passwords::PasswordHasher;
 use crate::persistence::Store;
@@ -41,6 +42,8 @@ pub(crate) struct AppParts {
     pub(crate) presence: Presence,
     /// Counters and gauges.
     pub(crate) metrics: Metrics,
+    /// What admins have started.
+    pub(crate) jobs: Jobs,
     /// The limits on connections.
     pub(crate) connections: Connections,
     /// The periodic check of the whole path, for `/readyz`.

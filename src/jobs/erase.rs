@@ -4,6 +4,7 @@
 //! Read next: `persistence/sqlite/operations/erasures.rs`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
@@ -11,6 +12,7 @@ use tokio::sync::{Mutex, watch};
 use super::kept_backups::{self, KeptBackup};
 use super::ledger::{LEDGER_FILE, Ledger};
 use super::quiet::Quiet;
+use super::registry;
 use super::schedule::BackupSettings;
 use crate::actors::Rooms;
 use crate::chat::{RoomId, Timestamp, Who};
@@ -117,6 +119,8 @@ pub struct Eraser {
     backups: BackupSettings,
     /// Held while the ledger is written, so that nothing is recorded twice.
     recording: Arc<Mutex<()>>,
+    /// How many erasures were decided.
+    decided: Arc<AtomicU64>,
 }
 
 impl Eraser {
@@ -127,7 +131,14 @@ impl Eraser {
             rooms,
             backups,
             recording: Arc::default(),
+            decided: Arc::default(),
         }
+    }
+
+    /// A number that is another one after each erasure. An export that sees two numbers may hold
+    /// somebody who is gone.
+    pub fn decided(&self) -> u64 {
+        self.decided.load(Ordering::SeqCst)
     }
 
     /// Erases a person. Given up while nothing is decided when nobody watches the progress any
@@ -156,11 +167,15 @@ impl Eraser {
         if request.dry_run {
             return Ok(receipt);
         }
+        self.remove_exports().await;
         let begun = self
             .store
             .begin_erasure(person.visitors, request.by)
             .await?;
         if let Some(begun) = begun {
+            self.decided.fetch_add(1, Ordering::SeqCst);
+            // Those that were finished meanwhile.
+            self.remove_exports().await;
             receipt.erasure = Some(begun.id);
             let mut shown = EraseProgress {
                 done: 0,
@@ -181,6 +196,16 @@ impl Eraser {
             receipt.bytes_gone_at = Some(at);
         }
         Ok(receipt)
+    }
+
+    /// Removes what jobs have exported.
+    async fn remove_exports(&self) {
+        let data_dir = self.backups.data_dir.clone();
+        let removing = tokio::task::spawn_blocking(move || registry::remove_exports(&data_dir));
+        let removed = removing.await.map_err(std::io::Error::other).flatten();
+        if let Err(error) = removed {
+            tracing::warn!(%error, "cannot remove the exports in the directory `jobs` of the data directory, which may hold somebody who is erased; they go within 24 hours");
+        }
     }
 
     async fn prepare_receipt(

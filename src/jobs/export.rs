@@ -9,7 +9,8 @@ use crate::chat::{Message, Room};
 use crate::persistence::{ExportCursor, ExportError, ExportScope, Store, StoreError, TransferLine};
 
 /// The form of an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
     /// A line of JSON for each row; `import` reads it.

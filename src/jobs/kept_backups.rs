@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::backup_directory::{self, StoredBackup};
+use super::registry;
 use super::rotation;
 use super::schedule::BackupSettings;
 use crate::chat::Timestamp;
@@ -26,7 +27,7 @@ pub struct KeptBackup {
 }
 
 /// The copies that are kept now: in the directory of backups, in the data directory's own, where
-/// backups before upgrades may be, and what restores have set aside. Sorted by name.
+/// backups before upgrades may be, those of jobs, and what restores have set aside. Sorted by name.
 pub fn list(settings: &BackupSettings, now: Timestamp) -> Vec<KeptBackup> {
     let by_default = settings.data_dir.join("backups");
     let mut kept = files_in(&settings.directory, is_database);
@@ -35,6 +36,14 @@ pub fn list(settings: &BackupSettings, now: Timestamp) -> Vec<KeptBackup> {
     }
     kept.extend(files_in(&settings.data_dir, |name| {
         name.starts_with(SET_ASIDE_PREFIX)
+    }));
+    let of_jobs = files_in(
+        &registry::directory(&settings.data_dir),
+        registry::is_backup,
+    );
+    kept.extend(of_jobs.into_iter().map(|backup| KeptBackup {
+        kept_until: Some(Timestamp(backup.made_at.0 + registry::KEPT_MS)),
+        ..backup
     }));
     // A directory that cannot be read has shown no files above, either.
     let rotated = backup_directory::list(&settings.directory).unwrap_or_default();

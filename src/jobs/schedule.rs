@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::metrics::{Counter, Gauge};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::backup::{BackupFailure, Finishing, Recipients, StagedBackup};
 use super::backup_directory::{self, StoredBackup};
+use super::backup_space::{ScheduledBackupError, directory_failed, prepare};
 use crate::chat::Timestamp;
 use crate::config::Config;
 use crate::persistence::{CopyError, CopyProgress, Store, StoreError};
@@ -75,72 +76,90 @@ pub struct BackupStatus {
     pub failure: Option<(Timestamp, String)>,
 }
 
-/// Why a scheduled backup was not made.
-#[derive(Debug, thiserror::Error)]
-pub enum ScheduledBackupError {
-    /// It would take space that has to stay free.
-    #[error(
-        "{path} has {free_bytes} bytes free, and a backup needs {needed_bytes} besides the {min_free_bytes} of backup.min_free_bytes; \
-         free some space, or set backup.directory to a larger disk"
-    )]
-    NoSpace {
-        /// A directory on the disk.
-        path: PathBuf,
-        /// What is free.
-        free_bytes: u64,
-        /// What the backup takes.
-        needed_bytes: u64,
-        /// What has to stay.
-        min_free_bytes: u64,
-    },
-    /// The directory of backups cannot be used.
-    #[error("cannot use {path}: {cause}; check its owner and mode, or set backup.directory")]
-    Directory {
-        /// Which one.
-        path: PathBuf,
-        /// The system's error.
-        cause: io::Error,
-    },
-    /// The backup itself failed.
-    #[error(transparent)]
-    Backup(#[from] BackupFailure),
-}
-
-/// Makes backups until `drain` is cancelled, and publishes their outcome.
-pub async fn run(
+/// Makes the server's backups, one at a time. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Backups {
     store: Store,
-    settings: BackupSettings,
+    settings: Arc<BackupSettings>,
     metrics: BackupMetrics,
     status: Arc<watch::Sender<BackupStatus>>,
-    drain: CancellationToken,
-) {
-    report_newest(&settings.directory, &metrics, &status);
-    if settings.every.is_zero() {
-        return;
-    }
-    let started = Instant::now();
-    let mut failed_at: Option<Instant> = None;
-    loop {
-        let newest = status.borrow().last.as_ref().map(|backup| backup.made_at);
-        let wait = match failed_at {
-            Some(failed_at) => RETRY
-                .min(settings.every)
-                .saturating_sub(failed_at.elapsed()),
-            None => due_in(newest, Timestamp::now(), settings.every, started.elapsed()),
-        };
-        if !wait.is_zero() {
-            let pause = tokio::time::sleep(wait.min(LOOK));
-            if drain.run_until_cancelled(pause).await.is_none() {
-                return;
-            }
-            continue;
+    /// Held while one is made, since each starts by removing the files of killed ones.
+    making: Arc<Mutex<()>>,
+}
+
+impl Backups {
+    /// The backups of a store, starting with those that earlier processes have made. Blocking.
+    pub fn open(store: Store, settings: BackupSettings, metrics: BackupMetrics) -> Self {
+        let status = Arc::default();
+        report_newest(&settings.directory, &metrics, &status);
+        Self {
+            store,
+            settings: Arc::new(settings),
+            metrics,
+            status,
+            making: Arc::default(),
         }
-        let making = make(&store, &settings);
-        let Some(made) = drain.run_until_cancelled(making).await else {
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &BackupSettings {
+        &self.settings
+    }
+
+    /// The outcome of the newest backups.
+    pub fn status(&self) -> BackupStatus {
+        self.status.borrow().clone()
+    }
+
+    /// Keeps backups from being made until the guard is dropped.
+    pub async fn pause(&self) -> OwnedMutexGuard<()> {
+        self.making.clone().lock_owned().await
+    }
+
+    /// Makes backups until `drain` is cancelled.
+    pub async fn run(self, drain: CancellationToken) {
+        let every = self.settings.every;
+        if every.is_zero() {
             return;
-        };
-        failed_at = made.is_err().then(Instant::now);
-        record(&made, &metrics, &status);
+        }
+        let started = Instant::now();
+        let mut failed_at: Option<Instant> = None;
+        loop {
+            let newest = self.status.borrow().last.as_ref().map(|it| it.made_at);
+            let wait = match failed_at {
+                Some(failed_at) => RETRY.min(every).saturating_sub(failed_at.elapsed()),
+                None => due_in(newest, Timestamp::now(), every, started.elapsed()),
+            };
+            if !wait.is_zero() {
+                let pause = tokio::time::sleep(wait.min(LOOK));
+                if drain.run_until_cancelled(pause).await.is_none() {
+                    return;
+                }
+                continue;
+            }
+            // Kept although nobody reads it: a copy whose progress is not watched is cancelled.
+            let (progress, _watched) = watch::channel(CopyProgress::default());
+            let Some(made) = drain.run_until_cancelled(self.make(progress)).await else {
+                return;
+            };
+            failed_at = made.is_err().then(Instant::now);
+        }
+    }
+
+    /// Makes a backup as soon as no other one is being made, and publishes its outcome. Cancelled
+    /// when nobody watches the progress any more.
+    ///
+    /// # Errors
+    ///
+    /// When there is no space, or the backup cannot be made. Nothing is left of it then.
+    pub async fn make(
+        &self,
+        progress: watch::Sender<CopyProgress>,
+    ) -> Result<Made, ScheduledBackupError> {
+        let _making = self.making.lock().await;
+        let made = make(&self.store, &self.settings, progress).await;
+        record(&made, &self.metrics, &self.status);
+        made
     }
 }
 
@@ -165,6 +184,8 @@ fn due_in(
 pub struct Made {
     /// The backup.
     pub backup: StoredBackup,
+    /// Rooms in it.
+    pub rooms: u64,
     /// Messages in it.
     pub messages: u64,
     /// How long it took.
@@ -174,11 +195,11 @@ pub struct Made {
 }
 
 /// Makes a backup in the directory of backups, and removes what the rotation does not keep.
-///
-/// # Errors
-///
-/// When there is no space, or the backup cannot be made. Nothing is left of it then.
-pub async fn make(store: &Store, settings: &BackupSettings) -> Result<Made, ScheduledBackupError> {
+async fn make(
+    store: &Store,
+    settings: &BackupSettings,
+    progress: watch::Sender<CopyProgress>,
+) -> Result<Made, ScheduledBackupError> {
     let began = Instant::now();
     let ready = settings.clone();
     blocking(&settings.directory, move || prepare(&ready)).await?;
@@ -186,10 +207,8 @@ pub async fn make(store: &Store, settings: &BackupSettings) -> Result<Made, Sche
         verify: true,
         recipients: settings.recipients.clone(),
     };
-    // Kept although nobody reads it: a copy whose progress is not watched is cancelled.
-    let (progress, _watched) = watch::channel(CopyProgress::default());
     let staged = StagedBackup::make(store, &settings.data_dir, finishing, progress).await?;
-    let messages = staged.manifest().messages;
+    let (rooms, messages) = (staged.manifest().rooms, staged.manifest().messages);
     let directory = settings.directory.clone();
     let (backup, removed) = blocking(&settings.directory, move || {
         let failed = directory_failed(&directory);
@@ -200,18 +219,11 @@ pub async fn make(store: &Store, settings: &BackupSettings) -> Result<Made, Sche
     .await?;
     Ok(Made {
         backup,
+        rooms,
         messages,
         took: began.elapsed(),
         removed,
     })
-}
-
-fn directory_failed(path: &Path) -> impl Fn(io::Error) -> ScheduledBackupError {
-    let path = path.to_owned();
-    move |cause| ScheduledBackupError::Directory {
-        path: path.clone(),
-        cause,
-    }
 }
 
 async fn blocking<T: Send + 'static>(
@@ -223,74 +235,7 @@ async fn blocking<T: Send + 'static>(
         .map_err(|panic| directory_failed(directory)(io::Error::other(panic)))?
 }
 
-/// Makes sure that the directory is there and that both disks have the space. Makes room by
-/// removing the oldest backups, if that is enough.
-pub(super) fn prepare(settings: &BackupSettings) -> Result<(), ScheduledBackupError> {
-    let directory = &settings.directory;
-    backup_directory::prepare(directory).map_err(directory_failed(directory))?;
-    let database_bytes = database_bytes(&settings.data_dir);
-    let same_disk =
-        is_same_disk(&settings.data_dir, directory).map_err(directory_failed(directory))?;
-    // The copy is made beside the database, and moved if it can be; an encrypted one is a further
-    // file beside it.
-    let files = if settings.recipients.is_empty() { 1 } else { 2 };
-    check_space(&settings.data_dir, database_bytes * files, settings)?;
-    if !same_disk {
-        check_space(directory, database_bytes, settings)?;
-    }
-    Ok(())
-}
-
-/// The size that a copy of the database has at most.
-pub(super) fn database_bytes(data_dir: &Path) -> u64 {
-    // The files are not opened: closing one would drop SQLite's locks.
-    let bytes = |name| std::fs::metadata(data_dir.join(name)).map_or(0, |metadata| metadata.len());
-    bytes("shoptalk.db") + bytes("shoptalk.db-wal")
-}
-
-fn check_space(
-    path: &Path,
-    needed_bytes: u64,
-    settings: &BackupSettings,
-) -> Result<(), ScheduledBackupError> {
-    let failed = directory_failed(path);
-    let missing =
-        |free_bytes: u64| (needed_bytes + settings.min_free_bytes).saturating_sub(free_bytes);
-    let mut free = free_bytes(path).map_err(&failed)?;
-    if missing(free) > 0 && is_same_disk(path, &settings.directory).map_err(&failed)? {
-        let gone = backup_directory::make_room(&settings.directory, missing(free))
-            .map_err(directory_failed(&settings.directory))?;
-        for backup in gone {
-            tracing::warn!(
-                path = %backup.path.display(),
-                "removed the oldest backup: the disk has no space for another one (backup.min_free_bytes)"
-            );
-        }
-        free = free_bytes(path).map_err(&failed)?;
-    }
-    if missing(free) == 0 {
-        return Ok(());
-    }
-    Err(ScheduledBackupError::NoSpace {
-        path: path.to_owned(),
-        free_bytes: free,
-        needed_bytes,
-        min_free_bytes: settings.min_free_bytes,
-    })
-}
-
-/// Bytes that this user can still write on the disk of a path.
-pub fn free_bytes(path: &Path) -> io::Result<u64> {
-    let disk = rustix::fs::statvfs(path)?;
-    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
-}
-
-fn is_same_disk(one: &Path, other: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    Ok(std::fs::metadata(one)?.dev() == std::fs::metadata(other)?.dev())
-}
-
-/// Starts with the backups that earlier processes have made.
+/// Begins with what an earlier process has made.
 fn report_newest(directory: &Path, metrics: &BackupMetrics, status: &watch::Sender<BackupStatus>) {
     match backup_directory::list(directory) {
         Ok(mut backups) => {
@@ -306,8 +251,8 @@ fn report_newest(directory: &Path, metrics: &BackupMetrics, status: &watch::Send
     }
 }
 
-/// Logs, counts and publishes the outcome of a backup.
-pub fn record(
+/// Logs, counts and shows what a backup came to.
+fn record(
     made: &Result<Made, ScheduledBackupError>,
     metrics: &BackupMetrics,
     status: &watch::Sender<BackupStatus>,

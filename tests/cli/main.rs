@@ -13,6 +13,7 @@ mod doctor;
 mod erase;
 mod health;
 mod import_django;
+mod jobs_of_admins;
 mod manuals;
 mod metrics;
 mod passed_sockets;

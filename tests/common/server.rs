@@ -38,6 +38,7 @@ impl TestServer {
         let mut config = Config::default();
         config.server.listen = "127.0.0.1:0".parse().expect("an address");
         config.storage.data_dir = dir.path().to_owned();
+        config.backup.directory = dir.path().join("backups");
         config.identity.secrets = vec![Secret::new(IDENTITY_SECRET)];
         config.limits.enabled = false;
         // Long enough for the slowest machine, and for sockets that a test does not read for a

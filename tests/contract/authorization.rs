@@ -17,7 +17,7 @@ const VISITOR_CALLS: [(&str, &str); 6] = [
 ];
 
 /// Every call of the console that a visitor must not make.
-const CONSOLE_CALLS: [(&str, &str); 13] = [
+const CONSOLE_CALLS: [(&str, &str); 18] = [
     ("GET", "/api/admin/me/"),
     ("PATCH", "/api/admin/me/"),
     ("GET", "/api/admin/rooms/"),
@@ -31,6 +31,11 @@ const CONSOLE_CALLS: [(&str, &str); 13] = [
     ("PATCH", "/api/admin/agents/{}/"),
     ("POST", "/api/admin/doctor/seen/"),
     ("POST", "/api/admin/doctor/findings/"),
+    ("GET", "/api/admin/jobs/"),
+    ("POST", "/api/admin/jobs/"),
+    ("GET", "/api/admin/jobs/{}/"),
+    ("DELETE", "/api/admin/jobs/{}/"),
+    ("GET", "/api/admin/jobs/{}/file/"),
 ];
 
 /// A body that every one of these calls would accept from its owner.
@@ -38,7 +43,7 @@ fn body() -> Value {
     json!({
         "id": new_id(), "content": "an intruder", "seq": 1, "status": "closed",
         "customer_name": "Mallory", "display_name": "Mallory", "blocked": true,
-        "username": "mallory", "password": "mallory's password",
+        "username": "mallory", "password": "mallory's password", "kind": "backup",
     })
 }
 
@@ -115,6 +120,11 @@ async fn every_rest_call_by_every_caller() {
         ("PATCH", "/api/admin/agents/{}/"),
         ("POST", "/api/admin/doctor/seen/"),
         ("POST", "/api/admin/doctor/findings/"),
+        ("GET", "/api/admin/jobs/"),
+        ("POST", "/api/admin/jobs/"),
+        ("GET", "/api/admin/jobs/{}/"),
+        ("DELETE", "/api/admin/jobs/{}/"),
+        ("GET", "/api/admin/jobs/{}/file/"),
     ] {
         let response = call(&bob.rest, verb, &admin.id).await;
         assert_eq!(response.status, 403, "an agent {verb:?}: {}", response.text);

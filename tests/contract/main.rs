@@ -17,6 +17,7 @@ mod drain;
 mod errors;
 mod front_ends;
 mod headers;
+mod jobs;
 mod lifecycle;
 mod limits;
 mod origins;

@@ -546,6 +546,74 @@ export type AgentList = {
 /** One agent. */
 export type AgentAnswer = { agent: Agent };
 
+/** What a job does. */
+export type JobKind = "backup" | "export" | "erase" | "rewrite";
+
+/** Whether a job goes on. */
+export type JobState = "running" | "done" | "failed" | "cancelled";
+
+/** A job. */
+export type Job = {
+  /** Which job. */
+  id: string;
+  /** What it does. */
+  kind: JobKind;
+  /** Whether it goes on. */
+  state: JobState;
+  /**
+   * Units that are done: pages of a backup, messages of an export, rooms and messages of an
+   * erasure.
+   */
+  done: number;
+  /** Units in all; 0 while that is not known. */
+  total: number;
+  /** For people: what it came to, or why it failed and what to do. */
+  message: string | null;
+  /** When it was started. */
+  created_at: Timestamp;
+};
+
+/** The form of an export. */
+export type ExportFormat = "jsonl" | "csv";
+
+/** A job to start. */
+export type NewJob = {
+  kind: JobKind;
+  /** For `export`: one person, as `user:…`, `email:…` or `phone:…`. */
+  person?: string;
+  /** For `export`: one room. */
+  room?: string;
+  /** For `export`: `jsonl`, which `shoptalk import` reads, or `csv`. Default: `jsonl`. */
+  format?: ExportFormat;
+  /** For `erase`: the person, as `user:…`, `email:…` or `phone:…`. */
+  who?: string;
+  /** For `erase`: only say what would go. */
+  dry_run?: boolean;
+};
+
+/** One job. */
+export type JobAnswer = { job: Job };
+
+/** How backups are. */
+export type BackupState = {
+  /** When the newest good one was made. */
+  last_at: Timestamp | null;
+  /** Its size. */
+  last_bytes: number | null;
+  /** Why the attempt since has failed, and what to do. */
+  failure: string | null;
+  /** The time between two automatic ones; 0: none are made. */
+  every_ms: number;
+};
+
+/** All jobs. */
+export type JobList = {
+  results: Array<Job>;
+  /** Always null: there is only one page. */
+  next: string | null;
+  backup: BackupState;
+};
+
 /** What the server saw of a request. */
 export type Seen = {
   /** Such as `HTTP/1.1`. */

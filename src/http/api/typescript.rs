@@ -12,6 +12,7 @@ use super::{admin, messages, visitor};
 use crate::chat;
 use crate::doctor;
 use crate::http::problem;
+use crate::jobs::{export, registry};
 use crate::protocol::{self, CloseCode};
 
 /// Set by `make types`.
@@ -173,6 +174,14 @@ fn generate() -> String {
     file.declare::<admin::agents::AgentChange>("AgentChange");
     file.declare::<admin::agents::AgentList>("AgentList");
     file.declare::<admin::AgentAnswer>("AgentAnswer");
+    file.declare::<registry::JobKind>("JobKind");
+    file.declare::<registry::JobState>("JobState");
+    file.declare::<registry::Job>("Job");
+    file.declare::<export::ExportFormat>("ExportFormat");
+    file.declare::<admin::jobs::NewJob>("NewJob");
+    file.declare::<admin::jobs::JobAnswer>("JobAnswer");
+    file.declare::<admin::jobs::BackupState>("BackupState");
+    file.declare::<admin::jobs::JobList>("JobList");
     file.declare::<doctor::Seen>("Seen");
     file.declare::<doctor::UpgradeProbe>("UpgradeProbe");
     file.declare::<doctor::QuietProbe>("QuietProbe");

@@ -62,6 +62,11 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("PATCH", "/api/admin/agents/{id}", Admin),
     ("POST", "/api/admin/doctor/seen", Doctor),
     ("POST", "/api/admin/doctor/findings", Admin),
+    ("GET", "/api/admin/jobs", Admin),
+    ("POST", "/api/admin/jobs", Admin),
+    ("GET", "/api/admin/jobs/{id}", Admin),
+    ("DELETE", "/api/admin/jobs/{id}", Admin),
+    ("GET", "/api/admin/jobs/{id}/file", Admin),
     // Operators and developers.
     ("GET", "/healthz", Everyone),
     ("GET", "/readyz", Everyone),

@@ -31,6 +31,8 @@ pub enum AuditAction {
     MessageRedacted,
     /// A backup was asked for.
     BackupMade,
+    /// The file was rewritten without what was erased.
+    Rewritten,
     /// Conversations were exported.
     Exported,
     /// Conversations were imported.

@@ -3,6 +3,7 @@
 pub(super) mod agents;
 pub(super) mod doctor;
 mod fields;
+pub(super) mod jobs;
 pub(super) mod me;
 mod messages;
 pub(super) mod rooms;
@@ -29,6 +30,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(messages::read))
         .routes(routes!(agents::list, agents::add))
         .routes(routes!(agents::patch))
+        .routes(routes!(jobs::list, jobs::start))
+        .routes(routes!(jobs::get, jobs::cancel))
+        .routes(routes!(jobs::file))
         .routes(routes!(doctor::seen))
         .routes(routes!(doctor::findings))
 }

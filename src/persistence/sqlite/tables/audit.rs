@@ -37,6 +37,7 @@ fn action_name(action: AuditAction) -> &'static str {
         AuditAction::RoomsExpired => "rooms_expired",
         AuditAction::MessageRedacted => "message_redacted",
         AuditAction::BackupMade => "backup_made",
+        AuditAction::Rewritten => "rewritten",
         AuditAction::Exported => "exported",
         AuditAction::Imported => "imported",
     }

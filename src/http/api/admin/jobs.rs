@@ -1,0 +1,255 @@
+//! The operator's long work, started and watched by admins.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::chat::{BadWho, Timestamp};
+use crate::http::api::extract::{Json, JsonBody, PathId};
+use crate::http::auth::AdminAuth;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::jobs::export::ExportFormat;
+use crate::jobs::registry::{Job, JobFile, JobKind, JobRefused, JobRequest};
+use crate::jobs::schedule::Backups;
+use crate::persistence::{BadScope, ExportScope, Principal};
+use crate::protocol::ErrorCode;
+
+/// Bytes of a file that are read at once.
+const READ_BYTES: u64 = 64 * 1024;
+
+/// A job to start.
+#[derive(Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub(crate) struct NewJob {
+    kind: JobKind,
+    /// For `export`: one person, as `user:…`, `email:…` or `phone:…`.
+    person: Option<String>,
+    /// For `export`: one room.
+    room: Option<String>,
+    /// For `export`: `jsonl`, which `shoptalk import` reads, or `csv`. Default: `jsonl`.
+    format: Option<ExportFormat>,
+    /// For `erase`: the person, as `user:…`, `email:…` or `phone:…`.
+    who: Option<String>,
+    /// For `erase`: only say what would go.
+    dry_run: Option<bool>,
+}
+
+/// One job.
+#[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct JobAnswer {
+    job: Job,
+}
+
+/// How backups are.
+#[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct BackupState {
+    /// When the newest good one was made.
+    last_at: Option<Timestamp>,
+    /// Its size.
+    last_bytes: Option<u64>,
+    /// Why the attempt since has failed, and what to do.
+    failure: Option<String>,
+    /// The time between two automatic ones; 0: none are made.
+    every_ms: u64,
+}
+
+/// All jobs.
+#[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct JobList {
+    results: Vec<Job>,
+    /// Always null: there is only one page.
+    #[schema(value_type = Option<String>)]
+    next: Option<String>,
+    backup: BackupState,
+}
+
+impl From<&Backups> for BackupState {
+    fn from(backups: &Backups) -> Self {
+        let status = backups.status();
+        let every_ms = backups.settings().every.as_millis();
+        Self {
+            last_at: status.last.as_ref().map(|backup| backup.made_at),
+            last_bytes: status.last.as_ref().map(|backup| backup.bytes),
+            failure: status.failure.map(|(_, why)| why),
+            every_ms: u64::try_from(every_ms).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// All jobs, and how backups are
+///
+/// The newest first. For the role `admin`. Jobs that have ended are kept for 24 hours.
+#[utoipa::path(get, operation_id = "list_jobs",
+    path = "/api/admin/jobs", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    responses((status = 200, description = "all jobs", body = JobList)))]
+pub(crate) async fn list(State(state): State<AppState>, _admin: AdminAuth) -> Json<JobList> {
+    Json(JobList {
+        results: state.jobs.list(),
+        next: None,
+        backup: state.jobs.backups().into(),
+    })
+}
+
+/// Start a job
+///
+/// For the role `admin`. One job of each kind runs at a time. When several people match, the
+/// problem names them.
+#[utoipa::path(post, operation_id = "start_job",
+    path = "/api/admin/jobs", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    request_body = NewJob, responses((status = 201, description = "the job", body = JobAnswer)))]
+pub(crate) async fn start(
+    State(state): State<AppState>,
+    AdminAuth(session): AdminAuth,
+    JsonBody(new): JsonBody<NewJob>,
+) -> Result<(StatusCode, Json<JobAnswer>), Problem> {
+    let request = check(&new)?;
+    let by = Principal::Agent(session.agent.id);
+    let job = state.jobs.start(request, by).await.map_err(|refused| {
+        let conflict = refused.to_string();
+        match refused {
+            JobRefused::Store(error) => error.into(),
+            JobRefused::Io(error) => {
+                tracing::error!(%error, "cannot write the jobs' directory in the data directory; check its owner and the free space");
+                Problem::internal()
+            }
+            _ => Problem::new(ErrorCode::Conflict, conflict),
+        }
+    })?;
+    Ok((StatusCode::CREATED, Json(JobAnswer { job })))
+}
+
+fn check(new: &NewJob) -> Result<JobRequest, Problem> {
+    match new.kind {
+        JobKind::Backup => Ok(JobRequest::Backup),
+        JobKind::Rewrite => Ok(JobRequest::Rewrite),
+        JobKind::Export => ExportScope::parse(new.person.as_deref(), new.room.as_deref())
+            .map(|scope| JobRequest::Export(scope, new.format.unwrap_or_default()))
+            .map_err(|bad| {
+                let field = match bad {
+                    BadScope::Room => "room",
+                    BadScope::Person(_) | BadScope::Both => "person",
+                };
+                Problem::invalid_field(field, format!("is wrong: {bad}"))
+            }),
+        JobKind::Erase => {
+            let who = new.who.as_deref().ok_or(BadWho).and_then(str::parse);
+            let who =
+                who.map_err(|bad| Problem::invalid_field("who", format!("is wrong: {bad}")))?;
+            Ok(JobRequest::Erase {
+                who,
+                dry_run: new.dry_run.unwrap_or(false),
+            })
+        }
+    }
+}
+
+/// A job
+///
+/// For the role `admin`.
+#[utoipa::path(get, operation_id = "get_job",
+    path = "/api/admin/jobs/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    params(("id" = uuid::Uuid, Path, description = "the job")),
+    responses((status = 200, description = "the job as it is now", body = JobAnswer)))]
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    _admin: AdminAuth,
+    PathId(id): PathId,
+) -> Result<Json<JobAnswer>, Problem> {
+    let job = state.jobs.get(id).ok_or_else(Problem::not_found)?;
+    Ok(Json(JobAnswer { job }))
+}
+
+/// Cancel a job
+///
+/// For the role `admin`. It stops at its next step. One that has ended stays as it is; an erasure
+/// that is decided and a rewrite go on.
+#[utoipa::path(delete, operation_id = "cancel_job",
+    path = "/api/admin/jobs/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    params(("id" = uuid::Uuid, Path, description = "the job")),
+    responses((status = 200, description = "the job as it was when it was cancelled", body = JobAnswer)))]
+pub(crate) async fn cancel(
+    State(state): State<AppState>,
+    _admin: AdminAuth,
+    PathId(id): PathId,
+) -> Result<Json<JobAnswer>, Problem> {
+    let job = state.jobs.cancel(id).ok_or_else(Problem::not_found)?;
+    Ok(Json(JobAnswer { job }))
+}
+
+/// The file of a job
+///
+/// For the role `admin`: the backup, the export, or the receipt of an erasure. Kept for 24 hours;
+/// an erasure removes the exports that were made before it.
+#[utoipa::path(get, operation_id = "get_job_file",
+    path = "/api/admin/jobs/{id}/file", tag = "agent", security(("agent" = []), ("cookie" = [])),
+    params(("id" = uuid::Uuid, Path, description = "the job")),
+    responses((status = 200, description = "the file", content_type = "application/octet-stream")))]
+pub(crate) async fn file(
+    State(state): State<AppState>,
+    _admin: AdminAuth,
+    PathId(id): PathId,
+) -> Result<Response, Problem> {
+    let file = state
+        .jobs
+        .file(id)
+        .ok_or_else(|| Problem::new(ErrorCode::NotFound, "no job with this id has a file"))?;
+    let opening = tokio::task::spawn_blocking(move || open(&file).map(|opened| (file, opened)));
+    let opened = opening.await.map_err(io::Error::other).flatten();
+    let (file, (opened, bytes)) = opened.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Problem::new(
+            ErrorCode::Gone,
+            "the file was removed since, by an erasure or the rotation of backups; start the job again",
+        ),
+        _ => {
+            tracing::error!(%error, job = %id, "cannot read the file of a job");
+            Problem::internal()
+        }
+    })?;
+    let disposition = format!("attachment; filename=\"{}\"", file.name);
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/octet-stream"),
+        ),
+        (
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, no-store"),
+        ),
+        (header::CONTENT_LENGTH, HeaderValue::from(bytes)),
+        (
+            header::CONTENT_DISPOSITION,
+            HeaderValue::try_from(disposition).map_err(|_| Problem::internal())?,
+        ),
+    ];
+    Ok((headers, Body::from_stream(parts(opened))).into_response())
+}
+
+fn open(file: &JobFile) -> io::Result<(File, u64)> {
+    let opened = File::open(&file.path)?;
+    let bytes = opened.metadata()?.len();
+    Ok((opened, bytes))
+}
+
+/// The parts of a file, each read when the client has taken the one before.
+fn parts(file: File) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
+    futures_util::stream::try_unfold(file, |mut file| async move {
+        tokio::task::spawn_blocking(move || {
+            let mut part = Vec::new();
+            (&mut file).take(READ_BYTES).read_to_end(&mut part)?;
+            Ok((!part.is_empty()).then(|| (Bytes::from(part), file)))
+        })
+        .await
+        .map_err(io::Error::other)?
+    })
+}

@@ -1,0 +1,309 @@
+//! The jobs that admins start in a running server: how far they are, and the files they leave.
+//!
+//! Each job has a small file beside its result in the directory `jobs` of the data directory
+//! (`files.rs`). So what is listed is what is there, also after the server was killed: a job that was
+//! running then has failed. Nothing here says who was exported or erased.
+//!
+//! Read next: `registry/work.rs`, what a job of each kind does.
+
+mod files;
+mod work;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use self::files::{Entry, JobFiles};
+use super::erase::Eraser;
+use super::export::ExportFormat;
+use super::schedule::Backups;
+use crate::chat::{Timestamp, Who};
+use crate::persistence::{ExportScope, Principal, Store, StoreError};
+
+pub(super) use self::files::{KEPT_MS, directory, is_backup, remove_exports};
+
+/// The time between two looks for those that are past their time.
+const SWEEP: Duration = Duration::from_secs(600);
+/// Jobs that are kept, at most: as many as one page lists.
+const JOBS_MAX: usize = 200;
+
+/// What a job does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum JobKind {
+    /// A backup.
+    Backup,
+    /// Conversations as text.
+    Export,
+    /// One person, everywhere.
+    Erase,
+    /// The database's file, without what was erased.
+    Rewrite,
+}
+
+/// Whether a job goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum JobState {
+    /// It goes on.
+    Running,
+    /// It is complete.
+    Done,
+    /// It failed, and `message` says why.
+    Failed,
+    /// Somebody cancelled it.
+    Cancelled,
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Job {
+    /// Which job.
+    pub id: Uuid,
+    /// What it does.
+    pub kind: JobKind,
+    /// Whether it goes on.
+    pub state: JobState,
+    /// Units that are done: pages of a backup, messages of an export, rooms and messages of an
+    /// erasure.
+    pub done: u64,
+    /// Units in all; 0 while that is not known.
+    pub total: u64,
+    /// For people: what it came to, or why it failed and what to do.
+    pub message: Option<String>,
+    /// When it was started.
+    pub created_at: Timestamp,
+}
+
+/// What a job is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobRequest {
+    /// A backup.
+    Backup,
+    /// Conversations as text.
+    Export(ExportScope, ExportFormat),
+    /// One person, everywhere.
+    Erase {
+        /// The person.
+        who: Who,
+        /// Only say what would go.
+        dry_run: bool,
+    },
+    /// The database's file, without what was erased.
+    Rewrite,
+}
+
+impl JobRequest {
+    fn kind(&self) -> JobKind {
+        match self {
+            Self::Backup => JobKind::Backup,
+            Self::Export(..) => JobKind::Export,
+            Self::Erase { .. } => JobKind::Erase,
+            Self::Rewrite => JobKind::Rewrite,
+        }
+    }
+
+    fn person(&self) -> Option<&Who> {
+        match self {
+            Self::Export(ExportScope::Person(who), _) | Self::Erase { who, .. } => Some(who),
+            _ => None,
+        }
+    }
+}
+
+/// Why a job was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum JobRefused {
+    /// One of its kind goes on.
+    #[error("a job of this kind is running already; wait for it, or cancel it")]
+    Running,
+    /// Several users have the address or number. Said to the caller alone: a job never names
+    /// anybody.
+    #[error(
+        "several people match; name one of them: {}",
+        users.iter().map(|user| format!("user:{user}")).collect::<Vec<_>>().join(", ")
+    )]
+    Ambiguous {
+        /// Who they are.
+        users: Vec<String>,
+    },
+    /// Too many of the last day are kept.
+    #[error("{JOBS_MAX} jobs of the last 24 hours are kept; wait until the oldest is past that")]
+    Full,
+    /// The directory cannot be written.
+    #[error("cannot write the jobs' directory: {0}")]
+    Io(#[from] io::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The file of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobFile {
+    /// Where it is, if nothing has removed it since.
+    pub path: PathBuf,
+    /// What to save it as.
+    pub name: String,
+}
+
+/// The jobs of a server. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Jobs(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    backups: Backups,
+    eraser: Eraser,
+    files: JobFiles,
+    drain: CancellationToken,
+    entries: Mutex<Vec<Entry>>,
+}
+
+impl Jobs {
+    /// The jobs of a data directory, with those that earlier servers have left. Blocking.
+    pub fn open(store: Store, backups: Backups, eraser: Eraser, drain: CancellationToken) -> Self {
+        let files = JobFiles::in_data_dir(&backups.settings().data_dir);
+        let entries = files.load().unwrap_or_else(|error| {
+            let path = files.directory().display();
+            tracing::warn!(%error, %path, "cannot read the jobs of earlier servers; check the directory's owner and mode");
+            Vec::new()
+        });
+        Self(Arc::new(Shared {
+            store,
+            backups,
+            eraser,
+            files,
+            drain,
+            entries: Mutex::new(entries),
+        }))
+    }
+
+    /// What makes backups.
+    pub fn backups(&self) -> &Backups {
+        &self.0.backups
+    }
+
+    /// What erases people.
+    pub fn eraser(&self) -> &Eraser {
+        &self.0.eraser
+    }
+
+    /// All jobs, the newest first.
+    pub fn list(&self) -> Vec<Job> {
+        let entries = self.lock();
+        entries
+            .iter()
+            .rev()
+            .map(|entry| entry.job.clone())
+            .collect()
+    }
+
+    /// One job, if it is still kept.
+    pub fn get(&self, id: Uuid) -> Option<Job> {
+        let entries = self.lock();
+        let entry = entries.iter().find(|entry| entry.job.id == id)?;
+        Some(entry.job.clone())
+    }
+
+    /// The file of a job that has one.
+    pub fn file(&self, id: Uuid) -> Option<JobFile> {
+        let entries = self.lock();
+        let entry = entries.iter().find(|entry| entry.job.id == id)?;
+        let file = entry.file.as_deref()?;
+        Some(JobFile {
+            path: self.0.files.path(file),
+            name: entry.download_name(file),
+        })
+    }
+
+    /// Starts a job.
+    ///
+    /// # Errors
+    ///
+    /// When one of its kind is running, several people match, or a file cannot be written.
+    pub async fn start(&self, request: JobRequest, by: Principal) -> Result<Job, JobRefused> {
+        if let Some(who) = request.person() {
+            let users = self.0.store.find_person(who).await?.users;
+            if users.len() > 1 {
+                return Err(JobRefused::Ambiguous { users });
+            }
+        }
+        let entry = Entry::begin(request.kind(), self.0.drain.child_token());
+        self.admit(&entry)?;
+        let job = entry.job.clone();
+        tokio::spawn(self.clone().run(entry, request, by));
+        Ok(job)
+    }
+
+    fn admit(&self, entry: &Entry) -> Result<(), JobRefused> {
+        let mut entries = self.lock();
+        let is_same = |other: &Entry| other.is_running() && other.job.kind == entry.job.kind;
+        if entries.iter().any(is_same) {
+            return Err(JobRefused::Running);
+        }
+        if entries.len() >= JOBS_MAX {
+            return Err(JobRefused::Full);
+        }
+        self.0.files.write(entry)?;
+        entries.push(entry.clone());
+        Ok(())
+    }
+
+    /// Cancels a job at its next step. One that has ended stays as it is, and an erasure that is
+    /// decided and a rewrite go on.
+    pub fn cancel(&self, id: Uuid) -> Option<Job> {
+        let entries = self.lock();
+        let entry = entries.iter().find(|entry| entry.job.id == id)?;
+        entry.cancel.cancel();
+        Some(entry.job.clone())
+    }
+
+    /// Removes jobs and files that are past their time, until the server drains.
+    pub async fn sweep(self) {
+        let mut tick = tokio::time::interval(SWEEP);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let drain = &self.0.drain;
+        while drain.run_until_cancelled(tick.tick()).await.is_some() {
+            self.remove_before(Timestamp(Timestamp::now().0 - KEPT_MS));
+        }
+    }
+
+    fn remove_before(&self, before: Timestamp) {
+        self.lock().retain(|entry| {
+            let stays = entry.ended_at.is_none_or(|at| at >= before);
+            if !stays {
+                self.0.files.remove(entry);
+            }
+            stays
+        });
+    }
+
+    fn change(&self, id: Uuid, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.lock().iter_mut().find(|entry| entry.job.id == id) {
+            change(entry);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
+        let entries = &self.0.entries;
+        entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn data_dir(&self) -> &Path {
+        &self.0.backups.settings().data_dir
+    }
+}
+
+#[cfg(test)]
+mod tests;

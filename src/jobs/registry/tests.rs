@@ -1,0 +1,243 @@
+use std::os::unix::fs::PermissionsExt;
+
+use ::metrics::{Counter, Gauge};
+
+use super::*;
+use crate::jobs::schedule::{BackupMetrics, BackupSettings};
+use crate::persistence::testing::*;
+
+/// Jobs on a store of their own.
+struct TestJobs {
+    store: TestStore,
+    directory: tempfile::TempDir,
+    drain: CancellationToken,
+}
+
+impl TestJobs {
+    fn new() -> Self {
+        Self {
+            store: TestStore::new(),
+            directory: tempfile::tempdir().expect("a directory"),
+            drain: CancellationToken::new(),
+        }
+    }
+
+    /// The jobs as a server opens them.
+    fn open(&self, min_free_bytes: u64) -> Jobs {
+        let data_dir = self.directory.path().to_owned();
+        let directory = data_dir.join("backups");
+        let store = (*self.store).clone();
+        let settings = BackupSettings {
+            data_dir,
+            directory,
+            every: Duration::ZERO,
+            min_free_bytes,
+            recipients: Vec::new(),
+        };
+        let eraser = Eraser::new(store.clone(), None, settings.clone());
+        let metrics = BackupMetrics {
+            last_success: Gauge::noop(),
+            bytes: Gauge::noop(),
+            seconds: Gauge::noop(),
+            failures: Counter::noop(),
+        };
+        let backups = Backups::open(store.clone(), settings, metrics);
+        Jobs::open(store, backups, eraser, self.drain.clone())
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.directory.path().join("jobs")).expect("listed");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        let mut names: Vec<_> = names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+const BY: Principal = Principal::CommandLine;
+const EXPORT: JobRequest = JobRequest::Export(ExportScope::All, ExportFormat::Jsonl);
+
+async fn ended(jobs: &Jobs, id: Uuid) -> Job {
+    loop {
+        let job = jobs.get(id).expect("it is kept");
+        if job.state != JobState::Running {
+            return job;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_running_job_keeps_others_of_its_kind_away_until_it_is_cancelled() {
+    let test = TestJobs::new();
+    let jobs = test.open(0);
+    let pause = jobs.backups().pause().await;
+    let job = jobs.start(JobRequest::Backup, BY).await.expect("started");
+    assert_eq!(job.state, JobState::Running);
+    let second = jobs.start(JobRequest::Backup, BY).await;
+    assert!(matches!(second, Err(JobRefused::Running)));
+    let export = jobs.start(EXPORT, BY).await.expect("another kind");
+    assert_eq!(ended(&jobs, export.id).await.state, JobState::Done);
+
+    jobs.cancel(job.id).expect("it is known");
+    let cancelled = ended(&jobs, job.id).await;
+    assert_eq!(cancelled.state, JobState::Cancelled);
+    assert_eq!(jobs.file(job.id), None);
+    drop(pause);
+    let next = jobs.start(JobRequest::Backup, BY).await.expect("started");
+    let next = ended(&jobs, next.id).await;
+    assert_eq!(next.state, JobState::Done, "{next:?}");
+    assert_eq!(next.done, next.total);
+    jobs.cancel(next.id).expect("it is known");
+    assert_eq!(jobs.get(next.id), Some(next), "one that has ended stays");
+    assert_eq!(jobs.cancel(Uuid::now_v7()), None);
+}
+
+#[tokio::test]
+async fn files_are_private_and_go_with_their_jobs() {
+    let test = TestJobs::new();
+    let jobs = test.open(0);
+    let mut ids = Vec::new();
+    for request in [JobRequest::Backup, EXPORT] {
+        let job = jobs.start(request, BY).await.expect("started");
+        assert_eq!(ended(&jobs, job.id).await.state, JobState::Done);
+        let path = jobs.file(job.id).expect("a file").path;
+        let mode = path.metadata().expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+        ids.push(job.id);
+    }
+    assert_eq!(test.names().len(), 4);
+    let at = Timestamp::now();
+    jobs.remove_before(Timestamp(at.0 - KEPT_MS));
+    assert_eq!(jobs.list().len(), 2);
+    jobs.remove_before(Timestamp(at.0 + 60_000));
+    assert_eq!((jobs.list(), test.names()), (Vec::new(), Vec::new()));
+    let backups = std::fs::read_dir(test.directory.path().join("backups")).expect("listed");
+    assert_eq!(
+        backups.count(),
+        2,
+        "the backup itself stays, with its manifest"
+    );
+}
+
+#[tokio::test]
+async fn after_a_kill_jobs_that_ran_have_failed_and_nothing_half_done_is_left() {
+    let test = TestJobs::new();
+    let jobs = test.open(0);
+    let whole = jobs.start(EXPORT, BY).await.expect("started");
+    ended(&jobs, whole.id).await;
+    let _pause = jobs.backups().pause().await;
+    let running = jobs.start(JobRequest::Backup, BY).await.expect("started");
+    let directory = test.directory.path().join("jobs");
+    std::fs::write(directory.join("export-half.jsonl"), "half").expect("written");
+    std::fs::write(directory.join(".tmpabc"), "half").expect("written");
+    std::fs::write(directory.join("broken.job"), "{").expect("written");
+
+    let after = test.open(0);
+    let list = after.list();
+    assert_eq!(
+        list.iter().map(|job| job.id).collect::<Vec<_>>(),
+        [running.id, whole.id]
+    );
+    assert_eq!(list[0].state, JobState::Failed);
+    let message = list[0].message.as_deref().expect("a message");
+    assert!(
+        message.contains("stopped") && message.contains("start it again"),
+        "{message}"
+    );
+    assert_eq!(list[1].state, JobState::Done);
+    assert!(after.file(whole.id).expect("a file").path.is_file());
+    assert_eq!(test.names().len(), 3, "{:?}", test.names());
+}
+
+#[tokio::test]
+async fn a_stop_of_the_server_is_a_failure_and_says_so() {
+    let test = TestJobs::new();
+    let jobs = test.open(0);
+    let _pause = jobs.backups().pause().await;
+    let job = jobs.start(JobRequest::Backup, BY).await.expect("started");
+    test.drain.cancel();
+    let job = ended(&jobs, job.id).await;
+    assert_eq!(job.state, JobState::Failed);
+    assert_eq!(job.message, Some(files::interrupted(JobKind::Backup)));
+}
+
+#[tokio::test]
+async fn an_export_leaves_the_disk_the_space_that_the_chat_needs() {
+    let test = TestJobs::new();
+    let room = test.store.new_room("Ann").await;
+    test.store.post_as_visitor(room, "hello").await;
+    let jobs = test.open(u64::MAX);
+    let job = jobs.start(EXPORT, BY).await.expect("started");
+    let job = ended(&jobs, job.id).await;
+    assert_eq!(job.state, JobState::Failed);
+    assert!(
+        job.message
+            .expect("a message")
+            .contains("backup.min_free_bytes")
+    );
+    assert_eq!(test.names().len(), 1, "only the job's own file");
+}
+
+#[tokio::test]
+async fn an_erasure_removes_exports_and_names_kept_backups() {
+    let test = TestJobs::new();
+    let room = test.store.new_room("Ann").await;
+    test.store.post_as_visitor(room, "hello").await;
+    let jobs = test.open(0);
+    for request in [EXPORT, JobRequest::Backup] {
+        let job = jobs.start(request, BY).await.expect("started");
+        assert_eq!(ended(&jobs, job.id).await.state, JobState::Done);
+    }
+    let export = jobs.list()[1].id;
+    // Nobody matches: nothing is decided.
+    let who: Who = "user:nobody".parse().expect("a person");
+    let before = jobs.eraser().decided();
+    let erase = |dry_run| JobRequest::Erase {
+        who: who.clone(),
+        dry_run,
+    };
+    let dry = jobs.start(erase(true), BY).await.expect("started");
+    ended(&jobs, dry.id).await;
+    let path = jobs.file(export).expect("a file").path;
+    assert!(path.is_file(), "a dry run removes nothing");
+    let job = jobs.start(erase(false), BY).await.expect("started");
+    let job = ended(&jobs, job.id).await;
+    assert_eq!(job.state, JobState::Done, "{job:?}");
+    assert_eq!(jobs.eraser().decided(), before);
+    assert!(!path.exists());
+    let receipt = std::fs::read_to_string(jobs.file(job.id).expect("a file").path);
+    let receipt: crate::jobs::erase::Receipt =
+        serde_json::from_str(&receipt.expect("read")).expect("a receipt");
+    let mut kept = receipt
+        .backups
+        .iter()
+        .map(|backup| backup.kept_until.is_some());
+    assert_eq!(
+        (kept.next(), kept.next(), kept.next()),
+        (Some(false), Some(true), None)
+    );
+}
+
+#[tokio::test]
+async fn an_erasure_is_cancelled_only_while_nothing_is_decided() {
+    let test = TestJobs::new();
+    let jobs = test.open(0);
+    let details = crate::chat::Details::default();
+    let opened = test.store.open_room(anonymous(details)).await;
+    let opened = opened.expect("it opens");
+    let room = opened.record.room.id;
+    test.store.post_as_visitor(room, "hello").await;
+    let pause = test.store.pause_writer().await;
+    let erase = JobRequest::Erase {
+        who: "user:nobody".parse().expect("a person"),
+        dry_run: false,
+    };
+    let job = jobs.start(erase, BY).await.expect("started");
+    jobs.cancel(job.id).expect("it is known");
+    drop(pause);
+    assert_eq!(ended(&jobs, job.id).await.state, JobState::Cancelled);
+    assert!(test.store.room(room).await.expect("it reads").is_some());
+}

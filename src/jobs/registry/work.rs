@@ -1,0 +1,262 @@
+//! What a job of each kind does.
+
+use std::io;
+use std::path::PathBuf;
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::files::{Entry, JobFiles, interrupted};
+use super::{JobKind, JobRequest, JobState, Jobs};
+use crate::chat::Who;
+use crate::jobs::backup_space::free_bytes;
+use crate::jobs::erase::{EraseFailure, EraseProgress, EraseRequest};
+use crate::jobs::export::{Export, ExportFormat};
+use crate::jobs::output::OutputFile;
+use crate::persistence::{AuditAction, CopyProgress, ExportError, ExportScope, Principal};
+
+/// What a job leaves.
+struct Product {
+    message: String,
+    file: Option<PathBuf>,
+}
+
+impl Jobs {
+    pub(super) async fn run(self, entry: Entry, request: JobRequest, by: Principal) {
+        let (id, kind) = (entry.job.id, entry.job.kind);
+        // What erases or rewrites stops by itself, where that leaves nothing half done.
+        let stop = match kind {
+            JobKind::Backup | JobKind::Export => &entry.cancel,
+            JobKind::Erase | JobKind::Rewrite => &self.0.drain,
+        };
+        let worked = stop
+            .run_until_cancelled(self.work(&entry, request, by))
+            .await;
+        let (state, message, file) = match worked {
+            Some(Ok(Some(Product { message, file }))) => (JobState::Done, message, file),
+            Some(Err(why)) => {
+                tracing::warn!(job = %id, ?kind, error = why, "a job failed");
+                (JobState::Failed, why, None)
+            }
+            None if self.0.drain.is_cancelled() => (JobState::Failed, interrupted(kind), None),
+            None | Some(Ok(None)) => (JobState::Cancelled, "cancelled".to_owned(), None),
+        };
+        self.change(id, |entry| entry.end(state, message, file));
+        let ended = self.lock().iter().find(|entry| entry.job.id == id).cloned();
+        if let Some(entry) = ended
+            && let Err(error) = self.0.files.write(&entry)
+        {
+            tracing::warn!(%error, job = %id, "cannot record the end of a job");
+        }
+    }
+
+    /// `None` when it was cancelled.
+    async fn work(
+        &self,
+        entry: &Entry,
+        request: JobRequest,
+        by: Principal,
+    ) -> Result<Option<Product>, String> {
+        let id = entry.job.id;
+        match request {
+            JobRequest::Backup => self.back_up(id, by).await.map(Some),
+            JobRequest::Export(scope, format) => self.export(id, scope, format, by).await.map(Some),
+            JobRequest::Erase { who, dry_run } => self.erase(entry, who, dry_run, by).await,
+            JobRequest::Rewrite => self.rewrite(id, by).await.map(Some),
+        }
+    }
+
+    async fn back_up(&self, id: Uuid, by: Principal) -> Result<Product, String> {
+        let (progress, mut watched) = watch::channel(CopyProgress::default());
+        let mut making = std::pin::pin!(self.0.backups.make(progress));
+        let made = loop {
+            tokio::select! {
+                made = making.as_mut() => break made,
+                changed = watched.changed() => {
+                    if changed.is_err() {
+                        break making.as_mut().await;
+                    }
+                    let copied = *watched.borrow_and_update();
+                    self.progress(id, copied.pages_done, copied.pages_total);
+                }
+            }
+        };
+        let copied = *watched.borrow();
+        self.progress(id, copied.pages_done, copied.pages_total);
+        let made = made.map_err(|error| error.to_string())?;
+        self.audit(AuditAction::BackupMade, by, id).await?;
+        let files = self.0.files.clone();
+        let kept = blocking(move || Ok(files.keep_backup(id, &made.backup.path))).await;
+        Ok(Product {
+            message: contents(made.rooms, made.messages),
+            file: Some(kept.map_err(|error| error.to_string())?),
+        })
+    }
+
+    async fn export(
+        &self,
+        id: Uuid,
+        scope: ExportScope,
+        format: ExportFormat,
+        by: Principal,
+    ) -> Result<Product, String> {
+        let failed = |error: io::Error| format!("cannot write the export: {error}");
+        let erasures = self.0.eraser.decided();
+        let begun = Export::begin(&self.0.store, scope, format).await;
+        let mut export = begun.map_err(export_failed)?;
+        self.progress(id, 0, export.total());
+        let name = JobFiles::export(id, format.extension());
+        // Nothing is seen of it until it is finished.
+        let mut file = OutputFile::create(&self.0.files.path(&name)).map_err(failed)?;
+        while let Some(text) = export.next().await.map_err(export_failed)? {
+            self.check_space()?;
+            file = blocking(move || {
+                io::Write::write_all(file.file(), text.as_bytes())?;
+                Ok(file)
+            })
+            .await
+            .map_err(failed)?;
+            self.progress(id, export.done(), export.total());
+        }
+        self.audit(AuditAction::Exported, by, id).await?;
+        blocking(move || file.finish()).await.map_err(failed)?;
+        // An erasure that was decided meanwhile has removed the exports that were there then.
+        if self.0.eraser.decided() != erasures {
+            let path = self.0.files.path(&name);
+            blocking(move || std::fs::remove_file(path))
+                .await
+                .map_err(failed)?;
+            return Err(
+                "somebody was erased while it was made, so it was removed; start it again".into(),
+            );
+        }
+        Ok(Product {
+            message: contents(export.rooms(), export.done()),
+            file: Some(name),
+        })
+    }
+
+    /// An export must not fill the disk that the chat needs.
+    fn check_space(&self) -> Result<(), String> {
+        let kept = self.0.backups.settings().min_free_bytes;
+        let free = free_bytes(self.data_dir()).map_err(|error| error.to_string())?;
+        if free >= kept {
+            return Ok(());
+        }
+        Err(format!(
+            "the disk has {free} bytes free, and an export leaves {kept} (backup.min_free_bytes); \
+             free some space, or use `shoptalk export` with --out on another disk"
+        ))
+    }
+
+    /// Erases a person. Cancelled only until it is decided; after that it goes on. Its file is the
+    /// receipt.
+    async fn erase(
+        &self,
+        entry: &Entry,
+        who: Who,
+        dry_run: bool,
+        by: Principal,
+    ) -> Result<Option<Product>, String> {
+        let id = entry.job.id;
+        let request = EraseRequest {
+            who,
+            dry_run,
+            now: false,
+            by,
+        };
+        let (progress, watched) = watch::channel(EraseProgress::default());
+        let mut watched = Some(watched);
+        let mut erasing = std::pin::pin!(self.0.eraser.erase(&request, progress));
+        let erased = loop {
+            let Some(receiver) = &mut watched else {
+                break erasing.as_mut().await;
+            };
+            tokio::select! {
+                erased = erasing.as_mut() => break erased,
+                changed = receiver.changed() => {
+                    let EraseProgress { done, total } = *receiver.borrow_and_update();
+                    self.progress(id, done, total);
+                    if changed.is_err() {
+                        break erasing.as_mut().await;
+                    }
+                }
+                // Without a watcher it is given up, unless it is decided.
+                () = entry.cancel.cancelled() => watched = None,
+            }
+        };
+        let receipt = match erased {
+            Ok(receipt) => receipt,
+            Err(EraseFailure::Cancelled) => return Ok(None),
+            Err(EraseFailure::Ambiguous { .. }) => return Err(AMBIGUOUS.into()),
+            Err(failure) => return Err(failure.to_string()),
+        };
+        let verb = if dry_run { "would be erased" } else { "erased" };
+        let counts = receipt.erased;
+        if !dry_run {
+            // The server's own task may have taken some of the steps.
+            let total = counts.rooms + counts.messages;
+            self.progress(id, total, total);
+        }
+        let message = format!("{} {verb}", contents(counts.rooms, counts.messages));
+        let name = JobFiles::receipt(id);
+        let json = serde_json::to_vec_pretty(&receipt).map_err(|error| error.to_string())?;
+        let (files, target) = (self.0.files.clone(), name.clone());
+        blocking(move || files.write_result(&target, &json))
+            .await
+            .map_err(|error| format!("{message}, but the receipt cannot be written: {error}"))?;
+        Ok(Some(Product {
+            message,
+            file: Some(name),
+        }))
+    }
+
+    async fn rewrite(&self, id: Uuid, by: Principal) -> Result<Product, String> {
+        let rewritten = self.0.eraser.rewrite().await;
+        let at = rewritten.map_err(|error| error.to_string())?;
+        self.audit(AuditAction::Rewritten, by, id).await?;
+        Ok(Product {
+            message: format!("rewritten at {at}; no byte of what was erased before is left in it"),
+            file: None,
+        })
+    }
+
+    async fn audit(&self, action: AuditAction, by: Principal, id: Uuid) -> Result<(), String> {
+        let recorded = self.0.store.audit(action, by, Some(id.to_string())).await;
+        recorded.map_err(|error| format!("cannot record it in the audit: {error}"))
+    }
+
+    fn progress(&self, id: Uuid, done: u64, total: u64) {
+        self.change(id, |entry| {
+            entry.job.done = done;
+            entry.job.total = total;
+        });
+    }
+}
+
+/// Jobs never name anybody. The names are in the refusal of the next request.
+const AMBIGUOUS: &str = "several people match by now; start it again to see whom";
+
+fn export_failed(error: ExportError) -> String {
+    match error {
+        ExportError::Ambiguous { .. } => AMBIGUOUS.into(),
+        error => error.to_string(),
+    }
+}
+
+fn contents(rooms: u64, messages: u64) -> String {
+    let count = |number: u64, unit: &str| match number {
+        1 => format!("1 {unit}"),
+        _ => format!("{number} {unit}s"),
+    };
+    let (rooms, messages) = (count(rooms, "conversation"), count(messages, "message"));
+    format!("{rooms} with {messages}")
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(io::Error::other)?
+}
