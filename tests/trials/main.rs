@@ -1,7 +1,8 @@
 //! The promises under faults and attack, each with a figure. `cargo test --test trials` takes
 //! the short form; `SHOPTALK_TRIALS=long` the long one; names or lines (`P3`) choose.
 //!
-//! `SHOPTALK_TRIALS_SEED` repeats a run's choices, `SHOPTALK_BIN` tests another binary.
+//! `SHOPTALK_TRIALS_SEED` repeats a run's choices, `SHOPTALK_BIN` tests another binary, and
+//! `SHOPTALK_TRIALS_MESSAGES` is the size of the long form's large database.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -11,8 +12,10 @@ mod backups;
 mod clocks;
 mod connections;
 mod crashes;
+mod crowd;
 mod damage;
 mod disks;
+mod erasures;
 mod faults;
 mod fixtures;
 mod frame_fuzz;
@@ -154,6 +157,11 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P16" "backups without space" => backups::without_space,
     "P16" "killed restores" => backups::killed_restores,
     "P16" "clients before a restore" => restores::before_clients,
+    "P16" "killed erasures" => erasures::killed_beside_a_chat,
+    "P16" "erasures killed at writes" => erasures::killed_at_writes,
+    "P16" "killed restores after an erasure" => erasures::killed_restores,
+    "P16" "killed imports after an erasure" => erasures::killed_imports,
+    "P16" "no byte of an erased person" => erasures::no_byte_left,
     "P16" "a copy from outside, control" => backups::from_outside,
     "P17" "killed first starts" => upgrades::first_starts,
     "P17" "killed upgrades" => upgrades::killed_steps,
