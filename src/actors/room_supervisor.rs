@@ -15,7 +15,8 @@ use crate::chat::RoomId;
 const FAILURE_WINDOW: Duration = Duration::from_secs(60);
 /// This many failures within the window put a room into quarantine.
 const FAILURES_MAX: usize = 5;
-/// How long a room in quarantine is unavailable.
+/// How long a room in quarantine is unavailable. Then it gets one attempt: if it fails again, it is
+/// in quarantine again.
 const QUARANTINE: Duration = Duration::from_secs(60);
 /// The wait before a room whose record could not be read is started again.
 const UNREADABLE_RETRY: Duration = Duration::from_secs(5);
@@ -40,21 +41,50 @@ enum Entry {
     Between(Vec<Delivery>),
 }
 
+/// The recent failures of one room.
 #[derive(Default)]
 struct Failures {
     at: VecDeque<Instant>,
     quarantined_until: Option<Instant>,
 }
 
+/// What follows from a failure.
+enum AfterFailure {
+    RestartNow,
+    RestartAfter(Duration),
+    Quarantine,
+}
+
 impl Failures {
-    fn record(&mut self, now: Instant) -> usize {
+    /// Records a failure, and decides what follows from it.
+    fn record(&mut self, now: Instant) -> AfterFailure {
         while self
             .at
             .pop_front_if(|at| now.duration_since(*at) > FAILURE_WINDOW)
             .is_some()
         {}
         self.at.push_back(now);
-        self.at.len()
+        let failed_after_quarantine = self
+            .quarantined_until
+            .take()
+            .is_some_and(|until| now < until + FAILURE_WINDOW);
+        match self.at.len() {
+            count if count >= FAILURES_MAX || failed_after_quarantine => {
+                self.quarantined_until = Some(now + QUARANTINE);
+                AfterFailure::Quarantine
+            }
+            1 => AfterFailure::RestartNow,
+            count => {
+                let doublings = u32::try_from(count - 2).unwrap_or(u32::MAX);
+                AfterFailure::RestartAfter(BACKOFF * 2_u32.pow(doublings))
+            }
+        }
+    }
+
+    fn is_recent(&self, now: Instant) -> bool {
+        self.at
+            .back()
+            .is_some_and(|last| now.duration_since(*last) <= 2 * FAILURE_WINDOW)
     }
 }
 
@@ -174,7 +204,7 @@ impl SupervisorState {
         }
     }
 
-    /// A room has ended in order. It is started again if somebody needed it meanwhile.
+    /// A room has ended without a failure. It is started again if somebody needed it meanwhile.
     async fn room_ended(&mut self, myself: &ActorRef<SupervisorMsg>, room_id: RoomId) {
         match self.rooms.remove(&room_id) {
             Some(Entry::Between(waiting)) if !waiting.is_empty() => {
@@ -197,36 +227,23 @@ impl SupervisorState {
             _ => Vec::new(),
         };
         let now = Instant::now();
-        self.failures.retain(|id, failures| {
-            *id == room_id
-                || failures
-                    .at
-                    .back()
-                    .is_some_and(|last| now.duration_since(*last) <= 2 * FAILURE_WINDOW)
-        });
-        let failures = self.failures.entry(room_id).or_default();
-        let failed_after_quarantine = failures
-            .quarantined_until
-            .take()
-            .is_some_and(|until| now < until + FAILURE_WINDOW);
-        let count = failures.record(now);
-        if count >= FAILURES_MAX || failed_after_quarantine {
-            failures.quarantined_until = Some(now + QUARANTINE);
-            tracing::error!(%room_id, seconds = QUARANTINE.as_secs(), "room keeps failing, quarantined");
-            waiting.into_iter().for_each(Delivery::refuse);
-            myself.send_after(QUARANTINE, move || {
-                SupervisorMsg::RestartTimerFired(room_id)
-            });
-            return;
-        }
-        self.rooms.insert(room_id, Entry::Between(waiting));
-        if count == 1 {
-            self.restart(myself, room_id).await;
-        } else {
-            let doublings = u32::try_from(count - 2).unwrap_or(u32::MAX);
-            myself.send_after(BACKOFF * 2_u32.pow(doublings), move || {
-                SupervisorMsg::RestartTimerFired(room_id)
-            });
+        self.failures
+            .retain(|id, failures| *id == room_id || failures.is_recent(now));
+        let restart_timer_fired = move || SupervisorMsg::RestartTimerFired(room_id);
+        match self.failures.entry(room_id).or_default().record(now) {
+            AfterFailure::Quarantine => {
+                tracing::error!(%room_id, seconds = QUARANTINE.as_secs(), "room keeps failing, quarantined");
+                waiting.into_iter().for_each(Delivery::refuse);
+                myself.send_after(QUARANTINE, restart_timer_fired);
+            }
+            AfterFailure::RestartNow => {
+                self.rooms.insert(room_id, Entry::Between(waiting));
+                self.restart(myself, room_id).await;
+            }
+            AfterFailure::RestartAfter(wait) => {
+                self.rooms.insert(room_id, Entry::Between(waiting));
+                myself.send_after(wait, restart_timer_fired);
+            }
         }
     }
 
@@ -244,7 +261,6 @@ impl SupervisorState {
         }
     }
 
-    /// When the quarantine is over, the room gets one attempt.
     fn is_quarantined(&self, room_id: RoomId) -> bool {
         self.failures
             .get(&room_id)

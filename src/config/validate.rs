@@ -1,13 +1,14 @@
 //! Turns the configuration as written into [`Config`], or says what is wrong.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use url::Url;
 
 use super::error::ConfigError;
 use super::ranges::check_ranges;
-use super::raw::Raw;
+use super::raw::{Raw, RawBackup, RawIdentity, RawImport, RawServer, RawStorage};
 use super::tls;
 use super::{
     BackupConfig, Config, IdentityConfig, ImportConfig, LogConfig, LogFormat, MetricsConfig,
@@ -21,105 +22,14 @@ const SECRET_BYTES_MIN: usize = 32;
 impl Raw {
     /// Checks every value against its key's rules.
     pub(super) fn check(self, overrides: Overrides) -> Result<Config, ConfigError> {
-        let listen = match overrides.listen {
-            Some(listen) => listen,
-            None => self.server.listen.parse().map_err(|_| {
-                ConfigError::invalid(
-                    "server.listen",
-                    format!(
-                        "'{}' is not an address with a port, such as 127.0.0.1:8001",
-                        self.server.listen
-                    ),
-                )
-            })?,
-        };
         check_ranges(&self)?;
-        let tls = tls::tls(&self.server)?;
-        let http_listen = tls::http_listen(&self.server, tls.as_ref())?;
-        let session_secret = Some(self.import.session_secret).filter(|secret| !secret.is_empty());
-        if session_secret
-            .as_ref()
-            .is_some_and(|secret| secret.len() < SECRET_BYTES_MIN)
-        {
-            return Err(ConfigError::invalid(
-                "import.session_secret",
-                too_short("it"),
-            ));
-        }
-        let secrets = self.identity.secrets;
-        if secrets.iter().any(|secret| secret.len() < SECRET_BYTES_MIN) {
-            return Err(ConfigError::invalid(
-                "identity.secrets",
-                too_short("each secret"),
-            ));
-        }
-        let data_dir = overrides.data_dir.unwrap_or(self.storage.data_dir);
-        if data_dir.as_os_str().is_empty() {
-            return Err(ConfigError::invalid(
-                "storage.data_dir",
-                "must not be empty",
-            ));
-        }
-        let backup = BackupConfig {
-            every_ms: self.backup.every_ms,
-            directory: match self.backup.directory {
-                empty if empty.as_os_str().is_empty() => data_dir.join("backups"),
-                directory => directory,
-            },
-            min_free_bytes: self.backup.min_free_bytes,
-            recipients: self
-                .backup
-                .recipients
-                .iter()
-                .map(|text| recipient(text))
-                .collect::<Result<_, _>>()?,
-        };
+        let storage = storage(self.storage, overrides.data_dir)?;
         Ok(Config {
-            backup,
-            server: ServerConfig {
-                listen,
-                public_url: tls::public_url(public_url(&self.server.public_url)?, tls.as_ref())?,
-                allowed_origins: self
-                    .server
-                    .allowed_origins
-                    .into_iter()
-                    .map(origin)
-                    .collect::<Result<_, _>>()?,
-                trusted_proxies: self
-                    .server
-                    .trusted_proxies
-                    .iter()
-                    .map(|text| network(text))
-                    .collect::<Result<_, _>>()?,
-                drain_timeout_ms: self.server.drain_timeout_ms,
-                max_connections: self.server.max_connections,
-                stall_timeout_ms: self.server.stall_timeout_ms,
-                stalled_bytes: self.server.stalled_bytes,
-                tls,
-                http_listen,
-            },
-            storage: StorageConfig {
-                data_dir,
-                synchronous: match self.storage.synchronous.to_lowercase().as_str() {
-                    "full" => Synchronous::Full,
-                    "normal" => Synchronous::Normal,
-                    other => {
-                        return Err(ConfigError::invalid(
-                            "storage.synchronous",
-                            format!("'{other}' is neither full nor normal"),
-                        ));
-                    }
-                },
-                queue_items: self.storage.queue_items,
-                batch_items: self.storage.batch_items,
-                readers: self.storage.readers,
-            },
-            identity: IdentityConfig {
-                secrets: secrets.into_iter().map(Secret::new).collect(),
-            },
-            import: ImportConfig {
-                session_secret: session_secret.map(Secret::new),
-            },
+            server: server(self.server, overrides.listen)?,
+            backup: backup(self.backup, &storage.data_dir)?,
+            storage,
+            identity: identity(self.identity)?,
+            import: import(self.import)?,
             metrics: MetricsConfig {
                 token: Some(self.metrics.token)
                     .filter(|token| !token.is_empty())
@@ -130,20 +40,130 @@ impl Raw {
             rooms: self.rooms,
             socket: self.socket,
             log: LogConfig {
+                format: log_format(&self.log.format)?,
                 filter: self.log.filter,
-                format: match self.log.format.as_str() {
-                    "text" => LogFormat::Text,
-                    "json" => LogFormat::Json,
-                    other => {
-                        return Err(ConfigError::invalid(
-                            "log.format",
-                            format!("'{other}' is neither text nor json"),
-                        ));
-                    }
-                },
             },
         })
     }
+}
+
+fn server(raw: RawServer, listen_flag: Option<SocketAddr>) -> Result<ServerConfig, ConfigError> {
+    let tls = tls::tls(&raw)?;
+    Ok(ServerConfig {
+        listen: match listen_flag {
+            Some(listen) => listen,
+            None => listen(&raw.listen)?,
+        },
+        public_url: tls::public_url(public_url(&raw.public_url)?, tls.as_ref())?,
+        http_listen: tls::http_listen(&raw, tls.as_ref())?,
+        allowed_origins: raw
+            .allowed_origins
+            .into_iter()
+            .map(origin)
+            .collect::<Result<_, _>>()?,
+        trusted_proxies: raw
+            .trusted_proxies
+            .iter()
+            .map(|text| network(text))
+            .collect::<Result<_, _>>()?,
+        drain_timeout_ms: raw.drain_timeout_ms,
+        max_connections: raw.max_connections,
+        stall_timeout_ms: raw.stall_timeout_ms,
+        stalled_bytes: raw.stalled_bytes,
+        tls,
+    })
+}
+
+fn listen(text: &str) -> Result<SocketAddr, ConfigError> {
+    text.parse().map_err(|_| {
+        ConfigError::invalid(
+            "server.listen",
+            format!("'{text}' is not an address with a port, such as 127.0.0.1:8001"),
+        )
+    })
+}
+
+fn storage(raw: RawStorage, data_dir_flag: Option<PathBuf>) -> Result<StorageConfig, ConfigError> {
+    let data_dir = data_dir_flag.unwrap_or(raw.data_dir);
+    if data_dir.as_os_str().is_empty() {
+        return Err(ConfigError::invalid(
+            "storage.data_dir",
+            "must not be empty",
+        ));
+    }
+    let synchronous = match raw.synchronous.to_lowercase().as_str() {
+        "full" => Synchronous::Full,
+        "normal" => Synchronous::Normal,
+        other => {
+            return Err(ConfigError::invalid(
+                "storage.synchronous",
+                format!("'{other}' is neither full nor normal"),
+            ));
+        }
+    };
+    Ok(StorageConfig {
+        data_dir,
+        synchronous,
+        queue_items: raw.queue_items,
+        batch_items: raw.batch_items,
+        readers: raw.readers,
+    })
+}
+
+fn backup(raw: RawBackup, data_dir: &Path) -> Result<BackupConfig, ConfigError> {
+    Ok(BackupConfig {
+        every_ms: raw.every_ms,
+        directory: match raw.directory {
+            empty if empty.as_os_str().is_empty() => data_dir.join("backups"),
+            directory => directory,
+        },
+        min_free_bytes: raw.min_free_bytes,
+        recipients: raw
+            .recipients
+            .iter()
+            .map(|text| recipient(text))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn identity(raw: RawIdentity) -> Result<IdentityConfig, ConfigError> {
+    if raw.secrets.iter().any(|secret| is_too_short(secret)) {
+        return Err(ConfigError::invalid(
+            "identity.secrets",
+            too_short("each secret"),
+        ));
+    }
+    Ok(IdentityConfig {
+        secrets: raw.secrets.into_iter().map(Secret::new).collect(),
+    })
+}
+
+fn import(raw: RawImport) -> Result<ImportConfig, ConfigError> {
+    let secret = Some(raw.session_secret).filter(|secret| !secret.is_empty());
+    if secret.as_deref().is_some_and(is_too_short) {
+        return Err(ConfigError::invalid(
+            "import.session_secret",
+            too_short("it"),
+        ));
+    }
+    Ok(ImportConfig {
+        session_secret: secret.map(Secret::new),
+    })
+}
+
+fn log_format(text: &str) -> Result<LogFormat, ConfigError> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        other => Err(ConfigError::invalid(
+            "log.format",
+            format!("'{other}' is neither text nor json"),
+        )),
+    }
+}
+
+fn is_too_short(secret: &str) -> bool {
+    secret.len() < SECRET_BYTES_MIN
 }
 
 fn too_short(what: &str) -> String {
@@ -205,7 +225,7 @@ fn recipient(text: &str) -> Result<age::x25519::Recipient, ConfigError> {
     text.parse().map_err(|_| {
         // A secret key in the wrong place is not shown.
         let problem = match text.to_uppercase().starts_with("AGE-SECRET-KEY") {
-            true => "this is an identity, which must not lie on the server; name its public key, which age-keygen -y prints".to_owned(),
+            true => "this is an identity, which must not be kept on the server; name its public key, which age-keygen -y prints".to_owned(),
             false => format!("'{text}' is not a recipient; it must be a public key that begins with age1, as age-keygen prints it"),
         };
         ConfigError::invalid("backup.recipients", problem)

@@ -53,20 +53,9 @@ impl SqliteStore {
         if options.exclusive {
             commit_mark::notice_replacement(&conn, &options.data_dir)?;
         }
-        let damage = Arc::new(Damage::default());
-        if let Some(part) = schema::damaged_part(&conn).map_err(failed)? {
-            damage.record(&StoreError::Corrupt(format!(
-                "its {part} is not as it was made; stop the server and restore a backup"
-            )));
-        }
         let epoch = schema::epoch(&conn).map_err(failed)?;
         let state = State::load(&conn).map_err(failed)?;
-        if state.lags_behind(&conn).map_err(failed)? {
-            damage.record(&StoreError::Corrupt(
-                "its table state is older than its messages; stop the server and restore a backup"
-                    .into(),
-            ));
-        }
+        let damage = Arc::new(find_damage(&conn, &state).map_err(failed)?);
         let mark = options
             .exclusive
             .then(|| CommitMark::open(&options.data_dir, epoch.clone()))
@@ -93,6 +82,23 @@ impl SqliteStore {
         let rules = options.rules;
         Ok(Self::new(channel, readers, epoch, rules, thread))
     }
+}
+
+/// Damage that shows at the start: writes are refused then, and reading goes on.
+fn find_damage(conn: &Connection, state: &State) -> rusqlite::Result<Damage> {
+    let damage = Damage::default();
+    if let Some(part) = schema::damaged_part(conn)? {
+        damage.record(&StoreError::Corrupt(format!(
+            "its {part} is not as it was made; stop the server and restore a backup"
+        )));
+    }
+    if state.lags_behind(conn)? {
+        damage.record(&StoreError::Corrupt(
+            "its table state is older than its messages; stop the server and restore a backup"
+                .into(),
+        ));
+    }
+    Ok(damage)
 }
 
 fn broken(path: &Path, cause: String) -> OpenError {
