@@ -55,6 +55,7 @@ const RETIRED: &[(Form, &str, &str, &str)] = &[
     (Name, "fly_on", "", "run"),
     (Name, "ailment", "", "HealthError, or what it is"),
     (Name, "came_or_went", "", "what changed"),
+    (Name, "heard", "", "received"),
     (Name, "Standing", "src/", "a name for the state"),
     (Name, "Nothing::", "src/", "a name for the case"),
     (Name, "Bench", "src/persistence/", "TestStore"),

@@ -274,7 +274,7 @@ impl<P: Protocol, D: Dial> Connection<P, D> {
     }
 
     async fn connect_and_serve(&mut self) -> Ended {
-        // What the last connection left unsent; the welcome of the next one decides anew.
+        // Discards frames that the last connection left unsent: the next welcome decides again.
         self.output.frames.clear();
         let mut socket = match self.dialer.dial(self.protocol.path()).await {
             Ok(socket) => socket,

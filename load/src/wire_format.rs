@@ -20,7 +20,7 @@ pub(crate) enum WireFormat {
 /// What kind of frame it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FrameKind {
-    /// The hello is answered; a customer's first page stands in it.
+    /// The reply to the hello; a visitor's has the first page.
     Welcome,
     /// A join is answered, with its first page.
     Joined,

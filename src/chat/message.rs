@@ -78,7 +78,7 @@ pub struct Message {
     /// The id it was posted with.
     #[cfg_attr(feature = "server", schema(value_type = Uuid))]
     pub id: MessageId,
-    /// The room whose log it stands in.
+    /// The room whose log it is in.
     #[cfg_attr(feature = "server", schema(value_type = Uuid))]
     pub room_id: RoomId,
     /// Its place in the room: 1, 2, 3, … without a gap.

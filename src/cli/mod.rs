@@ -131,7 +131,7 @@ enum Command {
     Doctor {
         /// The address in the browser, such as https://chat.example.com [default: server.public_url]
         url: Option<String>,
-        /// Keeps a socket quiet for so many seconds, to find proxies that cut it; 0 skips this.
+        /// Keeps a socket quiet for this many seconds, to find proxies that cut it; 0 skips this.
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         quiet: u64,
     },

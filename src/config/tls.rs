@@ -146,7 +146,7 @@ fn file(key: &'static str, path: &str, other: &str) -> Result<PathBuf, ConfigErr
     Ok(path.into())
 }
 
-/// A name as it stands in a certificate. Wildcards need a challenge by DNS, and addresses a
+/// A name as it is written in a certificate. Wildcards need a challenge by DNS, and addresses a
 /// profile of their own, so both are refused.
 fn domain(text: &str) -> Result<String, ConfigError> {
     let invalid = |problem: &str| {

@@ -251,7 +251,7 @@ fn report_newest(directory: &Path, metrics: &BackupMetrics, status: &watch::Send
     }
 }
 
-/// Logs, counts and shows what a backup came to.
+/// Logs, counts and publishes the outcome of a backup.
 fn record(
     made: &Result<Made, ScheduledBackupError>,
     metrics: &BackupMetrics,

@@ -86,7 +86,7 @@ pub enum RewriteError {
     /// Another request of this kind waits.
     #[error("the file is being rewritten already; try again when that is done")]
     Busy,
-    /// The disk is too small to write everything once more.
+    /// The disk has no space for a second copy of everything.
     #[error(
         "the disk has {} MiB free, and rewriting the database needs {} MiB: free some space",
         free / 1_048_576,

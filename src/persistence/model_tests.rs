@@ -35,7 +35,7 @@ enum Step {
 enum Item {
     VisitorPost(usize),
     AgentPost(usize),
-    /// The last draft of the room once more.
+    /// The last draft of the room, posted again.
     Retry(usize),
     /// The id of the room's last draft with other words.
     Reuse(usize),

@@ -193,7 +193,7 @@ pub(crate) fn draft(id: MessageId, sender: Sender, content: &str) -> Draft {
     }
 }
 
-/// A room's record, read anew.
+/// A room's record, read from the table.
 pub(crate) async fn record(store: &Store, room: RoomId) -> Arc<crate::chat::RoomRecord> {
     Arc::new(
         store

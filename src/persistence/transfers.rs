@@ -81,13 +81,13 @@ impl ExportScope {
 /// A request names nothing that can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadScope {
-    /// The person is none.
+    /// The text does not name a person.
     #[error(transparent)]
     Person(#[from] BadWho),
-    /// The room is none.
+    /// The text is not the id of a room.
     #[error("a room is named by its id, a hyphenated UUID as in the console's address")]
     Room,
-    /// A person and a room.
+    /// It names both a person and a room.
     #[error("name a person or a room, not both")]
     Both,
 }
@@ -95,7 +95,7 @@ pub enum BadScope {
 /// Why an export failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExportError {
-    /// Nobody is called so.
+    /// No visitor matches.
     #[error(
         "no visitor matches; the user has to be named exactly, e-mail and phone as a conversation has them"
     )]
@@ -112,7 +112,7 @@ pub enum ExportError {
     /// There is no such room.
     #[error("there is no room with this id")]
     NoSuchRoom,
-    /// Its messages went away while they were read.
+    /// The room was erased while its messages were read.
     #[error("the room {0} was erased while it was exported; export again")]
     RoomErased(RoomId),
     /// The store failed.

@@ -76,7 +76,7 @@ impl std::fmt::Debug for Tls {
 
 impl Tls {
     /// Reads the certificate. With ACME and without one yet, a placeholder that no browser trusts
-    /// stands in, so that the server can be checked and the authority can reach it.
+    /// is used, so that the server can be checked and the authority can reach it.
     ///
     /// Blocks on the disk.
     ///

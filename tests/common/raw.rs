@@ -78,7 +78,7 @@ impl RawSocket {
         self.send(&frame).await;
     }
 
-    /// The next so many bytes; nothing when the server ends the connection before.
+    /// The next `N` bytes; `None` when the server closes the connection before.
     pub async fn read_exact<const N: usize>(&mut self) -> Option<[u8; N]> {
         let mut bytes = [0; N];
         let read = tokio::time::timeout(DEADLINE, self.stream.read_exact(&mut bytes));

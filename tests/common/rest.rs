@@ -208,7 +208,7 @@ pub fn results(list: &Value) -> &Vec<Value> {
     list["results"].as_array().expect("a list has results")
 }
 
-/// What goes into the parameter for the next page.
+/// The value of the parameter for the next page.
 pub fn next_page(list: &Value) -> Option<String> {
     match &list["next"] {
         Value::Null => None,

@@ -88,7 +88,7 @@ async fn signing_in_completes_if_the_caller_disconnects() {
     }
 }
 
-/// A user keeps 200 tokens; the socket of one that was pushed out goes with it.
+/// A user keeps 200 tokens; when an older one is displaced, its sockets close.
 #[tokio::test]
 async fn the_socket_of_an_evicted_token_closes() {
     let server = TestServer::start().await;

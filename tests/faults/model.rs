@@ -32,7 +32,7 @@ enum Step {
     Post(usize),
     /// Post and lose the connection before the ack; tried again later.
     PostAndCut(usize),
-    /// Post what was acked before once more.
+    /// Post again what was acked before.
     Retry(usize),
     /// Read all that has been acked so far.
     CatchUp(usize),

@@ -85,7 +85,7 @@ impl Conversation {
     }
 }
 
-/// How often rooms have failed, as the server counts it.
+/// How often rooms have failed, by the server's metric.
 async fn room_restarts(server: &TestServer) -> f64 {
     server.rest().metric("shoptalk_room_restarts_total").await
 }

@@ -137,7 +137,7 @@ fn has_partial(data_dir: &Path) -> Result<bool> {
     Ok(false)
 }
 
-/// *Control*: a copy through another connection begins anew at every commit.
+/// *Control*: a copy through another connection starts again at every commit.
 pub(crate) async fn from_outside(form: Form, line: Line) -> Result<()> {
     let mut setup = Setup::new();
     let mut server = setup.serve().await?;

@@ -169,7 +169,7 @@ impl Setup {
             .await
     }
 
-    /// Gives "ada" her password once more, which ends her sessions.
+    /// Sets the password of "ada" again, which ends her sessions.
     pub(crate) async fn change_password(&self) -> anyhow::Result<()> {
         self.with_password(&["agent", "passwd", "ada", "--password-stdin"])
             .await

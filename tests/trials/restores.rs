@@ -174,7 +174,7 @@ async fn follow(mut events: Events<VisitorEvent>, show: watch::Sender<Shown>) {
     }
 }
 
-/// Each customer posts so many messages, all of which are acked.
+/// Each customer posts this many messages, all of which are acked.
 async fn post_and_wait(customers: &mut [Customer], messages: usize) -> Result<()> {
     let mut posted = Vec::new();
     for customer in customers.iter() {

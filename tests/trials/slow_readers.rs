@@ -320,7 +320,7 @@ struct ReadAgain {
 }
 
 impl Stopped {
-    /// One that reads so many bytes after the upgrade.
+    /// A socket that reads this many bytes after the upgrade.
     async fn after(bytes: usize, addr: SocketAddr, room: &Room, mut hello: Value) -> Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(4_096)?;

@@ -66,7 +66,7 @@ pub(crate) fn run_migration_if_asked() -> bool {
     true
 }
 
-/// Starts this program once more, under faults, to migrate.
+/// Starts this program again, under faults, to migrate.
 fn migrate(database: &Path, faults: &Faults) -> Result<bool> {
     let status = Command::new(std::env::current_exe()?)
         .env(MIGRATE, database)

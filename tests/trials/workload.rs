@@ -22,7 +22,7 @@ use crate::visitor_socket::{SILENCE, catch_up};
 /// How writers and readers behave.
 #[derive(Clone, Copy)]
 pub(crate) struct Behavior {
-    /// The chance that an acked message is posted once more.
+    /// The chance that an acked message is posted again.
     pub(crate) repost: f64,
     /// The chance, at each frame, that the connection is cut.
     pub(crate) cut: f64,
@@ -163,7 +163,7 @@ impl Workload {
         self.state.resumes.load(Ordering::Relaxed)
     }
 
-    /// Waits until so many acks have come. Fails when somebody has given up, or when none
+    /// Waits until this many acks have come. Fails when a writer or reader has given up, or when none
     /// comes for long.
     pub(crate) async fn wait_for_acks(&mut self, target: u64) -> Result<()> {
         let mut acks = self.state.acks.subscribe();

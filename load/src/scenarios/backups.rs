@@ -119,7 +119,7 @@ pub(crate) async fn backups(
     Ok(())
 }
 
-/// A database with so many messages.
+/// Fills a database with this many messages.
 async fn fill(data: &Path, messages: usize) -> Result<()> {
     let mut inserter = Inserter::new(data, ROOMS.min(messages)).await?;
     tokio::task::block_in_place(|| {

@@ -51,7 +51,7 @@ fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
     what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// So many rooms change at once, and so many consoles watch.
+/// Many rooms change at once, and consoles show them.
 pub(crate) async fn burst(setup: &mut Setup, rooms: usize, consoles: usize) -> Result<()> {
     let dir = setup.directory()?;
     let server = Server::start(&setup.target, dir.path()).await?;

@@ -40,9 +40,9 @@ struct Measurement {
     _dir: tempfile::TempDir,
 }
 
-/// What a change of a room costs the server with so many consoles, and how much of that is the
-/// consoles' own sending: a bare server writes as often to as many sockets, as many bytes, each
-/// from a task of its own. What is left is the message itself and the lobby's work for it.
+/// What a change of a room costs the server with different numbers of consoles, and how much of that
+/// is sending alone: a bare server writes as many bytes, as often, to as many sockets, each from a
+/// task of its own. The rest is the message itself and the lobby's work for it.
 pub(crate) async fn change_cost(setup: &mut Setup, rounds: usize) -> Result<()> {
     let check = Arc::new(DeliveryCheck::default());
     let mut measurements = Vec::new();
@@ -158,7 +158,7 @@ fn timetable(each: usize) -> Timetable {
     }
 }
 
-/// The processor time of one write of so many bytes to one of so many sockets, in seconds.
+/// The processor time of one write of `bytes` bytes to one of many sockets, in seconds.
 async fn bare_write(sockets: usize, per_second: f64, bytes: usize) -> Result<f64> {
     let bare = Bare::start(bytes, Bytes::Woken).await?;
     let mut sender = TcpStream::connect(bare.addr).await?;

@@ -83,7 +83,7 @@ impl Contender {
         format!("{who}{what}")
     }
 
-    /// Says what each of so many messages or deliveries took of the processors.
+    /// Reports the processor time per message or delivery, of which there were `count`.
     pub(super) fn report_cpu(
         &self,
         report: &mut Report,

@@ -230,7 +230,7 @@ impl Watcher {
             }
             while let Ok(frame) = agent.wire.next().await {
                 match kind(frame) {
-                    // A resume's messages stand in one frame, each with its seq.
+                    // The messages of a resume are in one frame, each with its seq.
                     b"message" | b"joined" | b"messages" => self.take(frame)?,
                     b"ping" => agent.wire.send(r#"{"type":"pong"}"#).await?,
                     _ => {}

@@ -186,7 +186,7 @@ impl Feeder {
         store.write_room(room, RoomOp::Post(draft), done);
     }
 
-    /// Keeps the writer's queue full until so many messages are acked.
+    /// Keeps the writer's queue full until this many messages are acked.
     fn post(&mut self, store: &Store, messages: usize) -> Result<Cost> {
         tokio::task::block_in_place(|| {
             let sent = Arc::new(Sent::new()?);
@@ -203,7 +203,7 @@ impl Feeder {
                 ensure!(sent.failed.load(Ordering::Acquire) == 0, "a post failed");
                 std::thread::sleep(Duration::from_micros(50));
                 let now = log.frames()?;
-                // A log that is shorter was begun anew.
+                // A shorter log was started again.
                 frames += if now >= last { now - last } else { now };
                 last = now;
             }

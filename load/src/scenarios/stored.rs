@@ -41,7 +41,7 @@ pub(crate) struct Cost {
     pub(crate) cpu_us: f64,
 }
 
-/// A database with so many messages in so many rooms, all of it indexed.
+/// A database with this many messages in this many rooms, all of them indexed.
 pub(crate) async fn stored(setup: &mut Setup, messages: usize, rooms: usize) -> Result<Cost> {
     let dir = setup.directory()?;
     let mut inserter = Inserter::new(dir.path(), rooms).await?;

@@ -29,7 +29,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum DoctorFrame {
-    /// Silence for so many seconds.
+    /// Silence for this many seconds.
     Quiet { seconds: u64 },
 }
 

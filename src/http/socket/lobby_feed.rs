@@ -106,7 +106,7 @@ impl LobbyFeed {
         if let Some(cursor) = cursor {
             let page = store.changed_since(&cursor, PAGE_ITEMS).await?;
             // Whether the cursor is past the newest change is decided by the page: what this process
-            // knows of the store may be older. A console that has not heard of the last removal
+            // knows of the store may be older. A console that has not received the last removal
             // starts again: it may show rooms that are gone.
             let knows_removals = page
                 .last_removal

@@ -40,7 +40,7 @@ async fn a_backup_that_is_cancelled_at_any_point_leaves_nothing() {
         verify: true,
         recipients: vec![age::x25519::Identity::generate().to_public()],
     };
-    // Polled so many times, as far as that brings it, then dropped.
+    // Polled this many times, then dropped.
     for polls in 1..6 {
         let (progress, mut watched) = watch::channel(CopyProgress::default());
         let mut making = Box::pin(StagedBackup::make(

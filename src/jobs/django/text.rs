@@ -90,7 +90,7 @@ mod tests {
         let Content::Parts(parts) = fitted(&gap) else {
             panic!("it has parts");
         };
-        assert_eq!(parts.len(), 2, "a blank part is none");
+        assert_eq!(parts.len(), 2, "a blank part is dropped");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How many commits the database has seen, in a small file beside it.
 //!
 //! A copy of an older database that somebody puts in the place of the present one has seen fewer,
-//! or is of another epoch. Its seqs would be given once more, and clients would take other
+//! or is of another epoch. Its seqs would be given a second time, and clients would take other
 //! messages for those that they have; so it gets a new epoch, as after a restore.
 //!
 //! The file is written at most once a second and when the server ends, without an fsync, and always

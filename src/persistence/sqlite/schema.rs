@@ -151,7 +151,7 @@ mod tests {
     use crate::persistence::testing::*;
     use crate::persistence::*;
 
-    /// A database as the second step left it, with so many messages in each room, which arrived
+    /// A database as the second step left it, with this many messages in each room, which arrived
     /// in turns. Two of three are the customer's.
     fn second_schema(directory: &tempfile::TempDir, lengths: &[i64]) -> Vec<Uuid> {
         let mut conn = Connection::open(directory.path().join("shoptalk.db")).expect("it is made");

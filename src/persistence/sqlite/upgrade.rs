@@ -280,7 +280,7 @@ enum Disk {
 }
 
 /// The disk that is too small for the upgrade of a database of `size` bytes, with what it needs
-/// and has. A step may write every page anew into the write-ahead log and sort as much again, and
+/// and has. A step may write every page into the write-ahead log and sort as much again, and
 /// the backup is a further copy, on a disk of its own if `free_for_backups` is given.
 fn lacking_space(size: u64, free: u64, free_for_backups: Option<u64>) -> Option<(Disk, u64, u64)> {
     let needed = size * if free_for_backups.is_some() { 2 } else { 3 };

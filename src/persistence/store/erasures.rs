@@ -72,7 +72,7 @@ impl Store {
         }
     }
 
-    /// Whether something was erased whose bytes may still stand in the file.
+    /// Whether something was erased whose bytes may still be in the file.
     pub async fn is_rewrite_due(&self) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(store) => store.is_rewrite_due().await,

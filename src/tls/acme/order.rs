@@ -46,7 +46,7 @@ pub(super) enum OrderError {
     Unusable(String),
 }
 
-/// The account with the authority, made when there is none for it.
+/// The account with the authority, which is made if there is none.
 pub(super) async fn account(config: &AcmeConfig, storage: &Storage) -> Result<Account, OrderError> {
     let builder = Account::builder_with_http(AcmeHttp::boxed().await?);
     let contact: Vec<&str> = config.contact.as_deref().into_iter().collect();

@@ -33,7 +33,7 @@ pub(super) fn renew_at(life: Life, random: f64) -> i64 {
             #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
             let offset = ((end - start) as f64 * random) as i64;
             let earliest = life.issued_at + MIN_AGE_FOR_SUGGESTION_S;
-            // A suggestion that comes too late is none.
+            // Not later than after nine tenths of the certificate's life, whatever is suggested.
             (start + offset)
                 .max(earliest)
                 .min(by_age.max(life.not_after - length / 10))

@@ -5,7 +5,7 @@
 //! nobody can read them, then their messages with their entries in the text index. How far it has
 //! come is kept in tables: after a kill it goes on. What stays is a list of ids.
 //!
-//! Deleted words may still stand in free space of the file; see `operations/rewrite.rs`.
+//! Deleted words may still be in free space of the file; see `operations/rewrite.rs`.
 
 use rusqlite::{Connection, params};
 use uuid::Uuid;

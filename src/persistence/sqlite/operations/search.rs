@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(find(&store, "my PÄCK").await, [(one, Some(1))]);
         assert_eq!(find(&store, "my parcels").await, []);
         assert_eq!(find(&store, "4-71").await, [(two, Some(1))]);
-        // Vowel signs part words in the index, and a script younger than its tables is none.
+        // Vowel signs separate words in the index, and letters that are newer than its tables too.
         store
             .post_as_visitor(one, "नमस्ते हिन्दी, cafe\u{301} re\u{301}sume\u{301}")
             .await;

@@ -77,7 +77,7 @@ impl Committer {
         Ok(state)
     }
 
-    /// The connection, opened anew if the last one broke. Whoever takes it puts it back unless it
+    /// The connection, reopened if the last one broke. Whoever takes it puts it back unless it
     /// broke.
     pub(crate) fn take_connection(&mut self) -> Result<Connection, StoreError> {
         match self.conn.take() {

@@ -2,7 +2,7 @@
 //!
 //! What is committed meanwhile through the same connection reaches the copy, too, so the copy is
 //! finished after one walk over the pages, however busy the server is. A copy through another
-//! connection would begin anew at every commit, and a read transaction over the whole database
+//! connection would start again at every commit, and a read transaction over the whole database
 //! would keep the write-ahead log from being reset.
 
 use std::path::PathBuf;

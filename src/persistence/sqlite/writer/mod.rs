@@ -332,7 +332,7 @@ impl Writer {
         ) {
             (Ok(()), Ok(conn)) => {
                 let done = rewrite::run(&conn, &request);
-                // A connection that failed half-way is opened anew.
+                // A connection that failed half-way is dropped, and reopened for the next batch.
                 if done.is_ok() || matches!(done, Err(RewriteError::LogInUse)) {
                     self.committer.put_back(conn);
                 }

@@ -18,7 +18,7 @@ const SPARE_BYTES: u64 = 16 * 1024 * 1024;
 /// What the writer is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Maintenance {
-    /// Write the database anew, through the log.
+    /// Write all pages of the database again, through the log.
     Rewrite,
     /// Empty the log into the database.
     TruncateLog,
