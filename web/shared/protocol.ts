@@ -55,7 +55,7 @@ export type Room = {
 export type Message = {
   /** The id it was posted with. */
   id: string;
-  /** The room whose log it stands in. */
+  /** The room whose log it is in. */
   room_id: string;
   /** Its place in the room: 1, 2, 3, … without a gap. */
   seq: number;
