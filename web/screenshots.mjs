@@ -56,6 +56,20 @@ async function signIn(page, url) {
   await page.getByText("Real-time connected").waitFor();
 }
 
+async function shootData(page, name) {
+  const data = page.getByRole("dialog", { name: "Data" });
+  await data.getByRole("button", { name: "Back up now" }).click();
+  await data.getByRole("link", { name: /^Download: Backup/ }).waitFor();
+  await shoot(page, `console-data-${name}`);
+  await data.getByRole("textbox", { name: "Their email" }).fill("ann@example.com");
+  await data.getByRole("button", { name: "Show what would go" }).click();
+  await data.getByRole("textbox", { name: /^To erase them/ }).scrollIntoViewIfNeeded();
+  await data.getByRole("button", { name: "Rewrite now" }).click();
+  await shoot(page, `console-data-erasure-${name}`);
+  await data.getByRole("listitem").last().scrollIntoViewIfNeeded();
+  await shoot(page, `console-data-jobs-${name}`);
+}
+
 async function views(size, colorScheme) {
   const name = `${size === PHONE ? "phone" : "desktop"}-${colorScheme}`;
   const isForReadme = size === DESKTOP && colorScheme === "light";
@@ -121,6 +135,8 @@ async function views(size, colorScheme) {
   await agent.keyboard.press("Escape");
   await agent.getByRole("button", { name: "Settings" }).click();
   await shoot(agent, `console-settings-${name}`);
+  await agent.getByRole("button", { name: "Open Data" }).click();
+  await shootData(agent, name);
   await agent.keyboard.press("Escape");
 
   await stop();

@@ -44,6 +44,7 @@ pub struct EraseProgress {
 
 /// What an erasure has done. It holds ids alone, and never who it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Receipt {
     /// Names the erasure in the audit; null when nothing was erased.
     pub erasure: Option<ErasureId>,
@@ -67,6 +68,7 @@ pub struct Receipt {
 
 /// How much was erased.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ErasedCounts {
     /// Visitors: an identity, or a browser that was never signed in.
     pub visitors: u64,

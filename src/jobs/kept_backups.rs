@@ -16,6 +16,7 @@ const SET_ASIDE_PREFIX: &str = "before-restore-";
 
 /// A copy of the database that is older than an erasure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KeptBackup {
     /// The file, or the directory of what a restore has set aside.
     pub file: String,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { formatAge, formatShort, visitorName } from "./format";
+import { formatAge, formatBytes, formatInterval, formatShort, visitorName } from "./format";
 
 it("a visitor is called by name, else by address, else Visitor", () => {
   expect(visitorName({ customer_name: "Ann", customer_email: "a@b.example" })).toBe("Ann");
@@ -27,4 +27,20 @@ it("a time of today is written as a time, another day's as a date", () => {
   const nextDay = new Date(2026, 0, 11, 18).getTime();
   expect(formatShort(at, sameDay)).toMatch(/12:00/);
   expect(formatShort(at, nextDay)).not.toMatch(/12:00/);
+});
+
+it("a size and an interval are written in the largest fitting unit", () => {
+  expect([0, 999, 12_345, 9_960_000, 3.4e12].map(formatBytes)).toEqual([
+    "0.0 KB",
+    "1.0 KB",
+    "12 KB",
+    "10.0 MB",
+    "3.4 TB",
+  ]);
+  expect([86_400_000, 21_600_000, 5_400_000, 1_500].map(formatInterval)).toEqual([
+    "day",
+    "6 hours",
+    "90 minutes",
+    "1500 ms",
+  ]);
 });

@@ -29,6 +29,35 @@ export function formatAge(at: string, now: number): string {
   return days === 1 ? "1 day" : `${days} days`;
 }
 
+/** An interval as it follows "every": "day", "6 hours", "90 seconds". */
+export function formatInterval(ms: number): string {
+  const units: [number, string][] = [
+    [86_400_000, "day"],
+    [3_600_000, "hour"],
+    [60_000, "minute"],
+    [1_000, "second"],
+  ];
+  const [unitMs, unit] = units.find(([unitMs]) => ms >= unitMs && ms % unitMs === 0) ?? [1, "ms"];
+  const count = ms / unitMs;
+  if (unit === "ms") return `${count} ms`;
+  return count === 1 ? unit : `${count} ${unit}s`;
+}
+
+/** "1 message", "2 messages". */
+export const formatCount = (count: number, unit: string) =>
+  `${count} ${unit}${count === 1 ? "" : "s"}`;
+
+/** "12 KB", "3.4 MB", in units of 1,000 bytes. */
+export function formatBytes(bytes: number): string {
+  const units = ["KB", "MB", "GB", "TB"];
+  let [size, unit] = [bytes / 1000, 0];
+  while (size >= 1000 && unit + 1 < units.length) {
+    size /= 1000;
+    unit += 1;
+  }
+  return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${units[unit]}`;
+}
+
 /** What a visitor is called: by name, else by email. */
 export function visitorName({
   customer_name,

@@ -167,6 +167,16 @@ it("no view of the console has a serious problem", async () => {
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "hidden" });
   }
+  await page.keyboard.press("d");
+  const data = page.getByRole("dialog", { name: "Data" });
+  await data.getByRole("button", { name: "Back up now" }).click();
+  await data.getByRole("link", { name: /^Download: Backup/ }).waitFor();
+  await data.getByRole("textbox", { name: "Their email" }).fill("bea@example.com");
+  await data.getByRole("button", { name: "Show what would go" }).click();
+  await data.getByRole("button", { name: "Erase for good" }).waitFor();
+  await data.getByRole("button", { name: "Rewrite now" }).click();
+  await check("Data");
+  await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Sign out", exact: true }).click();
   await page.getByRole("textbox", { name: "Username" }).fill("ada");
   await page.getByLabel("Password").fill("wrong");

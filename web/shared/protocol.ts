@@ -614,6 +614,53 @@ export type JobList = {
   backup: BackupState;
 };
 
+/** How much was erased. */
+export type ErasedCounts = {
+  /** Visitors: an identity, or a browser that was never signed in. */
+  visitors: number;
+  /** Rooms. */
+  rooms: number;
+  /** Messages in them, of either side. */
+  messages: number;
+  /** Tokens that were ended. */
+  tokens: number;
+};
+
+/** A copy of the database that is older than an erasure. */
+export type KeptBackup = {
+  /** The file, or the directory of what a restore has set aside. */
+  file: string;
+  /** When it was made. */
+  made_at: Timestamp;
+  /**
+   * When it is deleted at the latest, if backups go on being made; null when nobody but the
+   * operator deletes it.
+   */
+  kept_until: Timestamp | null;
+};
+
+/** What an erasure has done. It holds ids alone, and never who it was. */
+export type Receipt = {
+  /** Names the erasure in the audit; null when nothing was erased. */
+  erasure: string | null;
+  /** Nothing was erased; this is what would go. */
+  dry_run: boolean;
+  /** How much went. */
+  erased: ErasedCounts;
+  /** The rooms that went. */
+  rooms: Array<string>;
+  /** Rooms of others that mention the person's e-mail address. They were not touched. */
+  mentioned_in: Array<string>;
+  /** Whether there may be more rooms that mention it. */
+  mentioned_in_truncated: boolean;
+  /** Since when nobody can read any of it. */
+  unreachable_at: Timestamp | null;
+  /** When the file was rewritten without it; null until then. */
+  bytes_gone_at: Timestamp | null;
+  /** Files with copies from before, which still hold it. */
+  backups: Array<KeptBackup>;
+};
+
 /** What the server saw of a request. */
 export type Seen = {
   /** Such as `HTTP/1.1`. */

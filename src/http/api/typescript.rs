@@ -12,7 +12,7 @@ use super::{admin, messages, visitor};
 use crate::chat;
 use crate::doctor;
 use crate::http::problem;
-use crate::jobs::{export, registry};
+use crate::jobs::{erase, export, kept_backups, registry};
 use crate::protocol::{self, CloseCode};
 
 /// Set by `make types`.
@@ -182,6 +182,9 @@ fn generate() -> String {
     file.declare::<admin::jobs::JobAnswer>("JobAnswer");
     file.declare::<admin::jobs::BackupState>("BackupState");
     file.declare::<admin::jobs::JobList>("JobList");
+    file.declare::<erase::ErasedCounts>("ErasedCounts");
+    file.declare::<kept_backups::KeptBackup>("KeptBackup");
+    file.declare::<erase::Receipt>("Receipt");
     file.declare::<doctor::Seen>("Seen");
     file.declare::<doctor::UpgradeProbe>("UpgradeProbe");
     file.declare::<doctor::QuietProbe>("QuietProbe");

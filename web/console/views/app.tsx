@@ -7,6 +7,7 @@ import { backToList, commandsOf, handleKey } from "./commands";
 import { DeskContext, useApp, useDesk } from "./context";
 import { Conversation } from "./conversation";
 import { Conversations } from "./conversations";
+import { DataDialog } from "./data";
 import { Details } from "./details";
 import { DoctorDialog } from "./doctor";
 import { Keys } from "./keys";
@@ -70,6 +71,7 @@ function DeskView() {
         <Details />
       </div>
       {dialog.value === "agents" && <Agents close={() => panels.close("agents")} />}
+      {dialog.value === "data" && <DataDialog close={() => panels.close("data")} />}
       {dialog.value === "doctor" && <DoctorDialog close={() => panels.close("doctor")} />}
       {dialog.value === "settings" && <Settings close={() => panels.close("settings")} />}
       {dialog.value === "commands" && (

@@ -45,6 +45,7 @@ export function commandsOf(desk: Desk, session: Session): Command[] {
       settings + 1,
       0,
       { name: "Agents", key: "a", run: () => panels.open("agents") },
+      { name: "Data: backups, exports, erasures", key: "d", run: () => panels.open("data") },
       { name: "Doctor", run: () => panels.open("doctor") },
     );
   }

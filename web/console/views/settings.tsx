@@ -126,10 +126,18 @@ export function Settings({ close }: { close: () => void }) {
       {agent?.role === "admin" && (
         <section>
           <h3>The server</h3>
-          <p class="dim">Checks the way from this browser to the server, and its disk.</p>
-          <button type="button" onClick={() => panels.open("doctor")}>
-            Open Doctor
-          </button>
+          <p class="dim">
+            Data has backups, exports and erasures. Doctor checks the way from this browser to the
+            server, and its disk.
+          </p>
+          <div class="actions">
+            <button type="button" onClick={() => panels.open("data")}>
+              Open Data
+            </button>
+            <button type="button" onClick={() => panels.open("doctor")}>
+              Open Doctor
+            </button>
+          </div>
         </section>
       )}
       <section class="actions">
