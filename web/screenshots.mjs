@@ -138,6 +138,12 @@ async function views(size, colorScheme) {
   await agent.getByRole("button", { name: "Open Data" }).click();
   await shootData(agent, name);
   await agent.keyboard.press("Escape");
+  await agent.getByRole("button", { name: "Settings" }).click();
+  await agent.getByRole("button", { name: "Open Doctor" }).click();
+  await agent.getByRole("button", { name: "Skip" }).click();
+  await agent.getByText(/problems? found/).waitFor();
+  await shoot(agent, `console-doctor-${name}`);
+  await agent.keyboard.press("Escape");
 
   await stop();
   await customer.getByText("Offline").waitFor();

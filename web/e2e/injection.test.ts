@@ -33,7 +33,8 @@ async function expectOnlyText(page: Page, area: string) {
     .evaluateAll((all) => (all as HTMLAnchorElement[]).map((a) => [a.protocol, a.rel, a.target]));
   for (const [protocol, rel, target] of links) {
     expect(protocol).toMatch(/^https?:$/);
-    if (target) expect(rel).toContain("noopener");
+    // It implies `noopener`.
+    if (target) expect(rel).toContain("noreferrer");
   }
 }
 

@@ -70,7 +70,15 @@ function makesRooms() {
 const jwt = (sub: unknown) => `x.${btoa(JSON.stringify({ sub }))}.x`;
 
 /** A page with the chat loaded. A `frozen` one gets no event of what other tabs do. */
-async function tab({ frozen = false, identity }: { frozen?: boolean; identity?: string } = {}) {
+async function tab({
+  frozen = false,
+  identity,
+  data = {},
+}: {
+  frozen?: boolean;
+  identity?: string;
+  data?: DOMStringMap;
+} = {}) {
   // Each page has its own copy of the code.
   vi.resetModules();
   const conversation = await import("./conversation");
@@ -85,6 +93,7 @@ async function tab({ frozen = false, identity }: { frozen?: boolean; identity?: 
     base: "https://chat.example",
     keyPrefix: KEY_PREFIX,
     storageArea: view,
+    data,
     identity,
     emit() {},
     clear() {
@@ -506,6 +515,59 @@ describe("a full storage", () => {
     await settle();
     sendWelcome(here.conversation.chat.room);
     expect(posted()).toMatchObject([{ content: "hello" }]);
+  });
+});
+
+describe("a token in the tag", () => {
+  it("is used at the first opening, and stored with the room", async () => {
+    const here = await tab({ data: { token: "of-the-shop" } });
+    await settle();
+    expect([requests, storage.items]).toEqual([[], {}]);
+    respond = () => ({ status: 201, json: { room: { id: "the-earlier-one" } } });
+    here.conversation.begin();
+    await settle();
+    expect(requests.map(({ bearer }) => bearer)).toEqual(["of-the-shop"]);
+    expect(storedChat()).toMatchObject({ token: "of-the-shop", room: "the-earlier-one" });
+  });
+
+  it("is ignored where the browser holds one", async () => {
+    const before = await conversing();
+    const { token } = storedChat();
+    before.conversation.beginNew();
+    await settle();
+    const here = await tab({ data: { token: "of-the-shop" } });
+    here.conversation.begin();
+    here.conversation.beginNew();
+    await settle();
+    expect(token).toBeTruthy();
+    expect(requests.map(({ bearer }) => bearer)).not.toContain("of-the-shop");
+  });
+
+  it("that has ended counts as absent", async () => {
+    const makeRoom = makesRooms();
+    respond = (request) =>
+      request.bearer === "of-the-shop"
+        ? { status: 401, json: { detail: "it has ended" } }
+        : makeRoom(request);
+    const here = await tab({ data: { token: "of-the-shop" } });
+    here.conversation.post("hello");
+    await settle();
+    here.show();
+    await settle();
+    expect(requests.map(({ bearer }) => bearer)).toEqual(["of-the-shop", undefined]);
+    expect(storedChat().token).not.toBe("of-the-shop");
+    expect(here.conversation.refusal).toBeUndefined();
+  });
+
+  it("is not used once more after a sign-out", async () => {
+    const here = await tab({ data: { token: "of-the-shop" } });
+    here.conversation.begin();
+    await settle();
+    await here.conversation.reset();
+    requests = [];
+    here.conversation.begin();
+    await settle();
+    expect(requests.map(({ bearer }) => bearer)).toEqual([undefined]);
   });
 });
 

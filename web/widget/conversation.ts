@@ -35,7 +35,7 @@ interface StoredChat {
   room?: string | undefined;
   /** The `sub` of the identity that everything stored belongs to. */
   user?: string | undefined;
-  details?: Details;
+  details?: Details | undefined;
   /** The conversation is open: the next page connects without waiting for a click. */
   open?: boolean;
 }
@@ -43,7 +43,7 @@ interface StoredChat {
 /** Close code of our own for "the server refuses to make a room": final, as all from 4500 on. */
 const ROOM_REFUSED = 4999;
 /** Shown where the page has no origin: there, `fetch` can only fail. */
-const SANDBOXED = "Sandbox lacks allow-same-origin";
+const SANDBOXED = "Needs allow-same-origin";
 const TOKEN_ENDED = 4500;
 const NO_SUCH_ROOM = 4506;
 
@@ -296,7 +296,7 @@ export async function identify(jwt: string, now: boolean) {
   refusal = undefined;
   if (!adoptIdentity()) {
     host.identity = undefined;
-    throw TypeError("shoptalk.identify: pass a signed JWT");
+    throw TypeError("shoptalk.identify: not a JWT");
   }
   if (now) begin();
   else resume();
@@ -323,7 +323,9 @@ export async function reset(token = chat.token) {
 export function begin(details?: Details) {
   sync();
   const user = adoptIdentity();
-  if (details) saveChat({ details });
+  // The tag's token is for a browser that holds none, once.
+  saveChat({ token: chat.token || host.data.token, details: details || chat.details });
+  delete host.data.token;
   // The server moves an anonymous visitor's room to the user when it is requested again.
   if (user && user !== chat.user) {
     leaveRoom();

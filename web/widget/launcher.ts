@@ -142,7 +142,8 @@ function launch({ src, dataset: data }: HTMLScriptElement) {
       if (host.identity === jwt) await chat.identify(jwt);
     },
     async reset() {
-      const token = /"token":"(.+?)"/.exec(storageArea[keyPrefix + CHAT_KEY]!)?.[1];
+      const token = /"token":"(.+?)"/.exec(storageArea[keyPrefix + CHAT_KEY]!)?.[1] || data.token;
+      delete data.token;
       // First, since the page may end and the server may be unreachable.
       host.clear();
       host.identity = undefined;
@@ -175,7 +176,7 @@ function launch({ src, dataset: data }: HTMLScriptElement) {
 
 const script = document.currentScript as HTMLScriptElement | null;
 if (!script?.src) {
-  throw Error("shoptalk: must not be a module");
+  throw Error("shoptalk: is a module");
 }
 if (document.body) launch(script);
 else addEventListener("DOMContentLoaded", () => launch(script));

@@ -38,7 +38,7 @@ export function makeMessageList(box: HTMLElement, edit: (id: string) => void) {
             "div.text",
             { dir: "auto" },
             ...linkify(content).map(({ text, href }) =>
-              href ? h("a", { href, target: "_blank", rel: "noopener noreferrer" }, text) : text,
+              href ? h("a", { href, target: "_blank", rel: "noreferrer" }, text) : text,
             ),
           ),
           h(

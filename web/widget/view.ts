@@ -134,7 +134,7 @@ export function makeView(): Chat {
       conversation.sync();
       if (isOpen) return focus();
       show(true);
-      if (data.prechat === "off" || host.identity || conversation.chat.details)
+      if (data.prechat === "off" || data.token || host.identity || conversation.chat.details)
         conversation.begin();
       update();
       scrollToEnd();
