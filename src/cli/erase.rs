@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::progress::ProgressBar;
 use super::{Failure, block_on, check_owner, print_stdout};
 
-/// What the command line asks for.
+/// The arguments of `shoptalk erase`.
 #[derive(Debug, clap::Args)]
 pub(super) struct EraseArgs {
     /// The person: user:…, email:… or phone:…

@@ -93,7 +93,7 @@ pub(super) async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
         .map_err(|error| Failure::Runtime(format!("cannot listen on {listen}: {error}")))
 }
 
-/// Prints the one line on standard output: clients can connect now.
+/// Prints the one line on standard output, which means that clients can connect.
 pub(super) fn announce(server: &Server) -> Result<(), Failure> {
     let scheme = if server.has_tls() { "https" } else { "http" };
     let line = format!("listening on {scheme}://{}\n", server.local_addr());
@@ -183,7 +183,7 @@ mod tests {
 
     use super::*;
 
-    /// Longer than the slowest machine takes.
+    /// Longer than this takes on the slowest machine.
     const DEADLINE: Duration = Duration::from_secs(60);
 
     #[test]

@@ -79,10 +79,14 @@ impl StagedBackup {
     ) -> Result<Self, BackupFailure> {
         // Both files belong to this future: when it is dropped, they go at once, whatever the
         // thread that works on them is doing.
-        let plain = Staged::in_directory(data_dir)?;
+        let failed = |cause| BackupFailure::Io {
+            path: data_dir.to_owned(),
+            cause,
+        };
+        let plain = Staged::in_directory(data_dir).map_err(failed)?;
         let encrypted = match finishing.recipients.is_empty() {
             true => None,
-            false => Some(Staged::in_directory(data_dir)?),
+            false => Some(Staged::in_directory(data_dir).map_err(failed)?),
         };
         store.copy_to(plain.path().to_owned(), progress).await?;
         let (manifest, sha256) = with_low_priority({
@@ -91,10 +95,7 @@ impl StagedBackup {
             move || finish(&plain, encrypted.as_deref(), &finishing)
         })
         .await
-        .map_err(|cause| BackupFailure::Io {
-            path: data_dir.to_owned(),
-            cause,
-        })??;
+        .map_err(failed)??;
         Ok(Self {
             encrypted: encrypted.is_some(),
             path: encrypted.unwrap_or(plain).keep(),
@@ -148,17 +149,14 @@ struct Staged {
 }
 
 impl Staged {
-    fn in_directory(directory: &Path) -> Result<Self, BackupFailure> {
+    fn in_directory(directory: &Path) -> io::Result<Self> {
         let name = format!("{STAGED_PREFIX}{}{PARTIAL_SUFFIX}", Uuid::new_v4());
         Self::create(directory.join(name))
     }
 
-    fn create(path: PathBuf) -> Result<Self, BackupFailure> {
-        create_private(&path)
-            .map(|_| Self {
-                path: Some(path.clone()),
-            })
-            .map_err(|cause| BackupFailure::Io { path, cause })
+    fn create(path: PathBuf) -> io::Result<Self> {
+        create_private(&path)?;
+        Ok(Self { path: Some(path) })
     }
 
     fn path(&self) -> &Path {
@@ -272,10 +270,7 @@ impl ReadableBackup {
         let Some(identity) = identity else {
             return Err(DecryptionError::NoIdentity(path));
         };
-        let plain = Staged::in_directory(scratch).map_err(|error| match error {
-            BackupFailure::Io { path, cause } => DecryptionError::Io { path, cause },
-            other => io_failed(scratch, io::Error::other(other)),
-        })?;
+        let plain = Staged::in_directory(scratch).map_err(|cause| io_failed(scratch, cause))?;
         let mut target = File::options()
             .write(true)
             .open(plain.path())
@@ -328,7 +323,7 @@ pub fn move_out(staged: &Path, out: &Path) -> io::Result<()> {
 fn copy_out(staged: &Path, out: &Path) -> io::Result<()> {
     let mut name = out.as_os_str().to_owned();
     name.push(format!(".{}{PARTIAL_SUFFIX}", Uuid::new_v4()));
-    let partial = Staged::create(PathBuf::from(name)).map_err(io::Error::other)?;
+    let partial = Staged::create(PathBuf::from(name))?;
     let mut source = File::open(staged)?;
     let mut target = OpenOptions::new().write(true).open(partial.path())?;
     io::copy(&mut source, &mut target)?;

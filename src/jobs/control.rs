@@ -28,7 +28,7 @@ use crate::persistence::{AuditAction, CopyProgress, ExportScope, Principal, Stor
 
 /// The socket's name in the data directory.
 const SOCKET_FILE: &str = "shoptalk.sock";
-/// The wait after a connection could not be accepted, for instance for lack of file descriptors.
+/// The wait after a connection could not be accepted, for example for lack of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 /// Bytes of a request, at most.
 const REQUEST_BYTES: u64 = 4_096;
@@ -41,9 +41,9 @@ pub enum Request {
     Backup,
     /// Erase a person.
     Erase {
-        /// Who, as the command line has it.
+        /// The person, as named on the command line.
         who: String,
-        /// Only say what would go.
+        /// Only report what would be erased.
         dry_run: bool,
         /// Rewrite the file at once.
         now: bool,
@@ -110,9 +110,9 @@ pub enum Reply {
         /// The code. A secret.
         code: String,
     },
-    /// The work failed: why, and what to do.
+    /// The work failed.
     Failed {
-        /// For people.
+        /// Why, and what to do.
         message: String,
     },
 }
@@ -318,7 +318,7 @@ async fn serve_erase(
     send(writing, &reply).await
 }
 
-/// Records what somebody at the command line has got.
+/// Records in the audit what a command has read.
 async fn audit(store: &Store, action: AuditAction) {
     if let Err(error) = store.audit(action, Principal::CommandLine, None).await {
         tracing::warn!(%error, ?action, "cannot record a command in the audit");

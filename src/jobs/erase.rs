@@ -1,6 +1,7 @@
-//! Erasing a person: found, decided, done in bounded steps, and recorded in the ledger.
+//! Erasing a person: the person is found, the erasure is decided, done in bounded steps, and recorded
+//! in the ledger.
 //!
-//! Once it is decided it goes on whatever happens to whoever asked: the server does what is left.
+//! Once it is decided, it is completed even if the caller goes away: the server does the rest.
 //! Read next: `persistence/sqlite/operations/erasures.rs`.
 
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::persistence::{
 pub struct EraseRequest {
     /// The person.
     pub who: Who,
-    /// Only say what would go.
+    /// Only report what would be erased.
     pub dry_run: bool,
     /// Rewrite the file at once, and return when that is done.
     pub now: bool,
@@ -33,36 +34,36 @@ pub struct EraseRequest {
     pub by: Principal,
 }
 
-/// How far an erasure is: rooms and messages.
+/// How far an erasure is, in rooms and messages together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EraseProgress {
-    /// What is gone.
+    /// How many are erased.
     pub done: u64,
-    /// What has to go.
+    /// How many there are.
     pub total: u64,
 }
 
-/// What an erasure has done. It holds ids alone, and never who it was.
+/// What an erasure has done. It has ids only, and nothing that names the person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Receipt {
     /// Names the erasure in the audit; null when nothing was erased.
     pub erasure: Option<ErasureId>,
-    /// Nothing was erased; this is what would go.
+    /// Whether nothing was erased, and this is what would be.
     pub dry_run: bool,
-    /// How much went.
+    /// How much was erased.
     pub erased: ErasedCounts,
-    /// The rooms that went.
+    /// The rooms that were erased.
     pub rooms: Vec<RoomId>,
     /// Rooms of others that mention the person's e-mail address. They were not touched.
     pub mentioned_in: Vec<RoomId>,
     /// Whether there may be more rooms that mention it.
     pub mentioned_in_truncated: bool,
-    /// Since when nobody can read any of it.
+    /// Since when nobody can read any of it; null until then.
     pub unreachable_at: Option<Timestamp>,
     /// When the file was rewritten without it; null until then.
     pub bytes_gone_at: Option<Timestamp>,
-    /// Files with copies from before, which still hold it.
+    /// Older copies of the database, which still hold it.
     pub backups: Vec<KeptBackup>,
 }
 
@@ -97,7 +98,7 @@ pub enum EraseFailure {
     Cancelled,
     /// Everything is unreachable, but the file still has the bytes.
     #[error(
-        "the person was erased and nobody can read anything of them, but the file was not rewritten: {0}; a running server tries again when the chat is quiet"
+        "the person was erased and nothing of them can be read in the chat, but the file was not rewritten: {0}; a running server tries again when the chat is quiet"
     )]
     NotRewritten(RewriteError),
     /// The store failed.
@@ -111,7 +112,7 @@ impl From<StoreError> for EraseFailure {
     }
 }
 
-/// Erases people. Clones share what it works with.
+/// Erases people. Clones share its state.
 #[derive(Debug, Clone)]
 pub struct Eraser {
     store: Store,
@@ -137,14 +138,14 @@ impl Eraser {
         }
     }
 
-    /// A number that is another one after each erasure. An export that sees two numbers may hold
-    /// somebody who is gone.
+    /// How many erasures were decided so far. If the number has changed during an export, the export
+    /// may hold somebody who was erased.
     pub fn decided(&self) -> u64 {
         self.decided.load(Ordering::SeqCst)
     }
 
-    /// Erases a person. Given up while nothing is decided when nobody watches the progress any
-    /// more; after that, dropping this leaves the rest to [`Self::finish`].
+    /// Erases a person. If nobody watches the progress any more, it is cancelled before the erasure
+    /// is decided. After that, dropping this future leaves the rest to [`Self::finish`].
     ///
     /// # Errors
     ///
@@ -176,7 +177,7 @@ impl Eraser {
             .await?;
         if let Some(begun) = begun {
             self.decided.fetch_add(1, Ordering::SeqCst);
-            // Those that were finished meanwhile.
+            // Exports that were finished since.
             self.remove_exports().await;
             receipt.erasure = Some(begun.id);
             let mut shown = EraseProgress {
@@ -215,7 +216,7 @@ impl Eraser {
         person: &Person,
         held: &Holdings,
     ) -> Result<Receipt, EraseFailure> {
-        // What was said in the last seconds counts, too.
+        // Messages of the last seconds have to be searched, too.
         self.store.flush_search_index().await?;
         let mentions = self.store.mentions(person).await?;
         Ok(Receipt {
@@ -236,8 +237,8 @@ impl Eraser {
         })
     }
 
-    /// Does whatever decided erasures have left, a step at a time, and reports how much each step
-    /// has done.
+    /// Does the rest of all decided erasures, a step at a time. Calls `done` after each step with the
+    /// number of rooms and messages that it has erased.
     ///
     /// # Errors
     ///
@@ -252,8 +253,8 @@ impl Eraser {
         Ok(())
     }
 
-    /// Writes to the ledger what it lacks. A failure is logged and tried again later: the database
-    /// knows what is missing.
+    /// Writes to the ledger what it lacks. A failure is logged, and a later call tries again: the
+    /// database knows what is missing.
     pub async fn record(&self) {
         if let Err(error) = self.try_record().await {
             tracing::warn!(
@@ -289,8 +290,8 @@ impl Eraser {
         self.store.rewrite(self.backups.data_dir.clone()).await
     }
 
-    /// Rewrites the file if something was erased whose bytes may still stand in it, and the chat is
-    /// quiet. Returns when it did.
+    /// Rewrites the file if the bytes of something erased may still be in it, and the chat is quiet.
+    /// Returns the time of the rewrite, if it did.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! An import: the lines of an export, read and checked one at a time, and committed by whole rooms.
 //!
 //! The file is checked to its end before anything is written, so a file with a bad line changes
-//! nothing. A kill leaves whole rooms; run again, it goes on with those that are missing.
+//! nothing. A kill leaves whole rooms; another run imports those that are missing.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -25,7 +25,7 @@ const LINE_BYTES: usize = 1024 * 1024;
 /// Bad lines that are named, at most.
 const NAMED_LINES: usize = 20;
 
-/// Why nothing, or not everything, was imported.
+/// Why an import failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The file cannot be read.
@@ -36,7 +36,7 @@ pub enum ImportError {
         /// The system's error.
         cause: io::Error,
     },
-    /// Lines are wrong.
+    /// Lines of the file are wrong; nothing was imported.
     #[error("{}", describe(path, lines, *more))]
     BadLines {
         /// Which file.
@@ -46,10 +46,10 @@ pub enum ImportError {
         /// How many others there are.
         more: u64,
     },
-    /// The store failed.
-    #[error("{cause}; what was imported until then stays: run the import again to go on")]
+    /// The store failed; rooms that were committed before stay.
+    #[error("{cause}; what was imported until then stays: run the import again to continue")]
     Store {
-        /// How.
+        /// Why.
         cause: WriteError,
     },
 }
@@ -94,52 +94,82 @@ pub async fn import(
     path: &Path,
     mut progress: impl FnMut(ImportProgress),
 ) -> Result<TransferCounts, ImportError> {
-    let read = |cause| ImportError::Read {
-        path: path.to_owned(),
-        cause,
-    };
-    let file = File::open(path).map_err(read)?;
-    let metadata = file.metadata().map_err(read)?;
+    let cannot_read = |cause| cannot_read(path, cause);
+    let mut file = File::open(path).map_err(cannot_read)?;
+    let metadata = file.metadata().map_err(cannot_read)?;
     if !metadata.is_file() {
         let why = "it is read twice, so it has to be a regular file; save the export to one first";
-        return Err(read(io::Error::new(io::ErrorKind::InvalidInput, why)));
+        return Err(cannot_read(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            why,
+        )));
     }
-    let total = metadata.len().saturating_mul(2);
-    let mut file = file;
+    let bytes = metadata.len();
+    let total = bytes.saturating_mul(2);
+    check_lines(path, &mut file, |done| {
+        progress(ImportProgress { done, total });
+    })?;
+    file.rewind().map_err(cannot_read)?;
+    let counts = commit_lines(store, path, &mut file, |done| {
+        progress(ImportProgress {
+            done: bytes + done,
+            total,
+        });
+    })
+    .await?;
+    store
+        .audit(AuditAction::Imported, Principal::CommandLine, None)
+        .await
+        .map_err(|cause| ImportError::Store { cause })?;
+    Ok(counts)
+}
 
-    let mut checked = Assembler::default();
+fn cannot_read(path: &Path, cause: io::Error) -> ImportError {
+    ImportError::Read {
+        path: path.to_owned(),
+        cause,
+    }
+}
+
+/// Checks all lines. Calls `read` with the number of bytes that were read.
+fn check_lines(path: &Path, file: &mut File, mut read: impl FnMut(u64)) -> Result<(), ImportError> {
+    let mut assembler = Assembler::default();
     let mut bad = BadLines::default();
-    let mut lines = Lines::new(&mut file);
-    while let Some(line) = lines.next().map_err(read)? {
-        if let Err(problem) = checked.take(&line, &mut |_| ()) {
+    let mut lines = Lines::new(file);
+    while let Some(line) = lines.next().map_err(|cause| cannot_read(path, cause))? {
+        if let Err(problem) = assembler.take(&line, &mut |_| ()) {
             bad.add(lines.number, problem);
         }
         if lines.number.is_multiple_of(1_000) {
-            progress(ImportProgress {
-                done: lines.bytes,
-                total,
-            });
+            read(lines.bytes);
         }
     }
-    if let Err(problem) = checked.finish(&mut |_| ()) {
+    if let Err(problem) = assembler.finish(&mut |_| ()) {
         bad.add(lines.number + 1, problem);
     }
-    bad.into_result(path)?;
+    bad.into_result(path)
+}
 
-    file.rewind().map_err(read)?;
-    let half = total / 2;
+/// Commits what is in the checked lines, by whole rooms. Calls `read` with the number of bytes that
+/// were read.
+async fn commit_lines(
+    store: &Store,
+    path: &Path,
+    file: &mut File,
+    mut read: impl FnMut(u64),
+) -> Result<TransferCounts, ImportError> {
     let mut counts = TransferCounts::default();
     let mut assembler = Assembler::default();
     let mut batch = Batch::default();
-    let mut lines = Lines::new(&mut file);
+    let mut lines = Lines::new(file);
     loop {
-        let line = lines.next().map_err(read)?;
+        let line = lines.next().map_err(|cause| cannot_read(path, cause))?;
         let taken = match &line {
             Some(line) => assembler.take(line, &mut |item| batch.add(item)),
             None => assembler.finish(&mut |item| batch.add(item)),
         };
         if let Err(problem) = taken {
-            // It was good a moment ago: somebody writes to the file.
+            // It was valid a moment ago, so somebody is writing to the file.
             let mut bad = BadLines::default();
             bad.add(
                 lines.number,
@@ -155,20 +185,12 @@ pub async fn import(
                     .await
                     .map_err(|cause| ImportError::Store { cause })?;
             }
-            progress(ImportProgress {
-                done: half + lines.bytes,
-                total,
-            });
+            read(lines.bytes);
         }
         if line.is_none() {
-            break;
+            return Ok(counts);
         }
     }
-    store
-        .audit(AuditAction::Imported, Principal::CommandLine, None)
-        .await
-        .map_err(|cause| ImportError::Store { cause })?;
-    Ok(counts)
 }
 
 #[derive(Default)]
@@ -234,8 +256,8 @@ impl<'f> Lines<'f> {
         }
     }
 
-    /// The next line without its end; `None` at the end of the file. A longer line is cut, and
-    /// what is read of it is no JSON.
+    /// The next line without its line break; `None` at the end of the file. A longer line is cut, and
+    /// the beginning that is returned is not JSON.
     fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
         use std::io::Read;
         let mut line = Vec::new();
@@ -256,11 +278,11 @@ impl<'f> Lines<'f> {
     }
 }
 
-/// Puts lines together to rooms, and checks them.
+/// Gathers the lines of each room, and checks them.
 #[derive(Default)]
 struct Assembler {
     room: Option<Box<OpenRoom>>,
-    /// Visitors that a room may name.
+    /// Visitors that have a line so far; a room's has to be among them.
     visitors: HashSet<VisitorId>,
     /// After a bad line, messages are skipped until the next room: what follows from one mistake
     /// is not named a thousand times.
@@ -272,14 +294,14 @@ struct OpenRoom {
     log: Vec<Message>,
 }
 
-/// What is looked at first.
+/// The `type` of a line, which is read first.
 #[derive(Deserialize)]
 struct Kind {
     r#type: String,
 }
 
 impl Assembler {
-    /// Takes a line, and hands out what it completes.
+    /// Adds a line. Passes the items that it completes to `done`.
     fn take(&mut self, line: &[u8], done: &mut impl FnMut(TransferItem)) -> Result<(), String> {
         if line.is_empty() {
             return Ok(());
@@ -319,7 +341,7 @@ impl Assembler {
         }
     }
 
-    /// Hands out the last room.
+    /// Ends the file. Passes the last room to `done`.
     fn finish(&mut self, done: &mut impl FnMut(TransferItem)) -> Result<(), String> {
         self.close_room(done)
     }

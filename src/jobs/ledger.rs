@@ -2,7 +2,7 @@
 //! older than an erasure still has what was erased; `restore` reads the ledger and erases it again.
 //!
 //! It is appended to and never rewritten. Each line is whole JSON; one that a power cut has left
-//! unfinished is skipped, since what it says is still unrecorded in the database and follows.
+//! unfinished is skipped: its content is still unrecorded in the database, and is appended again.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -39,7 +39,7 @@ struct Redacted {
     message: Uuid,
 }
 
-/// What a ledger says.
+/// The contents of a ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LedgerContents {
     /// Everything that was erased.
@@ -119,7 +119,7 @@ impl Ledger {
         let mut contents = LedgerContents::default();
         for text in BufReader::new(file).lines() {
             let text = text?;
-            // An append that was interrupted left a part of a line.
+            // An interrupted append may have left a part of a line.
             let Ok(line) = serde_json::from_str::<Line>(&text) else {
                 if text.ends_with('}') {
                     return Err(io::Error::other(format!(
@@ -140,7 +140,7 @@ impl Ledger {
 }
 
 impl LedgerContents {
-    /// Adds what another ledger says.
+    /// Adds the contents of another ledger.
     pub fn merge(&mut self, other: Self) {
         self.erased.extend(other.erased);
         self.newest = self.newest.max(other.newest);

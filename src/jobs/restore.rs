@@ -1,4 +1,5 @@
-//! Restoring a backup, without what the ledgers beside the backups say was erased since.
+//! Restores a backup, and erases from it again what was erased since, by the ledgers beside the
+//! backups.
 
 use std::path::{Path, PathBuf};
 
@@ -66,15 +67,15 @@ pub enum RestoreFailure {
 ///
 /// # Errors
 ///
-/// When the backup or a ledger cannot be read, or the data directory cannot be written. The database is
-/// as it was then.
+/// When the backup or a ledger cannot be read, or the data directory cannot be written. Then the
+/// database is unchanged.
 pub fn restore(request: RestoreRequest<'_>) -> Result<Restored, RestoreFailure> {
     let data_dir = request.data_dir;
     persistence::create_data_directory(data_dir)?;
     let listed = read_ledgers(&ledgers(&request))?;
     let plain = ReadableBackup::open(request.file, request.identity, data_dir)?;
     let report = persistence::restore(data_dir, plain.path(), &listed.erased)?;
-    // What a server has left that was stopped in the middle of a backup.
+    // Files that a server left behind that was stopped in the middle of a backup.
     backup::remove_unfinished(data_dir).map_err(|cause| RestoreFailure::CleanUp {
         path: data_dir.to_owned(),
         cause,

@@ -46,7 +46,7 @@ pub struct Mentions {
 pub struct Erasure {
     /// Its id.
     pub id: ErasureId,
-    /// When it was decided; it goes on from there whatever happens.
+    /// When it was decided. From then on it is completed whatever happens.
     pub decided_at: Timestamp,
     /// Since when nobody can read any of it.
     pub unreachable_at: Option<Timestamp>,
@@ -67,13 +67,13 @@ pub struct Erasure {
 /// What one bounded step of an erasure has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ErasureStep {
-    /// Rooms that are gone; their live actors and the lobby have to notice.
+    /// Rooms that were erased; their live actors and the lobby have to be notified.
     pub removed: Vec<RoomId>,
     /// Messages that were deleted.
     pub messages: u64,
 }
 
-/// A listed room that is gone.
+/// A listed room that was erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemovedRoom {
     /// Its id.

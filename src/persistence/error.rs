@@ -27,7 +27,7 @@ pub enum StoreError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No such room, agent or token.
-    #[error("there is no such thing")]
+    #[error("it does not exist")]
     NotFound,
     /// The token is unknown or has ended.
     #[error("the token is wrong or has ended")]
@@ -131,7 +131,7 @@ pub enum BackupError {
         version: String,
     },
     /// The file is a database, but SQLite cannot read it.
-    #[error("{path} cannot be read: {cause}")]
+    #[error("{path} cannot be read: {cause}; use another backup")]
     Unreadable {
         /// Which file.
         path: std::path::PathBuf,
@@ -139,7 +139,7 @@ pub enum BackupError {
         cause: String,
     },
     /// The file is a backup that was changed or contradicts itself.
-    #[error("{path} is damaged: {}", found.join("; "))]
+    #[error("{path} is damaged, use another backup: {}", found.join("; "))]
     Damaged {
         /// Which file.
         path: std::path::PathBuf,
@@ -158,7 +158,7 @@ pub enum RestoreError {
     #[error(transparent)]
     Backup(#[from] BackupError),
     /// The new database could not be prepared.
-    #[error("cannot prepare {path}: {cause}")]
+    #[error("cannot prepare {path}: {cause}; nothing was changed")]
     Prepare {
         /// The file that was to become the database.
         path: std::path::PathBuf,

@@ -27,7 +27,7 @@ pub enum ImportError {
     #[error("there are several apps with a chat: {}; choose one with --app", .0.join(", "))]
     SeveralApps(Vec<String>),
     /// A table lacks what the import needs.
-    #[error("{table} has no {column}: its columns are {}", found.join(", "))]
+    #[error("{table} has no {column}, which the import needs; its columns are {}", found.join(", "))]
     NoColumn {
         /// The table or model.
         table: String,
@@ -68,7 +68,7 @@ pub enum ImportError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// A room could not be committed.
-    #[error("{0}; what was imported so far stays, and the same command goes on from there")]
+    #[error("{0}; what was imported until then stays: run the import again to continue")]
     Write(#[from] WriteError),
     /// Shoptalk's own database cannot be read.
     #[error(transparent)]

@@ -1,5 +1,5 @@
-//! Deleting rooms past the time that the settings give them. They go the way of an erased person's,
-//! see `erasures.rs`; only who decides is another one.
+//! Deleting rooms past the time that the settings give them. It is done like an erased person's,
+//! see `erasures.rs`; only the decision is different.
 
 use rusqlite::{OptionalExtension, params};
 
@@ -70,8 +70,7 @@ fn expire(
     Ok(removed)
 }
 
-/// Deletes a visitor without rooms. One who is blocked stays: the block is all that there is of
-/// them.
+/// Deletes a visitor without rooms. One who is blocked stays, since nothing else records the block.
 pub(crate) fn delete_if_unused(tx: &Tx<'_>, visitor: VisitorId) -> rusqlite::Result<()> {
     let is_unused = tx
         .conn

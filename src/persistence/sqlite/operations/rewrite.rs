@@ -1,4 +1,4 @@
-//! Making sure that no byte of what was erased is left in the file.
+//! Removes every byte of what was erased from the file.
 //!
 //! The text index keeps the words of deleted messages until its segments are merged, so it is merged
 //! into one, in steps between other writes. Then the file is rewritten and its log emptied
@@ -25,7 +25,7 @@ const TRUNCATE_TRIES: u32 = 20;
 /// The pause between two tries, in which writes go on.
 const TRUNCATE_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a rewrite that begins now covers.
+/// The erasures that a rewrite covers if it begins now.
 pub(crate) struct Covered {
     erasures: Vec<ErasureId>,
     redactions: Vec<(i64, i64)>,

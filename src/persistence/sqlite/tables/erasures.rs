@@ -1,4 +1,4 @@
-//! The rows of erasures: which there are, and what of them is left to do.
+//! The rows of erasures, and of what is left to do for each.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
     Retention,
 }
 
-/// A room that is gone and whose messages are not.
+/// A room that was deleted and whose messages were not yet.
 pub(crate) struct Leftover {
     pub(crate) erasure: ErasureId,
     pub(crate) places: RoomPlaces,
@@ -68,7 +68,7 @@ pub(crate) fn by_id(conn: &Connection, id: ErasureId) -> rusqlite::Result<Option
     .optional()
 }
 
-/// Marks a visitor as erased: their tokens end, and no identity leads to them any more. Their rooms
+/// Marks a visitor as erased: their tokens end, and no identity finds them any more. Their rooms
 /// follow.
 pub(crate) fn insert_visitor(
     tx: &Tx<'_>,
@@ -178,7 +178,7 @@ pub(crate) fn redact(tx: &Tx<'_>, room: RoomId, message: MessageId) -> rusqlite:
     Ok(true)
 }
 
-/// The next visitor whose rooms have to go.
+/// The next visitor whose rooms are to be deleted.
 pub(crate) fn next_visitor(conn: &Connection) -> rusqlite::Result<Option<(VisitorId, ErasureId)>> {
     conn.prepare_cached("SELECT visitor, erasure FROM erased_visitors WHERE pending = 1 LIMIT 1")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -236,7 +236,7 @@ pub(crate) fn delete_room(
     Ok(())
 }
 
-/// The next room whose messages have to go.
+/// The next room whose messages are to be deleted.
 pub(crate) fn next_leftover(conn: &Connection) -> rusqlite::Result<Option<Leftover>> {
     conn.prepare_cached("SELECT pk, erasure, head, tail, done FROM erasing_rooms LIMIT 1")?
         .query_row([], |row: &Row<'_>| {
@@ -280,7 +280,7 @@ pub(crate) fn delete_messages(
     Ok(deleted)
 }
 
-/// Dates what an erasure has reached: nothing of it can be read, and nothing of it is left.
+/// Records when an erasure became unreachable and when its last row was deleted, once that is so.
 pub(crate) fn settle(tx: &Tx<'_>, erasure: ErasureId) -> rusqlite::Result<()> {
     tx.execute(
         "UPDATE erasures SET unreachable_at = ifnull(unreachable_at, ?2)
