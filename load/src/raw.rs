@@ -15,6 +15,9 @@ use crate::texts;
 /// Messages of a room whose row numbers share a block.
 const BLOCK: i64 = 32;
 
+/// Messages in a transaction while a database is filled.
+const FILL_BATCH: usize = 1_000;
+
 /// A room that messages are inserted into.
 struct Room {
     pk: i64,
@@ -109,8 +112,19 @@ impl Inserter {
         Ok((inserted as f64 / started.elapsed().as_secs_f64(), commits))
     }
 
+    /// Inserts this many messages and [finishes](Self::finish).
+    pub(crate) fn fill(mut self, messages: usize) -> Result<()> {
+        let mut left = messages;
+        while left > 0 {
+            let batch = left.min(FILL_BATCH);
+            self.transaction(batch)?;
+            left -= batch;
+        }
+        self.finish()
+    }
+
     /// Inserts this many messages in one transaction. Returns how long its COMMIT took.
-    pub(crate) fn transaction(&mut self, batch: usize) -> Result<Duration> {
+    fn transaction(&mut self, batch: usize) -> Result<Duration> {
         self.conn.execute_batch("BEGIN IMMEDIATE")?;
         for _ in 0..batch {
             self.insert()?;
@@ -156,7 +170,7 @@ impl Inserter {
     }
 
     /// Corrects the counts, so that the server can open the database.
-    pub(crate) fn finish(self) -> Result<()> {
+    fn finish(self) -> Result<()> {
         self.conn.execute(
             "UPDATE state SET change = ?1, n = ?1, waiting = (SELECT count(*) FROM rooms WHERE status = 0 AND last_n IS NOT NULL)",
             [self.n],

@@ -1,4 +1,4 @@
-//! Whether the disks have the space that a backup takes.
+//! Checks that the disks have the space that a backup takes.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ pub enum ScheduledBackupError {
     /// The directory of backups cannot be used.
     #[error("cannot use {path}: {cause}; check its owner and mode, or set backup.directory")]
     Directory {
-        /// Which one.
+        /// The directory.
         path: PathBuf,
         /// The system's error.
         cause: io::Error,
@@ -64,7 +64,7 @@ pub(super) fn prepare(settings: &BackupSettings) -> Result<(), ScheduledBackupEr
     Ok(())
 }
 
-/// The size that a copy of the database has at most.
+/// The size of a copy of the database, at most.
 fn database_bytes(data_dir: &Path) -> u64 {
     // The files are not opened: closing one would drop SQLite's locks.
     let bytes = |name| std::fs::metadata(data_dir.join(name)).map_or(0, |metadata| metadata.len());

@@ -11,18 +11,18 @@ use super::rotation;
 use super::schedule::BackupSettings;
 use crate::chat::Timestamp;
 
-/// What names a directory with the files that a restore has set aside.
+/// How the name of a directory begins with files that a restore has set aside.
 const SET_ASIDE_PREFIX: &str = "before-restore-";
 
 /// A copy of the database that is older than an erasure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct KeptBackup {
-    /// The file, or the directory of what a restore has set aside.
+    /// The file, or the directory with files that a restore has set aside.
     pub file: String,
     /// When it was made.
     pub made_at: Timestamp,
-    /// When it is deleted at the latest, if backups go on being made; null when nobody but the
+    /// When it is deleted at the latest, as long as backups are made; null when nobody but the
     /// operator deletes it.
     pub kept_until: Option<Timestamp>,
 }
@@ -76,7 +76,7 @@ fn date(
     }
 }
 
-/// What of a directory has such a name. One that is not there has none.
+/// The entries of a directory with such a name. None if the directory does not exist.
 fn files_in(directory: &Path, is_wanted: impl Fn(&str) -> bool) -> Vec<KeptBackup> {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return Vec::new();

@@ -1,8 +1,8 @@
-//! The jobs that admins start in a running server: how far they are, and the files they leave.
+//! The jobs that admins start in a running server: their progress, and their files.
 //!
 //! Each job has a small file beside its result in the directory `jobs` of the data directory
-//! (`files.rs`). So what is listed is what is there, also after the server was killed: a job that was
-//! running then has failed. Nothing here says who was exported or erased.
+//! (`files.rs`). So the list is right even after the server was killed: a job that was
+//! running then has failed. Nothing here names who was exported or erased.
 //!
 //! Read next: `registry/work.rs`, what a job of each kind does.
 
@@ -28,7 +28,7 @@ use crate::persistence::{ExportScope, Principal, Store, StoreError};
 
 pub(super) use self::files::{KEPT_MS, directory, is_backup, remove_exports};
 
-/// The time between two looks for those that are past their time.
+/// The time between two checks for jobs that are past their time.
 const SWEEP: Duration = Duration::from_secs(600);
 /// Jobs that are kept, at most: as many as one page lists.
 const JOBS_MAX: usize = 200;
@@ -48,16 +48,16 @@ pub enum JobKind {
     Rewrite,
 }
 
-/// Whether a job goes on.
+/// Whether a job is running, and how it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum JobState {
-    /// It goes on.
+    /// It is running.
     Running,
     /// It is complete.
     Done,
-    /// It failed, and `message` says why.
+    /// It failed; `message` has the reason.
     Failed,
     /// Somebody cancelled it.
     Cancelled,
@@ -67,18 +67,18 @@ pub enum JobState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Job {
-    /// Which job.
+    /// Its id.
     pub id: Uuid,
     /// What it does.
     pub kind: JobKind,
-    /// Whether it goes on.
+    /// Whether it is running, and how it has ended.
     pub state: JobState,
     /// Units that are done: pages of a backup, messages of an export, rooms and messages of an
     /// erasure.
     pub done: u64,
     /// Units in all; 0 while that is not known.
     pub total: u64,
-    /// For people: what it came to, or why it failed and what to do.
+    /// For people: its result, or why it failed and what to do.
     pub message: Option<String>,
     /// When it was started.
     pub created_at: Timestamp,
@@ -95,7 +95,7 @@ pub enum JobRequest {
     Erase {
         /// The person.
         who: Who,
-        /// Only say what would go.
+        /// Only report what would be erased.
         dry_run: bool,
     },
     /// The database's file, without what was erased.
@@ -123,10 +123,10 @@ impl JobRequest {
 /// Why a job was not started.
 #[derive(Debug, thiserror::Error)]
 pub enum JobRefused {
-    /// One of its kind goes on.
+    /// One of its kind is running.
     #[error("a job of this kind is running already; wait for it, or cancel it")]
     Running,
-    /// Several users have the address or number. Said to the caller alone: a job never names
+    /// Several users have the address or number. Only the caller gets their names: a job never names
     /// anybody.
     #[error(
         "several people match; name one of them: {}",
@@ -136,7 +136,7 @@ pub enum JobRefused {
         /// Who they are.
         users: Vec<String>,
     },
-    /// Too many of the last day are kept.
+    /// Too many jobs of the last day are kept.
     #[error("{JOBS_MAX} jobs of the last 24 hours are kept; wait until the oldest is past that")]
     Full,
     /// The directory cannot be written.
@@ -152,7 +152,7 @@ pub enum JobRefused {
 pub struct JobFile {
     /// Where it is, if nothing has removed it since.
     pub path: PathBuf,
-    /// What to save it as.
+    /// The name to save it under.
     pub name: String,
 }
 
@@ -260,8 +260,8 @@ impl Jobs {
         Ok(())
     }
 
-    /// Cancels a job at its next step. One that has ended stays as it is, and an erasure that is
-    /// decided and a rewrite go on.
+    /// Cancels a job at its next step. It does not change one that has ended, and an erasure that is
+    /// decided and a rewrite continue.
     pub fn cancel(&self, id: Uuid) -> Option<Job> {
         let entries = self.lock();
         let entry = entries.iter().find(|entry| entry.job.id == id)?;

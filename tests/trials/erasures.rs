@@ -1,4 +1,4 @@
-//! P16: who was erased stays erased, whatever is killed, restored or imported.
+//! P16: a person who was erased stays erased, whatever is killed, restored or imported.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ fn messages_of(database: &Path, person: &Person) -> Result<i64> {
     Ok(conn.query_row(sql, [person.room], |row| row.get(0))?)
 }
 
-/// What of decided erasures is still to be done.
+/// What is left to do of decided erasures.
 const LEFT_TO_ERASE: &str = "SELECT (SELECT count(*) FROM erased_visitors WHERE pending = 1)
     + (SELECT count(*) FROM erasing_rooms)";
 
@@ -58,7 +58,7 @@ async fn run(setup: &Setup, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Copies a directory with what is in it.
+/// Copies a directory with its contents.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
@@ -73,7 +73,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Puts a template in the place of the data directory.
+/// Replaces the data directory with a template.
 fn reset(setup: &Setup, template: &Path) -> Result<()> {
     if setup.data_dir().exists() {
         std::fs::remove_dir_all(setup.data_dir())?;
@@ -81,7 +81,7 @@ fn reset(setup: &Setup, template: &Path) -> Result<()> {
     copy(template, &setup.data_dir())
 }
 
-/// Starts a server, which finishes what was interrupted, and ends it.
+/// Starts a server, which finishes what was interrupted, and stops it.
 async fn start_and_stop(setup: &mut Setup) -> Result<()> {
     let mut server = setup.serve().await?;
     let began = Instant::now();
@@ -93,7 +93,7 @@ async fn start_and_stop(setup: &mut Setup) -> Result<()> {
     Ok(())
 }
 
-/// Kills a command somewhere in the time that it takes.
+/// Kills a command at a random moment.
 async fn kill_within(
     setup: &Setup,
     arguments: &[&str],
@@ -407,7 +407,7 @@ pub(crate) async fn no_byte_left(form: Form, line: Line) -> Result<()> {
     );
     line.figure(
         &format!("*control*: {name}, before the rewrite"),
-        format!("words of {before} of them stand in the files"),
+        format!("words of {before} of them are in the files"),
         "some",
         before > 0,
     )?;

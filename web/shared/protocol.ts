@@ -549,16 +549,16 @@ export type AgentAnswer = { agent: Agent };
 /** What a job does. */
 export type JobKind = "backup" | "export" | "erase" | "rewrite";
 
-/** Whether a job goes on. */
+/** Whether a job is running, and how it has ended. */
 export type JobState = "running" | "done" | "failed" | "cancelled";
 
 /** A job. */
 export type Job = {
-  /** Which job. */
+  /** Its id. */
   id: string;
   /** What it does. */
   kind: JobKind;
-  /** Whether it goes on. */
+  /** Whether it is running, and how it has ended. */
   state: JobState;
   /**
    * Units that are done: pages of a backup, messages of an export, rooms and messages of an
@@ -567,7 +567,7 @@ export type Job = {
   done: number;
   /** Units in all; 0 while that is not known. */
   total: number;
-  /** For people: what it came to, or why it failed and what to do. */
+  /** For people: its result, or why it failed and what to do. */
   message: string | null;
   /** When it was started. */
   created_at: Timestamp;
@@ -587,20 +587,20 @@ export type NewJob = {
   format?: ExportFormat;
   /** For `erase`: the person, as `user:…`, `email:…` or `phone:…`. */
   who?: string;
-  /** For `erase`: only say what would go. */
+  /** For `erase`: only report what would be erased. */
   dry_run?: boolean;
 };
 
 /** One job. */
 export type JobAnswer = { job: Job };
 
-/** How backups are. */
+/** The state of the automatic backups. */
 export type BackupState = {
   /** When the newest good one was made. */
   last_at: Timestamp | null;
   /** Its size. */
   last_bytes: number | null;
-  /** Why the attempt since has failed, and what to do. */
+  /** Why the attempt after it has failed, and what to do. */
   failure: string | null;
   /** The time between two automatic ones; 0: none are made. */
   every_ms: number;
@@ -628,36 +628,36 @@ export type ErasedCounts = {
 
 /** A copy of the database that is older than an erasure. */
 export type KeptBackup = {
-  /** The file, or the directory of what a restore has set aside. */
+  /** The file, or the directory with files that a restore has set aside. */
   file: string;
   /** When it was made. */
   made_at: Timestamp;
   /**
-   * When it is deleted at the latest, if backups go on being made; null when nobody but the
+   * When it is deleted at the latest, as long as backups are made; null when nobody but the
    * operator deletes it.
    */
   kept_until: Timestamp | null;
 };
 
-/** What an erasure has done. It holds ids alone, and never who it was. */
+/** What an erasure has done. It has ids only, and nothing that names the person. */
 export type Receipt = {
   /** Names the erasure in the audit; null when nothing was erased. */
   erasure: string | null;
-  /** Nothing was erased; this is what would go. */
+  /** Whether nothing was erased, and this is what would be. */
   dry_run: boolean;
-  /** How much went. */
+  /** How much was erased. */
   erased: ErasedCounts;
-  /** The rooms that went. */
+  /** The rooms that were erased. */
   rooms: Array<string>;
   /** Rooms of others that mention the person's e-mail address. They were not touched. */
   mentioned_in: Array<string>;
   /** Whether there may be more rooms that mention it. */
   mentioned_in_truncated: boolean;
-  /** Since when nobody can read any of it. */
+  /** Since when nobody can read any of it; null until then. */
   unreachable_at: Timestamp | null;
   /** When the file was rewritten without it; null until then. */
   bytes_gone_at: Timestamp | null;
-  /** Files with copies from before, which still hold it. */
+  /** Older copies of the database, which still hold it. */
   backups: Array<KeptBackup>;
 };
 

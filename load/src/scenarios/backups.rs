@@ -15,8 +15,6 @@ use crate::raw::Inserter;
 use crate::report::Goal;
 use crate::server::Server;
 
-/// Messages to a transaction while the database is filled.
-const BATCH: usize = 1_000;
 /// Rooms of the stored messages.
 const ROOMS: usize = 10_000;
 /// How long each round of posting lasts.
@@ -36,7 +34,8 @@ pub(crate) async fn backups(
     let dir = setup.directory()?;
     let out = setup.directory()?;
     let data = dir.path().join("data");
-    fill(&data, messages).await?;
+    let inserter = Inserter::new(&data, ROOMS.min(messages)).await?;
+    tokio::task::block_in_place(|| inserter.fill(messages))?;
     let server = Server::start(&setup.target, &data).await?;
     let check = Arc::new(DeliveryCheck::default());
     let mut customers = Visitor::many(server.addr, senders, &check).await?;
@@ -117,20 +116,6 @@ pub(crate) async fn backups(
     );
     report.check("backups", &check);
     Ok(())
-}
-
-/// Fills a database with this many messages.
-async fn fill(data: &Path, messages: usize) -> Result<()> {
-    let mut inserter = Inserter::new(data, ROOMS.min(messages)).await?;
-    tokio::task::block_in_place(|| {
-        let mut left = messages;
-        while left > 0 {
-            let batch = left.min(BATCH);
-            inserter.transaction(batch)?;
-            left -= batch;
-        }
-        inserter.finish()
-    })
 }
 
 /// Makes and verifies backups until it is told to stop; the last one is finished. Returns how long

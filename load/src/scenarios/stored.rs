@@ -13,8 +13,6 @@ use crate::raw::Inserter;
 use crate::report::{Goal, median};
 use crate::server::Server;
 
-/// Messages to a transaction while a database is filled.
-const BATCH: usize = 1_000;
 /// Rooms whose first page is read, spread over all.
 const SAMPLED: i64 = 200;
 /// Searches: in most messages, in few, in none, two words, a beginning, one letter, two.
@@ -44,16 +42,8 @@ pub(crate) struct Cost {
 /// A database with this many messages in this many rooms, all of them indexed.
 pub(crate) async fn stored(setup: &mut Setup, messages: usize, rooms: usize) -> Result<Cost> {
     let dir = setup.directory()?;
-    let mut inserter = Inserter::new(dir.path(), rooms).await?;
-    tokio::task::block_in_place(|| -> Result<()> {
-        let mut left = messages;
-        while left > 0 {
-            let batch = left.min(BATCH);
-            inserter.transaction(batch)?;
-            left -= batch;
-        }
-        inserter.finish()
-    })?;
+    let inserter = Inserter::new(dir.path(), rooms).await?;
+    tokio::task::block_in_place(|| inserter.fill(messages))?;
     let path = dir.path().join("shoptalk.db");
     let look = || Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY);
     let server = Server::start(&setup.target, dir.path()).await?;

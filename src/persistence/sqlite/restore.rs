@@ -1,8 +1,8 @@
-//! Putting a backup in the place of the database.
+//! Replaces the database with a backup.
 //!
 //! The new database is prepared under another name. Then the present files are set aside and the
 //! new one takes their place, which is not one step for the system: a write-ahead log must never
-//! meet a database that it does not belong to. So a file notes the intention first, and whoever
+//! be beside a database that it does not belong to. So a file records the intention first, and whoever
 //! opens the database next finishes what a kill has interrupted.
 
 use std::fs::File;
@@ -26,11 +26,11 @@ const PREPARED_FILE: &str = "shoptalk.db.restored";
 const INTENTION_FILE: &str = "shoptalk.db.exchanging";
 /// What SQLite keeps beside a database.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
-/// What follows the name of a database while it is written anew.
+/// The end of a database's name while all of it is written again.
 const REWRITTEN_END: &str = "-rewritten";
 
-/// Replaces the database of a directory by a backup. The present files are kept in a directory
-/// of their own. What was erased since, as the present files and `erased` say, is erased again.
+/// Replaces the database of a directory with a backup. The present files are kept in a directory
+/// of their own. What was erased since, by the present files and by `erased`, is erased again.
 pub fn restore(
     data_dir: &Path,
     backup: &Path,
@@ -43,7 +43,7 @@ pub fn restore(
     let prepared = data_dir.join(PREPARED_FILE);
     let present = data_dir.join(DATABASE_FILE);
     let made = prepare(backup, &prepared, &present, erased).inspect_err(|_| {
-        // The failure is what counts; the next restore removes what cannot be removed now.
+        // Only the first failure is reported; the next restore removes what cannot be removed now.
         let _ = remove_database(&prepared);
     })?;
     let aside = present.exists().then(|| aside_directory(data_dir));
@@ -77,7 +77,7 @@ fn exchange(data_dir: &Path, aside: Option<&Path>) -> io::Result<()> {
             let name = format!("{DATABASE_FILE}{end}");
             let file = data_dir.join(&name);
             if file.exists() {
-                // A further name, so that nothing is missing whenever this is interrupted.
+                // A second link, so that no file is missing whenever this is interrupted.
                 std::fs::hard_link(&file, aside.join(&name))?;
             }
         }
@@ -92,7 +92,7 @@ fn exchange(data_dir: &Path, aside: Option<&Path>) -> io::Result<()> {
 pub(crate) fn finish_exchange(data_dir: &Path) -> io::Result<()> {
     let intention = data_dir.join(INTENTION_FILE);
     if !intention.exists() {
-        // What a restore has left that was killed before it had begun to exchange.
+        // Files that a restore left behind that was killed before the exchange.
         return remove_database(&data_dir.join(PREPARED_FILE));
     }
     let database = data_dir.join(DATABASE_FILE);

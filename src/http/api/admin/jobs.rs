@@ -38,7 +38,7 @@ pub(crate) struct NewJob {
     format: Option<ExportFormat>,
     /// For `erase`: the person, as `user:…`, `email:…` or `phone:…`.
     who: Option<String>,
-    /// For `erase`: only say what would go.
+    /// For `erase`: only report what would be erased.
     dry_run: Option<bool>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct JobAnswer {
     job: Job,
 }
 
-/// How backups are.
+/// The state of the automatic backups.
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct BackupState {
@@ -57,7 +57,7 @@ pub(crate) struct BackupState {
     last_at: Option<Timestamp>,
     /// Its size.
     last_bytes: Option<u64>,
-    /// Why the attempt since has failed, and what to do.
+    /// Why the attempt after it has failed, and what to do.
     failure: Option<String>,
     /// The time between two automatic ones; 0: none are made.
     every_ms: u64,
@@ -87,7 +87,7 @@ impl From<&Backups> for BackupState {
     }
 }
 
-/// All jobs, and how backups are
+/// All jobs, and the state of the automatic backups
 ///
 /// The newest first. For the role `admin`. Jobs that have ended are kept for 24 hours.
 #[utoipa::path(get, operation_id = "list_jobs",
@@ -172,8 +172,8 @@ pub(crate) async fn get(
 
 /// Cancel a job
 ///
-/// For the role `admin`. It stops at its next step. One that has ended stays as it is; an erasure
-/// that is decided and a rewrite go on.
+/// For the role `admin`. It stops at its next step. One that has ended does not change; an erasure
+/// that is decided and a rewrite continue.
 #[utoipa::path(delete, operation_id = "cancel_job",
     path = "/api/admin/jobs/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
     params(("id" = uuid::Uuid, Path, description = "the job")),

@@ -19,16 +19,16 @@ use crate::persistence::sqlite::tx_error::{TxError, classify};
 use crate::persistence::sqlite::{consistency, data_directory, schema};
 use crate::persistence::{Erased, ErasedAgain, RestoreError, RuleSettings};
 
-/// What the preparation found out.
+/// The outcome of the preparation.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
-    /// What the present database could say.
+    /// What was read from the present database.
     pub(super) present: Present,
-    /// What of the backup had to go.
+    /// What was erased from the backup.
     pub(super) erased_again: ErasedAgain,
 }
 
-/// Turns what went wrong with a file into the error that names it.
+/// Makes the error that names the file.
 struct Blame<'p>(&'p Path);
 
 impl Blame<'_> {
@@ -108,7 +108,7 @@ fn copy(backup: &Path, prepared: &Path) -> Result<(), RestoreError> {
 fn open(prepared: &Path) -> Result<Connection, RestoreError> {
     let open = || {
         let conn = Connection::open(prepared)?;
-        // It is made durable as a whole before it takes the place; until then a kill removes it.
+        // It is fsynced as a whole before it becomes the database; if killed before, it is removed.
         conn.pragma_update(None, "synchronous", "OFF")?;
         Ok(conn)
     };
@@ -162,7 +162,7 @@ fn transact<T>(
     Ok(done)
 }
 
-/// Writes the database anew, without what was deleted.
+/// Writes all of the database again, without what was deleted.
 fn rewritten(conn: Connection, prepared: &Path) -> Result<Connection, RestoreError> {
     let blame = Blame(prepared);
     let target: PathBuf = rewritten_path(prepared);

@@ -1,4 +1,4 @@
-//! What the present database knows to have ended since the backup was made.
+//! Reads from the present database what has ended since the backup was made.
 
 use std::path::Path;
 
@@ -6,17 +6,17 @@ use rusqlite::{Connection, Row};
 
 use crate::persistence::Erased;
 
-/// What the present database could say.
+/// What was read from the present database.
 #[derive(Debug, Default)]
 pub(super) struct Present {
-    /// Whether it said which passwords were changed, which agents were disabled and which
+    /// Whether it was known which passwords were changed, which agents were disabled and which
     /// visitors' tokens have ended; that is done in the new database.
     pub(super) kept: bool,
-    /// What was erased; `None` if it does not know.
+    /// What was erased; `None` if that is not known.
     pub(super) erased: Option<Erased>,
 }
 
-/// Whether both are of the same shop: a database that was begun anew knows nothing of the backup's.
+/// Whether both are of the same shop: a new database has no history in common with the backup.
 const IS_RELATED: &str = "
     SELECT (SELECT count(*) = 0 FROM main.visitors) AND (SELECT count(*) = 0 FROM main.agents)
         OR EXISTS (SELECT 1 FROM main.agents JOIN present.agents USING (id))
@@ -24,9 +24,9 @@ const IS_RELATED: &str = "
         OR main.state.epoch = present.state.epoch
     FROM main.state, present.state";
 
-/// Takes over what has ended: passwords that were changed, agents who were disabled, visitors'
-/// tokens. What was erased is returned. A damaged database is why people restore, so what it cannot
-/// say is reported and no error.
+/// Applies what has ended: passwords that were changed, agents who were disabled, visitors'
+/// tokens. Returns what was erased. A damaged database is why people restore, so data that cannot be
+/// read is reported, and is no error.
 pub(super) fn take_over(conn: &Connection, present: &Path) -> rusqlite::Result<Present> {
     if !present.exists() {
         return Ok(Present::default());
@@ -44,7 +44,7 @@ pub(super) fn take_over(conn: &Connection, present: &Path) -> rusqlite::Result<P
         },
         Ok(false) | Err(_) => Present::default(),
     };
-    // What could not be attached is not there to be detached.
+    // A database that could not be attached need not be detached.
     let _ = conn.execute_batch("DETACH DATABASE present");
     Ok(found)
 }

@@ -1,11 +1,11 @@
-//! What was erased stays erased, whatever is restored.
+//! What was erased stays erased after any restore.
 
 use uuid::Uuid;
 
 use super::*;
 use crate::chat::{Sender, Status, VisitorId};
 
-/// Stands in what Ann has written, and nowhere else.
+/// A word in Ann's messages, and nowhere else.
 const WORD: &str = "zymurgist";
 
 /// Ann with two rooms, the first of them from before she signed in; Bob; and a backup.
