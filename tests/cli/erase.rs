@@ -84,7 +84,7 @@ fn hits(directory: &Path, word: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_person_goes_beside_a_running_server_and_everybody_notices() {
+async fn erasing_beside_a_running_server_notifies_every_client() {
     let place = Place::new();
     place
         .add("mia", PASSWORD, &["--role", "admin"])
@@ -165,7 +165,7 @@ async fn a_person_goes_beside_a_running_server_and_everybody_notices() {
 }
 
 #[tokio::test]
-async fn without_a_server_it_is_as_thorough() {
+async fn erasing_without_a_server_removes_the_same() {
     let place = Place::new();
     let running = place.serve().await;
     let ann = Customer::arrive(&running, json!({"customer_phone": "+49 30 1234"})).await;
@@ -204,7 +204,7 @@ async fn without_a_server_it_is_as_thorough() {
 }
 
 #[tokio::test]
-async fn nobody_is_erased_by_mistake() {
+async fn wrong_or_unknown_names_erase_nobody() {
     let place = Place::new();
     place
         .run(&["erase", "email:a@b"])

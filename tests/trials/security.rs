@@ -153,9 +153,9 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
         "one person is exported and erased, text index and free pages included",
         &[
             "cli transfer::one_person_or_room_is_exported_without_others_and_without_agents",
-            "cli erase::a_person_goes_beside_a_running_server_and_everybody_notices",
-            "cli erase::without_a_server_it_is_as_thorough",
-            "cli erase::nobody_is_erased_by_mistake",
+            "cli erase::erasing_beside_a_running_server_notifies_every_client",
+            "cli erase::erasing_without_a_server_removes_the_same",
+            "cli erase::wrong_or_unknown_names_erase_nobody",
         ],
     ),
     (

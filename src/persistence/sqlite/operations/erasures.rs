@@ -1,9 +1,9 @@
 //! Erasing a person, and rooms past their time.
 //!
-//! It is decided in one transaction: the tokens end, and no identity finds the visitor any
-//! more. The rest is done in bounded steps, so that it delays no other write: a few rooms, after which
-//! nobody can read them, then their messages with their entries in the text index. How far it has
-//! come is kept in tables, so it continues after a kill. A list of ids stays.
+//! It is decided in one transaction: the tokens end, and no identity finds the visitor any more. The
+//! rest is done in bounded steps, so that it delays no other write: a few rooms, after which nobody
+//! can read them, then their messages with their entries in the text index. How far it has come is
+//! kept in tables, so it continues after a kill. A list of ids stays.
 //!
 //! Deleted words may still be in free space of the file; see `operations/rewrite.rs`.
 

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pages_go_both_ways_and_say_what_is_left() {
+    async fn pages_go_both_ways_and_report_whether_there_are_more() {
         let store = TestStore::new();
         let room = store.new_room("Ann").await;
         for _ in 0..7 {

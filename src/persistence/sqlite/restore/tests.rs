@@ -86,7 +86,7 @@ async fn a_backup_takes_the_place_and_the_present_files_are_kept() {
 }
 
 #[tokio::test]
-async fn a_changed_password_and_a_disabled_agent_are_not_revived() {
+async fn a_changed_password_and_a_disabled_agent_stay_so_after_a_restore() {
     let store = TestStore::new();
     let new = NewAgent {
         username: "mia".into(),

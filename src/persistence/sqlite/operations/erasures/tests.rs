@@ -91,7 +91,7 @@ fn assert_sound(store: &TestStore) {
 }
 
 #[tokio::test]
-async fn all_of_a_person_goes_and_nothing_of_anybody_else() {
+async fn everything_of_a_person_is_erased_and_nothing_of_others() {
     let store = TestStore::new();
     let ann = identified("ann", details("Ann", "Ann@Example.com"));
     let token = ann.fresh_token;
@@ -214,7 +214,7 @@ async fn a_long_room_and_many_rooms_go_in_steps_and_go_on_after_a_kill() {
 }
 
 #[tokio::test]
-async fn a_person_who_is_signing_in_goes_with_both_halves() {
+async fn a_person_whose_sign_in_is_unfinished_is_erased_whole() {
     let store = TestStore::new();
     let mut request = anonymous(details("Ann", "a@b"));
     let token = request.fresh_token;
