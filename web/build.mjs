@@ -29,6 +29,7 @@ const TERSER = {
     unsafe_arrows: true,
     unsafe_math: true,
     booleans: false,
+    conditionals: false,
     dead_code: false,
     inline: 1,
     properties: false,
@@ -42,7 +43,7 @@ const TERSER = {
 const OWN_PROPERTIES = `
   acked addNewer addOlder addStyle base button checkNow clearMemory clock discard emit forget frame
   hasOlder icon items keyPrefix lastSeq markRead networkLost onChange onFrame onState onStop
-  openSocket pause prefix probe redirect replaceSocket resume resumePage resync storage storageArea
+  openSocket pause prefix probe redact redirect replaceSocket resume resumePage resync storage storageArea
   storageChanged tries until
 `;
 

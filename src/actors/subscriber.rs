@@ -58,6 +58,8 @@ pub(super) struct Broadcast {
     pub(super) message: Option<(u64, Utf8Bytes)>,
     /// The `read` frame.
     pub(super) read: Option<Utf8Bytes>,
+    /// The `redacted` frame.
+    pub(super) redacted: Option<Utf8Bytes>,
     /// The `room` frame.
     pub(super) room: Option<Utf8Bytes>,
 }
@@ -95,7 +97,8 @@ impl Subscriber {
     }
 
     fn room_events(&self, broadcast: &Broadcast) -> impl Iterator<Item = Event> {
-        let frames = broadcast.read.iter().chain(&broadcast.room);
+        let frames = broadcast.read.iter();
+        let frames = frames.chain(&broadcast.redacted).chain(&broadcast.room);
         frames.map(|frame| self.room_event(frame))
     }
 

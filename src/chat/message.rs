@@ -94,6 +94,11 @@ pub struct Message {
     /// Whether the other side's read mark has reached it (for a `system`
     /// message, the customer's).
     pub is_read: bool,
+    /// Whether its text was removed for good; `content` is empty then. Absent otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "server", schema(required = false))]
+    #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
+    pub redacted: bool,
     /// When it was committed.
     pub created_at: Timestamp,
 }

@@ -265,6 +265,14 @@ impl RoomRecord {
         Ok(true)
     }
 
+    /// The text of a message was removed; a summary must not go on showing it.
+    pub fn redact(&mut self, seq: u64, now: Timestamp) {
+        if let Some(last) = self.last_message.as_mut().filter(|last| last.seq == seq) {
+            last.content.clear();
+        }
+        self.touch(now);
+    }
+
     /// Changes the customer's details as far as the patch's authority allows. Returns whether
     /// anything has changed.
     pub fn set_details(&mut self, patch: DetailsPatch, now: Timestamp) -> bool {
@@ -355,6 +363,7 @@ impl RoomRecord {
             content,
             event,
             is_read: false,
+            redacted: false,
             created_at: now,
         };
         self.last_message = Some(LastMessage::from(&message));

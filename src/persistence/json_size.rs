@@ -67,6 +67,7 @@ mod tests {
                 content: content.repeat(500),
                 event: Some(SystemEvent::Reopened),
                 is_read: false,
+                redacted: false,
                 created_at: Timestamp(0),
             };
             let real = serde_json::to_string(&sample).expect("it serialises").len();

@@ -42,6 +42,8 @@ pub enum ServerFrame<'a> {
         reader: Side,
         seq: u64,
     },
+    /// The text of a message was removed for good.
+    Redacted { room_id: RoomId, seq: u64 },
     /// Somebody types.
     Typing {
         room_id: RoomId,
@@ -112,6 +114,10 @@ pub struct VisitorWelcome<'a> {
     pub recovered: bool,
     /// Whether `messages` frames follow.
     pub more: bool,
+    /// After a resume: the seqs up to `after` of messages whose text was removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub redacted: Option<Cow<'a, [u64]>>,
     /// Whether any agent is there.
     pub agents_online: bool,
     /// How often pings come, on average.
@@ -168,6 +174,10 @@ pub struct Joined<'a> {
     pub recovered: bool,
     /// Whether `messages` frames follow.
     pub more: bool,
+    /// After a resume: the seqs up to `after` of messages whose text was removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub redacted: Option<Cow<'a, [u64]>>,
 }
 
 /// Asks for a sign of life.

@@ -17,7 +17,7 @@ const VISITOR_CALLS: [(&str, &str); 6] = [
 ];
 
 /// Every call of the console that a visitor must not make.
-const CONSOLE_CALLS: [(&str, &str); 18] = [
+const CONSOLE_CALLS: [(&str, &str); 19] = [
     ("GET", "/api/admin/me/"),
     ("PATCH", "/api/admin/me/"),
     ("GET", "/api/admin/rooms/"),
@@ -25,6 +25,7 @@ const CONSOLE_CALLS: [(&str, &str); 18] = [
     ("PATCH", "/api/admin/rooms/{}/"),
     ("GET", "/api/admin/rooms/{}/messages/"),
     ("POST", "/api/admin/rooms/{}/messages/"),
+    ("POST", "/api/admin/rooms/{}/messages/1/redact/"),
     ("POST", "/api/admin/rooms/{}/read/"),
     ("GET", "/api/admin/agents/"),
     ("POST", "/api/admin/agents/"),
@@ -115,6 +116,7 @@ async fn every_rest_call_by_every_caller() {
         }
     }
     for verb in [
+        ("POST", "/api/admin/rooms/{}/messages/1/redact/"),
         ("GET", "/api/admin/agents/"),
         ("POST", "/api/admin/agents/"),
         ("PATCH", "/api/admin/agents/{}/"),

@@ -24,6 +24,16 @@ function logOf(from: number, to: number): MessageLog {
   return log;
 }
 
+it("a message whose text was removed keeps its place, and no other changes", () => {
+  const log = logOf(1, 3);
+  const before = log.messages;
+  log.redact([2, 9]);
+  expect(log.messages.map(({ content }) => content)).toEqual(["1", "", "3"]);
+  expect([log.messages[0], log.lastSeq]).toEqual([before[0], 3]);
+  log.redact(undefined);
+  expect(seqs(log)).toEqual([1, 2, 3]);
+});
+
 describe("newer messages", () => {
   it("start from an empty log, which has nothing older", () => {
     const log = new MessageLog();

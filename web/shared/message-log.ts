@@ -23,9 +23,8 @@ export class MessageLog {
   /** Appends the messages that are new; false when one before them is missing. */
   addNewer(messages: Message[]): boolean {
     for (const message of messages) {
-      if (message.seq <= this.lastSeq) continue;
       if (this.lastSeq && message.seq > this.lastSeq + 1) return false;
-      this.messages.push(message);
+      if (message.seq > this.lastSeq) this.messages.push(message);
     }
     return true;
   }
@@ -35,6 +34,13 @@ export class MessageLog {
     const first = this.messages[0]?.seq ?? 0;
     const older = page.filter(({ seq }) => seq < first);
     if (older.at(-1)?.seq === first - 1) this.messages = [...older, ...this.messages];
+  }
+
+  /** Removes the texts of these messages, as the server has. */
+  redact(seqs: number[] = []) {
+    this.messages = this.messages.map((message) =>
+      seqs.includes(message.seq) ? { ...message, content: "" } : message,
+    );
   }
 
   /** Marks what `reader` has read of the other side's messages, up to `seq`. */

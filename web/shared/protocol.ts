@@ -72,6 +72,8 @@ export type Message = {
    * message, the customer's).
    */
   is_read: boolean;
+  /** Whether its text was removed for good; `content` is empty then. Absent otherwise. */
+  redacted?: boolean;
   /** When it was committed. */
   created_at: Timestamp;
 };
@@ -197,6 +199,8 @@ export type VisitorWelcome = {
   recovered: boolean;
   /** Whether `messages` frames follow. */
   more: boolean;
+  /** After a resume: the seqs up to `after` of messages whose text was removed. */
+  redacted?: Array<number>;
   /** Whether any agent is there. */
   agents_online: boolean;
   /** How often pings come, on average. */
@@ -249,6 +253,8 @@ export type Joined = {
   recovered: boolean;
   /** Whether `messages` frames follow. */
   more: boolean;
+  /** After a resume: the seqs up to `after` of messages whose text was removed. */
+  redacted?: Array<number>;
 };
 
 /** Asks for a sign of life. */
@@ -284,6 +290,7 @@ export type ServerFrame =
   | { type: "messages", room_id: string, messages: Array<Message>, more: boolean }
   | { type: "ack", room_id: string, id: string, seq: number, created_at: Timestamp, duplicate: boolean }
   | { type: "read", room_id: string, reader: Side, seq: number }
+  | { type: "redacted", room_id: string, seq: number }
   | { type: "typing", room_id: string, sender_type: SenderType, sender_name: string, expires_in_ms: number }
   | { type: "presence", agents_online: boolean }
   | { type: "room", room_id: string, room: Room }

@@ -457,6 +457,42 @@ describe("a frame that the server could not read", () => {
   });
 });
 
+describe("a message whose text was removed", () => {
+  const contents = (here: Awaited<ReturnType<typeof tab>>) =>
+    here.conversation.log.messages.map(({ content }) => content);
+  const welcome = (change: object) =>
+    socket().deliver({
+      type: "welcome",
+      epoch: "e",
+      room_id: storedChat().room,
+      room: { id: storedChat().room, status: "active", customer_read_seq: 0 },
+      messages: [],
+      recovered: true,
+      more: false,
+      ...change,
+    });
+  const message = (seq: number) => ({
+    id: `${seq}`,
+    seq,
+    sender_type: "customer",
+    content: "text",
+  });
+
+  it("is empty at once", async () => {
+    const here = await conversing();
+    welcome({ messages: [message(1), message(2)] });
+    socket().deliver({ type: "redacted", room_id: storedChat().room, seq: 1 });
+    expect(contents(here)).toEqual(["", "text"]);
+  });
+
+  it("while nobody was connected is empty after a resume", async () => {
+    const here = await conversing();
+    welcome({ messages: [message(1), message(2)] });
+    welcome({ messages: [message(3)], redacted: [2] });
+    expect(contents(here)).toEqual(["text", "", "text"]);
+  });
+});
+
 describe("an invalid value under our key", () => {
   it.each([
     "",

@@ -92,6 +92,7 @@ export const log = new MessageLog();
 const handlers: Handlers = {
   welcome(frame) {
     if (!frame.recovered) log.messages = [];
+    log.redact(frame.redacted);
     log.epoch = frame.epoch;
     maxContent = frame.max_content;
     handlers.presence(frame);
@@ -115,6 +116,9 @@ const handlers: Handlers = {
   // all; only a duplicate is in the log before.
   ack({ id, seq }) {
     if (seq <= log.lastSeq) outbox.acked(id);
+  },
+  redacted({ seq }) {
+    log.redact([seq]);
   },
   read({ reader, seq }) {
     log.markRead(reader, seq);
@@ -280,7 +284,7 @@ export function beginNew() {
 }
 
 /** The visitor's conversations, the newest first. */
-export const rooms = async (bearer?: string) => (await list<Room>("", bearer)).results;
+export const rooms = (bearer?: string) => list<Room>("", bearer);
 
 /** Switches to another of the visitor's conversations. */
 export function openRoom(room: string) {
@@ -304,11 +308,11 @@ export async function identify(jwt: string, now: boolean) {
   const [latest] = await rooms(jwt);
   if (!latest || latest.last_seq <= latest.customer_read_seq) return;
   const path = `${latest.id}/messages/?after=${latest.customer_read_seq}`;
-  const { results } = await list<Message>(path, jwt);
+  const unseen = await list<Message>(path, jwt);
   // The visitor may have begun a conversation or signed out meanwhile.
   if (host.identity !== jwt || begun) return;
   room = latest;
-  log.messages = results;
+  log.messages = unseen;
   onChange();
 }
 
@@ -466,8 +470,8 @@ function addMessages(messages: Message[]) {
 }
 
 /** A page of the visitor's rooms, or of a room's messages. */
-function list<T>(path: string, bearer?: string) {
-  return call<{ results: T[] }>(`rooms/${path}`, undefined, bearer);
+async function list<T>(path: string, bearer?: string) {
+  return (await call<{ results: T[] }>(`rooms/${path}`, undefined, bearer)).results;
 }
 
 /** Calls the server; throws the problem of a refusal, or the network's error. */

@@ -35,9 +35,10 @@ export function makeMessageList(box: HTMLElement, edit: (id: string) => void) {
           {},
           sender_type === "admin" && h("div.name", { dir: "auto" }, sender_name),
           h(
-            "div.text",
+            // Only a message whose text was removed is empty.
+            content ? "div.text" : "i.text",
             { dir: "auto" },
-            ...linkify(content).map(({ text, href }) =>
+            ...linkify(content || texts.redacted).map(({ text, href }) =>
               href ? h("a", { href, target: "_blank", rel: "noreferrer" }, text) : text,
             ),
           ),
@@ -56,7 +57,6 @@ export function makeMessageList(box: HTMLElement, edit: (id: string) => void) {
     const state = refused ?? mark;
     if (!place || place.dataset.mark === state) return;
     place.dataset.mark = state;
-    node.classList.toggle("refused", !!refused);
     place.replaceChildren(
       refused ?? h("span.unseen", {}, labels[mark]),
       refused ? h("button", { onclick: () => edit(id) }, texts.edit) : "",
@@ -81,16 +81,18 @@ export function makeMessageList(box: HTMLElement, edit: (id: string) => void) {
       ...items.map((item) => ({ ...item, sender_type: "customer" as const })),
     ];
     for (const line of all) {
-      if (shown.has(line.id)) continue;
+      // A message whose text was removed gets a node of its own.
+      const key = line.id + !line.content;
+      if (shown.has(key)) continue;
       const at = new Date(line.created_at ?? line.at!);
       const today = dayOf(at);
       if (today !== day) put(today, () => h("div.day", {}, today));
       day = today;
       setMark(
-        put(line.id, () => make(line, at)),
+        put(key, () => make(line, at)),
         line,
       );
     }
-    for (const node of before.values()) node.remove();
+    for (const [, node] of before) node.remove();
   };
 }

@@ -190,7 +190,7 @@ export function makeView(): Chat {
    */
   function clear() {
     showsEarlier = false;
-    list.replaceChildren();
+    list.textContent = "";
     form.reset();
     text.value = "";
     text.style.height = "";
@@ -307,10 +307,7 @@ export function makeView(): Chat {
         new Date(updated_at).toLocaleString(lang, { dateStyle: "long", timeStyle: "short" }),
       ),
     );
-    list.replaceChildren(
-      h("h2", {}, texts.earlier),
-      ...(buttons.length ? buttons : [texts.failed]),
-    );
+    list.replaceChildren(h("h2", {}, texts.earlier), ...(buttons[0] ? buttons : [texts.failed]));
     update();
     list.focus();
   }

@@ -129,6 +129,7 @@ impl FakeServer {
             content,
             event: None,
             is_read: false,
+            redacted: false,
             created_at: Timestamp(0),
         });
         drop(state);
@@ -336,6 +337,7 @@ impl Peer {
         let hello = decode_visitor_hello(&hello).expect("a hello");
         let (messages, recovered, more) = self.page(room_id, &hello.resume);
         self.send(&VisitorWelcome {
+            redacted: None,
             protocol: 1,
             epoch: EPOCH.into(),
             room_id,
@@ -460,6 +462,7 @@ impl Peer {
             AgentFrame::Join { room_id, resume } => {
                 let (messages, recovered, more) = self.page(room_id, &resume);
                 self.send(&Joined {
+                    redacted: None,
                     room_id,
                     room: Cow::Owned(self.server.room(room_id)),
                     messages: messages.into(),

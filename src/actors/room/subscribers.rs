@@ -85,6 +85,9 @@ impl Subscribers {
                     seq: *seq,
                 }));
             }
+            Effect::Redacted { seq } => {
+                broadcast.redacted = Some(encode(&ServerFrame::Redacted { room_id, seq: *seq }));
+            }
             Effect::DetailsChanged | Effect::Duplicate(_) | Effect::Unchanged => {}
         }
         broadcast.room = before.and_then(|before| room_frame(&before.room, &commit.record.room));

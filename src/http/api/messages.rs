@@ -26,7 +26,7 @@ pub(crate) struct PostRequest {
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct PostAnswer {
-    message: Message,
+    pub(super) message: Message,
 }
 
 /// How far a side has read.

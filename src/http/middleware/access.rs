@@ -56,6 +56,7 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("PATCH", "/api/admin/rooms/{id}", Agent),
     ("GET", "/api/admin/rooms/{id}/messages", Agent),
     ("POST", "/api/admin/rooms/{id}/messages", Agent),
+    ("POST", "/api/admin/rooms/{id}/messages/{seq}/redact", Admin),
     ("POST", "/api/admin/rooms/{id}/read", Agent),
     ("GET", "/api/admin/agents", Admin),
     ("POST", "/api/admin/agents", Admin),

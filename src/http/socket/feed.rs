@@ -31,6 +31,8 @@ pub(super) struct FirstPage {
     pub(super) recovered: bool,
     /// More pages follow in `messages` frames.
     pub(super) more: bool,
+    /// What the client may have that was removed since; with a resume only.
+    pub(super) redacted: Option<Vec<u64>>,
 }
 
 impl RoomFeed {
@@ -61,6 +63,7 @@ impl RoomFeed {
                     messages: page.messages,
                     recovered: true,
                     more: page.more,
+                    redacted: Some(store.redacted(room_id, after).await?),
                 };
                 return Ok((feed, first));
             }
@@ -89,6 +92,7 @@ impl RoomFeed {
             messages,
             recovered: false,
             more: false,
+            redacted: None,
         })
     }
 

@@ -167,6 +167,7 @@ async fn welcome_visitor(
         messages: Cow::Borrowed(&first.messages),
         recovered: first.recovered,
         more: first.more,
+        redacted: first.redacted.as_deref().map(Cow::Borrowed),
         agents_online: *agents_online.borrow_and_update(),
         ping_interval_ms: state.config.socket.ping_interval_ms,
         max_content: CONTENT_CHARS,

@@ -93,6 +93,7 @@ enum Step {
     Close(usize),
     Reopen(usize),
     Block(usize),
+    Redact(usize),
 }
 
 /// Texts that formats stumble over: line breaks of all kinds, quotes, what looks like an end of a
@@ -114,6 +115,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (room.clone(), any::<bool>()).prop_map(|(room, by)| Step::Read(room, by)),
         2 => room.clone().prop_map(Step::Close),
         1 => room.clone().prop_map(Step::Reopen),
+        1 => room.clone().prop_map(Step::Redact),
         1 => room.prop_map(Step::Block),
     ]
 }
@@ -183,6 +185,15 @@ async fn fill(shop: &Shop, steps: Vec<Step>) {
                     },
                 )
                 .await;
+            }
+            Step::Redact(room) => {
+                let Some(room) = of(room) else { continue };
+                let seq = shop.store.room_head(room).await.expect("read");
+                let Some(seq) = seq.filter(|seq| *seq > 0) else {
+                    continue;
+                };
+                let by = Principal::CommandLine;
+                shop.apply(room, RoomOp::Redact { seq, by }).await;
             }
             Step::Block(room) => {
                 let Some(room) = of(room) else { continue };

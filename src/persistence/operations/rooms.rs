@@ -33,6 +33,13 @@ pub enum RoomOp {
         /// On whose behalf, for the audit.
         by: Principal,
     },
+    /// Remove the text of a message for good. Its place stays.
+    Redact {
+        /// Which message.
+        seq: u64,
+        /// On whose behalf, for the audit.
+        by: Principal,
+    },
 }
 
 /// What a [`RoomOp`] did.
@@ -51,6 +58,11 @@ pub enum Effect {
     },
     /// The status changed, and this `system` message was appended.
     StatusChanged(Message),
+    /// The text of this message was removed.
+    Redacted {
+        /// Which message.
+        seq: u64,
+    },
     /// Details or the block changed.
     DetailsChanged,
     /// Nothing changed.

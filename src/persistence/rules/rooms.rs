@@ -33,7 +33,9 @@ pub(crate) fn post(record: &RoomRecord, draft: &Draft, now: Timestamp) -> Result
 /// What a draft is whose id the room's log has: the same message again, or a conflict.
 pub(crate) fn repeated(stored: Message, draft: &Draft) -> Result<Effect, Refusal> {
     let sender_type = SenderType::from(draft.sender.side());
-    if stored.sender_type == sender_type && stored.content == draft.content {
+    // What a removed text was is not known any more.
+    let is_same = stored.redacted || stored.content == draft.content;
+    if stored.sender_type == sender_type && is_same {
         Ok(Effect::Duplicate(stored))
     } else {
         Err(Refusal::Conflict)
@@ -55,6 +57,16 @@ pub(crate) fn set_status(
         record,
         effect: Effect::StatusChanged(message),
     })
+}
+
+/// Notes that the text of a message was removed.
+pub(crate) fn redact(record: &RoomRecord, seq: u64, now: Timestamp) -> Change {
+    let mut record = record.clone();
+    record.redact(seq, now);
+    Change {
+        record,
+        effect: Effect::Redacted { seq },
+    }
 }
 
 /// Changes the customer's details. `None` when nothing changes.
@@ -193,6 +205,11 @@ mod tests {
         };
         let again = repeated(stored.clone(), &draft(Sender::Visitor, "hello"));
         assert_eq!(again, Ok(Effect::Duplicate(stored.clone())));
+        let mut redacted = stored.clone();
+        redacted.content.clear();
+        redacted.redacted = true;
+        let retried = repeated(redacted.clone(), &draft(Sender::Visitor, "bye"));
+        assert_eq!(retried, Ok(Effect::Duplicate(redacted)));
         for other in [draft(Sender::Visitor, "bye"), draft(agent(), "hello")] {
             assert_eq!(repeated(stored.clone(), &other), Err(Refusal::Conflict));
         }

@@ -90,6 +90,12 @@ pub fn check_message(line: &TransferRoom, seq: u64, message: &Message) -> Result
     if (message.sender_type == SenderType::System) != message.event.is_some() {
         return Err("messages of sender_type system have an event, and no others".into());
     }
+    if message.redacted {
+        return match message.content.is_empty() {
+            true => Ok(()),
+            false => Err("a redacted message has no content".into()),
+        };
+    }
     limits::check_content(&message.content).map_err(|bad| match bad {
         BadContent::TooLarge => {
             format!("content has more than {} characters", limits::CONTENT_CHARS)
@@ -160,6 +166,7 @@ mod tests {
             content: "hello".into(),
             event: (sender_type == SenderType::System).then_some(SystemEvent::Closed),
             is_read: false,
+            redacted: false,
             created_at: Timestamp(10),
         }
     }
@@ -215,11 +222,22 @@ mod tests {
             content: " ".into(),
             ..message(1, SenderType::Admin)
         };
+        let redacted = Message {
+            content: String::new(),
+            redacted: true,
+            ..message(1, SenderType::Admin)
+        };
+        assert_eq!(check_message(&line, 1, &redacted), Ok(()));
+        let not_redacted = Message {
+            redacted: true,
+            ..message(1, SenderType::Admin)
+        };
         let event = Message {
             event: None,
             ..message(1, SenderType::System)
         };
-        for wrong in [message(2, SenderType::Admin), elsewhere, blank, event] {
+        let second = message(2, SenderType::Admin);
+        for wrong in [second, elsewhere, blank, not_redacted, event] {
             assert!(check_message(&line, 1, &wrong).is_err(), "{wrong:?}");
         }
     }

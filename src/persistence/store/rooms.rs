@@ -47,6 +47,13 @@ impl Store {
         }
     }
 
+    /// The seqs up to `until` of a room's messages whose text was removed.
+    pub async fn redacted(&self, room_id: RoomId, until: u64) -> Result<Vec<u64>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.redacted(room_id, until).await,
+        }
+    }
+
     /// The oldest messages with seq > `after`, in seq order; `more`: newer ones follow.
     pub async fn messages_after(
         &self,

@@ -251,3 +251,32 @@ it("changes the status, or shows that it is offline", () => {
   conversation.setStatus("active");
   expect(events.at(-1)).toMatch(/^Offline\./);
 });
+
+describe("a message whose text was removed", () => {
+  const contents = () => conversation.messages.value.map(({ content }) => content);
+
+  it("is empty at once", () => {
+    conversation.open("room");
+    joined(1, 3);
+    conversation.receive({ type: "redacted", room_id: "room", seq: 2 });
+    expect(contents()).toEqual(["1", "", "3"]);
+  });
+
+  it("while the conversation was not open is empty after joining again", () => {
+    conversation.open("room");
+    joined(1, 3);
+    conversation.open("other");
+    conversation.open("room");
+    expect(contents()).toEqual(["1", "2", "3"]);
+    conversation.receive({
+      type: "joined",
+      room_id: "room",
+      room: summary("room") as Room,
+      messages: [],
+      recovered: true,
+      more: false,
+      redacted: [1],
+    });
+    expect(contents()).toEqual(["", "2", "3"]);
+  });
+});

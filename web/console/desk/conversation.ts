@@ -9,7 +9,7 @@ import { makeTypists } from "./typists";
 /** The frames about one joined room. */
 type RoomFrame = Extract<
   AgentServerFrame,
-  { type: "joined" | "messages" | "message" | "read" | "typing" | "room" | "history" }
+  { type: "joined" | "messages" | "message" | "redacted" | "read" | "typing" | "room" | "history" }
 >;
 
 export interface ConversationOptions {
@@ -204,6 +204,7 @@ export function makeConversation({
     switch (frame.type) {
       case "joined":
         if (!frame.recovered) log.messages = [];
+        log.redact(frame.redacted);
         log.epoch = lobby.epoch;
         room.value = frame.room;
         joining.joined(frame.room_id);
@@ -218,6 +219,9 @@ export function makeConversation({
           name: frame.message.sender_name,
           isVisitor: frame.message.sender_type === "customer",
         });
+        break;
+      case "redacted":
+        log.redact([frame.seq]);
         break;
       case "read":
         log.markRead(frame.reader, frame.seq);

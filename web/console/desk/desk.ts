@@ -9,6 +9,7 @@
  * - `lobby.ts`: the lists of conversations; `search.ts`: the search in them
  * - `conversation.ts`: the open one; `joining.ts`, `typists.ts`: parts of it
  * - `composer.ts`: the field to write in; `outgoing.ts`: messages that are not in a log yet
+ * - `redaction.ts`: removing the text of a message
  * - `panels.ts`: which dialog is open
  *
  * What exists before sign-in, such as notices and settings, is made by `../app.ts`.
@@ -29,6 +30,7 @@ import { makeLobby } from "./lobby";
 import type { Notices } from "./notices";
 import { makeOutgoing } from "./outgoing";
 import { makePanels } from "./panels";
+import { makeRedaction } from "./redaction";
 import { makeSearch } from "./search";
 import type { Session } from "./session";
 
@@ -118,6 +120,11 @@ export function makeDesk({
     conversations: lobby.conversations,
     onResults: lobby.add,
   });
+  const redaction = makeRedaction({
+    call,
+    selected: conversation.selected,
+    showError: notices.showToast,
+  });
   const health = makeHealth({ clock });
   const panels = makePanels({ showDetails });
 
@@ -135,6 +142,7 @@ export function makeDesk({
     outgoing,
     composer,
     search,
+    redaction,
     health,
     panels,
 
@@ -187,6 +195,7 @@ export function makeDesk({
         break;
       case "messages":
       case "message":
+      case "redacted":
       case "read":
       case "typing":
       case "room":

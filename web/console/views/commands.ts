@@ -44,6 +44,10 @@ export function commandsOf(desk: Desk, session: Session): Command[] {
     all.splice(
       settings + 1,
       0,
+      {
+        name: "Choose messages to remove",
+        run: () => conversation.selected.value && desk.redaction.toggleChoosing(),
+      },
       { name: "Agents", key: "a", run: () => panels.open("agents") },
       { name: "Data: backups, exports, erasures", key: "d", run: () => panels.open("data") },
       { name: "Doctor", run: () => panels.open("doctor") },

@@ -1,21 +1,24 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 interface Props {
   /** What the button is called, before and after the question. */
   label: string;
   question: string;
+  /** The first button's name for screen readers, where the label alone is not enough. */
+  name?: string;
+  className?: string;
   disabled?: boolean;
   run: () => void;
 }
 
 /** A button that asks before it does anything. */
-export function Confirm({ label, question, disabled, run }: Props) {
+export function Confirm({ label, question, name, className, disabled, run }: Props) {
   const isAsking = useSignal(false);
   const yes = useRef<HTMLButtonElement>(null);
   const first = useRef<HTMLButtonElement>(null);
   const wasAsking = useRef(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // The button that had the focus is gone.
     if (isAsking.value) yes.current?.focus();
     else if (wasAsking.current) first.current?.focus();
@@ -29,6 +32,8 @@ export function Confirm({ label, question, disabled, run }: Props) {
       <button
         ref={first}
         type="button"
+        class={className}
+        aria-label={name}
         disabled={disabled}
         onClick={() => {
           isAsking.value = true;

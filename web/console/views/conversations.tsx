@@ -208,7 +208,7 @@ function Preview({ room: { last_message } }: { room: Summary }) {
   return (
     <>
       {sender_type === "admin" && <span class="dim">{sender_name}: </span>}
-      {sender_type === "system" ? <i>{content}</i> : content}
+      {sender_type === "system" ? <i>{content}</i> : content || <i>Message removed</i>}
     </>
   );
 }

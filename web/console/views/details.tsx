@@ -9,7 +9,7 @@ import { Field } from "./field";
 /** The right side: who the visitor is. */
 export function Details() {
   const { session, now } = useApp();
-  const { conversation, lobby, panels } = useDesk();
+  const { conversation, lobby, panels, redaction } = useDesk();
   const id = conversation.selected.value;
   const summary = conversation.summary.value;
   const room = conversation.room.value ?? summary;
@@ -69,6 +69,15 @@ export function Details() {
       <button type="button" class="danger" onClick={toggleBlock}>
         <Icon name="block" /> {isBlocked ? "Unblock this visitor" : "Block this visitor"}
       </button>
+      {session.agent.value?.role === "admin" && (
+        <button
+          type="button"
+          aria-pressed={redaction.isChoosing()}
+          onClick={redaction.toggleChoosing}
+        >
+          Remove messages
+        </button>
+      )}
     </aside>
   );
 }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "../icons";
 
 interface Props {
@@ -12,7 +12,8 @@ interface Props {
 /** A modal dialog: the browser keeps the focus inside, and returns it at the end. */
 export function Dialog({ title, close, children, className = "" }: Props) {
   const box = useRef<HTMLDialogElement>(null);
-  useEffect(() => box.current?.showModal(), []);
+  // At once: what is typed after the key that opens it must not reach the field below.
+  useLayoutEffect(() => box.current?.showModal(), []);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it, too.
     <dialog

@@ -6,7 +6,8 @@ import { linkify } from "../../shared/text";
 import type { PendingMessage } from "../desk/outgoing";
 import { formatDay, formatTime } from "../format";
 import { Icon } from "../icons";
-import { useDesk } from "./context";
+import { Confirm } from "./confirm";
+import { useApp, useDesk } from "./context";
 import { focusElement } from "./focus";
 
 /** A distance from either end of the log that still counts as that end. */
@@ -14,7 +15,7 @@ const NEAR_PX = 80;
 
 /** The log of the open conversation, with messages that are not in it yet. */
 export function Messages() {
-  const { conversation, outgoing } = useDesk();
+  const { conversation, outgoing, redaction } = useDesk();
   const all = conversation.messages.value;
   const pending = outgoing.pending.value;
   const { box, newBelow, onScroll, scrollToEnd } = useLogScroll(all, pending);
@@ -23,7 +24,7 @@ export function Messages() {
   return (
     <div class="middle">
       <div
-        class="log"
+        class={redaction.isChoosing() ? "log choosing" : "log"}
         role="log"
         aria-label="Messages"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard.
@@ -154,14 +155,31 @@ function LogMessage({ message, isContinued }: { message: Message; isContinued: b
           {sender_name}
         </div>
       )}
-      <Text content={content} />
+      {content ? <Text content={content} /> : <em class="text">Message removed</em>}
       <div class="meta">
         <time dateTime={created_at}>{formatTime(created_at)}</time>
         {sender_type === "admin" && (
           <span class={is_read ? "mark read" : "mark"}>{is_read ? "Read" : "Sent"}</span>
         )}
+        {content && <Remove message={message} />}
       </div>
     </div>
+  );
+}
+
+/** Removes the message's text; shown with the pointer on it, or on all messages when asked for. */
+function Remove({ message: { seq, content } }: { message: Message }) {
+  const { session } = useApp();
+  const { redaction } = useDesk();
+  if (session.agent.value?.role !== "admin") return null;
+  return (
+    <Confirm
+      className="remove"
+      label="Remove"
+      name={`Remove: ${content.slice(0, 40)}`}
+      question="Remove this text for good, for the customer too?"
+      run={() => redaction.redact(seq)}
+    />
   );
 }
 

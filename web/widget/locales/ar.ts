@@ -17,6 +17,7 @@ export const texts = {
   away: "اترك رسالة وسنجيبك",
   isTyping: "{} يكتب…",
   edit: "تعديل",
+  redacted: "أزيلت",
   newer: "رسائل جديدة",
   signIn: "انتهت جلستك. أعد التحميل",
   failed: "لم ينجح. حاول ثانية",

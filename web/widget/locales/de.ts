@@ -17,6 +17,7 @@ export const texts = {
   away: "Schreiben Sie uns, wir antworten hier",
   isTyping: "{} schreibt …",
   edit: "Bearbeiten",
+  redacted: "Nachricht entfernt",
   newer: "Neue Nachrichten",
   signIn: "Ihre Anmeldung ist abgelaufen. Bitte laden Sie die Seite neu",
   failed: "Das hat nicht geklappt. Bitte versuchen Sie es noch einmal",

@@ -16,6 +16,7 @@ export const texts = {
   away: "Leave a message and we will reply here",
   isTyping: "{} is typing…",
   edit: "Edit",
+  redacted: "Message removed",
   newer: "New messages",
   signIn: "Your sign-in has expired. Please reload the page",
   failed: "Something went wrong. Please try again",

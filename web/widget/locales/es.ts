@@ -17,6 +17,7 @@ export const texts = {
   away: "Deje un mensaje, responderemos aquí",
   isTyping: "{} escribe…",
   edit: "Editar",
+  redacted: "Mensaje eliminado",
   newer: "Mensajes nuevos",
   signIn: "Su sesión ha caducado. Recargue la página",
   failed: "No ha funcionado. Reinténtelo",

@@ -17,6 +17,7 @@ export const texts = {
   away: "Laissez un message, nous répondrons ici",
   isTyping: "{} écrit…",
   edit: "Modifier",
+  redacted: "Message supprimé",
   newer: "Nouveaux messages",
   signIn: "Votre session a expiré. Veuillez recharger la page",
   failed: "Cela n’a pas fonctionné. Veuillez réessayer",

@@ -66,6 +66,7 @@ fn message(seq: u64) -> Message {
         content: "hello".into(),
         event: None,
         is_read: false,
+        redacted: false,
         created_at: Timestamp(0),
     }
 }

@@ -1,15 +1,16 @@
 //! Messages of any room, for agents.
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
 use super::rooms::existing_room;
-use crate::chat::{Sender, Side};
+use crate::chat::{Sender, Side, parse_uuid};
 use crate::http::api::extract::{DeferredJson, Json, JsonBody, PathId, Query};
 use crate::http::api::messages::{self, MessageList, PostAnswer, PostRequest, ReadMark};
-use crate::http::auth::AgentAuth;
+use crate::http::auth::{AdminAuth, AgentAuth};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::persistence::{Principal, RoomOp};
 
 /// Messages of a room
 ///
@@ -71,4 +72,40 @@ pub(crate) async fn read(
 ) -> Result<Json<ReadMark>, Problem> {
     existing_room(&state, room_id).await?;
     messages::read(&state, room_id, Side::Agent, &mark).await
+}
+
+/// Remove the text of a message
+///
+/// For good: `content` is empty from then on, here, in searches and in backups made later. Its place
+/// stays. Repeating it changes nothing.
+#[utoipa::path(post, operation_id = "redact_message",
+    path = "/api/admin/rooms/{id}/messages/{seq}/redact", tag = "agent",
+    security(("agent" = []), ("cookie" = [])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "the room"),
+        ("seq" = u64, Path, description = "the message"),
+    ),
+    responses((status = 200, description = "the message without its text", body = PostAnswer)))]
+pub(crate) async fn redact(
+    State(state): State<AppState>,
+    AdminAuth(session): AdminAuth,
+    Path((room_id, seq)): Path<(String, String)>,
+) -> Result<Json<PostAnswer>, Problem> {
+    let room_id = parse_uuid(&room_id).ok_or_else(Problem::not_found)?;
+    let seq = seq
+        .parse::<u64>()
+        .ok()
+        .filter(|seq| (1..u64::MAX).contains(seq));
+    let seq = seq.ok_or_else(Problem::not_found)?;
+    existing_room(&state, room_id).await?;
+    let by = Principal::Agent(session.agent.id);
+    state
+        .rooms
+        .write(room_id, RoomOp::Redact { seq, by })
+        .await?;
+    let page = state.store.messages_after(room_id, seq - 1, 1).await?;
+    let message = page.messages.into_iter().next();
+    Ok(Json(PostAnswer {
+        message: message.ok_or_else(Problem::not_found)?,
+    }))
 }

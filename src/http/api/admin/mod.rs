@@ -27,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(rooms::list))
         .routes(routes!(rooms::get, rooms::patch))
         .routes(routes!(messages::list, messages::post))
+        .routes(routes!(messages::redact))
         .routes(routes!(messages::read))
         .routes(routes!(agents::list, agents::add))
         .routes(routes!(agents::patch))

@@ -278,6 +278,7 @@ impl SocketTask {
                     messages: Cow::Borrowed(&first.messages),
                     recovered: first.recovered,
                     more: first.more,
+                    redacted: first.redacted.as_deref().map(Cow::Borrowed),
                 }));
                 self.feeds.insert(room_id, Box::new(feed));
             }

@@ -3,7 +3,7 @@ use rusqlite::Connection;
 use crate::chat::RoomId;
 use crate::persistence::json_size;
 use crate::persistence::sqlite::store::SqliteStore;
-use crate::persistence::sqlite::tables::messages::Log;
+use crate::persistence::sqlite::tables::messages::{self, Log};
 use crate::persistence::{MessagePage, StoreError};
 
 /// The largest number of messages in a page: `items`, or as many as can fit into its bytes.
@@ -56,6 +56,16 @@ impl SqliteStore {
     pub(crate) async fn room_head(&self, room_id: RoomId) -> Result<Option<u64>, StoreError> {
         self.readers()
             .read(move |conn| Ok(Log::load(conn, room_id)?.map(|log| log.places.head())))
+            .await
+    }
+
+    pub(crate) async fn redacted(
+        &self,
+        room_id: RoomId,
+        until: u64,
+    ) -> Result<Vec<u64>, StoreError> {
+        self.readers()
+            .read(move |conn| messages::redacted(conn, room_id, until))
             .await
     }
 

@@ -8,6 +8,7 @@ use crate::persistence::rules::rooms::{self as rules, Change, UnreadCount};
 use crate::persistence::sqlite::operations::visitor_changes;
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::live_rooms::{LiveRoom, LiveRooms};
+use crate::persistence::sqlite::tables::places::RoomPlaces;
 use crate::persistence::sqlite::tables::room_rows::{self, RoomRow};
 use crate::persistence::sqlite::tables::{audit, messages, visitors};
 use crate::persistence::sqlite::transaction::Tx;
@@ -60,6 +61,10 @@ fn apply(
         RoomOp::SetBlocked { blocked, by } => {
             rooms.flush_and_clear(tx.conn)?;
             set_blocked(tx, id, *blocked, *by, &mut also_changed)?
+        }
+        RoomOp::Redact { seq, by } => {
+            rooms.flush_and_clear(tx.conn)?;
+            redact(tx, id, *seq, *by)?
         }
     };
     Ok(RoomCommit {
@@ -184,6 +189,29 @@ fn set_details(tx: &mut Tx<'_>, id: RoomId, patch: &DetailsPatch) -> Result<Appl
     row.record = change.record;
     room_rows::update(tx, before, &mut row)?;
     room_rows::update_details(tx, &row)?;
+    Ok((Arc::new(row.record), change.effect))
+}
+
+fn redact(tx: &mut Tx<'_>, id: RoomId, seq: u64, by: Principal) -> Result<Applied, TxError> {
+    let mut row = find_row(tx, id)?;
+    let places = RoomPlaces::load(tx.conn, row.keys.pk)?.range(tx.conn, seq, seq)?;
+    let place = *places
+        .first()
+        .filter(|_| seq > 0)
+        .ok_or(Refusal::NotFound)?;
+    if messages::redact(tx, row.keys.pk, seq, place)?.is_none() {
+        return Ok((Arc::new(row.record), Effect::Unchanged));
+    }
+    let before = PriorState::of(&row.record);
+    let change = rules::redact(&row.record, seq, tx.now);
+    row.record = change.record;
+    room_rows::update(tx, before, &mut row)?;
+    audit::insert(
+        tx,
+        AuditAction::MessageRedacted,
+        Some(by),
+        Some(format!("{id} {seq}")),
+    )?;
     Ok((Arc::new(row.record), change.effect))
 }
 

@@ -68,7 +68,10 @@ fn index_messages(tx: &mut Tx<'_>) -> rusqlite::Result<bool> {
         left -= 1;
         if codes::sender(row, 1)? != SenderType::System {
             let (name, body) = (row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str()?);
-            insert.execute(params![row.get::<_, i64>(0)?, name, body])?;
+            // A text that was removed before its turn leaves nothing to find.
+            if !body.is_empty() {
+                insert.execute(params![row.get::<_, i64>(0)?, name, body])?;
+            }
         }
         tx.state.indexed_n = uint(row, 0)?;
     }

@@ -31,13 +31,16 @@ impl Marks {
             SenderType::Customer => self.admin_read_seq,
             SenderType::Admin | SenderType::System => self.customer_read_seq,
         };
+        let content: String = row.get(5)?;
         Ok(Message {
             id: row.get(2)?,
             room_id: self.id,
             seq,
             sender_type,
             sender_name: row.get(4)?,
-            content: row.get(5)?,
+            // Nobody posts an empty one.
+            redacted: content.is_empty(),
+            content,
             event: codes::event(row, 6)?,
             is_read: seq <= mark,
             created_at: Timestamp(row.get(7)?),
@@ -156,4 +159,39 @@ pub(crate) fn insert(tx: &mut Tx<'_>, pk: i64, message: &Message) -> rusqlite::R
     }
     tx.state.next_n();
     Ok(Some(n))
+}
+
+/// Removes the text of the message at this place, from the log and from the text index. Returns its
+/// id, or `None` when that has been done before.
+pub(crate) fn redact(
+    tx: &Tx<'_>,
+    pk: i64,
+    seq: u64,
+    place: Place,
+) -> rusqlite::Result<Option<MessageId>> {
+    let id = tx
+        .conn
+        .prepare_cached(
+            "UPDATE messages SET content = '' WHERE n = ?1 AND content <> '' RETURNING id",
+        )?
+        .query_row([place.n], |row| row.get(0))
+        .optional()?;
+    let Some(id) = id else { return Ok(None) };
+    tx.execute("DELETE FROM search WHERE rowid = ?1", [place.n])?;
+    tx.execute(
+        "INSERT OR REPLACE INTO redactions (room, seq, message, at, in_ledger)
+         VALUES (?1, ?2, ?3, ?4, 0)",
+        params![pk, int(seq), id, tx.now.0],
+    )?;
+    Ok(Some(id))
+}
+
+/// The seqs up to `until` of a room's messages whose text was removed.
+pub(crate) fn redacted(conn: &Connection, room: RoomId, until: u64) -> rusqlite::Result<Vec<u64>> {
+    conn.prepare_cached(
+        "SELECT d.seq FROM redactions d JOIN rooms r ON r.pk = d.room
+         WHERE r.id = ?1 AND d.seq <= ?2 ORDER BY d.seq",
+    )?
+    .query_map(params![room, int(until)], |row| uint(row, 0))?
+    .collect()
 }
