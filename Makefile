@@ -15,7 +15,7 @@ export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-br
 	/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials alerts doctor-trials
+.PHONY: help run test check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials alerts dist dist-trials doctor-trials
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,12 @@ alerts: ## test the Prometheus alert rules; needs promtool
 		echo "make alerts: promtool is missing; on Debian or Ubuntu install the package prometheus" >&2; exit 1; }
 	promtool check rules deploy/alerts.yml deploy/alerts-backup.yml
 	promtool test rules deploy/alerts-test.yml
+
+dist: ## write packages into target/dist: static binary, .deb, container image
+	@scripts/dist.sh
+
+dist-trials: ## try what make dist wrote in empty root directories; needs root, buildah and debootstrap
+	@scripts/dist-trials.sh
 
 doctor-trials: ## try `shoptalk doctor` against nginx, Caddy, Apache and HAProxy with broken settings
 	scripts/doctor-trials.sh

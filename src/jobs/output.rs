@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use tempfile::NamedTempFile;
 
+/// A link for each open file of this process.
+const OPEN_FILES: &str = "/proc/self/fd";
+
 /// A file that is being written, which other users cannot read. Before [`finish`](Self::finish) it
 /// has no name, or a hidden one, and dropping it removes it.
 #[derive(Debug)]
@@ -20,7 +23,7 @@ pub struct OutputFile {
 enum Partial {
     /// A file without a name, which the system removes if the process is killed.
     Unnamed(File),
-    /// A hidden file, on file systems without unnamed files.
+    /// A hidden file, on file systems without unnamed files, and where /proc is not mounted.
     Named(NamedTempFile),
 }
 
@@ -38,8 +41,8 @@ impl OutputFile {
         let directory = parent(&target);
         let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
         let partial = match rustix::fs::open(directory, flags, Mode::RUSR | Mode::WUSR) {
-            Ok(file) => Partial::Unnamed(file.into()),
-            Err(_) => Partial::Named(NamedTempFile::new_in(directory)?),
+            Ok(file) if Path::new(OPEN_FILES).is_dir() => Partial::Unnamed(file.into()),
+            _ => Partial::Named(NamedTempFile::new_in(directory)?),
         };
         Ok(Self { target, partial })
     }
@@ -62,7 +65,7 @@ impl OutputFile {
         self.file().sync_all()?;
         match self.partial {
             Partial::Unnamed(file) => {
-                let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+                let open = format!("{OPEN_FILES}/{}", file.as_raw_fd());
                 rustix::fs::linkat(CWD, open, CWD, &self.target, AtFlags::SYMLINK_FOLLOW)?;
             }
             Partial::Named(file) => {

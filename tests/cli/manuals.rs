@@ -1,4 +1,4 @@
-//! Completions for shells, and man pages.
+//! What packages contain beside the binary: completions, man pages, settings.
 
 use super::process::Place;
 
@@ -32,4 +32,13 @@ async fn there_is_a_man_page_of_each_command() {
     assert!(!help.contains("man-pages"), "only packages need it: {help}");
     let missing = place.run(&["man-pages", "missing"]).await;
     missing.failed(&["cannot write man pages to missing"]);
+}
+
+#[tokio::test]
+async fn the_settings_that_packages_install_are_valid() {
+    let place = Place::new();
+    place.write("shoptalk.toml", include_str!("../../deploy/shoptalk.toml"));
+    let checked = place.run(&["check", "--config", "shoptalk.toml"]).await;
+    let settings = checked.well();
+    assert!(settings.contains("/var/lib/shoptalk"), "{settings}");
 }

@@ -1,4 +1,5 @@
 use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_IOERR_GETTEMPPATH;
 
 use crate::chat::PastHead;
 use crate::persistence::{Refusal, StoreError, WriteError};
@@ -58,6 +59,12 @@ pub(crate) fn classify(error: &rusqlite::Error) -> StoreError {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             StoreError::Unavailable("another process keeps the database locked".into())
         }
+        Some(ErrorCode::SystemIoFailure) if has_no_temporary_directory(error) => {
+            StoreError::Unavailable(
+                "there is no directory for temporary files; set TMPDIR to one that can be written"
+                    .into(),
+            )
+        }
         Some(
             ErrorCode::SystemIoFailure
             | ErrorCode::CannotOpen
@@ -70,6 +77,12 @@ pub(crate) fn classify(error: &rusqlite::Error) -> StoreError {
         )),
         _ => StoreError::Internal(error.to_string()),
     }
+}
+
+/// SQLite looks in TMPDIR, /var/tmp, /tmp and the working directory. A container may have none.
+fn has_no_temporary_directory(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|failure| failure.extended_code);
+    code == Some(SQLITE_IOERR_GETTEMPPATH)
 }
 
 /// SQLite's message without the statement that it may quote at length.
@@ -111,4 +124,21 @@ pub(crate) fn breaks_connection(error: &rusqlite::Error) -> bool {
                 | ErrorCode::NotADatabase
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn a_missing_directory_for_temporary_files_is_no_failure_of_the_disk() {
+        let reason = |code| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            classify(&error).to_string()
+        };
+        assert!(reason(SQLITE_IOERR_GETTEMPPATH).contains("set TMPDIR"));
+        assert!(reason(ffi::SQLITE_IOERR_READ).contains("the disk fails"));
+    }
 }
