@@ -192,6 +192,9 @@ impl Eraser {
             .await?;
             let erasure = self.store.erasure(begun.id).await?;
             receipt.take(erasure.as_ref());
+        } else {
+            // Somebody else may have decided it a moment ago: nothing is left when this returns.
+            self.finish(|_| {}).await?;
         }
         receipt.backups = self.kept_backups();
         if request.now {
@@ -404,6 +407,33 @@ mod tests {
         assert!(at.is_some());
         assert_eq!(erasure.expect("known").bytes_gone_at, at);
         assert_eq!(eraser.rewrite_if_quiet(quiet(3)).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn who_was_just_decided_to_be_erased_is_gone_when_a_second_request_returns() {
+        let store = TestStore::new();
+        let directory = tempfile::tempdir().expect("a directory");
+        let eraser = Eraser::new((*store).clone(), None, backups_in(directory.path()));
+        let details = Details {
+            email: Some("ann@example.com".into()),
+            ..Details::default()
+        };
+        let opened = store.open_room(anonymous(details)).await.expect("it opens");
+        let (room, visitor) = (opened.record.room.id, opened.record.visitor_id);
+        store.post_as_visitor(room, "hello").await;
+        let begun = store.begin_erasure(vec![visitor], Principal::CommandLine);
+        begun.await.expect("decided").expect("known");
+        let request = EraseRequest {
+            who: "email:ann@example.com".parse().expect("a person"),
+            dry_run: false,
+            now: false,
+            by: Principal::CommandLine,
+        };
+        let (progress, _watched) = watch::channel(EraseProgress::default());
+        let receipt = eraser.erase(&request, progress).await.expect("it is done");
+        assert_eq!(receipt.erasure, None, "it was the first one's");
+        assert_eq!(store.room(room).await, Ok(None));
+        assert_eq!(store.erase_step().await, Ok(None));
     }
 
     #[tokio::test]

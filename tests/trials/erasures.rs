@@ -89,6 +89,8 @@ async fn start_and_stop(setup: &mut Setup) -> Result<()> {
         ensure!(began.elapsed() < DEADLINE, "an erasure does not go on");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    let ready = server.rest().get("/readyz").await;
+    ensure!(ready.status == 200, "{}", ready.text);
     server.terminate(DEADLINE).await?;
     Ok(())
 }
