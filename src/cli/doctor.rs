@@ -4,9 +4,12 @@ use std::path::Path;
 use shoptalk::config::Config;
 use shoptalk::doctor::probe::{self, Target};
 use shoptalk::doctor::{
-    Finding, Level, Observations, QUIET_SECONDS_MAX, judge, judge_machine, look_at_machine,
+    Finding, Level, Observations, QUIET_SECONDS_MAX, judge, judge_backups, judge_machine,
+    look_at_machine,
 };
+use shoptalk::jobs::backup_directory;
 use shoptalk::jobs::control::{Control, Reply, Request};
+use shoptalk::jobs::schedule::BackupSettings;
 
 use super::progress::ProgressBar;
 use super::{Failure, block_on, check_owner, print_stdout};
@@ -31,6 +34,12 @@ pub(super) fn run(url: Option<&str>, quiet_s: u64, config: &Config) -> Result<()
         if url.is_none() || data_dir.exists() {
             let machine = look_at_machine(data_dir);
             report.print(&judge_machine(&machine))?;
+            if machine.unusable.is_none() {
+                let settings = BackupSettings::from(config);
+                let newest = backup_directory::list(&settings.directory)?.pop();
+                let seen = settings.seen(newest.map(|backup| backup.made_at), None);
+                report.print(&[judge_backups(&seen)])?;
+            }
         }
         let code = doctor_code(data_dir).await;
         let seen = probe::observe(&target, code.as_deref().map_err(String::as_str)).await;

@@ -3,7 +3,8 @@
 //! A doctor collects [`Observations`] and judges them afterwards. Who collects is one of two: the
 //! command ([`probe`]), or the console in the agent's own browser, which sends what it saw to the
 //! server. `judge` is pure and the same for both, so both use the same words; `advice` has the
-//! lines of the proxies' configurations. `machine` looks at the computer that the server runs on.
+//! lines of the proxies' configurations. `machine` looks at the computer that the server runs on,
+//! `upkeep` has backups and the certificate.
 //!
 //! What only the server can know of a request, such as the client's address, it reports to admins
 //! and to holders of a [`DoctorCode`], which the command gets through the control socket.
@@ -15,6 +16,7 @@ mod judge;
 mod machine;
 mod observations;
 pub mod probe;
+mod upkeep;
 
 pub use advice::{Advice, Proxy};
 pub use check::{Check, Finding, Level};
@@ -24,6 +26,7 @@ pub use machine::{Machine, judge_machine, look_at_machine};
 pub use observations::{
     BodyProbe, Certificate, ClockProbe, Observations, QuietProbe, Seen, UpgradeProbe, WidgetProbe,
 };
+pub use upkeep::{BackupsSeen, CertificateSeen, judge_backups, judge_certificate};
 
 /// The time between the frames that the server sends first on the doctor's socket.
 pub const TICK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(250);

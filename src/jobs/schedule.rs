@@ -7,7 +7,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ::metrics::{Counter, Gauge};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
@@ -18,6 +18,7 @@ use super::backup_directory::{self, StoredBackup};
 use super::backup_space::{ScheduledBackupError, directory_failed, prepare};
 use crate::chat::Timestamp;
 use crate::config::Config;
+use crate::doctor::BackupsSeen;
 use crate::persistence::{CopyError, CopyProgress, Store, StoreError};
 
 /// A server that has just started is left alone for this long.
@@ -40,6 +41,25 @@ pub struct BackupSettings {
     pub min_free_bytes: u64,
     /// To whom they are encrypted.
     pub recipients: Recipients,
+}
+
+impl BackupSettings {
+    /// What a doctor sees of the backups, given the newest one and why the attempt after it failed.
+    pub fn seen(&self, newest: Option<Timestamp>, failure: Option<String>) -> BackupsSeen {
+        let age = |at: SystemTime| SystemTime::now().duration_since(at).unwrap_or_default();
+        let newest = newest.map(|at| {
+            let made_ms = u64::try_from(at.0).unwrap_or_default();
+            age(SystemTime::UNIX_EPOCH + Duration::from_millis(made_ms))
+        });
+        let database = std::fs::metadata(self.data_dir.join("shoptalk.db"));
+        let created = database.and_then(|metadata| metadata.created());
+        BackupsSeen {
+            newest,
+            every: self.every,
+            database: created.ok().map(age),
+            failure,
+        }
+    }
 }
 
 impl From<&Config> for BackupSettings {

@@ -52,6 +52,15 @@ async fn arrive_by_mail(server: &TestServer, email: &str) -> Visitor {
     Visitor::arrive_with(server, json!({"customer_email": email})).await
 }
 
+/// What the doctor finds of backups.
+async fn backup_level(rest: &Rest) -> Value {
+    let seen = json!({"origin": "http://127.0.0.1"});
+    let found = rest.post("/api/admin/doctor/findings/", seen).await.is(200);
+    let findings = found["results"].as_array().expect("findings");
+    let backup = findings.iter().find(|finding| finding["check"] == "backup");
+    backup.expect("a finding")["level"].clone()
+}
+
 /// Everything that the audit says of jobs.
 fn audit(server: &TestServer) -> Vec<(String, String, String)> {
     let database = server.data_dir().join("shoptalk.db");
@@ -137,7 +146,9 @@ async fn a_backup_is_fetched_listed_and_the_last_one() {
     assert_eq!(before["next"], Value::Null);
     assert_eq!(before["backup"]["last_at"], Value::Null);
 
+    assert_eq!(backup_level(rest).await, "skipped");
     let first = done(rest, json!({"kind": "backup"})).await;
+    assert_eq!(backup_level(rest).await, "ok");
     let second = done(rest, json!({"kind": "backup"})).await;
     assert!(second["total"].as_u64().expect("a count") > 0);
     assert_eq!(second["done"], second["total"]);

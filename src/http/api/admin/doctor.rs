@@ -1,18 +1,26 @@
 //! The doctor: what the server sees of a request, and judgements of what a browser saw.
 
+use std::time::Duration;
+
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::chat::Timestamp;
-use crate::doctor::{Finding, Observations, Seen, judge, judge_machine, look_at_machine};
+use crate::config::Config;
+use crate::doctor::{
+    CertificateSeen, Finding, Observations, Seen, judge, judge_backups, judge_certificate,
+    judge_machine, look_at_machine,
+};
 use crate::http::api::extract::{Json, JsonBody};
 use crate::http::auth::AdminAuth;
 use crate::http::client_addr::{PeerAddr, client_ip_of, is_forwarded};
 use crate::http::pages::widget_hash;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::jobs::schedule::BackupStatus;
+use crate::tls::validity;
 
 /// The outcome of every check.
 #[derive(Debug, Serialize, ToSchema)]
@@ -66,13 +74,32 @@ pub(crate) async fn findings(
     _admin: AdminAuth,
     JsonBody(observations): JsonBody<Observations>,
 ) -> Result<Json<FindingList>, Problem> {
-    let data_dir = state.config.storage.data_dir.clone();
-    let machine = tokio::task::spawn_blocking(move || look_at_machine(&data_dir))
-        .await
-        .map_err(|_| Problem::internal())?;
     let mut results = judge(&observations);
-    results.extend(judge_machine(&machine));
+    let looking = tokio::task::spawn_blocking(move || look_at_server(&state));
+    results.extend(looking.await.map_err(|_| Problem::internal())?);
     Ok(Json(FindingList { results }))
+}
+
+/// Judges the machine, the backups and the certificate. Blocking.
+fn look_at_server(state: &AppState) -> Vec<Finding> {
+    let mut findings = judge_machine(&look_at_machine(&state.config.storage.data_dir));
+    let backups = state.jobs.backups();
+    let BackupStatus { last, failure } = backups.status();
+    let newest = last.map(|backup| backup.made_at);
+    let failure = failure.map(|(_, why)| why);
+    findings.push(judge_backups(&backups.settings().seen(newest, failure)));
+    findings.extend(certificate_seen(&state.config).map(|seen| judge_certificate(&seen)));
+    findings
+}
+
+fn certificate_seen(config: &Config) -> Option<CertificateSeen> {
+    let (path, left_s) = validity(config)?;
+    Some(CertificateSeen {
+        path: path.display().to_string(),
+        left: left_s
+            .map(|left_s| Duration::from_secs(u64::try_from(left_s).unwrap_or(0)))
+            .map_err(|error| error.to_string()),
+    })
 }
 
 fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
