@@ -31,13 +31,14 @@ preflight() {
   exit 1
 }
 
-# Paths of this machine are not part of the binary.
+# Paths of this machine are not part of the binary, nor is the time: crates that were built for
+# another commit are used again, and some keep SOURCE_DATE_EPOCH.
 build() {
   local cargo_home=${CARGO_HOME:-$HOME/.cargo}
   export CARGO_INCREMENTAL=0
   CARGO_ENCODED_RUSTFLAGS=$(printf -- '--remap-path-prefix=%s=/cargo\037--remap-path-prefix=%s=/shoptalk' "$cargo_home" "$PWD") \
     CFLAGS="-ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$PWD=/shoptalk" \
-    CARGO_TARGET_DIR=target "${CARGO:-cargo}" build --release --locked --target "$target" -p shoptalk --bin shoptalk
+    SOURCE_DATE_EPOCH=0 CARGO_TARGET_DIR=target "${CARGO:-cargo}" build --release --locked --target "$target" -p shoptalk --bin shoptalk
   rm -rf "$out" "$parts"
   mkdir -p "$out" "$parts"/{bin,man,completions,units}
   install -m 755 "target/$target/release/shoptalk" "$parts/bin/shoptalk"
