@@ -84,6 +84,8 @@ struct Inner {
     rooms: Rooms,
     lobby: LobbyHandle,
     metrics: CanaryMetrics,
+    /// Cancelled when the server drains: what fails from then on has ended, and is no fault.
+    drain: CancellationToken,
     checks: Mutex<Checks>,
 }
 
@@ -105,22 +107,30 @@ impl Canary {
         rooms: Rooms,
         lobby: LobbyHandle,
         metrics: CanaryMetrics,
+        drain: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
             store,
             rooms,
             lobby,
             metrics,
+            drain,
             checks: Mutex::default(),
         }))
     }
 
     /// Checks every 15 seconds until the server drains, so that a fault is noticed although
     /// nobody asks.
-    pub(crate) async fn run(&self, drain: CancellationToken) {
+    pub(crate) async fn run(&self) {
         let mut tick = tokio::time::interval(INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while drain.run_until_cancelled(tick.tick()).await.is_some() {
+        while self
+            .0
+            .drain
+            .run_until_cancelled(tick.tick())
+            .await
+            .is_some()
+        {
             let _ = self.check().await;
         }
     }
@@ -197,6 +207,9 @@ impl Inner {
         // A failure that lasts is logged once.
         match &result {
             Ok(()) if !was_healthy => tracing::info!("health check succeeded again"),
+            Err(error) if self.drain.is_cancelled() => {
+                tracing::debug!(%error, "health check failed during the drain");
+            }
             Err(error) if was_healthy => tracing::error!(%error, "health check failed"),
             _ => {}
         }

@@ -192,6 +192,7 @@ impl Server {
             actors.rooms(),
             actors.lobby(),
             metrics.canary(),
+            listening.drain.clone(),
         );
         let jobs = open_jobs(&config, &store, actors.rooms(), &metrics, &listening.drain).await?;
         let state = AppState::new(AppParts {
@@ -462,10 +463,7 @@ fn spawn_control(state: &AppState) {
 }
 
 fn spawn_background(state: &AppState, canary: Canary, rooms: Rooms, drain: &CancellationToken) {
-    tokio::spawn({
-        let drain = drain.clone();
-        async move { canary.run(drain).await }
-    });
+    tokio::spawn(async move { canary.run().await });
     let store = &state.store;
     tokio::spawn(background::remove_empty_rooms(
         store.clone(),

@@ -2,7 +2,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, MessagingErr, SupervisionEvent};
+use ractor::{
+    ACTIVE_STATES, Actor, ActorId, ActorProcessingErr, ActorRef, MessagingErr, SupervisionEvent,
+};
 use tokio::time::Instant;
 
 use super::Incarnation;
@@ -197,7 +199,10 @@ impl SupervisorState {
                 self.rooms.insert(room_id, entry);
             }
             Err(error) => {
-                tracing::error!(%room_id, %error, "cannot start a room");
+                // A supervisor that is stopping starts no room, which is as it should be.
+                if ACTIVE_STATES.contains(&myself.get_status()) {
+                    tracing::error!(%room_id, %error, "cannot start a room");
+                }
                 self.rooms.remove(&room_id);
                 waiting.into_iter().for_each(Delivery::refuse);
             }

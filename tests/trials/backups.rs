@@ -142,7 +142,7 @@ pub(crate) async fn from_outside(form: Form, line: Line) -> Result<()> {
     let mut setup = Setup::new();
     let mut server = setup.serve().await?;
     let mut workload = Workload::start(server.addr, 256, Behavior::PLAIN, form.seed).await?;
-    workload.wait_for_acks(100_000).await?;
+    workload.wait_for_acks(400_000).await?;
     let (database, copy) = (setup.database(), setup.outside("outside.db"));
     let ended = tokio::task::spawn_blocking(move || -> Result<bool> {
         let source = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -150,7 +150,8 @@ pub(crate) async fn from_outside(form: Form, line: Line) -> Result<()> {
         let backup = rusqlite::backup::Backup::new(&source, &mut target)?;
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(60) {
-            if backup.step(256)? == rusqlite::backup::StepResult::Done {
+            // As many pages as the `sqlite3` shell takes at once.
+            if backup.step(100)? == rusqlite::backup::StepResult::Done {
                 return Ok(true);
             }
         }

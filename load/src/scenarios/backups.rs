@@ -17,8 +17,10 @@ use crate::server::Server;
 
 /// Rooms of the stored messages.
 const ROOMS: usize = 10_000;
-/// How long each round of posting lasts.
-const ROUND: Duration = Duration::from_secs(5);
+/// How long customers post without a backup, before each.
+const ROUND: Duration = Duration::from_secs(3);
+/// They post in slices of this length until a backup is made and verified.
+const SLICE: Duration = Duration::from_millis(500);
 /// The time between two checks of the write-ahead log's size.
 const LOOK: Duration = Duration::from_millis(20);
 const MIB: f64 = 1_048_576.0;
@@ -47,21 +49,26 @@ pub(crate) async fn backups(
         let (back, round) = closed_loop(customers, ROUND).await?;
         alone.add(&round)?;
         let log = LogWatch::start(&data);
-        let (stop, stopped) = watch::channel(false);
-        let making = make_backups(&server, out.path(), made, stopped);
-        let posting = async {
-            let posted = closed_loop(back, ROUND).await;
-            stop.send_replace(true);
-            posted
+        let (done, is_done) = watch::channel(false);
+        let making = async {
+            let time = make_backup(&server, &out.path().join(format!("backup-{made}.db"))).await;
+            done.send_replace(true);
+            time
         };
-        let (posted, times) = tokio::join!(posting, making);
-        let (back, round) = posted?;
-        let times = times?;
-        beside.add(&round)?;
+        let posting = async {
+            let mut back = back;
+            while !*is_done.borrow() {
+                let (again, round) = closed_loop(back, SLICE).await?;
+                beside.add(&round)?;
+                back = again;
+            }
+            anyhow::Ok(back)
+        };
+        let (back, time) = tokio::join!(posting, making);
+        customers = back?;
+        longest = longest.max(time?);
         beside.log_bytes = beside.log_bytes.max(log.highest().await?);
-        made += times.len();
-        longest = longest.max(times.into_iter().max().unwrap_or_default());
-        customers = back;
+        made += 1;
     }
     drop(customers);
     server.stop().await?;
@@ -118,24 +125,14 @@ pub(crate) async fn backups(
     Ok(())
 }
 
-/// Makes and verifies backups until it is told to stop; the last one is finished. Returns how long
-/// each took to make.
-async fn make_backups(
-    server: &Server,
-    out: &Path,
-    first: usize,
-    stopped: watch::Receiver<bool>,
-) -> Result<Vec<Duration>> {
-    let mut times = Vec::new();
-    while !*stopped.borrow() {
-        let file = out.join(format!("backup-{}.db", first + times.len()));
-        let began = Instant::now();
-        server.run("backup", &file).await?;
-        times.push(began.elapsed());
-        server.run("verify", &file).await?;
-        std::fs::remove_file(file)?;
-    }
-    Ok(times)
+/// Makes a backup, verifies and removes it. Returns how long the making took.
+async fn make_backup(server: &Server, file: &Path) -> Result<Duration> {
+    let began = Instant::now();
+    server.run("backup", file).await?;
+    let time = began.elapsed();
+    server.run("verify", file).await?;
+    std::fs::remove_file(file)?;
+    Ok(time)
 }
 
 /// What several rounds of posting brought.
