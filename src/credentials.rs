@@ -34,7 +34,8 @@ impl TokenKind {
     }
 
     /// The kind of `token`, by its prefix or its form: a [`session_token`] has no prefix and is a
-    /// visitor's. `None` for everything else, such as a signed identity.
+    /// visitor's. `None` for any other text, a signed identity included: that is a JWT, and no token
+    /// that the store knows.
     pub fn of(token: &str) -> Option<Self> {
         if is_session_token(token) {
             return Some(Self::Visitor);

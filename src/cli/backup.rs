@@ -4,6 +4,7 @@ use shoptalk::config::Config;
 use shoptalk::jobs::backup::{self, Finishing, ReadableBackup, StagedBackup};
 use shoptalk::jobs::control::{Control, Reply, Request};
 use shoptalk::jobs::ledger::LEDGER_FILE;
+use shoptalk::jobs::progress::follow;
 use shoptalk::jobs::restore::{self, RestoreRequest, Restored};
 use shoptalk::persistence::{
     AuditAction, CopyProgress, ErasedAgain, Principal, Store, verify_backup,
@@ -155,31 +156,17 @@ async fn without_a_server(config: &Config, out: &Path) -> Result<(), Failure> {
     let options = config.store_options(true);
     let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
     backup::remove_unfinished(&config.storage.data_dir)?;
-    let (progress, mut watched) = watch::channel(CopyProgress::default());
+    let (progress, watched) = watch::channel(CopyProgress::default());
     let mut bar = ProgressBar::new();
-    let made = {
-        let mut making = std::pin::pin!(StagedBackup::make(
-            &store,
-            &config.storage.data_dir,
-            Finishing {
-                recipients: config.backup.recipients.clone(),
-                ..Finishing::default()
-            },
-            progress
-        ));
-        loop {
-            tokio::select! {
-                made = making.as_mut() => break made,
-                changed = watched.changed() => {
-                    if changed.is_err() {
-                        break making.as_mut().await;
-                    }
-                    let progress = *watched.borrow_and_update();
-                    bar.show(progress.pages_done, progress.pages_total);
-                }
-            }
-        }
+    let finishing = Finishing {
+        recipients: config.backup.recipients.clone(),
+        ..Finishing::default()
     };
+    let making = StagedBackup::make(&store, &config.storage.data_dir, finishing, progress);
+    let made = follow(making, watched, |copied| {
+        bar.show(copied.pages_done, copied.pages_total);
+    })
+    .await;
     bar.clear();
     if made.is_ok() {
         store

@@ -2,6 +2,7 @@ use shoptalk::chat::Who;
 use shoptalk::config::Config;
 use shoptalk::jobs::control::{Control, Reply, Request};
 use shoptalk::jobs::erase::{EraseProgress, EraseRequest, Eraser, Receipt};
+use shoptalk::jobs::progress::follow;
 use shoptalk::jobs::schedule::BackupSettings;
 use shoptalk::persistence::{Principal, Store};
 use tokio::sync::watch;
@@ -102,23 +103,13 @@ async fn without_a_server(config: &Config, who: Who, args: &EraseArgs) -> Result
         now: args.now,
         by: Principal::CommandLine,
     };
-    let (progress, mut watched) = watch::channel(EraseProgress::default());
+    let (progress, watched) = watch::channel(EraseProgress::default());
     let mut bar = ProgressBar::new();
-    let erased = {
-        let mut erasing = std::pin::pin!(eraser.erase(&request, progress));
-        loop {
-            tokio::select! {
-                erased = erasing.as_mut() => break erased,
-                changed = watched.changed() => {
-                    if changed.is_err() {
-                        break erasing.as_mut().await;
-                    }
-                    let progress = *watched.borrow_and_update();
-                    bar.show(progress.done, progress.total);
-                }
-            }
-        }
-    };
+    let erasing = eraser.erase(&request, progress);
+    let erased = follow(erasing, watched, |EraseProgress { done, total }| {
+        bar.show(done, total);
+    })
+    .await;
     bar.clear();
     store.close().await;
     Ok(erased?)

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::backup::{self, Finishing, Recipients, StagedBackup};
 use super::erase::{EraseProgress, EraseRequest, Eraser, Receipt};
 use super::export::ExportFormat;
+use super::progress::{self, Step};
 use super::stats::Stats;
 use crate::chat::BadWho;
 use crate::doctor::DoctorCode;
@@ -244,16 +245,11 @@ async fn serve_backup(
     let (progress, mut watched) = watch::channel(CopyProgress::default());
     let mut making = std::pin::pin!(StagedBackup::make(store, data_dir, finishing, progress));
     let made = loop {
-        tokio::select! {
-            made = making.as_mut() => break made,
-            changed = watched.changed() => {
-                if changed.is_err() {
-                    break making.as_mut().await;
-                }
-                let CopyProgress { pages_done, pages_total } = *watched.borrow_and_update();
-                send(writing, &Reply::Progress { done: pages_done, total: pages_total }).await?;
-            }
-        }
+        let (done, total) = match progress::next(making.as_mut(), &mut watched).await {
+            Step::Progress(copied) => (copied.pages_done, copied.pages_total),
+            Step::Done(made) => break made,
+        };
+        send(writing, &Reply::Progress { done, total }).await?;
     };
     match made {
         Ok(made) => {
@@ -298,16 +294,12 @@ async fn serve_erase(
     let (progress, mut watched) = watch::channel(EraseProgress::default());
     let mut erasing = std::pin::pin!(eraser.erase(&request, progress));
     let erased = loop {
-        tokio::select! {
-            erased = erasing.as_mut() => break erased,
-            changed = watched.changed() => {
-                if changed.is_err() {
-                    break erasing.as_mut().await;
-                }
-                let EraseProgress { done, total } = *watched.borrow_and_update();
-                send(writing, &Reply::Progress { done, total }).await?;
-            }
-        }
+        let EraseProgress { done, total } =
+            match progress::next(erasing.as_mut(), &mut watched).await {
+                Step::Progress(erased) => erased,
+                Step::Done(erased) => break erased,
+            };
+        send(writing, &Reply::Progress { done, total }).await?;
     };
     let reply = match erased {
         Ok(receipt) => Reply::Receipt { receipt },

@@ -7,7 +7,7 @@
 //! backups by itself, into `backup_directory`; `rotation` decides which of them to keep,
 //! `backup_space` whether there is space for one. `ledger` lists erasures beside the backups,
 //! `kept_backups` the copies of the database that there are; `output` is a file that appears whole,
-//! and `quiet` decides when the chat is quiet.
+//! `progress` follows a job, and `quiet` decides when the chat is quiet.
 
 pub mod backup;
 pub mod backup_directory;
@@ -21,6 +21,7 @@ pub mod import;
 pub mod kept_backups;
 pub mod ledger;
 pub mod output;
+pub mod progress;
 pub mod quiet;
 pub mod registry;
 pub mod restore;

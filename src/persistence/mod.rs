@@ -1,7 +1,8 @@
 //! The store: the log of every room, and everything else that is kept on disk.
 //!
-//! [`Store`] is the only way in. It speaks in the domain's types and in async methods and names
-//! no database, so that another one can stand behind it. An operation is data ([`RoomOp`],
+//! The rest of the program reads and writes through [`Store`] alone. Its methods are async, take and
+//! return the domain's types and name no database, so that another one can be added. An operation is
+//! data ([`RoomOp`],
 //! [`OpenRoom`], [`AgentPatch`], …); what it means is decided by the pure functions in `rules`,
 //! from what was loaded to what is to be written and reported; a database's own folder holds the
 //! statements.

@@ -16,7 +16,9 @@ use super::{
     StoreOptions, StoreStats, WriteError,
 };
 
-/// The only way to the database: every operation, for every kind of store. Clones share it.
+/// An open database, of any kind of store. The rest of the program reads and writes it through the
+/// methods of this type alone; restoring and verifying work on files that no store has open. Clones
+/// share it.
 ///
 /// Reads may run at once with writes and see what was committed before they began. Writes of one
 /// handle are committed in the order of the calls; each is committed whole or not at all, and is

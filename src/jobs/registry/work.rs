@@ -13,6 +13,7 @@ use crate::jobs::backup_space::free_bytes;
 use crate::jobs::erase::{EraseFailure, EraseProgress, EraseRequest};
 use crate::jobs::export::{Export, ExportFormat};
 use crate::jobs::output::OutputFile;
+use crate::jobs::progress::follow;
 use crate::persistence::{AuditAction, CopyProgress, ExportError, ExportScope, Principal};
 
 /// What a job leaves.
@@ -67,23 +68,12 @@ impl Jobs {
     }
 
     async fn back_up(&self, id: Uuid, by: Principal) -> Result<Product, String> {
-        let (progress, mut watched) = watch::channel(CopyProgress::default());
-        let mut making = std::pin::pin!(self.0.backups.make(progress));
-        let made = loop {
-            tokio::select! {
-                made = making.as_mut() => break made,
-                changed = watched.changed() => {
-                    if changed.is_err() {
-                        break making.as_mut().await;
-                    }
-                    let copied = *watched.borrow_and_update();
-                    self.progress(id, copied.pages_done, copied.pages_total);
-                }
-            }
-        };
-        let copied = *watched.borrow();
-        self.progress(id, copied.pages_done, copied.pages_total);
-        let made = made.map_err(|error| error.to_string())?;
+        let (progress, watched) = watch::channel(CopyProgress::default());
+        let making = self.0.backups.make(progress);
+        let made = follow(making, watched, |copied| {
+            self.progress(id, copied.pages_done, copied.pages_total);
+        });
+        let made = made.await.map_err(|error| error.to_string())?;
         self.audit(AuditAction::BackupMade, by, id).await?;
         let files = self.0.files.clone();
         let kept = blocking(move || Ok(files.keep_backup(id, &made.backup.path))).await;
@@ -166,24 +156,18 @@ impl Jobs {
             by,
         };
         let (progress, watched) = watch::channel(EraseProgress::default());
-        let mut watched = Some(watched);
         let mut erasing = std::pin::pin!(self.0.eraser.erase(&request, progress));
-        let erased = loop {
-            let Some(receiver) = &mut watched else {
-                break erasing.as_mut().await;
-            };
-            tokio::select! {
-                erased = erasing.as_mut() => break erased,
-                changed = receiver.changed() => {
-                    let EraseProgress { done, total } = *receiver.borrow_and_update();
-                    self.progress(id, done, total);
-                    if changed.is_err() {
-                        break erasing.as_mut().await;
-                    }
-                }
-                // Without a watcher it is given up, unless it is decided.
-                () = entry.cancel.cancelled() => watched = None,
-            }
+        let followed = follow(
+            erasing.as_mut(),
+            watched,
+            |EraseProgress { done, total }| {
+                self.progress(id, done, total);
+            },
+        );
+        let erased = match entry.cancel.run_until_cancelled(followed).await {
+            Some(erased) => erased,
+            // Without a watcher it is given up, unless it is decided.
+            None => erasing.await,
         };
         let receipt = match erased {
             Ok(receipt) => receipt,

@@ -199,7 +199,7 @@ fn redact(tx: &mut Tx<'_>, id: RoomId, seq: u64, by: Principal) -> Result<Applie
         .first()
         .filter(|_| seq > 0)
         .ok_or(Refusal::NotFound)?;
-    if messages::redact(tx, row.keys.pk, seq, place)?.is_none() {
+    if !messages::redact(tx, place.n)? {
         return Ok((Arc::new(row.record), Effect::Unchanged));
     }
     let before = PriorState::of(&row.record);

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use crate::chat::{ChangeId, ChangeVector, MessageId, RoomId, Timestamp, VisitorId};
+use crate::chat::{ChangeId, ChangeVector, RoomId, Timestamp, VisitorId};
 use crate::persistence::sqlite::codes::{self, int, uint};
 use crate::persistence::sqlite::tables::places::{Places, RoomPlaces};
 use crate::persistence::sqlite::tables::room_rows::RoomRow;
@@ -147,35 +147,6 @@ pub(crate) fn is_erased(
 pub(crate) fn is_visitor_erased(conn: &Connection, visitor: VisitorId) -> rusqlite::Result<bool> {
     conn.prepare_cached("SELECT 1 FROM erased_visitors WHERE visitor = ?1")?
         .exists([visitor])
-}
-
-/// Removes the text of a message from the log and from the text index. Returns whether it had one.
-pub(crate) fn redact(tx: &Tx<'_>, room: RoomId, message: MessageId) -> rusqlite::Result<bool> {
-    let place: Option<(i64, i64, i64)> = tx
-        .conn
-        .prepare_cached(
-            "UPDATE messages SET content = ''
-             WHERE room = (SELECT pk FROM rooms WHERE id = ?1) AND id = ?2 AND content <> ''
-             RETURNING room, seq, n",
-        )?
-        .query_row(params![room, message], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .optional()?;
-    let Some((pk, seq, n)) = place else {
-        return Ok(false);
-    };
-    tx.execute("DELETE FROM search WHERE rowid = ?1", [n])?;
-    tx.execute(
-        "UPDATE rooms SET last_content = '' WHERE pk = ?1 AND last_n = ?2",
-        [pk, n],
-    )?;
-    tx.execute(
-        "INSERT OR REPLACE INTO redactions (room, seq, message, at, in_ledger)
-         VALUES (?1, ?2, ?3, ?4, 0)",
-        params![pk, seq, message, tx.now.0],
-    )?;
-    Ok(true)
 }
 
 /// The next visitor whose rooms are to be deleted.

@@ -161,29 +161,44 @@ pub(crate) fn insert(tx: &mut Tx<'_>, pk: i64, message: &Message) -> rusqlite::R
     Ok(Some(n))
 }
 
-/// Removes the text of the message at this place, from the log and from the text index. Returns its
-/// id, or `None` when that has been done before.
-pub(crate) fn redact(
-    tx: &Tx<'_>,
-    pk: i64,
-    seq: u64,
-    place: Place,
-) -> rusqlite::Result<Option<MessageId>> {
-    let id = tx
+/// The number of a room's message with this id.
+pub(crate) fn number(
+    conn: &Connection,
+    room: RoomId,
+    id: MessageId,
+) -> rusqlite::Result<Option<i64>> {
+    conn.prepare_cached(
+        "SELECT n FROM messages WHERE room = (SELECT pk FROM rooms WHERE id = ?1) AND id = ?2",
+    )?
+    .query_row(params![room, id], |row| row.get(0))
+    .optional()
+}
+
+/// Removes the text of the message with this number from the log, the text index and the summary of
+/// its room. Returns whether it had one.
+pub(crate) fn redact(tx: &Tx<'_>, n: i64) -> rusqlite::Result<bool> {
+    let message: Option<(i64, i64, MessageId)> = tx
         .conn
         .prepare_cached(
-            "UPDATE messages SET content = '' WHERE n = ?1 AND content <> '' RETURNING id",
+            "UPDATE messages SET content = '' WHERE n = ?1 AND content <> ''
+             RETURNING room, seq, id",
         )?
-        .query_row([place.n], |row| row.get(0))
+        .query_row([n], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let Some(id) = id else { return Ok(None) };
-    tx.execute("DELETE FROM search WHERE rowid = ?1", [place.n])?;
+    let Some((pk, seq, id)) = message else {
+        return Ok(false);
+    };
+    tx.execute("DELETE FROM search WHERE rowid = ?1", [n])?;
+    tx.execute(
+        "UPDATE rooms SET last_content = '' WHERE pk = ?1 AND last_n = ?2",
+        [pk, n],
+    )?;
     tx.execute(
         "INSERT OR REPLACE INTO redactions (room, seq, message, at, in_ledger)
          VALUES (?1, ?2, ?3, ?4, 0)",
-        params![pk, int(seq), id, tx.now.0],
+        params![pk, seq, id, tx.now.0],
     )?;
-    Ok(Some(id))
+    Ok(true)
 }
 
 /// The seqs up to `until` of a room's messages whose text was removed.

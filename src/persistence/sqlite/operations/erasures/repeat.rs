@@ -2,7 +2,7 @@
 
 use crate::persistence::sqlite::operations::retention::delete_if_unused;
 use crate::persistence::sqlite::tables::erasures::{self, Kind};
-use crate::persistence::sqlite::tables::{audit, room_rows};
+use crate::persistence::sqlite::tables::{audit, messages, room_rows};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
 use crate::persistence::{AuditAction, Erased, ErasureId, Principal};
@@ -13,7 +13,9 @@ use crate::persistence::{AuditAction, Erased, ErasureId, Principal};
 pub(crate) fn repeat(tx: &mut Tx<'_>, id: ErasureId, erased: &Erased) -> Result<u64, TxError> {
     let mut redacted = 0;
     for (room, message) in &erased.messages {
-        redacted += u64::from(erasures::redact(tx, *room, *message)?);
+        if let Some(n) = messages::number(tx.conn, *room, *message)? {
+            redacted += u64::from(messages::redact(tx, n)?);
+        }
     }
     if erasures::knows_all(tx.conn, erased)? {
         return Ok(redacted);
