@@ -79,7 +79,8 @@ write_deb() {
 write_sbom() {
   "${CARGO:-cargo}" cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps --target "$target"
   node scripts/sbom.mjs shoptalk.cdx.json >"$out/$name.cdx.json"
-  rm shoptalk.cdx.json client/shoptalk-client.cdx.json load/shoptalk-load.cdx.json
+  rm shoptalk.cdx.json client/shoptalk-client.cdx.json load/shoptalk-load.cdx.json \
+    local-servers/shoptalk-local-servers.cdx.json
 }
 
 write_image() {

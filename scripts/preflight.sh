@@ -2,8 +2,9 @@
 # Checks for everything that a target of the Makefile needs, before anything is built:
 #   scripts/preflight.sh run|check|test
 # Lists everything that is missing, with one command that installs it. Run by root on a system
-# with apt, as in CI, it runs that command. Written in POSIX sh without other programs than those
-# it checks for, so that it works on a minimal system.
+# with apt, as in CI, it runs that command. What is optional is named, but nothing asks for it.
+# Written in POSIX sh without other programs than those it checks for, so that it works on a
+# minimal system.
 set -u
 cd "${0%/*}/.." || exit 2
 
@@ -103,6 +104,22 @@ find_missing() {
     missing chromium "runs the browser tests; expected at ${CHROMIUM:-/usr/bin/chromium}, or set CHROMIUM"
 }
 
+# Says which tests are left out on this machine. Nothing else depends on what they need.
+name_optional() {
+  [ "$target" = test ] || return 0
+  optional=''
+  # Debian has PostgreSQL's programs outside PATH, and some users have no /usr/sbin there.
+  for initdb in "${SHOPTALK_POSTGRES_BIN:-/usr/lib/postgresql}"/initdb \
+    "${SHOPTALK_POSTGRES_BIN:-/usr/lib/postgresql}"/*/bin/initdb; do
+    [ -x "$initdb" ] && break
+  done
+  [ -x "$initdb" ] || has initdb || optional="$optional postgresql"
+  [ -x "${SHOPTALK_NATS_SERVER:-/usr/sbin/nats-server}" ] || has nats-server ||
+    optional="$optional nats-server"
+  [ -z "$optional" ] || echo "make test: left out, the tests that need$optional (optional;" \
+    "Debian's packages have these names)" >&2
+}
+
 add_step() { line="${line:+$line && }$1"; }
 
 # Sets `line` to one shell command that installs what is missing.
@@ -179,14 +196,14 @@ old_packages() {
 }
 
 find_missing
-[ -z "$list" ] && exit
+[ -z "$list" ] && { name_optional; exit; }
 write_command
 if [ "$(id -u)" = 0 ] && has apt-get; then
   echo "make $target: installing what is missing:" >&2
   printf '%s\n%s\n\n' "$list" "  $line" >&2
   (export DEBIAN_FRONTEND=noninteractive && eval "$line") >/dev/null
   find_missing
-  [ -z "$list" ] && exit
+  [ -z "$list" ] && { name_optional; exit; }
   write_command
 fi
 {

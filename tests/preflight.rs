@@ -19,7 +19,7 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 /// What a fake tool prints, by its name. A tool that is not listed is missing.
-const TOOLS: [(&str, &str); 9] = [
+const TOOLS: [(&str, &str); 11] = [
     ("id", "echo 1000"),
     ("make", ""),
     ("git", ""),
@@ -29,6 +29,8 @@ const TOOLS: [(&str, &str); 9] = [
     ("node", "echo v20.19.0"),
     ("npm", ""),
     ("chromium", ""),
+    ("initdb", ""),
+    ("nats-server", ""),
 ];
 const EVERYTHING: [&str; 10] = [
     "make", "git", "cc", "rustc", "cargo", "node", "npm", "rustfmt", "clippy", "chromium",
@@ -77,6 +79,8 @@ impl Machine {
             .env_clear()
             .env("PATH", self.0.path())
             .env("CHROMIUM", self.tool("chromium"))
+            .env("SHOPTALK_POSTGRES_BIN", self.0.path())
+            .env("SHOPTALK_NATS_SERVER", self.tool("nats-server"))
             .output()
             .expect("a shell");
         assert!(output.stdout.is_empty(), "{output:?}");
@@ -109,6 +113,19 @@ impl Machine {
 fn a_complete_machine_passes_silently() {
     for target in ["run", "check", "test"] {
         assert_eq!(Machine::whole().preflight(target), (true, String::new()));
+    }
+}
+
+#[test]
+fn an_optional_program_that_is_missing_is_named_but_not_demanded() {
+    for (program, package) in [("initdb", "postgresql"), ("nats-server", "nats-server")] {
+        let machine = Machine::whole();
+        machine.lacks(program);
+        let (passed, output) = machine.preflight("test");
+        assert!(passed, "{output}");
+        assert_eq!(output.lines().count(), 1, "{output}");
+        assert!(output.contains(&format!("need {package} (")), "{output}");
+        assert_eq!(machine.preflight("run"), (true, String::new()));
     }
 }
 

@@ -119,6 +119,7 @@ const FOLDERS: &[&str] = &[
     "config/",
     "examples/",
     "load/",
+    "local-servers/",
     "client/",
 ];
 
