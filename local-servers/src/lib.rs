@@ -24,11 +24,15 @@ mod ports;
 mod postgres;
 mod process;
 mod programs;
+mod session;
+mod under_test;
 mod user;
 
 pub use error::Error;
 pub use nats::Nats;
 pub use postgres::{Database, Postgres};
+pub use session::Session;
+pub use under_test::{TEST_STORE, left_out_on_postgres, postgres_is_tested, test_database};
 
 use std::io::Write as _;
 

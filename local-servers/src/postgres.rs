@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::process::{Directory, ServerProcess};
 use crate::user::User;
-use crate::{Error, ports, programs, unless_missing};
+use crate::{Error, Session, ports, programs, unless_missing};
 
 /// The superuser. There is no password.
 const USER: &str = "shoptalk";
@@ -101,14 +101,17 @@ impl Postgres {
 
     /// Runs SQL in a database and returns its rows, a line for each, with `|` between the fields.
     pub fn psql(&self, database: &str, sql: &str) -> Result<String, Error> {
-        let output = self
-            .program("psql")
-            .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"])
-            .args(["--set=ON_ERROR_STOP=1", "--command", sql])
-            .args(["--dbname", &self.url(database)])
-            .output();
+        let output = self.psql_in(database).args(["--command", sql]).output();
         let printed = checked("psql", output)?;
         Ok(printed.trim_end().to_owned())
+    }
+
+    fn psql_in(&self, database: &str) -> Command {
+        let mut command = self.program("psql");
+        command
+            .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"])
+            .args(["--set=ON_ERROR_STOP=1", "--dbname", &self.url(database)]);
+        command
     }
 
     /// Stops the server as a crash of its machine would: nothing is written any more, and the
@@ -216,6 +219,30 @@ impl Database<'_> {
     /// Runs SQL in it, as [`Postgres::psql`] does.
     pub fn psql(&self, sql: &str) -> Result<String, Error> {
         self.server.psql(&self.name, sql)
+    }
+}
+
+impl Database<'_> {
+    /// All that is stored in it, as `pg_dump` prints it.
+    pub fn dump(&self) -> Result<String, Error> {
+        let mut command = self.server.program("pg_dump");
+        checked("pg_dump", command.args(["--dbname", &self.url()]).output())
+    }
+
+    /// A connection to it that stays open.
+    pub fn session(&self) -> Result<Session, Error> {
+        Session::start(self.server.psql_in(&self.name))
+    }
+
+    /// Keeps every write to it waiting until the session is dropped; reads go on.
+    pub fn hold_writes(&self) -> Result<Session, Error> {
+        let tables = self.psql(
+            "SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
+             WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
+        )?;
+        let mut session = self.session()?;
+        session.run(&format!("BEGIN; LOCK TABLE {tables} IN EXCLUSIVE MODE"))?;
+        Ok(session)
     }
 }
 

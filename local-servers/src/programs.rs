@@ -9,7 +9,7 @@ use crate::Error;
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// The programs of one version of PostgreSQL.
-const POSTGRES: [&str; 4] = ["initdb", "postgres", "pg_ctl", "psql"];
+const POSTGRES: [&str; 5] = ["initdb", "postgres", "pg_ctl", "pg_dump", "psql"];
 
 fn path() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -30,6 +30,7 @@ fn a_database_can_be_made_like_another() -> Result<(), Error> {
     template.psql("CREATE TABLE t (x int); INSERT INTO t VALUES (7)")?;
     let copy = server.create_database_like(template.name())?;
     assert_eq!(copy.psql("SELECT x FROM t")?, "7");
+    assert!(copy.dump()?.contains("\n7\n"), "a dump has the rows");
     Ok(())
 }
 
@@ -61,5 +62,39 @@ fn a_commit_waits_for_its_fsync_and_survives_an_immediate_stop() -> Result<(), E
         server.start_again()?;
         assert_eq!(database.psql("SELECT max(x) FROM t")?, round.to_string());
     }
+    Ok(())
+}
+
+#[test]
+fn writes_can_be_held_while_reads_go_on() -> Result<(), Error> {
+    let Some(server) = Postgres::shared() else {
+        return Ok(());
+    };
+    let database = server.create_database()?;
+    database.psql("CREATE TABLE t (x int); INSERT INTO t VALUES (1)")?;
+    let held = database.hold_writes()?;
+    assert_eq!(database.psql("SELECT x FROM t")?, "1");
+    for write in ["UPDATE t SET x = 2", "SELECT x FROM t FOR NO KEY UPDATE"] {
+        let tried = database.psql(&format!("SET lock_timeout = '1ms'; {write}"));
+        let error = tried.expect_err("it waits").to_string();
+        assert!(error.contains("lock timeout"), "{error}");
+    }
+    drop(held);
+    database.psql("UPDATE t SET x = 2")?;
+    Ok(())
+}
+
+#[test]
+fn a_session_keeps_its_transaction() -> Result<(), Error> {
+    let Some(server) = Postgres::shared() else {
+        return Ok(());
+    };
+    let database = server.create_database()?;
+    let mut session = database.session()?;
+    session.run("CREATE TABLE t (x int); BEGIN; INSERT INTO t VALUES (1)")?;
+    assert_eq!(session.run("SELECT count(*) FROM t")?, "1\n");
+    assert_eq!(database.psql("SELECT count(*) FROM t")?, "0");
+    assert!(session.run("SELECT * FROM nothing").is_err());
+    assert!(session.run("SELECT 1").is_err(), "it has ended");
     Ok(())
 }

@@ -5,6 +5,7 @@
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
 mod accounts;
+mod database;
 mod jwt;
 mod raw;
 mod rest;
@@ -15,11 +16,13 @@ mod tls;
 use std::time::Duration;
 
 pub use accounts::{Agent, PASSWORD, Visitor};
+pub use database::HeldWrites;
 pub use jwt::{IDENTITY_SECRET, OTHER_SECRET, in_seconds, jwt, unsigned_jwt};
 pub use raw::RawSocket;
 pub use rest::{Response, Rest, keys, next_page, results};
 pub use serde_json::{Value, json};
 pub use server::TestServer;
+pub use shoptalk_local_servers::left_out_on_postgres;
 pub use socket::{RefusedUpgrade, Socket};
 pub use tls::{Authority, Pair, TlsClient};
 

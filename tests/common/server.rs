@@ -7,6 +7,7 @@ use shoptalk::credentials::{TokenKind, hash_token, new_token};
 use shoptalk::passwords::hash_password;
 use shoptalk::persistence::{AgentCredentials, NewAgent, NewSession, Principal, Store};
 use shoptalk::{Server, StopReason};
+use shoptalk_local_servers::{Database, test_database};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
@@ -24,6 +25,8 @@ pub struct TestServer {
     admin: OnceCell<Agent>,
     pub config: Config,
     dir: tempfile::TempDir,
+    /// `None` if SQLite is tested.
+    database: Option<Database<'static>>,
 }
 
 impl TestServer {
@@ -35,6 +38,8 @@ impl TestServer {
     /// Starts a server with other settings.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().expect("a directory for the data");
+        let database = test_database();
+        assert!(database.is_none(), "there is no store in PostgreSQL yet");
         let mut config = Config::default();
         config.server.listen = "127.0.0.1:0".parse().expect("an address");
         config.storage.data_dir = dir.path().to_owned();
@@ -54,6 +59,7 @@ impl TestServer {
             admin: OnceCell::new(),
             config,
             dir,
+            database,
         };
         server.run().await;
         server
@@ -116,6 +122,11 @@ impl TestServer {
     /// The directory with the data.
     pub fn data_dir(&self) -> &std::path::Path {
         self.dir.path()
+    }
+
+    /// The database in PostgreSQL.
+    pub(super) fn database(&self) -> Option<&Database<'static>> {
+        self.database.as_ref()
     }
 
     /// A client without credentials.

@@ -43,18 +43,10 @@ async fn each_action_has_one_row_naming_the_principal() {
         .post("/api/admin/logout/", json!({}))
         .await
         .is(204);
-    let database =
-        rusqlite::Connection::open(server.data_dir().join("shoptalk.db")).expect("it opens");
-    let mut statement = database
-        .prepare("SELECT action, actor, subject FROM audit ORDER BY pk")
-        .expect("a statement");
-    let rows: Vec<(String, String, Option<String>)> = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .and_then(Iterator::collect)
-        .expect("rows, each with an actor");
+    let rows = server.rows("SELECT action, actor, subject FROM audit ORDER BY pk");
     let deeds: Vec<(&str, bool)> = rows
         .iter()
-        .map(|(action, actor, _)| (action.as_str(), *actor == admin.id))
+        .map(|row| (row[0].as_str(), row[1] == admin.id))
         .collect();
     assert_eq!(
         deeds,

@@ -5,7 +5,6 @@ use reqwest::Method;
 use shoptalk::FaultPoint;
 
 use crate::common::{Response, Socket, TestServer, Visitor, eventually, json, new_id, seqs};
-use crate::storage::StuckDisk;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_socket_gets_going_away_and_closes_with_4001() {
@@ -83,7 +82,7 @@ async fn a_request_in_progress_is_finished() {
     let visitor = Visitor::arrive(&server).await;
     let room = visitor.room_id.parse().expect("a room's id");
     let mut socket = visitor.online().await;
-    let disk = StuckDisk::hold(&server);
+    let disk = server.hold_writes();
     // A call and a post on a socket wait for the disk, and then the drain begins.
     let writes = || server.faults().reached(FaultPoint::RoomWrite, Some(room));
     let before = writes();
@@ -100,7 +99,7 @@ async fn a_request_in_progress_is_finished() {
         // What comes from now on is refused, what is under way is not.
         let late = rest.post("/api/chat/rooms/", json!({})).await;
         late.problem(503, "draining");
-        disk.release();
+        drop(disk);
         let ack = socket.ack(&on_socket).await;
         (ack, socket.closed().await)
     };

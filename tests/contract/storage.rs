@@ -7,40 +7,15 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use shoptalk::persistence::{OpenError, Store};
 
-use crate::common::{RawSocket, Socket, TestServer, Visitor, eventually, json, new_id};
+use crate::common::{
+    RawSocket, Socket, TestServer, Visitor, eventually, json, left_out_on_postgres, new_id,
+};
 
 fn files(server: &TestServer) -> Vec<PathBuf> {
     std::fs::read_dir(server.data_dir())
         .expect("the data's directory")
         .map(|file| file.expect("a file").path())
         .collect()
-}
-
-/// Keeps every write of the server waiting until it is dropped, as a disk would
-/// that does not answer.
-pub(crate) struct StuckDisk(rusqlite::Connection);
-
-impl StuckDisk {
-    pub(crate) fn hold(server: &TestServer) -> Self {
-        let database = files(server)
-            .into_iter()
-            .find(|path| {
-                std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3\0"))
-            })
-            .expect("a database");
-        let connection = rusqlite::Connection::open(database).expect("the database opens");
-        connection
-            .busy_timeout(crate::common::DEADLINE)
-            .expect("a timeout");
-        connection
-            .execute_batch("BEGIN IMMEDIATE")
-            .expect("the lock is free in a moment");
-        Self(connection)
-    }
-
-    pub(crate) fn release(self) {
-        self.0.execute_batch("ROLLBACK").expect("nothing was done");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -54,13 +29,13 @@ async fn a_post_that_times_out_is_settled_by_its_id() {
         retry(&visitor, &before).await
     })
     .await;
-    let disk = StuckDisk::hold(&server);
+    let disk = server.hold_writes();
     let id = socket.send_post("while it is stuck").await;
     let error = socket.reply_to(&id).await;
     assert_eq!(error["code"], "storage_unavailable", "{error}");
     assert_eq!(error["retryable"], true);
     assert_eq!(visitor.messages().await.len(), 1, "reading goes on");
-    disk.release();
+    drop(disk);
     // The error does not say that it was not stored; the same id settles it.
     let post = json!({"type": "post", "id": id, "content": "while it is stuck"});
     eventually("the retry is acked", async || {
@@ -96,7 +71,7 @@ async fn a_full_queue_is_busy_with_retry_after() {
         Visitor::arrive(&server).await,
     ];
     let mut sockets = [visitors[0].online().await, visitors[1].online().await];
-    let disk = StuckDisk::hold(&server);
+    let disk = server.hold_writes();
     let mut ids = Vec::new();
     for socket in &mut sockets {
         for _ in 0..16 {
@@ -122,7 +97,7 @@ async fn a_full_queue_is_busy_with_retry_after() {
     let refused = posts.next().await.expect("eight answers");
     refused.problem(503, "busy");
     drop(posts);
-    disk.release();
+    drop(disk);
     eventually("it takes posts again", async || {
         let body = json!({"id": new_id(), "content": "after the crowd"});
         visitors[1]
@@ -140,7 +115,7 @@ async fn readyz_reflects_whether_commits_work() {
     let server = TestServer::start().await;
     let ready = async || server.rest().get("/readyz").await.status == 200;
     eventually("it is ready", ready).await;
-    let disk = StuckDisk::hold(&server);
+    let disk = server.hold_writes();
     eventually("it is not ready", async || {
         server.rest().get("/readyz").await.status == 503
     })
@@ -150,12 +125,15 @@ async fn readyz_reflects_whether_commits_work() {
         200,
         "the process lives"
     );
-    disk.release();
+    drop(disk);
     eventually("it is ready again", ready).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_canary_detects_lost_writes() {
+    if left_out_on_postgres("it makes a trigger of SQLite") {
+        return;
+    }
     let server = TestServer::start().await;
     let metric = async |name: &str| server.rest().metric(name).await;
     // Unasked, and soon after the start.
@@ -166,8 +144,7 @@ async fn the_canary_detects_lost_writes() {
     assert!(metric("shoptalk_canary_last_success_timestamp_seconds").await > 1.7e9);
     let failures = metric("shoptalk_canary_failures_total").await;
     // A disk that loses a row that was written.
-    let database =
-        rusqlite::Connection::open(server.data_dir().join("shoptalk.db")).expect("it opens");
+    let database = server.sqlite();
     database
         .execute_batch(
             "CREATE TRIGGER forgets BEFORE INSERT ON canary BEGIN SELECT RAISE(IGNORE); END",
@@ -195,9 +172,11 @@ async fn the_canary_detects_lost_writes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readyz_commits_at_most_once_a_second() {
+    if left_out_on_postgres("it makes a trigger of SQLite") {
+        return;
+    }
     let server = TestServer::start().await;
-    let path = server.data_dir().join("shoptalk.db");
-    let database = rusqlite::Connection::open(path).expect("it opens");
+    let database = server.sqlite();
     database
         .execute_batch(
             "CREATE TABLE tries (at INTEGER);
@@ -225,6 +204,9 @@ async fn readyz_commits_at_most_once_a_second() {
 
 #[tokio::test]
 async fn the_files_are_private_to_the_owner() {
+    if left_out_on_postgres("there are no files") {
+        return;
+    }
     let server = TestServer::start().await;
     Visitor::arrive(&server).await.post("private").await;
     for path in files(&server) {
@@ -235,6 +217,9 @@ async fn the_files_are_private_to_the_owner() {
 
 #[tokio::test]
 async fn a_second_server_on_the_same_directory_is_refused() {
+    if left_out_on_postgres("several servers may share a database") {
+        return;
+    }
     let server = TestServer::start().await;
     let visitor = Visitor::arrive(&server).await;
     let storage = &server.config.storage;

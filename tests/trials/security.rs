@@ -61,7 +61,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
         "no secret in a log or a file; credentials in a URL are ignored",
         &[
             "cli secrets::the_log_never_shows_a_secret",
-            "contract agent_rest::a_session_outlives_a_restart_and_no_secret_is_in_the_files",
+            "contract agent_rest::a_session_outlives_a_restart_and_no_secret_is_stored",
             "contract boundary_values::credentials_in_a_url_are_ignored",
         ],
     ),
@@ -134,7 +134,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
         "S17",
         "sessions hashed at rest, __Host- cookie, no CSRF",
         &[
-            "contract agent_rest::a_session_outlives_a_restart_and_no_secret_is_in_the_files",
+            "contract agent_rest::a_session_outlives_a_restart_and_no_secret_is_stored",
             "contract agent_rest::under_https_the_cookie_is_bound_to_the_host",
             "contract agent_rest::the_cookie_is_accepted_from_the_own_origin_only",
         ],

@@ -1,0 +1,52 @@
+//! Which store the tests of this process run on.
+
+use std::io::Write as _;
+
+use crate::{Database, Postgres, REQUIRE};
+
+/// `sqlite`, the default, or `postgres`.
+pub const TEST_STORE: &str = "SHOPTALK_TEST_STORE";
+
+/// Whether [`TEST_STORE`] names PostgreSQL.
+///
+/// # Panics
+///
+/// If it names no store.
+pub fn postgres_is_tested() -> bool {
+    match std::env::var(TEST_STORE).as_deref() {
+        Ok("postgres") => true,
+        Ok("sqlite" | "") | Err(_) => false,
+        Ok(other) => panic!("{TEST_STORE}={other}: there are sqlite and postgres"),
+    }
+}
+
+/// A new database for one test; `None` if SQLite is tested.
+///
+/// # Panics
+///
+/// If PostgreSQL is to be tested but does not start.
+pub fn test_database() -> Option<Database<'static>> {
+    if !postgres_is_tested() {
+        return None;
+    }
+    let server = Postgres::shared().unwrap_or_else(|| {
+        panic!("{TEST_STORE}=postgres needs PostgreSQL: install it, or unset {REQUIRE} and {TEST_STORE}")
+    });
+    Some(
+        server
+            .create_database()
+            .unwrap_or_else(|error| panic!("{error}")),
+    )
+}
+
+/// Whether a test is to return at once, since it is about SQLite alone and PostgreSQL is tested.
+/// Prints its name and the reason then, past the capture of its output.
+pub fn left_out_on_postgres(why: &str) -> bool {
+    let left_out = postgres_is_tested();
+    if left_out {
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("a test");
+        let _ = writeln!(std::io::stderr(), "LEFT OUT on PostgreSQL: {test}: {why}");
+    }
+    left_out
+}
