@@ -169,6 +169,7 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("rustls", &["doctor", "https_client", "tls"]),
     ("tokio_rustls", &["doctor", "https_client", "tls"]),
     ("instant_acme", &["tls"]),
+    ("x509_parser", &["doctor", "tls"]),
 ];
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {

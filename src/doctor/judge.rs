@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::advice::{Proxy, advice};
 use super::check::{Check, Finding};
 use super::observations::{Observations, QuietProbe, Seen, UpgradeProbe, WidgetProbe};
+use super::upkeep::judge_validity;
 use super::{FORGED_ADDRESS, TICK_INTERVAL, TICKS};
 use crate::protocol::SUBPROTOCOL;
 
@@ -84,7 +85,14 @@ impl Judge<'_> {
                 Check::Certificate,
                 format!("the certificate of {} is refused: {why}", self.seen.origin),
             ),
-            None => Some(Finding::ok(Check::Certificate, "valid for this name")),
+            None => Some(match certificate.validity {
+                Some(validity) => judge_validity(
+                    &format!("the certificate of {}", self.seen.origin),
+                    validity,
+                    "renew it where TLS ends: in the proxy, or in the files of server.tls_cert and server.tls_key",
+                ),
+                None => Finding::ok(Check::Certificate, "valid for this name"),
+            }),
         }
     }
 

@@ -24,7 +24,8 @@ pub use code::DoctorCode;
 pub use judge::judge;
 pub use machine::{Machine, judge_machine, look_at_machine};
 pub use observations::{
-    BodyProbe, Certificate, ClockProbe, Observations, QuietProbe, Seen, UpgradeProbe, WidgetProbe,
+    BodyProbe, Certificate, ClockProbe, Observations, QuietProbe, Seen, UpgradeProbe, Validity,
+    WidgetProbe,
 };
 pub use upkeep::{BackupsSeen, CertificateSeen, judge_backups, judge_certificate};
 

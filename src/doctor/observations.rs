@@ -48,6 +48,30 @@ pub struct Observations {
 pub struct Certificate {
     /// Why it was refused.
     pub refused: Option<String>,
+    /// How long it is valid, if it was accepted and can be read.
+    pub validity: Option<Validity>,
+}
+
+/// How long a certificate is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Validity {
+    /// Seconds from now on; 0 when it has expired.
+    pub left_s: u64,
+    /// Seconds in all.
+    pub whole_s: u64,
+}
+
+impl Validity {
+    /// From the first and the last second of a certificate and the present time, all in seconds
+    /// since 1970.
+    pub fn at(now: i64, not_before: i64, not_after: i64) -> Self {
+        let positive = |seconds: i64| u64::try_from(seconds).unwrap_or(0);
+        Self {
+            left_s: positive(not_after.saturating_sub(now)),
+            whole_s: positive(not_after.saturating_sub(not_before)),
+        }
+    }
 }
 
 /// An attempt to open a WebSocket.

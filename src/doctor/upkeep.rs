@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use super::check::{Check, Finding};
+use super::observations::Validity;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// A certificate in files is renewed before this, if anybody renews it.
+/// A certificate is renewed before this, if anybody renews it.
 const RENEW_BEFORE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// A certificate of a few days is renewed later, but before this part of its time is left. Tools
+/// renew when a third is left.
+const RENEW_BEFORE_PART: u64 = 6;
 
 /// What was seen of the automatic backups.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +31,8 @@ pub struct BackupsSeen {
 pub struct CertificateSeen {
     /// The file.
     pub path: String,
-    /// How long it is valid; zero when it has expired. Or why it cannot be read.
-    pub left: Result<Duration, String>,
+    /// How long it is valid, or why it cannot be read.
+    pub validity: Result<Validity, String>,
 }
 
 /// Judges the automatic backups.
@@ -72,24 +76,36 @@ pub fn judge_backups(seen: &BackupsSeen) -> Finding {
 
 /// Judges the server's own certificate.
 pub fn judge_certificate(seen: &CertificateSeen) -> Finding {
-    let path = &seen.path;
-    match &seen.left {
+    match &seen.validity {
         Err(why) => Finding::problem(Check::Certificate, why.clone()),
-        Ok(left) if left.is_zero() => Finding::problem(
-            Check::Certificate,
-            format!("{path} has expired, and browsers refuse it; renew it"),
+        Ok(validity) => judge_validity(
+            &seen.path,
+            *validity,
+            "renew it; the server reads it again without a restart",
         ),
-        Ok(left) if *left < RENEW_BEFORE => Finding::problem(
+    }
+}
+
+/// Judges how long a certificate is valid. `renewal` says what to do when that is not long enough.
+pub(super) fn judge_validity(name: &str, validity: Validity, renewal: &str) -> Finding {
+    let left = Duration::from_secs(validity.left_s);
+    let soon = RENEW_BEFORE.min(Duration::from_secs(validity.whole_s / RENEW_BEFORE_PART));
+    if left.is_zero() {
+        Finding::problem(
             Check::Certificate,
-            format!(
-                "{path} expires in {}; renew it, the server reads it again without a restart",
-                in_words(*left)
-            ),
-        ),
-        Ok(left) => Finding::ok(
+            format!("{name} has expired, and browsers refuse it; {renewal}"),
+        )
+    } else if left < soon {
+        let left = in_words(left);
+        Finding::problem(
             Check::Certificate,
-            format!("{path} is valid for {}", in_words(*left)),
-        ),
+            format!("{name} expires in {left}; {renewal}"),
+        )
+    } else {
+        Finding::ok(
+            Check::Certificate,
+            format!("{name} is valid for {}", in_words(left)),
+        )
     }
 }
 
@@ -150,13 +166,20 @@ mod tests {
 
     #[test]
     fn a_certificate_that_ends_soon_is_a_problem() {
-        let level = |left| {
+        let judged = |validity| {
             let path = "cert.pem".to_owned();
-            judge_certificate(&CertificateSeen { path, left }).level
+            judge_certificate(&CertificateSeen { path, validity })
         };
-        assert_eq!(level(Ok(RENEW_BEFORE)), Level::Ok);
-        assert_eq!(level(Ok(RENEW_BEFORE - HOUR)), Level::Problem);
-        assert_eq!(level(Ok(Duration::ZERO)), Level::Problem);
-        assert_eq!(level(Err("damaged".to_owned())), Level::Problem);
+        let level = |left: Duration, whole: Duration| {
+            let (left_s, whole_s) = (left.as_secs(), whole.as_secs());
+            judged(Ok(Validity { left_s, whole_s })).level
+        };
+        let quarter = 90 * DAY;
+        assert_eq!(level(RENEW_BEFORE, quarter), Level::Ok);
+        assert_eq!(level(RENEW_BEFORE - HOUR, quarter), Level::Problem);
+        assert_eq!(level(Duration::ZERO, quarter), Level::Problem);
+        assert_eq!(level(2 * DAY, 6 * DAY), Level::Ok, "it lives six days");
+        assert_eq!(level(DAY - HOUR, 6 * DAY), Level::Problem);
+        assert_eq!(judged(Err("damaged".to_owned())).level, Level::Problem);
     }
 }

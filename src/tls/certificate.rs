@@ -14,9 +14,9 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 pub struct Certificate {
     pair: Arc<CertifiedKey>,
     /// Valid from, in seconds since 1970.
-    pub(super) not_before: i64,
-    /// Valid until.
-    pub(super) not_after: i64,
+    pub not_before: i64,
+    /// Valid until then, in seconds since 1970.
+    pub not_after: i64,
     /// The names that it is for, in lower case; a wildcard begins with `*.`.
     names: Vec<String>,
 }

@@ -2,19 +2,17 @@
 
 use std::path::PathBuf;
 
+use super::certificate::Certificate;
 use super::clock;
 use super::files::{CertificateFiles, LoadError, expiry_warning};
 use crate::config::{Config, TlsConfig};
 
-/// The certificate file and how long it is valid, in seconds; `None` without one. What ACME gets is
-/// renewed by itself.
-pub fn validity(config: &Config) -> Option<(PathBuf, Result<i64, LoadError>)> {
+/// The certificate's file and what is in it; `None` without one. What ACME gets is renewed by itself.
+pub fn certificate_in_files(config: &Config) -> Option<(PathBuf, Result<Certificate, LoadError>)> {
     let Some(TlsConfig::Files { cert, key }) = &config.server.tls else {
         return None;
     };
-    let loaded = CertificateFiles::new(cert, key).load();
-    let left_s = loaded.map(|certificate| certificate.not_after - clock::now());
-    Some((cert.clone(), left_s))
+    Some((cert.clone(), CertificateFiles::new(cert, key).load()))
 }
 
 /// Reads the certificate files, if there are any. Returns what is allowed but probably not

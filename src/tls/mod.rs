@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::acceptor::{Acceptor, HttpChallenges, TlsStream};
 pub use self::certificate::{Certificate, CertificateError};
-pub use self::check::{check, validity};
+pub use self::check::{certificate_in_files, check};
 use self::files::CertificateFiles;
 pub use self::files::LoadError;
 use crate::config::TlsConfig;

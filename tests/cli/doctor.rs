@@ -1,3 +1,4 @@
+use crate::common::Authority;
 use crate::process::Place;
 
 /// What `shoptalk doctor` printed, without the checks of the machine that runs the tests.
@@ -44,6 +45,30 @@ async fn a_server_without_a_proxy_has_no_problem() {
     ] {
         let found = lines.iter().any(|line| line.contains(title));
         assert!(found, "{title}: {}", ended.stdout);
+    }
+}
+
+/// The certificate is the one that the doctor's own connection gets, whoever shows it.
+#[tokio::test]
+async fn a_certificate_that_ends_soon_is_a_problem() {
+    let authority = Authority::new();
+    let place = Place::new();
+    let trusted = place.path().join("authority.pem");
+    std::fs::write(&trusted, authority.pem()).expect("written");
+    let place = place
+        .with("SSL_CERT_FILE", trusted.to_str().expect("UTF-8"))
+        .with("SHOPTALK_SERVER__TLS_CERT", "cert.pem")
+        .with("SHOPTALK_SERVER__TLS_KEY", "key.pem");
+    for (days, level, words) in [(5, "PROBLEM ", "expires in "), (90, "ok ", "is valid for ")] {
+        authority.issue(&["localhost"], days).write(place.path());
+        let running = place.serve().await;
+        let url = format!("https://localhost:{}", running.addr.port());
+        let ended = place.run(&["doctor", &url, "--quiet", "0"]).await;
+        let lines = network(&ended.stdout);
+        let line = lines.iter().find(|line| line.contains("Certificate:"));
+        let line = line.unwrap_or_else(|| panic!("{}{}", ended.stdout, ended.stderr));
+        assert!(line.starts_with(level) && line.contains(words), "{line}");
+        running.stop().await;
     }
 }
 

@@ -756,10 +756,20 @@ export type ClockProbe = {
   round_trip_ms: number;
 };
 
+/** How long a certificate is valid. */
+export type Validity = {
+  /** Seconds from now on; 0 when it has expired. */
+  left_s: number;
+  /** Seconds in all. */
+  whole_s: number;
+};
+
 /** A certificate as a client judges it. */
 export type Certificate = {
   /** Why it was refused. */
   refused?: string;
+  /** How long it is valid, if it was accepted and can be read. */
+  validity?: Validity;
 };
 
 /** What was seen from the outside of the proxy. */

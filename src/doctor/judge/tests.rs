@@ -1,5 +1,5 @@
 use super::super::check::Level;
-use super::super::observations::{BodyProbe, Certificate, ClockProbe};
+use super::super::observations::{BodyProbe, Certificate, ClockProbe, Validity};
 use super::*;
 
 /// What a doctor sees through a proxy that does everything right.
@@ -18,7 +18,13 @@ fn good() -> Observations {
     Observations {
         origin: "https://chat.example.com".to_owned(),
         server_header: Some("nginx/1.22.1".to_owned()),
-        certificate: Some(Certificate { refused: None }),
+        certificate: Some(Certificate {
+            refused: None,
+            validity: Some(Validity {
+                left_s: 60 * 24 * 60 * 60,
+                whole_s: 90 * 24 * 60 * 60,
+            }),
+        }),
         upgrade: Some(opened),
         unknown_subprotocol: Some(refused(400)),
         foreign_origin: Some(refused(403)),
@@ -115,6 +121,23 @@ fn no_proxy_is_no_problem() {
 }
 
 #[test]
+fn a_certificate_that_ends_soon_is_a_problem() {
+    let left = |left_s| {
+        let validity = Some(Validity {
+            left_s,
+            whole_s: 90 * 24 * 60 * 60,
+        });
+        let refused = None;
+        Some(Certificate { refused, validity })
+    };
+    check(
+        |it| it.certificate = left(13 * 24 * 60 * 60),
+        &[Check::Certificate],
+    );
+    check(|it| it.certificate = left(14 * 24 * 60 * 60), &[]);
+}
+
+#[test]
 fn an_unreachable_server_is_the_only_finding() {
     check(
         |it| it.unreachable = Some("timed out".to_owned()),
@@ -122,6 +145,7 @@ fn an_unreachable_server_is_the_only_finding() {
     );
     let refused = Some(Certificate {
         refused: Some("expired".to_owned()),
+        validity: None,
     });
     check(|it| it.certificate = refused, &[Check::Certificate]);
 }

@@ -10,8 +10,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Url;
+use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
 use super::origin_of;
+use crate::doctor::Validity;
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -49,6 +51,15 @@ pub enum ProbeError {
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
+/// A connection, and what is known of it.
+pub(super) struct Connected {
+    pub(super) stream: Box<dyn Stream>,
+    /// The own end of it.
+    pub(super) local_address: SocketAddr,
+    /// How long the certificate is valid; without TLS there is none.
+    pub(super) validity: Option<Validity>,
+}
+
 impl Target {
     /// Takes a URL, of which scheme, host and port count.
     ///
@@ -85,14 +96,14 @@ impl Target {
         }
     }
 
-    /// Connects, and returns the own address too.
-    pub(super) async fn connect(&self) -> Result<(Box<dyn Stream>, SocketAddr), ProbeError> {
+    /// Connects.
+    pub(super) async fn connect(&self) -> Result<Connected, ProbeError> {
         tokio::time::timeout(CONNECT_TIMEOUT, self.connect_and_greet())
             .await
             .map_err(|_| ProbeError::Timeout(CONNECT_TIMEOUT))?
     }
 
-    async fn connect_and_greet(&self) -> Result<(Box<dyn Stream>, SocketAddr), ProbeError> {
+    async fn connect_and_greet(&self) -> Result<Connected, ProbeError> {
         let host = self.url.host_str().unwrap_or_default();
         let host = host.trim_matches(['[', ']']);
         let port = self.url.port_or_known_default().unwrap_or(80);
@@ -101,7 +112,11 @@ impl Target {
             .map_err(ProbeError::Connect)?;
         let local_address = stream.local_addr().map_err(ProbeError::Connect)?;
         let Some(config) = &self.tls else {
-            return Ok((Box::new(stream), local_address));
+            return Ok(Connected {
+                stream: Box::new(stream),
+                local_address,
+                validity: None,
+            });
         };
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| ProbeError::Url(format!("{host}: {error}")))?;
@@ -109,8 +124,22 @@ impl Target {
             .connect(name, stream)
             .await
             .map_err(|error| ProbeError::Certificate(error.to_string()))?;
-        Ok((Box::new(stream), local_address))
+        let (_, session) = stream.get_ref();
+        let own = session.peer_certificates().and_then(<[_]>::first);
+        Ok(Connected {
+            validity: own.and_then(|own| validity(own)),
+            stream: Box::new(stream),
+            local_address,
+        })
     }
+}
+
+/// How long a certificate in DER format is valid. `None` when it cannot be read.
+fn validity(certificate: &[u8]) -> Option<Validity> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let (from, until) = (parsed.validity().not_before, parsed.validity().not_after);
+    let now = ASN1Time::now().timestamp();
+    Some(Validity::at(now, from.timestamp(), until.timestamp()))
 }
 
 /// The system's trusted authorities; Mozilla's list if the system has none, as in a container.

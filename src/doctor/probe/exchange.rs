@@ -13,7 +13,8 @@ use hyper_util::rt::TokioIo;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::connection::{ProbeError, Target};
+use super::connection::{Connected, ProbeError, Target};
+use crate::doctor::Validity;
 
 /// How long a response may take.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -29,6 +30,8 @@ pub(super) struct Exchanged {
     pub(super) body: Bytes,
     /// The own end of the connection.
     pub(super) local_address: SocketAddr,
+    /// How long the certificate is valid, of a connection with TLS.
+    pub(super) validity: Option<Validity>,
 }
 
 impl Target {
@@ -38,7 +41,11 @@ impl Target {
         request: Builder,
         body: Vec<u8>,
     ) -> Result<Exchanged, ProbeError> {
-        let (stream, local_address) = self.connect().await?;
+        let Connected {
+            stream,
+            local_address,
+            validity,
+        } = self.connect().await?;
         let exchange = async {
             let response = send(stream, request, body).await?;
             let (head, body) = response.into_parts();
@@ -53,6 +60,7 @@ impl Target {
                 response: Response::from_parts(head, ()),
                 body,
                 local_address,
+                validity,
             })
         };
         tokio::time::timeout(RESPONSE_TIMEOUT, exchange)
@@ -62,7 +70,7 @@ impl Target {
 
     /// Sends a handshake and returns the socket.
     pub(super) async fn open_socket(&self, request: Builder) -> Result<WebSocket, ProbeError> {
-        let (stream, _) = self.connect().await?;
+        let stream = self.connect().await?.stream;
         let open = async {
             let mut response = send(stream, request, Vec::new()).await?;
             if response.status() != 101 {

@@ -36,14 +36,22 @@ pub async fn observe(target: &Target, code: Result<&str, &str>) -> Observations 
         origin: target.origin(),
         ..Observations::default()
     };
-    match look_at_widget(target).await {
-        Ok((widget, server_header)) => {
-            seen.widget = Some(widget);
-            seen.server_header = server_header;
+    let request = target.request(Method::GET, "/widget.js");
+    match target.exchange(request, Vec::new()).await {
+        Ok(Exchanged {
+            response, validity, ..
+        }) => {
+            seen.widget = Some(widget(&response));
+            seen.server_header = header(response.headers(), SERVER);
+            seen.certificate = target.is_https().then_some(Certificate {
+                refused: None,
+                validity,
+            });
         }
         Err(ProbeError::Certificate(refused)) => {
             seen.certificate = Some(Certificate {
                 refused: Some(refused),
+                validity: None,
             });
             return seen;
         }
@@ -52,7 +60,6 @@ pub async fn observe(target: &Target, code: Result<&str, &str>) -> Observations 
             return seen;
         }
     }
-    seen.certificate = target.is_https().then_some(Certificate { refused: None });
     let own = seen.origin.clone();
     seen.upgrade = Some(try_upgrade(target, &own, SUBPROTOCOL).await);
     seen.unknown_subprotocol = Some(try_upgrade(target, &own, "unknown.v0").await);
@@ -111,19 +118,17 @@ pub async fn keep_quiet(
     })
 }
 
-async fn look_at_widget(target: &Target) -> Result<(WidgetProbe, Option<String>), ProbeError> {
-    let request = target.request(Method::GET, "/widget.js");
-    let Exchanged { response, .. } = target.exchange(request, Vec::new()).await?;
+/// What is of interest in the response to `/widget.js`.
+fn widget(response: &Response<()>) -> WidgetProbe {
     let headers = response.headers();
-    let widget = WidgetProbe {
+    WidgetProbe {
         status: response.status().as_u16(),
         cache_control: header(headers, CACHE_CONTROL),
         expires: header(headers, EXPIRES),
         age: header(headers, AGE),
         etag: header(headers, ETAG),
         allow_origin: header(headers, ACCESS_CONTROL_ALLOW_ORIGIN),
-    };
-    Ok((widget, header(headers, SERVER)))
+    }
 }
 
 /// Opens a visitor's socket to a room that does not exist: it opens, since nobody has said hello.

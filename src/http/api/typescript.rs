@@ -191,6 +191,7 @@ fn generate() -> String {
     file.declare::<doctor::WidgetProbe>("WidgetProbe");
     file.declare::<doctor::BodyProbe>("BodyProbe");
     file.declare::<doctor::ClockProbe>("ClockProbe");
+    file.declare::<doctor::Validity>("Validity");
     file.declare::<doctor::Certificate>("Certificate");
     file.declare::<doctor::Observations>("Observations");
     file.declare::<doctor::Proxy>("Proxy");

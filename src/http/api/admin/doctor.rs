@@ -1,7 +1,5 @@
 //! The doctor: what the server sees of a request, and judgements of what a browser saw.
 
-use std::time::Duration;
-
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use serde::Serialize;
@@ -10,8 +8,8 @@ use utoipa::ToSchema;
 use crate::chat::Timestamp;
 use crate::config::Config;
 use crate::doctor::{
-    CertificateSeen, Finding, Observations, Seen, judge, judge_backups, judge_certificate,
-    judge_machine, look_at_machine,
+    CertificateSeen, Finding, Observations, Seen, Validity, judge, judge_backups,
+    judge_certificate, judge_machine, look_at_machine,
 };
 use crate::http::api::extract::{Json, JsonBody};
 use crate::http::auth::AdminAuth;
@@ -20,7 +18,7 @@ use crate::http::pages::widget_hash;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::jobs::schedule::BackupStatus;
-use crate::tls::validity;
+use crate::tls::certificate_in_files;
 
 /// The outcome of every check.
 #[derive(Debug, Serialize, ToSchema)]
@@ -93,11 +91,12 @@ fn look_at_server(state: &AppState) -> Vec<Finding> {
 }
 
 fn certificate_seen(config: &Config) -> Option<CertificateSeen> {
-    let (path, left_s) = validity(config)?;
+    let (path, loaded) = certificate_in_files(config)?;
+    let now_ms = Timestamp::now().as_millis();
     Some(CertificateSeen {
         path: path.display().to_string(),
-        left: left_s
-            .map(|left_s| Duration::from_secs(u64::try_from(left_s).unwrap_or(0)))
+        validity: loaded
+            .map(|it| Validity::at(now_ms / 1_000, it.not_before, it.not_after))
             .map_err(|error| error.to_string()),
     })
 }
