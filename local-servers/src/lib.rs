@@ -25,6 +25,7 @@ mod postgres;
 mod process;
 mod programs;
 mod session;
+mod standby;
 mod under_test;
 mod user;
 
@@ -32,6 +33,7 @@ pub use error::Error;
 pub use nats::Nats;
 pub use postgres::{Database, Postgres};
 pub use session::Session;
+pub use standby::Replication;
 pub use under_test::{TEST_STORE, left_out_on_postgres, postgres_is_tested, test_database};
 
 use std::io::Write as _;

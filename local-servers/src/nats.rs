@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
@@ -13,16 +14,27 @@ const TRIES: usize = 10;
 /// A NATS server. Dropping it ends it.
 pub struct Nats {
     program: PathBuf,
+    arguments: Vec<OsString>,
     port: u16,
     server: ServerProcess,
 }
 
 impl Nats {
+    /// Starts a server that everybody may use, in plain text.
     pub fn start() -> Result<Self, Error> {
+        Self::start_with::<&str>([])
+    }
+
+    /// Starts a server with further arguments of `nats-server`, for a login
+    /// (`--user`, `--pass`) or TLS (`--tls`, `--tlscert`, `--tlskey`).
+    pub fn start_with<A: Into<OsString>>(
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<Self, Error> {
         let program = programs::nats()?;
         programs::setpriv()?;
         let mut nats = Self {
             program,
+            arguments: arguments.into_iter().map(Into::into).collect(),
             port: 0,
             server: ServerProcess::new("nats-server", Directory::new()?),
         };
@@ -42,6 +54,7 @@ impl Nats {
         self.port
     }
 
+    /// Where it is reached, without a login.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
@@ -55,6 +68,7 @@ impl Nats {
     pub fn start_again(&self) -> Result<(), Error> {
         let mut command = Command::new(&self.program);
         command.args(["--addr", "127.0.0.1", "--port", &self.port.to_string()]);
+        command.args(&self.arguments);
         self.server
             .start(&command, "KILL", |_| (), || greets(self.port))
     }

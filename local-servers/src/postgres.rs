@@ -10,7 +10,7 @@ use crate::{Error, Session, ports, programs, unless_missing};
 /// The superuser. There is no password.
 const USER: &str = "shoptalk";
 /// The database that `initdb` makes, to connect to for CREATE DATABASE.
-const MAINTENANCE: &str = "postgres";
+pub(crate) const MAINTENANCE: &str = "postgres";
 /// How often another port is tried when somebody was quicker.
 const TRIES: usize = 10;
 
@@ -26,7 +26,7 @@ const SETTINGS: &[&str] = &[
 
 /// A PostgreSQL server with its data in a temporary directory. Dropping it ends it.
 pub struct Postgres {
-    programs: PathBuf,
+    pub(crate) programs: PathBuf,
     user: Option<User>,
     port: u16,
     server: ServerProcess,
@@ -42,23 +42,27 @@ pub struct Database<'server> {
 impl Postgres {
     /// Makes a new cluster and starts a server for it.
     pub fn start() -> Result<Self, Error> {
-        let programs = programs::postgres()?;
+        let mut postgres = Self::prepare(programs::postgres()?)?;
+        postgres.init()?;
+        postgres.start_on_a_free_port()?;
+        Ok(postgres)
+    }
+
+    /// A server without data that does not run.
+    pub(crate) fn prepare(programs: PathBuf) -> Result<Self, Error> {
         programs::setpriv()?;
         let directory = Directory::new()?;
         let user = User::instead_of_root(directory.path())?;
         if let Some(user) = user {
             user.give(directory.path())?;
         }
-        let mut postgres = Self {
+        Ok(Self {
             programs,
             user,
             port: 0,
             server: ServerProcess::new("postgres", directory),
             databases: AtomicU64::new(0),
-        };
-        postgres.init()?;
-        postgres.start_on_a_free_port()?;
-        Ok(postgres)
+        })
     }
 
     /// One server for this process, started on the first call; `None` if PostgreSQL is not
@@ -91,7 +95,7 @@ impl Postgres {
     /// A new database with the content of `template`, to which nobody may be connected.
     pub fn create_database_like(&self, template: &str) -> Result<Database<'_>, Error> {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
-        let name = format!("test_{number}");
+        let name = format!("test_{}_{number}", self.port);
         self.psql(
             MAINTENANCE,
             &format!("CREATE DATABASE {name} TEMPLATE {template}"),
@@ -135,7 +139,7 @@ impl Postgres {
         self.server.log()
     }
 
-    fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.server.path().join("data")
     }
 
@@ -148,7 +152,7 @@ impl Postgres {
         checked("initdb", command.output()).map(drop)
     }
 
-    fn start_on_a_free_port(&mut self) -> Result<(), Error> {
+    pub(crate) fn start_on_a_free_port(&mut self) -> Result<(), Error> {
         let mut tries = 0;
         loop {
             self.port = ports::free_port()?;
@@ -183,7 +187,7 @@ impl Postgres {
     }
 
     /// A program that must run as the user that owns the data.
-    fn own_program(&self, name: &str) -> Command {
+    pub(crate) fn own_program(&self, name: &str) -> Command {
         let mut command = self.program(name);
         self.as_own_user(&mut command);
         command
@@ -274,7 +278,7 @@ fn is_ready(data: &Path) -> bool {
 }
 
 /// What a program has printed, if it succeeded.
-fn checked(program: &str, output: std::io::Result<Output>) -> Result<String, Error> {
+pub(crate) fn checked(program: &str, output: std::io::Result<Output>) -> Result<String, Error> {
     let output = output.map_err(Error::io(program))?;
     let printed = String::from_utf8_lossy(&output.stdout);
     if output.status.success() {

@@ -9,7 +9,14 @@ use crate::Error;
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// The programs of one version of PostgreSQL.
-const POSTGRES: [&str; 5] = ["initdb", "postgres", "pg_ctl", "pg_dump", "psql"];
+const POSTGRES: [&str; 6] = [
+    "initdb",
+    "postgres",
+    "pg_basebackup",
+    "pg_ctl",
+    "pg_dump",
+    "psql",
+];
 
 fn path() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
