@@ -44,7 +44,7 @@ impl TestStore {
 
 #[tokio::test]
 async fn a_lone_message_writes_few_pages() {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     store.sqlite().hooks().pause_index();
     let rooms = store.rooms_that_wait(10).await;
     let before = store.wal_pages();
@@ -58,7 +58,7 @@ async fn a_lone_message_writes_few_pages() {
 
 #[tokio::test]
 async fn a_conversation_writes_few_pages() {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     store.sqlite().hooks().pause_index();
     let rooms = store.rooms_that_wait(10).await;
     let before = store.wal_pages();
@@ -73,7 +73,7 @@ async fn a_conversation_writes_few_pages() {
 
 #[tokio::test]
 async fn messages_of_one_commit_share_pages() {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     store.sqlite().hooks().pause_index();
     let rooms = store.rooms_that_wait(64).await;
     for _ in 0..48 {
@@ -89,7 +89,7 @@ async fn messages_of_one_commit_share_pages() {
 
 #[tokio::test]
 async fn a_backlog_of_the_text_index_shares_pages() {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     store.sqlite().hooks().pause_index();
     let rooms = store.rooms_that_wait(64).await;
     for _ in 0..8 {

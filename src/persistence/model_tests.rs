@@ -323,7 +323,7 @@ impl Item {
 }
 
 async fn run(steps: Vec<Step>) {
-    let mut store = TestStore::new();
+    let mut store = TestStore::in_sqlite();
     let mut rooms = Vec::new();
     for _ in 0..ROOMS {
         rooms.push(store.new_room("Ann").await);

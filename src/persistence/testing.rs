@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use shoptalk_local_servers::{Database, test_database};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -29,10 +30,12 @@ pub(crate) struct WriterPause {
     _release: std::sync::mpsc::Sender<()>,
 }
 
-/// A store in a directory of its own.
+/// A store in a directory or database of its own.
 pub(crate) struct TestStore {
     pub(crate) store: Store,
     pub(crate) directory: TempDir,
+    /// `None`: it is in SQLite.
+    database: Option<Database<'static>>,
 }
 
 impl std::ops::Deref for TestStore {
@@ -44,16 +47,84 @@ impl std::ops::Deref for TestStore {
 }
 
 impl TestStore {
+    /// A store of the kind that is tested.
     pub(crate) fn new() -> Self {
-        Self::with(|_| {})
+        Self::open_in(test_database(), |_| {})
     }
 
-    pub(crate) fn with(change: impl FnOnce(&mut StoreOptions)) -> Self {
+    /// A store in SQLite, for tests of what only SQLite does.
+    pub(crate) fn in_sqlite() -> Self {
+        Self::open_in(None, |_| {})
+    }
+
+    /// As [`in_sqlite`](Self::in_sqlite), with other options.
+    pub(crate) fn in_sqlite_with(change: impl FnOnce(&mut StoreOptions)) -> Self {
+        Self::open_in(None, change)
+    }
+
+    fn open_in(
+        database: Option<Database<'static>>,
+        change: impl FnOnce(&mut StoreOptions),
+    ) -> Self {
         let directory = TempDir::new().expect("a directory");
         let mut options = options(&directory);
+        assert!(database.is_none(), "there is no store in PostgreSQL yet");
         change(&mut options);
         let store = Store::open(options).expect("the store opens");
-        Self { store, directory }
+        Self {
+            store,
+            directory,
+            database,
+        }
+    }
+
+    /// A store in SQLite that the test has opened by itself.
+    pub(crate) fn opened(store: Store, directory: TempDir) -> Self {
+        Self {
+            store,
+            directory,
+            database: None,
+        }
+    }
+
+    /// What is stored and contradicts itself, in words.
+    pub(crate) async fn contradictions(&self) -> Vec<String> {
+        self.sqlite()
+            .write(|tx| Ok(crate::persistence::sqlite::contradictions(tx.conn)?))
+            .await
+            .expect("checked")
+    }
+
+    /// Runs SQL from outside, as another program would.
+    pub(crate) fn execute_from_outside(&self, sql: &str) {
+        match &self.database {
+            Some(database) => drop(database.psql(sql).expect("it runs")),
+            None => self.sqlite_file().execute_batch(sql).expect("it runs"),
+        }
+    }
+
+    /// The rows of a query from outside, each with its fields as text between `|`.
+    pub(crate) fn rows(&self, sql: &str) -> Vec<String> {
+        if let Some(database) = &self.database {
+            let rows = database.psql(sql).expect("rows");
+            return rows.lines().map(str::to_owned).collect();
+        }
+        let conn = self.sqlite_file();
+        let mut statement = conn.prepare(sql).expect("a statement");
+        let columns = statement.column_count();
+        let rows = statement.query_map([], |row| {
+            let fields = (0..columns).map(|column| field(row.get_ref(column)?));
+            Ok(fields.collect::<rusqlite::Result<Vec<_>>>()?.join("|"))
+        });
+        rows.and_then(Iterator::collect).expect("rows")
+    }
+
+    fn sqlite_file(&self) -> rusqlite::Connection {
+        let conn = rusqlite::Connection::open(self.directory.path().join("shoptalk.db"))
+            .expect("it opens");
+        conn.busy_timeout(std::time::Duration::from_secs(60))
+            .expect("it waits");
+        conn
     }
 
     /// Makes the writer wait inside a transaction.
@@ -77,12 +148,20 @@ impl TestStore {
         WriterPause { _release: release }
     }
 
-    /// Drops the store without closing it, and opens the directory again.
+    /// Drops the store without closing it, and opens what it has stored again.
     pub(crate) fn reopened(self) -> Self {
-        let Self { store, directory } = self;
+        let Self {
+            store,
+            directory,
+            database,
+        } = self;
         drop(store);
         let store = Store::open(options(&directory)).expect("the store opens again");
-        Self { store, directory }
+        Self {
+            store,
+            directory,
+            database,
+        }
     }
 
     /// Applies an operation to a room and waits for the outcome.
@@ -109,16 +188,13 @@ impl TestStore {
 
     /// Blocks a room's visitor through a connection of its own, as another process would.
     pub(crate) fn block_from_outside(&self, room: RoomId, blocked: bool) {
-        let conn = rusqlite::Connection::open(self.directory.path().join("shoptalk.db"))
-            .expect("it opens");
-        conn.busy_timeout(std::time::Duration::from_secs(60))
-            .expect("it waits");
-        conn.execute(
-            "UPDATE visitors SET blocked = ?2
-             WHERE id = (SELECT visitor FROM rooms WHERE id = ?1)",
-            rusqlite::params![room, blocked],
-        )
-        .expect("it is blocked");
+        self.sqlite_file()
+            .execute(
+                "UPDATE visitors SET blocked = ?2
+                 WHERE id = (SELECT visitor FROM rooms WHERE id = ?1)",
+                rusqlite::params![room, blocked],
+            )
+            .expect("it is blocked");
     }
 
     /// A new anonymous visitor's room.
@@ -140,6 +216,18 @@ impl TestStore {
     pub(crate) async fn post_as_agent(&self, room: RoomId, content: &str) -> Message {
         posted(self.apply(room, RoomOp::Post(agent_draft(content))).await)
     }
+}
+
+fn field(value: rusqlite::types::ValueRef<'_>) -> rusqlite::Result<String> {
+    use rusqlite::types::ValueRef;
+    Ok(match value {
+        ValueRef::Null => String::new(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
+    })
 }
 
 /// The message that a post has appended.

@@ -281,7 +281,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_sealed_copy_verifies_and_its_manifest_counts_the_rows() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         let path = backup(&store).await;
         assert!(matches!(verify(&path), Err(BackupError::NoBackup(_))));
         let sealed = seal(&path).expect("it is sealed");
@@ -296,7 +296,7 @@ mod tests {
 
     #[tokio::test]
     async fn any_changed_byte_is_found() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         let path = backup(&store).await;
         seal(&path).expect("it is sealed");
         let file = File::options()
@@ -318,7 +318,7 @@ mod tests {
 
     #[tokio::test]
     async fn contradictions_are_found_even_if_the_checksum_is_right() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         let path = backup(&store).await;
         let conn = Connection::open(&path).expect("it opens");
         conn.execute_batch("DELETE FROM messages WHERE seq = 7; UPDATE rooms SET unread_count = 3")

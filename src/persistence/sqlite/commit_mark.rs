@@ -212,13 +212,15 @@ mod tests {
 
     /// A closed store with a room of `messages`, and a session of an agent.
     async fn closed(messages: u64) -> (tempfile::TempDir, RoomId, String) {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         let room = store.new_room("Ann").await;
         for _ in 0..messages {
             store.post_as_visitor(room, "hello").await;
         }
         let epoch = store.epoch().to_owned();
-        let TestStore { store, directory } = store;
+        let TestStore {
+            store, directory, ..
+        } = store;
         store.close().await;
         (directory, room, epoch)
     }
@@ -230,9 +232,11 @@ mod tests {
         let copy = std::fs::read(&path).expect("read");
         let store = Store::open(options(&directory)).expect("it opens");
         assert_eq!(store.epoch(), epoch, "an ordinary restart");
-        let store = TestStore { store, directory };
+        let store = TestStore::opened(store, directory);
         store.post_as_visitor(room, "more").await;
-        let TestStore { store, directory } = store;
+        let TestStore {
+            store, directory, ..
+        } = store;
         store.close().await;
         let mark = directory.path().join(MARK_FILE);
         let mode = mark.metadata().expect("it is there").permissions().mode();
@@ -253,7 +257,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_backup_put_there_by_hand_beside_an_old_log_is_taken_as_it_is() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         let room = store.new_room("Ann").await;
         store.post_as_visitor(room, "before").await;
         let backup = store.directory.path().join("backup.db");
@@ -270,7 +274,9 @@ mod tests {
         let wal = PathBuf::from(format!("{}-wal", path.display()));
         let log = std::fs::read(&wal).expect("there is a log");
         assert!(!log.is_empty());
-        let TestStore { store, directory } = store;
+        let TestStore {
+            store, directory, ..
+        } = store;
         store.close().await;
         // As after a kill.
         std::fs::write(&wal, log).expect("written");

@@ -162,7 +162,7 @@ mod tests {
     #[tokio::test]
     async fn files_are_private_and_the_directory_is_taken_once() {
         use std::os::unix::fs::PermissionsExt;
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         for file in [DATABASE_FILE, LOCK_FILE, "shoptalk.db-wal"] {
             let path = store.directory.path().join(file);
             let mode = std::fs::metadata(path).expect("it exists").permissions();
@@ -196,7 +196,7 @@ mod tests {
 
     #[tokio::test]
     async fn numbers_that_were_given_are_not_given_again() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         let room = store.new_room("Ann").await;
         store.post_as_visitor(room, "hello").await;
         let conn = rusqlite::Connection::open(store.directory.path().join(DATABASE_FILE));
@@ -231,7 +231,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_database_with_a_damaged_schema_is_read_and_not_written() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         let room = store.new_room("Ann").await;
         store.post_as_visitor(room, "hello").await;
         let conn = rusqlite::Connection::open(store.directory.path().join(DATABASE_FILE));
@@ -287,7 +287,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_tool_leaves_the_servers_log_and_schema_alone() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         store.sqlite().hooks().pause_index();
         let room = store.new_room("Ann").await;
         store.post_as_visitor(room, "hello").await;
@@ -313,7 +313,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_tool_beside_the_server_is_noticed() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         let tool = beside(&store).expect("it opens beside");
         let mut head = store.watch_head();
         let new = NewAgent {

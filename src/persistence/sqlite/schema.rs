@@ -227,7 +227,7 @@ mod tests {
         file.execute("UPDATE rooms SET status = 2 WHERE pk = 2", [])
             .expect("a room is closed");
         let store = Store::open(options(&directory)).expect("it migrates");
-        let store = TestStore { store, directory };
+        let store = TestStore::opened(store, directory);
         assert_eq!(store.damage(), None);
         assert_eq!(store.epoch(), "epoch");
         assert_eq!(closed(&file), [false, true, false, false, false, false]);

@@ -144,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_start_reads_the_ends_of_indexes() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         let plan: Vec<String> = store
             .sqlite()
             .readers()

@@ -50,7 +50,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_copy_made_under_load_holds_all_that_was_acked_before_and_stops_nobody() {
-        let store = Arc::new(TestStore::new());
+        let store = Arc::new(TestStore::in_sqlite());
         let room = store.new_room("Ann").await;
         for _ in 0..400 {
             store.post_as_visitor(room, &"x".repeat(8_000)).await;
@@ -92,7 +92,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_copy_that_nobody_watches_is_given_up_and_the_next_one_is_made() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         let room = store.new_room("Ann").await;
         let target = |name: &str| {
             let target = store.directory.path().join(name);

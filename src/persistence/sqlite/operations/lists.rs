@@ -376,7 +376,7 @@ mod tests {
 
     #[tokio::test]
     async fn lists_walk_an_index_and_never_sort() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         for rest in [
             "WHERE r.status = 1 AND r.last_n < 9 ORDER BY r.last_n DESC LIMIT 2",
             "WHERE r.waiting_n > 1 ORDER BY r.waiting_n LIMIT 2",

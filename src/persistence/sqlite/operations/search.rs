@@ -301,7 +301,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_index_is_complete_after_a_crash() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         store.sqlite().hooks().pause_index();
         let room = store.new_room("Ann").await;
         for number in 0..1_500 {

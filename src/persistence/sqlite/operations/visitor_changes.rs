@@ -209,11 +209,8 @@ mod tests {
         tokio::time::timeout(std::time::Duration::from_secs(60), pending)
             .await
             .expect("whoever applies the rest is woken up");
-        // The next start knows only what is in the file.
-        let TestStore { store, directory } = store;
-        drop(store);
-        let store = Store::open(options(&directory)).expect("it opens");
-        let store = TestStore { store, directory };
+        // The next start knows only what is stored.
+        let store = store.reopened();
         assert_eq!(apply_all(&store).await, [STEP_ROOMS, 10]);
         for (before, after) in before.iter().zip(versions(&store, &rooms).await) {
             assert!(after > *before, "consoles get the change");

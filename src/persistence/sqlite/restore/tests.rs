@@ -32,7 +32,7 @@ struct Scene {
 
 /// A database with a room of one message, and a backup of it.
 async fn backed_up() -> Scene {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     let request = anonymous(Details::default());
     let token = request.fresh_token;
     let room = store.open_room(request).await.expect("it opens");
@@ -55,7 +55,9 @@ async fn a_backup_takes_the_place_and_the_present_files_are_kept() {
     store.post_as_visitor(*room, "after").await;
     let epoch = store.epoch().to_owned();
     assert!(store.end_visitor_token(scene.token).await.expect("ended"));
-    let TestStore { store, directory } = scene.store;
+    let TestStore {
+        store, directory, ..
+    } = scene.store;
     assert!(
         matches!(
             restore(directory.path(), &scene.backup, &Erased::default()),
@@ -87,7 +89,7 @@ async fn a_backup_takes_the_place_and_the_present_files_are_kept() {
 
 #[tokio::test]
 async fn a_changed_password_and_a_disabled_agent_stay_so_after_a_restore() {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     let new = NewAgent {
         username: "mia".into(),
         display_name: "Mia".into(),
@@ -125,7 +127,9 @@ async fn a_changed_password_and_a_disabled_agent_stay_so_after_a_restore() {
             .await
             .expect("changed");
     }
-    let TestStore { store, directory } = store;
+    let TestStore {
+        store, directory, ..
+    } = store;
     drop(store);
     restore(directory.path(), &backup, &Erased::default()).expect("it is restored");
     let store = Store::open(options(&directory)).expect("it opens");
@@ -143,7 +147,9 @@ async fn an_interrupted_exchange_is_finished_by_whoever_opens_next() {
     for steps in 0..3 {
         let scene = backed_up().await;
         scene.store.post_as_visitor(scene.room, "after").await;
-        let TestStore { store, directory } = scene.store;
+        let TestStore {
+            store, directory, ..
+        } = scene.store;
         drop(store);
         let dir = directory.path();
         let prepared = dir.join(PREPARED_FILE);
@@ -167,7 +173,9 @@ async fn an_interrupted_exchange_is_finished_by_whoever_opens_next() {
 #[tokio::test]
 async fn what_is_no_backup_changes_nothing() {
     let scene = backed_up().await;
-    let TestStore { store, directory } = scene.store;
+    let TestStore {
+        store, directory, ..
+    } = scene.store;
     let epoch = store.epoch().to_owned();
     drop(store);
     // A kill in the middle of the preparation.

@@ -154,7 +154,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_others_have_written_is_seen() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         let room = store.new_room("Ann").await;
         store.post_as_visitor(room, "hello").await;
         for blocked in [true, false, true] {
@@ -167,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_write_of_another_kind_sees_what_its_batch_has_done() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         let room = store.new_room("Ann").await;
         let request = anonymous(Details::default());
         let other = store.open_room(request.clone()).await.expect("it opens");

@@ -197,7 +197,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_range_has_the_numbers_of_its_messages() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         let (one, two) = (store.new_room("Ann").await, store.new_room("Bob").await);
         for _ in 0..2 * BLOCK + 3 {
             store.post_as_visitor(one, "hello").await;
@@ -242,7 +242,7 @@ mod tests {
             "DELETE FROM messages WHERE seq = 33",
             "UPDATE messages SET seq = 3 WHERE seq = 33",
         ] {
-            let store = TestStore::new();
+            let store = TestStore::in_sqlite();
             let room = store.new_room("Ann").await;
             for _ in 0..BLOCK + 2 {
                 store.post_as_visitor(room, "hello").await;

@@ -5,7 +5,7 @@ use crate::persistence::*;
 
 #[tokio::test]
 async fn what_is_queued_shares_a_commit() {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     let room = store.new_room("Ann").await;
     store.sqlite().hooks().pause_index();
     let pause = store.pause_writer().await;
@@ -27,7 +27,7 @@ async fn what_is_queued_shares_a_commit() {
 
 #[tokio::test]
 async fn a_full_queue_is_busy_at_once() {
-    let store = TestStore::with(|options| options.queue_items = 2);
+    let store = TestStore::in_sqlite_with(|options| options.queue_items = 2);
     let room = store.new_room("Ann").await;
     let pause = store.pause_writer().await;
     let mut replies: Vec<_> = (0..3)
@@ -46,7 +46,7 @@ async fn a_full_queue_is_busy_at_once() {
 
 #[tokio::test]
 async fn a_refusal_or_panic_does_not_affect_other_writes() {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     let room = store.new_room("Ann").await;
     let pause = store.pause_writer().await;
     let one = store.submit_op(room, RoomOp::Post(visitor_draft("one")));
@@ -87,7 +87,7 @@ async fn a_refusal_or_panic_does_not_affect_other_writes() {
 
 #[tokio::test]
 async fn a_failed_commit_is_reported_and_stores_nothing() {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     store.sqlite().hooks().pause_index();
     let room = store.new_room("Ann").await;
     store.post_as_visitor(room, "one").await;
@@ -108,7 +108,7 @@ async fn a_failed_commit_is_reported_and_stores_nothing() {
 
 #[tokio::test]
 async fn a_full_disk_refuses_and_recovers() {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     let room = store.new_room("Ann").await;
     store.post_as_visitor(room, "one").await;
     let pages = |count: u32| {
@@ -138,7 +138,7 @@ async fn a_full_disk_refuses_and_recovers() {
 
 #[tokio::test]
 async fn a_commit_of_unknown_outcome_is_read_from_the_file() {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     store.sqlite().hooks().pause_index();
     let room = store.new_room("Ann").await;
     store.sqlite().hooks().misreport_next_commit();
@@ -153,7 +153,7 @@ async fn a_commit_of_unknown_outcome_is_read_from_the_file() {
 
 #[tokio::test]
 async fn a_dead_writer_is_noticed_and_completes_its_writes() {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     store.sqlite().hooks().kill_writer();
     let waiting = store.write_canary();
     let (death, reply) = tokio::join!(
@@ -166,7 +166,7 @@ async fn a_dead_writer_is_noticed_and_completes_its_writes() {
 
 #[tokio::test]
 async fn a_closed_store_has_no_dead_writer() {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     store.close().await;
     // How the thread has ended is known when it is closed, so one look is enough.
     let died = store.writer_died().now_or_never();
@@ -175,7 +175,7 @@ async fn a_closed_store_has_no_dead_writer() {
 
 #[tokio::test]
 async fn a_load_comes_behind_the_writes_before_it() {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     let room = store.new_room("Ann").await;
     let pause = store.pause_writer().await;
     drop(store.submit_op(room, RoomOp::Post(visitor_draft("one"))));
@@ -193,7 +193,7 @@ async fn a_load_comes_behind_the_writes_before_it() {
 
 #[tokio::test]
 async fn damage_is_remembered() {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     let room = store.new_room("Ann").await;
     let corrupt = store
         .sqlite()

@@ -177,17 +177,10 @@ async fn a_session_ends_by_itself_unless_it_is_used() {
         .start_session(verified(&mia, "hash"), used)
         .await
         .expect("signed in");
-    store
-        .sqlite()
-        .write(move |tx| {
-            tx.execute(
-                "UPDATE agent_sessions SET last_used_at = ?1",
-                [now - 3_700_000],
-            )?;
-            Ok(())
-        })
-        .await
-        .expect("it was long ago");
+    let long_ago = now - 3_700_000;
+    store.execute_from_outside(&format!(
+        "UPDATE agent_sessions SET last_used_at = {long_ago}"
+    ));
     assert!(
         store
             .session_agent(used.token)
@@ -196,16 +189,8 @@ async fn a_session_ends_by_itself_unless_it_is_used() {
             .is_some()
     );
     store.write_canary().await.expect("behind the touch");
-    let expires_at: i64 = store
-        .sqlite()
-        .readers()
-        .read(|conn| {
-            conn.query_row("SELECT max(expires_at) FROM agent_sessions", [], |row| {
-                row.get(0)
-            })
-        })
-        .await
-        .expect("read");
+    let expires_at = &store.rows("SELECT max(expires_at) FROM agent_sessions")[0];
+    let expires_at: i64 = expires_at.parse().expect("a time");
     assert!(expires_at > now + 29 * 24 * 3_600_000);
 }
 
@@ -227,25 +212,15 @@ async fn every_change_is_in_the_audit() {
         .change_agent(tom.id, patch, Principal::Agent(mia.id))
         .await
         .expect("changed");
-    let rows: Vec<(String, Option<String>)> = store
-        .sqlite()
-        .readers()
-        .read(|conn| {
-            conn.prepare("SELECT action, actor FROM audit ORDER BY pk")?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
-        })
-        .await
-        .expect("read");
-    let by = Some(mia.id.to_string());
+    let by = mia.id;
     assert_eq!(
-        rows,
+        store.rows("SELECT action, actor FROM audit ORDER BY pk"),
         [
-            ("setup".into(), Some("setup link".into())),
-            ("agent_added".into(), Some("command line".into())),
-            ("role_changed".into(), by.clone()),
-            ("password_changed".into(), by.clone()),
-            ("agent_disabled".into(), by),
+            "setup|setup link".to_owned(),
+            "agent_added|command line".to_owned(),
+            format!("role_changed|{by}"),
+            format!("password_changed|{by}"),
+            format!("agent_disabled|{by}"),
         ]
     );
 }

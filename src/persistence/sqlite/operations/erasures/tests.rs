@@ -2,7 +2,6 @@ use std::path::Path;
 
 use super::{STEP_MESSAGES, STEP_ROOMS};
 use crate::chat::{Counts, Details, RoomId, Sender, Side, Status, Who};
-use crate::persistence::sqlite::contradictions;
 use crate::persistence::testing::*;
 use crate::persistence::*;
 
@@ -84,10 +83,8 @@ fn hits(directory: &Path, word: &str) -> usize {
         .sum()
 }
 
-fn assert_sound(store: &TestStore) {
-    let path = store.directory.path().join("shoptalk.db");
-    let conn = rusqlite::Connection::open(path).expect("it opens");
-    assert_eq!(contradictions(&conn).expect("it reads"), [""; 0]);
+async fn assert_sound(store: &TestStore) {
+    assert_eq!(store.contradictions().await, [""; 0]);
 }
 
 #[tokio::test]
@@ -157,7 +154,7 @@ async fn everything_of_a_person_is_erased_and_nothing_of_others() {
         .await
         .expect("it reads");
     assert_eq!((rest.removed.len(), rest.more), (1, false));
-    assert_sound(&store);
+    assert_sound(&store).await;
     let again = person(&store, "user:ann").await;
     assert_eq!(again, Person::default());
 
@@ -200,7 +197,7 @@ async fn a_long_room_and_many_rooms_go_in_steps_and_go_on_after_a_kill() {
             Some(step) => removed += step.removed.len(),
             None => break,
         }
-        assert_sound(&store);
+        assert_sound(&store).await;
     }
     assert_eq!(removed, STEP_ROOMS + 4);
     let erasure = store.erasure(id).await.expect("it reads").expect("known");
@@ -238,7 +235,7 @@ async fn a_person_whose_sign_in_is_unfinished_is_erased_whole() {
     let (_, removed) = erase(&store, ann).await;
     assert_eq!(removed.len(), 3 * STEP_ROOMS + 1);
     assert_eq!(store.apply_next_visitor_change().await, Ok(None));
-    assert_sound(&store);
+    assert_sound(&store).await;
 }
 
 #[tokio::test]
@@ -254,7 +251,7 @@ async fn an_address_that_several_users_share_finds_all_of_them() {
 
 /// Words of a person in a database that has grown, been indexed, and shrunk.
 async fn lived_in() -> TestStore {
-    let store = TestStore::new();
+    let store = TestStore::in_sqlite();
     let ann = identified("ann", details("Ann", "a@b"));
     let ann = store.open_room(ann).await.expect("it opens");
     let ann = ann.record.room.id;
@@ -298,7 +295,7 @@ async fn after_the_rewrite_no_file_has_a_word_of_theirs() {
     assert!(!store.is_rewrite_due().await.expect("it reads"));
     let bob = finds(&store, "filler").await;
     assert_eq!(bob, 1, "what stays is found");
-    assert_sound(&store);
+    assert_sound(&store).await;
     let store = store.reopened();
     assert_eq!(hits(&directory, WORD), 0);
     assert_eq!(finds(&store, "filler").await, 1);

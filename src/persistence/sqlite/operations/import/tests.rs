@@ -51,18 +51,6 @@ fn log(numbers: std::ops::Range<u128>) -> Vec<ImportedMessage> {
         .collect()
 }
 
-async fn contradictions(store: &TestStore) -> Vec<String> {
-    store
-        .sqlite()
-        .write(|tx| {
-            Ok(crate::persistence::sqlite::consistency::contradictions(
-                tx.conn,
-            )?)
-        })
-        .await
-        .expect("checked")
-}
-
 #[tokio::test]
 async fn an_imported_room_is_like_any_other_and_goes_on() {
     let store = TestStore::new();
@@ -74,11 +62,11 @@ async fn an_imported_room_is_like_any_other_and_goes_on() {
         present: 0,
     };
     assert_eq!(imported, Ok(all));
-    assert_eq!(contradictions(&store).await, [""; 0]);
+    assert_eq!(store.contradictions().await, [""; 0]);
     let id = Uuid::from_u128(9);
     assert_eq!(store.post_as_visitor(id, "and on").await.seq, 71);
     assert_eq!(store.post_as_agent(id, "yes").await.seq, 72);
-    assert_eq!(contradictions(&store).await, [""; 0]);
+    assert_eq!(store.contradictions().await, [""; 0]);
     let visitor = store.visitor_by_token(TokenHash([7; 32])).await;
     let visitor = visitor.expect("read").expect("the token opens the room");
     assert_eq!(visitor.id, record(&store, id).await.visitor_id);
@@ -131,7 +119,7 @@ async fn a_second_import_changes_nothing_and_appends_what_is_new() {
         ["in between", "text 8", "text 9", "text 20", "text 21"],
         "what comes later is appended"
     );
-    assert_eq!(contradictions(&store).await, [""; 0]);
+    assert_eq!(store.contradictions().await, [""; 0]);
 }
 
 #[tokio::test]
@@ -170,5 +158,5 @@ async fn rooms_of_a_user_get_the_same_visitor_and_closed_ones_are_counted() {
     assert_eq!(one.room.status, Status::Closed);
     let counts = store.head().counts;
     assert_eq!((counts.closed, counts.waiting + counts.active), (1, 1));
-    assert_eq!(contradictions(&store).await, [""; 0]);
+    assert_eq!(store.contradictions().await, [""; 0]);
 }

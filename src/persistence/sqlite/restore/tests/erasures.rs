@@ -34,7 +34,7 @@ fn open(token: Option<TokenHash>, user: Option<&str>) -> OpenRoom {
 impl Shop {
     /// The backup is made before Ann signs in, or after.
     async fn new(signed_in: bool) -> Self {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         let request = open(None, None);
         let token = request.fresh_token;
         let first = store.open_room(request).await.expect("it opens").record;
@@ -82,12 +82,14 @@ impl Shop {
 
     /// The database is restored, and the store opened again.
     fn restore(self, erased: &Erased) -> (RestoreReport, Restored) {
-        let TestStore { store, directory } = self.store;
+        let TestStore {
+            store, directory, ..
+        } = self.store;
         drop(store);
         let report = restore(directory.path(), &self.backup, erased).expect("it is restored");
         let bytes = std::fs::read(directory.path().join(DATABASE_FILE)).expect("it reads");
         let store = Store::open(options(&directory)).expect("it opens");
-        let store = TestStore { store, directory };
+        let store = TestStore::opened(store, directory);
         (report, Restored { store, bytes })
     }
 }
@@ -236,7 +238,7 @@ async fn a_text_that_was_removed_stays_removed() {
 #[tokio::test]
 async fn a_database_that_was_begun_anew_knows_nothing() {
     let shop = Shop::new(true).await;
-    let fresh = TestStore::new();
+    let fresh = TestStore::in_sqlite();
     fresh.new_room("Eve").await;
     let token = shop.token;
     let shop = Shop {
