@@ -2,6 +2,7 @@ use std::path::Path;
 
 use shoptalk::config::Config;
 use shoptalk::jobs::import::import;
+use shoptalk::jobs::ledger::LedgerContents;
 use shoptalk::persistence::{Store, TransferCounts};
 
 use super::progress::ProgressBar;
@@ -14,11 +15,15 @@ pub(super) fn run(file: &Path, config: &Config) -> Result<(), Failure> {
     // Before a data directory is made for it.
     std::fs::File::open(file)
         .map_err(|error| Failure::Runtime(format!("cannot read {}: {error}", file.display())))?;
+    let listed = LedgerContents::read_all(data_dir, &config.backup.directory, file);
+    let erased = listed
+        .map_err(|error| Failure::Runtime(error.to_string()))?
+        .erased;
     block_on(async {
         let options = config.store_options(true);
         let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
         let mut bar = ProgressBar::new();
-        let imported = import(&store, file, |progress| {
+        let imported = import(&store, file, &erased.into(), |progress| {
             bar.show(progress.done, progress.total);
         })
         .await;
@@ -50,6 +55,12 @@ fn report(counts: TransferCounts) {
         eprintln!(
             "{} rooms and {} visitors were left out because they were erased",
             counts.erased_rooms, counts.erased_visitors
+        );
+    }
+    if counts.redacted > 0 {
+        eprintln!(
+            "the texts of {} messages were left out because they were removed",
+            counts.redacted
         );
     }
     if counts.agents > 0 {

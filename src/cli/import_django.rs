@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 use shoptalk::config::Config;
 use shoptalk::jobs::django::{self, ImportError, Observer, Options, Phase, Progress, Sub};
+use shoptalk::jobs::ledger::LedgerContents;
 
 use super::progress::ProgressBar;
 use super::{Failure, block_on, check_owner, print_stdout};
@@ -49,9 +50,13 @@ fn parse_zone(name: &str) -> Result<TimeZone, String> {
 
 /// Imports a chat and prints the report.
 pub(super) fn run(command: ImportDjango, config: &Config) -> Result<(), Failure> {
-    check_owner(&config.storage.data_dir)?;
     let dry_run = command.dry_run;
     let session_secret = config.import.session_secret.as_ref();
+    let data_dir = &config.storage.data_dir;
+    check_owner(data_dir)?;
+    let backup_dir = &config.backup.directory;
+    let listed = LedgerContents::read_all(data_dir, backup_dir, &command.source);
+    let listed = listed.map_err(|error| Failure::Runtime(error.to_string()))?;
     let options = Options {
         source: command.source,
         app: command.app,
@@ -64,6 +69,7 @@ pub(super) fn run(command: ImportDjango, config: &Config) -> Result<(), Failure>
         agents: command.agents,
         close_older_than_days: command.close_older_than,
         dry_run,
+        erased: listed.erased.into(),
         session_secret: session_secret.map(|secret| secret.expose().to_owned()),
     };
     let printer = Arc::new(Printer::default());

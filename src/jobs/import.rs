@@ -3,18 +3,15 @@
 //! The file is checked to its end before anything is written, so a file with a bad line changes
 //! nothing. A kill leaves whole rooms; another run imports those that are missing.
 
-use std::collections::HashSet;
+mod assembler;
+
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
-use crate::chat::{Agent, Message, VisitorId};
-use crate::persistence::{
-    AuditAction, Principal, Store, TransferCounts, TransferItem, TransferRoom, TransferVisitor,
-    WriteError, check_message, check_room,
-};
+use self::assembler::Assembler;
+use super::ledger::ErasedIds;
+use crate::persistence::{AuditAction, Principal, Store, TransferCounts, TransferItem, WriteError};
 
 /// Messages of one transaction, about; a larger room is committed alone.
 const BATCH_MESSAGES: usize = 2_000;
@@ -84,7 +81,7 @@ pub struct ImportProgress {
     pub total: u64,
 }
 
-/// Imports a file. `progress` is called now and then.
+/// Imports a file, without what was erased. `progress` is called now and then.
 ///
 /// # Errors
 ///
@@ -92,6 +89,7 @@ pub struct ImportProgress {
 pub async fn import(
     store: &Store,
     path: &Path,
+    erased: &ErasedIds,
     mut progress: impl FnMut(ImportProgress),
 ) -> Result<TransferCounts, ImportError> {
     let cannot_read = |cause| cannot_read(path, cause);
@@ -110,7 +108,7 @@ pub async fn import(
         progress(ImportProgress { done, total });
     })?;
     file.rewind().map_err(cannot_read)?;
-    let counts = commit_lines(store, path, &mut file, |done| {
+    let counts = commit_lines(store, path, erased, &mut file, |done| {
         progress(ImportProgress {
             done: bytes + done,
             total,
@@ -155,12 +153,12 @@ fn check_lines(path: &Path, file: &mut File, mut read: impl FnMut(u64)) -> Resul
 async fn commit_lines(
     store: &Store,
     path: &Path,
+    erased: &ErasedIds,
     file: &mut File,
     mut read: impl FnMut(u64),
 ) -> Result<TransferCounts, ImportError> {
-    let mut counts = TransferCounts::default();
     let mut assembler = Assembler::default();
-    let mut batch = Batch::default();
+    let mut batch = Batch::new(erased);
     let mut lines = Lines::new(file);
     loop {
         let line = lines.next().map_err(|cause| cannot_read(path, cause))?;
@@ -178,9 +176,9 @@ async fn commit_lines(
             bad.into_result(path)?;
         }
         if batch.is_full() || line.is_none() {
-            let items = std::mem::take(&mut batch).items;
+            let items = batch.take();
             if !items.is_empty() {
-                counts += store
+                batch.counts += store
                     .import_items(items)
                     .await
                     .map_err(|cause| ImportError::Store { cause })?;
@@ -188,7 +186,7 @@ async fn commit_lines(
             read(lines.bytes);
         }
         if line.is_none() {
-            return Ok(counts);
+            return Ok(batch.counts);
         }
     }
 }
@@ -220,18 +218,54 @@ impl BadLines {
     }
 }
 
-#[derive(Default)]
-struct Batch {
+/// What the next transaction imports, and what the import has done so far.
+struct Batch<'e> {
+    erased: &'e ErasedIds,
     items: Vec<TransferItem>,
     messages: usize,
+    counts: TransferCounts,
 }
 
-impl Batch {
-    fn add(&mut self, item: TransferItem) {
-        if let TransferItem::Room(_, log) = &item {
-            self.messages += log.len();
+impl<'e> Batch<'e> {
+    fn new(erased: &'e ErasedIds) -> Self {
+        Self {
+            erased,
+            items: Vec::new(),
+            messages: 0,
+            counts: TransferCounts::default(),
+        }
+    }
+
+    /// Adds an item, unless it was erased.
+    fn add(&mut self, mut item: TransferItem) {
+        match &mut item {
+            TransferItem::Agent(_) => {}
+            TransferItem::Visitor(line) if self.erased.has_visitor(line.id) => {
+                self.counts.erased_visitors += 1;
+                return;
+            }
+            TransferItem::Visitor(_) => {}
+            TransferItem::Room(line, _) if self.erased.has_room(line.room.id, line.visitor_id) => {
+                self.counts.erased_rooms += 1;
+                return;
+            }
+            TransferItem::Room(line, log) => {
+                self.messages += log.len();
+                for message in log {
+                    if !message.redacted && self.erased.has_text(line.room.id, message.id) {
+                        message.content.clear();
+                        message.redacted = true;
+                        self.counts.redacted += 1;
+                    }
+                }
+            }
         }
         self.items.push(item);
+    }
+
+    fn take(&mut self) -> Vec<TransferItem> {
+        self.messages = 0;
+        std::mem::take(&mut self.items)
     }
 
     fn is_full(&self) -> bool {
@@ -276,135 +310,6 @@ impl<'f> Lines<'f> {
         }
         Ok(Some(line))
     }
-}
-
-/// Gathers the lines of each room, and checks them.
-#[derive(Default)]
-struct Assembler {
-    room: Option<Box<OpenRoom>>,
-    /// Visitors that have a line so far; a room's has to be among them.
-    visitors: HashSet<VisitorId>,
-    /// After a bad line, messages are skipped until the next room: what follows from one mistake
-    /// is not named a thousand times.
-    skips_messages: bool,
-}
-
-struct OpenRoom {
-    line: TransferRoom,
-    log: Vec<Message>,
-}
-
-/// The `type` of a line, which is read first.
-#[derive(Deserialize)]
-struct Kind {
-    r#type: String,
-}
-
-impl Assembler {
-    /// Adds a line. Passes the items that it completes to `done`.
-    fn take(&mut self, line: &[u8], done: &mut impl FnMut(TransferItem)) -> Result<(), String> {
-        if line.is_empty() {
-            return Ok(());
-        }
-        let kind: Kind = parse(line)?;
-        if kind.r#type == "message" {
-            return self.take_message(line);
-        }
-        let closed = self.close_room(done);
-        let taken = self.take_row(&kind.r#type, line, done);
-        self.skips_messages = taken.is_err();
-        closed.and(taken)
-    }
-
-    fn take_row(
-        &mut self,
-        kind: &str,
-        line: &[u8],
-        done: &mut impl FnMut(TransferItem),
-    ) -> Result<(), String> {
-        match kind {
-            "agent" => {
-                done(TransferItem::Agent(parse::<Agent>(line)?));
-                Ok(())
-            }
-            "visitor" => {
-                let visitor: TransferVisitor = parse(line)?;
-                self.visitors.insert(visitor.id);
-                done(TransferItem::Visitor(visitor));
-                Ok(())
-            }
-            "room" => self.begin_room(parse(line)?),
-            other => Err(format!(
-                "this version of shoptalk does not know the type {other:?}; import the file with the version that \
-                 exported it, or a newer one"
-            )),
-        }
-    }
-
-    /// Ends the file. Passes the last room to `done`.
-    fn finish(&mut self, done: &mut impl FnMut(TransferItem)) -> Result<(), String> {
-        self.close_room(done)
-    }
-
-    fn begin_room(&mut self, line: TransferRoom) -> Result<(), String> {
-        if !self.visitors.contains(&line.visitor_id) {
-            return Err(format!(
-                "the room's visitor {} has no line before it",
-                line.visitor_id
-            ));
-        }
-        let log = Vec::new();
-        self.room = Some(Box::new(OpenRoom { line, log }));
-        Ok(())
-    }
-
-    fn take_message(&mut self, line: &[u8]) -> Result<(), String> {
-        if self.skips_messages {
-            return Ok(());
-        }
-        let Some(open) = self.room.as_mut() else {
-            self.skips_messages = true;
-            return Err("a message has to follow the line of its room".into());
-        };
-        let checked = parse::<Message>(line).and_then(|message| {
-            check_message(&open.line, open.log.len() as u64 + 1, &message)?;
-            Ok(message)
-        });
-        match checked {
-            Ok(message) => {
-                open.log.push(message);
-                Ok(())
-            }
-            Err(problem) => {
-                self.room = None;
-                self.skips_messages = true;
-                Err(problem)
-            }
-        }
-    }
-
-    fn close_room(&mut self, done: &mut impl FnMut(TransferItem)) -> Result<(), String> {
-        let Some(open) = self.room.take() else {
-            return Ok(());
-        };
-        let OpenRoom { line, log } = *open;
-        if (log.len() as u64) < line.room.last_seq {
-            return Err(format!(
-                "the room {} ends after {} of {} messages: the file is incomplete",
-                line.room.id,
-                log.len(),
-                line.room.last_seq
-            ));
-        }
-        check_room(&line, &log)
-            .map_err(|problem| format!("the room {} before it: {problem}", line.room.id))?;
-        done(TransferItem::Room(Box::new(line), log));
-        Ok(())
-    }
-}
-
-fn parse<'l, T: Deserialize<'l>>(line: &'l [u8]) -> Result<T, String> {
-    serde_json::from_slice(line).map_err(|error| format!("is not as export writes it: {error}"))
 }
 
 #[cfg(test)]

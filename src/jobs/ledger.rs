@@ -1,9 +1,11 @@
 //! The ledger: a file beside the backups that lists what was erased, by id alone. A backup that is
-//! older than an erasure still has what was erased; `restore` reads the ledger and erases it again.
+//! older than an erasure still has what was erased, and so has an older export: `restore` reads the
+//! ledger and erases it again, the imports leave it out.
 //!
 //! It is appended to and never rewritten. Each line is whole JSON; one that a power cut has left
 //! unfinished is skipped: its content is still unrecorded in the database, and is appended again.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::chat::Timestamp;
+use crate::chat::{MessageId, RoomId, Timestamp, VisitorId};
 use crate::persistence::Erased;
 
 /// The file's name in the directory of the backups.
@@ -140,10 +142,80 @@ impl Ledger {
 }
 
 impl LedgerContents {
+    /// Reads all ledgers that may know of what is in `file`, which is brought back: those beside the
+    /// server's backups, wherever these are, and the one beside the file.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be read.
+    pub fn read_all(data_dir: &Path, backup_dir: &Path, file: &Path) -> Result<Self, LedgerError> {
+        let by_default = data_dir.join("backups");
+        let beside = file.parent().unwrap_or(Path::new(""));
+        let mut directories = vec![backup_dir, by_default.as_path(), beside];
+        directories.dedup();
+        let mut all = Self::default();
+        for directory in directories {
+            let ledger = Ledger::in_directory(directory);
+            let contents = ledger.read().map_err(|cause| LedgerError {
+                path: ledger.path,
+                cause,
+            })?;
+            all.merge(contents.unwrap_or_default());
+        }
+        Ok(all)
+    }
+
     /// Adds the contents of another ledger.
     pub fn merge(&mut self, other: Self) {
         self.erased.extend(other.erased);
         self.newest = self.newest.max(other.newest);
+    }
+}
+
+/// A ledger cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot read {}, which lists what was erased: {cause}; correct it, or move it away to continue without it", path.display()
+)]
+pub struct LedgerError {
+    /// Which one.
+    pub path: PathBuf,
+    /// Why.
+    pub cause: io::Error,
+}
+
+/// What ledgers list, to be asked by id.
+#[derive(Debug, Default)]
+pub struct ErasedIds {
+    visitors: HashSet<VisitorId>,
+    rooms: HashSet<RoomId>,
+    messages: HashSet<(RoomId, MessageId)>,
+}
+
+impl ErasedIds {
+    /// Whether the visitor was erased.
+    pub fn has_visitor(&self, visitor: VisitorId) -> bool {
+        self.visitors.contains(&visitor)
+    }
+
+    /// Whether the room, or its visitor, was erased.
+    pub fn has_room(&self, room: RoomId, visitor: VisitorId) -> bool {
+        self.rooms.contains(&room) || self.has_visitor(visitor)
+    }
+
+    /// Whether the text of the message was removed.
+    pub fn has_text(&self, room: RoomId, message: MessageId) -> bool {
+        self.messages.contains(&(room, message))
+    }
+}
+
+impl From<Erased> for ErasedIds {
+    fn from(erased: Erased) -> Self {
+        Self {
+            visitors: erased.visitors.into_iter().collect(),
+            rooms: erased.rooms.into_iter().collect(),
+            messages: erased.messages.into_iter().collect(),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::backup::{self, ReadableBackup};
 use super::encryption::DecryptionError;
-use super::ledger::{Ledger, LedgerContents};
+use super::ledger::{LedgerContents, LedgerError};
 use crate::chat::Timestamp;
 use crate::persistence::{self, OpenError, RestoreError, RestoreReport};
 
@@ -41,15 +41,8 @@ pub enum RestoreFailure {
     #[error(transparent)]
     Decryption(#[from] DecryptionError),
     /// A ledger cannot be read.
-    #[error(
-        "cannot read {}, which lists what was erased since the backup: {cause}; correct it, or move it away to restore without it", path.display()
-    )]
-    Ledger {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        cause: std::io::Error,
-    },
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The backup could not take the place of the database.
     #[error(transparent)]
     Restore(#[from] RestoreError),
@@ -72,7 +65,7 @@ pub enum RestoreFailure {
 pub fn restore(request: RestoreRequest<'_>) -> Result<Restored, RestoreFailure> {
     let data_dir = request.data_dir;
     persistence::create_data_directory(data_dir)?;
-    let listed = read_ledgers(&ledgers(&request))?;
+    let listed = LedgerContents::read_all(data_dir, request.backup_dir, request.file)?;
     let plain = ReadableBackup::open(request.file, request.identity, data_dir)?;
     let report = persistence::restore(data_dir, plain.path(), &listed.erased)?;
     // Files that a server left behind that was stopped in the middle of a backup.
@@ -84,25 +77,4 @@ pub fn restore(request: RestoreRequest<'_>) -> Result<Restored, RestoreFailure> 
         report,
         ledger_until: listed.newest,
     })
-}
-
-/// Where ledgers may be: beside the backups of this server, and beside the one to restore.
-fn ledgers(request: &RestoreRequest<'_>) -> Vec<Ledger> {
-    let beside = request.file.parent().unwrap_or(Path::new(""));
-    let by_default = request.data_dir.join("backups");
-    let mut directories = vec![request.backup_dir, by_default.as_path(), beside];
-    directories.dedup();
-    directories.into_iter().map(Ledger::in_directory).collect()
-}
-
-fn read_ledgers(ledgers: &[Ledger]) -> Result<LedgerContents, RestoreFailure> {
-    let mut all = LedgerContents::default();
-    for ledger in ledgers {
-        let contents = ledger.read().map_err(|cause| RestoreFailure::Ledger {
-            path: ledger.path().to_owned(),
-            cause,
-        })?;
-        all.merge(contents.unwrap_or_default());
-    }
-    Ok(all)
 }

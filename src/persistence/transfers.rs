@@ -187,6 +187,8 @@ pub struct TransferCounts {
     pub erased_rooms: u64,
     /// Visitors who were left out because they were erased.
     pub erased_visitors: u64,
+    /// Messages that were imported without their text, because it was removed.
+    pub redacted: u64,
 }
 
 impl std::ops::AddAssign for TransferCounts {
@@ -199,5 +201,6 @@ impl std::ops::AddAssign for TransferCounts {
         self.present_agents += other.present_agents;
         self.erased_rooms += other.erased_rooms;
         self.erased_visitors += other.erased_visitors;
+        self.redacted += other.redacted;
     }
 }

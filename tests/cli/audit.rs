@@ -78,4 +78,11 @@ async fn each_command_has_one_row_that_does_not_say_whom_it_was_about() {
         .well();
     place.run(&["import-django", &dump]).await.well();
     assert_eq!(recorded(&place).0[before..], ["imported", "imported"]);
+    // The restored database has the audit of the backup, from before its own entry, and a row more.
+    let before = recorded(&place).0;
+    place.run(&["backup", &backup]).await.well();
+    place.run(&["restore", &backup]).await.well();
+    let (actions, principals) = recorded(&place);
+    assert_eq!(actions, [&before[..], &["restored".to_owned()]].concat());
+    assert!(principals.ends_with("command line -"), "{principals}");
 }

@@ -205,6 +205,27 @@ async fn an_erased_customer_does_not_come_back_with_another_run() {
     }
 }
 
+/// A new database knows of no erasure, but the ledger beside the backups does.
+#[tokio::test]
+async fn a_new_database_does_not_get_a_customer_whom_the_ledger_lists() {
+    let place = with_sources();
+    let kept = place.path().join("kept").display().to_string();
+    let place = place.with("SHOPTALK_BACKUP__DIRECTORY", &kept);
+    place.run(&["import-django", "shop.jsonl"]).await.well();
+    let erased = place.run(&["erase", "user:5"]).await.well();
+    let erased: Value = serde_json::from_str(&erased).expect("a receipt");
+    let rooms = erased["erased"]["rooms"].as_u64().expect("a number");
+    assert!(rooms > 0, "{erased}");
+    for arguments in [&["--dry-run"][..], &[]] {
+        let import = ["import-django", "shop.jsonl", "--data-dir", "fresh"];
+        let imported = place.run(&[&import[..], arguments].concat()).await;
+        let left_out = "rooms left out because they were erased";
+        assert_eq!(count(&imported, left_out), rooms, "{imported:?}");
+        assert_eq!(count(&imported, "new rooms"), 10 - rooms, "{imported:?}");
+        imported.well();
+    }
+}
+
 #[tokio::test]
 async fn passwords_of_django_go_on_and_are_hashed_anew() {
     let place = with_sources();

@@ -136,6 +136,55 @@ async fn an_import_does_not_bring_an_erased_person_back() {
     assert!(left.contains("hello") && !left.contains("zymurgist"));
 }
 
+/// A new database knows of no erasure, but the ledger beside the backups does.
+#[tokio::test]
+async fn an_import_into_a_new_database_leaves_out_what_the_ledger_lists() {
+    let place = Place::new();
+    let kept = place.path().join("kept");
+    let place = place.with("SHOPTALK_BACKUP__DIRECTORY", &kept.display().to_string());
+    let running = place.serve().await;
+    let ann = json!({"customer_email": "ann@example.com"});
+    talk(&running, ann, &["zymurgist"]).await;
+    let bob = json!({"customer_name": "Bob"});
+    let room = talk(&running, bob, &["quixotry", "hello"]).await;
+    let all = place.run(&["export"]).await.well();
+    place.write("all.jsonl", &all);
+    let erased = place.run(&["erase", "email:ann@example.com"]);
+    erased.await.well();
+    running.stop().await;
+    let ledger = kept.join("erasures.jsonl");
+    let message = all
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
+        .find(|line| line["content"] == "quixotry")
+        .expect("it was exported");
+    let redacted = json!({"at": "2026-01-01T00:00:00.000Z",
+        "redacted": [{"room": room, "message": message["id"]}]});
+    let listed = std::fs::read_to_string(&ledger).expect("there is one");
+    std::fs::write(&ledger, format!("{listed}{redacted}\n")).expect("written");
+
+    let import = ["import", "all.jsonl", "--data-dir", "fresh"];
+    let imported = place.run(&import).await;
+    for words in [
+        "imported 1 rooms with 2 messages",
+        "1 rooms and 1 visitors were left out because they were erased",
+        "the texts of 1 messages were left out",
+    ] {
+        assert!(imported.stderr.contains(words), "{imported:?}");
+    }
+    imported.well();
+    let fresh = place.run(&["export", "--data-dir", "fresh"]).await.well();
+    assert!(fresh.contains("hello"), "{fresh}");
+    assert!(fresh.contains("\"redacted\":true"), "{fresh}");
+    for gone in ["zymurgist", "quixotry", "ann@example.com"] {
+        assert!(!fresh.contains(gone), "{fresh}");
+    }
+
+    std::fs::write(&ledger, "{\"rooms\": 5}\n").expect("written");
+    let refused = place.run(&import).await;
+    refused.failed(&["erasures.jsonl", "move it away"]);
+}
+
 #[tokio::test]
 async fn one_person_or_room_is_exported_without_others_and_without_agents() {
     let place = Place::new();

@@ -27,9 +27,10 @@ use tokio::sync::mpsc;
 
 use self::convert::Converter;
 pub use self::error::ImportError;
-use self::plan::Planner;
+use self::plan::{Planner, redact};
 use self::report::{Finding, Report};
 pub use self::report::{Observer, Phase, Progress, Summary};
+use super::ledger::ErasedIds;
 use crate::chat::Timestamp;
 use crate::persistence::{
     AuditAction, ImportedRoom, NewAgent, Principal, Refusal, RoomImport, Staging, Store,
@@ -65,7 +66,7 @@ impl Sub {
 }
 
 /// What is imported, and how.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Options {
     /// The database or dump.
     pub source: PathBuf,
@@ -81,6 +82,8 @@ pub struct Options {
     pub close_older_than_days: Option<u32>,
     /// Nothing is written.
     pub dry_run: bool,
+    /// What was erased, and is left out.
+    pub erased: ErasedIds,
     /// The key of the tokens for customers whose session goes on.
     pub session_secret: Option<String>,
 }
@@ -259,9 +262,15 @@ async fn write(
     let (sender, receiver) = mpsc::channel::<ImportedRoom>(ROOMS_AT_ONCE);
     let planning = tokio::task::spawn_blocking(move || -> Result<Planned, ImportError> {
         let mut sessions = std::collections::HashSet::new();
+        let mut erased = 0;
         for id in rooms {
             let planned = planner(&options, &staging, now).room(id, &mut report)?;
-            let Some(room) = planned else { continue };
+            let Some(mut room) = planned else { continue };
+            if options.erased.has_room(room.id, room.visitor.id) {
+                erased += 1;
+                continue;
+            }
+            redact(&mut room, &options.erased, &mut report);
             if room.visitor.token.is_some() {
                 sessions.insert(room.visitor.id);
             }
@@ -273,6 +282,7 @@ async fn write(
         Ok(Planned {
             report,
             sessions: sessions.len() as u64,
+            erased,
         })
     });
     let imported = import_rooms(receiver, store, dry_run, &mut summary, |done| {
@@ -294,6 +304,7 @@ async fn write(
             .await?;
     }
     summary.sessions = planned.sessions;
+    summary.rooms_erased += planned.erased;
     summary.findings = planned.report.counts();
     Ok(summary)
 }
@@ -302,6 +313,8 @@ async fn write(
 struct Planned {
     report: Report,
     sessions: u64,
+    /// Rooms that were left out because a ledger lists them.
+    erased: u64,
 }
 
 async fn import_rooms(

@@ -9,6 +9,7 @@ use super::text::{self, Content};
 use crate::chat::limits::{NAME_CHARS, USER_CHARS, check_line, fitted_line};
 use crate::chat::{PastMessage, RoomId, SenderType, Timestamp};
 use crate::credentials::{hash_token, session_token};
+use crate::jobs::ledger::ErasedIds;
 use crate::persistence::{
     ImportedMessage, ImportedRoom, ImportedVisitor, StagedMessage, StagedRoom, StagedUser, Staging,
     UserColumn,
@@ -260,6 +261,19 @@ fn sender_name(room: &StagedRoom, message: &StagedMessage) -> String {
     };
     own.and_then(|name| fitted_line(name, NAME_CHARS))
         .unwrap_or_else(|| instead.to_owned())
+}
+
+/// Removes the texts that were removed before.
+pub(super) fn redact(room: &mut ImportedRoom, erased: &ErasedIds, report: &mut Report) {
+    for entry in &mut room.messages {
+        let ids = [entry.message.id, entry.also_known_as];
+        if ids.iter().any(|id| erased.has_text(room.id, *id)) {
+            entry.message.content.clear();
+            let (message, room) = (entry.message.id, room.id);
+            let line = format!("message {message} of room {room}: its text was removed; left out");
+            report.note(Finding::Redacted, &line);
+        }
+    }
 }
 
 #[cfg(test)]

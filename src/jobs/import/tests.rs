@@ -75,7 +75,7 @@ impl Shop {
     async fn import(&self, text: &str) -> Result<TransferCounts, ImportError> {
         let path = self.directory.path().join("export.jsonl");
         std::fs::write(&path, text).expect("written");
-        import(&self.store, &path, |_| ()).await
+        import(&self.store, &path, &ErasedIds::default(), |_| ()).await
     }
 }
 

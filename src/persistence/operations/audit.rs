@@ -37,6 +37,8 @@ pub enum AuditAction {
     Exported,
     /// Conversations were imported.
     Imported,
+    /// A backup took the place of the database.
+    Restored,
 }
 
 /// On whose behalf an audited change happens.

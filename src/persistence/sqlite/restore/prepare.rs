@@ -13,11 +13,11 @@ use crate::chat::Timestamp;
 use crate::persistence::sqlite::operations::erasures::{repeat, step};
 use crate::persistence::sqlite::operations::rewrite;
 use crate::persistence::sqlite::state::State;
-use crate::persistence::sqlite::tables::erasures;
+use crate::persistence::sqlite::tables::{audit, erasures};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::{TxError, classify};
 use crate::persistence::sqlite::{consistency, data_directory, schema};
-use crate::persistence::{Erased, ErasedAgain, RestoreError, RuleSettings};
+use crate::persistence::{AuditAction, Erased, ErasedAgain, Principal, RestoreError, RuleSettings};
 
 /// The outcome of the preparation.
 #[derive(Debug, Default)]
@@ -77,6 +77,11 @@ pub(super) fn prepare(
     all.extend(present.erased.clone().unwrap_or_default());
     let (erased_again, is_rewrite_due) =
         erase_again(&conn, &all).map_err(|error| blame.tx(error))?;
+    transact(&conn, |tx| {
+        let by = Some(Principal::CommandLine);
+        Ok(audit::insert(tx, AuditAction::Restored, by, None)?)
+    })
+    .map_err(|error| blame.tx(error))?;
     if is_rewrite_due {
         conn = rewritten(conn, prepared)?;
     }

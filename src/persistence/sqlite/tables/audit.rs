@@ -40,6 +40,7 @@ fn action_name(action: AuditAction) -> &'static str {
         AuditAction::Rewritten => "rewritten",
         AuditAction::Exported => "exported",
         AuditAction::Imported => "imported",
+        AuditAction::Restored => "restored",
     }
 }
 

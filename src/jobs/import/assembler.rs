@@ -1,0 +1,141 @@
+//! Rooms out of the lines of an export.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+
+use crate::chat::{Agent, Message, VisitorId};
+use crate::persistence::{TransferItem, TransferRoom, TransferVisitor, check_message, check_room};
+
+/// Gathers the lines of each room, and checks them.
+#[derive(Default)]
+pub(super) struct Assembler {
+    room: Option<Box<OpenRoom>>,
+    /// Visitors that have a line so far; a room's has to be among them.
+    visitors: HashSet<VisitorId>,
+    /// After a bad line, messages are skipped until the next room: what follows from one mistake
+    /// is not named a thousand times.
+    skips_messages: bool,
+}
+
+struct OpenRoom {
+    line: TransferRoom,
+    log: Vec<Message>,
+}
+
+/// The `type` of a line, which is read first.
+#[derive(Deserialize)]
+struct Kind {
+    r#type: String,
+}
+
+impl Assembler {
+    /// Adds a line. Passes the items that it completes to `done`.
+    pub(super) fn take(
+        &mut self,
+        line: &[u8],
+        done: &mut impl FnMut(TransferItem),
+    ) -> Result<(), String> {
+        if line.is_empty() {
+            return Ok(());
+        }
+        let kind: Kind = parse(line)?;
+        if kind.r#type == "message" {
+            return self.take_message(line);
+        }
+        let closed = self.close_room(done);
+        let taken = self.take_row(&kind.r#type, line, done);
+        self.skips_messages = taken.is_err();
+        closed.and(taken)
+    }
+
+    fn take_row(
+        &mut self,
+        kind: &str,
+        line: &[u8],
+        done: &mut impl FnMut(TransferItem),
+    ) -> Result<(), String> {
+        match kind {
+            "agent" => {
+                done(TransferItem::Agent(parse::<Agent>(line)?));
+                Ok(())
+            }
+            "visitor" => {
+                let visitor: TransferVisitor = parse(line)?;
+                self.visitors.insert(visitor.id);
+                done(TransferItem::Visitor(visitor));
+                Ok(())
+            }
+            "room" => self.begin_room(parse(line)?),
+            other => Err(format!(
+                "this version of shoptalk does not know the type {other:?}; import the file with the version that \
+                 exported it, or a newer one"
+            )),
+        }
+    }
+
+    /// Ends the file. Passes the last room to `done`.
+    pub(super) fn finish(&mut self, done: &mut impl FnMut(TransferItem)) -> Result<(), String> {
+        self.close_room(done)
+    }
+
+    fn begin_room(&mut self, line: TransferRoom) -> Result<(), String> {
+        if !self.visitors.contains(&line.visitor_id) {
+            return Err(format!(
+                "the room's visitor {} has no line before it",
+                line.visitor_id
+            ));
+        }
+        let log = Vec::new();
+        self.room = Some(Box::new(OpenRoom { line, log }));
+        Ok(())
+    }
+
+    fn take_message(&mut self, line: &[u8]) -> Result<(), String> {
+        if self.skips_messages {
+            return Ok(());
+        }
+        let Some(open) = self.room.as_mut() else {
+            self.skips_messages = true;
+            return Err("a message has to follow the line of its room".into());
+        };
+        let checked = parse::<Message>(line).and_then(|message| {
+            check_message(&open.line, open.log.len() as u64 + 1, &message)?;
+            Ok(message)
+        });
+        match checked {
+            Ok(message) => {
+                open.log.push(message);
+                Ok(())
+            }
+            Err(problem) => {
+                self.room = None;
+                self.skips_messages = true;
+                Err(problem)
+            }
+        }
+    }
+
+    fn close_room(&mut self, done: &mut impl FnMut(TransferItem)) -> Result<(), String> {
+        let Some(open) = self.room.take() else {
+            return Ok(());
+        };
+        let OpenRoom { line, log } = *open;
+        if (log.len() as u64) < line.room.last_seq {
+            return Err(format!(
+                "the room {} ends after {} of {} messages: the file is incomplete",
+                line.room.id,
+                log.len(),
+                line.room.last_seq
+            ));
+        }
+        check_room(&line, &log)
+            .map_err(|problem| format!("the room {} before it: {problem}", line.room.id))?;
+        done(TransferItem::Room(Box::new(line), log));
+        Ok(())
+    }
+}
+
+fn parse<'l, T: Deserialize<'l>>(line: &'l [u8]) -> Result<T, String> {
+    serde_json::from_slice(line).map_err(|error| format!("is not as export writes it: {error}"))
+}
