@@ -15,14 +15,14 @@ pub(crate) const MAINTENANCE: &str = "postgres";
 const TRIES: usize = 10;
 
 /// As in production, a commit waits for its fsync. The rest is for many small databases.
-const SETTINGS: &[&str] = &[
-    "listen_addresses=127.0.0.1",
-    "unix_socket_directories=",
-    "max_connections=300",
-    "shared_buffers=64MB",
-    "fsync=on",
-    "synchronous_commit=on",
-];
+const SETTINGS: &str = "
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+max_connections = 300
+shared_buffers = '64MB'
+fsync = on
+synchronous_commit = on
+";
 
 /// A PostgreSQL server with its data in a temporary directory. Dropping it ends it.
 pub struct Postgres {
@@ -118,6 +118,12 @@ impl Postgres {
         command
     }
 
+    /// Changes a setting for good, such as `fsync = off`. Not all are read before the next start.
+    pub fn set(&self, setting: &str) -> Result<(), Error> {
+        self.psql(MAINTENANCE, &format!("ALTER SYSTEM SET {setting}"))?;
+        self.psql(MAINTENANCE, "SELECT pg_reload_conf()").map(drop)
+    }
+
     /// Stops the server as a crash of its machine would: nothing is written any more, and the
     /// next start recovers from the write-ahead log.
     pub fn stop_immediately(&self) -> Result<(), Error> {
@@ -149,7 +155,11 @@ impl Postgres {
             .args(["--no-sync", "--auth=trust", "--encoding=UTF8"])
             .args(["--locale=C", "--username", USER, "--pgdata"])
             .arg(self.data());
-        checked("initdb", command.output()).map(drop)
+        checked("initdb", command.output())?;
+        let file = self.data().join("postgresql.conf");
+        let mut settings = std::fs::read_to_string(&file).map_err(Error::io("postgresql.conf"))?;
+        settings.push_str(SETTINGS);
+        std::fs::write(&file, settings).map_err(Error::io("postgresql.conf"))
     }
 
     pub(crate) fn start_on_a_free_port(&mut self) -> Result<(), Error> {
@@ -168,9 +178,6 @@ impl Postgres {
         let mut command = Command::new(self.programs.join("postgres"));
         command.arg("-D").arg(self.data());
         command.args(["-p", &port.to_string()]);
-        for setting in SETTINGS {
-            command.args(["-c", setting]);
-        }
         let data = self.data();
         let prepare = |command: &mut Command| self.as_own_user(command);
         // The signal is that of an immediate stop.

@@ -67,10 +67,4 @@ impl Postgres {
         checked("pg_ctl promote", command.output())?;
         self.set("synchronous_standby_names = ''")
     }
-
-    /// Changes a setting for good, while the server runs.
-    fn set(&self, setting: &str) -> Result<(), Error> {
-        self.psql(MAINTENANCE, &format!("ALTER SYSTEM SET {setting}"))?;
-        self.psql(MAINTENANCE, "SELECT pg_reload_conf()").map(drop)
-    }
 }

@@ -98,3 +98,15 @@ fn a_session_keeps_its_transaction() -> Result<(), Error> {
     assert!(session.run("SELECT 1").is_err(), "it has ended");
     Ok(())
 }
+
+#[test]
+fn a_setting_can_be_changed_for_good() -> Result<(), Error> {
+    let Some(server) = unless_missing(Postgres::start()) else {
+        return Ok(());
+    };
+    server.set("fsync = off")?;
+    server.stop_immediately()?;
+    server.start_again()?;
+    assert_eq!(server.psql("postgres", "SHOW fsync")?, "off");
+    Ok(())
+}

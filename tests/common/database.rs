@@ -66,8 +66,15 @@ impl TestServer {
         rows.and_then(Iterator::collect).expect("rows")
     }
 
-    /// A connection of another program to the file of SQLite.
-    pub fn sqlite(&self) -> rusqlite::Connection {
+    /// Runs the SQL of the database that is tested.
+    pub fn execute(&self, sqlite: &str, postgres: &str) {
+        match self.database() {
+            Some(database) => drop(database.psql(postgres).expect("it runs")),
+            None => self.sqlite().execute_batch(sqlite).expect("it runs"),
+        }
+    }
+
+    fn sqlite(&self) -> rusqlite::Connection {
         let file = self.data_dir().join("shoptalk.db");
         rusqlite::Connection::open(file).expect("the database opens")
     }
