@@ -70,6 +70,8 @@ pub struct ServerConfig {
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct StorageConfig {
+    /// The PostgreSQL database, if there is one.
+    pub url: Option<String>,
     pub data_dir: PathBuf,
     pub synchronous: crate::persistence::Synchronous,
     pub queue_items: usize,
@@ -219,6 +221,7 @@ impl StorageConfig {
     /// As [`Config::store_options`], with the directory of backups that is the default.
     pub fn options(&self, exclusive: bool) -> crate::persistence::StoreOptions {
         crate::persistence::StoreOptions {
+            url: self.url.clone(),
             data_dir: self.data_dir.clone(),
             backup_dir: self.data_dir.join("backups"),
             still_upgrading: || {},

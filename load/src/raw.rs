@@ -38,6 +38,7 @@ impl Inserter {
     /// A database as the server makes it, with this many rooms.
     pub(crate) async fn new(data_dir: &Path, rooms: usize) -> Result<Self> {
         let store = Store::open(StoreOptions {
+            url: None,
             data_dir: data_dir.to_owned(),
             backup_dir: data_dir.join("backups"),
             still_upgrading: || {},

@@ -1,7 +1,6 @@
-use std::array;
 use std::collections::BTreeSet;
 
-use crate::chat::{ChangeId, ChangeVector, SLOTS};
+use crate::chat::{ChangeId, ChangeVector};
 
 /// How far the lobby has come without a gap: in each slot, the largest change such that it and
 /// all before it have reached the lobby.
@@ -11,15 +10,15 @@ use crate::chat::{ChangeId, ChangeVector, SLOTS};
 #[derive(Debug)]
 pub(super) struct Frontier {
     reached: ChangeVector,
-    /// Changes beyond a gap, by slot.
-    ahead: [BTreeSet<u64>; SLOTS],
+    /// Changes beyond a gap, by slot, as far as slots were seen.
+    ahead: Vec<BTreeSet<u64>>,
 }
 
 impl Frontier {
     pub(super) fn new(reached: ChangeVector) -> Self {
         Self {
             reached,
-            ahead: array::from_fn(|_| BTreeSet::new()),
+            ahead: Vec::new(),
         }
     }
 
@@ -32,6 +31,9 @@ impl Frontier {
     pub(super) fn add(&mut self, changes: impl IntoIterator<Item = ChangeId>) {
         for change in changes {
             if !self.reached.includes(change) {
+                if self.ahead.len() <= change.slot {
+                    self.ahead.resize_with(change.slot + 1, BTreeSet::new);
+                }
                 self.ahead[change.slot].insert(change.number);
             }
         }
@@ -41,8 +43,9 @@ impl Frontier {
     /// Everything up to `changes` has reached the lobby: it was read from the store.
     pub(super) fn advance_to(&mut self, changes: &ChangeVector) {
         self.reached.advance_all(changes);
-        for (ahead, reached) in self.ahead.iter_mut().zip(self.reached.numbers()) {
-            if ahead.first().is_some_and(|first| first <= reached) {
+        for (slot, ahead) in self.ahead.iter_mut().enumerate() {
+            let reached = self.reached.of_slot(slot);
+            if ahead.first().is_some_and(|first| *first <= reached) {
                 *ahead = ahead.split_off(&(reached + 1));
             }
         }
@@ -52,7 +55,7 @@ impl Frontier {
     fn close_gaps(&mut self) {
         for (slot, ahead) in self.ahead.iter_mut().enumerate() {
             loop {
-                let number = self.reached.numbers()[slot] + 1;
+                let number = self.reached.of_slot(slot) + 1;
                 if ahead.first() != Some(&number) {
                     break;
                 }

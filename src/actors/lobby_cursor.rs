@@ -66,9 +66,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_cursors() {
-        for text in [
-            "", "abc", "abc.", "abc.zz", "abc.1f-2", "abc.-1", "abc.1-", "abc.+1f-",
-        ] {
+        for text in ["", "abc", "abc.", "abc.zz", "abc.-1", "abc.1-", "abc.+1f-"] {
             assert_eq!(LobbyCursor::decode(text, "abc"), None, "{text}");
         }
     }

@@ -1,11 +1,13 @@
 //! The order of the changes that the lobby shows.
 //!
-//! Whoever writes numbers its changes without a gap: 1, 2, 3, … Such a sequence is a *slot*. Today
-//! there is one writer, so there is one slot; several writers would have a slot each, and no order
+//! Whoever writes numbers its changes without a gap: 1, 2, 3, … Such a sequence is a *slot*. SQLite
+//! has one writer, so one slot. Several nodes on PostgreSQL have a slot each, and there is no order
 //! between their numbers. So "everything up to here" is a number per slot: a [`ChangeVector`].
 
-/// How many sequences of changes there are.
-pub const SLOTS: usize = 1;
+use smallvec::SmallVec;
+
+/// How many sequences of changes there may be.
+pub const SLOTS_MAX: usize = 64;
 
 /// One change of a listed room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,54 +25,71 @@ impl ChangeId {
     }
 }
 
-/// All changes up to a number in each slot.
+/// All changes up to a number in each slot. A slot that is not named is at 0.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ChangeVector([u64; SLOTS]);
+pub struct ChangeVector(
+    /// It does not end with a 0, so that equal vectors look alike.
+    SmallVec<[u64; 2]>,
+);
 
 impl ChangeVector {
     /// All changes of the only writer up to this number.
     pub fn of_single_writer(number: u64) -> Self {
-        Self([number])
+        let mut vector = Self::default();
+        vector.advance(ChangeId::of_single_writer(number));
+        vector
     }
 
     /// From one number for each slot; missing ones are 0. `None` when there are too many.
     pub fn from_numbers(numbers: &[u64]) -> Option<Self> {
-        let mut vector = Self::default();
-        vector.0.get_mut(..numbers.len())?.copy_from_slice(numbers);
-        Some(vector)
+        if numbers.len() > SLOTS_MAX {
+            return None;
+        }
+        let used = numbers.iter().rposition(|number| *number > 0);
+        Some(Self(numbers[..used.map_or(0, |last| last + 1)].into()))
     }
 
-    /// The number of each slot.
+    /// The number of each slot, at least that of the first.
     pub fn numbers(&self) -> &[u64] {
-        &self.0
+        if self.0.is_empty() { &[0] } else { &self.0 }
+    }
+
+    /// The number of a slot.
+    pub fn of_slot(&self, slot: usize) -> u64 {
+        self.0.get(slot).copied().unwrap_or(0)
     }
 
     /// The number of the only writer.
     pub fn single_writer(&self) -> u64 {
-        let [number] = self.0;
-        number
+        self.of_slot(0)
     }
 
     /// Whether a change is among those up to here.
     pub fn includes(&self, change: ChangeId) -> bool {
-        self.0[change.slot] >= change.number
+        self.of_slot(change.slot) >= change.number
     }
 
     /// Whether everything up to `other` is among what is up to here.
     pub fn includes_all(&self, other: &Self) -> bool {
-        self.0.iter().zip(other.0).all(|(own, other)| *own >= other)
+        let mut others = other.0.iter().enumerate();
+        others.all(|(slot, number)| self.of_slot(slot) >= *number)
     }
 
     /// Moves forward to a change, never back.
     pub fn advance(&mut self, change: ChangeId) {
-        let number = &mut self.0[change.slot];
-        *number = change.number.max(*number);
+        if change.number > self.of_slot(change.slot) {
+            if self.0.len() <= change.slot {
+                self.0.resize(change.slot + 1, 0);
+            }
+            self.0[change.slot] = change.number;
+        }
     }
 
     /// Moves forward to `other` in every slot, never back.
     pub fn advance_all(&mut self, other: &Self) {
-        for (own, other) in self.0.iter_mut().zip(other.0) {
-            *own = other.max(*own);
+        for (slot, number) in other.0.iter().enumerate() {
+            let number = *number;
+            self.advance(ChangeId { slot, number });
         }
     }
 }
@@ -100,6 +119,21 @@ mod tests {
             ChangeVector::from_numbers(&[]),
             Some(ChangeVector::default())
         );
-        assert_eq!(ChangeVector::from_numbers(&[1; SLOTS + 1]), None);
+        assert_eq!(ChangeVector::from_numbers(&[1; SLOTS_MAX + 1]), None);
+    }
+
+    #[test]
+    fn slots_move_apart() {
+        let of = |numbers: &[u64]| ChangeVector::from_numbers(numbers).expect("few slots");
+        let mut vector = of(&[5, 0, 2]);
+        assert!(!vector.includes(ChangeId { slot: 1, number: 1 }));
+        vector.advance(ChangeId { slot: 1, number: 4 });
+        assert_eq!(vector.numbers(), [5, 4, 2]);
+        assert!(vector.includes_all(&of(&[5, 4])));
+        assert!(!vector.includes_all(&of(&[5, 4, 2, 1])));
+        vector.advance_all(&of(&[1, 9]));
+        assert_eq!(vector.numbers(), [5, 9, 2]);
+        assert_eq!(of(&[7, 0, 0]), ChangeVector::of_single_writer(7));
+        assert_eq!(of(&[0]), ChangeVector::default());
     }
 }

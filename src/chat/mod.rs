@@ -18,7 +18,7 @@ pub mod limits;
 pub mod rules;
 
 pub use agent::{Agent, AgentId, Role};
-pub use changes::{ChangeId, ChangeVector, SLOTS};
+pub use changes::{ChangeId, ChangeVector, SLOTS_MAX};
 pub use details::{Authority, Details, DetailsPatch, SignedFields};
 pub use message::{LastMessage, Message, MessageId, SenderType, SystemEvent};
 pub use record::{Draft, PastHead, PastMessage, RoomRecord, Sender};

@@ -52,6 +52,10 @@ impl Config {
             .public_url
             .as_ref()
             .map_or("(none)".to_owned(), Url::to_string);
+        let url = match &self.storage.url {
+            Some(url) => crate::persistence::without_password(url),
+            None => String::new(),
+        };
         let synchronous = match self.storage.synchronous {
             Synchronous::Full => "full",
             Synchronous::Normal => "normal",
@@ -96,6 +100,7 @@ impl Config {
             ("server.acme_contact", &contact),
             ("server.acme_directory", &directory),
             ("server.http_listen", &http_listen),
+            ("storage.url", &url),
             ("storage.data_dir", &self.storage.data_dir.display()),
             ("storage.synchronous", &synchronous),
             ("storage.queue_items", &self.storage.queue_items),

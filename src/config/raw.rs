@@ -55,6 +55,8 @@ pub(super) struct RawServer {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawStorage {
+    #[serde(deserialize_with = "text")]
+    pub(super) url: String,
     pub(super) data_dir: PathBuf,
     #[serde(deserialize_with = "text")]
     pub(super) synchronous: String,

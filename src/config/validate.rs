@@ -101,7 +101,13 @@ fn storage(raw: RawStorage, data_dir_flag: Option<PathBuf>) -> Result<StorageCon
             ));
         }
     };
+    let url = Some(raw.url).filter(|url| !url.is_empty());
+    if let Some(url) = &url {
+        crate::persistence::check_store_url(url)
+            .map_err(|cause| ConfigError::invalid("storage.url", cause))?;
+    }
     Ok(StorageConfig {
+        url,
         data_dir,
         synchronous,
         queue_items: raw.queue_items,

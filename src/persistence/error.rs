@@ -197,4 +197,12 @@ pub enum OpenError {
         /// The cause, and what to do where there is something.
         cause: String,
     },
+    /// The PostgreSQL database cannot be used.
+    #[error("cannot use {url} (storage.url): {cause}")]
+    Postgres {
+        /// The URL without its password.
+        url: String,
+        /// The cause, and what to do where there is something.
+        cause: String,
+    },
 }

@@ -10,6 +10,7 @@
 //! Read next: `operations` (what can be asked), `rules` (what it means), `sqlite` (how it is
 //! stored), where a write goes through `sqlite::writer`.
 
+mod epoch;
 mod erasures;
 mod error;
 mod imports;
@@ -17,6 +18,8 @@ mod json_size;
 mod list_cursor;
 mod operations;
 mod options;
+#[allow(dead_code, unused_imports, clippy::useless_conversion)]
+mod postgres;
 pub(crate) mod rules;
 mod search_words;
 mod sqlite;
@@ -30,6 +33,7 @@ mod model_tests;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub(crate) use epoch::new_epoch;
 pub use erasures::*;
 pub use error::{
     BackupError, CopyError, OpenError, Refusal, RestoreError, RewriteError, StoreError, WriteError,
@@ -37,6 +41,7 @@ pub use error::{
 pub use imports::*;
 pub use operations::*;
 pub use options::{StoreMetrics, StoreOptions, Synchronous};
+pub use postgres::connect::{check_url as check_store_url, without_password};
 pub use rules::transfer::{check_message, check_room};
 pub use rules::{RuleSettings, SESSION_LIFETIME};
 pub use sqlite::backup_file::{seal as seal_backup, verify as verify_backup};

@@ -13,6 +13,8 @@ pub enum Synchronous {
 /// How to open a store.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
+    /// The PostgreSQL database; without it, the SQLite file in `data_dir`.
+    pub url: Option<String>,
     /// The directory that holds the database; made when missing.
     pub data_dir: PathBuf,
     /// Where the backup goes that is made before an upgrade; made when missing.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{
     AuditAction, CopyError, CopyProgress, Head, OpenError, Principal, StoreError, StoreMetrics,
@@ -30,6 +31,8 @@ use super::{
 pub enum Store {
     /// One SQLite file.
     Sqlite(SqliteStore),
+    /// A PostgreSQL database that several processes may share.
+    Postgres(PostgresStore),
 }
 
 impl std::fmt::Debug for Store {
@@ -44,7 +47,10 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// Opens, locks and migrates the database. Blocking: call it before serving or in `spawn_blocking`.
     pub fn open(options: StoreOptions) -> Result<Self, OpenError> {
-        SqliteStore::open(&options).map(Self::Sqlite)
+        match &options.url {
+            Some(url) => PostgresStore::open(url, &options).map(Self::Postgres),
+            None => SqliteStore::open(&options).map(Self::Sqlite),
+        }
     }
 
     /// Dates what is written from now on by a clock that is this much behind. It fills a demo
@@ -52,6 +58,7 @@ impl Store {
     pub fn set_clock_back(&self, by: Duration) {
         match self {
             Self::Sqlite(store) => store.set_clock_back(by),
+            Self::Postgres(store) => store.set_clock_back(by),
         }
     }
 
@@ -59,6 +66,7 @@ impl Store {
     pub fn use_metrics(&self, metrics: StoreMetrics) {
         match self {
             Self::Sqlite(store) => store.use_metrics(metrics),
+            Self::Postgres(store) => store.use_metrics(metrics),
         }
     }
 
@@ -66,6 +74,7 @@ impl Store {
     pub async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.close().await,
+            Self::Postgres(store) => store.close().await,
         }
     }
 
@@ -74,6 +83,7 @@ impl Store {
     pub fn abandon(&self) {
         match self {
             Self::Sqlite(store) => store.abandon(),
+            Self::Postgres(store) => store.abandon(),
         }
     }
 
@@ -81,6 +91,7 @@ impl Store {
     pub async fn writer_died(&self) {
         match self {
             Self::Sqlite(store) => store.writer_died().await,
+            Self::Postgres(store) => store.writer_died().await,
         }
     }
 
@@ -89,6 +100,7 @@ impl Store {
     pub fn epoch(&self) -> &str {
         match self {
             Self::Sqlite(store) => store.epoch(),
+            Self::Postgres(store) => store.epoch(),
         }
     }
 
@@ -96,6 +108,7 @@ impl Store {
     pub fn head(&self) -> Head {
         match self {
             Self::Sqlite(store) => store.head(),
+            Self::Postgres(store) => store.head(),
         }
     }
 
@@ -103,6 +116,7 @@ impl Store {
     pub fn watch_head(&self) -> watch::Receiver<Head> {
         match self {
             Self::Sqlite(store) => store.watch_head(),
+            Self::Postgres(store) => store.watch_head(),
         }
     }
 
@@ -110,6 +124,7 @@ impl Store {
     pub fn damage(&self) -> Option<String> {
         match self {
             Self::Sqlite(store) => store.damage(),
+            Self::Postgres(store) => store.damage(),
         }
     }
 
@@ -123,6 +138,7 @@ impl Store {
     ) -> Result<(), CopyError> {
         match self {
             Self::Sqlite(store) => store.copy_to(target, progress).await,
+            Self::Postgres(store) => store.copy_to(target, progress).await,
         }
     }
 
@@ -130,6 +146,7 @@ impl Store {
     pub async fn write_canary(&self) -> Result<i64, StoreError> {
         match self {
             Self::Sqlite(store) => store.write_canary().await,
+            Self::Postgres(store) => store.write_canary().await,
         }
     }
 
@@ -137,6 +154,7 @@ impl Store {
     pub async fn read_canary(&self) -> Result<Option<i64>, StoreError> {
         match self {
             Self::Sqlite(store) => store.read_canary().await,
+            Self::Postgres(store) => store.read_canary().await,
         }
     }
 
@@ -144,6 +162,7 @@ impl Store {
     pub async fn stats(&self) -> Result<StoreStats, StoreError> {
         match self {
             Self::Sqlite(store) => store.stats().await,
+            Self::Postgres(store) => store.stats().await,
         }
     }
 
@@ -156,6 +175,7 @@ impl Store {
     ) -> Result<(), WriteError> {
         match self {
             Self::Sqlite(store) => store.audit(action, by, subject).await,
+            Self::Postgres(store) => store.audit(action, by, subject).await,
         }
     }
 }
@@ -166,6 +186,7 @@ impl Store {
     pub(crate) fn sqlite(&self) -> &SqliteStore {
         match self {
             Self::Sqlite(store) => store,
+            Self::Postgres(_) => panic!("this test is about SQLite"),
         }
     }
 }

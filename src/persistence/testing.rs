@@ -1,9 +1,12 @@
 //! What the store's tests share.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
 
+use futures_util::FutureExt;
 use shoptalk_local_servers::{Database, test_database};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -13,6 +16,7 @@ use crate::persistence::*;
 /// Options for a store in `directory`.
 pub(crate) fn options(directory: &TempDir) -> StoreOptions {
     StoreOptions {
+        url: None,
         data_dir: directory.path().to_owned(),
         backup_dir: directory.path().join("backups"),
         still_upgrading: || {},
@@ -25,16 +29,29 @@ pub(crate) fn options(directory: &TempDir) -> StoreOptions {
     }
 }
 
-/// The writer waits until this is dropped.
-pub(crate) struct WriterPause {
-    _release: std::sync::mpsc::Sender<()>,
+/// Opens a store from a test, whose own runtime may not be blocked and ends with it.
+fn open(options: StoreOptions) -> Result<Store, OpenError> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    if options.url.is_none() {
+        return Store::open(options);
+    }
+    let runtime = RUNTIME.get_or_init(|| Runtime::new().expect("a runtime"));
+    let opener = std::thread::spawn(|| {
+        let _entered = runtime.enter();
+        Store::open(options)
+    });
+    opener.join().expect("it does not panic")
 }
 
-/// A store in a directory or database of its own.
+/// The writer waits until this is dropped.
+pub(crate) struct WriterPause {
+    _release: Box<dyn Any + Send>,
+}
+
+/// A store in a directory of its own, or in a database of its own where PostgreSQL is tested.
 pub(crate) struct TestStore {
     pub(crate) store: Store,
     pub(crate) directory: TempDir,
-    /// `None`: it is in SQLite.
     database: Option<Database<'static>>,
 }
 
@@ -68,11 +85,10 @@ impl TestStore {
     ) -> Self {
         let directory = TempDir::new().expect("a directory");
         let mut options = options(&directory);
-        assert!(database.is_none(), "there is no store in PostgreSQL yet");
+        options.url = database.as_ref().map(|database| database.url().to_owned());
         change(&mut options);
-        let store = Store::open(options).expect("the store opens");
         Self {
-            store,
+            store: open(options).expect("the store opens"),
             directory,
             database,
         }
@@ -127,23 +143,49 @@ impl TestStore {
         conn
     }
 
+    /// Another node on the same database. Only where PostgreSQL is tested.
+    pub(crate) fn another_node(&self) -> Store {
+        let mut options = options(&self.directory);
+        options.url = self
+            .database
+            .as_ref()
+            .map(|database| database.url().to_owned());
+        assert!(options.url.is_some(), "SQLite has one node");
+        open(options).expect("the store opens")
+    }
+
     /// Makes the writer wait inside a transaction.
     pub(crate) async fn pause_writer(&self) -> WriterPause {
-        let (release, released) = std::sync::mpsc::channel();
         let (begun, begins) = oneshot::channel();
+        // When it is run again, the pause is already over.
         let mut begun = Some(begun);
-        // It leaves the writer's memory of rooms as it is.
-        self.sqlite().submit_to_rooms(
-            move |_, _| {
-                // When it is run again, the pause is already over.
-                if let Some(begun) = begun.take() {
-                    let _ = begun.send(());
-                }
-                let _ = released.recv();
-                Ok(())
-            },
-            Box::new(|_| {}),
-        );
+        let release: Box<dyn Any + Send> = match &self.store {
+            Store::Sqlite(store) => {
+                let (release, released) = std::sync::mpsc::channel::<()>();
+                // It leaves the writer's memory of rooms as it is.
+                store.submit_to_rooms(
+                    move |_, _| {
+                        begun.take().map(|begun| begun.send(()));
+                        let _ = released.recv();
+                        Ok(())
+                    },
+                    Box::new(|_| {}),
+                );
+                Box::new(release)
+            }
+            Store::Postgres(store) => {
+                let (release, released) = oneshot::channel::<()>();
+                let released = released.map(|_| ()).shared();
+                store.submit_write(
+                    move |_| {
+                        begun.take().map(|begun| begun.send(()));
+                        Box::pin(released.clone().map(Ok))
+                    },
+                    Box::new(|_| {}),
+                );
+                Box::new(release)
+            }
+        };
         begins.await.expect("the writer takes it");
         WriterPause { _release: release }
     }
@@ -156,9 +198,10 @@ impl TestStore {
             database,
         } = self;
         drop(store);
-        let store = Store::open(options(&directory)).expect("the store opens again");
+        let mut options = options(&directory);
+        options.url = database.as_ref().map(|database| database.url().to_owned());
         Self {
-            store,
+            store: open(options).expect("the store opens again"),
             directory,
             database,
         }

@@ -105,6 +105,7 @@ fn us(times: &Histogram<u64>, quantile: f64) -> f64 {
 
 fn open(data_dir: &Path, exclusive: bool) -> Result<Store> {
     Ok(Store::open(StoreOptions {
+        url: None,
         data_dir: data_dir.to_owned(),
         backup_dir: data_dir.join("backups"),
         still_upgrading: || {},

@@ -20,6 +20,7 @@ impl Shop {
     fn new() -> Self {
         let directory = TempDir::new().expect("a directory");
         let store = Store::open(StoreOptions {
+            url: None,
             data_dir: directory.path().to_owned(),
             backup_dir: directory.path().join("backups"),
             still_upgrading: || {},

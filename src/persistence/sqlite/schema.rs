@@ -2,6 +2,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension};
 use rusqlite_migration::{M, Migrations, SchemaVersion};
 
+use crate::persistence::new_epoch;
 use crate::persistence::sqlite::tx_error::classify;
 
 /// Every change of the schema, oldest first. A released one is never edited, comments included:
@@ -134,11 +135,6 @@ pub(crate) fn begin_epoch(conn: &Connection) -> rusqlite::Result<()> {
         [new_epoch()],
     )?;
     tx.commit()
-}
-
-/// A string that no other database has.
-fn new_epoch() -> String {
-    format!("{:016x}", rand::random::<u64>())
 }
 
 #[cfg(test)]

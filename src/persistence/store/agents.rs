@@ -12,6 +12,7 @@ impl Store {
     pub async fn agent_count(&self) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(store) => store.agent_count().await,
+            Self::Postgres(store) => store.agent_count().await,
         }
     }
 
@@ -19,6 +20,7 @@ impl Store {
     pub async fn agents(&self) -> Result<Vec<Agent>, StoreError> {
         match self {
             Self::Sqlite(store) => store.agents().await,
+            Self::Postgres(store) => store.agents().await,
         }
     }
 
@@ -26,6 +28,7 @@ impl Store {
     pub async fn agent(&self, id: AgentId) -> Result<Option<Agent>, StoreError> {
         match self {
             Self::Sqlite(store) => store.agent(id).await,
+            Self::Postgres(store) => store.agent(id).await,
         }
     }
 
@@ -36,6 +39,7 @@ impl Store {
     ) -> Result<Option<AgentCredentials>, StoreError> {
         match self {
             Self::Sqlite(store) => store.agent_credentials(username).await,
+            Self::Postgres(store) => store.agent_credentials(username).await,
         }
     }
 
@@ -43,6 +47,7 @@ impl Store {
     pub async fn add_agent(&self, agent: NewAgent, by: Principal) -> Result<Agent, WriteError> {
         match self {
             Self::Sqlite(store) => store.add_agent(agent, by).await,
+            Self::Postgres(store) => store.add_agent(agent, by).await,
         }
     }
 
@@ -51,6 +56,7 @@ impl Store {
     pub async fn set_up(&self, agent: NewAgent, session: NewSession) -> Result<Agent, WriteError> {
         match self {
             Self::Sqlite(store) => store.set_up(agent, session).await,
+            Self::Postgres(store) => store.set_up(agent, session).await,
         }
     }
 
@@ -64,6 +70,7 @@ impl Store {
     ) -> Result<Agent, WriteError> {
         match self {
             Self::Sqlite(store) => store.change_agent(id, patch, by).await,
+            Self::Postgres(store) => store.change_agent(id, patch, by).await,
         }
     }
 
@@ -71,6 +78,7 @@ impl Store {
     pub async fn has_foreign_passwords(&self) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(store) => store.has_foreign_passwords().await,
+            Self::Postgres(store) => store.has_foreign_passwords().await,
         }
     }
 
@@ -83,6 +91,7 @@ impl Store {
     ) -> Result<bool, WriteError> {
         match self {
             Self::Sqlite(store) => store.replace_password_hash(verified, new_hash).await,
+            Self::Postgres(store) => store.replace_password_hash(verified, new_hash).await,
         }
     }
 
@@ -95,6 +104,7 @@ impl Store {
     ) -> Result<(), WriteError> {
         match self {
             Self::Sqlite(store) => store.start_session(verified, session).await,
+            Self::Postgres(store) => store.start_session(verified, session).await,
         }
     }
 
@@ -102,6 +112,7 @@ impl Store {
     pub async fn session_agent(&self, token: TokenHash) -> Result<Option<Agent>, StoreError> {
         match self {
             Self::Sqlite(store) => store.session_agent(token).await,
+            Self::Postgres(store) => store.session_agent(token).await,
         }
     }
 
@@ -109,6 +120,7 @@ impl Store {
     pub async fn end_session(&self, token: TokenHash) -> Result<(), WriteError> {
         match self {
             Self::Sqlite(store) => store.end_session(token).await,
+            Self::Postgres(store) => store.end_session(token).await,
         }
     }
 
@@ -116,6 +128,7 @@ impl Store {
     pub async fn end_sessions_of(&self, agent: AgentId) -> Result<(), WriteError> {
         match self {
             Self::Sqlite(store) => store.end_sessions_of(agent).await,
+            Self::Postgres(store) => store.end_sessions_of(agent).await,
         }
     }
 }

@@ -14,6 +14,7 @@ impl Store {
     pub async fn find_person(&self, who: &Who) -> Result<Person, StoreError> {
         match self {
             Self::Sqlite(store) => store.find_person(who).await,
+            Self::Postgres(store) => store.find_person(who).await,
         }
     }
 
@@ -21,6 +22,7 @@ impl Store {
     pub async fn holdings(&self, person: &Person) -> Result<Holdings, StoreError> {
         match self {
             Self::Sqlite(store) => store.holdings(person).await,
+            Self::Postgres(store) => store.holdings(person).await,
         }
     }
 
@@ -29,6 +31,7 @@ impl Store {
     pub async fn mentions(&self, person: &Person) -> Result<Mentions, StoreError> {
         match self {
             Self::Sqlite(store) => store.mentions(person).await,
+            Self::Postgres(store) => store.mentions(person).await,
         }
     }
 
@@ -41,6 +44,7 @@ impl Store {
     ) -> Result<Option<BegunErasure>, WriteError> {
         match self {
             Self::Sqlite(store) => store.begin_erasure(visitors, by).await,
+            Self::Postgres(store) => store.begin_erasure(visitors, by).await,
         }
     }
 
@@ -48,6 +52,7 @@ impl Store {
     pub async fn erase_step(&self) -> Result<Option<ErasureStep>, WriteError> {
         match self {
             Self::Sqlite(store) => store.erase_step().await,
+            Self::Postgres(store) => store.erase_step().await,
         }
     }
 
@@ -55,6 +60,7 @@ impl Store {
     pub async fn wait_for_erasures(&self) {
         match self {
             Self::Sqlite(store) => store.wait_for_erasures().await,
+            Self::Postgres(store) => store.wait_for_erasures().await,
         }
     }
 
@@ -62,6 +68,7 @@ impl Store {
     pub async fn unrecorded(&self) -> Result<Unrecorded, StoreError> {
         match self {
             Self::Sqlite(store) => store.unrecorded().await,
+            Self::Postgres(store) => store.unrecorded().await,
         }
     }
 
@@ -69,6 +76,7 @@ impl Store {
     pub async fn mark_recorded(&self, recorded: Unrecorded) -> Result<(), WriteError> {
         match self {
             Self::Sqlite(store) => store.mark_recorded(recorded).await,
+            Self::Postgres(store) => store.mark_recorded(recorded).await,
         }
     }
 
@@ -76,6 +84,7 @@ impl Store {
     pub async fn is_rewrite_due(&self) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(store) => store.is_rewrite_due().await,
+            Self::Postgres(store) => store.is_rewrite_due().await,
         }
     }
 
@@ -83,6 +92,7 @@ impl Store {
     pub async fn database_bytes(&self) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(store) => store.database_bytes().await,
+            Self::Postgres(store) => store.database_bytes().await,
         }
     }
 
@@ -92,6 +102,7 @@ impl Store {
     pub async fn rewrite(&self, data_dir: PathBuf) -> Result<Timestamp, RewriteError> {
         match self {
             Self::Sqlite(store) => store.rewrite(data_dir).await,
+            Self::Postgres(store) => store.rewrite(data_dir).await,
         }
     }
 
@@ -99,6 +110,7 @@ impl Store {
     pub async fn expired_rooms(&self, before: Timestamp) -> Result<Vec<RoomId>, StoreError> {
         match self {
             Self::Sqlite(store) => store.expired_rooms(before).await,
+            Self::Postgres(store) => store.expired_rooms(before).await,
         }
     }
 
@@ -113,6 +125,7 @@ impl Store {
     ) -> Result<Vec<RoomId>, WriteError> {
         match self {
             Self::Sqlite(store) => store.expire_rooms(run, rooms, before).await,
+            Self::Postgres(store) => store.expire_rooms(run, rooms, before).await,
         }
     }
 
@@ -120,6 +133,7 @@ impl Store {
     pub async fn erasure(&self, id: ErasureId) -> Result<Option<Erasure>, StoreError> {
         match self {
             Self::Sqlite(store) => store.erasure(id).await,
+            Self::Postgres(store) => store.erasure(id).await,
         }
     }
 }

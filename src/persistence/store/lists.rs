@@ -12,6 +12,7 @@ impl Store {
     pub async fn list_rooms(&self, query: RoomQuery) -> Result<RoomPage, WriteError> {
         match self {
             Self::Sqlite(store) => store.list_rooms(query).await,
+            Self::Postgres(store) => store.list_rooms(query).await,
         }
     }
 
@@ -20,6 +21,7 @@ impl Store {
     pub async fn lobby_snapshot(&self, max_rooms: usize) -> Result<LobbySnapshot, StoreError> {
         match self {
             Self::Sqlite(store) => store.lobby_snapshot(max_rooms).await,
+            Self::Postgres(store) => store.lobby_snapshot(max_rooms).await,
         }
     }
 
@@ -32,6 +34,7 @@ impl Store {
     ) -> Result<ChangedRooms, StoreError> {
         match self {
             Self::Sqlite(store) => store.changed_since(changes, limit).await,
+            Self::Postgres(store) => store.changed_since(changes, limit).await,
         }
     }
 
@@ -40,6 +43,7 @@ impl Store {
     pub async fn search(&self, query: SearchQuery) -> Result<SearchPage, WriteError> {
         match self {
             Self::Sqlite(store) => store.search(query).await,
+            Self::Postgres(store) => store.search(query).await,
         }
     }
 
@@ -48,6 +52,7 @@ impl Store {
     pub async fn flush_search_index(&self) -> Result<(), WriteError> {
         match self {
             Self::Sqlite(store) => store.flush_search_index().await,
+            Self::Postgres(store) => store.flush_search_index().await,
         }
     }
 }

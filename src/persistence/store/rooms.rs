@@ -15,6 +15,7 @@ impl Store {
     pub async fn open_room(&self, request: OpenRoom) -> Result<OpenedRoom, WriteError> {
         match self {
             Self::Sqlite(store) => store.open_room(request).await,
+            Self::Postgres(store) => store.open_room(request).await,
         }
     }
 
@@ -23,6 +24,7 @@ impl Store {
     pub fn write_room(&self, room_id: RoomId, op: RoomOp, done: Completion<RoomCommit>) {
         match self {
             Self::Sqlite(store) => store.write_room(room_id, op, done),
+            Self::Postgres(store) => store.write_room(room_id, op, done),
         }
     }
 
@@ -30,6 +32,7 @@ impl Store {
     pub fn load_room(&self, room_id: RoomId, done: Completion<Option<Arc<RoomRecord>>>) {
         match self {
             Self::Sqlite(store) => store.load_room(room_id, done),
+            Self::Postgres(store) => store.load_room(room_id, done),
         }
     }
 
@@ -37,6 +40,7 @@ impl Store {
     pub async fn room(&self, room_id: RoomId) -> Result<Option<RoomRecord>, StoreError> {
         match self {
             Self::Sqlite(store) => store.room(room_id).await,
+            Self::Postgres(store) => store.room(room_id).await,
         }
     }
 
@@ -44,6 +48,7 @@ impl Store {
     pub async fn room_head(&self, room_id: RoomId) -> Result<Option<u64>, StoreError> {
         match self {
             Self::Sqlite(store) => store.room_head(room_id).await,
+            Self::Postgres(store) => store.room_head(room_id).await,
         }
     }
 
@@ -51,6 +56,7 @@ impl Store {
     pub async fn redacted(&self, room_id: RoomId, until: u64) -> Result<Vec<u64>, StoreError> {
         match self {
             Self::Sqlite(store) => store.redacted(room_id, until).await,
+            Self::Postgres(store) => store.redacted(room_id, until).await,
         }
     }
 
@@ -63,6 +69,7 @@ impl Store {
     ) -> Result<MessagePage, StoreError> {
         match self {
             Self::Sqlite(store) => store.messages_after(room_id, after, limit).await,
+            Self::Postgres(store) => store.messages_after(room_id, after, limit).await,
         }
     }
 
@@ -76,6 +83,7 @@ impl Store {
     ) -> Result<MessagePage, StoreError> {
         match self {
             Self::Sqlite(store) => store.messages_before(room_id, before, limit).await,
+            Self::Postgres(store) => store.messages_before(room_id, before, limit).await,
         }
     }
 
@@ -88,6 +96,7 @@ impl Store {
     ) -> Result<usize, WriteError> {
         match self {
             Self::Sqlite(store) => store.remove_empty_rooms(before, keep).await,
+            Self::Postgres(store) => store.remove_empty_rooms(before, keep).await,
         }
     }
 }

@@ -15,6 +15,7 @@ impl Store {
     pub async fn import_room(&self, room: ImportedRoom) -> Result<RoomImport, WriteError> {
         match self {
             Self::Sqlite(store) => store.import_room(room).await,
+            Self::Postgres(store) => store.import_room(room).await,
         }
     }
 
@@ -22,6 +23,7 @@ impl Store {
     pub async fn preview_import(&self, room: ImportedRoom) -> Result<RoomImport, StoreError> {
         match self {
             Self::Sqlite(store) => store.preview_import(Arc::new(room)).await,
+            Self::Postgres(store) => store.preview_import(Arc::new(room)).await,
         }
     }
 
@@ -29,6 +31,7 @@ impl Store {
     pub async fn begin_export(&self, scope: ExportScope) -> Result<ExportCursor, ExportError> {
         match self {
             Self::Sqlite(store) => store.begin_export(scope).await,
+            Self::Postgres(store) => store.begin_export(scope).await,
         }
     }
 
@@ -39,6 +42,7 @@ impl Store {
     ) -> Result<(ExportCursor, Vec<TransferLine>), ExportError> {
         match self {
             Self::Sqlite(store) => store.export_step(cursor).await,
+            Self::Postgres(store) => store.export_step(cursor).await,
         }
     }
 
@@ -51,6 +55,7 @@ impl Store {
     ) -> Result<TransferCounts, WriteError> {
         match self {
             Self::Sqlite(store) => store.import_items(items).await,
+            Self::Postgres(store) => store.import_items(items).await,
         }
     }
 }

@@ -9,6 +9,7 @@ impl Store {
     pub async fn visitor_by_token(&self, token: TokenHash) -> Result<Option<Visitor>, StoreError> {
         match self {
             Self::Sqlite(store) => store.visitor_by_token(token).await,
+            Self::Postgres(store) => store.visitor_by_token(token).await,
         }
     }
 
@@ -16,6 +17,7 @@ impl Store {
     pub async fn visitor_by_user(&self, user: &str) -> Result<Option<Visitor>, StoreError> {
         match self {
             Self::Sqlite(store) => store.visitor_by_user(user).await,
+            Self::Postgres(store) => store.visitor_by_user(user).await,
         }
     }
 
@@ -28,6 +30,7 @@ impl Store {
     ) -> Result<RoomPage, WriteError> {
         match self {
             Self::Sqlite(store) => store.visitor_rooms(visitor_id, cursor, limit).await,
+            Self::Postgres(store) => store.visitor_rooms(visitor_id, cursor, limit).await,
         }
     }
 
@@ -35,6 +38,7 @@ impl Store {
     pub async fn end_visitor_token(&self, token: TokenHash) -> Result<bool, WriteError> {
         match self {
             Self::Sqlite(store) => store.end_visitor_token(token).await,
+            Self::Postgres(store) => store.end_visitor_token(token).await,
         }
     }
 
@@ -42,6 +46,7 @@ impl Store {
     pub async fn wait_for_visitor_changes(&self) {
         match self {
             Self::Sqlite(store) => store.wait_for_visitor_changes().await,
+            Self::Postgres(store) => store.wait_for_visitor_changes().await,
         }
     }
 
@@ -50,6 +55,7 @@ impl Store {
     pub async fn apply_next_visitor_change(&self) -> Result<Option<Vec<RoomId>>, WriteError> {
         match self {
             Self::Sqlite(store) => store.apply_next_visitor_change().await,
+            Self::Postgres(store) => store.apply_next_visitor_change().await,
         }
     }
 }

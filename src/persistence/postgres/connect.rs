@@ -1,0 +1,148 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::{ClientConfig, RootCertStore};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::persistence::StoreError;
+use crate::persistence::postgres::session::Session;
+use crate::persistence::postgres::tx_error::{classify, reason};
+
+/// How long connecting may take, for each address.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long data may stay unconfirmed before the connection counts as cut.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What every connection sets: no transaction may hang on to its locks, and none runs at another
+/// level than the batches were made for.
+const SETTINGS: &str = "SET default_transaction_isolation = 'read committed';
+    SET idle_in_transaction_session_timeout = '5s';
+    SET lock_timeout = '5s';
+    SET statement_timeout = '60s';
+    SET search_path = public;
+    SET standard_conforming_strings = on;
+    SET timezone = 'UTC'";
+
+/// Makes connections to one database.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    config: Config,
+    tls: MakeRustlsConnect,
+    /// For messages: the URL without the password.
+    name: String,
+}
+
+impl Connector {
+    /// Reads a URL. The password comes from it or from PGPASSWORD.
+    pub(crate) fn new(url: &str) -> Result<Self, String> {
+        if !["postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| url.starts_with(scheme))
+        {
+            return Err("it has to begin with postgres://".into());
+        }
+        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+            format!("it is no URL of a PostgreSQL database ({})", reason(&error))
+        })?;
+        if config.get_password().is_none()
+            && let Ok(password) = std::env::var("PGPASSWORD")
+        {
+            config.password(password);
+        }
+        if config.get_dbname().is_none() {
+            return Err("it names no database".into());
+        }
+        config
+            .application_name("shoptalk")
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_user_timeout(TCP_USER_TIMEOUT)
+            .keepalives_idle(Duration::from_secs(5));
+        Ok(Self {
+            name: without_password(url),
+            tls: MakeRustlsConnect::new(tls_config()),
+            config,
+        })
+    }
+
+    /// The URL without the password.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether everything goes through TLS, or stays on this machine.
+    pub(crate) fn is_private(&self) -> bool {
+        let is_local = self.config.get_hosts().iter().all(|host| match host {
+            tokio_postgres::config::Host::Unix(_) => true,
+            tokio_postgres::config::Host::Tcp(name) => {
+                name == "localhost"
+                    || name
+                        .parse()
+                        .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+            }
+        });
+        is_local || self.config.get_ssl_mode() == SslMode::Require
+    }
+
+    /// Opens a connection.
+    pub(crate) async fn connect(&self) -> Result<Session, StoreError> {
+        let failed = |error: tokio_postgres::Error| match classify(&error) {
+            // Whatever is wrong with it, nothing was stored, and it is tried again.
+            StoreError::Internal(cause) => StoreError::Unavailable(cause),
+            other => other,
+        };
+        let client = if self.config.get_ssl_mode() == SslMode::Disable {
+            let (client, connection) = self.config.connect(NoTls).await.map_err(failed)?;
+            tokio::spawn(run(connection));
+            client
+        } else {
+            let tls = self.tls.clone();
+            let (client, connection) = self.config.connect(tls).await.map_err(failed)?;
+            tokio::spawn(run(connection));
+            client
+        };
+        client.batch_execute(SETTINGS).await.map_err(failed)?;
+        Ok(Session::new(client))
+    }
+}
+
+/// Runs a connection until it ends; whoever uses it gets the error.
+async fn run(connection: impl Future<Output = Result<(), tokio_postgres::Error>>) {
+    if let Err(error) = connection.await {
+        tracing::debug!(error = %reason(&error), "a connection to PostgreSQL has ended");
+    }
+}
+
+fn tls_config() -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    // What cannot be read is left out; a server that needs it is refused with the reason.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the TLS library accepts its own versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+/// Whether a URL names a PostgreSQL database.
+pub fn check_url(url: &str) -> Result<(), String> {
+    Connector::new(url).map(|_| ())
+}
+
+/// The URL as it may be logged.
+pub fn without_password(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(mut url) => {
+            // Only a URL without a host refuses it, and that has no password.
+            let _ = url.set_password(None);
+            url.set_query(None);
+            url.to_string()
+        }
+        Err(_) => "the database of storage.url".into(),
+    }
+}

@@ -1,0 +1,186 @@
+use std::sync::Arc;
+
+use futures_util::future::join;
+
+use super::job::Work;
+use super::{Connection, Lane};
+use crate::persistence::postgres::slot::{self, MOVE, MoveParams, OwnedSlot};
+use crate::persistence::postgres::tx::{SlotMove, Tx};
+use crate::persistence::postgres::tx_error::TxError;
+use crate::persistence::{StoreError, WriteError};
+use tokio_postgres::error::SqlState;
+
+/// How a transaction has ended.
+pub(crate) enum Ended {
+    /// It was committed, and the slot is like this.
+    Committed(OwnedSlot),
+    /// Nothing of it was stored, and the connection may be used again.
+    Undone(TxError),
+    /// The connection is gone. Whether it was committed has to be settled.
+    Unknown(TxError),
+}
+
+impl Lane {
+    /// Runs a write in a transaction of its own. A refused one is rolled back, which is no error.
+    pub(super) async fn run_single(&mut self, work: &mut dyn Work) -> Result<(), TxError> {
+        let Some(connection) = &self.connection else {
+            return Err(TxError::Bug("a transaction needs a connection".into()));
+        };
+        let session = Arc::clone(&connection.session);
+        session.run("BEGIN").await?;
+        let mut tx = self.transaction(connection);
+        match work.run(&mut tx).await {
+            Ok(true) => {}
+            Ok(false) => return self.roll_back().await,
+            Err(error) => {
+                self.roll_back().await?;
+                return Err(error);
+            }
+        }
+        if tx.auth_changed {
+            tx.execute("UPDATE state SET auth_no = auth_no + 1", &[])
+                .await?;
+        }
+        let auth = match tx.auth_changed {
+            true => Some(crate::persistence::postgres::codes::uint(
+                &tx.query_one("SELECT auth_no FROM state", &[]).await?,
+                0,
+            )?),
+            false => None,
+        };
+        self.finish(tx.slot_move()).await?;
+        self.shared.heads.saw([], auth);
+        if tx.visitor_changes_pending {
+            self.shared.visitor_changes_pending.notify_one();
+        }
+        Ok(())
+    }
+
+    /// A transaction on this connection, which has begun.
+    pub(super) fn transaction(&self, connection: &Connection) -> Tx {
+        Tx::new(
+            Arc::clone(&connection.session),
+            connection.slot.slot,
+            connection.slot.view.change,
+            self.shared.now(),
+            self.shared.rules,
+        )
+    }
+
+    pub(super) async fn roll_back(&mut self) -> Result<(), TxError> {
+        if let Some(connection) = &self.connection
+            && let Err(error) = connection.session.run("ROLLBACK").await
+        {
+            self.connection = None;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Moves the slot and commits.
+    async fn finish(&mut self, moved: SlotMove) -> Result<(), TxError> {
+        let Some(connection) = &self.connection else {
+            return Err(TxError::Bug("a transaction needs a connection".into()));
+        };
+        let params = MoveParams::new(&connection.slot, moved);
+        let params = params.as_params();
+        let statement = connection.session.prepare(MOVE).await?;
+        let client = connection.session.client();
+        // Sent one behind the other; PostgreSQL does nothing more after one that fails.
+        let (move_result, commit) = join(
+            client.execute(&statement, &params),
+            client.batch_execute("COMMIT"),
+        )
+        .await;
+        let ended = ended(connection, &moved, move_result, Ok(()), commit);
+        self.after(ended).await
+    }
+
+    /// What follows from how a transaction has ended.
+    pub(super) async fn after(&mut self, ended: Ended) -> Result<(), TxError> {
+        match ended {
+            Ended::Committed(slot) => {
+                self.keep(slot);
+                Ok(())
+            }
+            Ended::Undone(error) => {
+                let lost = matches!(error, TxError::LostSlot);
+                self.roll_back().await?;
+                if lost {
+                    self.connection = None;
+                }
+                Err(error)
+            }
+            Ended::Unknown(error) => self.settle(error).await,
+        }
+    }
+
+    fn keep(&mut self, slot: OwnedSlot) {
+        self.shared.heads.saw([(slot.slot, slot.view)], None);
+        if let Some(connection) = &mut self.connection {
+            connection.slot = slot;
+        }
+    }
+
+    /// Finds out on another connection whether the transaction was committed.
+    async fn settle(&mut self, cause: TxError) -> Result<(), TxError> {
+        let Some(lost) = self.connection.take() else {
+            return Err(cause);
+        };
+        let number = lost.slot.view.commits + 1;
+        drop(lost.session);
+        let session = match self.shared.connector.connect().await {
+            Ok(session) => session,
+            Err(error) => return Err(unavailable(&error)),
+        };
+        match slot::settle(&session, &lost.slot, number).await? {
+            None => Err(TxError::LostSlot),
+            Some((slot, committed)) => {
+                self.connection = Some(Connection {
+                    session: Arc::new(session),
+                    slot,
+                });
+                self.shared.heads.saw([(slot.slot, slot.view)], None);
+                if committed { Ok(()) } else { Err(cause) }
+            }
+        }
+    }
+}
+
+/// Reads the results of the second half of a transaction. A COMMIT counts only if everything before
+/// it went well: of a failed transaction it rolls back, and says nothing.
+pub(crate) fn ended(
+    connection: &Connection,
+    moved: &SlotMove,
+    move_result: Result<u64, tokio_postgres::Error>,
+    before: Result<(), TxError>,
+    commit: Result<(), tokio_postgres::Error>,
+) -> Ended {
+    let is_gone = |error: &tokio_postgres::Error| error.code().is_none();
+    if let Err(error) = before {
+        return match error {
+            TxError::Postgres(error) if is_gone(&error) => Ended::Unknown(error.into()),
+            other => Ended::Undone(other),
+        };
+    }
+    match (move_result, commit) {
+        (Ok(1), Ok(())) => Ended::Committed(OwnedSlot {
+            view: connection.slot.after(moved),
+            ..connection.slot
+        }),
+        (Ok(1), Err(error)) => Ended::Unknown(error.into()),
+        (Ok(rows), _) => Ended::Undone(TxError::Bug(format!("{rows} slots were moved"))),
+        (Err(error), _) if error.code() == Some(&SqlState::NOT_NULL_VIOLATION) => {
+            Ended::Undone(TxError::LostSlot)
+        }
+        (Err(error), _) if is_gone(&error) => Ended::Unknown(error.into()),
+        (Err(error), _) => Ended::Undone(error.into()),
+    }
+}
+
+fn unavailable(error: &StoreError) -> TxError {
+    match WriteError::from(error.clone()) {
+        WriteError::Store(StoreError::Unavailable(cause)) => TxError::Away(cause),
+        other => TxError::Away(other.to_string()),
+    }
+}

@@ -1,0 +1,60 @@
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::persistence::postgres::connect::{Connector, without_password};
+use crate::persistence::postgres::lane::Lane;
+use crate::persistence::postgres::poll;
+use crate::persistence::postgres::requirements::Found;
+use crate::persistence::postgres::schema;
+use crate::persistence::postgres::store::{LaneStatus, PostgresStore, Shared};
+use crate::persistence::{OpenError, StoreOptions};
+
+impl PostgresStore {
+    /// Connects, checks the server, migrates the schema, and starts the lane and the poll.
+    ///
+    /// Blocking: it runs on a thread of a runtime's `spawn_blocking`.
+    pub(crate) fn open(url: &str, options: &StoreOptions) -> Result<Self, OpenError> {
+        let runtime = tokio::runtime::Handle::current();
+        runtime.block_on(Self::open_async(url, options))
+    }
+
+    async fn open_async(url: &str, options: &StoreOptions) -> Result<Self, OpenError> {
+        let failed = |cause: String| OpenError::Postgres {
+            url: without_password(url),
+            cause,
+        };
+        let connector = Connector::new(url).map_err(failed)?;
+        let session = connector
+            .connect()
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        let found = Found::read(&session)
+            .await
+            .map_err(|error| failed(error.message()))?;
+        if let Some(refusal) = found.refusal() {
+            return Err(failed(refusal));
+        }
+        let epoch = schema::migrate(&session)
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        let shared = Arc::new(Shared::new(connector, epoch, options));
+        poll::see(&shared, &session)
+            .await
+            .map_err(|error| failed(error.message()))?;
+        let (queue, queued) = mpsc::channel(options.queue_items.max(1));
+        let (status, lane) = watch::channel(LaneStatus::Running);
+        let task = tokio::spawn(Lane::new(Arc::clone(&shared), queued).run());
+        let closing = shared.closing.clone();
+        tokio::spawn(async move {
+            let ended = match task.await {
+                Ok(()) => LaneStatus::Closed,
+                Err(_) => LaneStatus::Died,
+            };
+            closing.cancel();
+            status.send_replace(ended);
+        });
+        tokio::spawn(poll::run(Arc::clone(&shared)));
+        Ok(Self::new(shared, queue, lane))
+    }
+}

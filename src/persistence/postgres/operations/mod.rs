@@ -1,0 +1,9 @@
+mod agents;
+mod erasures;
+mod lists;
+mod messages;
+mod rooms;
+mod search;
+mod transfers;
+mod upkeep;
+mod visitors;

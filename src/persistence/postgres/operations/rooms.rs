@@ -1,0 +1,66 @@
+use std::sync::Arc;
+
+use crate::chat::{DetailsPatch, RoomId, RoomRecord};
+use crate::persistence::postgres::lane::Item;
+use crate::persistence::postgres::lane::batch::RoomJob;
+use crate::persistence::postgres::store::PostgresStore;
+use crate::persistence::postgres::tables::room_rows::{self, RoomRow};
+use crate::persistence::postgres::tx::Tx;
+use crate::persistence::postgres::tx_error::TxError;
+use crate::persistence::rules::listing::PriorState;
+use crate::persistence::rules::rooms as rules;
+use crate::persistence::{Completion, Effect, Refusal, RoomCommit, RoomOp, StoreError};
+
+impl PostgresStore {
+    /// Posts, read marks and changes of status share transactions; rarer operations have one of
+    /// their own.
+    pub(crate) fn write_room(&self, room_id: RoomId, op: RoomOp, done: Completion<RoomCommit>) {
+        match op {
+            RoomOp::Post(_) | RoomOp::MarkRead { .. } | RoomOp::SetStatus { .. } => {
+                self.submit(Item::Room(RoomJob::write(room_id, op, done)));
+            }
+            RoomOp::SetDetails(patch) => self.submit_write(
+                move |tx| Box::pin(set_details(tx, room_id, patch.clone())),
+                done,
+            ),
+            RoomOp::SetBlocked { .. } | RoomOp::Redact { .. } => {
+                done(Err(
+                    StoreError::Internal("it is not there yet".into()).into()
+                ));
+            }
+        }
+    }
+
+    pub(crate) fn load_room(&self, room_id: RoomId, done: Completion<Option<Arc<RoomRecord>>>) {
+        self.submit(Item::Room(RoomJob::load(room_id, done)));
+    }
+
+    pub(crate) async fn room(&self, room_id: RoomId) -> Result<Option<RoomRecord>, StoreError> {
+        self.read(async |db| Ok(room_rows::by_id(db, room_id).await?.map(|row| row.record)))
+            .await
+    }
+}
+
+async fn find(tx: &Tx, id: RoomId) -> Result<RoomRow, TxError> {
+    Ok(room_rows::lock(tx, id).await?.ok_or(Refusal::NotFound)?)
+}
+
+fn commit(row: RoomRow, effect: Effect) -> RoomCommit {
+    RoomCommit {
+        record: Arc::new(row.record),
+        effect,
+        also_changed: Vec::new(),
+    }
+}
+
+async fn set_details(tx: &mut Tx, id: RoomId, patch: DetailsPatch) -> Result<RoomCommit, TxError> {
+    let mut row = find(tx, id).await?;
+    let Some(change) = rules::set_details(&row.record, &patch, tx.now) else {
+        return Ok(commit(row, Effect::Unchanged));
+    };
+    let before = PriorState::of(&row.record);
+    row.record = change.record;
+    room_rows::update(tx, before, &mut row).await?;
+    room_rows::update_details(tx, &row).await?;
+    Ok(commit(row, change.effect))
+}

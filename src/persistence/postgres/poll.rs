@@ -1,0 +1,70 @@
+//! Looks at what other lanes have committed: the truth that every notice only hastens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::persistence::postgres::codes::uint;
+use crate::persistence::postgres::heads::SlotView;
+use crate::persistence::postgres::session::Session;
+use crate::persistence::postgres::store::Shared;
+use crate::persistence::postgres::tx_error::TxError;
+
+/// How often.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Polls until the store is closed.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut session = None;
+    let mut failing = false;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
+            () = shared.closing.cancelled() => return,
+        }
+        match poll(&shared, &mut session).await {
+            Ok(()) => failing = false,
+            Err(error) => {
+                session = None;
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "cannot see what other nodes have committed; trying again");
+                }
+            }
+        }
+    }
+}
+
+async fn poll(
+    shared: &Shared,
+    session: &mut Option<Session>,
+) -> Result<(), crate::persistence::StoreError> {
+    let db = match session {
+        Some(db) if !db.is_closed() => db,
+        other => other.insert(shared.connector.connect().await?),
+    };
+    see(shared, db)
+        .await
+        .map_err(crate::persistence::postgres::readers::read_error)
+}
+
+/// Reads all slots and what nodes have to know.
+pub(crate) async fn see(shared: &Shared, db: &Session) -> Result<(), TxError> {
+    let rows = db
+        .query(
+            "SELECT slot, change, commits, waiting, active, closed, auth_no
+             FROM slots RIGHT JOIN state ON true",
+            &[],
+        )
+        .await?;
+    let mut slots = Vec::with_capacity(rows.len());
+    let mut auth_version = None;
+    for row in &rows {
+        auth_version = Some(uint(row, 6)?);
+        if let Some(slot) = row.try_get::<_, Option<i16>>(0)? {
+            let slot = usize::try_from(slot)
+                .map_err(|_| TxError::Unreadable("a slot is below 0".into()))?;
+            slots.push((slot, SlotView::read(row, 1)?));
+        }
+    }
+    shared.heads.saw(slots, auth_version);
+    Ok(())
+}

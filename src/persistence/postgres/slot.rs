@@ -1,0 +1,200 @@
+//! The slot of a lane: the right to number changes in one row of `slots`.
+//!
+//! A slot belongs to whoever has raised its fence last. Every transaction of its owner checks the
+//! fence in the statement that moves the slot, so a transaction of an earlier owner cannot commit.
+
+use crate::chat::SLOTS_MAX;
+use crate::persistence::postgres::codes::{int, uint};
+use crate::persistence::postgres::heads::SlotView;
+use crate::persistence::postgres::session::Session;
+use crate::persistence::postgres::tx::SlotMove;
+use crate::persistence::postgres::tx_error::TxError;
+
+/// Moves a slot with a transaction. A fence that has been raised since becomes null, which the
+/// table refuses.
+pub(crate) const MOVE: &str = "UPDATE slots SET change = $2, commits = commits + 1,
+        waiting = waiting + $3, active = active + $4, closed = closed + $5,
+        lease = now() + interval '6 seconds',
+        fence = CASE WHEN fence = $6 AND change = $7 AND commits = $8 THEN fence END
+    WHERE slot = $1";
+
+/// A slot that belongs to this lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OwnedSlot {
+    pub(crate) slot: usize,
+    pub(crate) fence: i64,
+    /// What it was left as by its last transaction.
+    pub(crate) view: SlotView,
+}
+
+impl OwnedSlot {
+    /// The slot's number as it is stored.
+    pub(crate) fn code(&self) -> i16 {
+        slot_code(self.slot)
+    }
+
+    /// The view after a transaction has moved it.
+    pub(crate) fn after(&self, moved: &SlotMove) -> SlotView {
+        SlotView {
+            change: moved.change,
+            commits: self.view.commits + 1,
+            waiting: self.view.waiting + moved.waiting,
+            active: self.view.active + moved.active,
+            closed: self.view.closed + moved.closed,
+        }
+    }
+}
+
+/// A slot's number as it is stored.
+pub(crate) fn slot_code(slot: usize) -> i16 {
+    i16::try_from(slot).unwrap_or(i16::MAX)
+}
+
+/// Takes a slot whose lease has ended, or makes one.
+pub(crate) async fn take(session: &Session, owner: &str) -> Result<OwnedSlot, TxError> {
+    session.run("BEGIN").await?;
+    let free = session
+        .query_opt(
+            "SELECT slot FROM slots WHERE lease < now() ORDER BY slot LIMIT 1
+             FOR UPDATE SKIP LOCKED",
+            &[],
+        )
+        .await?;
+    let slot: i16 = match free {
+        Some(row) => row.try_get(0)?,
+        None => insert(session).await?,
+    };
+    let row = session
+        .query_one(
+            "UPDATE slots SET owner = $2, fence = fence + 1, agents = 0,
+                 lease = now() + interval '6 seconds'
+             WHERE slot = $1
+             RETURNING fence, change, commits, waiting, active, closed",
+            &[&slot, &owner],
+        )
+        .await?;
+    let owned = OwnedSlot {
+        slot: usize::try_from(slot).map_err(|_| TxError::Unreadable("a slot below 0".into()))?,
+        fence: row.try_get(0)?,
+        view: SlotView::read(&row, 1)?,
+    };
+    session.run("COMMIT").await?;
+    Ok(owned)
+}
+
+async fn insert(session: &Session) -> Result<i16, TxError> {
+    let row = session
+        .query_one(
+            "INSERT INTO slots (slot, owner, fence, lease, change, commits, waiting, active, closed)
+             SELECT coalesce(max(slot) + 1, 0), '', 0, now(), 0, 0, 0, 0, 0 FROM slots
+             RETURNING slot",
+            &[],
+        )
+        .await?;
+    let slot: i16 = row.try_get(0)?;
+    if usize::try_from(slot).is_ok_and(|slot| slot < SLOTS_MAX) {
+        return Ok(slot);
+    }
+    session.run("ROLLBACK").await?;
+    Err(TxError::Unreadable(format!(
+        "all {SLOTS_MAX} slots belong to nodes that run; stop one of them"
+    )))
+}
+
+/// Ends whatever a lost connection may still be doing in the slot, and tells whether the
+/// transaction with this number has committed. `None` when another node has the slot.
+pub(crate) async fn settle(
+    session: &Session,
+    owned: &OwnedSlot,
+    number: u64,
+) -> Result<Option<(OwnedSlot, bool)>, TxError> {
+    // Longer than a hung transaction may live.
+    session.run("SET lock_timeout = '6s'").await?;
+    let row = session
+        .query_opt(
+            "UPDATE slots SET fence = fence + 1, lease = now() + interval '6 seconds'
+             WHERE slot = $1 AND fence = $2
+             RETURNING fence, change, commits, waiting, active, closed",
+            &[&owned.code(), &owned.fence],
+        )
+        .await?;
+    session.run("SET lock_timeout = '5s'").await?;
+    let Some(row) = row else { return Ok(None) };
+    let found = OwnedSlot {
+        slot: owned.slot,
+        fence: row.try_get(0)?,
+        view: SlotView::read(&row, 1)?,
+    };
+    Ok(Some((found, found.view.commits == number)))
+}
+
+/// Keeps the slot while nothing is written. Returns whether it still belongs to its owner.
+pub(crate) async fn renew(session: &Session, owned: &OwnedSlot) -> Result<bool, TxError> {
+    let renewed = session
+        .execute(
+            "UPDATE slots SET lease = now() + interval '6 seconds' WHERE slot = $1 AND fence = $2",
+            &[&owned.code(), &owned.fence],
+        )
+        .await?;
+    Ok(renewed == 1)
+}
+
+/// Gives the slot back.
+pub(crate) async fn release(session: &Session, owned: &OwnedSlot) -> Result<(), TxError> {
+    session
+        .execute(
+            "UPDATE slots SET lease = now(), agents = 0 WHERE slot = $1 AND fence = $2",
+            &[&owned.code(), &owned.fence],
+        )
+        .await?;
+    Ok(())
+}
+
+/// The parameters of [`MOVE`] as values that outlive the statement.
+pub(crate) struct MoveParams {
+    slot: i16,
+    change: i64,
+    moved: SlotMove,
+    fence: i64,
+    base_change: i64,
+    base_commits: i64,
+}
+
+impl MoveParams {
+    pub(crate) fn new(owned: &OwnedSlot, moved: SlotMove) -> Self {
+        Self {
+            slot: owned.code(),
+            change: int(moved.change),
+            moved,
+            fence: owned.fence,
+            base_change: int(owned.view.change),
+            base_commits: int(owned.view.commits),
+        }
+    }
+
+    pub(crate) fn as_params(&self) -> [&(dyn tokio_postgres::types::ToSql + Sync); 8] {
+        [
+            &self.slot,
+            &self.change,
+            &self.moved.waiting,
+            &self.moved.active,
+            &self.moved.closed,
+            &self.fence,
+            &self.base_change,
+            &self.base_commits,
+        ]
+    }
+}
+
+impl SlotView {
+    /// From the columns change, commits, waiting, active, closed.
+    pub(crate) fn read(row: &tokio_postgres::Row, first: usize) -> Result<Self, TxError> {
+        Ok(Self {
+            change: uint(row, first)?,
+            commits: uint(row, first + 1)?,
+            waiting: row.try_get(first + 2)?,
+            active: row.try_get(first + 3)?,
+            closed: row.try_get(first + 4)?,
+        })
+    }
+}

@@ -1,0 +1,120 @@
+use tokio_postgres::Row;
+
+use crate::chat::{Message, MessageId, Room, RoomId, SenderType, Side};
+use crate::persistence::postgres::codes::{
+    event, event_code, int, sender, sender_code, time, uint,
+};
+use crate::persistence::postgres::tx_error::TxError;
+
+/// The columns of a message, 8 of them.
+macro_rules! message_columns {
+    () => {
+        "m.room, m.seq, m.id, m.sender_type, m.sender_name, m.content, m.event,
+         m.created_at"
+    };
+}
+pub(crate) use message_columns;
+
+/// The read marks that decide whether a message counts as read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Marks {
+    pub(crate) room_id: RoomId,
+    customer_read_seq: u64,
+    admin_read_seq: u64,
+}
+
+impl Marks {
+    pub(crate) fn new(room_id: RoomId, customer_read_seq: u64, admin_read_seq: u64) -> Self {
+        Self {
+            room_id,
+            customer_read_seq,
+            admin_read_seq,
+        }
+    }
+
+    pub(crate) fn of(room: &Room) -> Self {
+        Self::new(
+            room.id,
+            room.read_seq(Side::Visitor),
+            room.read_seq(Side::Agent),
+        )
+    }
+}
+
+/// A message from a row that begins with [`message_columns`].
+pub(crate) fn read(row: &Row, marks: &Marks) -> Result<Message, TxError> {
+    let seq = uint(row, 1)?;
+    let sender_type = sender(row, 3)?;
+    let mark = match sender_type {
+        SenderType::Customer => marks.admin_read_seq,
+        SenderType::Admin | SenderType::System => marks.customer_read_seq,
+    };
+    let content: String = row.try_get(5)?;
+    Ok(Message {
+        id: row.try_get::<_, MessageId>(2)?,
+        room_id: marks.room_id,
+        seq,
+        sender_type,
+        sender_name: row.try_get(4)?,
+        // Nobody posts an empty one.
+        redacted: content.is_empty(),
+        content,
+        event: event(row, 6)?,
+        is_read: seq <= mark,
+        created_at: time(row, 7)?,
+    })
+}
+
+/// Appends messages. No `ON CONFLICT DO NOTHING`, which would leave a hole in the seqs.
+pub(crate) const INSERT: &str = "INSERT INTO messages
+        (room, seq, n, id, sender_type, sender_name, content, event, created_at)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], $5::smallint[],
+        $6::text[], $7::text[], $8::smallint[], $9::bigint[])";
+
+/// The parameters of [`INSERT`], a column each.
+#[derive(Default)]
+pub(crate) struct MessageColumns {
+    room: Vec<i64>,
+    seq: Vec<i64>,
+    n: Vec<i64>,
+    id: Vec<MessageId>,
+    sender_type: Vec<i16>,
+    sender_name: Vec<String>,
+    content: Vec<String>,
+    event: Vec<Option<i16>>,
+    created_at: Vec<i64>,
+}
+
+impl MessageColumns {
+    /// Adds a message of the room with this number.
+    pub(crate) fn push(&mut self, room: i64, n: i64, message: &Message) {
+        self.room.push(room);
+        self.seq.push(int(message.seq));
+        self.n.push(n);
+        self.id.push(message.id);
+        self.sender_type.push(sender_code(message.sender_type));
+        self.sender_name.push(message.sender_name.clone());
+        self.content.push(message.content.clone());
+        self.event.push(message.event.map(event_code));
+        self.created_at.push(message.created_at.0);
+    }
+
+    /// How many messages there are.
+    pub(crate) fn len(&self) -> usize {
+        self.room.len()
+    }
+
+    pub(crate) fn as_params(&self) -> [&(dyn tokio_postgres::types::ToSql + Sync); 9] {
+        [
+            &self.room,
+            &self.seq,
+            &self.n,
+            &self.id,
+            &self.sender_type,
+            &self.sender_name,
+            &self.content,
+            &self.event,
+            &self.created_at,
+        ]
+    }
+}

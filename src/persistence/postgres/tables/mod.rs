@@ -1,0 +1,2 @@
+pub(crate) mod messages;
+pub(crate) mod room_rows;

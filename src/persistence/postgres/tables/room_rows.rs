@@ -1,0 +1,402 @@
+use tokio_postgres::Row;
+
+use crate::chat::{ChangeId, LastMessage, Room, RoomId, RoomRecord, VisitorId};
+use crate::persistence::postgres::codes::{
+    int, optional_time, sender, sender_code, signed, signed_code, status, status_code, time, uint,
+};
+use crate::persistence::postgres::session::{Params, Session};
+use crate::persistence::postgres::slot::slot_code;
+use crate::persistence::postgres::tx::Tx;
+use crate::persistence::postgres::tx_error::TxError;
+use crate::persistence::rules::listing::PriorState;
+
+/// Numbers that lead from a room to other rows; nobody but the store sees them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RoomKeys {
+    /// The room's primary key.
+    pub(crate) pk: i64,
+    /// The number of the newest message, which orders rooms by activity.
+    pub(crate) last_n: Option<i64>,
+    /// The number of the oldest message of the visitor that no agent has replied to.
+    pub(crate) waiting_n: Option<i64>,
+}
+
+impl RoomKeys {
+    /// Brings the keys up to date with a changed record, to which the message with this number was
+    /// appended, if one was.
+    pub(crate) fn append(&mut self, n: Option<i64>, record: &RoomRecord) {
+        self.last_n = n.or(self.last_n);
+        self.waiting_n = match record.waiting_since {
+            Some(_) => self.waiting_n.or(n),
+            None => None,
+        };
+    }
+}
+
+/// The rows of a room and of its visitor.
+#[derive(Debug, Clone)]
+pub(crate) struct RoomRow {
+    pub(crate) keys: RoomKeys,
+    pub(crate) record: RoomRecord,
+}
+
+/// The columns of a head, 17 of them.
+macro_rules! head_columns {
+    () => {
+        "h.room, h.status, h.updated_at, h.last_seq, h.customer_read_seq, h.admin_read_seq,
+         h.unread_count, h.version, h.slot, h.change, h.waiting_since, h.waiting_n, h.last_n,
+         h.last_message_at, h.last_sender_type, h.last_sender_name, h.last_content"
+    };
+}
+
+/// How many columns a head has.
+const HEAD_COLUMNS: usize = 17;
+
+/// The columns of a room and its visitor.
+macro_rules! detail_columns {
+    () => {
+        "r.pk, r.id, r.visitor, r.customer_name, r.customer_email, r.customer_phone, r.page_url,
+         r.signed, r.created_at, v.\"user\", v.blocked"
+    };
+}
+
+/// The beginning of every query of whole rooms: `h` is the head, `r` the room, `v` its visitor.
+macro_rules! select_rooms {
+    ($rest:expr) => {
+        concat!(
+            "SELECT ",
+            $crate::persistence::postgres::tables::room_rows::head_columns!(),
+            ", ",
+            $crate::persistence::postgres::tables::room_rows::detail_columns!(),
+            " FROM room_heads h JOIN rooms r ON r.pk = h.room JOIN visitors v ON v.id = r.visitor ",
+            $rest
+        )
+    };
+}
+pub(crate) use {detail_columns, head_columns, select_rooms};
+
+/// What a head holds, without the details of its room.
+#[derive(Debug, Clone)]
+pub(crate) struct HeadRow(Row);
+
+/// What rooms and visitors hold of a room.
+#[derive(Debug, Clone)]
+pub(crate) struct DetailsRow {
+    row: Row,
+    first: usize,
+}
+
+impl HeadRow {
+    /// A row that begins with [`head_columns`].
+    pub(crate) fn new(row: Row) -> Self {
+        Self(row)
+    }
+
+    /// The room's primary key.
+    pub(crate) fn pk(&self) -> Result<i64, TxError> {
+        Ok(self.0.try_get(0)?)
+    }
+
+    /// The whole room.
+    pub(crate) fn with(&self, details: &DetailsRow) -> Result<RoomRow, TxError> {
+        read(&self.0, &details.row, details.first)
+    }
+}
+
+impl DetailsRow {
+    /// A row that begins with [`detail_columns`].
+    pub(crate) fn new(row: Row) -> Self {
+        Self { row, first: 0 }
+    }
+
+    /// The room's primary key.
+    pub(crate) fn pk(&self) -> Result<i64, TxError> {
+        Ok(self.row.try_get(self.first)?)
+    }
+}
+
+/// The rooms that a query made by [`select_rooms`] finds, in its order.
+pub(crate) async fn query(
+    db: &Session,
+    sql: &'static str,
+    params: &Params<'_>,
+) -> Result<Vec<RoomRow>, TxError> {
+    let rows = db.query(sql, params).await?;
+    rows.iter()
+        .map(|row| read(row, row, HEAD_COLUMNS))
+        .collect()
+}
+
+/// One room by its id.
+pub(crate) async fn by_id(db: &Session, id: RoomId) -> Result<Option<RoomRow>, TxError> {
+    let found = query(db, select_rooms!("WHERE r.id = $1"), &[&id]).await?;
+    Ok(found.into_iter().next())
+}
+
+/// One room by its number.
+pub(crate) async fn by_pk(db: &Session, pk: i64) -> Result<Option<RoomRow>, TxError> {
+    let found = query(db, select_rooms!("WHERE r.pk = $1"), &[&pk]).await?;
+    Ok(found.into_iter().next())
+}
+
+/// Locks a room and reads it. Whoever locks several takes them in the order of their numbers.
+pub(crate) async fn lock(tx: &Tx, id: RoomId) -> Result<Option<RoomRow>, TxError> {
+    let found = tx
+        .query_opt(
+            "SELECT room FROM room_heads WHERE room = (SELECT pk FROM rooms WHERE id = $1)
+             FOR NO KEY UPDATE",
+            &[&id],
+        )
+        .await?;
+    match found {
+        // A statement of its own, so that it sees what was committed while the lock was awaited.
+        Some(_) => by_id(tx, id).await,
+        None => Ok(None),
+    }
+}
+
+/// Locks a room by its number and reads it.
+pub(crate) async fn lock_pk(tx: &Tx, pk: i64) -> Result<Option<RoomRow>, TxError> {
+    let found = tx
+        .query_opt(
+            "SELECT room FROM room_heads WHERE room = $1 FOR NO KEY UPDATE",
+            &[&pk],
+        )
+        .await?;
+    match found {
+        Some(_) => by_pk(tx, pk).await,
+        None => Ok(None),
+    }
+}
+
+/// The visitor's open room with the newest message. Rooms without messages come after those with,
+/// the newest room first.
+pub(crate) async fn latest_open(
+    db: &Session,
+    visitor: VisitorId,
+) -> Result<Option<RoomRow>, TxError> {
+    let sql = select_rooms!(
+        "WHERE r.visitor = $1 AND h.status <> 2 ORDER BY h.last_n DESC NULLS LAST, r.pk DESC LIMIT 1"
+    );
+    Ok(query(db, sql, &[&visitor]).await?.into_iter().next())
+}
+
+fn read(head: &Row, details: &Row, first: usize) -> Result<RoomRow, TxError> {
+    let room = Room {
+        id: details.try_get(first + 1)?,
+        status: status(head, 1)?,
+        customer_name: details.try_get(first + 3)?,
+        customer_email: details.try_get(first + 4)?,
+        customer_phone: details.try_get(first + 5)?,
+        user: details.try_get(first + 9)?,
+        page_url: details.try_get(first + 6)?,
+        created_at: time(details, first + 8)?,
+        updated_at: time(head, 2)?,
+        last_message_at: optional_time(head, 13)?,
+        last_seq: uint(head, 3)?,
+        customer_read_seq: uint(head, 4)?,
+        admin_read_seq: uint(head, 5)?,
+    };
+    let last_message = match room.last_message_at {
+        Some(created_at) => Some(LastMessage {
+            seq: room.last_seq,
+            sender_type: sender(head, 14)?,
+            sender_name: head.try_get(15)?,
+            content: head.try_get(16)?,
+            created_at,
+        }),
+        None => None,
+    };
+    let slot: i16 = head.try_get(8)?;
+    Ok(RoomRow {
+        keys: RoomKeys {
+            pk: head.try_get(0)?,
+            last_n: head.try_get(12)?,
+            waiting_n: head.try_get(11)?,
+        },
+        record: RoomRecord {
+            room,
+            visitor_id: details.try_get(first + 2)?,
+            blocked: details.try_get(first + 10)?,
+            signed: signed(details, first + 7)?,
+            version: uint(head, 7)?,
+            change: ChangeId {
+                slot: usize::try_from(slot)
+                    .map_err(|_| TxError::Unreadable(format!("{slot} is no slot")))?,
+                number: uint(head, 9)?,
+            },
+            unread_count: uint(head, 6)?,
+            waiting_since: optional_time(head, 10)?,
+            last_message,
+        },
+    })
+}
+
+/// Inserts a room and its head, and returns its number.
+pub(crate) async fn insert(tx: &Tx, record: &RoomRecord) -> Result<i64, TxError> {
+    let room = &record.room;
+    let row = tx
+        .query_one(
+            "INSERT INTO rooms (id, visitor, customer_name, customer_email, customer_phone,
+                 page_url, signed, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING pk",
+            &[
+                &room.id,
+                &record.visitor_id,
+                &room.customer_name,
+                &room.customer_email,
+                &room.customer_phone,
+                &room.page_url,
+                &signed_code(record.signed),
+                &room.created_at.0,
+            ],
+        )
+        .await?;
+    let pk: i64 = row.try_get(0)?;
+    tx.execute(
+        "INSERT INTO room_heads (room, status, updated_at, last_seq, customer_read_seq,
+             admin_read_seq, unread_count, version, slot, change)
+         VALUES ($1, $2, $3, 0, 0, 0, 0, $4, 0, 0)",
+        &[
+            &pk,
+            &status_code(room.status),
+            &room.updated_at.0,
+            &int(record.version),
+        ],
+    )
+    .await?;
+    Ok(pk)
+}
+
+/// Moves the counts with a changed room and writes its head.
+pub(crate) async fn update(
+    tx: &mut Tx,
+    before: PriorState,
+    row: &mut RoomRow,
+) -> Result<(), TxError> {
+    tx.record_change(before, &mut row.record);
+    let mut heads = HeadColumns::default();
+    heads.push(row.keys, &row.record);
+    let written = tx.execute(UPDATE_HEADS, &heads.as_params()).await?;
+    match written {
+        1 => Ok(()),
+        _ => Err(TxError::Bug(
+            "the head of a locked room was not there".into(),
+        )),
+    }
+}
+
+/// Writes the details of a room and whose it is.
+pub(crate) async fn update_details(tx: &Tx, row: &RoomRow) -> Result<(), TxError> {
+    let room = &row.record.room;
+    tx.execute(
+        "UPDATE rooms SET visitor = $2, customer_name = $3, customer_email = $4,
+             customer_phone = $5, page_url = $6, signed = $7
+         WHERE pk = $1",
+        &[
+            &row.keys.pk,
+            &row.record.visitor_id,
+            &room.customer_name,
+            &room.customer_email,
+            &room.customer_phone,
+            &room.page_url,
+            &signed_code(row.record.signed),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Writes the heads of several rooms.
+pub(crate) const UPDATE_HEADS: &str = "UPDATE room_heads h SET
+        status = u.status, updated_at = u.updated_at, last_seq = u.last_seq,
+        customer_read_seq = u.customer_read_seq, admin_read_seq = u.admin_read_seq,
+        unread_count = u.unread_count, version = u.version, slot = u.slot, change = u.change,
+        waiting_since = u.waiting_since, waiting_n = u.waiting_n, last_n = u.last_n,
+        last_message_at = u.last_message_at, last_sender_type = u.last_sender_type,
+        last_sender_name = u.last_sender_name, last_content = u.last_content
+    FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[],
+        $6::bigint[], $7::bigint[], $8::bigint[], $9::smallint[], $10::bigint[], $11::bigint[],
+        $12::bigint[], $13::bigint[], $14::bigint[], $15::smallint[], $16::text[], $17::text[])
+        AS u (room, status, updated_at, last_seq, customer_read_seq, admin_read_seq,
+            unread_count, version, slot, change, waiting_since, waiting_n, last_n,
+            last_message_at, last_sender_type, last_sender_name, last_content)
+    WHERE h.room = u.room";
+
+/// The parameters of [`UPDATE_HEADS`], a column each.
+#[derive(Default)]
+pub(crate) struct HeadColumns<'r> {
+    room: Vec<i64>,
+    status: Vec<i16>,
+    updated_at: Vec<i64>,
+    last_seq: Vec<i64>,
+    customer_read_seq: Vec<i64>,
+    admin_read_seq: Vec<i64>,
+    unread_count: Vec<i64>,
+    version: Vec<i64>,
+    slot: Vec<i16>,
+    change: Vec<i64>,
+    waiting_since: Vec<Option<i64>>,
+    waiting_n: Vec<Option<i64>>,
+    last_n: Vec<Option<i64>>,
+    last_message_at: Vec<Option<i64>>,
+    last_sender_type: Vec<Option<i16>>,
+    last_sender_name: Vec<Option<&'r str>>,
+    last_content: Vec<Option<&'r str>>,
+}
+
+impl<'r> HeadColumns<'r> {
+    /// Adds a room.
+    pub(crate) fn push(&mut self, keys: RoomKeys, record: &'r RoomRecord) {
+        let room = &record.room;
+        let last = record.last_message.as_ref();
+        self.room.push(keys.pk);
+        self.status.push(status_code(room.status));
+        self.updated_at.push(room.updated_at.0);
+        self.last_seq.push(int(room.last_seq));
+        self.customer_read_seq.push(int(room.customer_read_seq));
+        self.admin_read_seq.push(int(room.admin_read_seq));
+        self.unread_count.push(int(record.unread_count));
+        self.version.push(int(record.version));
+        self.slot.push(slot_code(record.change.slot));
+        self.change.push(int(record.change.number));
+        self.waiting_since.push(record.waiting_since.map(|at| at.0));
+        self.waiting_n.push(keys.waiting_n);
+        self.last_n.push(keys.last_n);
+        self.last_message_at
+            .push(room.last_message_at.map(|at| at.0));
+        self.last_sender_type
+            .push(last.map(|last| sender_code(last.sender_type)));
+        self.last_sender_name
+            .push(last.map(|last| last.sender_name.as_str()));
+        self.last_content
+            .push(last.map(|last| last.content.as_str()));
+    }
+
+    /// How many rooms there are.
+    pub(crate) fn len(&self) -> usize {
+        self.room.len()
+    }
+
+    pub(crate) fn as_params(&self) -> [&(dyn tokio_postgres::types::ToSql + Sync); HEAD_COLUMNS] {
+        [
+            &self.room,
+            &self.status,
+            &self.updated_at,
+            &self.last_seq,
+            &self.customer_read_seq,
+            &self.admin_read_seq,
+            &self.unread_count,
+            &self.version,
+            &self.slot,
+            &self.change,
+            &self.waiting_since,
+            &self.waiting_n,
+            &self.last_n,
+            &self.last_message_at,
+            &self.last_sender_type,
+            &self.last_sender_name,
+            &self.last_content,
+        ]
+    }
+}

@@ -1,0 +1,157 @@
+//! What holds when several nodes write at once.
+
+use std::collections::HashSet;
+
+use uuid::Uuid;
+
+use crate::chat::{Details, RoomId, Sender, Side, Status};
+use crate::persistence::testing::*;
+use crate::persistence::*;
+use shoptalk_local_servers::postgres_is_tested;
+use tokio::sync::oneshot;
+
+async fn apply(store: &Store, room: RoomId, op: RoomOp) -> Result<RoomCommit, WriteError> {
+    let (reply, replied) = oneshot::channel();
+    store.write_room(
+        room,
+        op,
+        Box::new(move |result| {
+            let _ = reply.send(result);
+        }),
+    );
+    replied.await.expect("it is completed")
+}
+
+async fn open_room(store: &Store) -> RoomId {
+    let opened = store.open_room(anonymous(Details::default())).await;
+    opened.expect("it opens").record.room.id
+}
+
+/// Every seq of a room, in order, and its messages' ids.
+async fn log(store: &Store, room: RoomId) -> Vec<Uuid> {
+    let mut ids = Vec::new();
+    loop {
+        let after = ids.len() as u64;
+        let page = store.messages_after(room, after, 200).await.expect("read");
+        for message in &page.messages {
+            assert_eq!(message.seq, ids.len() as u64 + 1, "no hole, no repetition");
+            ids.push(message.id);
+        }
+        if !page.more {
+            return ids;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_post_to_the_same_rooms_leave_no_hole_and_repeat_nothing() {
+    if !postgres_is_tested() {
+        return;
+    }
+    let first = TestStore::new();
+    let nodes = [
+        first.store.clone(),
+        first.another_node(),
+        first.another_node(),
+    ];
+    let mut rooms = Vec::new();
+    for _ in 0..3 {
+        rooms.push(open_room(&nodes[0]).await);
+    }
+    let mut senders = Vec::new();
+    for sender in 0..12 {
+        let (node, rooms) = (nodes[sender % 3].clone(), rooms.clone());
+        senders.push(tokio::spawn(async move {
+            for number in 0..40 {
+                let op = RoomOp::Post(visitor_draft("hello"));
+                let room = rooms[(sender + number) % rooms.len()];
+                apply(&node, room, op).await.expect("it is posted");
+            }
+        }));
+    }
+    for sender in senders {
+        sender.await.expect("it ends");
+    }
+    let mut all = 0;
+    for room in &rooms {
+        let ids = log(&nodes[1], *room).await;
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
+        let record = nodes[2].room(*room).await.expect("read").expect("there");
+        assert_eq!(record.room.last_seq, ids.len() as u64);
+        assert_eq!(record.unread_count, ids.len() as u64);
+        all += ids.len();
+    }
+    assert_eq!(all, 12 * 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_three_nodes_post_at_once_is_one_message() {
+    if !postgres_is_tested() {
+        return;
+    }
+    let first = TestStore::new();
+    let nodes = [
+        first.store.clone(),
+        first.another_node(),
+        first.another_node(),
+    ];
+    let room = open_room(&nodes[0]).await;
+    for _ in 0..50 {
+        let draft = visitor_draft("hello");
+        let posts = nodes.iter().map(|node| {
+            let (node, op) = (node.clone(), RoomOp::Post(draft.clone()));
+            tokio::spawn(async move { apply(&node, room, op).await })
+        });
+        let mut posted = 0;
+        let mut seqs = HashSet::new();
+        for post in posts.collect::<Vec<_>>() {
+            match post.await.expect("it ends").expect("committed").effect {
+                Effect::Posted(message) => {
+                    posted += 1;
+                    seqs.insert(message.seq);
+                }
+                Effect::Duplicate(message) => {
+                    seqs.insert(message.seq);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((posted, seqs.len()), (1, 1));
+    }
+    assert_eq!(log(&nodes[0], room).await.len(), 50);
+}
+
+#[tokio::test]
+async fn a_batch_counts_what_it_has_appended_itself() {
+    let store = TestStore::new();
+    let room = store.new_room("Ann").await;
+    for _ in 0..3 {
+        store.post_as_visitor(room, "hello").await;
+    }
+    let mark = |seq| RoomOp::MarkRead {
+        side: Side::Agent,
+        seq,
+    };
+    let pause = store.pause_writer().await;
+    let ops = [
+        RoomOp::Post(visitor_draft("one more")),
+        mark(2),
+        RoomOp::Post(agent_draft("hello")),
+        mark(4),
+        RoomOp::Post(visitor_draft("and another")),
+        RoomOp::SetStatus {
+            status: Status::Closed,
+            by: Sender::Visitor,
+        },
+    ];
+    let results: Vec<_> = ops.map(|op| store.submit_op(room, op)).into();
+    drop(pause);
+    let mut unread = Vec::new();
+    for result in results {
+        let commit = result.await.expect("completed").expect("committed");
+        unread.push(commit.record.unread_count);
+    }
+    assert_eq!(unread, [4, 2, 2, 0, 1, 1]);
+    assert_eq!(record(&store, room).await.unread_count, 1);
+    assert_eq!(store.head().counts.closed, 1);
+}

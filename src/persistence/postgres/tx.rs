@@ -1,0 +1,110 @@
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::chat::{ChangeId, Counts, RoomRecord, Timestamp};
+use crate::persistence::RuleSettings;
+use crate::persistence::postgres::session::Session;
+use crate::persistence::rules::listing::{self, PriorState};
+
+/// Added to each count of a transaction, so that it may fall as well as rise.
+const COUNT_BASE: u64 = 1 << 40;
+
+/// The open transaction that a write runs in, and what it moves in its slot.
+pub(crate) struct Tx {
+    session: Arc<Session>,
+    slot: usize,
+    last_change: u64,
+    counts: Counts,
+    /// The time of the write, the same for everything that it does.
+    pub(crate) now: Timestamp,
+    /// What the rules were configured to.
+    pub(crate) rules: RuleSettings,
+    /// Set when a change of a visitor is still to be applied to some of their rooms.
+    pub(crate) visitor_changes_pending: bool,
+    /// Set when agents or sessions have changed.
+    pub(crate) auth_changed: bool,
+}
+
+/// How a transaction moves its slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SlotMove {
+    /// The newest change after it.
+    pub(crate) change: u64,
+    /// What is added to the counts of listed rooms.
+    pub(crate) waiting: i64,
+    pub(crate) active: i64,
+    pub(crate) closed: i64,
+}
+
+impl Tx {
+    /// A transaction that has begun, in a slot whose newest change is `last_change`.
+    pub(crate) fn new(
+        session: Arc<Session>,
+        slot: usize,
+        last_change: u64,
+        now: Timestamp,
+        rules: RuleSettings,
+    ) -> Self {
+        Self {
+            session,
+            slot,
+            last_change,
+            counts: Counts {
+                waiting: COUNT_BASE,
+                active: COUNT_BASE,
+                closed: COUNT_BASE,
+            },
+            now,
+            rules,
+            visitor_changes_pending: false,
+            auth_changed: false,
+        }
+    }
+
+    /// The slot that the transaction numbers its changes in.
+    pub(crate) fn slot(&self) -> usize {
+        self.slot
+    }
+
+    /// Takes the next number in the order of changes.
+    pub(crate) fn next_change(&mut self) -> ChangeId {
+        self.last_change += 1;
+        ChangeId {
+            slot: self.slot,
+            number: self.last_change,
+        }
+    }
+
+    /// Moves the counts with a changed room, and gives it the next number in the order of changes
+    /// if consoles list it.
+    pub(crate) fn record_change(&mut self, before: PriorState, record: &mut RoomRecord) {
+        let mut counts = self.counts;
+        listing::record_change(before, record, &mut counts, || self.next_change());
+        self.counts = counts;
+    }
+
+    /// Takes a room that is about to be deleted off the counts. Returns the place of that in the
+    /// order of changes if consoles list the room.
+    pub(crate) fn unlist(&mut self, record: &RoomRecord) -> Option<ChangeId> {
+        listing::unlist(record, &mut self.counts).then(|| self.next_change())
+    }
+
+    /// How it moves its slot.
+    pub(crate) fn slot_move(&self) -> SlotMove {
+        let moved = |count: u64| count.cast_signed() - COUNT_BASE.cast_signed();
+        SlotMove {
+            change: self.last_change,
+            waiting: moved(self.counts.waiting),
+            active: moved(self.counts.active),
+            closed: moved(self.counts.closed),
+        }
+    }
+}
+
+impl Deref for Tx {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
+}

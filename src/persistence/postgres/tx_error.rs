@@ -1,0 +1,120 @@
+use tokio_postgres::error::SqlState;
+
+use crate::chat::PastHead;
+use crate::persistence::{Refusal, StoreError, WriteError};
+
+/// Why one write or read failed, inside its transaction.
+#[derive(Debug)]
+pub(crate) enum TxError {
+    /// A rule refuses it.
+    Refused(Refusal),
+    /// PostgreSQL, or the connection to it, failed.
+    Postgres(tokio_postgres::Error),
+    /// A row holds what this program never writes.
+    Unreadable(String),
+    /// PostgreSQL cannot be reached.
+    Away(String),
+    /// The slot belongs to another node now.
+    LostSlot,
+    /// A bug of this program.
+    Bug(String),
+}
+
+impl From<tokio_postgres::Error> for TxError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Postgres(error)
+    }
+}
+
+impl From<Refusal> for TxError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<PastHead> for TxError {
+    fn from(error: PastHead) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl From<TxError> for WriteError {
+    fn from(error: TxError) -> Self {
+        match error {
+            TxError::Refused(refusal) => Self::Refused(refusal),
+            TxError::Postgres(error) => Self::Store(classify(&error)),
+            TxError::Unreadable(cause) => Self::Store(StoreError::Corrupt(cause)),
+            TxError::Away(cause) => Self::Store(StoreError::Unavailable(cause)),
+            TxError::LostSlot => Self::Store(StoreError::Unavailable(
+                "another node has taken over what this one was writing; it starts again".into(),
+            )),
+            TxError::Bug(bug) => Self::Store(StoreError::Internal(bug)),
+        }
+    }
+}
+
+impl TxError {
+    /// What to say of it while a store is opened.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Refused(refusal) => refusal.to_string(),
+            Self::Postgres(error) => reason(error),
+            Self::Away(cause) | Self::Unreadable(cause) | Self::Bug(cause) => cause.clone(),
+            Self::LostSlot => "another node has taken over its slot".into(),
+        }
+    }
+
+    /// Whether the same transaction may succeed at once when it is run again: it met another one.
+    pub(crate) fn is_conflict(&self) -> bool {
+        let Self::Postgres(error) = self else {
+            return false;
+        };
+        matches!(
+            error.code(),
+            Some(
+                &SqlState::T_R_SERIALIZATION_FAILURE
+                    | &SqlState::T_R_DEADLOCK_DETECTED
+                    | &SqlState::LOCK_NOT_AVAILABLE
+            )
+        )
+    }
+
+    /// Whether a row with this key was there already. The transaction may be run again: it sees
+    /// that row then.
+    pub(crate) fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION))
+    }
+}
+
+/// Tells a database that is away for a while, a full disk and a bug of this program apart.
+pub(crate) fn classify(error: &tokio_postgres::Error) -> StoreError {
+    let Some(code) = error.code() else {
+        return StoreError::Unavailable(format!("PostgreSQL does not reply: {}", reason(error)));
+    };
+    match code.code() {
+        "53100" => StoreError::Full,
+        // Too many connections, memory, shutting down, starting up, read-only, locks, timeouts.
+        "25006" | "25P03" | "40001" | "40P01" | "55P03" | "57014" => {
+            StoreError::Unavailable(format!("PostgreSQL refuses: {}", reason(error)))
+        }
+        other if ["08", "53", "57", "58"].contains(&&other[..2]) => {
+            StoreError::Unavailable(format!("PostgreSQL refuses: {}", reason(error)))
+        }
+        "XX001" | "XX002" => StoreError::Corrupt(format!(
+            "{}; see PostgreSQL's log and restore a backup",
+            reason(error)
+        )),
+        _ => StoreError::Internal(reason(error)),
+    }
+}
+
+/// The server's own message, or the error with its cause.
+pub(crate) fn reason(error: &tokio_postgres::Error) -> String {
+    if let Some(server) = error.as_db_error() {
+        return format!("{} ({})", server.message(), server.code().code());
+    }
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
