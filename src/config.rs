@@ -212,18 +212,20 @@ impl Config {
     pub fn store_options(&self, exclusive: bool) -> crate::persistence::StoreOptions {
         crate::persistence::StoreOptions {
             backup_dir: self.backup.directory.clone(),
+            backup_recipients: self.backup.recipients.clone(),
             ..self.storage.options(exclusive)
         }
     }
 }
 
 impl StorageConfig {
-    /// As [`Config::store_options`], with the directory of backups that is the default.
+    /// As [`Config::store_options`], with the settings of backups that are the default.
     pub fn options(&self, exclusive: bool) -> crate::persistence::StoreOptions {
         crate::persistence::StoreOptions {
             url: self.url.clone(),
             data_dir: self.data_dir.clone(),
             backup_dir: self.data_dir.join("backups"),
+            backup_recipients: Vec::new(),
             still_upgrading: || {},
             synchronous: self.synchronous,
             exclusive,

@@ -29,6 +29,8 @@ pub mod demo;
 #[cfg(feature = "server")]
 pub mod doctor;
 #[cfg(feature = "server")]
+pub mod encryption;
+#[cfg(feature = "server")]
 mod http;
 #[cfg(feature = "server")]
 pub mod https_client;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("chat", &[]),
     ("protocol", &["chat"]),
-    ("persistence", &["chat"]),
+    ("encryption", &[]),
+    ("persistence", &["chat", "encryption"]),
     ("credentials", &["persistence"]),
     ("priority", &[]),
     ("passwords", &["priority"]),
@@ -54,6 +55,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "credentials",
             "passwords",
             "doctor",
+            "encryption",
             "persistence",
             "priority",
         ],

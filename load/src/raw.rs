@@ -41,6 +41,7 @@ impl Inserter {
             url: None,
             data_dir: data_dir.to_owned(),
             backup_dir: data_dir.join("backups"),
+            backup_recipients: Vec::new(),
             still_upgrading: || {},
             synchronous: Synchronous::Full,
             exclusive: true,

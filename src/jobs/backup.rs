@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::encryption::{self, DecryptionError};
+use crate::encryption::{self, DecryptionError, Recipients};
 use crate::persistence::{
     BackupError, BackupManifest, CopyError, CopyProgress, Store, seal_backup, verify_backup,
 };
@@ -20,9 +20,6 @@ use crate::persistence::{
 /// How the names of unfinished backups begin and end.
 const STAGED_PREFIX: &str = "backup-";
 pub(super) const PARTIAL_SUFFIX: &str = ".partial";
-
-/// The recipients that backups are encrypted to. Without any, backups are not encrypted.
-pub type Recipients = Vec<age::x25519::Recipient>;
 
 /// Why no backup was made. Nothing is left of it.
 #[derive(Debug, thiserror::Error)]

@@ -18,13 +18,14 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::backup::{self, Finishing, Recipients, StagedBackup};
+use super::backup::{self, Finishing, StagedBackup};
 use super::erase::{EraseProgress, EraseRequest, Eraser, Receipt};
 use super::export::ExportFormat;
 use super::progress::{self, Step};
 use super::stats::Stats;
 use crate::chat::BadWho;
 use crate::doctor::DoctorCode;
+use crate::encryption::Recipients;
 use crate::persistence::{AuditAction, CopyProgress, ExportScope, Principal, Store};
 
 /// The socket's name in the data directory.

@@ -14,7 +14,6 @@ pub mod backup_directory;
 pub mod backup_space;
 pub mod control;
 pub mod django;
-pub mod encryption;
 pub mod erase;
 pub mod export;
 pub mod import;

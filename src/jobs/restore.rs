@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use super::backup::{self, ReadableBackup};
-use super::encryption::DecryptionError;
 use super::ledger::{LedgerContents, LedgerError};
 use crate::chat::Timestamp;
+use crate::encryption::DecryptionError;
 use crate::persistence::{self, OpenError, RestoreError, RestoreReport};
 
 /// What is restored, and where.

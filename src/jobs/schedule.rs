@@ -13,12 +13,13 @@ use ::metrics::{Counter, Gauge};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::backup::{BackupFailure, Finishing, Recipients, StagedBackup};
+use super::backup::{BackupFailure, Finishing, StagedBackup};
 use super::backup_directory::{self, StoredBackup};
 use super::backup_space::{ScheduledBackupError, directory_failed, prepare};
 use crate::chat::Timestamp;
 use crate::config::Config;
 use crate::doctor::BackupsSeen;
+use crate::encryption::Recipients;
 use crate::persistence::{CopyError, CopyProgress, Store, StoreError};
 
 /// A server that has just started is left alone for this long.

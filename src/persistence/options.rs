@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use crate::encryption::Recipients;
+
 /// Whether a commit waits until it is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Synchronous {
@@ -19,6 +21,8 @@ pub struct StoreOptions {
     pub data_dir: PathBuf,
     /// Where the backup goes that is made before an upgrade; made when missing.
     pub backup_dir: PathBuf,
+    /// To whom that backup is encrypted.
+    pub backup_recipients: Recipients,
     /// Called about once a second while an upgrade goes on, and never otherwise. It must not
     /// block.
     pub still_upgrading: fn(),

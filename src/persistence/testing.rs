@@ -19,6 +19,7 @@ pub(crate) fn options(directory: &TempDir) -> StoreOptions {
         url: None,
         data_dir: directory.path().to_owned(),
         backup_dir: directory.path().join("backups"),
+        backup_recipients: Vec::new(),
         still_upgrading: || {},
         synchronous: Synchronous::Normal,
         exclusive: true,

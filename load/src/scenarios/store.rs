@@ -108,6 +108,7 @@ fn open(data_dir: &Path, exclusive: bool) -> Result<Store> {
         url: None,
         data_dir: data_dir.to_owned(),
         backup_dir: data_dir.join("backups"),
+        backup_recipients: Vec::new(),
         still_upgrading: || {},
         synchronous: Synchronous::Full,
         exclusive,

@@ -10,9 +10,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use age::x25519::Recipient;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
+use crate::encryption;
 use crate::persistence::sqlite::backup_file;
 use crate::persistence::sqlite::data_directory::{self, DATABASE_FILE};
 use crate::persistence::sqlite::schema;
@@ -23,6 +25,7 @@ use crate::persistence::{OpenError, StoreOptions};
 const MARKER_FILE: &str = "shoptalk.db.upgrading";
 const BACKUP_PREFIX: &str = "before-upgrade-";
 const STAGED_FILE: &str = "before-upgrade.partial";
+const ENCRYPTED_FILE: &str = "before-upgrade.age.partial";
 /// Pages copied between two checks whether progress is to be reported.
 const PAGES_PER_STEP: i32 = 64;
 /// Operations of SQLite's virtual machine between two such checks.
@@ -34,6 +37,7 @@ pub(crate) fn upgrade(conn: &mut Connection, options: &StoreOptions) -> Result<(
     let upgrade = Upgrade {
         data_dir: &options.data_dir,
         backup_dir: &options.backup_dir,
+        recipients: &options.backup_recipients,
         reporter: Reporter::new(options.still_upgrading),
     };
     let from = schema::version(conn).map_err(|error| upgrade.sqlite(&error))?;
@@ -49,6 +53,7 @@ pub(crate) fn upgrade(conn: &mut Connection, options: &StoreOptions) -> Result<(
 struct Upgrade<'a> {
     data_dir: &'a Path,
     backup_dir: &'a Path,
+    recipients: &'a [Recipient],
     reporter: Reporter,
 }
 
@@ -144,13 +149,31 @@ impl Upgrade<'_> {
                 ))
             })?;
         let made_at = sealed.made_at.to_string().replace(':', "-");
-        let backup = self
-            .backup_dir
-            .join(format!("{BACKUP_PREFIX}from-schema-{from}-{made_at}.db"));
-        std::fs::rename(&staged, &backup)
+        let mut name = format!("{BACKUP_PREFIX}from-schema-{from}-{made_at}.db");
+        let mut finished = staged.clone();
+        if !self.recipients.is_empty() {
+            name.push_str(".age");
+            finished = self.encrypt(&staged)?;
+        }
+        let backup = self.backup_dir.join(name);
+        std::fs::rename(finished, &backup)
+            .and_then(|()| remove_if_there(&staged))
             .and_then(|()| File::open(self.backup_dir)?.sync_all())
             .map_err(|cause| io_failed(&backup, cause))?;
         Ok(backup)
+    }
+
+    /// Encrypts a backup under another name.
+    fn encrypt(&self, plain: &Path) -> Result<PathBuf, OpenError> {
+        let encrypted = self.backup_dir.join(ENCRYPTED_FILE);
+        remove_if_there(&encrypted).map_err(|cause| io_failed(&encrypted, cause))?;
+        data_directory::create_database(&encrypted)?;
+        File::options()
+            .write(true)
+            .open(&encrypted)
+            .and_then(|target| encryption::encrypt(plain, &target, self.recipients))
+            .map_err(|cause| io_failed(&encrypted, cause))?;
+        Ok(encrypted)
     }
 
     fn copy(&self, conn: &Connection, to: &Path) -> rusqlite::Result<()> {
@@ -183,6 +206,8 @@ impl Upgrade<'_> {
             size,
             free(self.data_dir)?,
             (!same_disk).then_some(free(self.backup_dir)?),
+            // An encrypted one is made from a plain one.
+            if self.recipients.is_empty() { 1 } else { 2 },
         );
         let Some((which, needed, found)) = lacking else {
             return Ok(());
@@ -281,15 +306,26 @@ enum Disk {
 
 /// The disk that is too small for the upgrade of a database of `size` bytes, with what it needs
 /// and has. A step may write every page into the write-ahead log and sort as much again, and
-/// the backup is a further copy, on a disk of its own if `free_for_backups` is given.
-fn lacking_space(size: u64, free: u64, free_for_backups: Option<u64>) -> Option<(Disk, u64, u64)> {
-    let needed = size * if free_for_backups.is_some() { 2 } else { 3 };
+/// the backup takes `copies` more, on a disk of its own if `free_for_backups` is given.
+fn lacking_space(
+    size: u64,
+    free: u64,
+    free_for_backups: Option<u64>,
+    copies: u64,
+) -> Option<(Disk, u64, u64)> {
+    let for_backup = size * copies;
+    let needed = size * 2
+        + if free_for_backups.is_some() {
+            0
+        } else {
+            for_backup
+        };
     if free < needed {
         return Some((Disk::Data, needed, free));
     }
     free_for_backups
-        .filter(|free| *free < size)
-        .map(|free| (Disk::Backups, size, free))
+        .filter(|free| *free < for_backup)
+        .map(|free| (Disk::Backups, for_backup, free))
 }
 
 /// Bytes that this user can still write to the file system of a directory.

@@ -135,18 +135,38 @@ fn progress_is_reported() {
 }
 
 #[test]
+fn with_recipients_the_backup_is_encrypted_and_nothing_plain_is_left() {
+    let directory = released(2);
+    let identity = age::x25519::Identity::generate();
+    let options = StoreOptions {
+        backup_recipients: vec![identity.to_public()],
+        ..options(&directory)
+    };
+    upgrade(&mut connect(directory.path()), &options).expect("it is upgraded");
+    let [backup] = &backups(directory.path())[..] else {
+        panic!("one file: {:?}", backups(directory.path()));
+    };
+    assert_eq!(backup.extension().expect("one"), "age");
+    let key = directory.path().join("identity.txt");
+    let secret = age::secrecy::ExposeSecret::expose_secret(&identity.to_string()).to_owned();
+    std::fs::write(&key, secret).expect("written");
+    let plain = directory.path().join("plain.db");
+    let mut target = File::create(&plain).expect("made");
+    encryption::decrypt(backup, &key, &mut target).expect("the identity opens it");
+    assert_eq!(verify_backup(&plain).expect("it verifies").schema, 2);
+}
+
+#[test]
 fn a_disk_that_is_too_small_is_named() {
-    assert_eq!(lacking_space(100, 300, None), None);
-    assert_eq!(lacking_space(100, 299, None), Some((Disk::Data, 300, 299)));
-    assert_eq!(lacking_space(100, 200, Some(100)), None);
-    assert_eq!(
-        lacking_space(100, 199, Some(100)),
-        Some((Disk::Data, 200, 199))
-    );
-    assert_eq!(
-        lacking_space(100, 200, Some(99)),
-        Some((Disk::Backups, 100, 99))
-    );
+    let lacking = |free, free_for_backups| lacking_space(100, free, free_for_backups, 1);
+    assert_eq!(lacking(300, None), None);
+    assert_eq!(lacking(299, None), Some((Disk::Data, 300, 299)));
+    assert_eq!(lacking(200, Some(100)), None);
+    assert_eq!(lacking(199, Some(100)), Some((Disk::Data, 200, 199)));
+    assert_eq!(lacking(200, Some(99)), Some((Disk::Backups, 100, 99)));
+    let encrypted = |free, free_for_backups| lacking_space(100, free, free_for_backups, 2);
+    assert_eq!(encrypted(399, None), Some((Disk::Data, 400, 399)));
+    assert_eq!(encrypted(200, Some(199)), Some((Disk::Backups, 200, 199)));
 }
 
 #[test]

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use age::x25519::{Identity, Recipient};
 use age::{DecryptError, Decryptor, Encryptor};
 
+/// The recipients that backups are encrypted to. Without any, backups are not encrypted.
+pub type Recipients = Vec<Recipient>;
+
 /// How an encrypted file begins.
 const MAGIC: &[u8] = b"age-encryption.org/";
 /// How the variant in printable characters begins, which other tools can write.
@@ -64,7 +67,7 @@ pub fn is_encrypted(path: &Path) -> io::Result<bool> {
 }
 
 /// Encrypts a file to every recipient. The target is fsynced.
-pub(super) fn encrypt(source: &Path, target: &File, recipients: &[Recipient]) -> io::Result<()> {
+pub(crate) fn encrypt(source: &Path, target: &File, recipients: &[Recipient]) -> io::Result<()> {
     let recipients = recipients.iter().map(|recipient| recipient as _);
     let encryptor = Encryptor::with_recipients(recipients)
         .map_err(|_| io::Error::other("the recipients cannot be used together"))?;
@@ -75,7 +78,7 @@ pub(super) fn encrypt(source: &Path, target: &File, recipients: &[Recipient]) ->
 }
 
 /// Decrypts a file into `target`.
-pub(super) fn decrypt(
+pub(crate) fn decrypt(
     source: &Path,
     identity: &Path,
     target: &mut File,
