@@ -15,7 +15,7 @@ export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-br
 	/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials alerts dist dist-trials doctor-trials
+.PHONY: help run test test-postgres check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials alerts dist dist-trials doctor-trials
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test: ## check formatting and lint, run all tests; about six minutes
 	$(CARGO) test --workspace
 	cd web && npm test
 	cd web && npm run test:browser
+
+test-postgres: ## run the tests of the contract, of faults and of the store on PostgreSQL
+	SHOPTALK_TEST_STORE=postgres $(CARGO) test --workspace --test contract --test faults
+	SHOPTALK_TEST_STORE=postgres $(CARGO) test --workspace --lib -- persistence jobs
 
 check: ## check formatting and lint only
 	@scripts/preflight.sh check

@@ -1,5 +1,7 @@
 //! What the store's tests share.
 
+mod contradictions;
+
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
@@ -106,6 +108,9 @@ impl TestStore {
 
     /// What is stored and contradicts itself, in words.
     pub(crate) async fn contradictions(&self) -> Vec<String> {
+        if let Some(database) = &self.database {
+            return contradictions::in_postgres(database);
+        }
         self.sqlite()
             .write(|tx| Ok(crate::persistence::sqlite::contradictions(tx.conn)?))
             .await

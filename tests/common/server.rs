@@ -39,9 +39,9 @@ impl TestServer {
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().expect("a directory for the data");
         let database = test_database();
-        assert!(database.is_none(), "there is no store in PostgreSQL yet");
         let mut config = Config::default();
         config.server.listen = "127.0.0.1:0".parse().expect("an address");
+        config.storage.url = database.as_ref().map(Database::url);
         config.storage.data_dir = dir.path().to_owned();
         config.backup.directory = dir.path().join("backups");
         config.identity.secrets = vec![Secret::new(IDENTITY_SECRET)];
