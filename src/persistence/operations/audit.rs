@@ -41,6 +41,31 @@ pub enum AuditAction {
     Restored,
 }
 
+impl AuditAction {
+    /// As it is stored.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
+            Self::Setup => "setup",
+            Self::AgentAdded => "agent_added",
+            Self::RoleChanged => "role_changed",
+            Self::AgentDisabled => "agent_disabled",
+            Self::AgentEnabled => "agent_enabled",
+            Self::PasswordChanged => "password_changed",
+            Self::VisitorBlocked => "visitor_blocked",
+            Self::PersonErased => "person_erased",
+            Self::RoomsExpired => "rooms_expired",
+            Self::MessageRedacted => "message_redacted",
+            Self::BackupMade => "backup_made",
+            Self::Rewritten => "rewritten",
+            Self::Exported => "exported",
+            Self::Imported => "imported",
+            Self::Restored => "restored",
+        }
+    }
+}
+
 /// On whose behalf an audited change happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Principal {
@@ -50,4 +75,15 @@ pub enum Principal {
     CommandLine,
     /// Somebody with the setup code.
     SetupLink,
+}
+
+impl Principal {
+    /// As it is stored.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Agent(id) => id.to_string(),
+            Self::CommandLine => "command line".into(),
+            Self::SetupLink => "setup link".into(),
+        }
+    }
 }

@@ -12,6 +12,8 @@ pub(crate) enum TxError {
     Postgres(tokio_postgres::Error),
     /// A row holds what this program never writes.
     Unreadable(String),
+    /// Another transaction has changed what this one has read; it has to be run again.
+    Conflict,
     /// PostgreSQL cannot be reached.
     Away(String),
     /// The slot belongs to another node now.
@@ -44,6 +46,9 @@ impl From<TxError> for WriteError {
             TxError::Refused(refusal) => Self::Refused(refusal),
             TxError::Postgres(error) => Self::Store(classify(&error)),
             TxError::Unreadable(cause) => Self::Store(StoreError::Corrupt(cause)),
+            TxError::Conflict => Self::Store(StoreError::Unavailable(
+                "other nodes keep changing the same rows".into(),
+            )),
             TxError::Away(cause) => Self::Store(StoreError::Unavailable(cause)),
             TxError::LostSlot => Self::Store(StoreError::Unavailable(
                 "another node has taken over what this one was writing; it starts again".into(),
@@ -60,14 +65,17 @@ impl TxError {
             Self::Refused(refusal) => refusal.to_string(),
             Self::Postgres(error) => reason(error),
             Self::Away(cause) | Self::Unreadable(cause) | Self::Bug(cause) => cause.clone(),
+            Self::Conflict => "other nodes keep changing the same rows".into(),
             Self::LostSlot => "another node has taken over its slot".into(),
         }
     }
 
     /// Whether the same transaction may succeed at once when it is run again: it met another one.
     pub(crate) fn is_conflict(&self) -> bool {
-        let Self::Postgres(error) = self else {
-            return false;
+        let error = match self {
+            Self::Conflict => return true,
+            Self::Postgres(error) => error,
+            _ => return false,
         };
         matches!(
             error.code(),

@@ -1,9 +1,12 @@
 mod agents;
+mod empty_rooms;
 mod erasures;
 mod lists;
 mod messages;
+mod open_room;
 mod rooms;
 mod search;
 mod transfers;
 mod upkeep;
+pub(crate) mod visitor_changes;
 mod visitors;

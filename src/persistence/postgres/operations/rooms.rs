@@ -3,13 +3,17 @@ use std::sync::Arc;
 use crate::chat::{DetailsPatch, RoomId, RoomRecord};
 use crate::persistence::postgres::lane::Item;
 use crate::persistence::postgres::lane::batch::RoomJob;
+use crate::persistence::postgres::operations::visitor_changes;
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::room_rows::{self, RoomRow};
+use crate::persistence::postgres::tables::{audit, visitors};
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::rules::listing::PriorState;
 use crate::persistence::rules::rooms as rules;
-use crate::persistence::{Completion, Effect, Refusal, RoomCommit, RoomOp, StoreError};
+use crate::persistence::{
+    AuditAction, Completion, Effect, Principal, Refusal, RoomCommit, RoomOp, StoreError,
+};
 
 impl PostgresStore {
     /// Posts, read marks and changes of status share transactions; rarer operations have one of
@@ -23,7 +27,11 @@ impl PostgresStore {
                 move |tx| Box::pin(set_details(tx, room_id, patch.clone())),
                 done,
             ),
-            RoomOp::SetBlocked { .. } | RoomOp::Redact { .. } => {
+            RoomOp::SetBlocked { blocked, by } => self.submit_write(
+                move |tx| Box::pin(set_blocked(tx, room_id, blocked, by)),
+                done,
+            ),
+            RoomOp::Redact { .. } => {
                 done(Err(
                     StoreError::Internal("it is not there yet".into()).into()
                 ));
@@ -63,4 +71,51 @@ async fn set_details(tx: &mut Tx, id: RoomId, patch: DetailsPatch) -> Result<Roo
     room_rows::update(tx, before, &mut row).await?;
     room_rows::update_details(tx, &row).await?;
     Ok(commit(row, change.effect))
+}
+
+async fn set_blocked(
+    tx: &mut Tx,
+    id: RoomId,
+    blocked: bool,
+    by: Principal,
+) -> Result<RoomCommit, TxError> {
+    let row = room_rows::by_id(tx, id).await?.ok_or(Refusal::NotFound)?;
+    let mut visitor = row.record.visitor_id;
+    // Visitors are locked before rooms.
+    visitors::lock(tx, visitor).await?;
+    let row = find(tx, id).await?;
+    if row.record.visitor_id != visitor {
+        return Err(TxError::Conflict);
+    }
+    if row.record.blocked == blocked {
+        return Ok(commit(row, Effect::Unchanged));
+    }
+    visitors::set_blocked(tx, visitor, blocked).await?;
+    // While the rooms move to a user, the block is the user's as well, and reaches the rooms that
+    // have not moved yet when they do.
+    if let Some(user) = visitor_changes::new_owner(tx, visitor).await? {
+        visitors::lock(tx, user).await?;
+        visitors::set_blocked(tx, user, blocked).await?;
+        visitor = user;
+    }
+    let mut also_changed = visitor_changes::block(tx, visitor).await?;
+    if also_changed.contains(&id) {
+        also_changed.retain(|other| *other != id);
+    } else {
+        // Its turn comes later, but this is the room whose reply somebody waits for.
+        visitor_changes::block_room(tx, &mut find(tx, id).await?).await?;
+    }
+    let change = if blocked { "blocked" } else { "unblocked" };
+    audit::insert(
+        tx,
+        AuditAction::VisitorBlocked,
+        Some(by),
+        Some(format!("{id} {change}")),
+    )
+    .await?;
+    let row = find(tx, id).await?;
+    Ok(RoomCommit {
+        also_changed,
+        ..commit(row, Effect::DetailsChanged)
+    })
 }

@@ -1,2 +1,4 @@
+pub(crate) mod audit;
 pub(crate) mod messages;
 pub(crate) mod room_rows;
+pub(crate) mod visitors;

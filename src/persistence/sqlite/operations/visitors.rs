@@ -1,15 +1,12 @@
 use rusqlite::params;
 
 use crate::chat::VisitorId;
-use crate::persistence::list_cursor::ListCursor;
+use crate::persistence::list_cursor::{ListCursor, OWN_ROOMS};
 use crate::persistence::rules::visitors::StoredVisitor;
 use crate::persistence::sqlite::codes::limit;
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::{room_rows, visitors};
 use crate::persistence::{RoomPage, StoreError, TokenHash, Visitor, WriteError};
-
-/// Cursor of a visitor's own rooms.
-const OWN_ROOMS: char = 'v';
 
 fn public(row: StoredVisitor) -> Visitor {
     Visitor {

@@ -1,0 +1,151 @@
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::chat::{Timestamp, VisitorId};
+use crate::persistence::TokenHash;
+use crate::persistence::postgres::session::Session;
+use crate::persistence::postgres::tx::Tx;
+use crate::persistence::postgres::tx_error::TxError;
+use crate::persistence::rules::visitors::StoredVisitor;
+
+fn read(row: &Row) -> Result<StoredVisitor, TxError> {
+    Ok(StoredVisitor {
+        id: row.try_get(0)?,
+        user: row.try_get(1)?,
+        blocked: row.try_get(2)?,
+    })
+}
+
+fn read_token(row: &Row) -> Result<TokenHash, TxError> {
+    let bytes: &[u8] = row.try_get(0)?;
+    let hash = bytes.try_into();
+    hash.map(TokenHash)
+        .map_err(|_| TxError::Unreadable("a token's hash has another length than 32".into()))
+}
+
+/// The visitor of a token.
+pub(crate) async fn by_token(
+    db: &Session,
+    token: TokenHash,
+) -> Result<Option<StoredVisitor>, TxError> {
+    let row = db
+        .query_opt(
+            "SELECT v.id, v.\"user\", v.blocked
+             FROM visitor_tokens t JOIN visitors v ON v.id = t.visitor WHERE t.hash = $1",
+            &[&&token.0[..]],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The visitor of a signed identity.
+pub(crate) async fn by_user(db: &Session, user: &str) -> Result<Option<StoredVisitor>, TxError> {
+    let row = db
+        .query_opt(
+            "SELECT id, \"user\", blocked FROM visitors WHERE \"user\" = $1",
+            &[&user],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The visitor with this id, if there is one.
+pub(crate) async fn find(db: &Session, id: VisitorId) -> Result<Option<StoredVisitor>, TxError> {
+    let row = db
+        .query_opt(
+            "SELECT id, \"user\", blocked FROM visitors WHERE id = $1",
+            &[&id],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Locks a visitor and reads them. Whoever opens a room for a visitor, ends their tokens or changes
+/// what concerns all of their rooms does so first, and before it locks a room.
+pub(crate) async fn lock(tx: &Tx, id: VisitorId) -> Result<Option<StoredVisitor>, TxError> {
+    let row = tx
+        .query_opt(
+            "SELECT id, \"user\", blocked FROM visitors WHERE id = $1 FOR NO KEY UPDATE",
+            &[&id],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Inserts a visitor: anonymous, or this user.
+pub(crate) async fn insert(tx: &Tx, user: Option<String>) -> Result<StoredVisitor, TxError> {
+    let visitor = StoredVisitor {
+        id: Uuid::now_v7(),
+        user,
+        blocked: false,
+    };
+    insert_known(tx, &visitor, tx.now).await?;
+    Ok(visitor)
+}
+
+/// Inserts a visitor who has an id already, made at `created_at`.
+pub(crate) async fn insert_known(
+    tx: &Tx,
+    visitor: &StoredVisitor,
+    created_at: Timestamp,
+) -> Result<(), TxError> {
+    tx.execute(
+        "INSERT INTO visitors (id, \"user\", blocked, created_at) VALUES ($1, $2, $3, $4)",
+        &[&visitor.id, &visitor.user, &visitor.blocked, &created_at.0],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Sets or lifts a visitor's block. `operations::visitor_changes` applies it to their rooms.
+pub(crate) async fn set_blocked(tx: &Tx, visitor: VisitorId, blocked: bool) -> Result<(), TxError> {
+    tx.execute(
+        "UPDATE visitors SET blocked = $2 WHERE id = $1",
+        &[&visitor, &blocked],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Stores a token of the visitor. Returns the oldest ones that it has ended, when there were too
+/// many.
+pub(crate) async fn insert_token(
+    tx: &Tx,
+    visitor: VisitorId,
+    token: TokenHash,
+) -> Result<Vec<TokenHash>, TxError> {
+    let hash = &token.0[..];
+    tx.execute(
+        "INSERT INTO visitor_tokens (hash, visitor, created_at) VALUES ($1, $2, $3)",
+        &[&hash, &visitor, &tx.now.0],
+    )
+    .await?;
+    let ended = tx
+        .query(
+            "DELETE FROM visitor_tokens WHERE hash <> $2 AND hash IN (
+                 SELECT hash FROM visitor_tokens WHERE visitor = $1
+                 ORDER BY created_at DESC OFFSET $3)
+             RETURNING hash",
+            &[&visitor, &hash, &i64::from(tx.rules.visitor_tokens)],
+        )
+        .await?;
+    ended.iter().map(read_token).collect()
+}
+
+/// Ends all tokens of a visitor and returns them.
+pub(crate) async fn end_tokens(tx: &Tx, visitor: VisitorId) -> Result<Vec<TokenHash>, TxError> {
+    let ended = tx
+        .query(
+            "DELETE FROM visitor_tokens WHERE visitor = $1 RETURNING hash",
+            &[&visitor],
+        )
+        .await?;
+    ended.iter().map(read_token).collect()
+}
+
+/// Deletes a visitor who has no rooms or tokens any more.
+pub(crate) async fn delete(tx: &Tx, visitor: VisitorId) -> Result<(), TxError> {
+    tx.execute("DELETE FROM visitors WHERE id = $1", &[&visitor])
+        .await?;
+    Ok(())
+}
