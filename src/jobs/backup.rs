@@ -1,6 +1,6 @@
 //! A backup: made inside the data directory, then moved out of it.
 //!
-//! The store makes the copy. The rest (manifest, checksum, verification, encryption)
+//! The store makes the copy. The rest (what was erased, manifest, checksum, verification, encryption)
 //! reads only the copy, on a thread of its own with the lowest priority.
 
 use std::fs::{File, OpenOptions};
@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use crate::encryption::{self, DecryptionError, Recipients};
 use crate::persistence::{
-    BackupError, BackupManifest, CopyError, CopyProgress, Store, seal_backup, verify_backup,
+    BackupError, BackupManifest, CopyError, CopyProgress, Store, finish_erasures_in_copy,
+    rewrite_copy, seal_backup, verify_backup,
 };
 
 /// How the names of unfinished backups begin and end.
@@ -86,6 +87,7 @@ impl StagedBackup {
             false => Some(Staged::in_directory(data_dir).map_err(failed)?),
         };
         store.copy_to(plain.path().to_owned(), progress).await?;
+        let plain = without_erased(plain, data_dir).await?;
         let (manifest, sha256) = with_low_priority({
             let plain = plain.path().to_owned();
             let encrypted = encrypted.as_ref().map(|file| file.path().to_owned());
@@ -173,6 +175,32 @@ impl Drop for Staged {
             let _ = std::fs::remove_file(format!("{}-journal", path.display()));
         }
     }
+}
+
+/// Removes from a copy what was erased and is still in the file, as far as there is anything.
+async fn without_erased(copy: Staged, data_dir: &Path) -> Result<Staged, BackupFailure> {
+    let failed = |cause| BackupFailure::Io {
+        path: data_dir.to_owned(),
+        cause,
+    };
+    let path = copy.path().to_owned();
+    let finished = with_low_priority(move || finish_erasures_in_copy(&path)).await;
+    if !finished.map_err(failed)?? {
+        return Ok(copy);
+    }
+    let rewritten = Staged::in_directory(data_dir).map_err(failed)?;
+    let (from, to) = (copy.path().to_owned(), rewritten.path().to_owned());
+    let written = with_low_priority(move || {
+        let written = rewrite_copy(&from, &to);
+        if !from.exists() {
+            // It was cancelled, perhaps before SQLite opened the target, which makes it anew then.
+            let _ = std::fs::remove_file(&to);
+        }
+        written
+    })
+    .await;
+    written.map_err(failed)??;
+    Ok(rewritten)
 }
 
 /// Makes a backup of a copy: seals, verifies and encrypts it. Both files are there already.

@@ -47,16 +47,24 @@ pub(super) fn directory_failed(path: &Path) -> impl Fn(io::Error) -> ScheduledBa
 }
 
 /// Makes sure that the directory is there and that both disks have the space. Makes room by
-/// removing the oldest backups, if that is enough.
-pub(super) fn prepare(settings: &BackupSettings) -> Result<(), ScheduledBackupError> {
+/// removing the oldest backups, if that is enough. `is_rewritten`: the copy still has bytes of what was
+/// erased.
+pub(super) fn prepare(
+    settings: &BackupSettings,
+    is_rewritten: bool,
+) -> Result<(), ScheduledBackupError> {
     let directory = &settings.directory;
     backup_directory::prepare(directory).map_err(directory_failed(directory))?;
     let database_bytes = database_bytes(&settings.data_dir);
     let same_disk =
         is_same_disk(&settings.data_dir, directory).map_err(directory_failed(directory))?;
-    // The copy is made beside the database, and moved if it can be; an encrypted one is a further
-    // file beside it.
-    let files = if settings.recipients.is_empty() { 1 } else { 2 };
+    // The copy is made beside the database, and moved if it can be; one that is rewritten or
+    // encrypted is for a while a further file beside it.
+    let files = if settings.recipients.is_empty() && !is_rewritten {
+        1
+    } else {
+        2
+    };
     check_space(&settings.data_dir, database_bytes * files, settings)?;
     if !same_disk {
         check_space(directory, database_bytes, settings)?;

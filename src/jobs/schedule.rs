@@ -223,7 +223,9 @@ async fn make(
 ) -> Result<Made, ScheduledBackupError> {
     let began = Instant::now();
     let ready = settings.clone();
-    blocking(&settings.directory, move || prepare(&ready)).await?;
+    let asked = store.is_rewrite_due().await;
+    let is_rewritten = asked.map_err(|error| BackupFailure::Copy(error.into()))?;
+    blocking(&settings.directory, move || prepare(&ready, is_rewritten)).await?;
     let finishing = Finishing {
         verify: true,
         recipients: settings.recipients.clone(),

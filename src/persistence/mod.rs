@@ -45,6 +45,7 @@ pub use postgres::connect::{check_url as check_store_url, without_password};
 pub use rules::transfer::{check_message, check_room};
 pub use rules::{RuleSettings, SESSION_LIFETIME};
 pub use sqlite::backup_file::{seal as seal_backup, verify as verify_backup};
+pub use sqlite::copied_erasures::{finish_erasures_in_copy, rewrite_copy};
 pub use sqlite::data_directory::create as create_data_directory;
 pub use sqlite::foreign_file::{ForeignDatabase, is_sqlite_file};
 pub use sqlite::restore::restore;

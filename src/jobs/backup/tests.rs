@@ -1,6 +1,9 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::chat::Details;
+use crate::persistence::Principal;
+use crate::persistence::testing::*;
 
 #[test]
 fn a_backup_replaces_nothing_and_is_closed_to_others() {
@@ -69,6 +72,49 @@ async fn a_backup_that_is_cancelled_at_any_point_leaves_nothing() {
         assert_eq!(partial(), 0, "after {polls} polls");
     }
     store.close().await;
+}
+
+/// Until the file is rewritten, it has the bytes of what was erased. No backup takes them along.
+#[tokio::test]
+async fn what_was_erased_before_the_backup_leaves_no_bytes_in_it() {
+    const WORD: &[u8] = b"zymurgist";
+    let has_word = |path: &Path| {
+        let bytes = std::fs::read(path).expect("it reads");
+        bytes.windows(WORD.len()).any(|part| part == WORD)
+    };
+    for all_steps in [true, false] {
+        let store = TestStore::in_sqlite();
+        let opened = store.open_room(anonymous(Details::default()));
+        let opened = opened.await.expect("it opens").record;
+        let bob = store.new_room("Bob").await;
+        for _ in 0..40 {
+            store.post_as_visitor(opened.room.id, "a zymurgist").await;
+            store.post_as_visitor(bob, "filler words").await;
+        }
+        store.flush_search_index().await.expect("indexed");
+        let begun = store.begin_erasure(vec![opened.visitor_id], Principal::CommandLine);
+        begun.await.expect("decided").expect("known");
+        while all_steps && store.erase_step().await.expect("it goes on").is_some() {}
+        let (progress, _watched) = watch::channel(CopyProgress::default());
+        let finishing = Finishing {
+            verify: true,
+            ..Finishing::default()
+        };
+        let data_dir = store.directory.path();
+        let made = StagedBackup::make(&store, data_dir, finishing, progress);
+        let made = made.await.expect("it is made and sound");
+        assert_eq!((made.manifest().rooms, made.manifest().messages), (1, 40));
+        assert!(!has_word(made.path()), "steps done: {all_steps}");
+        let live = ["shoptalk.db", "shoptalk.db-wal"].map(|name| data_dir.join(name));
+        assert!(live.iter().any(|file| has_word(file)), "the control");
+        let others = std::fs::read_dir(data_dir)
+            .expect("listed")
+            .filter(|entry| {
+                let path = entry.as_ref().expect("an entry").path();
+                path != made.path() && path.to_string_lossy().contains(PARTIAL_SUFFIX)
+            });
+        assert_eq!(others.count(), 0, "nothing else is left");
+    }
 }
 
 #[test]

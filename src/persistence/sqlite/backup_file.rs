@@ -242,7 +242,7 @@ fn io(path: &Path, cause: std::io::Error) -> BackupError {
     }
 }
 
-fn sqlite(path: &Path, error: &rusqlite::Error) -> BackupError {
+pub(super) fn sqlite(path: &Path, error: &rusqlite::Error) -> BackupError {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase) => BackupError::NoBackup(path.to_owned()),
         _ => BackupError::Unreadable {

@@ -10,6 +10,7 @@ mod codes;
 mod commit_mark;
 mod connection;
 mod consistency;
+pub(crate) mod copied_erasures;
 mod damage;
 pub(super) mod data_directory;
 pub(crate) mod foreign_file;

@@ -9,15 +9,15 @@ use uuid::Uuid;
 
 use super::present::{self, Present};
 use super::{remove_database, rewritten_path};
-use crate::chat::Timestamp;
-use crate::persistence::sqlite::operations::erasures::{repeat, step};
+use crate::persistence::sqlite::copied_erasures::{
+    finish_steps, mark_gone, merge_index, transact, vacuum_into,
+};
+use crate::persistence::sqlite::operations::erasures::repeat;
 use crate::persistence::sqlite::operations::rewrite;
-use crate::persistence::sqlite::state::State;
 use crate::persistence::sqlite::tables::{audit, erasures};
-use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::{TxError, classify};
 use crate::persistence::sqlite::{consistency, data_directory, schema};
-use crate::persistence::{AuditAction, Erased, ErasedAgain, Principal, RestoreError, RuleSettings};
+use crate::persistence::{AuditAction, Erased, ErasedAgain, Principal, RestoreError};
 
 /// The outcome of the preparation.
 #[derive(Debug, Default)]
@@ -126,45 +126,22 @@ fn erase_again(conn: &Connection, erased: &Erased) -> Result<(ErasedAgain, bool)
     let was_due = rewrite::is_due(conn)?;
     let id = Uuid::now_v7();
     let redacted = transact(conn, |tx| repeat::repeat(tx, id, erased))?;
-    while transact(conn, step)?.is_some() {}
     let mut again = ErasedAgain {
         redacted,
         ..ErasedAgain::default()
     };
+    let was_begun = finish_steps(conn)?;
     if let Some(erasure) = erasures::by_id(conn, id)? {
         again.visitors = erasure.visitors;
         again.rooms = erasure.rooms;
     }
-    let is_due = was_due || again != ErasedAgain::default();
+    let is_due = was_due || was_begun || again != ErasedAgain::default();
     if is_due {
-        let mut pages = -rewrite::MERGE_PAGES;
-        while transact(conn, |tx| rewrite::merge(tx, pages))? {
-            pages = rewrite::MERGE_PAGES;
-        }
+        merge_index(conn)?;
     }
     // Ids that the backup did not have leave no bytes, either.
-    let covered = rewrite::covered(conn)?;
-    transact(conn, |tx| rewrite::mark(tx, &covered))?;
+    mark_gone(conn)?;
     Ok((again, is_due))
-}
-
-/// Runs one transaction, as the writer does. After an error the file is not used any more.
-fn transact<T>(
-    conn: &Connection,
-    work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError>,
-) -> Result<T, TxError> {
-    conn.execute_batch("BEGIN IMMEDIATE")?;
-    let mut tx = Tx {
-        conn,
-        state: State::load(conn)?,
-        now: Timestamp::now(),
-        rules: RuleSettings::default(),
-        visitor_changes_pending: false,
-    };
-    let done = work(&mut tx)?;
-    tx.state.save(conn)?;
-    conn.execute_batch("COMMIT")?;
-    Ok(done)
 }
 
 /// Writes all of the database again, without what was deleted.
@@ -172,8 +149,7 @@ fn rewritten(conn: Connection, prepared: &Path) -> Result<Connection, RestoreErr
     let blame = Blame(prepared);
     let target: PathBuf = rewritten_path(prepared);
     data_directory::create_database(&target)?;
-    conn.execute("VACUUM INTO ?1", [target.display().to_string()])
-        .map_err(|error| blame.sqlite(&error))?;
+    vacuum_into(&conn, &target).map_err(|error| blame.sqlite(&error))?;
     conn.close().map_err(|(_, error)| blame.sqlite(&error))?;
     std::fs::rename(&target, prepared).map_err(|cause| blame.io(cause))?;
     open(prepared)

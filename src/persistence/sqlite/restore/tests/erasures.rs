@@ -215,6 +215,23 @@ async fn what_the_backup_had_begun_to_erase_leaves_no_bytes() {
     assert!(!restored.store.is_rewrite_due().await.expect("it reads"));
 }
 
+/// The backup was made between the decision and the last step.
+#[tokio::test]
+async fn what_the_backup_had_only_decided_to_erase_leaves_no_bytes() {
+    let mut shop = Shop::new(true).await;
+    let begun = shop
+        .store
+        .begin_erasure(vec![shop.ann], Principal::CommandLine);
+    begun.await.expect("decided").expect("she is there");
+    (shop._outside, shop.backup) = back_up(&shop.store).await;
+    shop.store.close().await;
+    let lost = shop.store.directory.path().join(DATABASE_FILE);
+    std::fs::write(lost, "the disk was damaged").expect("written");
+    let (_, restored) = shop.restore(&Erased::default());
+    assert!(!restored.has(WORD));
+    assert!(restored.has("filler"), "the search can see");
+}
+
 #[tokio::test]
 async fn a_text_that_was_removed_stays_removed() {
     let shop = Shop::new(true).await;
