@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::process::{Directory, ServerProcess};
 use crate::user::User;
-use crate::{Error, Session, ports, programs, unless_missing};
+use crate::{Error, REQUIRE, Session, ports, programs, unless_missing};
 
 /// The superuser. There is no password.
 const USER: &str = "shoptalk";
@@ -33,7 +33,7 @@ pub struct Postgres {
     databases: AtomicU64,
 }
 
-/// A database, dropped with this value.
+/// A database. It is dropped soon after this value.
 pub struct Database<'server> {
     server: &'server Postgres,
     name: String,
@@ -63,6 +63,21 @@ impl Postgres {
             server: ServerProcess::new("postgres", directory),
             databases: AtomicU64::new(0),
         })
+    }
+
+    /// Whether the programs are installed.
+    ///
+    /// # Panics
+    ///
+    /// As [`unless_missing`].
+    pub fn is_installed() -> bool {
+        let found = programs::postgres().and_then(|_| programs::setpriv());
+        match found {
+            Err(error @ Error::Missing { .. }) if std::env::var_os(REQUIRE).is_some() => {
+                panic!("{error}")
+            }
+            found => found.is_ok(),
+        }
     }
 
     /// One server for this process, started on the first call; `None` if PostgreSQL is not
@@ -259,11 +274,11 @@ impl Database<'_> {
 
 impl Drop for Database<'_> {
     fn drop(&mut self) {
-        // It needs space only; a stopped server keeps it until the end.
-        if self.server.server.is_running() {
-            let drop = format!("DROP DATABASE {} WITH (FORCE)", self.name);
-            let _ = self.server.psql(MAINTENANCE, &drop);
-        }
+        // Nobody waits for it, as it writes a checkpoint. What a stopped server keeps goes with it.
+        let sql = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+        let mut command = self.server.psql_in(MAINTENANCE);
+        command.args(["--command", &sql]);
+        std::thread::spawn(move || drop(command.output()));
     }
 }
 
