@@ -24,7 +24,7 @@ use super::ids::SubscriptionId;
 use super::lobby_log::{LobbyLog, RETENTION};
 use super::messages::{LobbyAccess, LobbyMsg, Report, RoomMsg};
 use super::pacing;
-use crate::chat::ChangeVector;
+use crate::chat::{ChangeVector, RoomRecord};
 use crate::persistence::RoomChange;
 
 /// How often the lobby checks whether it has missed a report.
@@ -103,6 +103,7 @@ impl Actor for Lobby {
             LobbyMsg::Report(report) => state.publish(&myself, report),
             LobbyMsg::Subscribe { id, reply } => state.subscribe(id, reply),
             LobbyMsg::Leave(id) => state.leave(id),
+            LobbyMsg::CommittedElsewhere(records) => state.publish_elsewhere(records),
             LobbyMsg::Resync => state.resync().await,
             LobbyMsg::ReportTimerFired => state.allow_reports(&myself),
             LobbyMsg::CheckProgress => state.check_progress().await,
@@ -135,6 +136,22 @@ impl LobbyState {
         let interval = pacing::report_interval(self.consoles.len());
         self.throttled.push_back((Instant::now() + interval, room));
         self.set_report_timer(myself);
+    }
+
+    /// Another node's changes count for the frontier as if a room had reported them.
+    fn publish_elsewhere(&mut self, records: Vec<Arc<RoomRecord>>) {
+        let listed = records.iter().filter(|record| record.is_listed());
+        self.frontier.add(listed.map(|record| record.change));
+        if self.consoles.is_empty() {
+            return;
+        }
+        let cursor = self.frontier.reached().clone();
+        for record in records.into_iter().filter(|record| record.is_listed()) {
+            let customer_online = self.context.presence.is_online(record.room.id);
+            self.log.put(record, customer_online, cursor.clone());
+        }
+        self.log.set_counts(self.context.store.head().counts);
+        self.notify_consoles();
     }
 
     fn notify_consoles(&self) {

@@ -10,7 +10,7 @@ use super::ids::SubscriptionId;
 use super::lobby_log::LobbyLog;
 use super::messages::{JoinError, LobbyAccess, LobbyMsg};
 use super::{CALL_TIMEOUT, Presence, pacing};
-use crate::chat::{ChangeVector, Counts};
+use crate::chat::{ChangeVector, Counts, RoomRecord};
 
 /// A handle to the lobby. Clones share it.
 #[derive(Clone)]
@@ -43,6 +43,17 @@ impl LobbyHandle {
         };
         let replied = tokio::time::timeout(CALL_TIMEOUT, replied).await;
         replied.ok().flatten().ok_or(JoinError::Unavailable)
+    }
+
+    /// Publishes rooms that another node has changed; `records` has the state after each change.
+    pub fn committed_elsewhere(&self, records: Vec<Arc<RoomRecord>>) {
+        self.context
+            .cast_to_lobby(LobbyMsg::CommittedElsewhere(records));
+    }
+
+    /// Has the lobby read from the store what it does not have.
+    pub fn resync(&self) {
+        self.context.cast_to_lobby(LobbyMsg::Resync);
     }
 
     /// Subscribes a console. Between two lobbies it waits for the next one.

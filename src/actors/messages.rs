@@ -11,7 +11,7 @@ use super::ids::{Incarnation, SubscriptionId};
 use super::lobby_log::LobbyLog;
 use super::subscriber::{LiveSwitch, ReplyPort, Subscriber};
 use crate::chat::{ChangeId, RoomId, RoomRecord};
-use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
+use crate::persistence::{Effect, RoomCommit, RoomOp, StoreError, WriteError};
 
 /// To a room.
 pub(super) enum RoomMsg {
@@ -28,6 +28,10 @@ pub(super) enum RoomMsg {
     BroadcastTyping(SubscriptionId),
     /// Read the record again: it was changed by something other than this room.
     Reload,
+    /// Another node has changed the room.
+    CommittedElsewhere(ElsewhereCommit),
+    /// The messages whose text was removed, read after another node has changed the room.
+    RedactionsRead(Vec<u64>),
     /// The lobby accepts one more report: it has published the last one, or is new.
     AllowReport,
     /// The record was read through the writer's queue, behind everything queued before.
@@ -112,6 +116,8 @@ pub(super) enum LobbyMsg {
     },
     /// Remove a console.
     Leave(SubscriptionId),
+    /// Publish rooms that another node has changed.
+    CommittedElsewhere(Vec<Arc<RoomRecord>>),
     /// Read the store: rooms have changed without their actors.
     Resync,
     /// The room that reported first may report again.
@@ -127,6 +133,15 @@ pub(super) struct LobbyAccess {
     pub(super) log: Arc<LobbyLog>,
     /// Notified when the log has grown; closed when this lobby has ended.
     pub(super) changed: watch::Receiver<()>,
+}
+
+/// What another node has committed in a room.
+#[derive(Debug, Clone)]
+pub struct ElsewhereCommit {
+    /// The room after the commit, or after later ones.
+    pub record: Arc<RoomRecord>,
+    /// What was done, if the other node has said so. Otherwise subscribers read what they miss.
+    pub effect: Option<Effect>,
 }
 
 /// A room's newest state.
@@ -146,6 +161,8 @@ pub(super) enum SupervisorMsg {
     ListLive(oneshot::Sender<HashSet<RoomId>>),
     /// Have these rooms read their records again.
     Reload(Vec<RoomId>),
+    /// Notify the live ones among these rooms that another node has changed them.
+    CommittedElsewhere(Vec<ElsewhereCommit>),
     /// There is a new lobby.
     LobbyRestarted,
     /// A failed room's back-off is over.

@@ -48,7 +48,7 @@ pub use faults::{FaultPoint, Faults};
 pub use ids::{Incarnation, RequestId, SubscriptionId};
 pub use lobby_cursor::LobbyCursor;
 pub use lobby_handle::{LobbyBatch, LobbyGone, LobbyHandle, LobbySubscription, PresenceGap};
-pub use messages::{JoinError, Subscription};
+pub use messages::{ElsewhereCommit, JoinError, Subscription};
 pub use outbox::{Event, Outbox};
 pub use presence::Presence;
 pub use rooms::{Joiner, Rooms};

@@ -24,6 +24,15 @@ pub enum Event {
         /// The `message` frame.
         frame: Utf8Bytes,
     },
+    /// A room's log goes as far as this. The socket reads what it has not delivered.
+    LogEnd {
+        /// The room.
+        room_id: RoomId,
+        /// Which of the socket's subscriptions it belongs to.
+        subscription: SubscriptionId,
+        /// The newest seq.
+        seq: u64,
+    },
     /// A room's frame that is not part of its log: read marks, status, typing.
     RoomFrame {
         /// The room.
@@ -50,6 +59,8 @@ impl Event {
     fn bytes(&self) -> usize {
         match self {
             Self::Message { frame, .. } | Self::RoomFrame { frame, .. } => frame.len(),
+            // It stands for messages, so it is bounded as they are.
+            Self::LogEnd { .. } => size_of::<Self>(),
             Self::WriteFinished { .. } | Self::WriteLost(_) | Self::Detached(_) => 0,
         }
     }

@@ -24,7 +24,8 @@ use super::context::ActorContext;
 use super::faults::FaultPoint;
 use super::ids::SubscriptionId;
 use super::messages::{
-    Delivery, JoinError, JoinReply, LobbyMsg, Report, RoomMsg, Subscription, SupervisorMsg,
+    Delivery, ElsewhereCommit, JoinError, JoinReply, LobbyMsg, Report, RoomMsg, Subscription,
+    SupervisorMsg,
 };
 use super::subscriber::{ReplyPort, Subscriber};
 use crate::chat::{RoomId, RoomRecord};
@@ -135,6 +136,10 @@ impl RoomActorState {
                 self.reach(FaultPoint::RoomReload);
                 self.load();
             }
+            RoomMsg::CommittedElsewhere(commit) => self.committed_elsewhere(&commit),
+            RoomMsg::RedactionsRead(seqs) => {
+                self.subscribers.broadcast_redactions(self.room_id, &seqs);
+            }
             RoomMsg::AllowReport => self.state.allow_report(),
             RoomMsg::Loaded(outcome) => self.loaded(outcome),
             RoomMsg::LoadedByReader(outcome) => {
@@ -238,6 +243,42 @@ impl RoomActorState {
         };
         self.subscribers.close_former_owners(record.visitor_id);
         self.subscribers.broadcast_room(&before.room, &record.room);
+    }
+
+    /// Another node has changed the room. What it did is broadcast as if it had been done here; a
+    /// frame that a client has already does no harm.
+    fn committed_elsewhere(&mut self, commit: &ElsewhereCommit) {
+        if self.state.record().is_none() || self.state.is_reading() {
+            // What is being read may be older.
+            return self.load();
+        }
+        let before = self.state.committed_elsewhere(&commit.record);
+        if before.is_some() {
+            self.subscribers
+                .close_former_owners(commit.record.visitor_id);
+        }
+        let broadcast = self.subscribers.encode_elsewhere(commit, before.as_deref());
+        self.subscribers
+            .broadcast_to_all(&broadcast, &self.context.faults);
+        if commit.effect.is_none() && !self.subscribers.audience().is_empty {
+            self.read_redactions(commit.record.room.last_seq);
+        }
+    }
+
+    /// Nobody has said which messages' texts were removed, so all of them are looked for.
+    fn read_redactions(&self, until: u64) {
+        let (store, room_id) = (self.context.store.clone(), self.room_id);
+        let myself = self.myself.clone();
+        tokio::spawn(async move {
+            match store.redacted(room_id, until).await {
+                Ok(seqs) if seqs.is_empty() => {}
+                Ok(seqs) => {
+                    let _ = myself.cast(RoomMsg::RedactionsRead(seqs));
+                }
+                // Clients that resume get them, and the next change looks again.
+                Err(error) => tracing::warn!(%room_id, %error, "cannot read what was removed"),
+            }
+        });
     }
 
     fn join(&mut self, subscriber: Subscriber, reply: JoinReply) {

@@ -7,7 +7,10 @@ use uuid::Uuid;
 use super::context::ActorContext;
 use super::messages::{Delivery, RoomMsg, SupervisorMsg};
 use super::subscriber::Subscriber;
-use super::{CALL_TIMEOUT, Incarnation, JoinError, LiveSwitch, Outbox, ReplyPort, Subscription};
+use super::{
+    CALL_TIMEOUT, ElsewhereCommit, Incarnation, JoinError, LiveSwitch, Outbox, ReplyPort,
+    Subscription,
+};
 use crate::chat::{RoomId, Side};
 use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
 
@@ -131,6 +134,15 @@ impl Rooms {
         }
         if let Some(supervisor) = self.context.supervisor.borrow().as_ref() {
             let _ = supervisor.cast(SupervisorMsg::Reload(room_ids));
+        }
+    }
+
+    /// Other nodes have changed these rooms: their subscribers here are sent what was done, or read
+    /// it from the store.
+    pub fn committed_elsewhere(&self, commits: Vec<ElsewhereCommit>) {
+        let supervisor = self.context.supervisor.borrow();
+        if let Some(supervisor) = supervisor.as_ref().filter(|_| !commits.is_empty()) {
+            let _ = supervisor.cast(SupervisorMsg::CommittedElsewhere(commits));
         }
     }
 

@@ -56,8 +56,10 @@ pub(super) struct Subscriber {
 pub(super) struct Broadcast {
     /// The `message` frame, with the message's seq.
     pub(super) message: Option<(u64, Utf8Bytes)>,
-    /// The `read` frame.
-    pub(super) read: Option<Utf8Bytes>,
+    /// How far the log goes, when its new messages are left to be read from the store.
+    pub(super) log_end: Option<u64>,
+    /// The `read` frames.
+    pub(super) reads: Vec<Utf8Bytes>,
     /// The `redacted` frame.
     pub(super) redacted: Option<Utf8Bytes>,
     /// The `room` frame.
@@ -97,9 +99,17 @@ impl Subscriber {
     }
 
     fn room_events(&self, broadcast: &Broadcast) -> impl Iterator<Item = Event> {
-        let frames = broadcast.read.iter();
+        let frames = broadcast.reads.iter();
         let frames = frames.chain(&broadcast.redacted).chain(&broadcast.room);
-        frames.map(|frame| self.room_event(frame))
+        let log_end = broadcast.log_end.filter(|_| self.live.is_on());
+        let log_end = log_end.map(|seq| Event::LogEnd {
+            room_id: self.room_id,
+            subscription: self.id,
+            seq,
+        });
+        log_end
+            .into_iter()
+            .chain(frames.map(|frame| self.room_event(frame)))
     }
 
     /// Pushes a frame that is not a message.

@@ -4,13 +4,14 @@
 //! has one writer, so one slot. Several nodes on PostgreSQL have a slot each, and there is no order
 //! between their numbers. So "everything up to here" is a number per slot: a [`ChangeVector`].
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 /// How many sequences of changes there may be.
 pub const SLOTS_MAX: usize = 64;
 
 /// One change of a listed room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ChangeId {
     /// The sequence that numbered it.
     pub slot: usize,

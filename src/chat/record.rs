@@ -8,6 +8,7 @@
 //!
 //! Read next: `rules.rs` for the rules about status and blocks.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::details::apply_field;
@@ -18,7 +19,7 @@ use super::{
 };
 
 /// Everything that the store keeps of a room apart from its messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomRecord {
     /// The room as both sides see it.
     pub room: Room,

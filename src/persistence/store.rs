@@ -2,6 +2,7 @@ mod agents;
 mod erasures;
 mod lists;
 mod rooms;
+mod sharing;
 mod transfers;
 mod visitors;
 

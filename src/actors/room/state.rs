@@ -254,6 +254,24 @@ impl RoomState {
         Some(Committed { before, presence })
     }
 
+    /// Another node has changed the room. Returns the record that the new one has replaced, if it is
+    /// newer. The lobby learns of it without this room.
+    pub(super) fn committed_elsewhere(&mut self, new: &Arc<RoomRecord>) -> Option<Arc<RoomRecord>> {
+        match &mut self.phase {
+            Phase::Live { record, .. } => replace_if_newer(record, new),
+            Phase::Loading { .. } | Phase::Resting | Phase::Gone(_) => None,
+        }
+    }
+
+    /// Whether the record is being read.
+    pub(super) fn is_reading(&self) -> bool {
+        match &self.phase {
+            Phase::Loading { .. } => true,
+            Phase::Live { reads, .. } => reads.pending > 0,
+            Phase::Resting | Phase::Gone(_) => false,
+        }
+    }
+
     /// The lobby accepts another report.
     pub(super) fn allow_report(&mut self) {
         self.reports.allowed = true;
@@ -331,12 +349,7 @@ impl RoomState {
     }
 
     fn is_idle(&self, audience: Audience) -> bool {
-        let reading = match &self.phase {
-            Phase::Loading { .. } => true,
-            Phase::Live { reads, .. } => reads.pending > 0,
-            Phase::Resting | Phase::Gone(_) => false,
-        };
-        !reading
+        !self.is_reading()
             && self.writes == 0
             && audience.is_empty
             && self.reports.unreported.is_empty()

@@ -7,10 +7,11 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::decisions::Audience;
+use crate::actors::ElsewhereCommit;
 use crate::actors::faults::Faults;
 use crate::actors::ids::SubscriptionId;
 use crate::actors::subscriber::{Broadcast, ReplyPort, Subscriber};
-use crate::chat::{Room as RoomView, RoomRecord, SenderType, Side, VisitorId};
+use crate::chat::{Room as RoomView, RoomId, RoomRecord, SenderType, Side, VisitorId};
 use crate::persistence::{Effect, RoomCommit, WriteError};
 use crate::protocol::{CloseCode, ServerFrame, TYPING_EXPIRES_IN_MS, encode};
 
@@ -79,11 +80,7 @@ impl Subscribers {
                 broadcast.message = Some((message.seq, frame));
             }
             Effect::ReadMoved { side, seq } => {
-                broadcast.read = Some(encode(&ServerFrame::Read {
-                    room_id,
-                    reader: *side,
-                    seq: *seq,
-                }));
+                broadcast.reads.push(read_frame(room_id, *side, *seq));
             }
             Effect::Redacted { seq } => {
                 broadcast.redacted = Some(encode(&ServerFrame::Redacted { room_id, seq: *seq }));
@@ -92,6 +89,52 @@ impl Subscribers {
         }
         broadcast.room = before.and_then(|before| room_frame(&before.room, &commit.record.room));
         broadcast
+    }
+
+    /// Encodes what another node has committed. If it did not say what it was, subscribers are told
+    /// how far the log goes, and get both read marks.
+    pub(super) fn encode_elsewhere(
+        &self,
+        commit: &ElsewhereCommit,
+        before: Option<&RoomRecord>,
+    ) -> Broadcast {
+        let ElsewhereCommit { record, effect } = commit;
+        if self.0.is_empty() {
+            return Broadcast::default();
+        }
+        if let Some(effect) = effect {
+            let commit = RoomCommit {
+                record: record.clone(),
+                effect: effect.clone(),
+                also_changed: Vec::new(),
+            };
+            return self.encode(&commit, before);
+        }
+        let room = &record.room;
+        let marks = [Side::Visitor, Side::Agent].map(|side| (side, room.read_seq(side)));
+        let marks = marks.into_iter().filter(|(_, seq)| *seq > 0);
+        Broadcast {
+            log_end: Some(room.last_seq),
+            reads: marks
+                .map(|(side, seq)| read_frame(room.id, side, seq))
+                .collect(),
+            room: before.and_then(|before| room_frame(&before.room, room)),
+            ..Broadcast::default()
+        }
+    }
+
+    /// Pushes a broadcast to each subscriber.
+    pub(super) fn broadcast_to_all(&mut self, broadcast: &Broadcast, faults: &Faults) {
+        self.0
+            .retain(|subscriber| subscriber.push_broadcast(broadcast, faults));
+    }
+
+    /// Broadcasts that the texts of these messages were removed.
+    pub(super) fn broadcast_redactions(&mut self, room_id: RoomId, seqs: &[u64]) {
+        for seq in seqs {
+            let frame = encode(&ServerFrame::Redacted { room_id, seq: *seq });
+            self.0.retain(|subscriber| subscriber.push(&frame));
+        }
     }
 
     /// Pushes a broadcast to each subscriber, and replies to the sender. The sender's own copy
@@ -148,6 +191,14 @@ impl Subscribers {
                 || subscriber.push_ephemeral(&frame)
         });
     }
+}
+
+fn read_frame(room_id: RoomId, reader: Side, seq: u64) -> Utf8Bytes {
+    encode(&ServerFrame::Read {
+        room_id,
+        reader,
+        seq,
+    })
 }
 
 /// The `room` frame, if anything has changed that it is sent for: what messages and read marks

@@ -44,4 +44,6 @@ pub struct Head {
     /// Grows with every change of agents and sessions, those made by other
     /// processes included (noticed within a second).
     pub auth_version: u64,
+    /// Grows when tokens of visitors end, if other processes share the store.
+    pub token_version: u64,
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::chat::{DetailsPatch, Draft, Message, RoomId, RoomRecord, Sender, Side, Status};
 use crate::persistence::Principal;
 
@@ -43,7 +45,7 @@ pub enum RoomOp {
 }
 
 /// What a [`RoomOp`] did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
     /// A message was appended.
     Posted(Message),

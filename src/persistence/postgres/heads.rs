@@ -27,7 +27,14 @@ pub(crate) struct Heads {
 #[derive(Default)]
 struct Known {
     slots: Vec<SlotView>,
-    auth_version: u64,
+    versions: Versions,
+}
+
+/// Numbers that grow with what every node has to know.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Versions {
+    pub(crate) auth: u64,
+    pub(crate) tokens: u64,
 }
 
 impl Heads {
@@ -52,7 +59,7 @@ impl Heads {
     pub(crate) fn saw(
         &self,
         slots: impl IntoIterator<Item = (usize, SlotView)>,
-        auth_version: Option<u64>,
+        versions: Option<Versions>,
     ) {
         let mut known = self.lock();
         for (slot, view) in slots {
@@ -63,7 +70,10 @@ impl Heads {
                 known.slots[slot] = view;
             }
         }
-        known.auth_version = auth_version.unwrap_or(0).max(known.auth_version);
+        if let Some(Versions { auth, tokens }) = versions {
+            known.versions.auth = known.versions.auth.max(auth);
+            known.versions.tokens = known.versions.tokens.max(tokens);
+        }
         let head = known.head();
         // Under the lock, so that heads follow each other in order.
         self.head.send_if_modified(|current| {
@@ -99,7 +109,8 @@ impl Known {
                 active,
                 closed,
             },
-            auth_version: self.auth_version,
+            auth_version: self.versions.auth,
+            token_version: self.versions.tokens,
         }
     }
 }
@@ -120,8 +131,9 @@ mod tests {
     #[test]
     fn counts_are_the_sums_of_slots_and_an_old_view_changes_nothing() {
         let heads = Heads::new();
-        heads.saw([(0, view(3, 2, 5)), (2, view(1, 1, -2))], Some(4));
-        heads.saw([(0, view(2, 1, 9))], Some(3));
+        let versions = |auth| Some(Versions { auth, tokens: 1 });
+        heads.saw([(0, view(3, 2, 5)), (2, view(1, 1, -2))], versions(4));
+        heads.saw([(0, view(2, 1, 9))], versions(3));
         let head = heads.head();
         assert_eq!(head.changes.numbers(), [2, 0, 1]);
         assert_eq!((head.counts.waiting, head.auth_version), (3, 4));

@@ -1,16 +1,12 @@
 //! Looks at what other lanes have committed: the truth that every notice only hastens.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::persistence::postgres::codes::uint;
-use crate::persistence::postgres::heads::SlotView;
+use crate::persistence::postgres::heads::{SlotView, Versions};
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::store::Shared;
 use crate::persistence::postgres::tx_error::TxError;
-
-/// How often.
-const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Polls until the store is closed.
 pub(crate) async fn run(shared: Arc<Shared>) {
@@ -18,7 +14,8 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let mut failing = false;
     loop {
         tokio::select! {
-            () = tokio::time::sleep(POLL_INTERVAL) => {}
+            () = tokio::time::sleep(shared.poll_interval()) => {}
+            () = shared.poll_now.notified() => {}
             () = shared.closing.cancelled() => return,
         }
         match poll(&shared, &mut session).await {
@@ -50,21 +47,24 @@ async fn poll(
 pub(crate) async fn see(shared: &Shared, db: &Session) -> Result<(), TxError> {
     let rows = db
         .query(
-            "SELECT slot, change, commits, waiting, active, closed, auth_no
+            "SELECT slot, change, commits, waiting, active, closed, auth_no, token_no
              FROM slots RIGHT JOIN state ON true",
             &[],
         )
         .await?;
     let mut slots = Vec::with_capacity(rows.len());
-    let mut auth_version = None;
+    let mut versions = None;
     for row in &rows {
-        auth_version = Some(uint(row, 6)?);
+        versions = Some(Versions {
+            auth: uint(row, 6)?,
+            tokens: uint(row, 7)?,
+        });
         if let Some(slot) = row.try_get::<_, Option<i16>>(0)? {
             let slot = usize::try_from(slot)
                 .map_err(|_| TxError::Unreadable("a slot is below 0".into()))?;
             slots.push((slot, SlotView::read(row, 1)?));
         }
     }
-    shared.heads.saw(slots, auth_version);
+    shared.heads.saw(slots, versions);
     Ok(())
 }

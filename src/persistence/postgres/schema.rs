@@ -121,7 +121,7 @@ async fn step_in_transaction(db: &Session) -> Result<bool, SchemaError> {
         let epoch = crate::persistence::new_epoch();
         db.client()
             .execute(
-                "INSERT INTO state (id, epoch, auth_no) VALUES (1, $1, 0)",
+                "INSERT INTO state (id, epoch, auth_no, token_no) VALUES (1, $1, 0, 0)",
                 &[&epoch],
             )
             .await

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -8,13 +8,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chat::Timestamp;
 use crate::persistence::postgres::connect::Connector;
-use crate::persistence::postgres::heads::Heads;
+use crate::persistence::postgres::heads::{Heads, SlotView};
 use crate::persistence::postgres::lane::{Item, job};
 use crate::persistence::postgres::readers::{Readers, read_error};
 use crate::persistence::postgres::session::Session;
+use crate::persistence::postgres::slot::OwnedSlot;
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
-use crate::persistence::{Completion, Head, RuleSettings, StoreError, StoreMetrics, WriteError};
+use crate::persistence::{
+    Completion, Head, RoomCommitted, RuleSettings, SlotCommit, StoreError, StoreMetrics,
+    UNTOLD_COMMITS, WriteError,
+};
+
+/// How often the poll looks at what other nodes have committed, at first.
+const POLL_INTERVAL_MS: u64 = 500;
 
 /// A store in PostgreSQL. Clones share it.
 #[derive(Clone)]
@@ -48,6 +55,11 @@ pub(crate) struct Shared {
     pub(crate) closing: CancellationToken,
     pub(crate) visitor_changes_pending: Notify,
     pub(crate) erasures_pending: Notify,
+    /// Wakes the poll.
+    pub(crate) poll_now: Notify,
+    poll_interval_ms: AtomicU64,
+    /// Gets what the lane has committed, once somebody listens.
+    listener: OnceLock<mpsc::Sender<SlotCommit>>,
     clock_back_ms: AtomicI64,
     /// The slot that the lane writes in, and one more; 0 before it has taken one.
     slot: AtomicUsize,
@@ -71,6 +83,9 @@ impl Shared {
             closing: CancellationToken::new(),
             visitor_changes_pending: Notify::new(),
             erasures_pending: Notify::new(),
+            poll_now: Notify::new(),
+            poll_interval_ms: AtomicU64::new(POLL_INTERVAL_MS),
+            listener: OnceLock::new(),
             clock_back_ms: AtomicI64::new(0),
             slot: AtomicUsize::new(0),
         }
@@ -79,6 +94,41 @@ impl Shared {
     /// The time of a transaction that begins now.
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp(Timestamp::now().as_millis() - self.clock_back_ms.load(Ordering::Relaxed))
+    }
+
+    /// How often the poll looks at what other nodes have committed.
+    pub(crate) fn poll_interval(&self) -> Duration {
+        Duration::from_millis(self.poll_interval_ms.load(Ordering::Relaxed))
+    }
+
+    /// Whether anybody is told what the lane has committed.
+    pub(crate) fn has_listener(&self) -> bool {
+        self.listener.get().is_some()
+    }
+
+    /// Tells what the lane has committed. What does not fit is left out: other nodes notice that
+    /// a change is missing, and read the store.
+    pub(crate) fn tell(&self, slot: &OwnedSlot, from: u64, changes: Option<Vec<RoomCommitted>>) {
+        let Some(listener) = self.listener.get().filter(|_| slot.view.change > from) else {
+            return;
+        };
+        let SlotView {
+            change,
+            commits,
+            waiting,
+            active,
+            closed,
+        } = slot.view;
+        let _ = listener.try_send(SlotCommit {
+            slot: slot.slot,
+            from,
+            to: change,
+            commits,
+            waiting,
+            active,
+            closed,
+            changes,
+        });
     }
 
     /// The lane writes in this slot from now on.
@@ -150,6 +200,39 @@ impl PostgresStore {
 
     pub(crate) fn watch_head(&self) -> watch::Receiver<Head> {
         self.shared.heads.subscribe()
+    }
+
+    /// What this node commits from now on. Only the first call gets it.
+    pub(crate) fn own_commits(&self) -> Option<mpsc::Receiver<SlotCommit>> {
+        let (sender, receiver) = mpsc::channel(UNTOLD_COMMITS);
+        self.shared.listener.set(sender).ok()?;
+        Some(receiver)
+    }
+
+    /// The slot that this node writes in, if it has written.
+    pub(crate) fn own_slot(&self) -> Option<usize> {
+        self.shared.slot()
+    }
+
+    /// Another node says that it has committed this.
+    pub(crate) fn saw(&self, commit: &SlotCommit) {
+        let view = SlotView {
+            change: commit.to,
+            commits: commit.commits,
+            waiting: commit.waiting,
+            active: commit.active,
+            closed: commit.closed,
+        };
+        self.shared.heads.saw([(commit.slot, view)], None);
+    }
+
+    /// Looks at what other nodes have committed now, and every `interval` from then on.
+    pub(crate) fn poll(&self, interval: Option<Duration>) {
+        if let Some(interval) = interval {
+            let ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+            self.shared.poll_interval_ms.store(ms, Ordering::Relaxed);
+        }
+        self.shared.poll_now.notify_one();
     }
 
     pub(crate) fn damage(&self) -> Option<String> {

@@ -1,5 +1,6 @@
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::chat::{ChangeId, Counts, RoomRecord, Timestamp};
 use crate::persistence::RuleSettings;
@@ -23,6 +24,7 @@ pub(crate) struct Tx {
     pub(crate) visitor_changes_pending: bool,
     /// Set when agents or sessions have changed.
     pub(crate) auth_changed: bool,
+    tokens_ended: AtomicBool,
 }
 
 /// How a transaction moves its slot.
@@ -58,6 +60,7 @@ impl Tx {
             rules,
             visitor_changes_pending: false,
             auth_changed: false,
+            tokens_ended: AtomicBool::new(false),
         }
     }
 
@@ -87,6 +90,16 @@ impl Tx {
     /// order of changes if consoles list the room.
     pub(crate) fn unlist(&mut self, record: &RoomRecord) -> Option<ChangeId> {
         listing::unlist(record, &mut self.counts).then(|| self.next_change())
+    }
+
+    /// Tokens of visitors have ended, which other nodes have to look for.
+    pub(crate) fn note_ended_tokens(&self) {
+        self.tokens_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether tokens of visitors have ended.
+    pub(crate) fn has_ended_tokens(&self) -> bool {
+        self.tokens_ended.load(Ordering::Relaxed)
     }
 
     /// How it moves its slot.

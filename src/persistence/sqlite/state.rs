@@ -95,6 +95,8 @@ impl State {
             changes: ChangeVector::of_single_writer(self.last_change),
             counts: self.counts,
             auth_version: self.auth_version,
+            // Whoever ends tokens knows which sockets they have: there is no other server.
+            token_version: 0,
         }
     }
 

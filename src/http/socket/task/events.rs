@@ -39,6 +39,18 @@ impl SocketTask {
                         Box::pin(self.close_gap(room_id, wire)).await?;
                     }
                 }
+                Event::LogEnd {
+                    room_id,
+                    subscription,
+                    seq,
+                } => {
+                    let is_behind = self.feeds.get(&room_id).is_some_and(|feed| {
+                        feed.subscription.id == subscription && feed.delivered() < seq
+                    });
+                    if is_behind {
+                        Box::pin(self.close_gap(room_id, wire)).await?;
+                    }
+                }
                 Event::RoomFrame {
                     room_id,
                     subscription,

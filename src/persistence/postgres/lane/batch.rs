@@ -17,7 +17,9 @@ use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::rules::listing::PriorState;
 use crate::persistence::rules::rooms::{self as rules, Change, UnreadCount};
-use crate::persistence::{Completion, Effect, Refusal, RoomCommit, RoomOp, StoreError, WriteError};
+use crate::persistence::{
+    Completion, Effect, Refusal, RoomCommit, RoomCommitted, RoomOp, StoreError, WriteError,
+};
 
 /// Numbers of rooms that are kept, at most. When there are more, all are forgotten and read again as
 /// they are needed.
@@ -170,7 +172,8 @@ impl Lane {
         for ask in asks {
             outcomes.push(batch.apply(ask, self.room_numbers.get(ask.room_id))?);
         }
-        self.commit_batch(batch).await?;
+        let changes = changes_of(&outcomes, self.shared.has_listener());
+        self.commit_batch(batch, changes).await?;
         Ok(outcomes)
     }
 
@@ -202,7 +205,11 @@ impl Lane {
     }
 
     /// The second half: everything that was decided, and COMMIT, in one round trip.
-    async fn commit_batch(&mut self, batch: Batch) -> Result<(), TxError> {
+    async fn commit_batch(
+        &mut self,
+        batch: Batch,
+        changes: Option<Vec<RoomCommitted>>,
+    ) -> Result<(), TxError> {
         let changed: Vec<&LiveRoom> = batch.rooms.values().filter(|room| room.changed).collect();
         if changed.is_empty() {
             return self.roll_back().await;
@@ -236,8 +243,25 @@ impl Lane {
         let before = check_rows(inserted, batch.messages.len())
             .and_then(|()| check_rows(updated, heads.len()));
         let ended = ended(connection, &moved, moved_slots, before, committed);
-        self.after(ended).await
+        self.after(ended, changes).await
     }
+}
+
+/// What the other nodes are told of a batch.
+fn changes_of(outcomes: &[Outcome], has_listener: bool) -> Option<Vec<RoomCommitted>> {
+    has_listener.then(|| {
+        let commits = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Written(Ok(commit)) => Some(commit),
+            _ => None,
+        });
+        commits
+            .filter(|commit| !matches!(commit.effect, Effect::Duplicate(_) | Effect::Unchanged))
+            .map(|commit| RoomCommitted {
+                record: Arc::clone(&commit.record),
+                effect: commit.effect.clone(),
+            })
+            .collect()
+    })
 }
 
 /// Whether a statement changed as many rows as it has to.

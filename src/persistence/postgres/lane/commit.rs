@@ -4,10 +4,12 @@ use futures_util::future::join;
 
 use super::job::Work;
 use super::{Connection, Lane};
+use crate::persistence::postgres::codes::uint;
+use crate::persistence::postgres::heads::Versions;
 use crate::persistence::postgres::slot::{self, MOVE, MoveParams, OwnedSlot};
 use crate::persistence::postgres::tx::{SlotMove, Tx};
 use crate::persistence::postgres::tx_error::TxError;
-use crate::persistence::{StoreError, WriteError};
+use crate::persistence::{RoomCommitted, StoreError, WriteError};
 use tokio_postgres::error::SqlState;
 
 /// How a transaction has ended.
@@ -37,19 +39,9 @@ impl Lane {
                 return Err(error);
             }
         }
-        if tx.auth_changed {
-            tx.execute("UPDATE state SET auth_no = auth_no + 1", &[])
-                .await?;
-        }
-        let auth = match tx.auth_changed {
-            true => Some(crate::persistence::postgres::codes::uint(
-                &tx.query_one("SELECT auth_no FROM state", &[]).await?,
-                0,
-            )?),
-            false => None,
-        };
+        let versions = raise_versions(&tx).await?;
         self.finish(tx.slot_move()).await?;
-        self.shared.heads.saw([], auth);
+        self.shared.heads.saw([], versions);
         if tx.visitor_changes_pending {
             self.shared.visitor_changes_pending.notify_one();
         }
@@ -93,14 +85,19 @@ impl Lane {
         )
         .await;
         let ended = ended(connection, &moved, move_result, Ok(()), commit);
-        self.after(ended).await
+        self.after(ended, None).await
     }
 
     /// What follows from how a transaction has ended.
-    pub(super) async fn after(&mut self, ended: Ended) -> Result<(), TxError> {
+    /// `changes` is what the other nodes are told of it.
+    pub(super) async fn after(
+        &mut self,
+        ended: Ended,
+        changes: Option<Vec<RoomCommitted>>,
+    ) -> Result<(), TxError> {
         match ended {
             Ended::Committed(slot) => {
-                self.keep(slot);
+                self.keep(slot, changes);
                 Ok(())
             }
             Ended::Undone(error) => {
@@ -115,10 +112,11 @@ impl Lane {
         }
     }
 
-    fn keep(&mut self, slot: OwnedSlot) {
+    fn keep(&mut self, slot: OwnedSlot, changes: Option<Vec<RoomCommitted>>) {
         self.shared.heads.saw([(slot.slot, slot.view)], None);
         if let Some(connection) = &mut self.connection {
-            connection.slot = slot;
+            let from = std::mem::replace(&mut connection.slot, slot).view.change;
+            self.shared.tell(&slot, from, changes);
         }
     }
 
@@ -145,6 +143,25 @@ impl Lane {
             }
         }
     }
+}
+
+/// Raises the numbers that every node looks at.
+async fn raise_versions(tx: &Tx) -> Result<Option<Versions>, TxError> {
+    let (auth, tokens) = (tx.auth_changed, tx.has_ended_tokens());
+    if !auth && !tokens {
+        return Ok(None);
+    }
+    let row = tx
+        .query_one(
+            "UPDATE state SET auth_no = auth_no + $1, token_no = token_no + $2
+             RETURNING auth_no, token_no",
+            &[&i64::from(auth), &i64::from(tokens)],
+        )
+        .await?;
+    Ok(Some(Versions {
+        auth: uint(&row, 0)?,
+        tokens: uint(&row, 1)?,
+    }))
 }
 
 /// Reads the results of the second half of a transaction. A COMMIT counts only if everything before

@@ -6,7 +6,9 @@ CREATE TABLE state (
     id             SMALLINT PRIMARY KEY CHECK (id = 1),
     epoch          TEXT     NOT NULL,
     -- Grows with every change of agents and sessions.
-    auth_no        BIGINT   NOT NULL
+    auth_no        BIGINT   NOT NULL,
+    -- Grows when tokens of visitors end.
+    token_no       BIGINT   NOT NULL
 );
 
 -- Each lane of a node owns a row and numbers its changes without a gap. Rows are used again when

@@ -28,6 +28,15 @@ impl PostgresStore {
             .await
     }
 
+    pub(crate) async fn valid_visitor_tokens(
+        &self,
+        tokens: Vec<TokenHash>,
+    ) -> Result<Vec<TokenHash>, StoreError> {
+        let hashes: Vec<&[u8]> = tokens.iter().map(|token| &token.0[..]).collect();
+        self.read(async |db| visitors::valid_tokens(db, &hashes).await)
+            .await
+    }
+
     pub(crate) async fn visitor_rooms(
         &self,
         visitor_id: VisitorId,
@@ -66,6 +75,9 @@ impl PostgresStore {
                         &[&&token.0[..]],
                     )
                     .await?;
+                if ended > 0 {
+                    tx.note_ended_tokens();
+                }
                 Ok(ended > 0)
             })
         })

@@ -38,6 +38,20 @@ pub(crate) async fn by_token(
     row.as_ref().map(read).transpose()
 }
 
+/// Which of these tokens have not ended.
+pub(crate) async fn valid_tokens(
+    db: &Session,
+    hashes: &[&[u8]],
+) -> Result<Vec<TokenHash>, TxError> {
+    let rows = db
+        .query(
+            "SELECT hash FROM visitor_tokens WHERE hash = ANY($1)",
+            &[&hashes],
+        )
+        .await?;
+    rows.iter().map(read_token).collect()
+}
+
 /// The visitor of a signed identity.
 pub(crate) async fn by_user(db: &Session, user: &str) -> Result<Option<StoredVisitor>, TxError> {
     let row = db
@@ -129,7 +143,7 @@ pub(crate) async fn insert_token(
             &[&visitor, &hash, &i64::from(tx.rules.visitor_tokens)],
         )
         .await?;
-    ended.iter().map(read_token).collect()
+    note_ended(tx, &ended)
 }
 
 /// Ends all tokens of a visitor and returns them.
@@ -140,6 +154,13 @@ pub(crate) async fn end_tokens(tx: &Tx, visitor: VisitorId) -> Result<Vec<TokenH
             &[&visitor],
         )
         .await?;
+    note_ended(tx, &ended)
+}
+
+fn note_ended(tx: &Tx, ended: &[Row]) -> Result<Vec<TokenHash>, TxError> {
+    if !ended.is_empty() {
+        tx.note_ended_tokens();
+    }
     ended.iter().map(read_token).collect()
 }
 

@@ -1,0 +1,43 @@
+//! What nodes that share a store tell each other.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::chat::RoomRecord;
+use crate::persistence::Effect;
+
+/// What one node has committed in its slot, as the others have to know it. It is only a hint: what
+/// is true stands in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotCommit {
+    /// The slot.
+    pub slot: usize,
+    /// Its newest change before.
+    pub from: u64,
+    /// Its newest change after.
+    pub to: u64,
+    /// How many transactions the slot has had.
+    pub commits: u64,
+    /// What the slot has added to the counts of listed rooms so far.
+    pub waiting: i64,
+    /// As `waiting`.
+    pub active: i64,
+    /// As `waiting`.
+    pub closed: i64,
+    /// The rooms after each change, and what was done. `None`: the others have to read the store.
+    pub changes: Option<Vec<RoomCommitted>>,
+}
+
+/// One change of a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomCommitted {
+    /// The room after it.
+    pub record: Arc<RoomRecord>,
+    /// What was done.
+    pub effect: Effect,
+}
+
+/// How many commits may wait to be told to other nodes. Further ones are left out, and the others
+/// read the store.
+pub const UNTOLD_COMMITS: usize = 1_024;
