@@ -1,4 +1,4 @@
-//! What nodes that share a store tell each other.
+//! What nodes that share a store notify each other of.
 
 use std::sync::Arc;
 
@@ -38,6 +38,6 @@ pub struct RoomCommitted {
     pub effect: Effect,
 }
 
-/// How many commits may wait to be told to other nodes. Further ones are left out, and the others
+/// How many commits may wait to be published. Further ones are left out, and the others
 /// read the store.
-pub const UNTOLD_COMMITS: usize = 1_024;
+pub const UNPUBLISHED_COMMITS: usize = 1_024;

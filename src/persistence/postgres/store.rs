@@ -17,7 +17,7 @@ use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::{
     Completion, Head, RoomCommitted, RuleSettings, SlotCommit, StoreError, StoreMetrics,
-    UNTOLD_COMMITS, WriteError,
+    UNPUBLISHED_COMMITS, WriteError,
 };
 
 /// How often the poll looks at what other nodes have committed, at first.
@@ -101,14 +101,14 @@ impl Shared {
         Duration::from_millis(self.poll_interval_ms.load(Ordering::Relaxed))
     }
 
-    /// Whether anybody is told what the lane has committed.
+    /// Whether anybody is notified of what the lane has committed.
     pub(crate) fn has_listener(&self) -> bool {
         self.listener.get().is_some()
     }
 
-    /// Tells what the lane has committed. What does not fit is left out: other nodes notice that
+    /// Publishes what the lane has committed. What does not fit is left out: other nodes notice that
     /// a change is missing, and read the store.
-    pub(crate) fn tell(&self, slot: &OwnedSlot, from: u64, changes: Option<Vec<RoomCommitted>>) {
+    pub(crate) fn publish(&self, slot: &OwnedSlot, from: u64, changes: Option<Vec<RoomCommitted>>) {
         let Some(listener) = self.listener.get().filter(|_| slot.view.change > from) else {
             return;
         };
@@ -204,7 +204,7 @@ impl PostgresStore {
 
     /// What this node commits from now on. Only the first call gets it.
     pub(crate) fn own_commits(&self) -> Option<mpsc::Receiver<SlotCommit>> {
-        let (sender, receiver) = mpsc::channel(UNTOLD_COMMITS);
+        let (sender, receiver) = mpsc::channel(UNPUBLISHED_COMMITS);
         self.shared.listener.set(sender).ok()?;
         Some(receiver)
     }

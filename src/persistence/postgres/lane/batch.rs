@@ -247,7 +247,7 @@ impl Lane {
     }
 }
 
-/// What the other nodes are told of a batch.
+/// What is published of a batch.
 fn changes_of(outcomes: &[Outcome], has_listener: bool) -> Option<Vec<RoomCommitted>> {
     has_listener.then(|| {
         let commits = outcomes.iter().filter_map(|outcome| match outcome {

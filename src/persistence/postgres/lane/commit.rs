@@ -89,7 +89,7 @@ impl Lane {
     }
 
     /// What follows from how a transaction has ended.
-    /// `changes` is what the other nodes are told of it.
+    /// `changes` is what is published to the other nodes.
     pub(super) async fn after(
         &mut self,
         ended: Ended,
@@ -116,7 +116,7 @@ impl Lane {
         self.shared.heads.saw([(slot.slot, slot.view)], None);
         if let Some(connection) = &mut self.connection {
             let from = std::mem::replace(&mut connection.slot, slot).view.change;
-            self.shared.tell(&slot, from, changes);
+            self.shared.publish(&slot, from, changes);
         }
     }
 
