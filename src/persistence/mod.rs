@@ -28,6 +28,8 @@ mod store;
 mod transfers;
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod cost_tests;
 #[cfg(test)]
 mod model_tests;

@@ -143,7 +143,7 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
         "S18",
         "an audit row for each sign-in, setup, role change, block, backup, export, erasure and import",
         &[
-            "lib persistence::agents::tests::every_change_is_in_the_audit",
+            "lib persistence::conformance::agents::every_change_is_in_the_audit",
             "contract audit::each_action_has_one_row_naming_the_principal",
             "cli audit::each_command_has_one_row_that_does_not_say_whom_it_was_about",
         ],

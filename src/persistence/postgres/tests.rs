@@ -1,5 +1,7 @@
 //! What holds when several nodes write at once.
 
+mod agents;
+
 use std::collections::HashSet;
 
 use uuid::Uuid;

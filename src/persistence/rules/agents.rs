@@ -1,6 +1,11 @@
 use crate::chat::{Agent, Role};
 use crate::persistence::{AgentPatch, AuditAction, TokenHash};
 
+/// User names are compared without case: this is what is compared.
+pub(crate) fn username_key(username: &str) -> String {
+    username.to_lowercase()
+}
+
 /// A changed agent, and what follows from the change.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct AgentChange {

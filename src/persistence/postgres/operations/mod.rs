@@ -6,6 +6,7 @@ mod messages;
 mod open_room;
 mod rooms;
 mod search;
+mod sessions;
 mod transfers;
 mod upkeep;
 pub(crate) mod visitor_changes;

@@ -1,5 +1,9 @@
 use crate::chat::*;
+use crate::persistence::postgres::slot::slot_code;
 use crate::persistence::postgres::store::PostgresStore;
+use crate::persistence::postgres::tables::audit;
+use crate::persistence::postgres::tx::Tx;
+use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::*;
 use std::path::PathBuf;
 
@@ -13,15 +17,38 @@ impl PostgresStore {
     }
 
     pub(crate) async fn write_canary(&self) -> Result<i64, StoreError> {
-        Err(StoreError::Internal("write_canary is not there yet".into()).into())
+        let written = self.write(|tx| Box::pin(write_canary(tx))).await;
+        written.map_err(|error| match error {
+            WriteError::Store(error) => error,
+            WriteError::Refused(refusal) => StoreError::Internal(refusal.to_string()),
+        })
     }
 
     pub(crate) async fn read_canary(&self) -> Result<Option<i64>, StoreError> {
-        Err(StoreError::Internal("read_canary is not there yet".into()).into())
+        let Some(slot) = self.shared().slot() else {
+            return Ok(None);
+        };
+        self.read(async |db| {
+            let row = db
+                .query_opt("SELECT at FROM canary WHERE slot = $1", &[&slot_code(slot)])
+                .await?;
+            Ok(row.map(|row| row.try_get(0)).transpose()?)
+        })
+        .await
     }
 
     pub(crate) async fn stats(&self) -> Result<StoreStats, StoreError> {
         Err(StoreError::Internal("stats is not there yet".into()).into())
+    }
+
+    pub(crate) async fn audit(
+        &self,
+        action: AuditAction,
+        by: Principal,
+        subject: Option<String>,
+    ) -> Result<(), WriteError> {
+        self.write(move |tx| Box::pin(insert_audit(tx, action, by, subject.clone())))
+            .await
     }
 
     pub(crate) async fn is_rewrite_due(&self) -> Result<bool, StoreError> {
@@ -35,4 +62,25 @@ impl PostgresStore {
     pub(crate) async fn rewrite(&self, _data_dir: PathBuf) -> Result<Timestamp, RewriteError> {
         Err(StoreError::Internal("rewrite is not there yet".into()).into())
     }
+}
+
+async fn insert_audit(
+    tx: &mut Tx,
+    action: AuditAction,
+    by: Principal,
+    subject: Option<String>,
+) -> Result<(), TxError> {
+    audit::insert(tx, action, Some(by), subject).await
+}
+
+/// Every node has a row of its own, so that none reads what another one has written.
+async fn write_canary(tx: &mut Tx) -> Result<i64, TxError> {
+    let at = tx.now.0;
+    tx.execute(
+        "INSERT INTO canary (slot, at) VALUES ($1, $2)
+         ON CONFLICT (slot) DO UPDATE SET at = excluded.at",
+        &[&slot_code(tx.slot()), &at],
+    )
+    .await?;
+    Ok(at)
 }

@@ -126,6 +126,3 @@ impl SqliteStore {
             .await
     }
 }
-
-#[cfg(test)]
-mod tests;

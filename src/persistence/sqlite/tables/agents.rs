@@ -2,6 +2,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use crate::chat::{Agent, AgentId, Role, Timestamp};
+use crate::persistence::rules::agents::username_key;
 use crate::persistence::sqlite::codes::{self, role_code, uint};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
@@ -21,11 +22,6 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Agent> {
         disabled: row.get(4)?,
         created_at: Timestamp(row.get(5)?),
     })
-}
-
-/// User names are compared without case.
-fn key(username: &str) -> String {
-    username.to_lowercase()
 }
 
 pub(crate) fn count(conn: &Connection) -> rusqlite::Result<u64> {
@@ -48,7 +44,7 @@ pub(crate) fn credentials(
     conn.prepare_cached(&format!(
         "SELECT {COLUMNS}, a.password_hash FROM agents a WHERE a.username_key = ?1"
     ))?
-    .query_row([key(username)], |row| {
+    .query_row([username_key(username)], |row| {
         Ok(AgentCredentials {
             agent: read(row)?,
             password_hash: row.get(6)?,
@@ -109,7 +105,7 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: NewAgent) -> Result<Agent, TxError> {
         params![
             agent.id,
             agent.username,
-            key(&agent.username),
+            username_key(&agent.username),
             agent.display_name,
             role_code(agent.role),
             new.password_hash,
@@ -131,7 +127,7 @@ pub(crate) fn insert_known(tx: &mut Tx<'_>, agent: &Agent) -> rusqlite::Result<b
         params![
             agent.id,
             agent.username,
-            key(&agent.username),
+            username_key(&agent.username),
             agent.display_name,
             role_code(agent.role),
             agent.disabled,

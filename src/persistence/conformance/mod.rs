@@ -1,0 +1,3 @@
+//! What every store does alike. `SHOPTALK_TEST_STORE=postgres` runs it on PostgreSQL.
+
+mod agents;
