@@ -73,6 +73,13 @@ pub struct ErasureStep {
     pub messages: u64,
 }
 
+impl ErasureStep {
+    /// Rooms that one step deletes, at most.
+    pub(crate) const ROOMS_MAX: usize = 64;
+    /// Messages that one step deletes, at most: some milliseconds.
+    pub(crate) const MESSAGES_MAX: u64 = 500;
+}
+
 /// A listed room that was erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemovedRoom {

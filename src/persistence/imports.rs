@@ -55,6 +55,26 @@ pub struct RoomImport {
     pub erased: bool,
 }
 
+impl RoomImport {
+    /// The outcome for a room that was erased.
+    pub(crate) const ERASED: Self = Self {
+        created: false,
+        added: 0,
+        present: 0,
+        erased: true,
+    };
+
+    /// The outcome for a room of which `added` messages were missing.
+    pub(crate) fn counted(room: &ImportedRoom, created: bool, added: usize) -> Self {
+        Self {
+            created,
+            added: added as u64,
+            present: (room.messages.len() - added) as u64,
+            erased: false,
+        }
+    }
+}
+
 /// A room as an import has read it.
 #[derive(Debug, Clone)]
 pub struct StagedRoom {

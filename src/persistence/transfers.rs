@@ -152,6 +152,8 @@ pub struct ExportCursor {
 /// A room of which messages are still to be read.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenExport {
+    /// The room's key.
+    pub(crate) pk: i64,
     pub(crate) room: Room,
     /// The newest seq that was read.
     pub(crate) after: u64,

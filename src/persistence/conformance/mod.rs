@@ -1,3 +1,7 @@
 //! What every store does alike. `SHOPTALK_TEST_STORE=postgres` runs it on PostgreSQL.
 
 mod agents;
+pub(crate) mod erasures;
+mod imports;
+mod redactions;
+mod retention;

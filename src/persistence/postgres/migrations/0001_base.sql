@@ -220,7 +220,7 @@ CREATE TABLE search (
     words TSVECTOR NOT NULL
 );
 CREATE INDEX search_words ON search USING GIN (words);
-CREATE INDEX search_by_room ON search (room);
+CREATE INDEX search_by_room ON search (room, seq);
 
 -- How far the text index is: a row for each slot that it has followed.
 CREATE TABLE search_progress (

@@ -6,7 +6,7 @@ use crate::persistence::postgres::lane::batch::RoomJob;
 use crate::persistence::postgres::operations::visitor_changes;
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::room_rows::{self, RoomRow};
-use crate::persistence::postgres::tables::{audit, visitors};
+use crate::persistence::postgres::tables::{audit, messages, visitors};
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::rules::listing::PriorState;
@@ -31,10 +31,8 @@ impl PostgresStore {
                 move |tx| Box::pin(set_blocked(tx, room_id, blocked, by)),
                 done,
             ),
-            RoomOp::Redact { .. } => {
-                done(Err(
-                    StoreError::Internal("it is not there yet".into()).into()
-                ));
+            RoomOp::Redact { seq, by } => {
+                self.submit_write(move |tx| Box::pin(redact(tx, room_id, seq, by)), done);
             }
         }
     }
@@ -70,6 +68,21 @@ async fn set_details(tx: &mut Tx, id: RoomId, patch: DetailsPatch) -> Result<Roo
     row.record = change.record;
     room_rows::update(tx, before, &mut row).await?;
     room_rows::update_details(tx, &row).await?;
+    Ok(commit(row, change.effect))
+}
+
+async fn redact(tx: &mut Tx, id: RoomId, seq: u64, by: Principal) -> Result<RoomCommit, TxError> {
+    let mut row = find(tx, id).await?;
+    let had_text = messages::redact(tx, row.keys.pk, seq).await?;
+    if !had_text.ok_or(Refusal::NotFound)? {
+        return Ok(commit(row, Effect::Unchanged));
+    }
+    let before = PriorState::of(&row.record);
+    let change = rules::redact(&row.record, seq, tx.now);
+    row.record = change.record;
+    room_rows::update(tx, before, &mut row).await?;
+    let subject = Some(format!("{id} {seq}"));
+    audit::insert(tx, AuditAction::MessageRedacted, Some(by), subject).await?;
     Ok(commit(row, change.effect))
 }
 

@@ -1,9 +1,13 @@
+use std::collections::HashSet;
+
 use tokio_postgres::Row;
 
 use crate::chat::{Message, MessageId, Room, RoomId, SenderType, Side};
 use crate::persistence::postgres::codes::{
-    event, event_code, int, sender, sender_code, time, uint,
+    event, event_code, int, limit, sender, sender_code, time, uint,
 };
+use crate::persistence::postgres::session::Session;
+use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
 
 /// The columns of a message, 8 of them.
@@ -65,11 +69,82 @@ pub(crate) fn read(row: &Row, marks: &Marks) -> Result<Message, TxError> {
     })
 }
 
+/// Numbers of new messages.
+pub(crate) const NEXT_NUMBERS: &str =
+    "SELECT nextval('message_n') FROM generate_series(1, $1::bigint)";
+
 /// Appends messages. No `ON CONFLICT DO NOTHING`, which would leave a hole in the seqs.
 pub(crate) const INSERT: &str = "INSERT INTO messages
         (room, seq, n, id, sender_type, sender_name, content, event, created_at)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], $5::smallint[],
         $6::text[], $7::text[], $8::smallint[], $9::bigint[])";
+
+/// Messages that one statement appends, when there are many.
+pub(crate) const INSERTED_AT_ONCE: usize = 500;
+
+/// The numbers of the next messages, in the order in which they are given.
+pub(crate) async fn next_numbers(tx: &Tx, messages: usize) -> Result<Vec<i64>, TxError> {
+    let rows = tx.query(NEXT_NUMBERS, &[&limit(messages, 0)]).await?;
+    let mut numbers = rows
+        .iter()
+        .map(|row| Ok(row.try_get(0)?))
+        .collect::<Result<Vec<i64>, TxError>>()?;
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Appends messages.
+pub(crate) async fn insert(tx: &Tx, columns: &MessageColumns) -> Result<(), TxError> {
+    let inserted = tx.execute(INSERT, &columns.as_params()).await?;
+    match inserted == columns.len() as u64 {
+        true => Ok(()),
+        false => Err(TxError::Bug(format!("{inserted} messages were appended"))),
+    }
+}
+
+/// Those of these ids that messages of the room have.
+pub(crate) async fn present(
+    db: &Session,
+    pk: i64,
+    ids: &[MessageId],
+) -> Result<HashSet<MessageId>, TxError> {
+    let rows = db
+        .query(
+            "SELECT m.id FROM unnest($2::uuid[]) u (id) CROSS JOIN LATERAL
+                 (SELECT id FROM messages m WHERE m.id = u.id AND m.room = $1 LIMIT 1) m",
+            &[&pk, &ids],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Removes the text of a message from the log and the text index of a locked room. Returns whether
+/// it had one; `None` when there is no such message.
+pub(crate) async fn redact(tx: &Tx, pk: i64, seq: u64) -> Result<Option<bool>, TxError> {
+    let (seq, at) = (int(seq), tx.now.0);
+    let found = "SELECT id, content <> '' FROM messages WHERE room = $1 AND seq = $2";
+    let Some(message) = tx.query_opt(found, &[&pk, &seq]).await? else {
+        return Ok(None);
+    };
+    let (id, has_text): (MessageId, bool) = (message.try_get(0)?, message.try_get(1)?);
+    if !has_text {
+        return Ok(Some(false));
+    }
+    for sql in [
+        "UPDATE messages SET content = '' WHERE room = $1 AND seq = $2",
+        "DELETE FROM search WHERE room = $1 AND seq = $2",
+    ] {
+        tx.execute(sql, &[&pk, &seq]).await?;
+    }
+    tx.execute(
+        "INSERT INTO redactions (room, seq, message, at, in_ledger) VALUES ($1, $2, $3, $4, FALSE)
+         ON CONFLICT (room, seq) DO UPDATE SET message = excluded.message, at = excluded.at,
+             bytes_gone_at = NULL, in_ledger = FALSE",
+        &[&pk, &seq, &id, &at],
+    )
+    .await?;
+    Ok(Some(true))
+}
 
 /// The parameters of [`INSERT`], a column each.
 #[derive(Default)]

@@ -169,6 +169,21 @@ pub(crate) async fn lock_pk(tx: &Tx, pk: i64) -> Result<Option<RoomRow>, TxError
     }
 }
 
+/// Locks rooms that are to be deleted, in the order of their numbers, and reads those that are there.
+pub(crate) async fn lock_to_delete(tx: &Tx, pks: &[i64]) -> Result<Vec<RoomRow>, TxError> {
+    tx.query(
+        "SELECT room FROM room_heads WHERE room = ANY($1) ORDER BY room FOR UPDATE",
+        &[&pks],
+    )
+    .await?;
+    query(
+        tx,
+        select_rooms!("WHERE r.pk = ANY($1) ORDER BY r.pk"),
+        &[&pks],
+    )
+    .await
+}
+
 /// The visitor's open room with the newest message. Rooms without messages come after those with,
 /// the newest room first.
 pub(crate) async fn latest_open(
@@ -266,6 +281,16 @@ pub(crate) async fn insert(tx: &Tx, record: &RoomRecord) -> Result<i64, TxError>
     )
     .await?;
     Ok(pk)
+}
+
+/// Inserts a room without messages and returns its row.
+pub(crate) async fn insert_new(tx: &Tx, record: RoomRecord) -> Result<RoomRow, TxError> {
+    let keys = RoomKeys {
+        pk: insert(tx, &record).await?,
+        last_n: None,
+        waiting_n: None,
+    };
+    Ok(RoomRow { keys, record })
 }
 
 /// Moves the counts with a changed room and writes its head.

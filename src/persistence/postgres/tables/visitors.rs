@@ -170,3 +170,46 @@ pub(crate) async fn delete(tx: &Tx, visitor: VisitorId) -> Result<(), TxError> {
         .await?;
     Ok(())
 }
+
+/// Locks the visitor of a signed identity, if there is one.
+pub(crate) async fn lock_user(tx: &Tx, user: &str) -> Result<Option<StoredVisitor>, TxError> {
+    let row = tx
+        .query_opt(
+            "SELECT id, \"user\", blocked FROM visitors WHERE \"user\" = $1 FOR NO KEY UPDATE",
+            &[&user],
+        )
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Locks those of these visitors who are there, in the order of their ids: nobody changes them or
+/// opens a room as one of them until the transaction ends.
+pub(crate) async fn lock_all(tx: &Tx, visitors: &[VisitorId]) -> Result<Vec<VisitorId>, TxError> {
+    let rows = tx
+        .query(
+            "SELECT id FROM visitors WHERE id = ANY($1) ORDER BY id FOR UPDATE",
+            &[&visitors],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Deletes those of these locked visitors who have no rooms. One who is blocked stays, since nothing
+/// else records the block.
+pub(crate) async fn delete_unused(tx: &Tx, visitors: &[VisitorId]) -> Result<(), TxError> {
+    let rows = tx
+        .query(
+            "SELECT id FROM visitors v WHERE id = ANY($1) AND NOT blocked
+                 AND NOT EXISTS (SELECT 1 FROM rooms WHERE visitor = v.id)
+                 AND NOT EXISTS (SELECT 1 FROM visitor_changes
+                                 WHERE visitor = v.id OR new_owner = v.id)",
+            &[&visitors],
+        )
+        .await?;
+    for row in &rows {
+        let visitor = row.try_get(0)?;
+        end_tokens(tx, visitor).await?;
+        delete(tx, visitor).await?;
+    }
+    Ok(())
+}

@@ -25,9 +25,9 @@ use crate::persistence::{
 pub(crate) mod repeat;
 
 /// Rooms that one step deletes, at most.
-const STEP_ROOMS: usize = 64;
-/// Messages that one step deletes, at most: some milliseconds.
-const STEP_MESSAGES: u64 = 500;
+const STEP_ROOMS: usize = ErasureStep::ROOMS_MAX;
+/// Messages that one step deletes, at most.
+const STEP_MESSAGES: u64 = ErasureStep::MESSAGES_MAX;
 
 impl SqliteStore {
     pub(crate) async fn begin_erasure(

@@ -170,6 +170,7 @@ fn begin_room(
     }));
     if record.room.last_seq > 0 {
         cursor.open = Some(OpenExport {
+            pk,
             room: record.room,
             after: 0,
         });

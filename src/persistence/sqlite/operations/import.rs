@@ -30,29 +30,12 @@ impl SqliteStore {
             .read(move |conn| {
                 let found = room_rows::by_id(conn, room.id)?;
                 if found.is_none() && erasures::is_erased(conn, room.id, room.visitor.id)? {
-                    return Ok(ERASED);
+                    return Ok(RoomImport::ERASED);
                 }
                 let missing = missing(conn, found.as_ref(), &room.messages)?.len();
-                Ok(counted(&room, found.is_none(), missing))
+                Ok(RoomImport::counted(&room, found.is_none(), missing))
             })
             .await
-    }
-}
-
-/// The outcome for a room that was erased.
-const ERASED: RoomImport = RoomImport {
-    created: false,
-    added: 0,
-    present: 0,
-    erased: true,
-};
-
-fn counted(room: &ImportedRoom, created: bool, added: usize) -> RoomImport {
-    RoomImport {
-        created,
-        added: added as u64,
-        present: (room.messages.len() - added) as u64,
-        erased: false,
     }
 }
 
@@ -83,10 +66,10 @@ fn import(tx: &mut Tx<'_>, room: &ImportedRoom) -> Result<RoomImport, TxError> {
     let found = room_rows::by_id(tx.conn, room.id)?;
     let created = found.is_none();
     if created && erasures::is_erased(tx.conn, room.id, room.visitor.id)? {
-        return Ok(ERASED);
+        return Ok(RoomImport::ERASED);
     }
     let missing = missing(tx.conn, found.as_ref(), &room.messages)?;
-    let result = counted(room, created, missing.len());
+    let result = RoomImport::counted(room, created, missing.len());
     if missing.is_empty() {
         return Ok(RoomImport {
             created: false,
@@ -155,6 +138,3 @@ fn find_or_make_visitor(tx: &Tx<'_>, room: &ImportedRoom) -> rusqlite::Result<St
     }
     Ok(visitor)
 }
-
-#[cfg(test)]
-mod tests;

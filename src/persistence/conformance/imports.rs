@@ -1,7 +1,6 @@
 use uuid::Uuid;
 
-use super::*;
-use crate::chat::{Details, PastMessage, Status, Timestamp};
+use crate::chat::{Details, PastMessage, SenderType, Status, Timestamp};
 use crate::persistence::testing::*;
 use crate::persistence::*;
 
