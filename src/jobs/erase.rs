@@ -379,7 +379,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_file_is_rewritten_when_the_chat_is_quiet_and_only_after_an_erasure() {
-        let store = TestStore::new();
+        let store = TestStore::in_sqlite();
         let directory = tempfile::tempdir().expect("a directory");
         let eraser = Eraser::new((*store).clone(), None, backups_in(directory.path()));
         let quiet = |hour| Quiet {
