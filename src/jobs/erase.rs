@@ -184,6 +184,8 @@ impl Eraser {
                 done: 0,
                 total: held.rooms.len() as u64 + held.messages,
             };
+            // A total means that it is decided.
+            progress.send_replace(shown);
             self.record().await;
             self.finish(|done| {
                 shown.done = (shown.done + done).min(shown.total);

@@ -3,7 +3,7 @@ import type { BackupState, Job, Receipt } from "../../shared/protocol";
 import { FakeClock } from "../../shared/testing/clock";
 import type { Call } from "../api";
 import { minute, refused, settle } from "../testing/fixtures";
-import { type Data, describeJob, describeProgress, hasFile, makeData } from "./data";
+import { canCancel, type Data, describeJob, describeProgress, hasFile, makeData } from "./data";
 
 const BACKUP: BackupState = { last_at: minute(0), last_bytes: 5, failure: null, every_ms: 0 };
 const RECEIPT = { dry_run: true, rooms: ["a"] } as Receipt;
@@ -136,9 +136,28 @@ it("describes a job, its progress, and whether it has a file", () => {
   expect(describeProgress(job("1"))).toBe("Waiting");
   expect(describeProgress(job("1", { done: 1, total: 3 }))).toBe("33 %");
   expect(describeProgress(job("1", { done: 3, total: 3 }))).toBe("Being verified");
+  expect(describeProgress(job("1", { kind: "erase", done: 1, total: 2 }))).toBe(
+    "50 % · Decided, so it cannot be cancelled any more",
+  );
   expect([
     hasFile(job("1", { state: "done" })),
     hasFile(job("1")),
     hasFile(job("1", { state: "done", kind: "rewrite" })),
   ]).toEqual([true, false, false]);
+});
+
+it("offers to cancel what the server would cancel", async () => {
+  for (const [kind, total, expected] of [
+    ["backup", 3, true],
+    ["export", 3, true],
+    ["erase", 0, true],
+    ["erase", 3, false],
+    ["rewrite", 0, false],
+  ] as const) {
+    expect([kind, total, canCancel(job("1", { kind, total }))]).toEqual([kind, total, expected]);
+    expect(canCancel(job("1", { kind, total, state: "done" }))).toBe(false);
+  }
+  await data.start({ kind: "erase", who: "email:ann@example.com" });
+  await data.cancel("job-1");
+  expect(calls).toContainEqual(["DELETE", "jobs/job-1/", undefined]);
 });

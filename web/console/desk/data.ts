@@ -144,9 +144,15 @@ export function describeJob({ kind, state, message }: Job): string {
 /** Whether there is something to download. */
 export const hasFile = ({ kind, state }: Job) => state === "done" && kind !== "rewrite";
 
+/** Whether cancelling would stop it. An erasure has a total from its decision on, and is completed then. */
+export const canCancel = ({ kind, state, total }: Job) =>
+  state === "running" && kind !== "rewrite" && (kind !== "erase" || !total);
+
 /** What a running job does, for people. */
 export function describeProgress({ kind, done, total }: Job): string {
+  if (kind === "rewrite") return "Cannot be cancelled";
   if (!total) return "Waiting";
   if (kind === "backup" && done === total) return "Being verified";
-  return `${Math.floor((done / total) * 100)} %`;
+  const percent = `${Math.floor((done / total) * 100)} %`;
+  return kind === "erase" ? `${percent} · Decided, so it cannot be cancelled any more` : percent;
 }

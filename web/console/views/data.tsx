@@ -3,7 +3,14 @@ import { useEffect, useMemo } from "preact/hooks";
 import { browserClock } from "../../shared/clock";
 import type { BackupState, ExportFormat, Job, KeptBackup } from "../../shared/protocol";
 import { call } from "../api";
-import { type Data, describeJob, describeProgress, hasFile, makeData } from "../desk/data";
+import {
+  canCancel,
+  type Data,
+  describeJob,
+  describeProgress,
+  hasFile,
+  makeData,
+} from "../desk/data";
 import { formatAge, formatBytes, formatCount, formatDayAndTime, formatInterval } from "../format";
 import { Confirm } from "./confirm";
 import { useApp } from "./context";
@@ -318,7 +325,7 @@ function JobItem({ job, cancel }: { job: Job; cancel: () => void }) {
           />
         )}
       </div>
-      {isRunning && (job.kind === "backup" || job.kind === "export") && (
+      {canCancel(job) && (
         <button type="button" aria-label={`Cancel: ${describeJob(job)}`} onClick={cancel}>
           Cancel
         </button>
