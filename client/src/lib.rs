@@ -80,6 +80,7 @@ mod connection;
 mod handle;
 mod outbox;
 mod place;
+mod read_mark;
 mod rest;
 mod socket;
 #[cfg(test)]

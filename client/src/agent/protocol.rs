@@ -13,6 +13,7 @@ use super::event::AgentEvent;
 use crate::connection::{Control, Gap, Output, Protocol, StopReason, Unsettled};
 use crate::outbox::{Outbox, Post};
 use crate::place::{Arrival, Place};
+use crate::read_mark::UnconfirmedRead;
 
 /// The wait before a join that was refused temporarily is tried again.
 const JOIN_RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -41,8 +42,7 @@ struct Follow {
     joining: bool,
     /// When to send a join again that was refused temporarily.
     join_at: Option<Instant>,
-    /// How far the agents have read, until the server has confirmed it.
-    unconfirmed_read: Option<u64>,
+    unconfirmed_read: UnconfirmedRead,
 }
 
 /// The agent's side of the protocol, without I/O.
@@ -75,7 +75,7 @@ impl AgentProtocol {
         if self.epoch.as_ref().is_some_and(|known| *known != epoch) {
             for follow in self.follows.values_mut() {
                 follow.place.forget();
-                follow.unconfirmed_read = None;
+                follow.unconfirmed_read.forget();
             }
         }
         self.epoch = Some(epoch.clone());
@@ -156,10 +156,7 @@ impl AgentProtocol {
         follow
             .place
             .begin(joined.recovered, messages.first().map(|first| first.seq));
-        if let Some(seq) = follow
-            .unconfirmed_read
-            .filter(|seq| *seq > room.admin_read_seq)
-        {
+        if let Some(seq) = follow.unconfirmed_read.past(room.admin_read_seq) {
             let room_id = joined.room_id;
             output.frames.push(AgentFrame::Read { room_id, seq });
         }
@@ -288,9 +285,8 @@ impl AgentProtocol {
             } => {
                 if let Some(follow) = self.follows.get_mut(&room_id)
                     && reader == Side::Agent
-                    && follow.unconfirmed_read.is_some_and(|wanted| wanted <= seq)
                 {
-                    follow.unconfirmed_read = None;
+                    follow.unconfirmed_read.confirm(seq);
                 }
                 AgentEvent::Read {
                     room_id,
@@ -407,7 +403,7 @@ impl Protocol for AgentProtocol {
             }
             Command::Read { room_id, seq } => {
                 if let Some(follow) = self.follows.get_mut(&room_id) {
-                    follow.unconfirmed_read = follow.unconfirmed_read.max(Some(seq));
+                    follow.unconfirmed_read.advance(seq);
                 }
                 AgentFrame::Read { room_id, seq }
             }

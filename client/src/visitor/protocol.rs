@@ -12,6 +12,7 @@ use super::event::VisitorEvent;
 use crate::connection::{Control, Gap, Output, Protocol, StopReason, Unsettled};
 use crate::outbox::{Outbox, Post};
 use crate::place::{Arrival, Place};
+use crate::read_mark::UnconfirmedRead;
 
 /// What the handle asks for, apart from posts.
 pub(crate) enum Command {
@@ -26,8 +27,7 @@ pub(crate) struct VisitorProtocol {
     token: String,
     epoch: Option<String>,
     place: Place,
-    /// How far the visitor has read, until the server has confirmed it.
-    unconfirmed_read: Option<u64>,
+    unconfirmed_read: UnconfirmedRead,
     /// `before` and `limit` of the older page that was requested and has not arrived.
     history: Option<(u64, usize)>,
     /// The last ping named a message that has not arrived.
@@ -41,7 +41,7 @@ impl VisitorProtocol {
             token: token.to_owned(),
             place: Place::after(resume.as_ref().map(|position| position.last_seq)),
             epoch: resume.map(|position| position.epoch),
-            unconfirmed_read: None,
+            unconfirmed_read: UnconfirmedRead::default(),
             history: None,
             is_behind: false,
         }
@@ -54,7 +54,7 @@ impl VisitorProtocol {
     ) -> Result<(), Gap> {
         let epoch = welcome.epoch.into_owned();
         if self.epoch.as_ref().is_some_and(|known| *known != epoch) {
-            self.unconfirmed_read = None;
+            self.unconfirmed_read.forget();
             self.history = None;
         }
         self.is_behind = false;
@@ -62,10 +62,7 @@ impl VisitorProtocol {
         let messages = welcome.messages.into_owned();
         self.place
             .begin(welcome.recovered, messages.first().map(|first| first.seq));
-        if let Some(seq) = self
-            .unconfirmed_read
-            .filter(|seq| *seq > room.customer_read_seq)
-        {
+        if let Some(seq) = self.unconfirmed_read.past(room.customer_read_seq) {
             output.frames.push(VisitorFrame::Read { seq });
         }
         if let Some((before, limit)) = self.history {
@@ -155,10 +152,8 @@ impl VisitorProtocol {
                 duplicate,
             },
             ServerFrame::Read { reader, seq, .. } => {
-                if reader == Side::Visitor
-                    && self.unconfirmed_read.is_some_and(|wanted| wanted <= seq)
-                {
-                    self.unconfirmed_read = None;
+                if reader == Side::Visitor {
+                    self.unconfirmed_read.confirm(seq);
                 }
                 VisitorEvent::Read { reader, seq }
             }
@@ -256,8 +251,7 @@ impl Protocol for VisitorProtocol {
     fn command(&mut self, command: Command, welcomed: bool, output: &mut Output<Self>) {
         let frame = match command {
             Command::Read(seq) => {
-                let seq = seq.max(self.unconfirmed_read.unwrap_or(0));
-                self.unconfirmed_read = Some(seq);
+                let seq = self.unconfirmed_read.advance(seq);
                 VisitorFrame::Read { seq }
             }
             Command::Typing => VisitorFrame::Typing,
