@@ -39,22 +39,28 @@ pub enum Trust {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The URL cannot be used.
-    #[error("{0} is not a URL with http or https and a host")]
+    #[error(
+        "{0} is not a URL with http or https and a host; write it like https://chat.example.com"
+    )]
     Url(String),
     /// The server was not reached.
-    #[error("cannot connect to {0}: {1}")]
+    #[error(
+        "cannot connect to {0}: {1}; check the name and the port, and that no firewall is in the way"
+    )]
     Connect(String, std::io::Error),
     /// The server's certificate was refused, or it does not speak TLS.
-    #[error("TLS with {0} failed: {1}")]
+    #[error(
+        "TLS with {0} failed: {1}; check its certificate, the clock here, and whom this machine trusts (SSL_CERT_FILE)"
+    )]
     Tls(String, std::io::Error),
     /// The connection failed.
-    #[error("the connection to {0} failed: {1}")]
+    #[error("the connection to {0} failed: {1}; try again")]
     Connection(String, hyper::Error),
     /// The response is unreadable or too large.
-    #[error("the response of {0} is unreadable: {1}")]
+    #[error("the response of {0} is unreadable: {1}; check that it is the right server")]
     Body(String, Box<dyn std::error::Error + Send + Sync>),
     /// No response in time.
-    #[error("no response from {0} within {1:?}")]
+    #[error("no response from {0} within {1:?}; try again, and look into its log if it is yours")]
     Timeout(String, Duration),
 }
 

@@ -16,10 +16,14 @@ pub enum StoreError {
     #[error("the database is damaged: {0}")]
     Corrupt(String),
     /// The store was closed, or its writer died.
-    #[error("the storage is closed")]
+    #[error(
+        "the storage is closed: the server stops, or its writer has died; try again once it has been started again"
+    )]
     Closed,
     /// A bug of this program.
-    #[error("internal storage error: {0}")]
+    #[error(
+        "internal storage error: {0}; this is a bug of shoptalk: report it with the log around it"
+    )]
     Internal(String),
 }
 

@@ -30,19 +30,27 @@ const ALREADY_REPLACED: &str = "urn:ietf:params:acme:error:alreadyReplaced";
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OrderError {
-    #[error("the authority cannot be used: {0}")]
+    #[error(
+        "the authority cannot be used: {0}; check server.acme_directory, and server.acme_domains if it refuses a name"
+    )]
     Acme(#[from] Error),
-    #[error("the authority could not validate {0}")]
+    #[error(
+        "the authority could not validate {0}; check that the DNS of each name leads to this server"
+    )]
     Invalid(String),
-    #[error("the authority offers no validation that this server can do for {0}")]
+    #[error(
+        "the authority offers no validation that this server can do for {0}; choose another authority (server.acme_directory), or set server.tls_cert and server.tls_key"
+    )]
     NoChallenge(String),
-    #[error("cannot make a key: {0}")]
+    #[error("cannot make a key: {0}; check the names in server.acme_domains")]
     Key(String),
-    #[error("cannot write to the data directory: {0}")]
+    #[error("cannot write to the data directory: {0}; check its owner and the free space")]
     Storage(#[from] io::Error),
-    #[error("the authority did not finish in time")]
+    #[error("the authority did not finish in time; wait for the next attempt")]
     Timeout,
-    #[error("the authority's certificate cannot be used: {0}")]
+    #[error(
+        "the authority's certificate cannot be used: {0}; check that server.acme_directory names the authority that you want"
+    )]
     Unusable(String),
 }
 
