@@ -18,7 +18,8 @@ use super::schedule::BackupSettings;
 use crate::actors::Rooms;
 use crate::chat::{RoomId, Timestamp, Who};
 use crate::persistence::{
-    Erasure, ErasureId, Holdings, Person, Principal, RewriteError, Store, StoreError, WriteError,
+    Erasure, ErasureId, Holdings, Person, Principal, RewriteError, SeveralPeople, Store,
+    StoreError, WriteError,
 };
 
 /// Whom to erase, and how.
@@ -85,14 +86,8 @@ pub struct ErasedCounts {
 #[derive(Debug, thiserror::Error)]
 pub enum EraseFailure {
     /// Several users have the address or number.
-    #[error(
-        "several people match, so nobody was erased; name one of them: {}",
-        users.iter().map(|user| format!("user:{user}")).collect::<Vec<_>>().join(", ")
-    )]
-    Ambiguous {
-        /// Who they are.
-        users: Vec<String>,
-    },
+    #[error(transparent)]
+    Ambiguous(#[from] SeveralPeople),
     /// Nobody waited for it any more, and nothing was decided.
     #[error("the erasure was cancelled before anything was erased")]
     Cancelled,
@@ -155,12 +150,7 @@ impl Eraser {
         request: &EraseRequest,
         progress: watch::Sender<EraseProgress>,
     ) -> Result<Receipt, EraseFailure> {
-        let person = self.store.find_person(&request.who).await?;
-        if person.users.len() > 1 {
-            return Err(EraseFailure::Ambiguous {
-                users: person.users,
-            });
-        }
+        let person = self.store.find_person(&request.who).await?.alone()?;
         let held = self.store.holdings(&person).await?;
         let mut receipt = self.prepare_receipt(&person, &held).await?;
         receipt.dry_run = request.dry_run;

@@ -24,7 +24,7 @@ use super::erase::Eraser;
 use super::export::ExportFormat;
 use super::schedule::Backups;
 use crate::chat::{Timestamp, Who};
-use crate::persistence::{ExportScope, Principal, Store, StoreError};
+use crate::persistence::{ExportScope, Principal, SeveralPeople, Store, StoreError};
 
 pub(super) use self::files::{KEPT_MS, directory, is_backup, remove_exports};
 
@@ -128,14 +128,8 @@ pub enum JobRefused {
     Running,
     /// Several users have the address or number. Only the caller gets their names: a job never names
     /// anybody.
-    #[error(
-        "several people match; name one of them: {}",
-        users.iter().map(|user| format!("user:{user}")).collect::<Vec<_>>().join(", ")
-    )]
-    Ambiguous {
-        /// Who they are.
-        users: Vec<String>,
-    },
+    #[error(transparent)]
+    Ambiguous(#[from] SeveralPeople),
     /// Too many jobs of the last day are kept.
     #[error("{JOBS_MAX} jobs of the last 24 hours are kept; wait until the oldest is past that")]
     Full,
@@ -234,10 +228,7 @@ impl Jobs {
     /// When one of its kind is running, several people match, or a file cannot be written.
     pub async fn start(&self, request: JobRequest, by: Principal) -> Result<Job, JobRefused> {
         if let Some(who) = request.person() {
-            let users = self.0.store.find_person(who).await?.users;
-            if users.len() > 1 {
-                return Err(JobRefused::Ambiguous { users });
-            }
+            self.0.store.find_person(who).await?.alone()?;
         }
         let entry = Entry::begin(request.kind(), self.0.drain.child_token());
         self.admit(&entry)?;

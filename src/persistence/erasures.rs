@@ -21,6 +21,31 @@ pub struct Person {
     pub emails: Vec<String>,
 }
 
+impl Person {
+    /// This person, if the request names nobody else.
+    ///
+    /// # Errors
+    ///
+    /// When several users were found.
+    pub fn alone(self) -> Result<Self, SeveralPeople> {
+        if self.users.len() > 1 {
+            return Err(SeveralPeople { users: self.users });
+        }
+        Ok(self)
+    }
+}
+
+/// Several users have the address or number that a request names, so nothing was done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "several people match, so nothing was done; name one of them: {}",
+    users.iter().map(|user| format!("user:{user}")).collect::<Vec<_>>().join(", ")
+)]
+pub struct SeveralPeople {
+    /// Who they are.
+    pub users: Vec<String>,
+}
+
 /// What the database holds of a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Holdings {

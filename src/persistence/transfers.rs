@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::chat::{Agent, BadWho, Message, Room, RoomId, SignedFields, Timestamp, VisitorId, Who};
-use crate::persistence::{StoreError, WriteError};
+use crate::persistence::{SeveralPeople, StoreError, WriteError};
 
 /// One line of an export. It has no secret: no token, no password hash, no session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,14 +101,8 @@ pub enum ExportError {
     )]
     NoSuchPerson,
     /// Several users have the address or number.
-    #[error(
-        "several people match; name one of them: {}",
-        users.iter().map(|user| format!("user:{user}")).collect::<Vec<_>>().join(", ")
-    )]
-    Ambiguous {
-        /// Who they are.
-        users: Vec<String>,
-    },
+    #[error(transparent)]
+    Ambiguous(#[from] SeveralPeople),
     /// There is no such room.
     #[error("there is no room with this id")]
     NoSuchRoom,

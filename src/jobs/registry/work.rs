@@ -172,7 +172,7 @@ impl Jobs {
         let receipt = match erased {
             Ok(receipt) => receipt,
             Err(EraseFailure::Cancelled) => return Ok(None),
-            Err(EraseFailure::Ambiguous { .. }) => return Err(AMBIGUOUS.into()),
+            Err(EraseFailure::Ambiguous(_)) => return Err(AMBIGUOUS.into()),
             Err(failure) => return Err(failure.to_string()),
         };
         let verb = if dry_run { "would be erased" } else { "erased" };
@@ -223,7 +223,7 @@ const AMBIGUOUS: &str = "several people match by now; start it again to see whom
 
 fn export_failed(error: ExportError) -> String {
     match error {
-        ExportError::Ambiguous { .. } => AMBIGUOUS.into(),
+        ExportError::Ambiguous(_) => AMBIGUOUS.into(),
         error => error.to_string(),
     }
 }

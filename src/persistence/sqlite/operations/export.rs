@@ -75,12 +75,7 @@ impl SqliteStore {
     }
 
     async fn exported_person(&self, who: Who) -> Result<(Vec<i64>, u64), ExportError> {
-        let person = self.find_person(&who).await?;
-        if person.users.len() > 1 {
-            return Err(ExportError::Ambiguous {
-                users: person.users,
-            });
-        }
+        let person = self.find_person(&who).await?.alone()?;
         if person.visitors.is_empty() {
             return Err(ExportError::NoSuchPerson);
         }
