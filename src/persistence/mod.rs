@@ -20,6 +20,7 @@ mod operations;
 mod options;
 #[allow(dead_code, unused_imports, clippy::useless_conversion)]
 mod postgres;
+mod room_list;
 pub(crate) mod rules;
 mod search_words;
 mod sharing;

@@ -108,9 +108,7 @@ impl LobbyFeed {
             // Whether the cursor is past the newest change is decided by the page: what this process
             // knows of the store may be older. A console that has not received the last removal
             // starts again: it may show rooms that are gone.
-            let knows_removals = page
-                .last_removal
-                .is_none_or(|removal| cursor.includes(removal));
+            let knows_removals = cursor.includes_all(&page.newest_removals);
             if knows_removals && page.changes.includes_all(&cursor) {
                 feed.cursor = cursor;
                 feed.sending_snapshot = false;

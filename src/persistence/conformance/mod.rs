@@ -3,5 +3,6 @@
 mod agents;
 pub(crate) mod erasures;
 mod imports;
+mod lists;
 mod redactions;
 mod retention;

@@ -12,7 +12,7 @@ pub struct LobbySnapshot {
     pub records: Vec<RoomRecord>,
 }
 
-/// Listed rooms that changed, in the order of their newest changes.
+/// Listed rooms that changed, those of each slot in the order of their newest changes.
 #[derive(Debug, Clone)]
 pub struct ChangedRooms {
     /// The rooms.
@@ -23,8 +23,8 @@ pub struct ChangedRooms {
     pub more: bool,
     /// Rooms that were erased, in the order of their changes; `changes` covers them as well.
     pub removed: Vec<RemovedRoom>,
-    /// The newest change that erased a room, whenever that was.
-    pub last_removal: Option<ChangeId>,
+    /// The newest change of each slot that erased a room, whenever that was.
+    pub newest_removals: ChangeVector,
 }
 
 /// How one room has changed.
@@ -47,7 +47,7 @@ impl RoomChange {
 }
 
 impl ChangedRooms {
-    /// Everything in the order of the changes.
+    /// Everything, each slot in the order of its changes.
     pub fn into_changes(self) -> Vec<RoomChange> {
         let records = self.records.into_iter();
         let records = records.map(|record| RoomChange::Changed(Box::new(record)));

@@ -9,6 +9,7 @@
 //! numbered by the lane that makes them, in a *slot* of its own, so that no lane waits for another
 //! one: see [`crate::chat::ChangeVector`].
 
+pub(crate) mod change_page;
 pub(crate) mod codes;
 pub(crate) mod connect;
 pub(crate) mod heads;

@@ -1,6 +1,7 @@
 //! What holds when several nodes write at once.
 
 mod agents;
+mod changes;
 mod erasures;
 
 use std::collections::HashSet;

@@ -25,8 +25,8 @@ impl Store {
         }
     }
 
-    /// Listed rooms whose newest change is not among `changes`, in the order of changes, at most
-    /// `limit` and as many as fit into a frame.
+    /// Listed rooms whose newest change is not among `changes`, those of each slot in the order of
+    /// its changes, at most `limit` and as many as fit into a frame.
     pub async fn changed_since(
         &self,
         changes: &ChangeVector,

@@ -275,16 +275,13 @@ pub(crate) fn removed_since(
     since: &ChangeVector,
     until: &ChangeVector,
     limit: usize,
-) -> rusqlite::Result<(Vec<RemovedRoom>, Option<ChangeId>)> {
+) -> rusqlite::Result<(Vec<RemovedRoom>, ChangeVector)> {
     let last: Option<i64> = conn
         .prepare_cached("SELECT max(change) FROM erased_rooms WHERE change IS NOT NULL")?
         .query_row([], |row| row.get(0))?;
-    let Some(last) = last.map(i64::unsigned_abs) else {
-        return Ok((Vec::new(), None));
-    };
-    let last = ChangeId::of_single_writer(last);
-    if since.includes(last) {
-        return Ok((Vec::new(), Some(last)));
+    let last = ChangeVector::of_single_writer(last.unwrap_or(0).unsigned_abs());
+    if since.includes_all(&last) {
+        return Ok((Vec::new(), last));
     }
     let removed = conn
         .prepare_cached(
@@ -305,7 +302,7 @@ pub(crate) fn removed_since(
             },
         )?
         .collect::<rusqlite::Result<_>>()?;
-    Ok((removed, Some(last)))
+    Ok((removed, last))
 }
 
 /// What the ledger beside the backups lacks: erasures of people from their decision on, those of old

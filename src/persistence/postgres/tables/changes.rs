@@ -1,0 +1,101 @@
+//! What has changed in all slots. Every function has to run on the snapshot of the others.
+
+use crate::chat::{ChangeId, ChangeVector, RoomId};
+use crate::persistence::postgres::change_page::Changed;
+use crate::persistence::postgres::codes::{limit, uint};
+use crate::persistence::postgres::session::Session;
+use crate::persistence::postgres::slot::slot_code;
+use crate::persistence::postgres::tx_error::TxError;
+
+/// How far all slots are.
+pub(crate) struct SlotHeads {
+    /// The newest change of each.
+    pub(crate) changes: ChangeVector,
+    /// The newest change of each that erased a listed room.
+    pub(crate) removals: ChangeVector,
+}
+
+fn slot(row: &tokio_postgres::Row) -> Result<usize, TxError> {
+    let slot: i16 = row.try_get(0)?;
+    usize::try_from(slot).map_err(|_| TxError::Unreadable(format!("{slot} is no slot")))
+}
+
+/// Reads how far all slots are.
+pub(crate) async fn heads(db: &Session) -> Result<SlotHeads, TxError> {
+    let rows = db
+        .query(
+            "SELECT s.slot, s.change,
+                 coalesce((SELECT e.change FROM erased_rooms e
+                     WHERE e.slot = s.slot AND e.change > 0 ORDER BY e.change DESC LIMIT 1), 0)
+             FROM slots s",
+            &[],
+        )
+        .await?;
+    let mut heads = SlotHeads {
+        changes: ChangeVector::default(),
+        removals: ChangeVector::default(),
+    };
+    for row in &rows {
+        let slot = slot(row)?;
+        let (change, removal) = (uint(row, 1)?, uint(row, 2)?);
+        heads.changes.advance(ChangeId {
+            slot,
+            number: change,
+        });
+        heads.removals.advance(ChangeId {
+            slot,
+            number: removal,
+        });
+    }
+    Ok(heads)
+}
+
+/// The first changes of each slot after `since`, at most `items` rooms and `items` removals.
+pub(crate) async fn after(
+    db: &Session,
+    since: &ChangeVector,
+    head: &ChangeVector,
+    items: usize,
+) -> Result<Vec<(ChangeId, Changed)>, TxError> {
+    let mut slots: Vec<i16> = Vec::new();
+    let mut numbers: Vec<i64> = Vec::new();
+    for (slot, newest) in head.numbers().iter().enumerate() {
+        if since.of_slot(slot) < *newest {
+            slots.push(slot_code(slot));
+            numbers.push(since.of_slot(slot).cast_signed());
+        }
+    }
+    if slots.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = db
+        .query(
+            "SELECT u.slot, i.change, i.room, i.removed
+             FROM unnest($1::smallint[], $2::bigint[]) AS u (slot, after)
+             CROSS JOIN LATERAL (
+                 (SELECT h.change, h.room, NULL::uuid AS removed FROM room_heads h
+                     WHERE h.slot = u.slot AND h.change > u.after AND h.change > 0
+                     ORDER BY h.change LIMIT $3)
+                 UNION ALL
+                 (SELECT e.change, NULL, e.room FROM erased_rooms e
+                     WHERE e.slot = u.slot AND e.change > u.after AND e.change > 0
+                     ORDER BY e.change LIMIT $3)
+             ) i",
+            &[&slots, &numbers, &limit(items, 0)],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let change = ChangeId {
+                slot: slot(row)?,
+                number: uint(row, 1)?,
+            };
+            let removed: Option<RoomId> = row.try_get(3)?;
+            let changed = match removed {
+                Some(room) => Changed::Removed(room),
+                None => Changed::Room(row.try_get(2)?),
+            };
+            Ok((change, changed))
+        })
+        .collect()
+}

@@ -1,0 +1,233 @@
+//! Readers of changes beside several nodes: nothing is missed, nothing comes back.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+use shoptalk_local_servers::postgres_is_tested;
+use uuid::Uuid;
+
+use super::{apply, open_room};
+use crate::chat::{ChangeVector, RoomId};
+use crate::persistence::postgres::tables::room_rows;
+use crate::persistence::postgres::tx::Tx;
+use crate::persistence::postgres::tx_error::TxError;
+use crate::persistence::testing::*;
+use crate::persistence::*;
+
+const NODES: usize = 3;
+const ROOMS: usize = 5;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Post {
+        node: usize,
+        room: usize,
+    },
+    Remove {
+        node: usize,
+        room: usize,
+    },
+    Read {
+        reader: usize,
+        limit: usize,
+    },
+    /// A reader starts again with a snapshot.
+    Snapshot {
+        reader: usize,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (0..NODES, 0..ROOMS).prop_map(|(node, room)| Step::Post { node, room }),
+        1 => (0..NODES, 0..ROOMS).prop_map(|(node, room)| Step::Remove { node, room }),
+        5 => (0..2usize, 0..4usize).prop_map(|(reader, limit)| Step::Read { reader, limit }),
+        1 => (0..2usize).prop_map(|reader| Step::Snapshot { reader }),
+    ]
+}
+
+/// What a console knows of the rooms.
+#[derive(Default)]
+struct Reader {
+    changes: ChangeVector,
+    /// Versions of rooms.
+    rooms: HashMap<RoomId, u64>,
+}
+
+impl Reader {
+    async fn start_again(&mut self, store: &Store) {
+        let snapshot = store.lobby_snapshot(100).await.expect("read");
+        let records = snapshot.records.iter();
+        self.rooms = records
+            .map(|record| (record.room.id, record.version))
+            .collect();
+        self.changes = snapshot.changes;
+    }
+
+    /// Reads one page. Returns whether there are more.
+    async fn read(&mut self, store: &Store, limit: usize) -> bool {
+        let page = store
+            .changed_since(&self.changes, limit)
+            .await
+            .expect("read");
+        assert!(page.records.len() + page.removed.len() <= limit);
+        assert!(
+            page.changes.includes_all(&self.changes),
+            "it only moves forward"
+        );
+        for change in page.records.iter().map(|record| record.change) {
+            assert!(page.changes.includes(change) && !self.changes.includes(change));
+        }
+        assert!(
+            !page.more || limit == 0 || page.changes != self.changes,
+            "a page with more behind it moves on"
+        );
+        for record in page.records {
+            self.rooms.insert(record.room.id, record.version);
+        }
+        for removed in page.removed {
+            self.rooms.remove(&removed.room_id);
+        }
+        self.changes = page.changes;
+        page.more
+    }
+}
+
+async fn remove(tx: &mut Tx, id: RoomId) -> Result<(), TxError> {
+    let Some(row) = room_rows::lock(tx, id).await? else {
+        return Ok(());
+    };
+    let Some(change) = tx.unlist(&row.record) else {
+        return Ok(());
+    };
+    let slot = i16::try_from(change.slot).expect("few slots");
+    let erasure = Uuid::nil();
+    tx.execute(
+        "INSERT INTO erased_rooms (room, erasure, slot, change) VALUES ($1, $2, $3, $4)",
+        &[&id, &erasure, &slot, &change.number.cast_signed()],
+    )
+    .await?;
+    tx.execute("DELETE FROM room_heads WHERE room = $1", &[&row.keys.pk])
+        .await?;
+    tx.execute("DELETE FROM rooms WHERE pk = $1", &[&row.keys.pk])
+        .await?;
+    Ok(())
+}
+
+async fn remove_room(node: &Store, room: RoomId) {
+    let Store::Postgres(node) = node else {
+        panic!("this test is about PostgreSQL");
+    };
+    let removed = node.write(move |tx| Box::pin(remove(tx, room))).await;
+    removed.expect("it is removed");
+}
+
+/// Posts as clients do: again with the same id, when nothing was stored.
+async fn post(node: &Store, room: RoomId) {
+    let draft = visitor_draft("hello");
+    loop {
+        match apply(node, room, RoomOp::Post(draft.clone())).await {
+            Err(WriteError::Store(StoreError::Unavailable(_))) => {}
+            // A room that was removed refuses it.
+            Ok(_) | Err(WriteError::Refused(_)) => return,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// The versions of all listed rooms.
+async fn listed(store: &Store) -> HashMap<RoomId, u64> {
+    let query = RoomQuery {
+        status: None,
+        order: RoomOrder::Activity,
+        cursor: None,
+        limit: 100,
+    };
+    let page = store.list_rooms(query).await.expect("read");
+    let records = page.records.iter();
+    records
+        .map(|record| (record.room.id, record.version))
+        .collect()
+}
+
+async fn run(steps: Vec<Step>) {
+    let first = TestStore::new();
+    let nodes = [
+        first.store.clone(),
+        first.another_node(),
+        first.another_node(),
+    ];
+    let mut rooms = Vec::new();
+    for room in 0..ROOMS {
+        rooms.push(open_room(&nodes[room % NODES]).await);
+    }
+    let mut readers = [Reader::default(), Reader::default()];
+    for step in steps {
+        match step {
+            Step::Post { node, room } => post(&nodes[node], rooms[room]).await,
+            Step::Remove { node, room } => remove_room(&nodes[node], rooms[room]).await,
+            Step::Read { reader, limit } => {
+                readers[reader].read(&nodes[reader], limit).await;
+            }
+            Step::Snapshot { reader } => readers[reader].start_again(&nodes[reader]).await,
+        }
+    }
+    let expected = listed(&nodes[0]).await;
+    for (mut reader, limit) in readers.into_iter().zip([1, 100]) {
+        while reader.read(&nodes[2], limit).await {}
+        assert_eq!(reader.rooms, expected);
+    }
+    for node in nodes {
+        node.close().await;
+    }
+}
+
+#[test]
+fn a_reader_of_pages_ends_with_what_is_listed() {
+    if !postgres_is_tested() {
+        return;
+    }
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let config = ProptestConfig::with_cases(12);
+    proptest!(config, |(steps in proptest::collection::vec(step(), 1..60))| {
+        runtime.block_on(run(steps));
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_beside_writers_misses_nothing() {
+    if !postgres_is_tested() {
+        return;
+    }
+    let first = TestStore::new();
+    let nodes = [
+        first.store.clone(),
+        first.another_node(),
+        first.another_node(),
+    ];
+    let mut rooms = Vec::new();
+    for _ in 0..40 {
+        rooms.push(open_room(&nodes[0]).await);
+    }
+    let writers: Vec<_> = (0..9)
+        .map(|writer| {
+            let (node, rooms) = (nodes[writer % NODES].clone(), rooms.clone());
+            tokio::spawn(async move {
+                for number in 0..60 {
+                    let room = rooms[(writer * 7 + number * 11) % rooms.len()];
+                    post(&node, room).await;
+                }
+            })
+        })
+        .collect();
+    let mut reader = Reader::default();
+    while writers.iter().any(|writer| !writer.is_finished()) {
+        reader.read(&nodes[1], 3).await;
+    }
+    for writer in writers {
+        writer.await.expect("it ends");
+    }
+    while reader.read(&nodes[1], 3).await {}
+    assert_eq!(reader.rooms, listed(&nodes[1]).await);
+    assert_eq!(reader.rooms.len(), rooms.len());
+}
