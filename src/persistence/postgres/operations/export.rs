@@ -111,12 +111,7 @@ impl PostgresStore {
     }
 
     async fn exported_person(&self, who: Who) -> Result<Rooms, ExportError> {
-        let person = self.find_person(&who).await?;
-        if person.users.len() > 1 {
-            return Err(ExportError::Ambiguous {
-                users: person.users,
-            });
-        }
+        let person = self.find_person(&who).await?.alone()?;
         if person.visitors.is_empty() {
             return Err(ExportError::NoSuchPerson);
         }
