@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use rusqlite::{Connection, OpenFlags};
+use shoptalk_local_servers::Postgres;
 use uuid::Uuid;
 
 use crate::common::DEADLINE;
@@ -110,6 +111,24 @@ struct Stored {
     by_customer: bool,
 }
 
+impl Stored {
+    /// From a row that `psql` has printed.
+    fn from_row(row: &str) -> Result<Self> {
+        let mut fields = row.splitn(4, '|');
+        let mut field = || {
+            fields
+                .next()
+                .with_context(|| format!("not a message: {row}"))
+        };
+        Ok(Self {
+            seq: field()?.parse()?,
+            id: field()?.parse()?,
+            by_customer: field()? == "0",
+            content: field()?.to_owned(),
+        })
+    }
+}
+
 /// Holds what people know against a database. With `crashed_at`, only what was acked before
 /// the disk's journal was that far must be there, and nobody's view counts.
 pub(crate) fn check_histories(
@@ -118,13 +137,41 @@ pub(crate) fn check_histories(
     crashed_at: Option<u64>,
 ) -> Result<Verdict> {
     let conn = open(database)?;
-    let mut verdict = Verdict::default();
-    for room in rooms {
-        judge_room(&conn, room, crashed_at, &mut verdict)
-            .with_context(|| format!("room {}", room.room_id))?;
-    }
+    let verdict = judge(rooms, crashed_at, |room| stored(&conn, room))?;
     let whole: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
     ensure!(whole == "ok", "integrity_check: {whole}");
+    Ok(verdict)
+}
+
+/// Holds what people know against a database in PostgreSQL.
+pub(crate) fn check_histories_in_postgres(
+    server: &Postgres,
+    database: &str,
+    rooms: &[RoomHistory],
+) -> Result<Verdict> {
+    judge(rooms, None, |room| {
+        let rows = server.psql(
+            database,
+            &format!(
+                "SELECT seq, m.id, sender_type, content FROM messages m
+                 JOIN rooms r ON r.pk = m.room WHERE r.id = '{room}' ORDER BY seq"
+            ),
+        )?;
+        rows.lines().map(Stored::from_row).collect()
+    })
+}
+
+fn judge(
+    rooms: &[RoomHistory],
+    crashed_at: Option<u64>,
+    stored: impl Fn(Uuid) -> Result<Vec<Stored>>,
+) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+    for room in rooms {
+        stored(room.room_id)
+            .map(|stored| judge_room(&stored, room, crashed_at, &mut verdict))
+            .with_context(|| format!("room {}", room.room_id))?;
+    }
     Ok(verdict)
 }
 
@@ -136,12 +183,11 @@ fn open(database: &Path) -> Result<Connection> {
 }
 
 fn judge_room(
-    conn: &Connection,
+    stored: &[Stored],
     room: &RoomHistory,
     crashed_at: Option<u64>,
     verdict: &mut Verdict,
-) -> Result<()> {
-    let stored = stored(conn, room.room_id)?;
+) {
     let mut place: HashMap<Uuid, &Stored> = HashMap::new();
     for (at, message) in stored.iter().enumerate() {
         // A gapless order: the n-th message has the seq n.
@@ -177,10 +223,9 @@ fn judge_room(
         .count();
     if crashed_at.is_none() {
         for view in &room.views {
-            judge_view(view, &stored, verdict);
+            judge_view(view, stored, verdict);
         }
     }
-    Ok(())
 }
 
 /// A reader must have seen exactly what is stored past its beginning.

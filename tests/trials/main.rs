@@ -23,6 +23,7 @@ mod history;
 mod mutation;
 mod panics;
 mod participants;
+mod postgres;
 mod power;
 mod process;
 mod proxy;
@@ -39,6 +40,7 @@ mod visitor_socket;
 mod workload;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use shoptalk_local_servers::Postgres;
 
 use report::{Form, Table};
 
@@ -58,7 +60,7 @@ fn main() {
         .iter()
         .map(|(line, name, run)| {
             let table = table.clone();
-            let missing = missing(form, name);
+            let missing = missing(form, line, name);
             Trial::test(format!("{line} {name}"), move || {
                 let runtime = tokio::runtime::Builder::new_multi_thread()
                     .worker_threads(2)
@@ -98,12 +100,15 @@ macro_rules! trials {
 }
 
 /// Why a trial is ignored: what it needs and has not got. It is shown beside its name.
-fn missing(form: Form, name: &str) -> Option<&'static str> {
+fn missing(form: Form, line: &str, name: &str) -> Option<&'static str> {
     if !form.long && IN_THE_LONG_FORM.contains(&name) {
         return Some("in the long form");
     }
     if name == "a full tmpfs" && !disks::can_mount() {
         return Some("no right to mount a tmpfs");
+    }
+    if line.starts_with('G') && !Postgres::is_installed() {
+        return Some("needs PostgreSQL; Debian's package is postgresql");
     }
     // The library is preloaded, and the server looked at in /proc.
     if !cfg!(target_os = "linux") {
@@ -167,6 +172,8 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P17" "killed upgrades" => upgrades::killed_steps,
     "P17" "released schemas" => upgrades::released_schemas,
     "P18" "soak" => soak::soak,
+    "G3" "immediate stops of PostgreSQL" => postgres::immediate_stops,
+    "G3" "promoted standbys" => postgres::promotions,
     "S" "shown by tests" => security::by_tests,
     "S" "shown in a browser" => security::in_a_browser,
     "S2" "logins beside chat" => security::logins_beside_chat,

@@ -27,6 +27,7 @@ pub(crate) enum Line {
 pub(crate) struct Proxy {
     pub(crate) addr: SocketAddr,
     line: watch::Sender<Line>,
+    server: watch::Sender<SocketAddr>,
 }
 
 impl Proxy {
@@ -36,9 +37,12 @@ impl Proxy {
         let addr = listener.local_addr()?;
         let line = watch::Sender::new(Line::Good);
         let lines = line.clone();
+        let server = watch::Sender::new(server);
+        let servers = server.subscribe();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let lines = lines.clone();
+                let server = *servers.borrow();
                 tokio::spawn(async move {
                     let Ok(server) = TcpStream::connect(server).await else {
                         return;
@@ -52,7 +56,13 @@ impl Proxy {
                 });
             }
         });
-        Ok(Self { addr, line })
+        Ok(Self { addr, line, server })
+    }
+
+    /// Leads later connections to another server, and resets those that are open.
+    pub(crate) fn lead_to(&self, server: SocketAddr) {
+        self.server.send_replace(server);
+        self.set(Line::Cut);
     }
 
     /// From now on all connections are like this.
