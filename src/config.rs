@@ -36,6 +36,7 @@ pub struct Overrides {
 pub struct Config {
     pub server: ServerConfig,
     pub storage: StorageConfig,
+    pub cluster: ClusterConfig,
     pub backup: BackupConfig,
     pub retention: RetentionConfig,
     pub identity: IdentityConfig,
@@ -77,6 +78,14 @@ pub struct StorageConfig {
     pub queue_items: usize,
     pub batch_items: usize,
     pub readers: u32,
+}
+
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct ClusterConfig {
+    /// The bus between nodes, if there is one.
+    pub nats_url: Option<String>,
+    pub name: String,
 }
 
 #[derive(Debug, Clone)]

@@ -18,8 +18,12 @@
 #[cfg(feature = "server")]
 pub mod actors;
 #[cfg(feature = "server")]
+pub mod bus;
+#[cfg(feature = "server")]
 mod canary;
 pub mod chat;
+#[cfg(feature = "server")]
+mod cluster;
 #[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]

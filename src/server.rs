@@ -23,7 +23,10 @@ use tokio_util::task::TaskTracker;
 use crate::actors::{
     ActorOptions, ActorStartError, Actors, Faults, Rooms, TreeFailure, until_some,
 };
+use crate::bus::Bus;
+use crate::bus::nats::{self, NatsError, NatsOptions};
 use crate::canary::Canary;
+use crate::cluster::{self, ClusterParts};
 use crate::config::Config;
 use crate::credentials::SetupCode;
 use crate::doctor::DoctorCode;
@@ -103,6 +106,9 @@ pub enum StartError {
     /// TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The bus between nodes cannot be used.
+    #[error(transparent)]
+    Bus(#[from] NatsError),
 }
 
 /// Why a server stopped.
@@ -160,11 +166,46 @@ impl Server {
         Ok(server)
     }
 
+    /// Like [`Server::start`], on this bus instead of the configured one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Server::start`].
+    #[cfg(feature = "test-hooks")]
+    pub async fn start_on_bus(
+        config: Config,
+        listeners: impl Into<Listeners>,
+        store: Store,
+        bus: Bus,
+    ) -> Result<Self, StartError> {
+        Box::pin(Self::start_parts(
+            config,
+            listeners.into(),
+            store,
+            StartPage::Plain,
+            Some(bus),
+        ))
+        .await
+    }
+
     async fn start_with(
         config: Config,
         listeners: Listeners,
         store: Store,
         start_page: StartPage,
+    ) -> Result<Self, StartError> {
+        Box::pin(Self::start_parts(
+            config, listeners, store, start_page, None,
+        ))
+        .await
+    }
+
+    async fn start_parts(
+        config: Config,
+        listeners: Listeners,
+        store: Store,
+        start_page: StartPage,
+        bus: Option<Bus>,
     ) -> Result<Self, StartError> {
         let Listeners { main, redirect } = listeners;
         let local_addr = main.socket.local_addr()?;
@@ -194,6 +235,21 @@ impl Server {
             metrics.canary(),
             listening.drain.clone(),
         );
+        if store.is_shared() {
+            let bus = match bus {
+                Some(bus) => bus,
+                None => open_bus(&config, &store, &listening.drain).await?,
+            };
+            cluster::start(ClusterParts {
+                store: store.clone(),
+                rooms: actors.rooms(),
+                lobby: actors.lobby(),
+                presence: actors.presence(),
+                presence_grace: Duration::from_millis(config.rooms.presence_grace_ms),
+                bus,
+                drain: listening.drain.clone(),
+            });
+        }
         let jobs = open_jobs(&config, &store, actors.rooms(), &metrics, &listening.drain).await?;
         let state = AppState::new(AppParts {
             jobs: jobs.clone(),
@@ -422,6 +478,25 @@ async fn open_jobs(
     Ok(opening.await.map_err(std::io::Error::other)?)
 }
 
+/// Connects to the bus between nodes, if one is configured.
+async fn open_bus(
+    config: &Config,
+    store: &Store,
+    drain: &CancellationToken,
+) -> Result<Bus, NatsError> {
+    match &config.cluster.nats_url {
+        Some(url) => {
+            let options = NatsOptions {
+                url: url.clone(),
+                name: config.cluster.name.clone(),
+                epoch: store.epoch().to_owned(),
+            };
+            nats::connect(options, drain.clone()).await
+        }
+        None => Ok(Bus::none()),
+    }
+}
+
 /// Serves the control socket. The chat goes on without it.
 fn spawn_control(state: &AppState) {
     let data_dir = state.config.storage.data_dir.clone();
@@ -475,5 +550,8 @@ fn spawn_background(state: &AppState, canary: Canary, rooms: Rooms, drain: &Canc
         rooms,
         drain.clone(),
     ));
+    if store.is_shared() {
+        tokio::spawn(http::follow_ended_tokens(state.clone()));
+    }
     tokio::spawn(http::housekeeping(state.clone()));
 }

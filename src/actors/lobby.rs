@@ -202,7 +202,7 @@ impl LobbyState {
 
     /// The agents count as offline when no console has come back within the grace.
     fn set_agents_timer(&mut self, myself: &ActorRef<LobbyMsg>) {
-        let online = *self.context.presence.agents_online().borrow();
+        let online = self.context.presence.has_agents_here();
         if !online || !self.consoles.is_empty() {
             self.agents_gone_at = None;
             return;

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -15,19 +15,42 @@ const CHANGES_MAX: usize = 65_536;
 /// Who is online. Anybody can read it at any time.
 ///
 /// Rooms set whether their visitor is online, the lobby sets whether any agent is. It outlives
-/// both, so that nobody seems to leave because an actor dies.
+/// both, so that nobody seems to leave because an actor dies. Where nodes share a store, visitors
+/// and agents who are connected to another one are in it as well.
 #[derive(Clone, Debug)]
 pub struct Presence {
     visitors: Arc<RwLock<Visitors>>,
     /// Notified when a listed room's visitor has come online or gone offline.
     changed: Arc<watch::Sender<()>>,
+    /// Notified when anybody has come online or gone offline on this node.
+    changed_here: Arc<Notify>,
+    agents: Arc<Mutex<Agents>>,
     agents_online: Arc<watch::Sender<bool>>,
+}
+
+/// Where agents are online.
+#[derive(Debug, Default)]
+struct Agents {
+    here: bool,
+    elsewhere: bool,
+}
+
+/// Where a room's visitor is online.
+#[derive(Debug, Clone, Copy, Default)]
+struct Online {
+    here: bool,
+    /// On how many other nodes.
+    elsewhere: usize,
+    /// Whether consoles list the room.
+    listed: bool,
 }
 
 #[derive(Debug)]
 struct Visitors {
-    /// The rooms of online visitors, and whether consoles list the room.
-    online: HashMap<RoomId, bool>,
+    /// The rooms of online visitors.
+    online: HashMap<RoomId, Online>,
+    /// The rooms whose visitors are online on other nodes, by slot.
+    elsewhere: HashMap<usize, HashMap<RoomId, bool>>,
     /// The `online` frames of listed rooms. Consoles read them at their own pace.
     changes: StateLog<Utf8Bytes>,
 }
@@ -36,13 +59,43 @@ impl Default for Presence {
     fn default() -> Self {
         let visitors = Visitors {
             online: HashMap::new(),
+            elsewhere: HashMap::new(),
             changes: StateLog::new(CHANGES_MAX),
         };
         Self {
             visitors: Arc::new(RwLock::new(visitors)),
             changed: Arc::new(watch::Sender::new(())),
+            changed_here: Arc::default(),
+            agents: Arc::default(),
             agents_online: Arc::new(watch::Sender::new(false)),
         }
+    }
+}
+
+impl Visitors {
+    /// Changes where a room's visitor is online. Returns whether consoles are shown something new.
+    fn change(&mut self, room_id: RoomId, change: impl FnOnce(&mut Online)) -> bool {
+        let before = self.online.get(&room_id).copied().unwrap_or_default();
+        let mut after = before;
+        change(&mut after);
+        let is_online = |online: &Online| online.here || online.elsewhere > 0;
+        if is_online(&after) {
+            self.online.insert(room_id, after);
+        } else {
+            self.online.remove(&room_id);
+        }
+        // To consoles, an unlisted room's visitor is not online.
+        let shown = is_online(&before) && before.listed;
+        let customer_online = is_online(&after);
+        let is_new = after.listed && shown != customer_online;
+        if is_new {
+            let frame = encode(&ServerFrame::Online {
+                room_id,
+                customer_online,
+            });
+            self.changes.put(room_id, frame, Instant::now());
+        }
+        is_new
     }
 }
 
@@ -50,6 +103,12 @@ impl Presence {
     /// Whether the room's visitor has the chat open, or closed it within the grace.
     pub fn is_online(&self, room_id: RoomId) -> bool {
         self.read().online.contains_key(&room_id)
+    }
+
+    /// As [`is_online`](Self::is_online), on this node.
+    pub(super) fn is_online_here(&self, room_id: RoomId) -> bool {
+        let visitors = self.read();
+        visitors.online.get(&room_id).is_some_and(|room| room.here)
     }
 
     /// Whether any visitor has the chat open, or closed it within the grace.
@@ -62,9 +121,22 @@ impl Presence {
         self.read()
             .online
             .iter()
-            .filter(|(_, listed)| **listed)
+            .filter(|(_, room)| room.listed)
             .map(|(room_id, _)| *room_id)
             .collect()
+    }
+
+    /// The rooms whose visitor is online on this node, and whether consoles list them.
+    pub(crate) fn rooms_here(&self) -> HashMap<RoomId, bool> {
+        let visitors = self.read();
+        let here = visitors.online.iter().filter(|(_, room)| room.here);
+        here.map(|(room_id, room)| (*room_id, room.listed))
+            .collect()
+    }
+
+    /// Resolves after anybody has come online or gone offline on this node.
+    pub(crate) async fn changed_here(&self) {
+        self.changed_here.notified().await;
     }
 
     /// Whether any agent is online. The receiver is notified of every change.
@@ -72,31 +144,72 @@ impl Presence {
         self.agents_online.subscribe()
     }
 
-    pub(super) fn set_agents_online(&self, agents_online: bool) {
-        self.agents_online
-            .send_if_modified(|present| std::mem::replace(present, agents_online) != agents_online);
+    /// Whether any agent is online on this node.
+    pub(crate) fn has_agents_here(&self) -> bool {
+        self.lock_agents().here
     }
 
-    /// Sets whether a room's visitor is online. Consoles are notified if the room is listed.
+    pub(super) fn set_agents_online(&self, agents_online: bool) {
+        let changed = self.set_agents(|agents| {
+            std::mem::replace(&mut agents.here, agents_online) != agents_online
+        });
+        if changed {
+            self.changed_here.notify_one();
+        }
+    }
+
+    /// Sets whether any agent is online on another node.
+    pub(crate) fn set_agents_elsewhere(&self, agents_online: bool) {
+        self.set_agents(|agents| {
+            std::mem::replace(&mut agents.elsewhere, agents_online) != agents_online
+        });
+    }
+
+    fn set_agents(&self, set: impl FnOnce(&mut Agents) -> bool) -> bool {
+        let mut agents = self.lock_agents();
+        let changed = set(&mut agents);
+        let online = agents.here || agents.elsewhere;
+        self.agents_online
+            .send_if_modified(|present| std::mem::replace(present, online) != online);
+        changed
+    }
+
+    /// Sets whether a room's visitor is online on this node. Consoles are notified if the room is
+    /// listed.
     pub(super) fn set_visitor_online(&self, room_id: RoomId, customer_online: bool, listed: bool) {
-        let mut visitors = self
-            .visitors
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let before = if customer_online {
-            visitors.online.insert(room_id, listed)
-        } else {
-            visitors.online.remove(&room_id)
-        };
-        // To consoles, an unlisted room's visitor is not online.
-        let shown = before == Some(true);
-        if listed && shown != customer_online {
-            let frame = encode(&ServerFrame::Online {
-                room_id,
-                customer_online,
+        let is_new = self.write().change(room_id, |room| {
+            room.here = customer_online;
+            room.listed = listed;
+        });
+        self.changed_here.notify_one();
+        if is_new {
+            self.changed.send_replace(());
+        }
+    }
+
+    /// Sets the rooms whose visitors are online on the node that has this slot, and whether consoles
+    /// list them.
+    pub(crate) fn set_elsewhere(&self, slot: usize, rooms: HashMap<RoomId, bool>) {
+        let mut visitors = self.write();
+        let before = visitors.elsewhere.remove(&slot).unwrap_or_default();
+        let mut is_new = false;
+        for room_id in before.keys().filter(|id| !rooms.contains_key(id)) {
+            is_new |= visitors.change(*room_id, |room| {
+                room.elsewhere = room.elsewhere.saturating_sub(1);
             });
-            visitors.changes.put(room_id, frame, Instant::now());
-            drop(visitors);
+        }
+        for (room_id, listed) in &rooms {
+            let came = usize::from(!before.contains_key(room_id));
+            is_new |= visitors.change(*room_id, |room| {
+                room.elsewhere += came;
+                room.listed |= *listed;
+            });
+        }
+        if !rooms.is_empty() {
+            visitors.elsewhere.insert(slot, rooms);
+        }
+        drop(visitors);
+        if is_new {
             self.changed.send_replace(());
         }
     }
@@ -118,11 +231,18 @@ impl Presence {
 
     /// Forgets changes from before a moment.
     pub(super) fn forget_before(&self, moment: Instant) {
+        self.write().changes.forget_before(moment);
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Visitors> {
         self.visitors
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .changes
-            .forget_before(moment);
+    }
+
+    fn lock_agents(&self) -> MutexGuard<'_, Agents> {
+        // Two flags cannot be left half-changed.
+        self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Visitors> {
@@ -151,5 +271,35 @@ mod tests {
         presence.set_visitor_online(room, false, true);
         assert_eq!(frames(here), 1);
         assert!(!presence.is_online(room));
+    }
+
+    #[test]
+    fn a_visitor_is_online_as_long_as_any_node_says_so() {
+        let presence = Presence::default();
+        let room = Uuid::now_v7();
+        let here = |online| presence.set_visitor_online(room, online, true);
+        let elsewhere = |slot, online: bool| {
+            let rooms = online.then_some((room, true)).into_iter().collect();
+            presence.set_elsewhere(slot, rooms);
+        };
+        let frames = || presence.after(0, 9).expect("no gap").states.len();
+        elsewhere(1, true);
+        elsewhere(1, true);
+        here(true);
+        elsewhere(2, true);
+        elsewhere(1, false);
+        here(false);
+        assert!(presence.is_online(room) && !presence.is_online_here(room));
+        let before = presence.end();
+        elsewhere(2, false);
+        assert!(!presence.is_online(room));
+        assert!(presence.end() > before && frames() == 1);
+
+        presence.set_agents_online(true);
+        presence.set_agents_elsewhere(true);
+        presence.set_agents_online(false);
+        assert!(*presence.agents_online().borrow() && !presence.has_agents_here());
+        presence.set_agents_elsewhere(false);
+        assert!(!*presence.agents_online().borrow());
     }
 }

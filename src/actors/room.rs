@@ -29,7 +29,7 @@ use super::messages::{
 };
 use super::subscriber::{ReplyPort, Subscriber};
 use crate::chat::{RoomId, RoomRecord};
-use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
+use crate::persistence::{RoomCommit, RoomOp, Store, StoreError, WriteError};
 use crate::protocol::CloseCode;
 use decisions::{GoneReason, Loaded, PresenceChange, Route};
 use state::{RoomState, Timing};
@@ -73,7 +73,7 @@ impl Actor for Room {
             presence_grace: context.presence_grace,
         };
         // An earlier incarnation may have left the visitor online.
-        let visitor_online = context.presence.is_online(room_id);
+        let visitor_online = context.presence.is_online_here(room_id);
         // `RoomActorState`'s drop decrements it.
         context.metrics.rooms_live.increment(1.0);
         Ok(RoomActorState {
@@ -336,8 +336,12 @@ impl RoomActorState {
             let reload = SupervisorMsg::Reload(commit.also_changed.clone());
             let _ = self.supervisor.cast(reload);
         }
+        let hidden = hidden_changes(&self.context.store, committed.before.as_deref(), commit);
         self.subscribers
             .broadcast(&broadcast, reply, outcome, &self.context.faults);
+        if let Some(hidden) = hidden {
+            self.committed_elsewhere(&hidden);
+        }
     }
 
     fn broadcast_typing(&mut self, id: SubscriptionId) {
@@ -406,4 +410,18 @@ impl RoomActorState {
     fn reach(&self, point: FaultPoint) {
         self.context.faults.reach(point, Some(self.room_id));
     }
+}
+
+/// What other nodes have done in the room between its last known state and its own commit. Their
+/// notices may be lost, and the store shows a room's newest change alone.
+fn hidden_changes(
+    store: &Store,
+    before: Option<&RoomRecord>,
+    commit: &RoomCommit,
+) -> Option<ElsewhereCommit> {
+    let version = before?.version + 1;
+    (store.is_shared() && commit.record.version > version).then(|| ElsewhereCommit {
+        record: commit.record.clone(),
+        effect: None,
+    })
 }

@@ -217,7 +217,7 @@ impl SupervisorState {
                 self.start(myself, room_id, waiting).await;
             }
             // Its record could not be read, but its visitor has to be set offline after the grace.
-            _ if self.context.presence.is_online(room_id) => {
+            _ if self.context.presence.is_online_here(room_id) => {
                 myself.send_after(UNREADABLE_RETRY, move || {
                     SupervisorMsg::RestartTimerFired(room_id)
                 });
@@ -262,7 +262,7 @@ impl SupervisorState {
             None => Vec::new(),
         };
         self.rooms.remove(&room_id);
-        if !waiting.is_empty() || self.context.presence.is_online(room_id) {
+        if !waiting.is_empty() || self.context.presence.is_online_here(room_id) {
             self.start(myself, room_id, waiting).await;
         }
     }

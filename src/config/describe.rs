@@ -52,10 +52,11 @@ impl Config {
             .public_url
             .as_ref()
             .map_or("(none)".to_owned(), Url::to_string);
-        let url = match &self.storage.url {
+        let shown = |url: &Option<String>| match url {
             Some(url) => crate::persistence::without_password(url),
-            None => String::new(),
+            None => "(none)".to_owned(),
         };
+        let (url, nats_url) = (shown(&self.storage.url), shown(&self.cluster.nats_url));
         let synchronous = match self.storage.synchronous {
             Synchronous::Full => "full",
             Synchronous::Normal => "normal",
@@ -106,6 +107,8 @@ impl Config {
             ("storage.queue_items", &self.storage.queue_items),
             ("storage.batch_items", &self.storage.batch_items),
             ("storage.readers", &self.storage.readers),
+            ("cluster.nats_url", &nats_url),
+            ("cluster.name", &self.cluster.name),
             ("backup.every_ms", &self.backup.every_ms),
             ("backup.directory", &self.backup.directory.display()),
             ("backup.min_free_bytes", &self.backup.min_free_bytes),

@@ -12,6 +12,7 @@ use super::{LimitsConfig, RetentionConfig, RoomsConfig, SocketConfig};
 pub(super) struct Raw {
     pub(super) server: RawServer,
     pub(super) storage: RawStorage,
+    pub(super) cluster: RawCluster,
     pub(super) backup: RawBackup,
     pub(super) retention: RetentionConfig,
     pub(super) identity: RawIdentity,
@@ -50,6 +51,15 @@ pub(super) struct RawServer {
     pub(super) acme_directory: String,
     #[serde(deserialize_with = "text")]
     pub(super) http_listen: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCluster {
+    #[serde(deserialize_with = "text")]
+    pub(super) nats_url: String,
+    #[serde(deserialize_with = "text")]
+    pub(super) name: String,
 }
 
 #[derive(Deserialize)]

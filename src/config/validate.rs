@@ -8,11 +8,11 @@ use url::Url;
 
 use super::error::ConfigError;
 use super::ranges::check_ranges;
-use super::raw::{Raw, RawBackup, RawIdentity, RawImport, RawServer, RawStorage};
+use super::raw::{Raw, RawBackup, RawCluster, RawIdentity, RawImport, RawServer, RawStorage};
 use super::tls;
 use super::{
-    BackupConfig, Config, IdentityConfig, ImportConfig, LogConfig, LogFormat, MetricsConfig,
-    Overrides, Secret, ServerConfig, StorageConfig,
+    BackupConfig, ClusterConfig, Config, IdentityConfig, ImportConfig, LogConfig, LogFormat,
+    MetricsConfig, Overrides, Secret, ServerConfig, StorageConfig,
 };
 use crate::persistence::Synchronous;
 
@@ -26,6 +26,7 @@ impl Raw {
         let storage = storage(self.storage, overrides.data_dir)?;
         Ok(Config {
             server: server(self.server, overrides.listen)?,
+            cluster: cluster(self.cluster, &storage)?,
             backup: backup(self.backup, &storage.data_dir)?,
             storage,
             identity: identity(self.identity)?,
@@ -113,6 +114,31 @@ fn storage(raw: RawStorage, data_dir_flag: Option<PathBuf>) -> Result<StorageCon
         queue_items: raw.queue_items,
         batch_items: raw.batch_items,
         readers: raw.readers,
+    })
+}
+
+fn cluster(raw: RawCluster, storage: &StorageConfig) -> Result<ClusterConfig, ConfigError> {
+    let is_part = |char: char| char.is_ascii_alphanumeric() || "-_".contains(char);
+    if raw.name.is_empty() || !raw.name.chars().all(is_part) {
+        return Err(ConfigError::invalid(
+            "cluster.name",
+            format!("'{}' must be made of letters, digits, - and _", raw.name),
+        ));
+    }
+    let nats_url = Some(raw.nats_url).filter(|url| !url.is_empty());
+    if nats_url.is_some() && storage.url.is_none() {
+        return Err(ConfigError::invalid(
+            "cluster.nats_url",
+            "needs a database that nodes share; set storage.url as well, or leave it empty",
+        ));
+    }
+    if let Some(url) = &nats_url {
+        crate::bus::nats::check_url(url)
+            .map_err(|error| ConfigError::invalid("cluster.nats_url", error.to_string()))?;
+    }
+    Ok(ClusterConfig {
+        nats_url,
+        name: raw.name,
     })
 }
 

@@ -58,6 +58,12 @@ pub(crate) fn router(state: AppState, start_page: StartPage) -> Service {
     NormalizePath::trim_trailing_slash(router)
 }
 
+/// Closes the sockets of visitors whose tokens another node has ended.
+pub(crate) async fn follow_ended_tokens(state: AppState) {
+    let following = auth::follow_ended_tokens(&state.open_tokens, state.store.clone());
+    state.drain.run_until_cancelled(following).await;
+}
+
 /// Bounds what would grow with the number of clients, until the server drains.
 pub(crate) async fn housekeeping(state: AppState) {
     let mut ticks = tokio::time::interval(HOUSEKEEPING_INTERVAL);

@@ -25,8 +25,23 @@ pub struct SlotCommit {
     pub active: i64,
     /// As `waiting`.
     pub closed: i64,
+    /// Whether accounts or tokens have changed, which the others have to look for at once.
+    pub accounts_changed: bool,
     /// The rooms after each change, and what was done. `None`: the others have to read the store.
     pub changes: Option<Vec<RoomCommitted>>,
+}
+
+/// What the store says of a node, or of an earlier owner of its slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeView {
+    /// The slot that it writes in.
+    pub slot: usize,
+    /// Whether its lease has not ended.
+    pub alive: bool,
+    /// Whether any agent is connected to it.
+    pub has_agents: bool,
+    /// Grows when visitors come or go there.
+    pub presence_no: u64,
 }
 
 /// One change of a room.

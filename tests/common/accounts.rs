@@ -124,6 +124,16 @@ impl Agent {
         }
     }
 
+    /// The same agent with the same session, on another server.
+    pub fn on(&self, server: &TestServer) -> Self {
+        Self {
+            rest: server.rest().bearer(&self.token),
+            token: self.token.clone(),
+            id: self.id.clone(),
+            addr: server.addr(),
+        }
+    }
+
     /// A room's path in the console's API.
     pub fn path(&self, room_id: &str, below: &str) -> String {
         format!("/api/admin/rooms/{room_id}/{below}")

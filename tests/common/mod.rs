@@ -21,7 +21,7 @@ pub use jwt::{IDENTITY_SECRET, OTHER_SECRET, in_seconds, jwt, unsigned_jwt};
 pub use raw::RawSocket;
 pub use rest::{Response, Rest, keys, next_page, results};
 pub use serde_json::{Value, json};
-pub use server::TestServer;
+pub use server::{Nodes, TestServer};
 pub use shoptalk_local_servers::left_out_on_postgres;
 pub use socket::{RefusedUpgrade, Socket};
 pub use tls::{Authority, Pair, TlsClient};

@@ -1,13 +1,15 @@
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
+use shoptalk::bus::Bus;
+use shoptalk::bus::memory::MemoryBus;
 use shoptalk::chat::{Role, Timestamp};
 use shoptalk::config::{Config, Secret};
 use shoptalk::credentials::{TokenKind, hash_token, new_token};
 use shoptalk::passwords::hash_password;
 use shoptalk::persistence::{AgentCredentials, NewAgent, NewSession, Principal, Store};
 use shoptalk::{Server, StopReason};
-use shoptalk_local_servers::{Database, test_database};
+use shoptalk_local_servers::{Database, Postgres, test_database};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
@@ -37,8 +39,15 @@ impl TestServer {
 
     /// Starts a server with other settings.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_on(test_database(), None, change).await
+    }
+
+    async fn start_on(
+        database: Option<Database<'static>>,
+        bus: Option<Bus>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let dir = tempfile::tempdir().expect("a directory for the data");
-        let database = test_database();
         let mut config = Config::default();
         config.server.listen = "127.0.0.1:0".parse().expect("an address");
         config.storage.url = database.as_ref().map(Database::url);
@@ -61,12 +70,16 @@ impl TestServer {
             dir,
             database,
         };
-        server.run().await;
+        Box::pin(server.run_on(bus)).await;
         server
     }
 
     /// Starts the stopped server again, on the same data and port.
     pub async fn run(&mut self) {
+        Box::pin(self.run_on(None)).await;
+    }
+
+    async fn run_on(&mut self, bus: Option<Bus>) {
         let listener = TcpListener::bind(self.addr).await.expect("a port");
         self.addr = listener.local_addr().expect("a bound listener");
         self.config.server.listen = self.addr;
@@ -75,9 +88,12 @@ impl TestServer {
             .await
             .expect("opening does not panic")
             .expect("the store opens");
-        let server = Server::start(self.config.clone(), listener, store.clone())
-            .await
-            .expect("the server starts");
+        let config = self.config.clone();
+        let server = match bus {
+            Some(bus) => Server::start_on_bus(config, listener, store.clone(), bus).await,
+            None => Server::start(config, listener, store.clone()).await,
+        };
+        let server = server.expect("the server starts");
         self.setup_code = server
             .setup_link()
             .and_then(|link| link.split_once('#'))
@@ -202,6 +218,38 @@ impl TestServer {
             )
             .await
             .is(200)
+    }
+}
+
+/// Several servers on one database.
+pub struct Nodes(Vec<TestServer>);
+
+impl Nodes {
+    /// Starts as many nodes, on this bus or without one. `None` where PostgreSQL is not installed,
+    /// which is printed.
+    pub async fn start(count: usize, bus: Option<MemoryBus>) -> Option<Self> {
+        let database = Postgres::shared()?.create_database();
+        let database = database.expect("a database");
+        let url = database.url();
+        let mut database = Some(database);
+        let mut nodes = Vec::new();
+        for _ in 0..count {
+            let bus = bus.as_ref().map(MemoryBus::connect);
+            let url = url.clone();
+            let change = |config: &mut Config| config.storage.url = Some(url);
+            nodes.push(TestServer::start_on(database.take(), bus, change).await);
+        }
+        Some(Self(nodes))
+    }
+
+    /// One of them.
+    pub fn at(&self, index: usize) -> &TestServer {
+        &self.0[index]
+    }
+
+    /// Drains and stops one of them.
+    pub async fn stop(&mut self, index: usize) {
+        self.0[index].stop().await;
     }
 }
 

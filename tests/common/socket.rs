@@ -107,6 +107,14 @@ impl Socket {
         id
     }
 
+    /// As [`send_post`](Self::send_post), from a console into one of its rooms.
+    pub async fn send_post_to(&mut self, room_id: &str, content: &str) -> String {
+        let id = new_id();
+        self.send(json!({"type": "post", "room_id": room_id, "id": id, "content": content}))
+            .await;
+        id
+    }
+
     /// Posts and waits for the ack.
     pub async fn post(&mut self, content: &str) -> Value {
         let id = self.send_post(content).await;

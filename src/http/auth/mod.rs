@@ -18,7 +18,7 @@ use axum::http::{HeaderMap, Method};
 pub(crate) use self::bearer::bearer;
 pub(crate) use self::callers::{AdminAuth, AgentAuth, VisitorAuth};
 use self::identity::{IdentityError, IdentityVerifier};
-pub(crate) use self::open_tokens::{OpenToken, OpenTokens};
+pub(crate) use self::open_tokens::{OpenToken, OpenTokens, follow as follow_ended_tokens};
 use crate::chat::Agent;
 use crate::config::IdentityConfig;
 use crate::credentials::{TokenKind, hash_token};

@@ -1,15 +1,23 @@
 //! Which visitors' tokens have open sockets, so that ending a token closes them.
 //!
-//! Only this process ends visitors' tokens, and there may be many thousands of their sockets, so
-//! each is notified. Agents' sessions can be ended by the command line, too: their sockets look
+//! There may be many thousands of visitors' sockets, so each is notified. Tokens that another node
+//! has ended are looked for ([`follow`]). Agents' sessions can be ended by the command line, too: their sockets look
 //! them up again instead.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::persistence::TokenHash;
+use crate::persistence::{Store, StoreError, TokenHash};
+
+/// Tokens that are looked for at a time.
+const CHECKED_TOKENS: usize = 5_000;
+/// Tokens that end within this time are looked for together.
+const GATHER: Duration = Duration::from_millis(500);
+/// The wait before looking again after a failure.
+const RETRY: Duration = Duration::from_secs(1);
 
 type Entries = Arc<Mutex<HashMap<TokenHash, Entry>>>;
 
@@ -39,6 +47,11 @@ impl OpenTokens {
         }
     }
 
+    fn all(&self) -> Vec<TokenHash> {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.keys().copied().collect()
+    }
+
     /// Notifies the sockets of a token that it has ended. Call it after the store has committed.
     pub(crate) fn end(&self, token: TokenHash) {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,6 +59,40 @@ impl OpenTokens {
             entry.ended.cancel();
         }
     }
+}
+
+/// Ends what other nodes have ended, whenever the store says that tokens have ended.
+pub(crate) async fn follow(open: &OpenTokens, store: Store) {
+    let mut head = store.watch_head();
+    let mut checked = head.borrow_and_update().token_version;
+    loop {
+        let now = head.borrow_and_update().token_version;
+        if now != checked {
+            match end_invalid(open, &store).await {
+                Ok(()) => checked = now,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot look for ended tokens, retrying");
+                    tokio::time::sleep(RETRY).await;
+                    continue;
+                }
+            }
+            tokio::time::sleep(GATHER).await;
+        }
+        if head.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn end_invalid(open: &OpenTokens, store: &Store) -> Result<(), StoreError> {
+    for tokens in open.all().chunks(CHECKED_TOKENS) {
+        let valid = store.valid_visitor_tokens(tokens.to_vec()).await?;
+        let valid: HashSet<TokenHash> = valid.into_iter().collect();
+        for token in tokens.iter().filter(|token| !valid.contains(token)) {
+            open.end(*token);
+        }
+    }
+    Ok(())
 }
 
 /// Registers one socket's use of its token.

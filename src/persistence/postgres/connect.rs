@@ -143,6 +143,6 @@ pub fn without_password(url: &str) -> String {
             url.set_query(None);
             url.to_string()
         }
-        Err(_) => "the database of storage.url".into(),
+        Err(_) => "(unreadable)".into(),
     }
 }

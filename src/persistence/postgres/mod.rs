@@ -21,6 +21,7 @@ pub(crate) mod readers;
 pub(crate) mod requirements;
 pub(crate) mod schema;
 pub(crate) mod session;
+pub(crate) mod shared;
 pub(crate) mod slot;
 pub(crate) mod store;
 pub(crate) mod tables;

@@ -7,7 +7,8 @@ use crate::persistence::postgres::lane::Lane;
 use crate::persistence::postgres::poll;
 use crate::persistence::postgres::requirements::Found;
 use crate::persistence::postgres::schema;
-use crate::persistence::postgres::store::{LaneStatus, PostgresStore, Shared};
+use crate::persistence::postgres::shared::{LaneStatus, Shared};
+use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::{OpenError, StoreOptions};
 
 impl PostgresStore {
@@ -48,7 +49,7 @@ impl PostgresStore {
         let closing = shared.closing.clone();
         tokio::spawn(async move {
             let ended = match task.await {
-                Ok(()) => LaneStatus::Closed,
+                Ok(status) => status,
                 Err(_) => LaneStatus::Died,
             };
             closing.cancel();

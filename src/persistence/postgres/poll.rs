@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::persistence::NodeView;
 use crate::persistence::postgres::codes::uint;
 use crate::persistence::postgres::heads::{SlotView, Versions};
 use crate::persistence::postgres::session::Session;
-use crate::persistence::postgres::store::Shared;
+use crate::persistence::postgres::shared::Shared;
 use crate::persistence::postgres::tx_error::TxError;
 
 /// Polls until the store is closed.
@@ -47,14 +48,19 @@ async fn poll(
 pub(crate) async fn see(shared: &Shared, db: &Session) -> Result<(), TxError> {
     let rows = db
         .query(
-            "SELECT slot, change, commits, waiting, active, closed, auth_no, token_no
-             FROM slots RIGHT JOIN state ON true",
+            "SELECT slot, change, commits, waiting, active, closed, auth_no, token_no,
+                    presence_no, agents, lease > now(), epoch
+             FROM slots RIGHT JOIN state ON true ORDER BY slot",
             &[],
         )
         .await?;
     let mut slots = Vec::with_capacity(rows.len());
+    let mut nodes = Vec::with_capacity(rows.len());
     let mut versions = None;
     for row in &rows {
+        if row.try_get::<_, &str>(11)? != shared.epoch {
+            shared.end_of_epoch.cancel();
+        }
         versions = Some(Versions {
             auth: uint(row, 6)?,
             tokens: uint(row, 7)?,
@@ -63,8 +69,19 @@ pub(crate) async fn see(shared: &Shared, db: &Session) -> Result<(), TxError> {
             let slot = usize::try_from(slot)
                 .map_err(|_| TxError::Unreadable("a slot is below 0".into()))?;
             slots.push((slot, SlotView::read(row, 1)?));
+            nodes.push(NodeView {
+                slot,
+                presence_no: uint(row, 8)?,
+                has_agents: uint(row, 9)? > 0,
+                alive: row.try_get(10)?,
+            });
         }
     }
     shared.heads.saw(slots, versions);
+    shared.nodes.send_if_modified(|seen| {
+        let changed = *seen != nodes;
+        *seen = nodes;
+        changed
+    });
     Ok(())
 }

@@ -67,7 +67,7 @@ pub(crate) async fn take(session: &Session, owner: &str) -> Result<OwnedSlot, Tx
     let row = session
         .query_one(
             "UPDATE slots SET owner = $2, fence = fence + 1, agents = 0,
-                 lease = now() + interval '6 seconds'
+                 presence_no = presence_no + 1, lease = now() + interval '6 seconds'
              WHERE slot = $1
              RETURNING fence, change, commits, waiting, active, closed",
             &[&slot, &owner],
@@ -78,6 +78,9 @@ pub(crate) async fn take(session: &Session, owner: &str) -> Result<OwnedSlot, Tx
         fence: row.try_get(0)?,
         view: SlotView::read(&row, 1)?,
     };
+    session
+        .execute("DELETE FROM online WHERE slot = $1", &[&slot])
+        .await?;
     session.run("COMMIT").await?;
     Ok(owned)
 }
@@ -119,31 +122,87 @@ pub(crate) async fn settle(
         )
         .await?;
     session.run("SET lock_timeout = '5s'").await?;
-    let Some(row) = row else { return Ok(None) };
+    let Some(row) = row else {
+        if renew(session, owned).await? == Kept::Forgotten {
+            return Err(TxError::Forgotten);
+        }
+        return Ok(None);
+    };
     let found = OwnedSlot {
         slot: owned.slot,
         fence: row.try_get(0)?,
         view: SlotView::read(&row, 1)?,
     };
+    if found.view.commits < owned.view.commits {
+        return Err(TxError::Forgotten);
+    }
     Ok(Some((found, found.view.commits == number)))
 }
 
-/// Keeps the slot while nothing is written. Returns whether it still belongs to its owner.
-pub(crate) async fn renew(session: &Session, owned: &OwnedSlot) -> Result<bool, TxError> {
-    let renewed = session
+/// What has become of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It still belongs to its owner.
+    Own,
+    /// Another node has taken it, or somebody has raised its fence.
+    Taken,
+    /// The database has forgotten transactions that it had committed: it is an older copy.
+    Forgotten,
+}
+
+impl Kept {
+    /// Compares a slot with the row that is there now, if any.
+    fn of(owned: &OwnedSlot, row: Option<(i64, SlotView)>) -> Self {
+        match row {
+            None => Self::Forgotten,
+            Some((fence, view)) if fence < owned.fence || view.commits < owned.view.commits => {
+                Self::Forgotten
+            }
+            Some((fence, _)) if fence > owned.fence => Self::Taken,
+            Some(_) => Self::Own,
+        }
+    }
+}
+
+/// Keeps the slot while nothing is written.
+pub(crate) async fn renew(session: &Session, owned: &OwnedSlot) -> Result<Kept, TxError> {
+    session
         .execute(
             "UPDATE slots SET lease = now() + interval '6 seconds' WHERE slot = $1 AND fence = $2",
             &[&owned.code(), &owned.fence],
         )
         .await?;
-    Ok(renewed == 1)
+    let row = session
+        .query_opt(
+            "SELECT fence, change, commits, waiting, active, closed FROM slots WHERE slot = $1",
+            &[&owned.code()],
+        )
+        .await?;
+    let row = match row {
+        Some(row) => Some((row.try_get(0)?, SlotView::read(&row, 1)?)),
+        None => None,
+    };
+    Ok(Kept::of(owned, row))
+}
+
+/// Begins a new epoch, unless another node has: seqs and cursors of the old one mean nothing any
+/// more, and every client reads what there is now.
+pub(crate) async fn begin_epoch(session: &Session, old: &str) -> Result<(), TxError> {
+    session
+        .execute(
+            "UPDATE state SET epoch = $2, auth_no = auth_no + 1 WHERE epoch = $1",
+            &[&old, &crate::persistence::new_epoch()],
+        )
+        .await?;
+    Ok(())
 }
 
 /// Gives the slot back.
 pub(crate) async fn release(session: &Session, owned: &OwnedSlot) -> Result<(), TxError> {
     session
         .execute(
-            "UPDATE slots SET lease = now(), agents = 0 WHERE slot = $1 AND fence = $2",
+            "UPDATE slots SET lease = now(), agents = 0, presence_no = presence_no + 1
+             WHERE slot = $1 AND fence = $2",
             &[&owned.code(), &owned.fence],
         )
         .await?;
@@ -196,5 +255,34 @@ impl SlotView {
             active: row.try_get(first + 3)?,
             closed: row.try_get(first + 4)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_copy_of_the_database_is_recognised() {
+        let view = |commits| SlotView {
+            commits,
+            ..SlotView::default()
+        };
+        let owned = OwnedSlot {
+            slot: 0,
+            fence: 4,
+            view: view(10),
+        };
+        for (row, kept) in [
+            (Some((4, view(10))), Kept::Own),
+            (Some((5, view(10))), Kept::Taken),
+            (Some((5, view(12))), Kept::Taken),
+            (Some((4, view(9))), Kept::Forgotten),
+            (Some((5, view(9))), Kept::Forgotten),
+            (Some((3, view(10))), Kept::Forgotten),
+            (None, Kept::Forgotten),
+        ] {
+            assert_eq!(Kept::of(&owned, row), kept, "{row:?}");
+        }
     }
 }

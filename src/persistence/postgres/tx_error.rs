@@ -3,6 +3,9 @@ use tokio_postgres::error::SqlState;
 use crate::chat::PastHead;
 use crate::persistence::{Refusal, StoreError, WriteError};
 
+/// What to say of [`TxError::Forgotten`].
+const FORGOTTEN: &str = "the database has lost commits, so a new epoch begins with the next start";
+
 /// Why one write or read failed, inside its transaction.
 #[derive(Debug)]
 pub(crate) enum TxError {
@@ -16,6 +19,8 @@ pub(crate) enum TxError {
     Conflict,
     /// PostgreSQL cannot be reached.
     Away(String),
+    /// The database has forgotten what it had committed: it is an older copy.
+    Forgotten,
     /// The slot belongs to another node now.
     LostSlot,
     /// A bug of this program.
@@ -50,6 +55,7 @@ impl From<TxError> for WriteError {
                 "other nodes keep changing the same rows".into(),
             )),
             TxError::Away(cause) => Self::Store(StoreError::Unavailable(cause)),
+            TxError::Forgotten => Self::Store(StoreError::Unavailable(FORGOTTEN.into())),
             TxError::LostSlot => Self::Store(StoreError::Unavailable(
                 "another node has taken over what this one was writing; it starts again".into(),
             )),
@@ -66,6 +72,7 @@ impl TxError {
             Self::Postgres(error) => reason(error),
             Self::Away(cause) | Self::Unreadable(cause) | Self::Bug(cause) => cause.clone(),
             Self::Conflict => "other nodes keep changing the same rows".into(),
+            Self::Forgotten => FORGOTTEN.into(),
             Self::LostSlot => "another node has taken over its slot".into(),
         }
     }

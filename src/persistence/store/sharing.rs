@@ -1,11 +1,13 @@
 //! Stores that several nodes share.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::Store;
-use crate::persistence::{SlotCommit, StoreError, TokenHash};
+use crate::chat::RoomId;
+use crate::persistence::{NodeView, SlotCommit, StoreError, StoredPresence, TokenHash, WriteError};
 
 impl Store {
     /// Whether other processes may write to it as well.
@@ -43,6 +45,38 @@ impl Store {
         match self {
             Self::Sqlite(_) => {}
             Self::Postgres(store) => store.poll(interval),
+        }
+    }
+
+    /// What the store says of all nodes, as it was last polled. Without other nodes it stays empty.
+    pub fn nodes(&self) -> watch::Receiver<Vec<NodeView>> {
+        match self {
+            Self::Sqlite(_) => watch::channel(Vec::new()).1,
+            Self::Postgres(store) => store.nodes(),
+        }
+    }
+
+    /// Stores who is connected to this node, unless that is what is stored. Returns what is stored.
+    pub async fn write_presence(
+        &self,
+        stored: StoredPresence,
+        rooms: HashMap<RoomId, bool>,
+        has_agents: bool,
+    ) -> Result<StoredPresence, WriteError> {
+        match self {
+            Self::Postgres(store) if !stored.is_current(store.own_slot(), &rooms, has_agents) => {
+                store.write_presence(stored, rooms, has_agents).await
+            }
+            Self::Sqlite(_) | Self::Postgres(_) => Ok(stored),
+        }
+    }
+
+    /// The rooms whose visitors are connected to the node with this slot, and whether consoles list
+    /// them.
+    pub async fn online_on(&self, slot: usize) -> Result<HashMap<RoomId, bool>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(HashMap::new()),
+            Self::Postgres(store) => store.online_on(slot).await,
         }
     }
 

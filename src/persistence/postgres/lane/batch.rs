@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::commit::ended;
+use super::commit::{Publish, ended};
 use super::rows::{self, Loaded};
 use super::{CONFLICTS_MAX, Lane, may_run_again};
 use crate::chat::{Message, MessageId, RoomId, RoomRecord, SenderType, Status};
@@ -243,7 +243,7 @@ impl Lane {
         let before = check_rows(inserted, batch.messages.len())
             .and_then(|()| check_rows(updated, heads.len()));
         let ended = ended(connection, &moved, moved_slots, before, committed);
-        self.after(ended, changes).await
+        self.after(ended, Publish::Rooms(changes)).await
     }
 }
 

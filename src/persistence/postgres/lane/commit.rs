@@ -4,12 +4,12 @@ use futures_util::future::join;
 
 use super::job::Work;
 use super::{Connection, Lane};
+use crate::persistence::RoomCommitted;
 use crate::persistence::postgres::codes::uint;
 use crate::persistence::postgres::heads::Versions;
-use crate::persistence::postgres::slot::{self, MOVE, MoveParams, OwnedSlot};
+use crate::persistence::postgres::slot::{MOVE, MoveParams, OwnedSlot};
 use crate::persistence::postgres::tx::{SlotMove, Tx};
 use crate::persistence::postgres::tx_error::TxError;
-use crate::persistence::{RoomCommitted, StoreError, WriteError};
 use tokio_postgres::error::SqlState;
 
 /// How a transaction has ended.
@@ -20,6 +20,14 @@ pub(crate) enum Ended {
     Undone(TxError),
     /// The connection is gone. Whether it was committed has to be settled.
     Unknown(TxError),
+}
+
+/// What the other nodes are notified of, once a transaction was committed.
+pub(super) enum Publish {
+    /// The changes of rooms, if anybody listens.
+    Rooms(Option<Vec<RoomCommitted>>),
+    /// That the slot has moved: they read the store.
+    SlotOnly { accounts_changed: bool },
 }
 
 impl Lane {
@@ -40,7 +48,7 @@ impl Lane {
             }
         }
         let versions = raise_versions(&tx).await?;
-        self.finish(tx.slot_move()).await?;
+        self.finish(tx.slot_move(), versions.is_some()).await?;
         self.shared.heads.saw([], versions);
         if tx.visitor_changes_pending {
             self.shared.visitor_changes_pending.notify_one();
@@ -63,14 +71,14 @@ impl Lane {
         if let Some(connection) = &self.connection
             && let Err(error) = connection.session.run("ROLLBACK").await
         {
-            self.connection = None;
+            self.drop_connection(false);
             return Err(error);
         }
         Ok(())
     }
 
     /// Moves the slot and commits.
-    async fn finish(&mut self, moved: SlotMove) -> Result<(), TxError> {
+    async fn finish(&mut self, moved: SlotMove, accounts_changed: bool) -> Result<(), TxError> {
         let Some(connection) = &self.connection else {
             return Err(TxError::Bug("a transaction needs a connection".into()));
         };
@@ -85,26 +93,22 @@ impl Lane {
         )
         .await;
         let ended = ended(connection, &moved, move_result, Ok(()), commit);
-        self.after(ended, None).await
+        self.after(ended, Publish::SlotOnly { accounts_changed })
+            .await
     }
 
     /// What follows from how a transaction has ended.
-    /// `changes` is what is published to the other nodes.
-    pub(super) async fn after(
-        &mut self,
-        ended: Ended,
-        changes: Option<Vec<RoomCommitted>>,
-    ) -> Result<(), TxError> {
+    pub(super) async fn after(&mut self, ended: Ended, publish: Publish) -> Result<(), TxError> {
         match ended {
             Ended::Committed(slot) => {
-                self.keep(slot, changes);
+                self.keep(slot, publish);
                 Ok(())
             }
             Ended::Undone(error) => {
                 let lost = matches!(error, TxError::LostSlot);
                 self.roll_back().await?;
                 if lost {
-                    self.connection = None;
+                    self.drop_connection(false);
                 }
                 Err(error)
             }
@@ -112,35 +116,34 @@ impl Lane {
         }
     }
 
-    fn keep(&mut self, slot: OwnedSlot, changes: Option<Vec<RoomCommitted>>) {
+    fn keep(&mut self, slot: OwnedSlot, publish: Publish) {
         self.shared.heads.saw([(slot.slot, slot.view)], None);
         if let Some(connection) = &mut self.connection {
             let from = std::mem::replace(&mut connection.slot, slot).view.change;
-            self.shared.publish(&slot, from, changes);
+            let (changes, accounts_changed) = match publish {
+                Publish::Rooms(changes) => (changes, false),
+                Publish::SlotOnly { accounts_changed } => (None, accounts_changed),
+            };
+            self.shared.publish(&slot, from, changes, accounts_changed);
         }
     }
 
     /// Finds out on another connection whether the transaction was committed.
     async fn settle(&mut self, cause: TxError) -> Result<(), TxError> {
-        let Some(lost) = self.connection.take() else {
+        self.drop_connection(true);
+        let Some(last) = self.last else {
             return Err(cause);
         };
-        let number = lost.slot.view.commits + 1;
-        drop(lost.session);
-        let session = match self.shared.connector.connect().await {
-            Ok(session) => session,
-            Err(error) => return Err(unavailable(&error)),
-        };
-        match slot::settle(&session, &lost.slot, number).await? {
-            None => Err(TxError::LostSlot),
-            Some((slot, committed)) => {
-                self.connection = Some(Connection {
-                    session: Arc::new(session),
-                    slot,
-                });
-                self.shared.heads.saw([(slot.slot, slot.view)], None);
-                if committed { Ok(()) } else { Err(cause) }
-            }
+        let number = last.slot.view.commits + 1;
+        // It waits until nothing of the lost connection can be committed any more.
+        if let Err(error) = self.connect().await {
+            return Err(TxError::Away(error.to_string()));
+        }
+        let view = self.connection.as_ref().map(|connection| connection.slot);
+        match view {
+            Some(found) if found.slot != last.slot.slot => Err(TxError::LostSlot),
+            Some(found) if found.view.commits == number => Ok(()),
+            _ => Err(cause),
         }
     }
 }
@@ -192,12 +195,5 @@ pub(crate) fn ended(
         }
         (Err(error), _) if is_gone(&error) => Ended::Unknown(error.into()),
         (Err(error), _) => Ended::Undone(error.into()),
-    }
-}
-
-fn unavailable(error: &StoreError) -> TxError {
-    match WriteError::from(error.clone()) {
-        WriteError::Store(StoreError::Unavailable(cause)) => TxError::Away(cause),
-        other => TxError::Away(other.to_string()),
     }
 }

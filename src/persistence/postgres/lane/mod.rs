@@ -22,9 +22,10 @@ use tokio::sync::mpsc;
 use self::batch::RoomJob;
 use self::job::Work;
 use crate::persistence::StoreError;
+use crate::persistence::postgres::readers::read_error;
 use crate::persistence::postgres::session::Session;
-use crate::persistence::postgres::slot::{self, OwnedSlot};
-use crate::persistence::postgres::store::Shared;
+use crate::persistence::postgres::shared::{LaneStatus, Shared};
+use crate::persistence::postgres::slot::{self, Kept, OwnedSlot};
 use crate::persistence::postgres::tx_error::TxError;
 
 /// How often an idle lane renews its lease.
@@ -59,6 +60,8 @@ pub(crate) struct Lane {
     /// Taken from the queue and not tried yet, or put back.
     waiting: VecDeque<Item>,
     connection: Option<Connection>,
+    /// The slot while there is no connection.
+    last: Option<LastSlot>,
     /// Numbers of rooms by their ids.
     room_numbers: batch::RoomNumbers,
     /// The last failed commit was logged; the same failure again is not.
@@ -71,6 +74,14 @@ pub(crate) struct Connection {
     pub(crate) slot: OwnedSlot,
 }
 
+/// A slot whose connection is gone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LastSlot {
+    pub(crate) slot: OwnedSlot,
+    /// Nobody knows whether its last transaction was committed, or still will be.
+    pub(crate) unsettled: bool,
+}
+
 impl Lane {
     pub(crate) fn new(shared: Arc<Shared>, queue: mpsc::Receiver<Item>) -> Self {
         Self {
@@ -78,15 +89,23 @@ impl Lane {
             queue,
             waiting: VecDeque::new(),
             connection: None,
+            last: None,
             room_numbers: batch::RoomNumbers::default(),
             failing: false,
         }
     }
 
-    /// Works until the queue is closed and empty.
-    pub(crate) async fn run(mut self) {
+    /// Works until the queue is closed and empty, or the database turns out to be an older one.
+    pub(crate) async fn run(mut self) -> LaneStatus {
         let mut taken = Vec::new();
         loop {
+            if self.shared.end_of_epoch.is_cancelled() {
+                tracing::error!(
+                    "the database is an older copy of itself, or another epoch has begun; this \
+                     process ends, and its clients read what there is when it has started again"
+                );
+                return LaneStatus::Died;
+            }
             if self.waiting.is_empty() {
                 let batch_items = self.shared.batch_items;
                 tokio::select! {
@@ -96,6 +115,7 @@ impl Lane {
                         }
                     }
                     () = tokio::time::sleep(RENEW_INTERVAL) => self.renew().await,
+                    () = self.shared.end_of_epoch.cancelled() => continue,
                     () = self.shared.closing.cancelled(), if !self.queue.is_closed() => {
                         self.queue.close();
                     }
@@ -111,6 +131,7 @@ impl Lane {
             self.step().await;
         }
         self.release().await;
+        LaneStatus::Closed
     }
 
     /// Commits the write that waits longest, with those that may share its transaction.
@@ -183,13 +204,13 @@ impl Lane {
         {
             return Ok(());
         }
-        // A slot whose connection is gone between two transactions is as it was left.
-        let owned = self.connection.take().map(|connection| connection.slot);
+        self.drop_connection(false);
         let session = self.shared.connector.connect().await?;
-        let slot = match owned {
-            Some(owned) if slot::renew(&session, &owned).await.is_ok_and(|kept| kept) => owned,
-            _ => take_slot(&session, &self.shared.owner).await?,
+        let slot = match self.last {
+            Some(last) => self.resume(&session, last).await?,
+            None => take_slot(&session, &self.shared.owner).await?,
         };
+        self.last = None;
         self.shared.heads.saw([(slot.slot, slot.view)], None);
         self.shared.note_slot(slot.slot);
         self.connection = Some(Connection {
@@ -199,13 +220,55 @@ impl Lane {
         Ok(())
     }
 
+    /// Goes on with a slot on a new connection, or takes another one.
+    async fn resume(&mut self, session: &Session, last: LastSlot) -> Result<OwnedSlot, StoreError> {
+        let LastSlot { slot, unsettled } = last;
+        let kept = if unsettled {
+            let number = slot.view.commits + 1;
+            match slot::settle(session, &slot, number).await {
+                Ok(Some((found, _))) => return Ok(found),
+                Ok(None) => Kept::Taken,
+                Err(TxError::Forgotten) => Kept::Forgotten,
+                Err(error) => return Err(read_error(error)),
+            }
+        } else {
+            slot::renew(session, &slot).await.map_err(read_error)?
+        };
+        match kept {
+            Kept::Own => Ok(slot),
+            Kept::Taken => take_slot(session, &self.shared.owner).await,
+            Kept::Forgotten => Err(self.end_epoch(session).await),
+        }
+    }
+
+    /// Drops the connection and keeps its slot in mind.
+    fn drop_connection(&mut self, unsettled: bool) {
+        if let Some(connection) = self.connection.take() {
+            self.last = Some(LastSlot {
+                slot: connection.slot,
+                unsettled,
+            });
+        }
+    }
+
+    /// The database has forgotten commits that this lane has seen. Nothing is written any more, and
+    /// the next start begins with another epoch.
+    async fn end_epoch(&mut self, session: &Session) -> StoreError {
+        if let Err(error) = slot::begin_epoch(session, &self.shared.epoch).await {
+            return read_error(error);
+        }
+        self.shared.end_of_epoch.cancel();
+        read_error(TxError::Forgotten)
+    }
+
     async fn renew(&mut self) {
         let Some(connection) = &self.connection else {
             return;
         };
         match slot::renew(&connection.session, &connection.slot).await {
-            Ok(true) => {}
-            Ok(false) => self.connection = None,
+            Ok(Kept::Own) => {}
+            // The next write takes another slot, or finds out that the database is an older one.
+            Ok(Kept::Taken | Kept::Forgotten) => self.drop_connection(false),
             Err(error) => tracing::debug!(?error, "the lease of a slot could not be renewed"),
         }
     }
@@ -259,7 +322,7 @@ async fn take_slot(session: &Session, owner: &str) -> Result<OwnedSlot, StoreErr
                 let _ = session.run("ROLLBACK").await;
             }
             Err(error) => {
-                return Err(crate::persistence::postgres::readers::read_error(error));
+                return Err(read_error(error));
             }
         }
     }

@@ -243,5 +243,7 @@ CREATE TABLE search_rooms (
 CREATE UNLOGGED TABLE online (
     slot SMALLINT NOT NULL,
     room UUID     NOT NULL,
+    -- Whether consoles list the room.
+    listed BOOLEAN NOT NULL,
     PRIMARY KEY (slot, room)
 );

@@ -8,6 +8,7 @@ mod mentions;
 mod messages;
 mod open_room;
 mod people;
+pub(crate) mod presence;
 mod retention;
 mod rooms;
 mod search;

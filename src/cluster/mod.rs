@@ -1,0 +1,96 @@
+//! A node among others that share its store.
+//!
+//! The store says what is true; [`follower`] looks at what other nodes have committed, and passes
+//! it to the rooms and to the lobby as if it had been done here. [`notices`] is what nodes publish
+//! on the bus, so that they need not wait for the next look. Without other nodes (SQLite) none of
+//! this runs.
+//!
+//! Read next: `follower.rs`.
+
+pub(crate) mod follower;
+pub(crate) mod notices;
+mod presence;
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use self::follower::Follower;
+use self::notices::{Node, Notice};
+use crate::actors::{LobbyHandle, Presence, Rooms};
+use crate::bus::{Bus, Publisher};
+use crate::persistence::{SlotCommit, Store};
+
+/// How often the store is looked at while the bus is up, and while there is none.
+const POLL_WITH_BUS: Duration = Duration::from_millis(500);
+/// As [`POLL_WITH_BUS`], without one.
+const POLL_WITHOUT_BUS: Duration = Duration::from_millis(100);
+
+/// What a node needs.
+pub(crate) struct ClusterParts {
+    pub(crate) store: Store,
+    pub(crate) rooms: Rooms,
+    pub(crate) lobby: LobbyHandle,
+    pub(crate) presence: Presence,
+    pub(crate) presence_grace: Duration,
+    pub(crate) bus: Bus,
+    pub(crate) drain: CancellationToken,
+}
+
+/// Starts following the other nodes, and publishing for them.
+pub(crate) fn start(parts: ClusterParts) {
+    let ClusterParts {
+        store,
+        rooms,
+        lobby,
+        presence,
+        presence_grace,
+        bus,
+        drain,
+    } = parts;
+    let node = Node::new();
+    if let Some(commits) = store.own_commits() {
+        let publishing = publish(commits, bus.publisher(), node);
+        tokio::spawn(drain.clone().run_until_cancelled_owned(publishing));
+    }
+    let polling = adapt_poll(store.clone(), bus.is_there().then(|| bus.up()));
+    tokio::spawn(drain.clone().run_until_cancelled_owned(polling));
+    let own = presence::store_own(store.clone(), presence.clone());
+    tokio::spawn(drain.clone().run_until_cancelled_owned(own));
+    let others = presence::follow(store.clone(), presence, presence_grace);
+    tokio::spawn(drain.clone().run_until_cancelled_owned(others));
+    let follower = Follower::new(store, rooms, lobby, node);
+    tokio::spawn(drain.run_until_cancelled_owned(follower.run(bus)));
+}
+
+/// Publishes what this node commits.
+async fn publish(
+    mut commits: tokio::sync::mpsc::Receiver<SlotCommit>,
+    publisher: Publisher,
+    node: Node,
+) {
+    while let Some(commit) = commits.recv().await {
+        if publisher.is_connected() {
+            notices::publish(&publisher, node, Notice::Committed(commit));
+        }
+    }
+}
+
+/// Looks more often while the bus is away.
+async fn adapt_poll(store: Store, up: Option<watch::Receiver<bool>>) {
+    let Some(mut up) = up else {
+        return store.poll(Some(POLL_WITHOUT_BUS));
+    };
+    loop {
+        let is_up = *up.borrow_and_update();
+        store.poll(Some(if is_up {
+            POLL_WITH_BUS
+        } else {
+            POLL_WITHOUT_BUS
+        }));
+        if up.changed().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,142 @@
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::chat::Timestamp;
+use crate::persistence::postgres::connect::Connector;
+use crate::persistence::postgres::heads::{Heads, SlotView};
+use crate::persistence::postgres::readers::Readers;
+use crate::persistence::postgres::slot::OwnedSlot;
+use crate::persistence::{NodeView, RoomCommitted, RuleSettings, SlotCommit, StoreMetrics};
+
+/// How often the poll looks at what other nodes have committed, at first.
+const POLL_INTERVAL_MS: u64 = 500;
+
+/// Whether a lane still commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LaneStatus {
+    Running,
+    Closed,
+    Died,
+}
+
+/// What the handles, the lane and the poll share.
+pub(crate) struct Shared {
+    pub(crate) connector: Connector,
+    pub(crate) readers: Readers,
+    pub(crate) heads: Heads,
+    pub(crate) epoch: String,
+    pub(crate) rules: RuleSettings,
+    pub(crate) batch_items: usize,
+    /// Who owns this process's slots, for people who look.
+    pub(crate) owner: String,
+    pub(crate) metrics: OnceLock<StoreMetrics>,
+    /// Cancelled when no more writes are taken.
+    pub(crate) closing: CancellationToken,
+    /// Cancelled when the database turns out to be an older copy of itself, or has another epoch.
+    pub(crate) end_of_epoch: CancellationToken,
+    pub(crate) visitor_changes_pending: Notify,
+    pub(crate) erasures_pending: Notify,
+    /// What was last seen of all nodes.
+    pub(crate) nodes: watch::Sender<Vec<NodeView>>,
+    /// Wakes the poll.
+    pub(crate) poll_now: Notify,
+    pub(crate) poll_interval_ms: AtomicU64,
+    /// Gets what the lane has committed, once somebody listens.
+    pub(crate) listener: OnceLock<mpsc::Sender<SlotCommit>>,
+    pub(crate) clock_back_ms: AtomicI64,
+    /// The slot that the lane writes in, and one more; 0 before it has taken one.
+    slot: AtomicUsize,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        connector: Connector,
+        epoch: String,
+        options: &crate::persistence::StoreOptions,
+    ) -> Self {
+        Self {
+            readers: Readers::new(connector.clone(), options.readers),
+            connector,
+            heads: Heads::new(),
+            epoch,
+            rules: options.rules,
+            batch_items: options.batch_items.max(1),
+            owner: format!("process {}", std::process::id()),
+            metrics: OnceLock::new(),
+            closing: CancellationToken::new(),
+            end_of_epoch: CancellationToken::new(),
+            visitor_changes_pending: Notify::new(),
+            erasures_pending: Notify::new(),
+            nodes: watch::Sender::new(Vec::new()),
+            poll_now: Notify::new(),
+            poll_interval_ms: AtomicU64::new(POLL_INTERVAL_MS),
+            listener: OnceLock::new(),
+            clock_back_ms: AtomicI64::new(0),
+            slot: AtomicUsize::new(0),
+        }
+    }
+
+    /// The time of a transaction that begins now.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp(Timestamp::now().as_millis() - self.clock_back_ms.load(Ordering::Relaxed))
+    }
+
+    /// How often the poll looks at what other nodes have committed.
+    pub(crate) fn poll_interval(&self) -> Duration {
+        Duration::from_millis(self.poll_interval_ms.load(Ordering::Relaxed))
+    }
+
+    /// Whether anybody is notified of what the lane has committed.
+    pub(crate) fn has_listener(&self) -> bool {
+        self.listener.get().is_some()
+    }
+
+    /// Publishes what the lane has committed. What does not fit is left out: other nodes notice that
+    /// a change is missing, and read the store.
+    pub(crate) fn publish(
+        &self,
+        slot: &OwnedSlot,
+        from: u64,
+        changes: Option<Vec<RoomCommitted>>,
+        accounts_changed: bool,
+    ) {
+        let Some(listener) = self.listener.get() else {
+            return;
+        };
+        if slot.view.change == from && !accounts_changed {
+            return;
+        }
+        let SlotView {
+            change,
+            commits,
+            waiting,
+            active,
+            closed,
+        } = slot.view;
+        let _ = listener.try_send(SlotCommit {
+            slot: slot.slot,
+            from,
+            to: change,
+            commits,
+            waiting,
+            active,
+            closed,
+            accounts_changed,
+            changes,
+        });
+    }
+
+    /// The lane writes in this slot from now on.
+    pub(crate) fn note_slot(&self, slot: usize) {
+        self.slot.store(slot + 1, Ordering::Relaxed);
+    }
+
+    /// The slot that the lane writes in, if it has one.
+    pub(crate) fn slot(&self) -> Option<usize> {
+        self.slot.load(Ordering::Relaxed).checked_sub(1)
+    }
+}
