@@ -27,6 +27,7 @@ mod sharing;
 mod sqlite;
 mod store;
 mod transfers;
+mod words;
 
 #[cfg(test)]
 mod conformance;

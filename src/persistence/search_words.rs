@@ -1,5 +1,7 @@
 //! The text of a search box as a query of the text index.
 
+use crate::chat::RoomRecord;
+use crate::persistence::words;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// Characters of a search, at most; further ones are ignored.
@@ -17,12 +19,21 @@ pub(crate) struct SearchWords {
     words: Vec<String>,
 }
 
+/// Cursor of a search: the newest number when it began, and the last one seen.
+pub(crate) const SEARCH: char = 's';
+/// Matches that a search looks at, at most, beginning with the newest. The bound makes a common
+/// word as cheap as a rare one.
+pub(crate) const MATCHES_MAX: usize = 10_000;
+
+/// Whether it is a combining accent, which the index removes, and which ends no word.
+pub(crate) fn is_accent(char: char) -> bool {
+    ('\u{300}'..='\u{36f}').contains(&char)
+}
+
 /// Whether the index takes this character as part of a word.
-fn in_word(char: char) -> bool {
-    // Combining accents are removed by the index and do not end a word.
-    let is_accent = ('\u{300}'..='\u{36f}').contains(&char);
+pub(crate) fn in_word(char: char) -> bool {
     let group = char.general_category_group();
-    is_accent
+    is_accent(char)
         || matches!(
             group,
             GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number
@@ -59,6 +70,22 @@ impl SearchWords {
             query.push_str(" AND ");
         }
         format!("{query}({})", quoted(endings, " OR "))
+    }
+
+    /// The words without case and accents.
+    pub(crate) fn folded(&self) -> Vec<String> {
+        self.words.iter().map(|word| words::fold(word)).collect()
+    }
+
+    /// The text that is shown of a room whose details match.
+    pub(crate) fn details_text(record: &RoomRecord) -> String {
+        let room = &record.room;
+        [&room.customer_name, &room.customer_email]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(" · ")
     }
 
     /// The last word, which is the beginning of words in the index, without case and accents, nearly
@@ -153,24 +180,7 @@ fn begin_of_word(text: &[char], from: usize, until: usize) -> usize {
 /// A letter without case and accent, nearly as in the index. Where they differ, a snippet may begin
 /// elsewhere, but no match is lost.
 fn fold(char: char) -> char {
-    let lower = char.to_lowercase().next().unwrap_or(char);
-    match lower {
-        'à'..='å' | 'ā' | 'ă' | 'ą' => 'a',
-        'ç' | 'ć' | 'ĉ' | 'ċ' | 'č' => 'c',
-        'ď' => 'd',
-        'è'..='ë' | 'ē' | 'ĕ' | 'ė' | 'ę' | 'ě' => 'e',
-        'ĝ' | 'ğ' | 'ġ' | 'ģ' => 'g',
-        'ì'..='ï' | 'ĩ' | 'ī' | 'ĭ' | 'į' => 'i',
-        'ñ' | 'ń' | 'ņ' | 'ň' => 'n',
-        'ò'..='ö' | 'ō' | 'ŏ' | 'ő' => 'o',
-        'ŕ' | 'ŗ' | 'ř' => 'r',
-        'ś' | 'ŝ' | 'ş' | 'š' => 's',
-        'ţ' | 'ť' => 't',
-        'ù'..='ü' | 'ũ' | 'ū' | 'ŭ' | 'ů' | 'ű' | 'ų' => 'u',
-        'ý' | 'ÿ' => 'y',
-        'ź' | 'ż' | 'ž' => 'z',
-        other => other,
-    }
+    words::without_accent(char.to_lowercase().next().unwrap_or(char))
 }
 
 #[cfg(test)]

@@ -6,3 +6,4 @@ mod imports;
 mod lists;
 mod redactions;
 mod retention;
+mod search;

@@ -25,6 +25,7 @@ pub(crate) mod shared;
 pub(crate) mod slot;
 pub(crate) mod store;
 pub(crate) mod tables;
+pub(crate) mod text_index;
 pub(crate) mod tx;
 pub(crate) mod tx_error;
 

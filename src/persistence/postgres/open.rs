@@ -9,6 +9,7 @@ use crate::persistence::postgres::requirements::Found;
 use crate::persistence::postgres::schema;
 use crate::persistence::postgres::shared::{LaneStatus, Shared};
 use crate::persistence::postgres::store::PostgresStore;
+use crate::persistence::postgres::text_index;
 use crate::persistence::{OpenError, StoreOptions};
 
 impl PostgresStore {
@@ -56,6 +57,7 @@ impl PostgresStore {
             status.send_replace(ended);
         });
         tokio::spawn(poll::run(Arc::clone(&shared)));
+        tokio::spawn(text_index::run(Arc::clone(&shared)));
         Ok(Self::new(shared, queue, lane))
     }
 }

@@ -212,7 +212,8 @@ CREATE TABLE redactions (
     PRIMARY KEY (room, seq)
 );
 
--- The text index: the words of a message, or of a room's details (seq 0).
+-- The text index: the words of a message, or of a room's details (seq 0), each behind the number of
+-- the block of entries that it occurs in.
 CREATE TABLE search (
     n     BIGINT   PRIMARY KEY,
     room  BIGINT   NOT NULL,
@@ -221,6 +222,12 @@ CREATE TABLE search (
 );
 CREATE INDEX search_words ON search USING GIN (words);
 CREATE INDEX search_by_room ON search (room, seq);
+
+-- One row. Whoever has locked it may add entries, and with a shared lock nobody does.
+CREATE TABLE search_turn (
+    id SMALLINT PRIMARY KEY CHECK (id = 1)
+);
+INSERT INTO search_turn VALUES (1);
 
 -- How far the text index is: a row for each slot that it has followed.
 CREATE TABLE search_progress (

@@ -1,12 +1,236 @@
+use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
+
+use crate::chat::RoomRecord;
+use crate::persistence::list_cursor::ListCursor;
+use crate::persistence::postgres::codes::limit;
+use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::store::PostgresStore;
-use crate::persistence::*;
+use crate::persistence::postgres::tables::room_rows::{self, select_rooms};
+use crate::persistence::postgres::tables::search::{self, block_of, first_of};
+use crate::persistence::postgres::text_index;
+use crate::persistence::postgres::tx_error::TxError;
+use crate::persistence::search_words::{MATCHES_MAX, SEARCH, SearchWords};
+use crate::persistence::{SearchHit, SearchPage, SearchQuery, WriteError};
+
+/// Blocks of the index that one query looks at, at most. The first looks at the newest one, and each
+/// further one at twice as many.
+const BLOCKS_MAX: i64 = 64;
 
 impl PostgresStore {
-    pub(crate) async fn search(&self, _query: SearchQuery) -> Result<SearchPage, WriteError> {
-        Err(StoreError::Internal("search is not there yet".into()).into())
+    pub(crate) async fn search(&self, query: SearchQuery) -> Result<SearchPage, WriteError> {
+        let reader = self.shared().readers.get_for_search().await?;
+        let page = reader.snapshot(async |db| search(db, &query).await).await;
+        Ok(page?)
     }
 
     pub(crate) async fn flush_search_index(&self) -> Result<(), WriteError> {
-        Err(StoreError::Internal("flush_search_index is not there yet".into()).into())
+        Ok(text_index::flush(self.shared()).await?)
     }
+}
+
+/// An entry of the index that matches.
+#[derive(Debug, Clone, Copy)]
+struct Match {
+    n: i64,
+    room: i64,
+    seq: i64,
+}
+
+/// Every page walks the matches again from where the search began, to know which rooms were on an
+/// earlier page. The bound on matches keeps that cheap.
+async fn search(db: &Session, query: &SearchQuery) -> Result<SearchPage, TxError> {
+    let cursor = match &query.cursor {
+        Some(cursor) => Some(ListCursor::decode(cursor, &[(SEARCH, 2)])?),
+        None => None,
+    };
+    // Otherwise a plan that reads the whole table is made while it is small.
+    db.run("SET LOCAL enable_seqscan = off").await?;
+    let (newest, seen_until) = match cursor {
+        Some(cursor) => (cursor.keys[0], cursor.keys[1]),
+        None => (newest_entry(db).await?, i64::MAX),
+    };
+    let mut page = Page {
+        query,
+        newest,
+        last_n: seen_until,
+        found: Vec::new(),
+        next: None,
+    };
+    let Some(words) = SearchWords::parse(&query.words) else {
+        return page.finish(db, None, false).await;
+    };
+    let folded = words.folded();
+    let mut rooms = HashSet::new();
+    let mut left = MATCHES_MAX;
+    let mut blocks = BlockWalk::new(newest);
+    while let Some(range) = blocks.next()
+        && page.next.is_none()
+    {
+        let matches = matches(db, &folded, range, newest, left + 1).await?;
+        let truncated = matches.len() > left;
+        let looked_at = &matches[..matches.len().min(left)];
+        left -= looked_at.len();
+        let new = looked_at.iter().filter(|it| rooms.insert(it.room));
+        let unseen: Vec<Match> = new.filter(|it| it.n < seen_until).copied().collect();
+        page.take(db, &unseen).await?;
+        if truncated {
+            let truncated = page.next.is_none();
+            return page.finish(db, Some(&words), truncated).await;
+        }
+    }
+    page.finish(db, Some(&words), false).await
+}
+
+/// Blocks of the index from the newest to the oldest, more and more at once.
+struct BlockWalk {
+    last: i64,
+    count: i64,
+}
+
+impl BlockWalk {
+    fn new(newest: i64) -> Self {
+        Self {
+            last: block_of(newest),
+            count: 1,
+        }
+    }
+
+    fn next(&mut self) -> Option<RangeInclusive<i64>> {
+        if self.last < 0 {
+            return None;
+        }
+        let first = (self.last - self.count + 1).max(0);
+        let range = first..=self.last;
+        self.last = first - 1;
+        self.count = (self.count * 2).min(BLOCKS_MAX);
+        Some(range)
+    }
+}
+
+async fn newest_entry(db: &Session) -> Result<i64, TxError> {
+    let newest = db
+        .query_opt("SELECT n FROM search ORDER BY n DESC LIMIT 1", &[])
+        .await?;
+    Ok(newest.map_or(Ok(-1), |row| row.try_get(0))?)
+}
+
+/// Entries of these blocks that match, the newest first.
+async fn matches(
+    db: &Session,
+    words: &[String],
+    blocks: RangeInclusive<i64>,
+    newest: i64,
+    items: usize,
+) -> Result<Vec<Match>, TxError> {
+    let until = newest.min(first_of(blocks.end() + 1) - 1);
+    let rows = db
+        .query(
+            // Without MATERIALIZED a plan may walk all entries in the order of their numbers.
+            "WITH found AS MATERIALIZED
+                 (SELECT n, room, seq FROM search WHERE words @@ $1::text::tsquery)
+             SELECT n, room, seq FROM found WHERE n <= $2 ORDER BY n DESC LIMIT $3",
+            &[&search::query(words, blocks), &until, &limit(items, 0)],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Match {
+                n: row.try_get(0)?,
+                room: row.try_get(1)?,
+                seq: row.try_get(2)?,
+            })
+        })
+        .collect()
+}
+
+/// A page as far as it is found.
+struct Page<'q> {
+    query: &'q SearchQuery,
+    newest: i64,
+    last_n: i64,
+    found: Vec<(Match, RoomRecord)>,
+    next: Option<String>,
+}
+
+impl Page<'_> {
+    /// Adds the rooms of these matches that are asked for, until the page is full.
+    async fn take(&mut self, db: &Session, matches: &[Match]) -> Result<(), TxError> {
+        for some in matches.chunks(self.query.limit.max(50)) {
+            let mut records = records(db, some).await?;
+            for found in some {
+                let Some(record) = records.remove(&found.room) else {
+                    continue;
+                };
+                let status = record.room.status;
+                if self.query.status.is_some_and(|wanted| wanted != status) {
+                    continue;
+                }
+                if self.found.len() == self.query.limit {
+                    self.next = Some(ListCursor::encode(SEARCH, &[self.newest, self.last_n]));
+                    return Ok(());
+                }
+                self.last_n = found.n;
+                self.found.push((*found, record));
+            }
+        }
+        Ok(())
+    }
+
+    /// The page with its snippets.
+    async fn finish(
+        self,
+        db: &Session,
+        words: Option<&SearchWords>,
+        truncated: bool,
+    ) -> Result<SearchPage, TxError> {
+        let texts = texts(db, &self.found).await?;
+        let hits = self.found.into_iter().map(|(found, record)| {
+            let text = match texts.get(&(found.room, found.seq)) {
+                Some(text) => text.clone(),
+                None => SearchWords::details_text(&record),
+            };
+            SearchHit {
+                snippet: words.map_or(String::new(), |words| words.snippet(&text)),
+                seq: u64::try_from(found.seq).ok().filter(|seq| *seq > 0),
+                record,
+            }
+        });
+        Ok(SearchPage {
+            hits: hits.collect(),
+            next: self.next,
+            truncated,
+        })
+    }
+}
+
+async fn records(db: &Session, matches: &[Match]) -> Result<HashMap<i64, RoomRecord>, TxError> {
+    let pks: Vec<i64> = matches.iter().map(|found| found.room).collect();
+    let rows = room_rows::query(db, select_rooms!("WHERE h.room = ANY($1)"), &[&pks]).await?;
+    let records = rows.into_iter().map(|row| (row.keys.pk, row.record));
+    Ok(records.collect())
+}
+
+/// The texts of the messages that match, by room and seq.
+async fn texts(
+    db: &Session,
+    found: &[(Match, RoomRecord)],
+) -> Result<HashMap<(i64, i64), String>, TxError> {
+    if found.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rooms: Vec<i64> = found.iter().map(|(found, _)| found.room).collect();
+    let seqs: Vec<i64> = found.iter().map(|(found, _)| found.seq).collect();
+    let rows = db
+        .query(
+            "SELECT m.room, m.seq, m.content
+             FROM unnest($1::bigint[], $2::bigint[]) u (room, seq)
+             CROSS JOIN LATERAL (SELECT * FROM messages m
+                 WHERE m.room = u.room AND m.seq = u.seq LIMIT 1) m",
+            &[&rooms, &seqs],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?)))
+        .collect()
 }

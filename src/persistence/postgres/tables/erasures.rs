@@ -11,6 +11,7 @@ use crate::persistence::postgres::codes::{int, optional_time, time, uint};
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::slot::slot_code;
 use crate::persistence::postgres::tables::room_rows::RoomRow;
+use crate::persistence::postgres::tables::search;
 use crate::persistence::postgres::tables::visitors;
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
@@ -207,9 +208,8 @@ pub(crate) async fn delete_rooms(
         &[&pks, &erasure],
     )
     .await?;
+    search::forget_rooms(tx, &pks).await?;
     for sql in [
-        "DELETE FROM search WHERE n IN (SELECT n FROM search_rooms WHERE room = ANY($1))",
-        "DELETE FROM search_rooms WHERE room = ANY($1)",
         "DELETE FROM redactions WHERE room = ANY($1)",
         "DELETE FROM room_heads WHERE room = ANY($1)",
         "DELETE FROM rooms WHERE pk = ANY($1)",
@@ -250,11 +250,7 @@ pub(crate) async fn delete_messages(
     let Leftover { pk, head, done, .. } = *leftover;
     let last = head.min(done + limit);
     let (after, until) = (int(done), int(last));
-    tx.execute(
-        "DELETE FROM search WHERE room = $1 AND seq > $2 AND seq <= $3",
-        &[&pk, &after, &until],
-    )
-    .await?;
+    search::remove_entries(tx, pk, after + 1..=until).await?;
     let deleted = tx
         .execute(
             "DELETE FROM messages WHERE room = $1 AND seq > $2 AND seq <= $3",

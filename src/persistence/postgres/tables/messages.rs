@@ -7,6 +7,7 @@ use crate::persistence::postgres::codes::{
     event, event_code, int, limit, sender, sender_code, time, uint,
 };
 use crate::persistence::postgres::session::Session;
+use crate::persistence::postgres::tables::search;
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
 
@@ -130,12 +131,9 @@ pub(crate) async fn redact(tx: &Tx, pk: i64, seq: u64) -> Result<Option<bool>, T
     if !has_text {
         return Ok(Some(false));
     }
-    for sql in [
-        "UPDATE messages SET content = '' WHERE room = $1 AND seq = $2",
-        "DELETE FROM search WHERE room = $1 AND seq = $2",
-    ] {
-        tx.execute(sql, &[&pk, &seq]).await?;
-    }
+    let sql = "UPDATE messages SET content = '' WHERE room = $1 AND seq = $2";
+    tx.execute(sql, &[&pk, &seq]).await?;
+    search::remove_entries(tx, pk, seq..=seq).await?;
     tx.execute(
         "INSERT INTO redactions (room, seq, message, at, in_ledger) VALUES ($1, $2, $3, $4, FALSE)
          ON CONFLICT (room, seq) DO UPDATE SET message = excluded.message, at = excluded.at,

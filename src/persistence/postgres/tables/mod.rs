@@ -4,5 +4,6 @@ pub(crate) mod changes;
 pub(crate) mod erasures;
 pub(crate) mod messages;
 pub(crate) mod room_rows;
+pub(crate) mod search;
 pub(crate) mod sessions;
 pub(crate) mod visitors;

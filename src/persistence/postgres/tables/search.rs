@@ -1,0 +1,255 @@
+//! The rows of the text index.
+//!
+//! A word is stored behind the number of the *block* of entries that it occurs in, so that the
+//! newest matches are found without looking at all of them, however common the word is.
+//!
+//! Whoever changes or deletes a text that the index may have takes the index's turn first
+//! ([`pause_index`]), and deletes its entries in a statement after that: no step of the indexer can
+//! bring them back then.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use crate::chat::{ChangeId, ChangeVector};
+use crate::persistence::postgres::codes::uint;
+use crate::persistence::postgres::session::Session;
+use crate::persistence::postgres::slot::slot_code;
+use crate::persistence::postgres::tx::Tx;
+use crate::persistence::postgres::tx_error::TxError;
+use crate::persistence::words;
+
+/// Entries of a block, as a power of two.
+const BLOCK_BITS: u32 = 16;
+
+/// The block of an entry.
+pub(crate) fn block_of(n: i64) -> i64 {
+    n >> BLOCK_BITS
+}
+
+/// The number of a block's first entry.
+pub(crate) fn first_of(block: i64) -> i64 {
+    block << BLOCK_BITS
+}
+
+/// How a block begins its words.
+fn prefix(block: i64) -> String {
+    format!("{block:07x}")
+}
+
+/// The words of an entry as the text of a `tsvector`; `None` if there are none.
+pub(crate) fn vector(n: i64, texts: &[&str]) -> Option<String> {
+    let mut found = BTreeSet::new();
+    for text in texts {
+        words::add(text, &mut found);
+    }
+    let prefix = prefix(block_of(n));
+    let quoted = found.iter().map(|word| format!("'{prefix}{word}'"));
+    let vector: Vec<String> = quoted.collect();
+    (!vector.is_empty()).then(|| vector.join(" "))
+}
+
+/// A `tsquery` for entries of these blocks that have all words, the last one as a prefix.
+pub(crate) fn query(words: &[String], blocks: RangeInclusive<i64>) -> String {
+    let one = |block: i64| {
+        let prefix = prefix(block);
+        let quoted: Vec<String> = words.iter().map(|it| format!("'{prefix}{it}'")).collect();
+        format!("({}:*)", quoted.join(" & "))
+    };
+    let all: Vec<String> = blocks.rev().map(one).collect();
+    all.join(" | ")
+}
+
+/// Takes the index's turn. With `wait` it waits for whoever has it; otherwise it returns whether it
+/// was free. It is given back when the transaction ends.
+pub(crate) async fn take_turn(db: &Session, wait: bool) -> Result<bool, TxError> {
+    let sql = match wait {
+        true => "SELECT id FROM search_turn FOR UPDATE",
+        false => "SELECT id FROM search_turn FOR UPDATE SKIP LOCKED",
+    };
+    Ok(db.query_opt(sql, &[]).await?.is_some())
+}
+
+/// Keeps the indexer from working until the transaction ends.
+pub(crate) async fn pause_index(tx: &Tx) -> Result<(), TxError> {
+    tx.query_opt("SELECT id FROM search_turn FOR SHARE", &[])
+        .await?;
+    Ok(())
+}
+
+/// Removes the entries of some of a room's messages; 0 is the seq of its details.
+pub(crate) async fn remove_entries(
+    tx: &Tx,
+    room: i64,
+    seqs: RangeInclusive<i64>,
+) -> Result<(), TxError> {
+    pause_index(tx).await?;
+    tx.execute(
+        "DELETE FROM search WHERE room = $1 AND seq >= $2 AND seq <= $3",
+        &[&room, seqs.start(), seqs.end()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Removes what the index knows of rooms that are deleted. The entries of their messages are left.
+pub(crate) async fn forget_rooms(tx: &Tx, rooms: &[i64]) -> Result<(), TxError> {
+    pause_index(tx).await?;
+    for sql in [
+        "DELETE FROM search WHERE room = ANY($1) AND seq = 0",
+        "DELETE FROM search_rooms WHERE room = ANY($1)",
+    ] {
+        tx.execute(sql, &[&rooms]).await?;
+    }
+    Ok(())
+}
+
+/// Up to where the index is complete.
+pub(crate) async fn progress(db: &Session) -> Result<ChangeVector, TxError> {
+    let rows = db
+        .query("SELECT slot, change FROM search_progress", &[])
+        .await?;
+    let mut progress = ChangeVector::default();
+    for row in &rows {
+        let slot: i16 = row.try_get(0)?;
+        progress.advance(ChangeId {
+            slot: usize::try_from(slot)
+                .map_err(|_| TxError::Unreadable(format!("{slot} is no slot")))?,
+            number: uint(row, 1)?,
+        });
+    }
+    Ok(progress)
+}
+
+/// The index is complete up to here.
+pub(crate) async fn set_progress(db: &Session, progress: &ChangeVector) -> Result<(), TxError> {
+    let numbers = progress.numbers();
+    let slots: Vec<i16> = (0..numbers.len()).map(slot_code).collect();
+    let changes: Vec<i64> = numbers.iter().map(|number| number.cast_signed()).collect();
+    db.execute(
+        "INSERT INTO search_progress (slot, change)
+         SELECT * FROM unnest($1::smallint[], $2::bigint[])
+         ON CONFLICT (slot) DO UPDATE SET change = excluded.change",
+        &[&slots, &changes],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Entries to be added, a column each.
+#[derive(Default)]
+pub(crate) struct NewEntries {
+    n: Vec<i64>,
+    room: Vec<i64>,
+    seq: Vec<i64>,
+    words: Vec<String>,
+}
+
+impl NewEntries {
+    /// Adds an entry, unless its texts have no words. `seq` is 0 for a room's details.
+    pub(crate) fn push(&mut self, n: i64, room: i64, seq: i64, texts: &[&str]) {
+        if let Some(words) = vector(n, texts) {
+            self.n.push(n);
+            self.room.push(room);
+            self.seq.push(seq);
+            self.words.push(words);
+        }
+    }
+
+    pub(crate) async fn insert(&self, db: &Session) -> Result<(), TxError> {
+        if self.n.is_empty() {
+            return Ok(());
+        }
+        db.execute(
+            "INSERT INTO search (n, room, seq, words)
+             SELECT u.n, u.room, u.seq, u.words::tsvector
+             FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[])
+                 u (n, room, seq, words)
+             ON CONFLICT (n) DO NOTHING",
+            &[&self.n, &self.room, &self.seq, &self.words],
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+/// What the index has of a room.
+#[derive(Debug)]
+pub(crate) struct IndexedRoom {
+    pub(crate) room: i64,
+    /// Messages up to this seq are in it.
+    pub(crate) seq: i64,
+    /// The room's newest message.
+    pub(crate) last_seq: i64,
+    /// The entry of its details, and what they said.
+    pub(crate) entry: Option<i64>,
+    pub(crate) indexed: [Option<String>; 2],
+    /// What they say now: name and e-mail address.
+    pub(crate) details: [Option<String>; 2],
+}
+
+/// The rooms with these numbers that are there.
+pub(crate) async fn rooms(db: &Session, pks: &[i64]) -> Result<Vec<IndexedRoom>, TxError> {
+    let rows = db
+        .query(
+            "SELECT h.room, coalesce(s.seq, 0), h.last_seq, s.n, s.name, s.email,
+                 r.customer_name, r.customer_email
+             FROM unnest($1::bigint[]) WITH ORDINALITY u (room, place)
+             JOIN room_heads h ON h.room = u.room JOIN rooms r ON r.pk = u.room
+             LEFT JOIN search_rooms s ON s.room = u.room ORDER BY u.place",
+            &[&pks],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(IndexedRoom {
+                room: row.try_get(0)?,
+                seq: row.try_get(1)?,
+                last_seq: row.try_get(2)?,
+                entry: row.try_get(3)?,
+                indexed: [row.try_get(4)?, row.try_get(5)?],
+                details: [row.try_get(6)?, row.try_get(7)?],
+            })
+        })
+        .collect()
+}
+
+/// Records what the index has of rooms now.
+pub(crate) async fn set_rooms(db: &Session, rooms: &[IndexedRoom]) -> Result<(), TxError> {
+    let pks: Vec<i64> = rooms.iter().map(|room| room.room).collect();
+    let seqs: Vec<i64> = rooms.iter().map(|room| room.seq).collect();
+    let entries: Vec<Option<i64>> = rooms.iter().map(|room| room.entry).collect();
+    let column = |at: usize| -> Vec<Option<&str>> {
+        let texts = rooms.iter().map(|room| room.indexed[at].as_deref());
+        texts.collect()
+    };
+    db.execute(
+        "INSERT INTO search_rooms (room, seq, n, name, email)
+         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])
+         ON CONFLICT (room) DO UPDATE SET seq = excluded.seq, n = excluded.n,
+             name = excluded.name, email = excluded.email",
+        &[&pks, &seqs, &entries, &column(0), &column(1)],
+    )
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stand_behind_the_number_of_their_block() {
+        assert_eq!(
+            vector(5, &["Öl öl", "an"]).as_deref(),
+            Some("'0000000an' '0000000ol'")
+        );
+        assert_eq!(vector(1 << 16, &["a"]).as_deref(), Some("'0000001a'"));
+        assert_eq!(vector(5, &["…"]), None);
+        let words = ["my".to_owned(), "pac".to_owned()];
+        assert_eq!(
+            query(&words, 1..=2),
+            "('0000002my' & '0000002pac':*) | ('0000001my' & '0000001pac':*)"
+        );
+        assert_eq!((block_of(first_of(7)), block_of(first_of(8) - 1)), (7, 7));
+    }
+}
