@@ -45,6 +45,17 @@ impl Visitor {
         }
     }
 
+    /// The same visitor with the same token, on another server.
+    pub fn on(&self, server: &TestServer) -> Self {
+        Self {
+            rest: server.rest().bearer(&self.token),
+            token: self.token.clone(),
+            room_id: self.room_id.clone(),
+            epoch: self.epoch.clone(),
+            addr: server.addr(),
+        }
+    }
+
     /// A path below the room.
     pub fn path(&self, below: &str) -> String {
         format!("/api/chat/rooms/{}/{below}", self.room_id)

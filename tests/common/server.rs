@@ -236,7 +236,11 @@ impl Nodes {
         for _ in 0..count {
             let bus = bus.as_ref().map(MemoryBus::connect);
             let url = url.clone();
-            let change = |config: &mut Config| config.storage.url = Some(url);
+            let change = |config: &mut Config| {
+                config.storage.url = Some(url);
+                // Somebody who leaves is waited for.
+                config.rooms.presence_grace_ms = 500;
+            };
             nodes.push(TestServer::start_on(database.take(), bus, change).await);
         }
         Some(Self(nodes))

@@ -1,45 +1,9 @@
 //! A conversation whose sides are connected to different nodes.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use shoptalk::bus::memory::{MemoryBus, Unreliability};
 
 use crate::common::{Agent, Nodes, Socket, Visitor};
-
-/// What the nodes have between them.
-#[derive(Debug, Clone, Copy)]
-enum BusKind {
-    None,
-    Good,
-    Bad,
-}
-
-impl BusKind {
-    fn bus(self) -> Option<MemoryBus> {
-        let unreliability = match self {
-            Self::None => return None,
-            Self::Good => Unreliability::default(),
-            Self::Bad => Unreliability {
-                lost_percent: 30,
-                duplicated_percent: 30,
-                late: Duration::from_millis(200),
-            },
-        };
-        Some(MemoryBus::new(unreliability, 7))
-    }
-}
-
-/// Three nodes for each kind of bus.
-async fn for_each_bus(test: impl AsyncFn(&Nodes)) {
-    for kind in [BusKind::None, BusKind::Good, BusKind::Bad] {
-        let Some(nodes) = Nodes::start(3, kind.bus()).await else {
-            return;
-        };
-        println!("{kind:?}");
-        test(&nodes).await;
-    }
-}
+use crate::for_each_bus;
 
 /// A room whose visitor is connected to the first node and whose agent is connected to the second.
 async fn conversation(nodes: &Nodes) -> (Visitor, Socket, Agent, Socket) {
@@ -113,16 +77,54 @@ async fn read_marks_and_status_reach_the_other_node() {
             (&read["reader"], &read["seq"]),
             (&json!("admin"), &json!(1))
         );
-        let path = agent.path(&visitor.room_id, "status/");
-        agent
-            .rest
-            .post(&path, json!({"status": "closed"}))
-            .await
-            .is(200);
+        let path = agent.path(&visitor.room_id, "");
+        let close = agent.rest.patch(&path, json!({"status": "closed"}));
+        close.await.is(200);
         let mut room = customer.expect("room").await;
         while room["room"]["status"] != "closed" {
             room = customer.expect("room").await;
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_text_is_removed_on_the_other_node() {
+    for_each_bus(async |nodes| {
+        let (visitor, mut customer, agent, mut console) = conversation(nodes).await;
+        customer.post("my card is 4111").await;
+        expect_message(&mut console, "my card is 4111").await;
+        let path = agent.path(&visitor.room_id, "messages/1/redact/");
+        agent.rest.post(&path, json!({})).await.is(200);
+        assert_eq!(customer.expect("redacted").await["seq"], 1);
+        assert_eq!(console.expect("redacted").await["seq"], 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_resumes_on_another_node_exactly_where_it_was() {
+    for_each_bus(async |nodes| {
+        let (visitor, mut customer, _, mut console) = conversation(nodes).await;
+        for number in 0..5 {
+            customer.post(&format!("question {number}")).await;
+        }
+        drop(customer);
+        for number in 0..5 {
+            console
+                .send_post_to(&visitor.room_id, &format!("answer {number}"))
+                .await;
+        }
+        let visitor = visitor.on(nodes.at(2));
+        let resume = json!({"after": 5, "epoch": visitor.epoch});
+        let (mut customer, welcome) = visitor.connect_with(resume).await;
+        assert_eq!(welcome["recovered"], true, "{welcome}");
+        let mut seen = crate::common::seqs(&welcome["messages"]);
+        while seen.len() < 5 {
+            let frame = customer.expect("message").await;
+            seen.push(frame["message"]["seq"].as_u64().expect("a seq"));
+        }
+        assert_eq!(seen, [6, 7, 8, 9, 10]);
     })
     .await;
 }
