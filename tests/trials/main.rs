@@ -174,6 +174,7 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P18" "soak" => soak::soak,
     "G3" "immediate stops of PostgreSQL" => postgres::immediate_stops,
     "G3" "promoted standbys" => postgres::promotions,
+    "G3" "an asynchronous standby, control" => postgres::asynchronous_standby,
     "S" "shown by tests" => security::by_tests,
     "S" "shown in a browser" => security::in_a_browser,
     "S2" "logins beside chat" => security::logins_beside_chat,

@@ -13,7 +13,7 @@ use crate::history::{Verdict, check_histories_in_postgres};
 use crate::process::Setup;
 use crate::proxy::Proxy;
 use crate::report::{Form, Line};
-use crate::workload::{Behavior, Workload};
+use crate::workload::{Behavior, Workload, open_room};
 
 const DATABASE: &str = "shop";
 /// The promise: how long after PostgreSQL is back, posts are acked again.
@@ -79,6 +79,44 @@ pub(crate) async fn promotions(form: Form, line: Line) -> Result<()> {
         &format!("{promotions} promotions of a synchronous standby under load"),
         slowest,
         &verdict,
+    )
+}
+
+/// The control: a standby that commits do not wait for has lost some. The server notices, begins a
+/// new epoch and ends, and its next start goes on.
+pub(crate) async fn asynchronous_standby(form: Form, line: Line) -> Result<()> {
+    let first = start()?;
+    let proxy = Proxy::before(address(&first)).await?;
+    let mut setup = behind(&proxy);
+    let mut server = setup.serve().await?;
+    let mut workload = Workload::start(server.addr, 4, Behavior::PLAIN, form.seed).await?;
+    let standby = block_in_place(|| first.start_standby(Replication::Asynchronous))?;
+    workload.wait_for_acks(workload.acks() + 50).await?;
+    let epoch = standby.psql(DATABASE, "SELECT epoch FROM state")?;
+    // What is acked from here on, it never gets.
+    block_in_place(|| standby.stop_immediately())?;
+    workload.wait_for_acks(workload.acks() + 50).await?;
+    block_in_place(|| first.stop_immediately())?;
+    block_in_place(|| standby.start_again())?;
+    block_in_place(|| standby.promote())?;
+    proxy.lead_to(address(&standby));
+    let status = server.ended().await?;
+    ensure!(
+        !status.success(),
+        "it has lost commits and ends with {status}"
+    );
+    // Its customers would have to read anew, which those of this workload do not.
+    drop(workload);
+    server = setup.serve().await?;
+    open_room(&server.rest()).await?;
+    let new_epoch = standby.psql(DATABASE, "SELECT epoch FROM state")?;
+    server.kill().await?;
+    setup.log()?;
+    line.figure(
+        "control: a standby that misses commits takes over",
+        format!("epoch {epoch}, then {new_epoch}"),
+        "another epoch, so that every client reads anew",
+        epoch != new_epoch,
     )
 }
 

@@ -219,6 +219,11 @@ impl Process {
         Ok(self.child.kill().await?)
     }
 
+    /// Waits until it ends by itself.
+    pub(crate) async fn ended(&mut self) -> anyhow::Result<ExitStatus> {
+        Ok(timeout(DEADLINE, self.child.wait()).await??)
+    }
+
     /// Sends SIGTERM and waits for the end: as long as the contract allows, and a little longer.
     pub(crate) async fn terminate(&mut self, within: Duration) -> anyhow::Result<ExitStatus> {
         kill_process(
