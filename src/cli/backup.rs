@@ -16,9 +16,10 @@ use super::{Failure, block_on, check_owner, require_database};
 
 /// Makes a backup: through the server if one runs, otherwise by itself.
 pub(super) fn run(out: &Path, config: &Config) -> Result<(), Failure> {
+    require_file(config)?;
     let data_dir = &config.storage.data_dir;
     check_owner(data_dir)?;
-    require_database(data_dir)?;
+    require_database(config)?;
     let out = check_target(out, data_dir)?;
     block_on(async {
         match Control::connect(data_dir).await? {
@@ -26,6 +27,16 @@ pub(super) fn run(out: &Path, config: &Config) -> Result<(), Failure> {
             None => without_a_server(config, &out).await,
         }
     })
+}
+
+/// Refuses to copy, or to replace, what is not a file of the data directory.
+fn require_file(config: &Config) -> Result<(), Failure> {
+    match config.storage.url {
+        None => Ok(()),
+        Some(_) => Err(Failure::Runtime(
+            "the database is in PostgreSQL (storage.url), whose own tools copy and restore it: use pg_dump and pg_restore, or base backups with archived write-ahead log".to_owned(),
+        )),
+    }
 }
 
 /// Checks a backup.
@@ -53,6 +64,7 @@ pub(super) fn restore(
     identity: Option<&Path>,
     config: &Config,
 ) -> Result<(), Failure> {
+    require_file(config)?;
     let data_dir = &config.storage.data_dir;
     check_owner(data_dir)?;
     let restored = restore::restore(RestoreRequest {

@@ -8,7 +8,7 @@ use shoptalk::persistence::{Principal, Store};
 use tokio::sync::watch;
 
 use super::progress::ProgressBar;
-use super::{Failure, block_on, check_owner, print_stdout};
+use super::{Failure, block_on, check_owner, print_stdout, require_database, running_server};
 
 /// The arguments of `shoptalk erase`.
 #[derive(Debug, clap::Args)]
@@ -21,6 +21,7 @@ pub(super) struct EraseArgs {
     /// Rewrites the database at once, so that no byte of it is left, and returns when that is done.
     /// The chat takes no messages while the file is rewritten; without this the server
     /// does it from 02:00 to 05:00, or when no visitor is there and nobody wrote for half an hour.
+    /// Not with PostgreSQL, which overwrites the bytes in its own time.
     #[arg(long)]
     now: bool,
 }
@@ -31,16 +32,10 @@ pub(super) fn run(args: EraseArgs, config: &Config) -> Result<(), Failure> {
         .who
         .parse()
         .map_err(|error| Failure::Usage(format!("{}: {error}", args.who)))?;
-    let data_dir = &config.storage.data_dir;
-    check_owner(data_dir)?;
-    if !data_dir.join("shoptalk.db").is_file() {
-        return Err(Failure::Runtime(format!(
-            "there is no database in {}; name the directory with --data-dir",
-            data_dir.display()
-        )));
-    }
+    check_owner(&config.storage.data_dir)?;
+    require_database(config)?;
     let receipt = block_on_receipt(async {
-        match Control::connect(data_dir).await? {
+        match running_server(config).await? {
             Some(control) => through_the_server(control, &args).await,
             None => without_a_server(config, who, &args).await,
         }

@@ -10,7 +10,7 @@ use shoptalk::jobs::output::OutputFile;
 use shoptalk::persistence::{AuditAction, ExportScope, Principal, Store};
 
 use super::progress::ProgressBar;
-use super::{Failure, block_on, check_owner, require_database};
+use super::{Failure, block_on, check_owner, require_database, running_server};
 
 #[derive(Args)]
 pub(super) struct ExportArgs {
@@ -32,12 +32,11 @@ pub(super) struct ExportArgs {
 pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<(), Failure> {
     let scope = ExportScope::parse(args.person.as_deref(), args.room.as_deref())
         .map_err(|error| Failure::Usage(error.to_string()))?;
-    let data_dir = &config.storage.data_dir;
-    check_owner(data_dir)?;
-    require_database(data_dir)?;
+    check_owner(&config.storage.data_dir)?;
+    require_database(config)?;
     let mut sink = Sink::open(args.out.as_deref())?;
     block_on(async {
-        let (rooms, messages) = match Control::connect(data_dir).await? {
+        let (rooms, messages) = match running_server(config).await? {
             Some(control) => through_the_server(control, args, &mut sink).await?,
             None => without_a_server(config, scope, args, &mut sink).await?,
         };

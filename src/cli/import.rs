@@ -8,7 +8,7 @@ use shoptalk::persistence::{Store, TransferCounts};
 use super::progress::ProgressBar;
 use super::{Failure, block_on, check_owner};
 
-/// Imports what an export has written. The server must not be running.
+/// Imports what an export has written. With SQLite the server must not be running.
 pub(super) fn run(file: &Path, config: &Config) -> Result<(), Failure> {
     let data_dir = &config.storage.data_dir;
     check_owner(data_dir)?;

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use shoptalk::config::{Config, LogConfig, LogFormat, Overrides};
+use shoptalk::jobs::control::Control;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
@@ -117,7 +118,7 @@ enum Command {
     },
     /// Exports conversations as JSON Lines or CSV; a server may be running.
     Export(export::ExportArgs),
-    /// Imports JSON Lines that export has written; the server must not be running.
+    /// Imports JSON Lines that export has written. With SQLite the server must not be running.
     Import {
         /// The file.
         file: PathBuf,
@@ -125,7 +126,7 @@ enum Command {
     /// Prints sizes, counts and dates of the database; a server may be running.
     Stats,
     /// Imports a chat from Django: from its SQLite database, or from the JSON or JSON Lines of
-    /// dumpdata. The server must not be running.
+    /// dumpdata. With SQLite the server must not be running.
     ImportDjango(import_django::ImportDjango),
     /// Finds out what is wrong with the proxy, the addresses, the disk and the clock.
     Doctor {
@@ -332,14 +333,24 @@ fn check_owner(data_dir: &Path) -> Result<(), Failure> {
 }
 
 /// Refuses a data directory without a database: commands that only read do not make one.
-fn require_database(data_dir: &Path) -> Result<(), Failure> {
-    if data_dir.join("shoptalk.db").is_file() {
+fn require_database(config: &Config) -> Result<(), Failure> {
+    let data_dir = &config.storage.data_dir;
+    if config.storage.url.is_some() || data_dir.join("shoptalk.db").is_file() {
         return Ok(());
     }
     Err(Failure::Runtime(format!(
         "there is no database in {}; name the directory with --data-dir",
         data_dir.display()
     )))
+}
+
+/// The running server, which has the file for itself and is asked for the work. With PostgreSQL a
+/// command works on the database itself: servers that share it notice what has changed.
+async fn running_server(config: &Config) -> Result<Option<Control>, Failure> {
+    match config.storage.url {
+        Some(_) => Ok(None),
+        None => Ok(Control::connect(&config.storage.data_dir).await?),
+    }
 }
 
 /// Runs a command to its end. A thread that hangs in the kernel does not delay the exit.

@@ -1,17 +1,17 @@
 use shoptalk::config::Config;
-use shoptalk::jobs::control::{Control, Reply, Request};
+use shoptalk::jobs::control::{Reply, Request};
 use shoptalk::jobs::stats::Stats;
 use shoptalk::persistence::Store;
 
-use super::{Failure, block_on, check_owner, print_stdout, require_database};
+use super::{Failure, block_on, check_owner, print_stdout, require_database, running_server};
 
 /// Prints sizes, counts and dates of the database: the server's if one runs.
 pub(super) fn run(config: &Config) -> Result<(), Failure> {
     let data_dir = &config.storage.data_dir;
     check_owner(data_dir)?;
-    require_database(data_dir)?;
+    require_database(config)?;
     block_on(async {
-        let stats = match Control::connect(data_dir).await? {
+        let stats = match running_server(config).await? {
             Some(mut control) => {
                 control.send(&Request::Stats).await?;
                 match control.reply().await? {

@@ -62,7 +62,8 @@ pub struct Receipt {
     pub mentioned_in_truncated: bool,
     /// Since when nobody can read any of it; null until then.
     pub unreachable_at: Option<Timestamp>,
-    /// When the file was rewritten without it; null until then.
+    /// When the file was rewritten without it; null until then, and always with PostgreSQL, which
+    /// overwrites the bytes in its own time.
     pub bytes_gone_at: Option<Timestamp>,
     /// Older copies of the database, which still hold it.
     pub backups: Vec<KeptBackup>,
@@ -88,6 +89,9 @@ pub enum EraseFailure {
     /// Several users have the address or number.
     #[error(transparent)]
     Ambiguous(#[from] SeveralPeople),
+    /// The database cannot be rewritten at once. Nothing was decided.
+    #[error("nobody was erased, since --now was given: {0}; erase without it")]
+    CannotRewrite(RewriteError),
     /// Nobody waited for it any more, and nothing was decided.
     #[error("the erasure was cancelled before anything was erased")]
     Cancelled,
@@ -150,6 +154,9 @@ impl Eraser {
         request: &EraseRequest,
         progress: watch::Sender<EraseProgress>,
     ) -> Result<Receipt, EraseFailure> {
+        if request.now && self.store.is_shared() {
+            return Err(EraseFailure::CannotRewrite(RewriteError::NotOneFile));
+        }
         let person = self.store.find_person(&request.who).await?.alone()?;
         let held = self.store.holdings(&person).await?;
         let mut receipt = self.prepare_receipt(&person, &held).await?;

@@ -16,10 +16,10 @@ pub struct Stats {
     /// The database.
     #[serde(flatten)]
     pub database: StoreStats,
-    /// Bytes of its write-ahead log.
-    pub log_bytes: u64,
-    /// Bytes that are free on its disk.
-    pub free_bytes: u64,
+    /// Bytes of its write-ahead log; none with PostgreSQL, whose files are not this program's.
+    pub log_bytes: Option<u64>,
+    /// Bytes that are free on its disk; none with PostgreSQL.
+    pub free_bytes: Option<u64>,
 }
 
 /// Why there are no figures.
@@ -45,6 +45,13 @@ impl Stats {
         backup_dir: &Path,
     ) -> Result<Self, StatsError> {
         let mut database = store.stats().await?;
+        if store.is_shared() {
+            return Ok(Self {
+                database,
+                log_bytes: None,
+                free_bytes: None,
+            });
+        }
         let disk = rustix::fs::statvfs(data_dir).map_err(io::Error::from)?;
         let log = match data_dir.join("shoptalk.db-wal").metadata() {
             Ok(metadata) => metadata.len(),
@@ -56,8 +63,8 @@ impl Stats {
         database.last_backup_at = database.last_backup_at.max(scheduled);
         Ok(Self {
             database,
-            log_bytes: log,
-            free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+            log_bytes: Some(log),
+            free_bytes: Some(disk.f_bavail.saturating_mul(disk.f_frsize)),
         })
     }
 }
@@ -77,9 +84,11 @@ impl fmt::Display for Stats {
         let rooms = waiting + active + closed;
         let at = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| at.to_string());
         writeln!(out, "database       {}", size(database.database_bytes))?;
-        writeln!(out, "  unused in it {}", size(database.unused_bytes))?;
-        writeln!(out, "log            {}", size(*log_bytes))?;
-        writeln!(out, "free on disk   {}", size(*free_bytes))?;
+        if let (Some(log_bytes), Some(free_bytes)) = (log_bytes, free_bytes) {
+            writeln!(out, "  unused in it {}", size(database.unused_bytes))?;
+            writeln!(out, "log            {}", size(*log_bytes))?;
+            writeln!(out, "free on disk   {}", size(*free_bytes))?;
+        }
         writeln!(
             out,
             "rooms          {rooms} ({waiting} waiting, {active} active, {closed} closed), {} without messages",
@@ -90,7 +99,11 @@ impl fmt::Display for Stats {
         writeln!(out, "agents         {}", database.agents)?;
         writeln!(out, "oldest room    {}", at(database.oldest_at))?;
         writeln!(out, "newest message {}", at(database.newest_at))?;
-        writeln!(out, "last backup    {}", at(database.last_backup_at))
+        // PostgreSQL is backed up by its own tools.
+        match log_bytes {
+            Some(_) => writeln!(out, "last backup    {}", at(database.last_backup_at)),
+            None => Ok(()),
+        }
     }
 }
 

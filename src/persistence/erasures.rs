@@ -77,7 +77,7 @@ pub struct Erasure {
     pub unreachable_at: Option<Timestamp>,
     /// When the last row was deleted.
     pub finished_at: Option<Timestamp>,
-    /// When the file was rewritten without it.
+    /// When the file was rewritten without it; never with PostgreSQL.
     pub bytes_gone_at: Option<Timestamp>,
     /// Visitors erased so far.
     pub visitors: u64,

@@ -87,6 +87,11 @@ pub enum CopyError {
 /// Why the file was not rewritten. It is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RewriteError {
+    /// The database is not one file.
+    #[error(
+        "PostgreSQL overwrites the bytes of what was deleted in its own time; to be sure at once, run VACUUM FULL in the database while no server runs, and delete or overwrite its older dumps and archives"
+    )]
+    NotOneFile,
     /// Another request of this kind waits.
     #[error("the file is being rewritten already; try again when that is done")]
     Busy,

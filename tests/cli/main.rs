@@ -17,6 +17,7 @@ mod jobs_of_admins;
 mod manuals;
 mod metrics;
 mod passed_sockets;
+mod postgres;
 mod process;
 mod secrets;
 mod serve;

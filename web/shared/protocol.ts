@@ -662,7 +662,10 @@ export type Receipt = {
   mentioned_in_truncated: boolean;
   /** Since when nobody can read any of it; null until then. */
   unreachable_at: Timestamp | null;
-  /** When the file was rewritten without it; null until then. */
+  /**
+   * When the file was rewritten without it; null until then, and always with PostgreSQL, which
+   * overwrites the bytes in its own time.
+   */
   bytes_gone_at: Timestamp | null;
   /** Older copies of the database, which still hold it. */
   backups: Array<KeptBackup>;

@@ -101,7 +101,8 @@ pub async fn import(
 ) -> Result<Summary, ImportError> {
     let directory = store_options.data_dir.clone();
     let is_new = !directory.exists();
-    let has_database = directory.join("shoptalk.db").exists();
+    // In a PostgreSQL database nobody has to be away, but it has to be there before the source is read.
+    let has_database = store_options.url.is_some() || directory.join("shoptalk.db").exists();
     let outcome = run(options, store_options, has_database, observer).await;
     // A data directory that was made only for the scratch file is removed.
     if is_new && !directory.join("shoptalk.db").exists() {

@@ -279,7 +279,8 @@ function Rewrite({ data }: { data: Data }) {
       <h3>Rewrite the database</h3>
       <p class="dim">
         Nobody can read what was erased, but its bytes may be in the file until that is rewritten.
-        The server does it by itself when the chat is quiet.
+        The server does it by itself when the chat is quiet. PostgreSQL overwrites them in its own
+        time.
       </p>
       <Confirm
         label="Rewrite now"

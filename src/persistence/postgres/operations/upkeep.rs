@@ -61,7 +61,7 @@ impl PostgresStore {
     }
 
     pub(crate) async fn rewrite(&self, _data_dir: PathBuf) -> Result<Timestamp, RewriteError> {
-        Err(StoreError::Internal("rewrite is not there yet".into()).into())
+        Err(RewriteError::NotOneFile)
     }
 }
 

@@ -1,0 +1,69 @@
+//! Commands that work on a PostgreSQL database, beside servers that share it.
+
+use shoptalk_local_servers::{Database, Postgres};
+
+use crate::common::{PASSWORD, Value, json, new_id};
+use crate::process::{Place, Running};
+
+/// A directory for commands, and a database of its own. `None` where PostgreSQL is not installed.
+fn place() -> Option<(Place, Database<'static>)> {
+    let database = Postgres::shared()?.create_database().expect("a database");
+    let place = Place::new().with("SHOPTALK_STORAGE__URL", &database.url());
+    Some((place, database))
+}
+
+/// Opens a room with these details, posts into it, and returns its id and its token.
+async fn talk(running: &Running, details: Value, content: &str) -> (String, String) {
+    let rest = running.rest();
+    let opened: Value = rest.post("/api/chat/rooms/", details).await.is(201);
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let (id, token) = (text(&opened["room"]["id"]), text(&opened["token"]));
+    let message = json!({"id": new_id(), "content": content});
+    let path = format!("/api/chat/rooms/{id}/messages/");
+    let rest = running.rest().bearer(&token);
+    rest.post(&path, message).await.is(201);
+    (id, token)
+}
+
+#[tokio::test]
+async fn an_export_beside_a_server_is_imported_into_another_database() {
+    let (Some((place, _database)), Some((other, copy))) = (place(), self::place()) else {
+        return;
+    };
+    place.add("mia", PASSWORD, &[]).await.well();
+    let running = place.serve().await;
+    talk(&running, json!({"customer_name": "Ann"}), "one").await;
+    talk(&running, json!({"customer_name": "Bob"}), "two").await;
+    let exported = place.run(&["export"]).await.well();
+    assert_eq!(exported.lines().count(), 7, "{exported}");
+    other.write("export.jsonl", &exported);
+    let beside = other.serve().await;
+    other.run(&["import", "export.jsonl"]).await.well();
+    other.run(&["import", "export.jsonl"]).await.well();
+    let again = other.run(&["export"]).await.well();
+    assert_eq!(again, exported);
+    let counts = "SELECT (SELECT count(*) FROM rooms), (SELECT count(*) FROM messages)";
+    assert_eq!(copy.psql(counts).expect("counted"), "2|2");
+    drop(beside);
+}
+
+#[tokio::test]
+async fn who_asks_for_the_bytes_at_once_is_told_what_postgres_needs() {
+    let Some((place, _database)) = place() else {
+        return;
+    };
+    let refused = place
+        .run(&["erase", "email:ann@example.com", "--now"])
+        .await;
+    refused.failed(&["nobody was erased", "VACUUM FULL"]);
+}
+
+#[tokio::test]
+async fn backups_of_postgres_are_its_own() {
+    let Some((place, _database)) = place() else {
+        return;
+    };
+    for args in [&["backup", "copy.db"][..], &["restore", "copy.db"]] {
+        place.run(args).await.failed(&["PostgreSQL", "pg_dump"]);
+    }
+}
