@@ -9,6 +9,7 @@ mod health;
 mod import;
 mod import_django;
 mod manuals;
+mod migrate;
 mod passed;
 mod progress;
 mod serve;
@@ -128,6 +129,8 @@ enum Command {
     /// Imports a chat from Django: from its SQLite database, or from the JSON or JSON Lines of
     /// dumpdata. With SQLite the server must not be running.
     ImportDjango(import_django::ImportDjango),
+    /// Moves the database of the data directory to PostgreSQL; the server must not be running.
+    Migrate(migrate::MigrateArgs),
     /// Finds out what is wrong with the proxy, the addresses, the disk and the clock.
     Doctor {
         /// The address in the browser, such as https://chat.example.com [default: server.public_url]
@@ -244,6 +247,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Import { file } => import::run(&file, &load(None)?),
         Command::Stats => stats::run(&load(None)?),
         Command::ImportDjango(command) => import_django::run(command, &load(None)?),
+        Command::Migrate(args) => migrate::run(&args, &load(None)?),
         Command::Doctor { url, quiet } => doctor::run(url.as_deref(), quiet, &load(None)?),
         Command::Check => check::run(&load(None)?),
     }

@@ -206,6 +206,26 @@ pub enum OpenError {
         /// The cause, and what to do where there is something.
         cause: String,
     },
+    /// The database has moved to PostgreSQL.
+    #[error(
+        "the database of this directory has moved to {to}: set storage.url to it; to use the one that is still here, without what was written since, delete {}", path.display()
+    )]
+    Moved {
+        /// The URL without a password.
+        to: String,
+        /// The file that says so.
+        path: std::path::PathBuf,
+    },
+    /// The database is moving to PostgreSQL.
+    #[error(
+        "the database of this directory is being moved to {to}, or was when that was interrupted: run `shoptalk migrate --to {to}` to finish; to give it up, delete {}", path.display()
+    )]
+    Moving {
+        /// The URL without a password.
+        to: String,
+        /// The file that says so.
+        path: std::path::PathBuf,
+    },
     /// The PostgreSQL database cannot be used.
     #[error("cannot use {url} (storage.url): {cause}")]
     Postgres {

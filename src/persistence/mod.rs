@@ -16,6 +16,7 @@ mod error;
 mod imports;
 mod json_size;
 mod list_cursor;
+mod migrate;
 mod operations;
 mod options;
 #[allow(dead_code, unused_imports, clippy::useless_conversion)]
@@ -44,6 +45,7 @@ pub use error::{
     BackupError, CopyError, OpenError, Refusal, RestoreError, RewriteError, StoreError, WriteError,
 };
 pub use imports::*;
+pub use migrate::{MigrateError, MigrateStep, Migrated, migrate};
 pub use operations::*;
 pub use options::{StoreMetrics, StoreOptions, Synchronous};
 pub use postgres::connect::{check_url as check_store_url, without_password};

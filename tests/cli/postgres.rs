@@ -59,6 +59,49 @@ async fn who_asks_for_the_bytes_at_once_is_told_what_postgres_needs() {
 }
 
 #[tokio::test]
+async fn a_shop_moves_to_postgres_and_goes_on_there() {
+    let Some((place, _database)) = place() else {
+        return;
+    };
+    let old = Place::new();
+    let data = old.data_dir().display().to_string();
+    old.add("mia", PASSWORD, &[]).await.well();
+    let running = old.serve().await;
+    let ann = json!({"customer_name": "Ann"});
+    let (room, token) = talk(&running, ann, "before").await;
+    let path = format!("/api/chat/rooms/{room}/messages/");
+    let rest = running.rest().bearer(&token);
+    let page: Value = rest.get(&path).await.is(200);
+    let url = database.url();
+    let migrate = ["migrate", "--to", &url];
+    let busy = old.run(&migrate).await;
+    busy.failed(&["stop it first"]);
+    running.stop().await;
+    let with_password = url.replace("@", ":secret@");
+    let refused = old.run(&["migrate", "--to", &with_password]).await;
+    refused.misused(&["PGPASSWORD"]);
+    assert!(!refused.stderr.contains("secret"));
+    let exported = old.run(&["export"]).await.well();
+    old.run(&migrate).await.well();
+    let again = old.run(&migrate).await;
+    assert!(again.stderr.contains("has it already"), "{again:?}");
+    again.well();
+    old.run(&["serve"])
+        .await
+        .failed(&["has moved to postgres://", "storage.url"]);
+    old.run(&["agent", "list"]).await.failed(&["has moved to"]);
+    assert_eq!(place.run(&["export"]).await.well(), exported);
+    let running = place.serve().await;
+    let rest = running.rest().bearer(&token);
+    let there: Value = rest.get(&path).await.is(200);
+    assert_eq!(there, page);
+    let message = json!({"id": new_id(), "content": "after"});
+    let posted: Value = rest.post(&path, message).await.is(201);
+    assert_eq!(posted["message"]["seq"], 2);
+    assert!(std::path::Path::new(&data).join("shoptalk.db").is_file());
+}
+
+#[tokio::test]
 async fn backups_of_postgres_are_its_own() {
     let Some((place, _database)) = place() else {
         return;

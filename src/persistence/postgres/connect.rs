@@ -2,11 +2,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::{ClientConfig, RootCertStore};
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::persistence::StoreError;
+use crate::persistence::postgres::passfile::{self, Login};
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::tx_error::{classify, reason};
 
@@ -35,7 +36,7 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// Reads a URL. The password comes from it or from PGPASSWORD.
+    /// Reads a URL. The password comes from it, from PGPASSWORD or from the file of PGPASSFILE.
     pub(crate) fn new(url: &str) -> Result<Self, String> {
         if !["postgres://", "postgresql://"]
             .iter()
@@ -53,6 +54,12 @@ impl Connector {
         }
         if config.get_dbname().is_none() {
             return Err("it names no database".into());
+        }
+        if config.get_password().is_none()
+            && let Some(file) = std::env::var_os("PGPASSFILE")
+            && let Some(password) = passfile::password(file.as_ref(), login(&config))?
+        {
+            config.password(password);
         }
         config
             .application_name("shoptalk")
@@ -74,8 +81,8 @@ impl Connector {
     /// Whether everything goes through TLS, or stays on this machine.
     pub(crate) fn is_private(&self) -> bool {
         let is_local = self.config.get_hosts().iter().all(|host| match host {
-            tokio_postgres::config::Host::Unix(_) => true,
-            tokio_postgres::config::Host::Tcp(name) => {
+            Host::Unix(_) => true,
+            Host::Tcp(name) => {
                 name == "localhost"
                     || name
                         .parse()
@@ -104,6 +111,20 @@ impl Connector {
         };
         client.batch_execute(SETTINGS).await.map_err(failed)?;
         Ok(Session::new(client))
+    }
+}
+
+/// What the password file is asked for.
+fn login(config: &Config) -> Login<'_> {
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(name)) => name,
+        Some(Host::Unix(_)) | None => "localhost",
+    };
+    Login {
+        host,
+        port: config.get_ports().first().copied().unwrap_or(5432),
+        database: config.get_dbname().unwrap_or_default(),
+        user: config.get_user().unwrap_or_default(),
     }
 }
 

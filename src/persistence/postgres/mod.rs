@@ -16,6 +16,7 @@ pub(crate) mod heads;
 pub(crate) mod lane;
 pub(crate) mod open;
 pub(crate) mod operations;
+pub(crate) mod passfile;
 pub(crate) mod poll;
 pub(crate) mod readers;
 pub(crate) mod requirements;

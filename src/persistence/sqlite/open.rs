@@ -7,6 +7,7 @@ use crate::persistence::sqlite::commit_mark::{self, CommitMark};
 use crate::persistence::sqlite::connection::Connector;
 use crate::persistence::sqlite::damage::Damage;
 use crate::persistence::sqlite::data_directory::{self, DATABASE_FILE};
+use crate::persistence::sqlite::moved::Moved;
 use crate::persistence::sqlite::operations::text_index;
 use crate::persistence::sqlite::reader::Readers;
 use crate::persistence::sqlite::restore;
@@ -32,6 +33,7 @@ impl SqliteStore {
             .exclusive
             .then(|| data_directory::lock(&options.data_dir))
             .transpose()?;
+        Moved::check(&options.data_dir)?;
         let path = options.data_dir.join(DATABASE_FILE);
         if lock.is_some() {
             restore::finish_exchange(&options.data_dir)

@@ -1,0 +1,239 @@
+//! The tables that move, and what each column is. The text index does not: it is made again.
+
+use super::cell::Kind::{self, Bool, Bytes, Id, Int, Small, Text};
+
+/// A table of PostgreSQL, and how SQLite has its rows.
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) columns: &'static [(&'static str, Kind)],
+    /// Reads the same columns in the same order.
+    pub(super) read: &'static str,
+    /// Where SQLite has them.
+    from: &'static str,
+    /// What must not change is added up, alike in both databases.
+    sums: &'static [&'static str],
+}
+
+/// In this order, so that every row finds those that it refers to.
+pub(super) const TABLES: &[Table] = &[
+    Table {
+        name: "visitors",
+        columns: &[
+            ("id", Id),
+            ("\"user\"", Text),
+            ("blocked", Bool),
+            ("created_at", Int),
+        ],
+        read: "SELECT id, user, blocked, created_at FROM visitors",
+        from: "visitors",
+        sums: &["created_at"],
+    },
+    Table {
+        name: "visitor_tokens",
+        columns: &[("hash", Bytes), ("visitor", Id), ("created_at", Int)],
+        read: "SELECT hash, visitor, created_at FROM visitor_tokens",
+        from: "visitor_tokens",
+        sums: &["created_at"],
+    },
+    Table {
+        name: "rooms",
+        columns: &[
+            ("pk", Int),
+            ("id", Id),
+            ("visitor", Id),
+            ("customer_name", Text),
+            ("customer_email", Text),
+            ("customer_phone", Text),
+            ("page_url", Text),
+            ("signed", Small),
+            ("created_at", Int),
+        ],
+        read: "SELECT pk, id, visitor, customer_name, customer_email, customer_phone, page_url,
+                   signed, created_at FROM rooms",
+        from: "rooms",
+        sums: &["pk", "created_at"],
+    },
+    Table {
+        name: "room_heads",
+        columns: &[
+            ("room", Int),
+            ("status", Small),
+            ("updated_at", Int),
+            ("last_seq", Int),
+            ("customer_read_seq", Int),
+            ("admin_read_seq", Int),
+            ("unread_count", Int),
+            ("version", Int),
+            ("slot", Small),
+            ("change", Int),
+            ("waiting_since", Int),
+            ("waiting_n", Int),
+            ("last_n", Int),
+            ("last_message_at", Int),
+            ("last_sender_type", Small),
+            ("last_sender_name", Text),
+            ("last_content", Text),
+        ],
+        read: "SELECT pk, status, updated_at, last_seq, customer_read_seq, admin_read_seq,
+                   unread_count, version, 0, ifnull(change, 0), waiting_since, waiting_n, last_n,
+                   last_message_at, last_sender_type, last_sender_name, last_content FROM rooms",
+        from: "rooms",
+        sums: &["last_seq", "unread_count", "version", "coalesce(change, 0)"],
+    },
+    Table {
+        name: "messages",
+        columns: &[
+            ("room", Int),
+            ("seq", Int),
+            ("n", Int),
+            ("id", Id),
+            ("sender_type", Small),
+            ("sender_name", Text),
+            ("content", Text),
+            ("event", Small),
+            ("created_at", Int),
+        ],
+        read: "SELECT room, seq, n, id, sender_type, sender_name, content, event, created_at
+               FROM messages",
+        from: "messages",
+        sums: &["seq", "n", "length(content)"],
+    },
+    Table {
+        name: "agents",
+        columns: &[
+            ("id", Id),
+            ("username", Text),
+            ("username_key", Text),
+            ("display_name", Text),
+            ("role", Small),
+            ("disabled", Bool),
+            ("password_hash", Text),
+            ("created_at", Int),
+        ],
+        read: "SELECT id, username, username_key, display_name, role, disabled, password_hash,
+                   created_at FROM agents",
+        from: "agents",
+        sums: &["created_at"],
+    },
+    Table {
+        name: "agent_sessions",
+        columns: &[
+            ("hash", Bytes),
+            ("agent", Id),
+            ("created_at", Int),
+            ("last_used_at", Int),
+            ("expires_at", Int),
+        ],
+        read: "SELECT hash, agent, created_at, last_used_at, expires_at FROM agent_sessions",
+        from: "agent_sessions",
+        sums: &["expires_at"],
+    },
+    Table {
+        name: "audit",
+        columns: &[
+            ("pk", Int),
+            ("at", Int),
+            ("action", Text),
+            ("actor", Text),
+            ("subject", Text),
+        ],
+        read: "SELECT pk, at, action, actor, subject FROM audit",
+        from: "audit",
+        sums: &["at"],
+    },
+    Table {
+        name: "visitor_changes",
+        columns: &[("visitor", Id), ("new_owner", Id), ("after", Int)],
+        read: "SELECT visitor, new_owner, after FROM visitor_changes",
+        from: "visitor_changes",
+        sums: &["after"],
+    },
+    Table {
+        name: "erasures",
+        columns: &[
+            ("id", Id),
+            ("kind", Small),
+            ("decided_at", Int),
+            ("unreachable_at", Int),
+            ("finished_at", Int),
+            ("bytes_gone_at", Int),
+            ("visitors", Int),
+            ("rooms", Int),
+            ("messages", Int),
+            ("tokens", Int),
+            ("in_ledger", Bool),
+        ],
+        read: "SELECT id, kind, decided_at, unreachable_at, finished_at, bytes_gone_at, visitors,
+                   rooms, messages, tokens, in_ledger FROM erasures",
+        from: "erasures",
+        sums: &["rooms", "messages"],
+    },
+    Table {
+        name: "erased_visitors",
+        columns: &[("visitor", Id), ("erasure", Id), ("pending", Bool)],
+        read: "SELECT visitor, erasure, pending FROM erased_visitors",
+        from: "erased_visitors",
+        sums: &[],
+    },
+    Table {
+        name: "erased_rooms",
+        columns: &[
+            ("room", Id),
+            ("erasure", Id),
+            ("slot", Small),
+            ("change", Int),
+        ],
+        read: "SELECT room, erasure, 0, ifnull(change, 0) FROM erased_rooms",
+        from: "erased_rooms",
+        sums: &["coalesce(change, 0)"],
+    },
+    Table {
+        name: "erasing_rooms",
+        columns: &[("pk", Int), ("erasure", Id), ("head", Int), ("done", Int)],
+        read: "SELECT pk, erasure, head, done FROM erasing_rooms",
+        from: "erasing_rooms",
+        sums: &["head", "done"],
+    },
+    Table {
+        name: "redactions",
+        columns: &[
+            ("room", Int),
+            ("seq", Int),
+            ("message", Id),
+            ("at", Int),
+            ("bytes_gone_at", Int),
+            ("in_ledger", Bool),
+        ],
+        read: "SELECT room, seq, message, at, bytes_gone_at, in_ledger FROM redactions",
+        from: "redactions",
+        sums: &["seq", "at"],
+    },
+];
+
+/// Counts the rows that move.
+pub(super) const TOTAL: &str = "SELECT (SELECT count(*) FROM messages)
+    + 2 * (SELECT count(*) FROM rooms) + (SELECT count(*) FROM visitors)
+    + (SELECT count(*) FROM visitor_tokens) + (SELECT count(*) FROM audit)";
+
+impl Table {
+    /// The statement that takes the rows.
+    pub(super) fn copy(&self) -> String {
+        let columns: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        format!(
+            "COPY {} ({}) FROM STDIN (FORMAT BINARY)",
+            self.name,
+            columns.join(", ")
+        )
+    }
+
+    /// Counts its rows and adds them up: in SQLite, and in PostgreSQL.
+    pub(super) fn sums(&self) -> (String, String) {
+        let sums: Vec<String> = self
+            .sums
+            .iter()
+            .map(|sum| format!(", CAST(sum({sum}) AS BIGINT)"))
+            .collect();
+        let count = |table: &str| format!("SELECT count(*){} FROM {table}", sums.concat());
+        (count(self.from), count(self.name))
+    }
+}
