@@ -5,6 +5,8 @@ use shoptalk_local_servers::{Database, Postgres};
 use crate::common::{PASSWORD, Value, json, new_id};
 use crate::process::{Place, Running};
 
+const WORD: &str = "zymurgist";
+
 /// A directory for commands, and a database of its own. `None` where PostgreSQL is not installed.
 fn place() -> Option<(Place, Database<'static>)> {
     let database = Postgres::shared()?.create_database().expect("a database");
@@ -48,6 +50,29 @@ async fn an_export_beside_a_server_is_imported_into_another_database() {
 }
 
 #[tokio::test]
+async fn who_is_erased_beside_a_server_is_gone_from_the_database() {
+    let Some((place, database)) = place() else {
+        return;
+    };
+    let running = place.serve().await;
+    let ann = json!({"customer_name": "Ann", "customer_email": "Ann@Example.com"});
+    let (room, token) = talk(&running, ann, &format!("the {WORD} asks")).await;
+    talk(&running, json!({"customer_name": "Bob"}), "hello").await;
+    let printed = place.run(&["erase", "email:ann@example.com"]).await.well();
+    let receipt: Value = serde_json::from_str(&printed).expect("a receipt");
+    let counts = json!({"visitors": 1, "rooms": 1, "messages": 1, "tokens": 1});
+    assert_eq!(receipt["erased"], counts);
+    assert_eq!(receipt["rooms"], json!([room]));
+    assert!(receipt["unreachable_at"].is_string());
+    assert_eq!(receipt["bytes_gone_at"], Value::Null);
+    let dump = database.dump().expect("dumped");
+    assert!(!dump.contains(WORD) && dump.contains("Bob"));
+    let rest = running.rest().bearer(&token);
+    let path = format!("/api/chat/rooms/{room}/messages/");
+    rest.get(&path).await.is(401);
+}
+
+#[tokio::test]
 async fn who_asks_for_the_bytes_at_once_is_told_what_postgres_needs() {
     let Some((place, _database)) = place() else {
         return;
@@ -60,7 +85,7 @@ async fn who_asks_for_the_bytes_at_once_is_told_what_postgres_needs() {
 
 #[tokio::test]
 async fn a_shop_moves_to_postgres_and_goes_on_there() {
-    let Some((place, _database)) = place() else {
+    let Some((place, database)) = place() else {
         return;
     };
     let old = Place::new();

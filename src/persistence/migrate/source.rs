@@ -120,7 +120,7 @@ fn send(
         let mut cells = Vec::with_capacity(table.columns.len());
         for (column, (name, kind)) in table.columns.iter().enumerate() {
             let value = row.get_ref(column).map_err(failed)?;
-            cells.push(kind.cell(value).ok_or_else(|| MigrateError::BadValue {
+            cells.push(kind.cell(value).ok_or(MigrateError::BadValue {
                 table: table.name,
                 column: name,
             })?);

@@ -31,10 +31,10 @@ impl PostgresStore {
 
 /// An entry of the index that matches.
 #[derive(Debug, Clone, Copy)]
-struct Match {
+pub(super) struct Match {
     n: i64,
-    room: i64,
-    seq: i64,
+    pub(super) room: i64,
+    pub(super) seq: i64,
 }
 
 /// Every page walks the matches again from where the search began, to know which rooms were on an
@@ -83,20 +83,20 @@ async fn search(db: &Session, query: &SearchQuery) -> Result<SearchPage, TxError
 }
 
 /// Blocks of the index from the newest to the oldest, more and more at once.
-struct BlockWalk {
+pub(super) struct BlockWalk {
     last: i64,
     count: i64,
 }
 
 impl BlockWalk {
-    fn new(newest: i64) -> Self {
+    pub(super) fn new(newest: i64) -> Self {
         Self {
             last: block_of(newest),
             count: 1,
         }
     }
 
-    fn next(&mut self) -> Option<RangeInclusive<i64>> {
+    pub(super) fn next(&mut self) -> Option<RangeInclusive<i64>> {
         if self.last < 0 {
             return None;
         }
@@ -108,7 +108,7 @@ impl BlockWalk {
     }
 }
 
-async fn newest_entry(db: &Session) -> Result<i64, TxError> {
+pub(super) async fn newest_entry(db: &Session) -> Result<i64, TxError> {
     let newest = db
         .query_opt("SELECT n FROM search ORDER BY n DESC LIMIT 1", &[])
         .await?;
@@ -116,7 +116,7 @@ async fn newest_entry(db: &Session) -> Result<i64, TxError> {
 }
 
 /// Entries of these blocks that match, the newest first.
-async fn matches(
+pub(super) async fn matches(
     db: &Session,
     words: &[String],
     blocks: RangeInclusive<i64>,
