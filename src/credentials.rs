@@ -111,6 +111,11 @@ impl SetupCode {
         (code, remembered)
     }
 
+    /// The hash of the code, and how long it is valid from its start.
+    pub fn to_remember(&self) -> (TokenHash, Duration) {
+        (self.hash, SETUP_LIFETIME)
+    }
+
     /// Whether `code` is the right one, and not expired at `now`.
     pub fn accepts(&self, code: &str, now: Instant) -> bool {
         now < self.expires_at && hash_token(code) == self.hash

@@ -454,6 +454,8 @@ async fn start_actors(
 async fn setup_code(store: &Store) -> Result<(Option<String>, Option<SetupCode>), StoreError> {
     Ok(if store.agent_count().await? == 0 {
         let (code, remembered) = SetupCode::generate();
+        let (hash, lifetime) = remembered.to_remember();
+        store.remember_setup_code(hash, lifetime).await?;
         (Some(code), Some(remembered))
     } else {
         (None, None)

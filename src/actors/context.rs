@@ -1,11 +1,12 @@
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use ractor::ActorRef;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::faults::Faults;
 use super::ids::SubscriptionIds;
-use super::messages::{LobbyMsg, SupervisorMsg};
+use super::messages::{LobbyMsg, SupervisorMsg, Typing};
 use super::{Presence, TreeFailure};
 use crate::chat::SenderType;
 use crate::persistence::{Effect, Store};
@@ -23,6 +24,8 @@ pub(super) struct ActorContext {
     pub(super) supervisor: watch::Sender<Option<ActorRef<SupervisorMsg>>>,
     /// The present lobby; `None` while there is none.
     pub(super) lobby: watch::Sender<Option<ActorRef<LobbyMsg>>>,
+    /// Gets who types in the rooms of this node, once somebody listens.
+    pub(super) typing: OnceLock<mpsc::Sender<Typing>>,
     /// Set once, when the tree has failed beyond repair.
     pub(super) failure: watch::Sender<Option<TreeFailure>>,
 }

@@ -5,12 +5,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use ractor::ActorRef;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
 
 use super::ids::{Incarnation, SubscriptionId};
 use super::lobby_log::LobbyLog;
 use super::subscriber::{LiveSwitch, ReplyPort, Subscriber};
-use crate::chat::{ChangeId, RoomId, RoomRecord};
+use crate::chat::{ChangeId, RoomId, RoomRecord, Side};
 use crate::persistence::{Effect, RoomCommit, RoomOp, StoreError, WriteError};
 
 /// To a room.
@@ -28,6 +30,8 @@ pub(super) enum RoomMsg {
     BroadcastTyping(SubscriptionId),
     /// Read the record again: it was changed by something other than this room.
     Reload,
+    /// Somebody types who is connected to another node.
+    TypingElsewhere(Typing),
     /// Another node has changed the room.
     CommittedElsewhere(ElsewhereCommit),
     /// The messages whose text was removed, read after another node has changed the room.
@@ -135,6 +139,19 @@ pub(super) struct LobbyAccess {
     pub(super) changed: watch::Receiver<()>,
 }
 
+/// Somebody who types.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Typing {
+    /// In which room.
+    pub room_id: RoomId,
+    /// On which side.
+    pub side: Side,
+    /// The visitor's or agent's id: their own sockets are not shown it.
+    pub participant_id: Uuid,
+    /// The name to show; a visitor's is the room's.
+    pub name: Option<String>,
+}
+
 /// What another node has committed in a room.
 #[derive(Debug, Clone)]
 pub struct ElsewhereCommit {
@@ -161,6 +178,8 @@ pub(super) enum SupervisorMsg {
     ListLive(oneshot::Sender<HashSet<RoomId>>),
     /// Have these rooms read their records again.
     Reload(Vec<RoomId>),
+    /// Pass on to a live room who types on another node.
+    TypingElsewhere(Typing),
     /// Notify the live ones among these rooms that another node has changed them.
     CommittedElsewhere(Vec<ElsewhereCommit>),
     /// There is a new lobby.

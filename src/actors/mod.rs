@@ -33,7 +33,7 @@ mod root;
 mod state_log;
 mod subscriber;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ractor::{Actor, ActorRef};
@@ -48,7 +48,7 @@ pub use faults::{FaultPoint, Faults};
 pub use ids::{Incarnation, RequestId, SubscriptionId};
 pub use lobby_cursor::LobbyCursor;
 pub use lobby_handle::{LobbyBatch, LobbyGone, LobbyHandle, LobbySubscription, PresenceGap};
-pub use messages::{ElsewhereCommit, JoinError, Subscription};
+pub use messages::{ElsewhereCommit, JoinError, Subscription, Typing};
 pub use outbox::{Event, Outbox};
 pub use presence::Presence;
 pub use rooms::{Joiner, Rooms};
@@ -127,6 +127,7 @@ impl Actors {
             subscription_ids: SubscriptionIds::default(),
             supervisor: watch::Sender::new(None),
             lobby: watch::Sender::new(None),
+            typing: OnceLock::new(),
             failure: watch::Sender::new(None),
         });
         let (root, _) = root::Root::spawn(None, root::Root, context.clone())

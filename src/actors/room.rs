@@ -136,6 +136,11 @@ impl RoomActorState {
                 self.reach(FaultPoint::RoomReload);
                 self.load();
             }
+            RoomMsg::TypingElsewhere(typing) => {
+                if let Some(record) = self.state.record() {
+                    self.subscribers.broadcast_typing(&typing, &record.room);
+                }
+            }
             RoomMsg::CommittedElsewhere(commit) => self.committed_elsewhere(&commit),
             RoomMsg::RedactionsRead(seqs) => {
                 self.subscribers.broadcast_redactions(self.room_id, &seqs);
@@ -346,9 +351,16 @@ impl RoomActorState {
 
     fn broadcast_typing(&mut self, id: SubscriptionId) {
         self.reach(FaultPoint::RoomTyping);
-        if let Some(record) = self.state.record() {
-            let now = Instant::now();
-            self.subscribers.broadcast_typing(id, &record.room, now);
+        let (Some(record), Some(typing)) = (
+            self.state.record(),
+            self.subscribers.typing(id, self.room_id, Instant::now()),
+        ) else {
+            return;
+        };
+        self.subscribers.broadcast_typing(&typing, &record.room);
+        if let Some(listener) = self.context.typing.get() {
+            // What does not fit is dropped: it is of no use later.
+            let _ = listener.try_send(typing);
         }
     }
 

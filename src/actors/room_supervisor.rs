@@ -120,6 +120,11 @@ impl Actor for RoomSupervisor {
                 let _ = reply.send(state.rooms.keys().copied().collect());
             }
             SupervisorMsg::Reload(room_ids) => state.reload(&room_ids),
+            SupervisorMsg::TypingElsewhere(typing) => {
+                if let Some(Entry::Live(room)) = state.rooms.get(&typing.room_id) {
+                    let _ = room.cast(RoomMsg::TypingElsewhere(typing));
+                }
+            }
             SupervisorMsg::CommittedElsewhere(commits) => state.committed_elsewhere(commits),
             SupervisorMsg::LobbyRestarted => {
                 for room in state.live_rooms() {

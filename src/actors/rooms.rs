@@ -1,9 +1,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use super::Typing;
 use super::context::ActorContext;
 use super::messages::{Delivery, RoomMsg, SupervisorMsg};
 use super::subscriber::Subscriber;
@@ -16,6 +17,9 @@ use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
 
 /// How many incarnations of a room a join or a write is sent to, one after another.
 const INCARNATIONS_MAX: u32 = 20;
+
+/// Notices of typing that wait for other nodes, at most. Further ones are dropped.
+const UNTAKEN_TYPING: usize = 256;
 
 /// A participant who joins a room.
 #[derive(Debug, Clone)]
@@ -143,6 +147,20 @@ impl Rooms {
         let supervisor = self.context.supervisor.borrow();
         if let Some(supervisor) = supervisor.as_ref().filter(|_| !commits.is_empty()) {
             let _ = supervisor.cast(SupervisorMsg::CommittedElsewhere(commits));
+        }
+    }
+
+    /// Who types in the rooms of this node, from now on. Only the first call gets it.
+    pub fn typing_here(&self) -> Option<mpsc::Receiver<Typing>> {
+        let (sender, receiver) = mpsc::channel(UNTAKEN_TYPING);
+        self.context.typing.set(sender).ok()?;
+        Some(receiver)
+    }
+
+    /// Shows the subscribers of a room who types on another node.
+    pub fn typing_elsewhere(&self, typing: Typing) {
+        if let Some(supervisor) = self.context.supervisor.borrow().as_ref() {
+            let _ = supervisor.cast(SupervisorMsg::TypingElsewhere(typing));
         }
     }
 

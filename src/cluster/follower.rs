@@ -63,6 +63,7 @@ impl Follower {
     fn take(&mut self, notice: Notice) {
         match notice {
             Notice::Committed(commit) => self.take_commit(commit),
+            Notice::Typing(typing) => self.rooms.typing_elsewhere(typing),
         }
     }
 

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::follower::Follower;
 use self::notices::{Node, Notice};
-use crate::actors::{LobbyHandle, Presence, Rooms};
+use crate::actors::{LobbyHandle, Presence, Rooms, Typing};
 use crate::bus::{Bus, Publisher};
 use crate::persistence::{SlotCommit, Store};
 
@@ -54,6 +54,10 @@ pub(crate) fn start(parts: ClusterParts) {
         let publishing = publish(commits, bus.publisher(), node);
         tokio::spawn(drain.clone().run_until_cancelled_owned(publishing));
     }
+    if let Some(typing) = rooms.typing_here().filter(|_| bus.is_there()) {
+        let publishing = publish_typing(typing, bus.publisher(), node);
+        tokio::spawn(drain.clone().run_until_cancelled_owned(publishing));
+    }
     let polling = adapt_poll(store.clone(), bus.is_there().then(|| bus.up()));
     tokio::spawn(drain.clone().run_until_cancelled_owned(polling));
     let own = presence::store_own(store.clone(), presence.clone());
@@ -74,6 +78,17 @@ async fn publish(
         if publisher.is_connected() {
             notices::publish(&publisher, node, Notice::Committed(commit));
         }
+    }
+}
+
+/// Publishes who types here.
+async fn publish_typing(
+    mut typing: tokio::sync::mpsc::Receiver<Typing>,
+    publisher: Publisher,
+    node: Node,
+) {
+    while let Some(typing) = typing.recv().await {
+        notices::publish(&publisher, node, Notice::Typing(typing));
     }
 }
 

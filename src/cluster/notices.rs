@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::actors::Typing;
 use crate::bus::{Publisher, Topic};
 use crate::persistence::SlotCommit;
 
@@ -26,12 +27,15 @@ impl Node {
 pub(crate) enum Notice {
     /// A transaction was committed.
     Committed(SlotCommit),
+    /// Somebody types.
+    Typing(Typing),
 }
 
 impl Notice {
     fn topic(&self) -> Topic {
         match self {
             Self::Committed(_) => Topic::Log,
+            Self::Typing(_) => Topic::Ephemeral,
         }
     }
 }
@@ -49,8 +53,9 @@ pub(crate) fn publish(publisher: &Publisher, node: Node, notice: Notice) {
     let Some(mut payload) = encode(node, notice.clone()) else {
         return;
     };
-    if payload.len() > FRAME_BYTES {
-        let Notice::Committed(commit) = notice;
+    if payload.len() > FRAME_BYTES
+        && let Notice::Committed(commit) = notice
+    {
         let small = Notice::Committed(SlotCommit {
             changes: None,
             ..commit

@@ -75,6 +75,9 @@ pub(crate) async fn housekeeping(state: AppState) {
         .is_some()
     {
         state.limits.sweep();
+        if let Err(error) = state.store.sweep_sign_ins().await {
+            tracing::debug!(%error, "cannot forget old sign-ins, retrying");
+        }
         state.metrics.upkeep();
     }
 }

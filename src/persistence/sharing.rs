@@ -1,6 +1,7 @@
 //! What nodes that share a store notify each other of.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,17 @@ pub struct NodeView {
     pub has_agents: bool,
     /// Grows when visitors come or go there.
     pub presence_no: u64,
+}
+
+/// How often something may be tried, counted for all nodes together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignInBudget {
+    /// Who tries what.
+    pub key: String,
+    /// So many times.
+    pub count: u32,
+    /// In this time.
+    pub window: Duration,
 }
 
 /// One change of a room.

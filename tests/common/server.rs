@@ -228,6 +228,20 @@ impl Nodes {
     /// Starts as many nodes, on this bus or without one. `None` where PostgreSQL is not installed,
     /// which is printed.
     pub async fn start(count: usize, bus: Option<MemoryBus>) -> Option<Self> {
+        Self::start_each(count, bus, None, |_| {}).await
+    }
+
+    /// Starts as many nodes without a bus, with other settings.
+    pub async fn start_with(count: usize, change: impl Fn(&mut Config)) -> Option<Self> {
+        Self::start_each(count, None, None, change).await
+    }
+
+    async fn start_each(
+        count: usize,
+        bus: Option<MemoryBus>,
+        nats_url: Option<&str>,
+        settings: impl Fn(&mut Config),
+    ) -> Option<Self> {
         let database = Postgres::shared()?.create_database();
         let database = database.expect("a database");
         let url = database.url();
@@ -238,12 +252,19 @@ impl Nodes {
             let url = url.clone();
             let change = |config: &mut Config| {
                 config.storage.url = Some(url);
+                config.cluster.nats_url = nats_url.map(str::to_owned);
                 // Somebody who leaves is waited for.
                 config.rooms.presence_grace_ms = 500;
+                settings(config);
             };
             nodes.push(TestServer::start_on(database.take(), bus, change).await);
         }
         Some(Self(nodes))
+    }
+
+    /// Starts as many nodes that use the NATS server at `url`.
+    pub async fn start_on_nats(count: usize, nats_url: &str) -> Option<Self> {
+        Self::start_each(count, None, Some(nats_url), |_| {}).await
     }
 
     /// One of them.

@@ -1,6 +1,11 @@
 //! A conversation whose sides are connected to different nodes.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+
+use shoptalk::bus::memory::{MemoryBus, Unreliability};
+use shoptalk_local_servers::{Nats, unless_missing};
 
 use crate::common::{Agent, Nodes, Socket, Visitor};
 use crate::for_each_bus;
@@ -127,4 +132,54 @@ async fn a_client_resumes_on_another_node_exactly_where_it_was() {
         assert_eq!(seen, [6, 7, 8, 9, 10]);
     })
     .await;
+}
+
+/// Nobody waits for typing that was lost, so it is tried until it comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn typing_is_shown_on_the_other_node_while_there_is_a_bus() {
+    let Some(nodes) = Nodes::start(2, Some(MemoryBus::new(Unreliability::default(), 1))).await
+    else {
+        return;
+    };
+    let (_, mut customer, _, mut console) = conversation(&nodes).await;
+    customer.post("hello").await;
+    expect_message(&mut console, "hello").await;
+    customer.send(json!({"type": "typing"})).await;
+    let typing = console.expect("typing").await;
+    assert_eq!(typing["sender_name"], "Ann");
+    assert_eq!(customer.count_in_inbox("typing"), 0, "not to the typist");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_find_each_other_on_nats_and_go_on_while_it_is_away() {
+    let Some(nats) = unless_missing(Nats::start()) else {
+        return;
+    };
+    let Some(nodes) = Nodes::start_on_nats(2, &nats.url()).await else {
+        return;
+    };
+    let (_, mut customer, _, mut console) = conversation(&nodes).await;
+    customer.post("hello").await;
+    expect_message(&mut console, "hello").await;
+    // It comes over NATS alone.
+    let typing = json!({"type": "typing"});
+    customer.send(typing.clone()).await;
+    assert_eq!(console.expect("typing").await["sender_name"], "Ann");
+    nats.kill();
+    for number in 0..5 {
+        customer.post(&format!("away {number}")).await;
+        expect_message(&mut console, &format!("away {number}")).await;
+    }
+    nats.start_again().expect("it starts");
+    // One a moment ago is not shown again, and one that is lost is gone: each new one may come.
+    let back = async {
+        loop {
+            customer.send(typing.clone()).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    tokio::select! {
+        frame = console.expect("typing") => assert_eq!(frame["sender_name"], "Ann"),
+        () = back => {}
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::common::{PASSWORD, Visitor};
+use crate::common::{Nodes, PASSWORD, Visitor};
 use crate::for_each_bus;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,4 +55,45 @@ async fn a_block_on_one_node_holds_on_the_others() {
         assert_eq!(refused["code"], "forbidden", "{refused}");
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setup_link_of_one_node_works_on_another_once() {
+    for_each_bus(async |nodes| {
+        let code = nodes.at(0).setup_code().expect("there is no agent");
+        let body = |username: &str| {
+            json!({"code": code, "username": username, "display_name": "Ada", "password": PASSWORD})
+        };
+        let on_other = nodes.at(1).rest();
+        on_other.post("/api/admin/setup/", body("ada")).await.is(201);
+        let on_third = nodes.at(2).rest();
+        let again = on_third.post("/api/admin/setup/", body("eve")).await;
+        again.problem(410, "gone");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_to_sign_in_are_counted_on_all_nodes_together() {
+    let limits = |config: &mut shoptalk::config::Config| {
+        config.limits.enabled = true;
+        config.limits.logins_per_15_min = 4;
+    };
+    let Some(nodes) = Nodes::start_with(2, limits).await else {
+        return;
+    };
+    nodes.at(0).admin().await;
+    let wrong = json!({"username": "ada", "password": "a wrong password"});
+    for attempt in 0..4 {
+        let rest = nodes.at(attempt % 2).rest();
+        rest.post("/api/admin/login/", wrong.clone())
+            .await
+            .problem(401, "bad_credentials");
+    }
+    for node in 0..2 {
+        let rest = nodes.at(node).rest();
+        rest.post("/api/admin/login/", wrong.clone())
+            .await
+            .problem(429, "rate_limited");
+    }
 }

@@ -7,10 +7,10 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::decisions::Audience;
-use crate::actors::ElsewhereCommit;
 use crate::actors::faults::Faults;
 use crate::actors::ids::SubscriptionId;
 use crate::actors::subscriber::{Broadcast, ReplyPort, Subscriber};
+use crate::actors::{ElsewhereCommit, Typing};
 use crate::chat::{Room as RoomView, RoomId, RoomRecord, SenderType, Side, VisitorId};
 use crate::persistence::{Effect, RoomCommit, WriteError};
 use crate::protocol::{CloseCode, ServerFrame, TYPING_EXPIRES_IN_MS, encode};
@@ -166,28 +166,38 @@ impl Subscribers {
         }
     }
 
-    /// Broadcasts that a subscriber is typing, except to the typist's own sockets.
-    pub(super) fn broadcast_typing(&mut self, id: SubscriptionId, room: &RoomView, now: Instant) {
-        let Some(typist) = self.0.iter_mut().find(|subscriber| subscriber.id == id) else {
-            return;
-        };
-        if typist
-            .last_typing
-            .is_some_and(|last| now.duration_since(last) < TYPING_THROTTLE)
-        {
-            return;
+    /// A subscriber types. `None` when that was broadcast a moment ago.
+    pub(super) fn typing(
+        &mut self,
+        id: SubscriptionId,
+        room_id: RoomId,
+        now: Instant,
+    ) -> Option<Typing> {
+        let typist = self.0.iter_mut().find(|subscriber| subscriber.id == id)?;
+        let last = typist.last_typing;
+        if last.is_some_and(|last| now.duration_since(last) < TYPING_THROTTLE) {
+            return None;
         }
         typist.last_typing = Some(now);
-        let (side, participant_id) = (typist.side, typist.participant_id);
-        let name = typist.display_name.as_deref();
+        Some(Typing {
+            room_id,
+            side: typist.side,
+            participant_id: typist.participant_id,
+            name: typist.display_name.clone(),
+        })
+    }
+
+    /// Broadcasts that somebody is typing, except to the typist's own sockets.
+    pub(super) fn broadcast_typing(&mut self, typing: &Typing, room: &RoomView) {
+        let name = typing.name.as_deref();
         let frame = encode(&ServerFrame::Typing {
             room_id: room.id,
-            sender_type: SenderType::from(side),
+            sender_type: SenderType::from(typing.side),
             sender_name: Cow::Borrowed(name.unwrap_or(room.display_name())),
             expires_in_ms: TYPING_EXPIRES_IN_MS,
         });
         self.0.retain(|subscriber| {
-            (subscriber.side == side && subscriber.participant_id == participant_id)
+            (subscriber.side == typing.side && subscriber.participant_id == typing.participant_id)
                 || subscriber.push_ephemeral(&frame)
         });
     }

@@ -19,6 +19,8 @@ use self::keyed_limiter::{KeyedLimiter, quota};
 pub(crate) use self::sockets::SocketGuard;
 use self::sockets::{SocketCounts, SocketOwner};
 use crate::config::LimitsConfig;
+use crate::credentials::hash_token;
+use crate::persistence::SignInBudget;
 
 /// The window of the sign-in limits.
 const LOGIN_WINDOW: Duration = Duration::from_secs(15 * 60);
@@ -40,6 +42,8 @@ pub(crate) struct Limits {
     calls: KeyedLimiter<Uuid>,
     logins: KeyedLimiter<(u64, AddressKey)>,
     logins_by_address: KeyedLimiter<AddressKey>,
+    /// Attempts in [`LOGIN_WINDOW`], where nodes count together.
+    logins_shared: Option<u32>,
     rooms: KeyedLimiter<AddressKey>,
     rooms_by_visitor: KeyedLimiter<u64>,
     hellos: KeyedLimiter<AddressKey>,
@@ -63,6 +67,7 @@ impl Limits {
                     .logins_per_15_min
                     .saturating_mul(LOGINS_PER_ADDRESS_FACTOR),
             )),
+            logins_shared: enabled.then_some(config.logins_per_15_min),
             rooms: KeyedLimiter::new(per_minute(config.rooms_per_minute, config.rooms_burst)),
             rooms_by_visitor: KeyedLimiter::new(per_minute(
                 config.rooms_per_minute_by_visitor,
@@ -98,6 +103,26 @@ impl Limits {
     ) -> Result<(), RetryAfterMs> {
         let account = self.hasher.hash_one(username.trim().to_lowercase());
         self.logins.check(&(account, ip.into()))
+    }
+
+    /// The budgets of an attempt to sign in, as several nodes count them together.
+    pub(crate) fn shared_login_budgets(&self, username: &str, ip: IpAddr) -> Vec<SignInBudget> {
+        let Some(count) = self.logins_shared else {
+            return Vec::new();
+        };
+        let address = format!("{:?}", AddressKey::from(ip));
+        let account = hash_token(&format!("{}\n{address}", username.trim().to_lowercase()));
+        let account: String = account.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let budget = |key, count| SignInBudget {
+            key,
+            count,
+            window: LOGIN_WINDOW,
+        };
+        let by_address = count.saturating_mul(LOGINS_PER_ADDRESS_FACTOR);
+        vec![
+            budget(format!("address {address}"), by_address),
+            budget(format!("account {account}"), count),
+        ]
     }
 
     /// One call that may create a room, by address.

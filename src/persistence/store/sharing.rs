@@ -7,7 +7,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::Store;
 use crate::chat::RoomId;
-use crate::persistence::{NodeView, SlotCommit, StoreError, StoredPresence, TokenHash, WriteError};
+use crate::persistence::{
+    NodeView, SignInBudget, SlotCommit, StoreError, StoredPresence, TokenHash, WriteError,
+};
 
 impl Store {
     /// Whether other processes may write to it as well.
@@ -77,6 +79,46 @@ impl Store {
         match self {
             Self::Sqlite(_) => Ok(HashMap::new()),
             Self::Postgres(store) => store.online_on(slot).await,
+        }
+    }
+
+    /// Takes one attempt from a budget that all nodes share. Returns how long to wait when there is
+    /// none left. Without other nodes nothing is counted here.
+    pub async fn take_sign_in(
+        &self,
+        budget: &SignInBudget,
+    ) -> Result<Option<Duration>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(store) => store.take_sign_in(budget).await,
+        }
+    }
+
+    /// Forgets attempts that no longer count, and setup links that have expired.
+    pub async fn sweep_sign_ins(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(store) => store.sweep_sign_ins().await,
+        }
+    }
+
+    /// Remembers this node's setup link for the other nodes.
+    pub async fn remember_setup_code(
+        &self,
+        code: TokenHash,
+        lifetime: Duration,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(store) => store.remember_setup_code(code, lifetime).await,
+        }
+    }
+
+    /// Whether another node has made this setup link, and it has not expired.
+    pub async fn is_setup_code(&self, code: TokenHash) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(false),
+            Self::Postgres(store) => store.is_setup_code(code).await,
         }
     }
 

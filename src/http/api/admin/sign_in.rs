@@ -86,6 +86,8 @@ pub(crate) async fn login(
     let request: LoginRequest = body.read().await?;
     let account = state.limits.check_login_account(&request.username, ip);
     account.map_err(limited)?;
+    let shared = take_shared_budget(&state, &request.username, ip).await;
+    shared.inspect_err(|_| state.metrics.login(LoginResult::Limited))?;
     let started = Instant::now();
     let password = request.password;
     let verified = authenticate(&state, ip, &request.username, password.clone()).await?;
@@ -124,10 +126,12 @@ pub(crate) async fn setup(
     state.limits.check_login_address(ip)?;
     state.limits.check_login_account(SETUP_ACCOUNT, ip)?;
     let request: SetupRequest = body.read().await?;
+    take_shared_budget(&state, SETUP_ACCOUNT, ip).await?;
     let accepted = state
         .setup
         .as_ref()
         .is_some_and(|setup| setup.accepts(&request.code, Instant::now()));
+    let accepted = accepted || state.store.is_setup_code(hash_token(&request.code)).await?;
     if !accepted || state.store.agent_count().await? > 0 {
         return Err(Problem::new(
             ErrorCode::Gone,
@@ -279,4 +283,18 @@ pub(super) fn set_cookie(state: &AppState, token: Option<&str>) -> SetCookie {
 pub(super) fn renewed_cookie(state: &AppState, headers: &HeaderMap) -> Option<SetCookie> {
     let token = state.auth.cookie_token(headers)?;
     Some(set_cookie(state, Some(&token)))
+}
+
+/// Where nodes share a store, attempts on all of them count together.
+async fn take_shared_budget(state: &AppState, username: &str, ip: IpAddr) -> Result<(), Problem> {
+    if !state.store.is_shared() {
+        return Ok(());
+    }
+    for budget in state.limits.shared_login_budgets(username, ip) {
+        if let Some(wait) = state.store.take_sign_in(&budget).await? {
+            let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            return Err(Problem::from(RetryAfterMs(ms)));
+        }
+    }
+    Ok(())
 }

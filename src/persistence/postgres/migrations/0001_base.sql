@@ -246,6 +246,19 @@ CREATE TABLE search_rooms (
     email TEXT
 );
 
+-- Links that add the first agent. Every node has its own; each is good on all nodes.
+CREATE TABLE setup_codes (
+    hash  BYTEA       PRIMARY KEY,
+    until TIMESTAMPTZ NOT NULL
+);
+
+-- How many sign-ins are left, counted for all nodes together: when the budget of a key is whole
+-- again (the "theoretical arrival time" of the cell rate algorithm).
+CREATE TABLE login_budget (
+    key TEXT   PRIMARY KEY,
+    tat BIGINT NOT NULL
+);
+
 -- Rooms whose visitors are connected to a node. It may be lost in a crash: nodes write it again.
 CREATE UNLOGGED TABLE online (
     slot SMALLINT NOT NULL,

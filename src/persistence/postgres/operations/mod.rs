@@ -13,6 +13,7 @@ mod retention;
 mod rooms;
 mod search;
 mod sessions;
+mod sign_in;
 mod transfer;
 mod upkeep;
 pub(crate) mod visitor_changes;
