@@ -134,6 +134,7 @@ const LAYERS_INSIDE: &[&[&str]] = &[
         "persistence/postgres/tx",
         "persistence/postgres/heads",
         "persistence/postgres/slot",
+        "persistence/postgres/marks",
         "persistence/postgres/readers",
         "persistence/postgres/tables",
         "persistence/postgres/shared",

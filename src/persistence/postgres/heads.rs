@@ -83,6 +83,13 @@ impl Heads {
         });
     }
 
+    /// How many transactions each slot has had, as far as is known.
+    pub(crate) fn commits(&self) -> Vec<(usize, u64)> {
+        let known = self.lock();
+        let slots = known.slots.iter().enumerate();
+        slots.map(|(slot, view)| (slot, view.commits)).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Known> {
         // Nothing in it can be left half-changed by a panic.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)

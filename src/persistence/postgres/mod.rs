@@ -14,6 +14,7 @@ pub(crate) mod codes;
 pub(crate) mod connect;
 pub(crate) mod heads;
 pub(crate) mod lane;
+pub(crate) mod marks;
 pub(crate) mod open;
 pub(crate) mod operations;
 pub(crate) mod passfile;

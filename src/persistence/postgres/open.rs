@@ -2,14 +2,19 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
+use crate::persistence::postgres::codes::uint;
 use crate::persistence::postgres::connect::{Connector, without_password};
 use crate::persistence::postgres::lane::Lane;
+use crate::persistence::postgres::marks::{MarksFile, SeenCommits};
 use crate::persistence::postgres::poll;
 use crate::persistence::postgres::requirements::Found;
 use crate::persistence::postgres::schema;
+use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::shared::{LaneStatus, Shared};
+use crate::persistence::postgres::slot;
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::text_index;
+use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::{OpenError, StoreOptions};
 
 impl PostgresStore {
@@ -37,9 +42,18 @@ impl PostgresStore {
         if let Some(refusal) = found.refusal() {
             return Err(failed(refusal));
         }
-        let epoch = schema::migrate(&session)
+        let mut epoch = schema::migrate(&session)
             .await
             .map_err(|error| failed(error.to_string()))?;
+        let marks = options
+            .exclusive
+            .then(|| MarksFile::open(&options.data_dir))
+            .transpose()?;
+        if let Some(marks) = &marks {
+            epoch = notice_older_copy(&session, epoch, marks)
+                .await
+                .map_err(|error| failed(error.message()))?;
+        }
         let shared = Arc::new(Shared::new(connector, epoch, options));
         poll::see(&shared, &session)
             .await
@@ -56,8 +70,38 @@ impl PostgresStore {
             closing.cancel();
             status.send_replace(ended);
         });
-        tokio::spawn(poll::run(Arc::clone(&shared)));
+        tokio::spawn(poll::run(Arc::clone(&shared), marks));
         tokio::spawn(text_index::run(Arc::clone(&shared)));
         Ok(Self::new(shared, queue, lane))
     }
+}
+
+/// Begins a new epoch in a database that has forgotten what this node has seen of it. Returns the
+/// epoch.
+async fn notice_older_copy(
+    session: &Session,
+    epoch: String,
+    marks: &MarksFile,
+) -> Result<String, TxError> {
+    let rows = session
+        .query("SELECT slot, commits FROM slots", &[])
+        .await?;
+    let mut commits = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let slot: i16 = row.try_get(0)?;
+        if let Ok(slot) = usize::try_from(slot) {
+            commits.push((slot, uint(row, 1)?));
+        }
+    }
+    if !marks
+        .seen()
+        .are_missing_in(&SeenCommits::new(&epoch, commits))
+    {
+        return Ok(epoch);
+    }
+    tracing::warn!(
+        "the database is an older copy of itself: a new epoch begins, and clients read what it has"
+    );
+    slot::begin_epoch(session, &epoch).await?;
+    schema::epoch(session).await
 }

@@ -1,18 +1,27 @@
 //! Looks at what other lanes have committed: the truth that every notice only hastens.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::persistence::NodeView;
 use crate::persistence::postgres::codes::uint;
 use crate::persistence::postgres::heads::{SlotView, Versions};
+use crate::persistence::postgres::marks::{MarksFile, SeenCommits};
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::shared::Shared;
+use crate::persistence::postgres::slot;
 use crate::persistence::postgres::tx_error::TxError;
 
+/// How often what was seen is written down.
+const MARK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Polls until the store is closed.
-pub(crate) async fn run(shared: Arc<Shared>) {
+///
+/// `marks` is the file that remembers what was seen; tools beside a node have none.
+pub(crate) async fn run(shared: Arc<Shared>, mut marks: Option<MarksFile>) {
     let mut session = None;
     let mut failing = false;
+    let mut marked_at = Instant::now();
     loop {
         tokio::select! {
             () = tokio::time::sleep(shared.poll_interval()) => {}
@@ -20,7 +29,16 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             () = shared.closing.cancelled() => return,
         }
         match poll(&shared, &mut session).await {
-            Ok(()) => failing = false,
+            Ok(()) => {
+                failing = false;
+                if let Some(marks) = marks
+                    .as_mut()
+                    .filter(|_| marked_at.elapsed() >= MARK_INTERVAL)
+                {
+                    marked_at = Instant::now();
+                    mark(&shared, marks);
+                }
+            }
             Err(error) => {
                 session = None;
                 if !std::mem::replace(&mut failing, true) {
@@ -28,6 +46,14 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 }
             }
         }
+    }
+}
+
+/// Remembers what was seen. What cannot be written is logged, and nothing waits for it.
+fn mark(shared: &Shared, marks: &mut MarksFile) {
+    let seen = SeenCommits::new(&shared.epoch, shared.heads.commits());
+    if let Err(error) = marks.write(seen) {
+        tracing::warn!(%error, "cannot write slots.json in the data directory");
     }
 }
 
@@ -46,6 +72,8 @@ async fn poll(
 
 /// Reads all slots and what nodes have to know.
 pub(crate) async fn see(shared: &Shared, db: &Session) -> Result<(), TxError> {
+    // Before the query, which then shows at least that.
+    let known = SeenCommits::new(&shared.epoch, shared.heads.commits());
     let rows = db
         .query(
             "SELECT slot, change, commits, waiting, active, closed, auth_no, token_no,
@@ -76,6 +104,11 @@ pub(crate) async fn see(shared: &Shared, db: &Session) -> Result<(), TxError> {
                 alive: row.try_get(10)?,
             });
         }
+    }
+    let commits = slots.iter().map(|(slot, view)| (*slot, view.commits));
+    if known.are_missing_in(&SeenCommits::new(&shared.epoch, commits)) {
+        slot::begin_epoch(db, &shared.epoch).await?;
+        shared.end_of_epoch.cancel();
     }
     shared.heads.saw(slots, versions);
     shared.nodes.send_if_modified(|seen| {

@@ -6,6 +6,7 @@ mod erasures;
 mod search;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -14,6 +15,15 @@ use crate::persistence::testing::*;
 use crate::persistence::*;
 use shoptalk_local_servers::postgres_is_tested;
 use tokio::sync::oneshot;
+
+/// These tests are about PostgreSQL. Printed, so that nobody takes them for done.
+fn left_out_on_sqlite() -> bool {
+    let left_out = !postgres_is_tested();
+    if left_out {
+        eprintln!("LEFT OUT: it is about PostgreSQL; run `make test-postgres`");
+    }
+    left_out
+}
 
 async fn apply(store: &Store, room: RoomId, op: RoomOp) -> Result<RoomCommit, WriteError> {
     let (reply, replied) = oneshot::channel();
@@ -50,7 +60,7 @@ async fn log(store: &Store, room: RoomId) -> Vec<Uuid> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_post_to_the_same_rooms_leave_no_hole_and_repeat_nothing() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let first = TestStore::new();
@@ -91,7 +101,7 @@ async fn nodes_that_post_to_the_same_rooms_leave_no_hole_and_repeat_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_id_that_three_nodes_post_at_once_is_one_message() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let first = TestStore::new();
@@ -159,4 +169,37 @@ async fn a_batch_counts_what_it_has_appended_itself() {
     assert_eq!(unread, [4, 2, 2, 0, 1, 1]);
     assert_eq!(record(&store, room).await.unread_count, 1);
     assert_eq!(store.head().counts.closed, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_restored_to_an_earlier_time_gets_a_new_epoch() {
+    if left_out_on_sqlite() {
+        return;
+    }
+    let store = TestStore::new();
+    let room = store.new_room("Ann").await;
+    store.post_as_visitor(room, "hello").await;
+    let epoch = store.epoch().to_owned();
+    // What was seen is written down within a second or so.
+    let commits = store.rows("SELECT max(commits) FROM slots").concat();
+    let marks = store.directory.path().join("slots.json");
+    let is_marked = || {
+        let text = std::fs::read_to_string(&marks).unwrap_or_default();
+        text.contains(&format!(":{commits}}}"))
+    };
+    let written = async {
+        while !is_marked() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(180), written)
+        .await
+        .expect("it is written down");
+    store.close().await;
+    store.execute_from_outside("UPDATE slots SET commits = commits - 1");
+    let store = store.reopened();
+    assert_ne!(store.epoch(), epoch);
+    let new = store.epoch().to_owned();
+    store.post_as_visitor(room, "hello again").await;
+    assert_eq!(store.reopened().epoch(), new, "an ordinary restart");
 }
