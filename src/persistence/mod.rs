@@ -19,7 +19,7 @@ mod list_cursor;
 mod migrate;
 mod operations;
 mod options;
-#[allow(dead_code, unused_imports, clippy::useless_conversion)]
+#[allow(dead_code, clippy::useless_conversion)]
 mod postgres;
 mod room_list;
 pub(crate) mod rules;

@@ -1,24 +1,20 @@
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::chat::Timestamp;
-use crate::persistence::postgres::connect::Connector;
-use crate::persistence::postgres::heads::{Heads, SlotView};
+use crate::persistence::postgres::heads::SlotView;
 use crate::persistence::postgres::lane::{Item, job};
-use crate::persistence::postgres::readers::{Readers, read_error};
+use crate::persistence::postgres::readers::read_error;
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::shared::{LaneStatus, Shared};
-use crate::persistence::postgres::slot::OwnedSlot;
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::{
-    Completion, Head, NodeView, RoomCommitted, RuleSettings, SlotCommit, StoreError, StoreMetrics,
-    UNPUBLISHED_COMMITS, WriteError,
+    Completion, Head, NodeView, SlotCommit, StoreError, StoreMetrics, UNPUBLISHED_COMMITS,
+    WriteError,
 };
 
 /// A store in PostgreSQL. Clones share it.
