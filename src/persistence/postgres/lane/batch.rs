@@ -41,8 +41,10 @@ pub(super) struct RoomAsk {
     pub(super) skips: u32,
 }
 
-/// Gets the outcome.
-enum RoomDone {
+/// Gets the outcome, exactly once whatever happens.
+struct RoomDone(Option<DoneTo>);
+
+enum DoneTo {
     Written(Completion<RoomCommit>),
     Loaded(Completion<Option<Arc<RoomRecord>>>),
 }
@@ -56,7 +58,7 @@ impl RoomJob {
                 op: Some(op),
                 skips: 0,
             },
-            done: RoomDone::Written(done),
+            done: RoomDone(Some(DoneTo::Written(done))),
         }
     }
 
@@ -68,7 +70,7 @@ impl RoomJob {
                 op: None,
                 skips: 0,
             },
-            done: RoomDone::Loaded(done),
+            done: RoomDone(Some(DoneTo::Loaded(done))),
         }
     }
 
@@ -78,11 +80,23 @@ impl RoomJob {
 }
 
 impl RoomDone {
-    fn refuse(self, error: StoreError) {
-        match self {
-            Self::Written(done) => done(Err(error.into())),
-            Self::Loaded(done) => done(Err(error.into())),
+    fn refuse(mut self, error: StoreError) {
+        self.finish(error);
+    }
+
+    fn finish(&mut self, error: StoreError) {
+        match self.0.take() {
+            Some(DoneTo::Written(done)) => done(Err(error.into())),
+            Some(DoneTo::Loaded(done)) => done(Err(error.into())),
+            None => {}
         }
+    }
+}
+
+impl Drop for RoomDone {
+    /// Completes what nobody else will complete any more.
+    fn drop(&mut self) {
+        self.finish(StoreError::Closed);
     }
 }
 
@@ -417,19 +431,21 @@ impl Batch {
 fn complete(asks: Vec<RoomAsk>, dones: Vec<RoomDone>, outcomes: Vec<Outcome>) -> BatchDone {
     let mut all = BatchDone::default();
     for ((mut ask, done), outcome) in asks.into_iter().zip(dones).zip(outcomes) {
-        match (done, outcome) {
-            (done, Outcome::Locked) => {
-                ask.skips += 1;
-                all.locked.push(RoomJob { ask, done });
-            }
-            (RoomDone::Written(complete), Outcome::Written(result)) => {
+        if let Outcome::Locked = outcome {
+            ask.skips += 1;
+            all.locked.push(RoomJob { ask, done });
+            continue;
+        }
+        let mut done = done;
+        match (done.0.take(), outcome) {
+            (Some(DoneTo::Written(complete)), Outcome::Written(result)) => {
                 let result = result.map_err(WriteError::from);
                 all.completed.push(Box::new(move || complete(result)));
             }
-            (RoomDone::Loaded(complete), Outcome::Loaded(record)) => {
+            (Some(DoneTo::Loaded(complete)), Outcome::Loaded(record)) => {
                 all.completed.push(Box::new(move || complete(Ok(record))));
             }
-            (done, _) => done.refuse(StoreError::Internal(
+            (other, _) => RoomDone(other).refuse(StoreError::Internal(
                 "an operation had the outcome of another one".into(),
             )),
         }
