@@ -34,7 +34,10 @@ pub use nats::Nats;
 pub use postgres::{Database, Postgres};
 pub use session::Session;
 pub use standby::Replication;
-pub use under_test::{TEST_STORE, left_out_on_postgres, postgres_is_tested, test_database};
+pub use under_test::{
+    TEST_NODES, TEST_STORE, left_out_on_postgres, left_out_on_several_nodes, postgres_is_tested,
+    test_database, tested_nodes,
+};
 
 use std::io::Write as _;
 

@@ -5,6 +5,7 @@
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
 mod accounts;
+mod balancer;
 mod database;
 mod jwt;
 mod raw;
@@ -22,7 +23,7 @@ pub use raw::RawSocket;
 pub use rest::{Response, Rest, keys, next_page, results};
 pub use serde_json::{Value, json};
 pub use server::{Nodes, TestServer};
-pub use shoptalk_local_servers::left_out_on_postgres;
+pub use shoptalk_local_servers::{left_out_on_postgres, left_out_on_several_nodes};
 pub use socket::{RefusedUpgrade, Socket};
 pub use tls::{Authority, Pair, TlsClient};
 

@@ -2,17 +2,18 @@ use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 use shoptalk::bus::Bus;
-use shoptalk::bus::memory::MemoryBus;
+use shoptalk::bus::memory::{MemoryBus, Unreliability};
 use shoptalk::chat::{Role, Timestamp};
 use shoptalk::config::{Config, Secret};
 use shoptalk::credentials::{TokenKind, hash_token, new_token};
 use shoptalk::passwords::hash_password;
 use shoptalk::persistence::{AgentCredentials, NewAgent, NewSession, Principal, Store};
 use shoptalk::{Server, StopReason};
-use shoptalk_local_servers::{Database, Postgres, test_database};
+use shoptalk_local_servers::{Database, Postgres, test_database, tested_nodes};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
+use super::balancer::Balancer;
 use super::{Agent, DEADLINE, IDENTITY_SECRET, PASSWORD, Rest, Value, json};
 
 /// The hash of [`PASSWORD`], computed once. A server computes hashes at the lowest priority; on a
@@ -29,6 +30,17 @@ pub struct TestServer {
     dir: tempfile::TempDir,
     /// `None` if SQLite is tested.
     database: Option<Database<'static>>,
+    /// How many nodes there are behind the address.
+    nodes: usize,
+    others: Vec<OtherNode>,
+    balancer: Option<Balancer>,
+}
+
+/// A node beside the first one.
+struct OtherNode {
+    server: Server,
+    addr: SocketAddr,
+    _dir: tempfile::TempDir,
 }
 
 impl TestServer {
@@ -39,12 +51,13 @@ impl TestServer {
 
     /// Starts a server with other settings.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        Self::start_on(test_database(), None, change).await
+        Self::start_on(test_database(), None, tested_nodes(), change).await
     }
 
     async fn start_on(
         database: Option<Database<'static>>,
         bus: Option<Bus>,
+        nodes: usize,
         change: impl FnOnce(&mut Config),
     ) -> Self {
         let dir = tempfile::tempdir().expect("a directory for the data");
@@ -69,25 +82,45 @@ impl TestServer {
             config,
             dir,
             database,
+            nodes,
+            others: Vec::new(),
+            balancer: None,
         };
-        Box::pin(server.run_on(bus)).await;
+        match bus {
+            Some(bus) => Box::pin(server.run_on(Some(bus))).await,
+            None => server.run().await,
+        }
         server
     }
 
     /// Starts the stopped server again, on the same data and port.
     pub async fn run(&mut self) {
-        Box::pin(self.run_on(None)).await;
+        if self.nodes == 1 {
+            return Box::pin(self.run_on(None)).await;
+        }
+        let listener = TcpListener::bind(self.addr).await.expect("a port");
+        let addr = listener.local_addr().expect("a bound listener");
+        // Browsers know no other address.
+        let own_origin = format!("http://{addr}").parse().expect("a URL");
+        self.config.server.public_url.get_or_insert(own_origin);
+        let bus = MemoryBus::new(Unreliability::default(), 7);
+        self.addr = "127.0.0.1:0".parse().expect("an address");
+        Box::pin(self.run_on(Some(bus.connect()))).await;
+        for _ in 1..self.nodes {
+            let other = OtherNode::start(self.config.clone(), bus.connect());
+            self.others.push(Box::pin(other).await);
+        }
+        let others = self.others.iter().map(|node| node.addr);
+        let nodes = std::iter::once(self.addr).chain(others).collect();
+        self.addr = addr;
+        self.balancer = Some(Balancer::start(listener, nodes));
     }
 
     async fn run_on(&mut self, bus: Option<Bus>) {
         let listener = TcpListener::bind(self.addr).await.expect("a port");
         self.addr = listener.local_addr().expect("a bound listener");
         self.config.server.listen = self.addr;
-        let options = self.config.storage.options(true);
-        let store = tokio::task::spawn_blocking(|| Store::open(options))
-            .await
-            .expect("opening does not panic")
-            .expect("the store opens");
+        let store = open_store(&self.config).await;
         let config = self.config.clone();
         let server = match bus {
             Some(bus) => Server::start_on_bus(config, listener, store.clone(), bus).await,
@@ -116,7 +149,12 @@ impl TestServer {
     /// Drains and stops.
     pub async fn stop(&mut self) {
         let (server, _) = self.running.take().expect("the server runs");
-        server.shutdown().await;
+        let others = std::mem::take(&mut self.others);
+        let others = others.iter().map(|node| node.server.shutdown());
+        tokio::join!(server.shutdown(), futures_util::future::join_all(others));
+        if let Some(balancer) = self.balancer.take() {
+            balancer.stop().await;
+        }
     }
 
     /// Drains, stops and starts again on the same data and port.
@@ -257,7 +295,7 @@ impl Nodes {
                 config.rooms.presence_grace_ms = 500;
                 settings(config);
             };
-            nodes.push(TestServer::start_on(database.take(), bus, change).await);
+            nodes.push(TestServer::start_on(database.take(), bus, 1, change).await);
         }
         Some(Self(nodes))
     }
@@ -276,6 +314,33 @@ impl Nodes {
     pub async fn stop(&mut self, index: usize) {
         self.0[index].stop().await;
     }
+}
+
+impl OtherNode {
+    /// With the settings of the first one, and a port and a directory of its own.
+    async fn start(mut config: Config, bus: Bus) -> Self {
+        let dir = tempfile::tempdir().expect("a directory for the data");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let addr = listener.local_addr().expect("a bound listener");
+        config.server.listen = addr;
+        config.storage.data_dir = dir.path().to_owned();
+        config.backup.directory = dir.path().join("backups");
+        let store = open_store(&config).await;
+        let server = Server::start_on_bus(config, listener, store, bus).await;
+        Self {
+            server: server.expect("the server starts"),
+            addr,
+            _dir: dir,
+        }
+    }
+}
+
+async fn open_store(config: &Config) -> Store {
+    let options = config.storage.options(true);
+    tokio::task::spawn_blocking(|| Store::open(options))
+        .await
+        .expect("opening does not panic")
+        .expect("the store opens")
 }
 
 fn new_agent(username: &str, display_name: &str, role: Role) -> NewAgent {
