@@ -65,7 +65,6 @@ struct Inner {
     store: StoreMetrics,
     actors: ActorMetrics,
     canary: CanaryMetrics,
-    backup: BackupMetrics,
     tls: TlsMetrics,
     stalled_connections_closed: Counter,
 }
@@ -144,12 +143,6 @@ impl Metrics {
                 seconds: histogram("shoptalk_canary_seconds"),
                 failures: counter("shoptalk_canary_failures_total"),
             },
-            backup: BackupMetrics {
-                last_success: gauge("shoptalk_backup_last_success_timestamp_seconds"),
-                bytes: gauge("shoptalk_backup_bytes"),
-                seconds: gauge("shoptalk_backup_seconds"),
-                failures: counter("shoptalk_backup_failures_total"),
-            },
             tls: TlsMetrics {
                 certificate_expiry: gauge("shoptalk_tls_certificate_expiry_timestamp_seconds"),
                 renewal_failures: counter("shoptalk_tls_renewal_failures_total"),
@@ -176,9 +169,18 @@ impl Metrics {
         self.0.canary.clone()
     }
 
-    /// The metrics of backups.
+    /// The metrics of backups. A server that makes none does not have them.
     pub(crate) fn backup(&self) -> BackupMetrics {
-        self.0.backup.clone()
+        let recorder = &self.0.recorder;
+        let gauge =
+            |name: &'static str| recorder.register_gauge(&Key::from_static_name(name), &METADATA);
+        let failures = Key::from_static_name("shoptalk_backup_failures_total");
+        BackupMetrics {
+            last_success: gauge("shoptalk_backup_last_success_timestamp_seconds"),
+            bytes: gauge("shoptalk_backup_bytes"),
+            seconds: gauge("shoptalk_backup_seconds"),
+            failures: recorder.register_counter(&failures, &METADATA),
+        }
     }
 
     /// The metrics of TLS.
@@ -391,5 +393,15 @@ mod tests {
                 .render()
                 .contains(r#"shoptalk_sockets{side="visitor"} 0"#)
         );
+    }
+
+    #[test]
+    fn a_server_that_makes_no_backups_has_no_metrics_of_them() {
+        let metrics = Metrics::new();
+        assert!(!metrics.render().contains("shoptalk_backup_bytes 0"));
+        metrics.backup().failures.increment(1);
+        let text = metrics.render();
+        assert!(text.contains("shoptalk_backup_bytes 0"), "{text}");
+        assert!(text.contains("shoptalk_backup_failures_total 1"), "{text}");
     }
 }

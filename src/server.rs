@@ -34,7 +34,7 @@ use crate::http::{self, AppParts, AppState, StartPage};
 use crate::jobs::control;
 use crate::jobs::erase::Eraser;
 use crate::jobs::registry::Jobs;
-use crate::jobs::schedule::{BackupSettings, Backups};
+use crate::jobs::schedule::{BackupMetrics, BackupSettings, Backups};
 use crate::metrics::Metrics;
 use crate::persistence::{Store, StoreError};
 use crate::tls::{Acceptor, Tls, TlsError};
@@ -472,7 +472,11 @@ async fn open_jobs(
 ) -> Result<Jobs, StartError> {
     let settings = BackupSettings::from(config);
     let eraser = Eraser::new(store.clone(), Some(rooms), settings.clone());
-    let (store, metrics, drain) = (store.clone(), metrics.backup(), drain.clone());
+    let (store, drain) = (store.clone(), drain.clone());
+    let metrics = match settings.is_postgres {
+        true => BackupMetrics::none(),
+        false => metrics.backup(),
+    };
     let opening = tokio::task::spawn_blocking(move || {
         let backups = Backups::open(store.clone(), settings, metrics);
         Jobs::open(store, backups, eraser, drain)

@@ -1,3 +1,5 @@
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use shoptalk::config::Config;
@@ -7,12 +9,15 @@ use shoptalk::jobs::ledger::LEDGER_FILE;
 use shoptalk::jobs::progress::follow;
 use shoptalk::jobs::restore::{self, RestoreRequest, Restored};
 use shoptalk::persistence::{
-    AuditAction, CopyProgress, ErasedAgain, Principal, Store, verify_backup,
+    AuditAction, CopyProgress, ErasedAgain, POSTGRES_BACKUPS, Principal, Store, verify_backup,
 };
 use tokio::sync::watch;
 
 use super::progress::ProgressBar;
 use super::{Failure, block_on, check_owner, require_database};
+
+/// How the files of pg_dump begin.
+const DUMP_MAGIC: &[u8] = b"PGDMP";
 
 /// Makes a backup: through the server if one runs, otherwise by itself.
 pub(super) fn run(out: &Path, config: &Config) -> Result<(), Failure> {
@@ -33,14 +38,15 @@ pub(super) fn run(out: &Path, config: &Config) -> Result<(), Failure> {
 fn require_file(config: &Config) -> Result<(), Failure> {
     match config.storage.url {
         None => Ok(()),
-        Some(_) => Err(Failure::Runtime(
-            "the database is in PostgreSQL (storage.url), whose own tools copy and restore it: use pg_dump and pg_restore, or base backups with archived write-ahead log".to_owned(),
-        )),
+        Some(_) => Err(Failure::Runtime(format!(
+            "storage.url is set, and {POSTGRES_BACKUPS}"
+        ))),
     }
 }
 
 /// Checks a backup.
 pub(super) fn verify(file: &Path, identity: Option<&Path>) -> Result<(), Failure> {
+    refuse_dump(file)?;
     // Other users cannot read the decrypted copy in it. Both are removed at the end.
     let scratch = tempfile::Builder::new()
         .prefix("shoptalk-verify-")
@@ -64,6 +70,7 @@ pub(super) fn restore(
     identity: Option<&Path>,
     config: &Config,
 ) -> Result<(), Failure> {
+    refuse_dump(file)?;
     require_file(config)?;
     let data_dir = &config.storage.data_dir;
     check_owner(data_dir)?;
@@ -75,6 +82,21 @@ pub(super) fn restore(
     })?;
     report_restore(&restored);
     Ok(())
+}
+
+/// Refuses a file that pg_dump has written.
+fn refuse_dump(file: &Path) -> Result<(), Failure> {
+    let mut begin = Vec::new();
+    File::open(file)
+        .and_then(|file| file.take(DUMP_MAGIC.len() as u64).read_to_end(&mut begin))
+        .map_err(|error| Failure::Runtime(format!("cannot read {}: {error}", file.display())))?;
+    if begin != DUMP_MAGIC {
+        return Ok(());
+    }
+    Err(Failure::Runtime(format!(
+        "{} was made by pg_dump: restore it with pg_restore; to check it, restore it into another database",
+        file.display()
+    )))
 }
 
 fn report_restore(restored: &Restored) {

@@ -24,6 +24,8 @@ pub struct BackupsSeen {
     pub database: Option<Duration>,
     /// Why the attempt after the newest one has failed.
     pub failure: Option<String>,
+    /// Who makes them, if that is not the server.
+    pub others: Option<&'static str>,
 }
 
 /// What was seen of a certificate in files.
@@ -37,6 +39,10 @@ pub struct CertificateSeen {
 
 /// Judges the automatic backups.
 pub fn judge_backups(seen: &BackupsSeen) -> Finding {
+    if let Some(others) = seen.others {
+        let detail = format!("the server makes none: {others}; make sure that somebody does so");
+        return Finding::skipped(Check::Backup, detail);
+    }
     if let Some(why) = &seen.failure {
         return Finding::problem(Check::Backup, format!("the newest attempt failed: {why}"));
     }
@@ -130,6 +136,7 @@ mod tests {
             every: DAY,
             database: Some(DAY),
             failure: None,
+            others: None,
         }
     }
 
@@ -157,6 +164,13 @@ mod tests {
             ..backups(None)
         };
         assert_eq!(judge_backups(&old).level, Level::Problem);
+        let of_postgres = BackupsSeen {
+            others: Some("use pg_dump"),
+            ..backups(None)
+        };
+        let finding = judge_backups(&of_postgres);
+        assert_eq!(finding.level, Level::Skipped);
+        assert!(finding.detail.contains("pg_dump"), "{}", finding.detail);
         let off = BackupsSeen {
             every: Duration::ZERO,
             ..old

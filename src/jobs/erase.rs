@@ -18,8 +18,8 @@ use super::schedule::BackupSettings;
 use crate::actors::Rooms;
 use crate::chat::{RoomId, Timestamp, Who};
 use crate::persistence::{
-    Erasure, ErasureId, Holdings, Person, Principal, RewriteError, SeveralPeople, Store,
-    StoreError, WriteError,
+    Erasure, ErasureId, Holdings, POSTGRES_BYTES, Person, Principal, RewriteError, SeveralPeople,
+    Store, StoreError, WriteError,
 };
 
 /// Whom to erase, and how.
@@ -65,6 +65,11 @@ pub struct Receipt {
     /// When the file was rewritten without it; null until then, and always with PostgreSQL, which
     /// overwrites the bytes in its own time.
     pub bytes_gone_at: Option<Timestamp>,
+    /// On PostgreSQL, where `bytes_gone_at` stays null: what becomes of the bytes, and where they may
+    /// still be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub bytes_note: Option<String>,
     /// Older copies of the database, which still hold it.
     pub backups: Vec<KeptBackup>,
 }
@@ -235,6 +240,7 @@ impl Eraser {
             mentioned_in_truncated: mentions.truncated,
             unreachable_at: None,
             bytes_gone_at: None,
+            bytes_note: self.store.is_shared().then(|| POSTGRES_BYTES.to_owned()),
             backups: self.kept_backups(),
         })
     }
@@ -373,6 +379,7 @@ mod tests {
             every: std::time::Duration::ZERO,
             min_free_bytes: 0,
             recipients: Vec::new(),
+            is_postgres: false,
         }
     }
 

@@ -123,6 +123,7 @@ mod tests {
             every: Duration::from_secs(24 * 60 * 60),
             min_free_bytes: 0,
             recipients: Vec::new(),
+            is_postgres: false,
         };
         let now = Timestamp(1_796_020_500_000);
         let until = |settings: &BackupSettings| -> Vec<(String, Option<String>)> {

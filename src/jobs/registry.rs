@@ -24,7 +24,9 @@ use super::erase::Eraser;
 use super::export::ExportFormat;
 use super::schedule::Backups;
 use crate::chat::{Timestamp, Who};
-use crate::persistence::{ExportScope, Principal, SeveralPeople, Store, StoreError};
+use crate::persistence::{
+    ExportScope, POSTGRES_BACKUPS, POSTGRES_BYTES, Principal, SeveralPeople, Store, StoreError,
+};
 
 pub(super) use self::files::{KEPT_MS, directory, is_backup, remove_exports};
 
@@ -130,6 +132,9 @@ pub enum JobRefused {
     /// anybody.
     #[error(transparent)]
     Ambiguous(#[from] SeveralPeople),
+    /// PostgreSQL's own tools do that.
+    #[error("this server does not do that: {0}")]
+    OfPostgres(&'static str),
     /// Too many jobs of the last day are kept.
     #[error("{JOBS_MAX} jobs of the last 24 hours are kept; wait until the oldest is past that")]
     Full,
@@ -227,6 +232,13 @@ impl Jobs {
     ///
     /// When one of its kind is running, several people match, or a file cannot be written.
     pub async fn start(&self, request: JobRequest, by: Principal) -> Result<Job, JobRefused> {
+        if self.0.store.is_shared() {
+            match request {
+                JobRequest::Backup => return Err(JobRefused::OfPostgres(POSTGRES_BACKUPS)),
+                JobRequest::Rewrite => return Err(JobRefused::OfPostgres(POSTGRES_BYTES)),
+                JobRequest::Export(..) | JobRequest::Erase { .. } => {}
+            }
+        }
         if let Some(who) = request.person() {
             self.0.store.find_person(who).await?.alone()?;
         }

@@ -20,7 +20,7 @@ use crate::chat::Timestamp;
 use crate::config::Config;
 use crate::doctor::BackupsSeen;
 use crate::encryption::Recipients;
-use crate::persistence::{CopyError, CopyProgress, Store, StoreError};
+use crate::persistence::{CopyError, CopyProgress, POSTGRES_BACKUPS, Store, StoreError};
 
 /// A server that has just started is left alone for this long.
 const SETTLE: Duration = Duration::from_secs(10 * 60);
@@ -42,6 +42,8 @@ pub struct BackupSettings {
     pub min_free_bytes: u64,
     /// To whom they are encrypted.
     pub recipients: Recipients,
+    /// The database is in PostgreSQL, whose own tools back it up: no backup is made here.
+    pub is_postgres: bool,
 }
 
 impl BackupSettings {
@@ -59,6 +61,7 @@ impl BackupSettings {
             every: self.every,
             database: created.ok().map(age),
             failure,
+            others: self.is_postgres.then_some(POSTGRES_BACKUPS),
         }
     }
 }
@@ -71,6 +74,7 @@ impl From<&Config> for BackupSettings {
             every: Duration::from_millis(config.backup.every_ms),
             min_free_bytes: config.backup.min_free_bytes,
             recipients: config.backup.recipients.clone(),
+            is_postgres: config.storage.url.is_some(),
         }
     }
 }
@@ -86,6 +90,18 @@ pub struct BackupMetrics {
     pub(crate) seconds: Gauge,
     /// Backups that failed.
     pub(crate) failures: Counter,
+}
+
+impl BackupMetrics {
+    /// Metrics that count nothing.
+    pub(crate) fn none() -> Self {
+        Self {
+            last_success: Gauge::noop(),
+            bytes: Gauge::noop(),
+            seconds: Gauge::noop(),
+            failures: Counter::noop(),
+        }
+    }
 }
 
 /// The outcome of the newest backups.
@@ -112,7 +128,9 @@ impl Backups {
     /// The backups of a store, starting with those that earlier processes have made. Blocking.
     pub fn open(store: Store, settings: BackupSettings, metrics: BackupMetrics) -> Self {
         let status = Arc::default();
-        report_newest(&settings.directory, &metrics, &status);
+        if !settings.is_postgres {
+            report_newest(&settings.directory, &metrics, &status);
+        }
         Self {
             store,
             settings: Arc::new(settings),
@@ -140,7 +158,7 @@ impl Backups {
     /// Makes backups until `drain` is cancelled.
     pub async fn run(self, drain: CancellationToken) {
         let every = self.settings.every;
-        if every.is_zero() {
+        if every.is_zero() || self.settings.is_postgres {
             return;
         }
         let started = Instant::now();

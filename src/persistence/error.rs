@@ -70,6 +70,15 @@ pub enum WriteError {
     Store(#[from] StoreError),
 }
 
+/// Who backs up a database in PostgreSQL.
+pub const POSTGRES_BACKUPS: &str = "a PostgreSQL database is backed up by PostgreSQL's own tools: \
+    pg_dump makes a copy, which pg_restore restores while no shoptalk runs; pg_basebackup with an \
+    archive of the WAL restores any moment";
+/// What becomes of the bytes of deleted rows in PostgreSQL.
+pub const POSTGRES_BYTES: &str = "PostgreSQL decides when bytes of deleted rows are gone: autovacuum \
+    lets them be overwritten, VACUUM FULL removes them at once, and the WAL, its archives and \
+    backups keep theirs until they are removed";
+
 /// Why a copy of the database was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CopyError {
@@ -79,6 +88,9 @@ pub enum CopyError {
     /// Nobody waited for it any more.
     #[error("the copy was cancelled")]
     Cancelled,
+    /// The database is in PostgreSQL.
+    #[error("{POSTGRES_BACKUPS}")]
+    OfPostgres,
     /// The target cannot be written, or the store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -42,7 +42,8 @@ pub(crate) mod testing;
 pub(crate) use epoch::new_epoch;
 pub use erasures::*;
 pub use error::{
-    BackupError, CopyError, OpenError, Refusal, RestoreError, RewriteError, StoreError, WriteError,
+    BackupError, CopyError, OpenError, POSTGRES_BACKUPS, POSTGRES_BYTES, Refusal, RestoreError,
+    RewriteError, StoreError, WriteError,
 };
 pub use imports::*;
 pub use migrate::{MigrateError, MigrateStep, Migrated, migrate};

@@ -296,3 +296,23 @@ async fn encrypted_backups_are_read_with_the_identity_alone() {
         ["a secret between the shop and me"]
     );
 }
+
+/// No database is asked: the commands know it from the settings.
+#[tokio::test]
+async fn for_postgres_the_commands_name_its_tools() {
+    let place = Place::new().with(
+        "SHOPTALK_STORAGE__URL",
+        "postgres://nobody@127.0.0.1:1/shop",
+    );
+    let out = outside(&place, "backup.db");
+    let refused = place.run(&["backup", &out]).await;
+    refused.failed(&["storage.url", "pg_dump", "pg_basebackup"]);
+    place.write("some.db", "a letter");
+    let refused = place.run(&["restore", "some.db"]).await;
+    refused.failed(&["storage.url", "pg_restore"]);
+    place.write("shop.dump", "PGDMP and more");
+    for command in ["verify", "restore"] {
+        let refused = place.run(&[command, "shop.dump"]).await;
+        refused.failed(&["made by pg_dump", "pg_restore"]);
+    }
+}

@@ -23,7 +23,9 @@ pub use raw::RawSocket;
 pub use rest::{Response, Rest, keys, next_page, results};
 pub use serde_json::{Value, json};
 pub use server::{Nodes, TestServer};
-pub use shoptalk_local_servers::{left_out_on_postgres, left_out_on_several_nodes};
+pub use shoptalk_local_servers::{
+    left_out_on_postgres, left_out_on_several_nodes, postgres_is_tested,
+};
 pub use socket::{RefusedUpgrade, Socket};
 pub use tls::{Authority, Pair, TlsClient};
 

@@ -618,7 +618,8 @@ export type JobList = {
   results: Array<Job>;
   /** Always null: there is only one page. */
   next: string | null;
-  backup: BackupState;
+  /** Null when the server makes no backups: those of PostgreSQL are made by its own tools. */
+  backup: BackupState | null;
 };
 
 /** How much was erased. */
@@ -667,6 +668,11 @@ export type Receipt = {
    * overwrites the bytes in its own time.
    */
   bytes_gone_at: Timestamp | null;
+  /**
+   * On PostgreSQL, where `bytes_gone_at` stays null: what becomes of the bytes, and where they may
+   * still be.
+   */
+  bytes_note?: string;
   /** Older copies of the database, which still hold it. */
   backups: Array<KeptBackup>;
 };

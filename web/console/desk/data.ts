@@ -24,7 +24,8 @@ export interface Preview {
 /** The server's long work, for admins: backups, exports, erasures. The server does it alone. */
 export function makeData({ clock, call }: { clock: Clock; call: Call }) {
   const jobs = signal<readonly Job[]>([]);
-  const backup = signal<BackupState | undefined>(undefined);
+  /** Null: PostgreSQL's own tools back up the database. */
+  const backup = signal<BackupState | null | undefined>(undefined);
   const problem = signal("");
   /** What has ended since, for screen readers. */
   const news = signal("");

@@ -32,7 +32,7 @@ export function DataDialog({ close }: { close: () => void }) {
       <Backups data={data} />
       <Export data={data} />
       <Erasure data={data} />
-      <Rewrite data={data} />
+      {data.backup.value !== null && <Rewrite data={data} />}
       <Jobs data={data} />
     </Dialog>
   );
@@ -40,6 +40,17 @@ export function DataDialog({ close }: { close: () => void }) {
 
 function Backups({ data }: { data: Data }) {
   const backup = data.backup.value;
+  if (backup === null) {
+    return (
+      <section>
+        <h3>Backups</h3>
+        <p class="dim">
+          The database is in PostgreSQL, so PostgreSQL's own tools back it up: pg_dump, or
+          pg_basebackup with an archive of the WAL.
+        </p>
+      </section>
+    );
+  }
   return (
     <section>
       <h3>Backups</h3>

@@ -71,7 +71,8 @@ pub(crate) struct JobList {
     /// Always null: there is only one page.
     #[schema(value_type = Option<String>)]
     next: Option<String>,
-    backup: BackupState,
+    /// Null when the server makes no backups: those of PostgreSQL are made by its own tools.
+    backup: Option<BackupState>,
 }
 
 impl From<&Backups> for BackupState {
@@ -97,7 +98,7 @@ pub(crate) async fn list(State(state): State<AppState>, _admin: AdminAuth) -> Js
     Json(JobList {
         results: state.jobs.list(),
         next: None,
-        backup: state.jobs.backups().into(),
+        backup: (!state.store.is_shared()).then(|| state.jobs.backups().into()),
     })
 }
 

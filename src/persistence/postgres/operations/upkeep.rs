@@ -1,4 +1,6 @@
 use crate::chat::*;
+use crate::persistence::postgres::codes::{optional_time, uint};
+use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::slot::slot_code;
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::audit;
@@ -13,7 +15,7 @@ impl PostgresStore {
         _target: PathBuf,
         _progress: tokio::sync::watch::Sender<CopyProgress>,
     ) -> Result<(), CopyError> {
-        Err(StoreError::Internal("copy_to is not there yet".into()).into())
+        Err(CopyError::OfPostgres)
     }
 
     pub(crate) async fn write_canary(&self) -> Result<i64, StoreError> {
@@ -38,7 +40,8 @@ impl PostgresStore {
     }
 
     pub(crate) async fn stats(&self) -> Result<StoreStats, StoreError> {
-        Err(StoreError::Internal("stats is not there yet".into()).into())
+        let rooms = self.head().counts;
+        self.read(async |db| stats(db, rooms).await).await
     }
 
     pub(crate) async fn audit(
@@ -57,7 +60,7 @@ impl PostgresStore {
     }
 
     pub(crate) async fn database_bytes(&self) -> Result<u64, StoreError> {
-        Err(StoreError::Internal("database_bytes is not there yet".into()).into())
+        self.read(database_bytes).await
     }
 
     pub(crate) async fn rewrite(&self, _data_dir: PathBuf) -> Result<Timestamp, RewriteError> {
@@ -84,4 +87,40 @@ async fn write_canary(tx: &mut Tx) -> Result<i64, TxError> {
     )
     .await?;
     Ok(at)
+}
+
+async fn database_bytes(db: &Session) -> Result<u64, TxError> {
+    let sql = "SELECT pg_database_size(current_database())";
+    uint(&db.query_one(sql, &[]).await?, 0)
+}
+
+async fn stats(db: &Session, rooms: Counts) -> Result<StoreStats, TxError> {
+    // The messages of a room are counted by its newest seq.
+    let heads = db
+        .query_one(
+            "SELECT coalesce(sum(last_seq), 0)::bigint, count(*) FILTER (WHERE last_n IS NULL),
+                 max(last_message_at)
+             FROM room_heads",
+            &[],
+        )
+        .await?;
+    let others = db
+        .query_one(
+            "SELECT (SELECT count(*) FROM visitors), (SELECT count(*) FROM agents),
+                 (SELECT min(created_at) FROM rooms)",
+            &[],
+        )
+        .await?;
+    Ok(StoreStats {
+        database_bytes: database_bytes(db).await?,
+        unused_bytes: 0,
+        rooms,
+        empty_rooms: uint(&heads, 1)?,
+        messages: uint(&heads, 0)?,
+        visitors: uint(&others, 0)?,
+        agents: uint(&others, 1)?,
+        oldest_at: optional_time(&others, 2)?,
+        newest_at: optional_time(&heads, 2)?,
+        last_backup_at: None,
+    })
 }
