@@ -50,6 +50,27 @@ async fn an_export_beside_a_server_is_imported_into_another_database() {
 }
 
 #[tokio::test]
+async fn stats_are_those_of_the_database() {
+    let Some((place, _database)) = place() else {
+        return;
+    };
+    place.add("mia", PASSWORD, &[]).await.well();
+    let running = place.serve().await;
+    talk(&running, json!({"customer_name": "Ann"}), "one").await;
+    let printed = place.run(&["stats"]).await.well();
+    for line in [
+        "rooms          1 (1 waiting, 0 active, 0 closed), 0 without messages",
+        "messages       1",
+        "visitors       1",
+        "agents         1",
+    ] {
+        assert!(printed.contains(line), "{line} in: {printed}");
+    }
+    assert!(!printed.contains("free on disk"), "{printed}");
+    drop(running);
+}
+
+#[tokio::test]
 async fn who_is_erased_beside_a_server_is_gone_from_the_database() {
     let Some((place, database)) = place() else {
         return;
