@@ -152,7 +152,8 @@ async fn backups_of_postgres_are_its_own() {
     let Some((place, _database)) = place() else {
         return;
     };
-    for args in [&["backup", "copy.db"][..], &["restore", "copy.db"]] {
+    place.write("old.db", "a backup");
+    for args in [&["backup", "copy.db"][..], &["restore", "old.db"]] {
         place.run(args).await.failed(&["PostgreSQL", "pg_dump"]);
     }
 }
