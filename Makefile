@@ -94,7 +94,7 @@ proof: ## show with strace that nothing is confirmed before its fsync
 alerts: ## test the Prometheus alert rules; needs promtool
 	@command -v promtool >/dev/null || { \
 		echo "make alerts: promtool is missing; on Debian or Ubuntu install the package prometheus" >&2; exit 1; }
-	promtool check rules deploy/alerts.yml deploy/alerts-backup.yml
+	promtool check rules deploy/alerts.yml deploy/alerts-backup.yml deploy/alerts-nodes.yml
 	promtool test rules deploy/alerts-test.yml
 
 dist: ## write packages into target/dist: static binary, .deb, container image

@@ -13,6 +13,7 @@ use metrics_exporter_prometheus::{
 use crate::actors::ActorMetrics;
 use crate::canary::CanaryMetrics;
 use crate::chat::Side;
+use crate::cluster::ClusterMetrics;
 use crate::jobs::schedule::BackupMetrics;
 use crate::persistence::StoreMetrics;
 use crate::protocol::ErrorCode;
@@ -188,6 +189,31 @@ impl Metrics {
         self.0.tls.clone()
     }
 
+    /// The metrics of a node that shares its store. They are exported from the first call on.
+    pub(crate) fn cluster(&self, has_bus: bool) -> ClusterMetrics {
+        let recorder = &self.0.recorder;
+        let gauge =
+            |name: &'static str| recorder.register_gauge(&Key::from_static_name(name), &METADATA);
+        let notices = |name: &'static str| {
+            let key = Key::from_static_name(name);
+            recorder.register_counter(&key, &METADATA)
+        };
+        ClusterMetrics {
+            poll_age: gauge("shoptalk_store_poll_age_seconds"),
+            nodes_alive: gauge("shoptalk_nodes_alive"),
+            lag_changes: gauge("shoptalk_node_lag_changes"),
+            // Without a bus there is none that could be away.
+            bus_up: match has_bus {
+                true => gauge("shoptalk_bus_up"),
+                false => Gauge::noop(),
+            },
+            published: notices("shoptalk_notices_published_total"),
+            dropped: notices("shoptalk_notices_dropped_total"),
+            received: notices("shoptalk_notices_received_total"),
+            ignored: notices("shoptalk_notices_ignored_total"),
+        }
+    }
+
     /// A TLS handshake led to no connection: it was refused, took too long or was replaced.
     pub(crate) fn tls_handshake_failed(&self, reason: &'static str) {
         self.count(
@@ -295,6 +321,19 @@ fn describe(recorder: &PrometheusRecorder) {
             "Seconds that the newest automatic backup took, verification included",
         ),
         (
+            "shoptalk_store_poll_age_seconds",
+            "Seconds since the newest look at PostgreSQL that succeeded",
+        ),
+        (
+            "shoptalk_nodes_alive",
+            "Nodes on the database whose lease has not ended",
+        ),
+        (
+            "shoptalk_node_lag_changes",
+            "Changes of other nodes that this node knows of and has not passed on",
+        ),
+        ("shoptalk_bus_up", "1 while the bus is connected, else 0"),
+        (
             "shoptalk_tls_certificate_expiry_timestamp_seconds",
             "When the certificate expires; 0 without TLS and before the first certificate",
         ),
@@ -357,6 +396,19 @@ fn describe(recorder: &PrometheusRecorder) {
         (
             "shoptalk_canary_failures_total",
             "Health checks that failed",
+        ),
+        (
+            "shoptalk_notices_published_total",
+            "Notices for other nodes, put into the queue of the bus",
+        ),
+        (
+            "shoptalk_notices_dropped_total",
+            "Notices for which the queue of the bus had no room",
+        ),
+        ("shoptalk_notices_received_total", "Notices of other nodes"),
+        (
+            "shoptalk_notices_ignored_total",
+            "Frames on the bus that are no notice that this version understands",
         ),
         (
             "shoptalk_backup_failures_total",

@@ -9,6 +9,7 @@
 
 mod background;
 mod listeners;
+mod nodes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,9 +25,8 @@ use crate::actors::{
     ActorOptions, ActorStartError, Actors, Faults, Rooms, TreeFailure, until_some,
 };
 use crate::bus::Bus;
-use crate::bus::nats::{self, NatsError, NatsOptions};
+use crate::bus::nats::NatsError;
 use crate::canary::Canary;
-use crate::cluster::{self, ClusterParts};
 use crate::config::Config;
 use crate::credentials::SetupCode;
 use crate::doctor::DoctorCode;
@@ -41,6 +41,7 @@ use crate::tls::{Acceptor, Tls, TlsError};
 
 use self::listeners::bind_http;
 pub use self::listeners::{Listener, Listeners};
+use self::nodes::Nodes;
 
 /// How long requests in progress may take to finish while draining.
 const DRAIN_REQUESTS: Duration = Duration::from_millis(500);
@@ -68,6 +69,8 @@ pub struct Server {
     faults: Faults,
     #[cfg(feature = "test-hooks")]
     jobs: Jobs,
+    #[cfg(feature = "test-hooks")]
+    nodes: Nodes,
     listening: Listening,
     /// Sockets in progress.
     sockets: TaskTracker,
@@ -235,21 +238,7 @@ impl Server {
             metrics.canary(),
             listening.drain.clone(),
         );
-        if store.is_shared() {
-            let bus = match bus {
-                Some(bus) => bus,
-                None => open_bus(&config, &store, &listening.drain).await?,
-            };
-            cluster::start(ClusterParts {
-                store: store.clone(),
-                rooms: actors.rooms(),
-                lobby: actors.lobby(),
-                presence: actors.presence(),
-                presence_grace: Duration::from_millis(config.rooms.presence_grace_ms),
-                bus,
-                drain: listening.drain.clone(),
-            });
-        }
+        let nodes = Nodes::start(&config, &store, &actors, bus, &metrics, &listening.drain).await?;
         let jobs = open_jobs(&config, &store, actors.rooms(), &metrics, &listening.drain).await?;
         let state = AppState::new(AppParts {
             jobs: jobs.clone(),
@@ -274,6 +263,9 @@ impl Server {
         tokio::spawn(jobs.clone().sweep());
         spawn_background(&state, canary, actors.rooms(), &listening.drain);
         spawn_control(&state);
+        if let Some(cut_off) = nodes.cut_off.clone() {
+            tokio::spawn(http::close_sockets_while(state.clone(), cut_off));
+        }
         let base_url = base_url.to_owned();
         let acceptor = tls.as_ref().map(Tls::acceptor);
         let mut http_addr = None;
@@ -299,6 +291,8 @@ impl Server {
             faults,
             #[cfg(feature = "test-hooks")]
             jobs,
+            #[cfg(feature = "test-hooks")]
+            nodes,
             listening,
             sockets,
             stopped: Arc::new(watch::Sender::new(None)),
@@ -346,6 +340,12 @@ impl Server {
     #[cfg(feature = "test-hooks")]
     pub fn backups(&self) -> &Backups {
         self.jobs.backups()
+    }
+
+    /// Closes sockets once the database has been away for as long as this.
+    #[cfg(feature = "test-hooks")]
+    pub fn set_cut_off_after(&self, after: Duration) {
+        self.nodes.cut_off_after.set(after);
     }
 
     /// Resolves when the server has failed or was shut down.
@@ -482,25 +482,6 @@ async fn open_jobs(
         Jobs::open(store, backups, eraser, drain)
     });
     Ok(opening.await.map_err(std::io::Error::other)?)
-}
-
-/// Connects to the bus between nodes, if one is configured.
-async fn open_bus(
-    config: &Config,
-    store: &Store,
-    drain: &CancellationToken,
-) -> Result<Bus, NatsError> {
-    match &config.cluster.nats_url {
-        Some(url) => {
-            let options = NatsOptions {
-                url: url.clone(),
-                name: config.cluster.name.clone(),
-                epoch: store.epoch().to_owned(),
-            };
-            nats::connect(options, drain.clone()).await
-        }
-        None => Ok(Bus::none()),
-    }
 }
 
 /// Serves the control socket. The chat goes on without it.

@@ -142,6 +142,7 @@ fn every_alert_is_raised_in_a_unit_test_of_the_rules() {
     for rules in [
         include_str!("../deploy/alerts.yml"),
         include_str!("../deploy/alerts-backup.yml"),
+        include_str!("../deploy/alerts-nodes.yml"),
     ] {
         for name in rules
             .lines()
@@ -154,5 +155,5 @@ fn every_alert_is_raised_in_a_unit_test_of_the_rules() {
             count += 1;
         }
     }
-    assert!(count >= 6, "{count} alerts");
+    assert!(count >= 9, "{count} alerts");
 }

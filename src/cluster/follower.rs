@@ -1,6 +1,7 @@
 use crate::actors::{ElsewhereCommit, LobbyHandle, Rooms};
 use crate::bus::Bus;
 use crate::chat::{ChangeId, ChangeVector};
+use crate::cluster::metrics::ClusterMetrics;
 use crate::cluster::notices::{self, Node, Notice};
 use crate::persistence::{SlotCommit, Store, StoreError};
 
@@ -18,17 +19,25 @@ pub(crate) struct Follower {
     lobby: LobbyHandle,
     node: Node,
     seen: ChangeVector,
+    metrics: ClusterMetrics,
 }
 
 impl Follower {
     /// Follows from the store's head on.
-    pub(crate) fn new(store: Store, rooms: Rooms, lobby: LobbyHandle, node: Node) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        rooms: Rooms,
+        lobby: LobbyHandle,
+        node: Node,
+        metrics: ClusterMetrics,
+    ) -> Self {
         Self {
             seen: store.head().changes,
             store,
             rooms,
             lobby,
             node,
+            metrics,
         }
     }
 
@@ -39,7 +48,7 @@ impl Follower {
         loop {
             tokio::select! {
                 (_, payload) = bus.recv() => {
-                    if let Some(notice) = notices::decode(self.node, &payload) {
+                    if let Some(notice) = notices::decode(self.node, &payload, &self.metrics) {
                         self.take(notice);
                     }
                 }
@@ -48,7 +57,9 @@ impl Follower {
                         return;
                     }
                     let head = head.borrow_and_update().changes.clone();
-                    match self.catch_up(&head).await {
+                    let caught_up = self.catch_up(&head).await;
+                    self.metrics.lag_changes.set(self.lag(&head) as f64);
+                    match caught_up {
                         Ok(()) => failing = false,
                         // The next change of the head tries again.
                         Err(error) => if !std::mem::replace(&mut failing, true) {
@@ -58,6 +69,14 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// How many changes up to the head were not yet passed on.
+    fn lag(&self, head: &ChangeVector) -> u64 {
+        let numbers = head.numbers().iter().enumerate();
+        numbers
+            .map(|(slot, number)| number.saturating_sub(self.seen.of_slot(slot)))
+            .sum()
     }
 
     fn take(&mut self, notice: Notice) {

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actors::Typing;
 use crate::bus::{Publisher, Topic};
+use crate::cluster::metrics::ClusterMetrics;
 use crate::persistence::SlotCommit;
 
 /// The version of what is published. Another one is ignored, and the store is read.
@@ -48,7 +49,7 @@ struct Envelope {
 }
 
 /// Publishes a notice. One that is too large is published without its messages.
-pub(crate) fn publish(publisher: &Publisher, node: Node, notice: Notice) {
+pub(crate) fn publish(publisher: &Publisher, node: Node, notice: Notice, metrics: &ClusterMetrics) {
     let topic = notice.topic();
     let Some(mut payload) = encode(node, notice.clone()) else {
         return;
@@ -65,7 +66,11 @@ pub(crate) fn publish(publisher: &Publisher, node: Node, notice: Notice) {
             None => return,
         }
     }
-    publisher.publish(topic, Bytes::from(payload));
+    if publisher.publish(topic, Bytes::from(payload)) {
+        metrics.published.increment(1);
+    } else {
+        metrics.dropped.increment(1);
+    }
 }
 
 fn encode(node: Node, notice: Notice) -> Option<Vec<u8>> {
@@ -84,13 +89,19 @@ fn encode(node: Node, notice: Notice) -> Option<Vec<u8>> {
 }
 
 /// Reads a notice of another node; `None` for anything else.
-pub(crate) fn decode(own: Node, payload: &[u8]) -> Option<Notice> {
+pub(crate) fn decode(own: Node, payload: &[u8], metrics: &ClusterMetrics) -> Option<Notice> {
     match serde_json::from_slice::<Envelope>(payload) {
-        Ok(envelope) if envelope.version == VERSION && envelope.node != own => {
+        Ok(envelope) if envelope.node == own => None,
+        Ok(envelope) if envelope.version == VERSION => {
+            metrics.received.increment(1);
             Some(envelope.notice)
         }
-        Ok(_) => None,
+        Ok(_) => {
+            metrics.ignored.increment(1);
+            None
+        }
         Err(error) => {
+            metrics.ignored.increment(1);
             tracing::debug!(%error, "a frame on the bus is no notice of a node");
             None
         }
@@ -116,10 +127,11 @@ mod tests {
             changes: Some(Vec::new()),
         });
         let payload = encode(other, notice.clone()).expect("it encodes");
-        assert_eq!(decode(own, &payload), Some(notice));
-        assert_eq!(decode(other, &payload), None);
+        let metrics = ClusterMetrics::default();
+        assert_eq!(decode(own, &payload, &metrics), Some(notice));
+        assert_eq!(decode(other, &payload, &metrics), None);
         for wrong in [&b""[..], b"{}", b"[1]", b"\xff", b"{\"version\":2}"] {
-            assert_eq!(decode(own, wrong), None);
+            assert_eq!(decode(own, wrong, &metrics), None);
         }
     }
 }

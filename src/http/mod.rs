@@ -19,6 +19,7 @@ mod pages;
 mod problem;
 mod redirect;
 mod socket;
+mod socket_gate;
 mod stall_timer;
 mod state;
 
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use axum::middleware::{from_fn, from_fn_with_state};
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
 
@@ -61,6 +63,12 @@ pub(crate) fn router(state: AppState, start_page: StartPage) -> Service {
 /// Closes the sockets of visitors whose tokens another node has ended.
 pub(crate) async fn follow_ended_tokens(state: AppState) {
     let following = auth::follow_ended_tokens(&state.open_tokens, state.store.clone());
+    state.drain.run_until_cancelled(following).await;
+}
+
+/// Closes all sockets while the server is cut off from its database.
+pub(crate) async fn close_sockets_while(state: AppState, cut_off: watch::Receiver<bool>) {
+    let following = state.socket_gate.clone().follow(cut_off);
     state.drain.run_until_cancelled(following).await;
 }
 

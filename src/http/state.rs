@@ -17,6 +17,7 @@ use crate::http::auth::{Authenticator, OpenTokens};
 use crate::http::connections::Connections;
 use crate::http::limits::Limits;
 use crate::http::origin::Origins;
+use crate::http::socket_gate::SocketGate;
 use crate::jobs::registry::Jobs;
 use crate::metrics::Metrics;
 use crate::passwords::PasswordHasher;
@@ -74,6 +75,8 @@ pub(crate) struct Services {
     pub(crate) passwords: PasswordHasher,
     /// The visitors' tokens that sockets were opened with.
     pub(crate) open_tokens: OpenTokens,
+    /// Whether sockets may be open.
+    pub(crate) socket_gate: SocketGate,
 }
 
 impl AppState {
@@ -91,6 +94,7 @@ impl AppState {
             limits: Limits::new(&limits),
             passwords: PasswordHasher::default(),
             open_tokens: OpenTokens::default(),
+            socket_gate: SocketGate::new(parts.drain.clone()),
             parts,
         }))
     }

@@ -5,21 +5,37 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::Value;
+use shoptalk_local_servers::{Nats, Postgres, unless_missing};
 
 use super::process::Place;
 use crate::common::{Authority, RawSocket, Response, eventually, json, new_id};
 
-const ALERTS: [&str; 2] = [
+const ALERTS: [&str; 3] = [
     include_str!("../../deploy/alerts.yml"),
     include_str!("../../deploy/alerts-backup.yml"),
+    include_str!("../../deploy/alerts-nodes.yml"),
 ];
 const DASHBOARD: &str = include_str!("../../deploy/grafana-dashboard.json");
+/// What only a node has that shares its database.
+const OF_NODES: [&str; 4] = [
+    "shoptalk_store_",
+    "shoptalk_node",
+    "shoptalk_bus_",
+    "shoptalk_notices_",
+];
 const NAME: &str = "chat.example.com";
 
 /// An alert on a metric that does not exist never fires, and a panel stays empty.
 #[tokio::test]
 async fn every_metric_of_the_alert_rules_and_of_the_dashboard_is_exported() {
-    let text = [plain_server().await, tls_server().await].concat();
+    let node = node().await;
+    let has_node = node.is_some();
+    let text = [
+        plain_server().await,
+        tls_server().await,
+        node.unwrap_or_default(),
+    ]
+    .concat();
     let exported: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
@@ -31,6 +47,9 @@ async fn every_metric_of_the_alert_rules_and_of_the_dashboard_is_exported() {
             .collect();
         assert!(!names.is_empty(), "metrics are named");
         for name in names {
+            if !has_node && OF_NODES.iter().any(|prefix| name.starts_with(prefix)) {
+                continue;
+            }
             assert!(exported.contains(&name), "{name} is not in {exported:?}");
         }
     }
@@ -67,6 +86,7 @@ fn the_dashboard_has_a_row_for_each_theme() {
         "Storage",
         "Backups",
         "TLS",
+        "Nodes",
     ];
     assert_eq!(rows, themes);
 }
@@ -103,6 +123,24 @@ async fn plain_server() -> String {
     .await;
     running.stop().await;
     text.into_inner()
+}
+
+/// The metrics of a node, unless PostgreSQL or NATS is not installed.
+async fn node() -> Option<String> {
+    let database = Postgres::shared()?.create_database().expect("a database");
+    let bus = unless_missing(Nats::start())?;
+    let place = Place::new()
+        .with("SHOPTALK_STORAGE__URL", &database.url())
+        .with("SHOPTALK_CLUSTER__NATS_URL", &bus.url());
+    let running = place.serve().await;
+    let rest = running.rest();
+    eventually("the bus is connected", async || {
+        rest.metric("shoptalk_bus_up").await > 0.5
+    })
+    .await;
+    let text = rest.get("/metrics").await.text;
+    running.stop().await;
+    Some(text)
 }
 
 async fn tls_server() -> String {

@@ -9,7 +9,7 @@ use shoptalk::credentials::{TokenKind, hash_token, new_token};
 use shoptalk::passwords::hash_password;
 use shoptalk::persistence::{AgentCredentials, NewAgent, NewSession, Principal, Store};
 use shoptalk::{Server, StopReason};
-use shoptalk_local_servers::{Database, Postgres, test_database, tested_nodes};
+use shoptalk_local_servers::{Database, Postgres, test_database, tested_nodes, unless_missing};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
@@ -266,22 +266,30 @@ impl Nodes {
     /// Starts as many nodes, on this bus or without one. `None` where PostgreSQL is not installed,
     /// which is printed.
     pub async fn start(count: usize, bus: Option<MemoryBus>) -> Option<Self> {
-        Self::start_each(count, bus, None, |_| {}).await
+        Some(Self::start_each(Postgres::shared()?, count, bus, None, |_| {}).await)
     }
 
     /// Starts as many nodes without a bus, with other settings.
     pub async fn start_with(count: usize, change: impl Fn(&mut Config)) -> Option<Self> {
-        Self::start_each(count, None, None, change).await
+        Some(Self::start_each(Postgres::shared()?, count, None, None, change).await)
+    }
+
+    /// Starts as many nodes without a bus, on a server of PostgreSQL that the test may stop.
+    pub async fn start_apart(count: usize) -> Option<(&'static Postgres, Self)> {
+        // It ends with this process.
+        let server: &Postgres = Box::leak(Box::new(unless_missing(Postgres::start())?));
+        let nodes = Self::start_each(server, count, None, None, |_| {}).await;
+        Some((server, nodes))
     }
 
     async fn start_each(
+        server: &'static Postgres,
         count: usize,
         bus: Option<MemoryBus>,
         nats_url: Option<&str>,
         settings: impl Fn(&mut Config),
-    ) -> Option<Self> {
-        let database = Postgres::shared()?.create_database();
-        let database = database.expect("a database");
+    ) -> Self {
+        let database = server.create_database().expect("a database");
         let url = database.url();
         let mut database = Some(database);
         let mut nodes = Vec::new();
@@ -297,12 +305,12 @@ impl Nodes {
             };
             nodes.push(TestServer::start_on(database.take(), bus, 1, change).await);
         }
-        Some(Self(nodes))
+        Self(nodes)
     }
 
     /// Starts as many nodes that use the NATS server at `url`.
     pub async fn start_on_nats(count: usize, nats_url: &str) -> Option<Self> {
-        Self::start_each(count, None, Some(nats_url), |_| {}).await
+        Some(Self::start_each(Postgres::shared()?, count, None, Some(nats_url), |_| {}).await)
     }
 
     /// One of them.

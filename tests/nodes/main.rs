@@ -5,6 +5,7 @@
 mod common;
 
 mod conversations;
+mod cut_off;
 mod lobby;
 mod people;
 

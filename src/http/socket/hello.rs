@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_util::sync::CancellationToken;
 
 use super::closing::{self, EndReason};
 use super::feed::RoomFeed;
@@ -44,12 +45,13 @@ pub(super) async fn visitor(
     mut wire: Wire,
     room_id: Option<RoomId>,
 ) -> Option<WelcomedSocket> {
-    let hello = match first_frame(&state, &mut wire).await {
+    let ending = state.socket_gate.ending();
+    let hello = match first_frame(&state, &ending, &mut wire).await {
         Ok(text) => decode_visitor_hello(&text).map_err(|_| CloseCode::NotThisProtocol.into()),
         Err(reason) => Err(reason),
     };
     let welcomed = match hello {
-        Ok(hello) => welcome_visitor(&state, &mut wire, &hello, room_id).await,
+        Ok(hello) => welcome_visitor(&state, ending, &mut wire, &hello, room_id).await,
         Err(reason) => Err(reason),
     };
     welcomed_or_closed(state, wire, welcomed).await
@@ -62,12 +64,13 @@ pub(super) async fn agent(
     mut wire: Wire,
     cookie: Option<String>,
 ) -> Option<WelcomedSocket> {
-    let hello = match first_frame(&state, &mut wire).await {
+    let ending = state.socket_gate.ending();
+    let hello = match first_frame(&state, &ending, &mut wire).await {
         Ok(text) => decode_agent_hello(&text).map_err(|_| CloseCode::NotThisProtocol.into()),
         Err(reason) => Err(reason),
     };
     let welcomed = match hello {
-        Ok(hello) => welcome_agent(&state, &mut wire, hello, cookie).await,
+        Ok(hello) => welcome_agent(&state, ending, &mut wire, hello, cookie).await,
         Err(reason) => Err(reason),
     };
     welcomed_or_closed(state, wire, welcomed).await
@@ -91,7 +94,11 @@ async fn welcomed_or_closed(
     }
 }
 
-async fn first_frame(state: &AppState, wire: &mut Wire) -> Result<Utf8Bytes, EndReason> {
+async fn first_frame(
+    state: &AppState,
+    ending: &CancellationToken,
+    wire: &mut Wire,
+) -> Result<Utf8Bytes, EndReason> {
     let timeout = Duration::from_millis(state.config.socket.hello_timeout_ms);
     let first = async {
         loop {
@@ -104,20 +111,22 @@ async fn first_frame(state: &AppState, wire: &mut Wire) -> Result<Utf8Bytes, End
         }
     };
     let first = tokio::select! {
-        first = tokio::time::timeout(timeout, first) => first,
-        () = state.drain.cancelled() => {
+        biased;
+        () = ending.cancelled() => {
             let reconnect_within_ms = state.config.socket.reconnect_window_ms;
             let mut frames = vec![encode(&ServerFrame::GoingAway { reconnect_within_ms })];
             // If this fails, the close code still makes the client reconnect.
             let _ = wire.send(&mut frames).await;
             return Err(CloseCode::Draining.into());
         }
+        first = tokio::time::timeout(timeout, first) => first,
     };
     first.unwrap_or(Err(CloseCode::NoHello.into()))
 }
 
 async fn welcome_visitor(
     state: &AppState,
+    ending: CancellationToken,
     wire: &mut Wire,
     hello: &VisitorHello,
     room_id: Option<RoomId>,
@@ -179,13 +188,14 @@ async fn welcome_visitor(
         token: open_token,
         agents_online,
     };
-    let mut task = SocketTask::new(state.clone(), peer, joiner);
+    let mut task = SocketTask::new(state.clone(), ending, peer, joiner);
     task.follow(room_id, feed);
     Ok((task, guard))
 }
 
 async fn welcome_agent(
     state: &AppState,
+    ending: CancellationToken,
     wire: &mut Wire,
     hello: AgentHello,
     cookie: Option<String>,
@@ -259,7 +269,7 @@ async fn welcome_agent(
         auth_version,
         lobby: Box::new(lobby),
     };
-    Ok((SocketTask::new(state.clone(), peer, joiner), guard))
+    Ok((SocketTask::new(state.clone(), ending, peer, joiner), guard))
 }
 
 fn outbox(state: &AppState) -> Outbox {

@@ -74,6 +74,7 @@ async fn poll(
 pub(crate) async fn see(shared: &Shared, db: &Session) -> Result<(), TxError> {
     // Before the query, which then shows at least that.
     let known = SeenCommits::new(&shared.epoch, shared.heads.commits());
+    let began = Instant::now();
     let rows = db
         .query(
             "SELECT slot, change, commits, waiting, active, closed, auth_no, token_no,
@@ -110,6 +111,7 @@ pub(crate) async fn see(shared: &Shared, db: &Session) -> Result<(), TxError> {
         slot::begin_epoch(db, &shared.epoch).await?;
         shared.end_of_epoch.cancel();
     }
+    shared.note_poll(began);
     shared.heads.saw(slots, versions);
     shared.nodes.send_if_modified(|seen| {
         let changed = *seen != nodes;

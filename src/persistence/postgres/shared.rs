@@ -1,6 +1,6 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     /// Wakes the poll.
     pub(crate) poll_now: Notify,
     pub(crate) poll_interval_ms: AtomicU64,
+    /// When the newest poll that succeeded began.
+    polled_at: watch::Sender<Instant>,
     /// Gets what the lane has committed, once somebody listens.
     pub(crate) listener: OnceLock<mpsc::Sender<SlotCommit>>,
     pub(crate) clock_back_ms: AtomicI64,
@@ -74,6 +76,7 @@ impl Shared {
             nodes: watch::Sender::new(Vec::new()),
             poll_now: Notify::new(),
             poll_interval_ms: AtomicU64::new(POLL_INTERVAL_MS),
+            polled_at: watch::Sender::new(Instant::now()),
             listener: OnceLock::new(),
             clock_back_ms: AtomicI64::new(0),
             slot: AtomicUsize::new(0),
@@ -88,6 +91,16 @@ impl Shared {
     /// How often the poll looks at what other nodes have committed.
     pub(crate) fn poll_interval(&self) -> Duration {
         Duration::from_millis(self.poll_interval_ms.load(Ordering::Relaxed))
+    }
+
+    /// A poll that began then has succeeded.
+    pub(crate) fn note_poll(&self, began: Instant) {
+        self.polled_at.send_replace(began);
+    }
+
+    /// How long ago the newest poll that succeeded began.
+    pub(crate) fn poll_age(&self) -> Duration {
+        self.polled_at.borrow().elapsed()
     }
 
     /// Whether anybody is notified of what the lane has committed.

@@ -124,6 +124,11 @@ impl PostgresStore {
         self.shared.poll_now.notify_one();
     }
 
+    /// How long ago the newest poll that succeeded began.
+    pub(crate) fn poll_age(&self) -> Duration {
+        self.shared.poll_age()
+    }
+
     pub(crate) fn damage(&self) -> Option<String> {
         None
     }

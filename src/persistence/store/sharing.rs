@@ -50,6 +50,15 @@ impl Store {
         }
     }
 
+    /// How long ago the newest look at what other nodes have committed began, if it succeeded: it
+    /// grows while the database is away.
+    pub fn poll_age(&self) -> Duration {
+        match self {
+            Self::Sqlite(_) => Duration::ZERO,
+            Self::Postgres(store) => store.poll_age(),
+        }
+    }
+
     /// What the store says of all nodes, as it was last polled. Without other nodes it stays empty.
     pub fn nodes(&self) -> watch::Receiver<Vec<NodeView>> {
         match self {

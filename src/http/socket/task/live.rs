@@ -17,7 +17,7 @@ use crate::http::socket::closing::EndReason;
 use crate::http::socket::wire::Wire;
 use crate::protocol::{CloseCode, ServerFrame, encode};
 
-/// How the live phase ends without an error: the server shuts down.
+/// How the live phase ends without an error: the server shuts down, or is cut off from its database.
 pub(super) struct ServerDrains;
 
 /// What happens to a socket seldom, mostly at the same time as to all others.
@@ -83,7 +83,7 @@ impl SocketTask {
 
     /// The next rare event. Its handler marks the change as seen before this is called again.
     fn next_rare_event(&self) -> impl Future<Output = RareEvent> + Send + use<> {
-        let drain = self.state.drain.clone();
+        let ending = self.ending.clone();
         let (token_ended, mut agents_online, mut auth_version) = match &self.peer {
             Peer::Visitor {
                 token,
@@ -97,7 +97,7 @@ impl SocketTask {
         };
         async move {
             tokio::select! {
-                () = drain.cancelled() => RareEvent::ServerDrains,
+                () = ending.cancelled() => RareEvent::ServerDrains,
                 () = cancelled(token_ended.as_ref()) => RareEvent::TokenEnded,
                 () = changed(agents_online.as_mut()) => RareEvent::AgentsOnlineChanged,
                 () = changed(auth_version.as_mut()) => RareEvent::SessionsChanged,

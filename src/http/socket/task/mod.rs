@@ -15,7 +15,8 @@
 //! 2. **live** ([`live`]): one loop. [`commands`] turns the client's frames into writes, joins and
 //!    reads; [`events`] turns what the actors push into frames; [`catch_up`] reads pages and gaps
 //!    from the store; [`timers`] sends pings and gives up overdue writes.
-//! 3. **draining** ([`draining`]): the server shuts down; outstanding writes get their outcome.
+//! 3. **draining** ([`draining`]): the server shuts down, or is cut off from its
+//!    database; outstanding writes get their outcome.
 //! 4. **closing** (`socket::closing`): the close handshake, after every room was left.
 
 mod catch_up;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_util::sync::CancellationToken;
 
 use super::closing::{self, EndReason};
 use super::feed::RoomFeed;
@@ -67,6 +69,8 @@ pub(super) enum Peer {
 /// One socket after its hello.
 pub(super) struct SocketTask {
     state: AppState,
+    /// Cancelled when the server drains or is cut off from its database.
+    ending: CancellationToken,
     peer: Peer,
     joiner: Joiner,
     /// The rooms that the socket follows.
@@ -79,7 +83,12 @@ pub(super) struct SocketTask {
 }
 
 impl SocketTask {
-    pub(super) fn new(state: AppState, peer: Peer, joiner: Joiner) -> Self {
+    pub(super) fn new(
+        state: AppState,
+        ending: CancellationToken,
+        peer: Peer,
+        joiner: Joiner,
+    ) -> Self {
         let socket = &state.config.socket;
         let millis = Duration::from_millis;
         Self {
@@ -92,6 +101,7 @@ impl SocketTask {
             feeds: HashMap::new(),
             frames: Vec::new(),
             state,
+            ending,
             peer,
             joiner,
         }

@@ -1,0 +1,68 @@
+//! A node that cannot reach the database.
+
+use std::time::Duration;
+
+use crate::common::{Nodes, Socket, eventually, json};
+
+/// Longer than a test lasts.
+const NEVER: Duration = Duration::from_secs(3_600);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_without_its_database_closes_sockets_with_4001_and_refuses_hellos_until_it_is_back()
+{
+    let Some((postgres, nodes)) = Nodes::start_apart(1).await else {
+        return;
+    };
+    let node = nodes.at(0);
+    node.server().set_cut_off_after(NEVER);
+    let visitor = crate::common::Visitor::arrive(node).await;
+    let mut tab = visitor.online().await;
+    let acked = tab.post("before").await;
+    let mut console = node.admin().await.joined(&visitor.room_id).await;
+    node.rest().get("/readyz").await.is(200);
+    let metric = async |name: &str| node.rest().metric(name).await;
+    assert!((metric("shoptalk_nodes_alive").await - 1.0).abs() < f64::EPSILON);
+
+    postgres.stop_immediately().expect("it stops");
+    eventually("the age of the newest poll grows", async || {
+        metric("shoptalk_store_poll_age_seconds").await > 1.0
+    })
+    .await;
+    eventually("/readyz says so", async || {
+        node.rest().get("/readyz").await.status == 503
+    })
+    .await;
+    node.server().set_cut_off_after(Duration::ZERO);
+    for socket in [&mut tab, &mut console] {
+        let going = socket.expect("going_away").await;
+        assert!(going["reconnect_within_ms"].as_u64().is_some(), "{going}");
+        assert_eq!(socket.closed().await, Some(4001));
+    }
+    let mut refused = Socket::connect(node.addr(), &visitor.socket_path()).await;
+    refused
+        .send(json!({"type": "hello", "token": visitor.token}))
+        .await;
+    assert_eq!(refused.closed().await, Some(4001));
+
+    postgres.start_again().expect("it starts");
+    node.server().set_cut_off_after(NEVER);
+    eventually("the age is small again", async || {
+        metric("shoptalk_store_poll_age_seconds").await < 1.0
+    })
+    .await;
+    eventually("hellos are taken again", async || {
+        let mut socket = Socket::connect(node.addr(), &visitor.socket_path()).await;
+        socket
+            .send(json!({"type": "hello", "token": visitor.token}))
+            .await;
+        socket.expect_or_close("welcome").await.is_some()
+    })
+    .await;
+    let (mut tab, welcome) = visitor.connect().await;
+    assert_eq!(welcome["messages"][0]["id"], acked["id"], "{welcome}");
+    tab.post("after").await;
+    eventually("/readyz is well again", async || {
+        node.rest().get("/readyz").await.status == 200
+    })
+    .await;
+}
