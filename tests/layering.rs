@@ -132,6 +132,7 @@ const LAYERS_INSIDE: &[&[&str]] = &[
         "persistence/postgres/connect",
         "persistence/postgres/requirements",
         "persistence/postgres/schema",
+        "persistence/postgres/inspect",
         "persistence/postgres/tx",
         "persistence/postgres/heads",
         "persistence/postgres/slot",

@@ -133,6 +133,17 @@ impl Postgres {
         command
     }
 
+    /// Adds a user with all rights who needs this password.
+    pub fn add_user(&self, name: &str, password: &str) -> Result<(), Error> {
+        let file = self.data().join("pg_hba.conf");
+        let rules = std::fs::read_to_string(&file).map_err(Error::io("pg_hba.conf"))?;
+        let rules = format!("host all {name} 127.0.0.1/32 scram-sha-256\n{rules}");
+        std::fs::write(&file, rules).map_err(Error::io("pg_hba.conf"))?;
+        let sql = format!("CREATE ROLE {name} SUPERUSER LOGIN PASSWORD '{password}'");
+        self.psql(MAINTENANCE, &sql)?;
+        self.psql(MAINTENANCE, "SELECT pg_reload_conf()").map(drop)
+    }
+
     /// Changes a setting for good, such as `fsync = off`. Not all are read before the next start.
     pub fn set(&self, setting: &str) -> Result<(), Error> {
         self.psql(MAINTENANCE, &format!("ALTER SYSTEM SET {setting}"))?;

@@ -13,6 +13,7 @@
 #[cfg(feature = "test-hooks")]
 pub mod memory;
 pub mod nats;
+pub mod nats_report;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};

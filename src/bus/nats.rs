@@ -1,5 +1,6 @@
 //! NATS core as the bus.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, Event};
@@ -52,12 +53,13 @@ pub enum NatsError {
 pub async fn connect(options: NatsOptions, drain: CancellationToken) -> Result<Bus, NatsError> {
     let address = check_url(&options.url)?;
     let (up_sender, up) = watch::channel(false);
+    let warned = AtomicBool::new(false);
     let client = ConnectOptions::new()
         .retry_on_initial_connect()
         .ping_interval(PING_INTERVAL)
         .name("shoptalk")
         .event_callback(move |event| {
-            note(&up_sender, &event);
+            note(&up_sender, &warned, &event);
             std::future::ready(())
         })
         .connect(address)
@@ -95,15 +97,22 @@ pub fn check_url(url: &str) -> Result<async_nats::ServerAddr, NatsError> {
     address.ok_or_else(|| NatsError::Url(without_password(url)))
 }
 
-fn note(up: &watch::Sender<bool>, event: &Event) {
+/// `warned`: whether the log says already why there is no connection.
+fn note(up: &watch::Sender<bool>, warned: &AtomicBool, event: &Event) {
     match event {
         Event::Connected => {
+            warned.store(false, Ordering::Relaxed);
             tracing::info!("connected to the bus");
             up.send_replace(true);
         }
         Event::Disconnected | Event::Closed => {
             tracing::warn!("the bus is away: nodes find each other's changes by polling");
             up.send_replace(false);
+        }
+        Event::ClientError(_) | Event::ServerError(_)
+            if !*up.borrow() && !warned.swap(true, Ordering::Relaxed) =>
+        {
+            tracing::warn!(error = %event, "cannot use the bus (cluster.nats_url), trying again: nodes find each other's changes by polling");
         }
         other => tracing::debug!(event = %other, "the bus"),
     }

@@ -4,14 +4,15 @@ use std::path::Path;
 use shoptalk::config::Config;
 use shoptalk::doctor::probe::{self, Target};
 use shoptalk::doctor::{
-    Finding, Level, Observations, QUIET_SECONDS_MAX, judge, judge_backups, judge_machine,
-    look_at_machine,
+    Check, Finding, Level, Observations, QUIET_SECONDS_MAX, judge, judge_backups, judge_machine,
+    judge_service, look_at_machine,
 };
 use shoptalk::jobs::backup_directory;
 use shoptalk::jobs::control::{Control, Reply, Request};
 use shoptalk::jobs::schedule::BackupSettings;
 
 use super::progress::ProgressBar;
+use super::services::Service;
 use super::{Failure, block_on, check_owner, print_stdout};
 
 /// Checks everything, prints the findings, and fails if there is a problem.
@@ -39,6 +40,15 @@ pub(super) fn run(url: Option<&str>, quiet_s: u64, config: &Config) -> Result<()
                 let newest = backup_directory::list(&settings.directory)?.pop();
                 let seen = settings.seen(newest.map(|backup| backup.made_at), None);
                 report.print(&[judge_backups(&seen)])?;
+            }
+        }
+        let services = [
+            (Check::Database, Service::database(config).await),
+            (Check::Bus, Service::bus(config).await),
+        ];
+        for (check, service) in services {
+            if let Some(service) = service {
+                report.print(&[judge_service(check, &service.found, &service.warnings)])?;
             }
         }
         let code = doctor_code(data_dir).await;

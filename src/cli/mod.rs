@@ -13,6 +13,7 @@ mod migrate;
 mod passed;
 mod progress;
 mod serve;
+mod services;
 mod stats;
 
 use std::io::IsTerminal;

@@ -185,7 +185,9 @@ fn lines(check: Check, proxy: Proxy) -> Option<&'static str> {
             | Check::Fsync
             | Check::OpenFiles
             | Check::FreeSpace
-            | Check::Backup,
+            | Check::Backup
+            | Check::Database
+            | Check::Bus,
             _,
         ) => return None,
     })

@@ -50,6 +50,10 @@ pub enum Check {
     FreeSpace,
     /// There is a recent backup.
     Backup,
+    /// The database in PostgreSQL can be used, and customers' words are safe on the way to it.
+    Database,
+    /// The bus between nodes can be used, and customers' words are safe on it.
+    Bus,
 }
 
 impl Check {
@@ -76,6 +80,8 @@ impl Check {
             Self::OpenFiles => "Open files",
             Self::FreeSpace => "Free space",
             Self::Backup => "Backup",
+            Self::Database => "PostgreSQL",
+            Self::Bus => "NATS",
         }
     }
 }

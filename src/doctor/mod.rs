@@ -27,7 +27,7 @@ pub use observations::{
     BodyProbe, Certificate, ClockProbe, Observations, QuietProbe, Seen, UpgradeProbe, Validity,
     WidgetProbe,
 };
-pub use upkeep::{BackupsSeen, CertificateSeen, judge_backups, judge_certificate};
+pub use upkeep::{BackupsSeen, CertificateSeen, judge_backups, judge_certificate, judge_service};
 
 /// The time between the frames that the server sends first on the doctor's socket.
 pub const TICK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(250);

@@ -37,6 +37,19 @@ pub struct CertificateSeen {
     pub validity: Result<Validity, String>,
 }
 
+/// Judges the database or the bus: what it is like or why it cannot be used, and what is wrong with it.
+pub fn judge_service(
+    check: Check,
+    found: &Result<Vec<String>, String>,
+    warnings: &[String],
+) -> Finding {
+    match found {
+        Err(why) => Finding::problem(check, why),
+        Ok(_) if !warnings.is_empty() => Finding::problem(check, warnings.join("; ")),
+        Ok(lines) => Finding::ok(check, lines.join(" ")),
+    }
+}
+
 /// Judges the automatic backups.
 pub fn judge_backups(seen: &BackupsSeen) -> Finding {
     if let Some(others) = seen.others {

@@ -50,6 +50,7 @@ pub use migrate::{MigrateError, MigrateStep, Migrated, migrate};
 pub use operations::*;
 pub use options::{StoreMetrics, StoreOptions, Synchronous};
 pub use postgres::connect::{check_url as check_store_url, without_password};
+pub use postgres::inspect::{PostgresReport, inspect as inspect_postgres};
 pub use postgres::operations::presence::StoredPresence;
 pub use rules::transfer::{check_message, check_room};
 pub use rules::{RuleSettings, SESSION_LIFETIME};

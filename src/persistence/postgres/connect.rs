@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -15,6 +16,9 @@ use crate::persistence::postgres::tx_error::{classify, reason};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long data may stay unconfirmed before the connection counts as cut.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What to do about a wrong or missing password.
+const PASSWORD: &str = "; write the right one into the URL or set PGPASSWORD or PGPASSFILE";
 
 /// What every connection sets: no transaction may hang on to its locks, and none runs at another
 /// level than the batches were made for.
@@ -78,9 +82,9 @@ impl Connector {
         &self.name
     }
 
-    /// Whether everything goes through TLS, or stays on this machine.
-    pub(crate) fn is_private(&self) -> bool {
-        let is_local = self.config.get_hosts().iter().all(|host| match host {
+    /// Whether connections stay on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.config.get_hosts().iter().all(|host| match host {
             Host::Unix(_) => true,
             Host::Tcp(name) => {
                 name == "localhost"
@@ -88,15 +92,24 @@ impl Connector {
                         .parse()
                         .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
             }
-        });
-        is_local || self.config.get_ssl_mode() == SslMode::Require
+        })
+    }
+
+    /// Whether it has a password to offer.
+    pub(crate) fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
     }
 
     /// Opens a connection.
     pub(crate) async fn connect(&self) -> Result<Session, StoreError> {
         let failed = |error: tokio_postgres::Error| match classify(&error) {
+            _ if reason(&error).ends_with("password missing") => {
+                StoreError::Unavailable(format!("PostgreSQL wants a password{PASSWORD}"))
+            }
             // Whatever is wrong with it, nothing was stored, and it is tried again.
-            StoreError::Internal(cause) => StoreError::Unavailable(cause),
+            StoreError::Internal(cause) => {
+                StoreError::Unavailable(format!("{cause}{}", what_to_do(&error)))
+            }
             other => other,
         };
         let client = if self.config.get_ssl_mode() == SslMode::Disable {
@@ -125,6 +138,15 @@ fn login(config: &Config) -> Login<'_> {
         port: config.get_ports().first().copied().unwrap_or(5432),
         database: config.get_dbname().unwrap_or_default(),
         user: config.get_user().unwrap_or_default(),
+    }
+}
+
+/// What to do about a connection that PostgreSQL has refused.
+fn what_to_do(error: &tokio_postgres::Error) -> &'static str {
+    match error.code().map(SqlState::code) {
+        Some("28P01" | "28000") => PASSWORD,
+        Some("3D000") => "; make it with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+        _ => "",
     }
 }
 

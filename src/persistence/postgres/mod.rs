@@ -13,6 +13,7 @@ pub(crate) mod change_page;
 pub(crate) mod codes;
 pub(crate) mod connect;
 pub(crate) mod heads;
+pub(crate) mod inspect;
 pub(crate) mod lane;
 pub(crate) mod marks;
 pub(crate) mod open;

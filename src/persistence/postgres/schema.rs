@@ -55,7 +55,23 @@ pub(crate) async fn epoch(db: &Session) -> Result<String, TxError> {
     Ok(row.try_get(0)?)
 }
 
-async fn make_version_table(db: &Session) -> Result<(), SchemaError> {
+/// The version of the schema that is there, or `None` in an empty database. Changes nothing.
+pub(crate) async fn look(db: &Session) -> Result<Option<i32>, SchemaError> {
+    if !has_version_table(db).await? {
+        return Ok(None);
+    }
+    let row = db
+        .query_one("SELECT version FROM schema_version", &[])
+        .await?;
+    let found: i32 = row.try_get(0).map_err(TxError::from)?;
+    match usize::try_from(found) {
+        Ok(done) if done <= STEPS.len() => Ok(Some(found)),
+        _ => Err(SchemaError::TooNew { found }),
+    }
+}
+
+/// Whether this program has made the tables that are there; `false` if there are none.
+async fn has_version_table(db: &Session) -> Result<bool, SchemaError> {
     let tables = "SELECT count(*) FILTER (WHERE table_name = 'schema_version'), count(*)
         FROM information_schema.tables WHERE table_schema = 'public'";
     let row = db.client().query_one(tables, &[]).await;
@@ -65,22 +81,27 @@ async fn make_version_table(db: &Session) -> Result<(), SchemaError> {
         row.try_get(1).map_err(TxError::from)?,
     );
     match (own, all) {
-        (1, _) => Ok(()),
-        (0, 0) => {
-            let made = db
-                .run(
-                    "CREATE TABLE IF NOT EXISTS schema_version (
-                         id SMALLINT PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL);
-                     INSERT INTO schema_version VALUES (1, 0) ON CONFLICT DO NOTHING",
-                )
-                .await;
-            match made {
-                // Another node has made it at the same moment.
-                Err(error) if error.is_duplicate() => Ok(()),
-                other => Ok(other?),
-            }
-        }
+        (1, _) => Ok(true),
+        (0, 0) => Ok(false),
         _ => Err(SchemaError::NotOurs),
+    }
+}
+
+async fn make_version_table(db: &Session) -> Result<(), SchemaError> {
+    if has_version_table(db).await? {
+        return Ok(());
+    }
+    let made = db
+        .run(
+            "CREATE TABLE IF NOT EXISTS schema_version (
+                 id SMALLINT PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL);
+             INSERT INTO schema_version VALUES (1, 0) ON CONFLICT DO NOTHING",
+        )
+        .await;
+    match made {
+        // Another node has made it at the same moment.
+        Err(error) if error.is_duplicate() => Ok(()),
+        other => Ok(other?),
     }
 }
 
