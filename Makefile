@@ -15,7 +15,7 @@ export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-br
 	/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgres check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials alerts dist dist-trials doctor-trials
+.PHONY: help run cluster test test-postgres check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials alerts dist dist-trials doctor-trials
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,11 @@ help: ## list the targets
 run: ## run a demo shop on http://127.0.0.1:8001; its data is deleted when it stops
 	@scripts/preflight.sh run
 	$(CARGO) run --release -- demo
+
+cluster: ## run three nodes on a PostgreSQL and a NATS of their own behind a proxy; all data is deleted
+	@scripts/preflight.sh run
+	$(CARGO) build --release
+	$(CARGO) run --release --example cluster
 
 test: ## check formatting and lint, run all tests; about six minutes
 	@scripts/preflight.sh test

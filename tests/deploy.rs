@@ -1,4 +1,5 @@
-//! What is in `deploy`: units (what happens when the server ends, and what it may reach), alert rules.
+//! What is in `deploy`: units (what happens when the server ends, and what it may reach), alert rules,
+//! and several nodes in containers.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -156,4 +157,54 @@ fn every_alert_is_raised_in_a_unit_test_of_the_rules() {
         }
     }
     assert!(count >= 9, "{count} alerts");
+}
+
+/// Three nodes behind a proxy without stickiness, with every secret in a file.
+#[test]
+fn the_composed_cluster_has_three_nodes_and_no_secret_in_it() {
+    let compose = include_str!("../deploy/compose.yml");
+    let image = format!("image: shoptalk:{}\n", env!("CARGO_PKG_VERSION"));
+    assert!(compose.contains(&image), "{image}");
+    for node in ["node1", "node2", "node3"] {
+        let service = format!("\n  {node}:\n    <<: *node\n    volumes: [\"{node}:/data\"]\n");
+        assert!(compose.contains(&service), "{service}");
+    }
+    assert!(compose.contains("reverse_proxy node1:8001 node2:8001 node3:8001 {"));
+    assert!(
+        compose.contains("lb_policy round_robin"),
+        "no node is preferred"
+    );
+    assert!(compose.contains("health_uri /readyz"));
+    assert!(compose.contains("test: [CMD, /shoptalk, health]"));
+    // The contract's bound of a drain is 12 seconds.
+    assert!(compose.contains("stop_grace_period: 20s"));
+    let defaults = include_str!("../config/default.toml");
+    let mut keys = 0;
+    for line in compose.lines().map(str::trim) {
+        if let Some((key, value)) = line.split_once(": ")
+            && let Some(key) = key.strip_prefix("SHOPTALK_")
+        {
+            let (_, name) = key.split_once("__").expect("a section and a key");
+            let name = name.strip_suffix("_FILE").unwrap_or(name).to_lowercase();
+            assert!(
+                defaults.contains(&format!("\n{name} = ")),
+                "{name} is no key"
+            );
+            let is_secret = name.ends_with("url") && name != "public_url";
+            assert_eq!(is_secret, value.starts_with("/run/secrets/"), "{line}");
+            keys += 1;
+        }
+        let names_a_password = line.contains("PASSWORD") && !line.starts_with('#');
+        assert!(
+            !names_a_password || line.contains("_FILE: /run/secrets/"),
+            "{line}"
+        );
+        if let Some(file) = line.strip_prefix("file: ") {
+            assert!(
+                compose.contains(&format!(">{file}\n")),
+                "{file} is never made"
+            );
+        }
+    }
+    assert_eq!(keys, 5);
 }

@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io::PipeWriter;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
@@ -124,6 +125,8 @@ impl ServerProcess {
             .arg(server.get_program())
             .args(server.get_args())
             .current_dir(self.path())
+            // Ctrl-C in a terminal reaches whoever started it alone, which then ends it in its turn.
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(self.directory.user()?)
             .stderr(log);
