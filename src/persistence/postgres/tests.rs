@@ -8,9 +8,11 @@ mod search;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use uuid::Uuid;
 
 use crate::chat::{Details, RoomId, Sender, Side, Status};
+use crate::persistence::postgres::tables::room_rows;
 use crate::persistence::testing::*;
 use crate::persistence::*;
 use shoptalk_local_servers::postgres_is_tested;
@@ -202,4 +204,42 @@ async fn a_database_that_was_restored_to_an_earlier_time_gets_a_new_epoch() {
     let new = store.epoch().to_owned();
     store.post_as_visitor(room, "hello again").await;
     assert_eq!(store.reopened().epoch(), new, "an ordinary restart");
+}
+
+/// Whoever holds a room for long, such as an import, delays that room alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_is_held_does_not_delay_the_others() {
+    if left_out_on_sqlite() {
+        return;
+    }
+    let store = TestStore::new();
+    let held = store.new_room("Ann").await;
+    let other = store.new_room("Bob").await;
+    let holder = store.another_node();
+    let (release, released) = oneshot::channel::<()>();
+    let (begun, begins) = oneshot::channel();
+    let (released, mut begun) = (released.map(|_| ()).shared(), Some(begun));
+    let Store::Postgres(postgres) = &holder else {
+        panic!("PostgreSQL is tested");
+    };
+    postgres.submit_write(
+        move |tx| {
+            let (released, begun) = (released.clone(), begun.take());
+            Box::pin(async move {
+                room_rows::lock(tx, held).await?;
+                begun.map(|begun| begun.send(()));
+                released.await;
+                Ok(())
+            })
+        },
+        Box::new(|_| {}),
+    );
+    begins.await.expect("it is locked");
+    let waiting = store.submit_op(held, RoomOp::Post(visitor_draft("hello")));
+    // As many as it takes to be skipped, waited for and skipped again.
+    for _ in 0..20 {
+        store.post_as_visitor(other, "hello").await;
+    }
+    drop(release);
+    waiting.await.expect("completed").expect("committed");
 }

@@ -94,6 +94,12 @@ impl TxError {
         )
     }
 
+    /// Whether somebody has held a lock for longer than it was waited for.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        matches!(self, Self::Postgres(error)
+            if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
+    }
+
     /// Whether a row with this key was there already. The transaction may be run again: it sees
     /// that row then.
     pub(crate) fn is_duplicate(&self) -> bool {

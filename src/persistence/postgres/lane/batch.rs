@@ -145,9 +145,12 @@ impl Lane {
         let (asks, dones): (Vec<RoomAsk>, Vec<RoomDone>) =
             jobs.into_iter().map(|job| (job.ask, job.done)).unzip();
         let mut conflicts = 0;
+        let mut waits = true;
         loop {
-            match self.try_batch(&asks).await {
+            match self.try_batch(&asks, waits).await {
                 Ok(outcomes) => return complete(asks, dones, outcomes),
+                // Somebody holds a room for long: the others go on without it.
+                Err(error) if waits && error.is_lock_timeout() => waits = false,
                 Err(error) if may_run_again(&error) && conflicts < CONFLICTS_MAX => {
                     conflicts += 1;
                     if let Err(error) = self.connect().await {
@@ -165,13 +168,14 @@ impl Lane {
         }
     }
 
-    async fn try_batch(&mut self, asks: &[RoomAsk]) -> Result<Vec<Outcome>, TxError> {
+    /// `waits`: rooms that were locked again and again are waited for.
+    async fn try_batch(&mut self, asks: &[RoomAsk], waits: bool) -> Result<Vec<Outcome>, TxError> {
         let Some(connection) = &self.connection else {
             return Err(TxError::Away("the connection to PostgreSQL is gone".into()));
         };
         let session = Arc::clone(&connection.session);
         self.find_numbers(&session, asks).await?;
-        let loaded = match rows::load(&session, asks, &self.room_numbers).await {
+        let loaded = match rows::load(&session, asks, &self.room_numbers, waits).await {
             Ok(loaded) => loaded,
             Err(error) => {
                 self.roll_back().await?;

@@ -98,7 +98,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn by(asks: &[RoomAsk], room_numbers: &RoomNumbers) -> Self {
+    fn by(asks: &[RoomAsk], room_numbers: &RoomNumbers, waits: bool) -> Self {
         let mut wanted = Self::default();
         let mut waited_for = HashSet::new();
         let mut locked = HashSet::new();
@@ -114,7 +114,7 @@ impl Wanted {
                 }
                 Some(op) => wanted.add(pk, op),
             }
-            if ask.skips >= SKIPS_MAX {
+            if waits && ask.skips >= SKIPS_MAX {
                 waited_for.insert(pk);
             } else {
                 locked.insert(pk);
@@ -157,8 +157,9 @@ pub(super) async fn load(
     session: &Arc<Session>,
     asks: &[RoomAsk],
     room_numbers: &RoomNumbers,
+    waits: bool,
 ) -> Result<Loaded, TxError> {
-    let wanted = Wanted::by(asks, room_numbers);
+    let wanted = Wanted::by(asks, room_numbers, waits);
     let client = session.client();
     let statements = [LOCK, LOCK_FREE, HEADS, DETAILS, REPEATED, COUNTS, NUMBERS];
     let mut prepared = Vec::with_capacity(statements.len());

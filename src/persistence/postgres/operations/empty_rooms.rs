@@ -40,14 +40,23 @@ async fn remove_empty_rooms(
             &[&before.0, &limit(REMOVED_ROOMS, keep.len())],
         )
         .await?;
-    let mut removed = 0;
-    for row in old {
+    let mut chosen: Vec<(i64, VisitorId)> = Vec::new();
+    for row in &old {
         let (pk, id, visitor): (i64, RoomId, VisitorId) =
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        if keep.contains(&id) || removed == REMOVED_ROOMS {
-            continue;
+        if !keep.contains(&id) && chosen.len() < REMOVED_ROOMS {
+            chosen.push((pk, visitor));
         }
-        visitors::lock(tx, visitor).await?;
+    }
+    // Visitors are locked before rooms, in the order of their ids.
+    let owners: Vec<VisitorId> = chosen.iter().map(|(_, visitor)| *visitor).collect();
+    tx.query(
+        "SELECT id FROM visitors WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
+        &[&owners],
+    )
+    .await?;
+    let mut removed = 0;
+    for (pk, visitor) in chosen {
         // It may have got a message since.
         let deleted = tx
             .execute(
