@@ -33,6 +33,11 @@ test: ## check formatting and lint, run all tests; about six minutes
 	@scripts/preflight.sh test
 	@$(MAKE) --no-print-directory check
 	$(CARGO) test --workspace
+	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then \
+	  $(MAKE) --no-print-directory test-postgres; \
+	else \
+	  echo "LEFT OUT: the tests on PostgreSQL; install postgresql and nats-server"; \
+	fi
 	cd web && npm test
 	cd web && npm run test:browser
 

@@ -19,7 +19,6 @@ mod list_cursor;
 mod migrate;
 mod operations;
 mod options;
-#[allow(dead_code, clippy::useless_conversion)]
 mod postgres;
 mod room_list;
 pub(crate) mod rules;
