@@ -29,7 +29,7 @@ cluster: ## run three nodes on a PostgreSQL and a NATS of their own behind a pro
 	$(CARGO) build --release
 	$(CARGO) run --release --example cluster
 
-test: ## check formatting and lint, run all tests; about six minutes
+test: ## check formatting and lint, run all tests; about ten minutes
 	@scripts/preflight.sh test
 	@$(MAKE) --no-print-directory check
 	$(CARGO) test --workspace
