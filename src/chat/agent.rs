@@ -40,6 +40,11 @@ impl std::str::FromStr for Role {
     }
 }
 
+/// Agents of an export that is older than `on_duty` are on duty, as new ones are.
+fn on_duty_at_first() -> bool {
+    true
+}
+
 /// A person of the shop who answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
@@ -56,6 +61,9 @@ pub struct Agent {
     pub role: Role,
     /// A disabled agent has no sessions and cannot sign in.
     pub disabled: bool,
+    /// Whether the agent is rung when a customer waits.
+    #[serde(default = "on_duty_at_first")]
+    pub on_duty: bool,
     /// When the account was made.
     pub created_at: Timestamp,
 }

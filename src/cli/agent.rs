@@ -252,6 +252,7 @@ mod tests {
             display_name: "Mia".into(),
             role: Role::Agent,
             disabled,
+            on_duty: true,
             created_at: Timestamp(0),
         };
         let text = table(&[agent("mia", false), agent("bartholomew", true)]);

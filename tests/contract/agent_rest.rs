@@ -6,11 +6,12 @@ use crate::common::{
     Agent, PASSWORD, Response, TestServer, Visitor, eventually, json, keys, results,
 };
 
-const AGENT_FIELDS: [&str; 6] = [
+const AGENT_FIELDS: [&str; 7] = [
     "created_at",
     "disabled",
     "display_name",
     "id",
+    "on_duty",
     "role",
     "username",
 ];

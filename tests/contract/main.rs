@@ -23,6 +23,7 @@ mod limits;
 mod origins;
 mod presence;
 mod promises;
+mod push;
 mod redaction;
 mod rfc6455;
 mod storage;

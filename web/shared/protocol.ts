@@ -156,6 +156,8 @@ export type Agent = {
   role: Role;
   /** A disabled agent has no sessions and cannot sign in. */
   disabled: boolean;
+  /** Whether the agent is rung when a customer waits. */
+  on_duty: boolean;
   /** When the account was made. */
   created_at: Timestamp;
 };
@@ -439,6 +441,8 @@ export type MePatch = {
   password?: string;
   /** Required to change the password. */
   current_password?: string;
+  /** Whether this agent is rung when a customer waits. */
+  on_duty?: boolean;
 };
 
 /** Where a room matches a search. */

@@ -369,6 +369,7 @@ impl Peer {
                 display_name: "Mia".to_owned(),
                 role: Role::Agent,
                 disabled: false,
+                on_duty: true,
                 created_at: Timestamp(0),
             }),
             epoch: EPOCH.into(),

@@ -30,6 +30,8 @@ pub struct AgentPatch {
     pub role: Option<Role>,
     /// Disabling ends all sessions.
     pub disabled: Option<bool>,
+    /// Whether the agent is rung when a customer waits.
+    pub on_duty: Option<bool>,
     /// The session that survives a change of the password: its own.
     pub keep_session: Option<TokenHash>,
 }

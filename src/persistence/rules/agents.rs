@@ -34,6 +34,7 @@ pub(crate) fn change_agent(before: &Agent, patch: AgentPatch) -> AgentChange {
     }
     agent.role = patch.role.unwrap_or(agent.role);
     agent.disabled = patch.disabled.unwrap_or(agent.disabled);
+    agent.on_duty = patch.on_duty.unwrap_or(agent.on_duty);
     let mut audit = Vec::new();
     let mut end_sessions = EndSessions::None;
     if agent.role != before.role {
@@ -78,6 +79,7 @@ mod tests {
             display_name: "Mia".into(),
             role: Role::Admin,
             disabled: false,
+            on_duty: true,
             created_at: Timestamp(0),
         }
     }

@@ -7,13 +7,14 @@ use crate::persistence::sqlite::tx_error::classify;
 
 /// Every change of the schema, oldest first. A released one is never edited, comments included:
 /// SQLite keeps them, and a database whose schema reads otherwise counts as damaged.
-const TEXTS: [&str; 6] = [
+const TEXTS: [&str; 7] = [
     include_str!("migrations/0001_base.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_arrival.sql"),
     include_str!("migrations/0004_open_rooms.sql"),
     include_str!("migrations/0005_visitor_changes.sql"),
     include_str!("migrations/0006_erasures.sql"),
+    include_str!("migrations/0007_reach.sql"),
 ];
 const STEPS: &[M<'_>] = &[
     M::up(TEXTS[0]),
@@ -22,6 +23,7 @@ const STEPS: &[M<'_>] = &[
     M::up(TEXTS[3]),
     M::up(TEXTS[4]),
     M::up(TEXTS[5]),
+    M::up(TEXTS[6]),
 ];
 /// The number of the schema that this program makes.
 pub(crate) const LATEST: u64 = TEXTS.len() as u64;

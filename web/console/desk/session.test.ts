@@ -116,3 +116,23 @@ describe("a welcome", () => {
     expect(JSON.parse(area[KEY]!)).toMatchObject({ id: "bob" });
   });
 });
+
+describe("being on duty", () => {
+  it("is asked of the server, whose response is shown", async () => {
+    const { session, calls } = setUp([{ agent: agent("ada", { on_duty: false }) }]);
+    session.update(agent("ada"));
+    await session.setOnDuty(false);
+    expect(calls).toEqual([{ method: "PATCH", path: "me/", body: { on_duty: false } }]);
+    expect(session.agent.value?.on_duty).toBe(false);
+  });
+
+  it("stays as it is when the server refuses, and shows that", async () => {
+    const { session, notices } = setUp([refused(503, "busy")]);
+    const before = agent("ada");
+    session.update(before);
+    await session.setOnDuty(false);
+    expect(session.agent.value).toEqual(before);
+    expect(session.agent.value).not.toBe(before);
+    expect(notices.toast.value).toMatch(/very busy/);
+  });
+});

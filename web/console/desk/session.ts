@@ -46,6 +46,16 @@ export function makeSession({
       if (await attempt(() => call("POST", "logout/", { everywhere }))) end("");
     },
 
+    /** Whether this agent is to be alerted, on any device, when a customer waits. */
+    async setOnDuty(on_duty: boolean) {
+      const asked = agent.value;
+      const changed = await attempt(async () => {
+        agent.value = (await call<{ agent: Agent }>("PATCH", "me/", { on_duty })).agent;
+      });
+      // The switch shows again what holds.
+      if (!changed && asked && agent.value === asked) agent.value = { ...asked };
+    },
+
     /** The agent's details as the server has them now. */
     update(fresh: Agent) {
       agent.value = fresh;

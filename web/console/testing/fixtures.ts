@@ -57,6 +57,7 @@ export const agent = (id = "ada", change: Partial<Agent> = {}): Agent => ({
   display_name: id,
   role: "agent",
   disabled: false,
+  on_duty: true,
   created_at: minute(0),
   ...change,
 });

@@ -34,6 +34,15 @@ export function Settings({ close }: { close: () => void }) {
         <label class="switch">
           <input
             type="checkbox"
+            checked={agent?.on_duty ?? true}
+            onChange={(event) => session.setOnDuty(event.currentTarget.checked)}
+          />
+          On duty
+        </label>
+        <p class="dim">Only those on duty are alerted on their devices when a customer waits.</p>
+        <label class="switch">
+          <input
+            type="checkbox"
             checked={sound}
             onChange={(event) => settings.change({ sound: event.currentTarget.checked })}
           />

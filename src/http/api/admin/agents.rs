@@ -135,6 +135,7 @@ pub(crate) async fn patch(
         password_hash,
         role: request.role,
         disabled: request.disabled,
+        on_duty: None,
         // An admin who changes their own password here stays signed in.
         keep_session: (agent_id == session.agent.id).then_some(session.token_hash),
     };

@@ -28,6 +28,8 @@ pub(crate) struct MePatch {
     password: Option<String>,
     /// Required to change the password.
     current_password: Option<String>,
+    /// Whether this agent is rung when a customer waits.
+    on_duty: Option<bool>,
 }
 
 /// Who is signed in
@@ -50,7 +52,7 @@ pub(crate) async fn get(
     (cookie, body)
 }
 
-/// Change the own name or password
+/// Change the own name, password or duty
 #[utoipa::path(patch, operation_id = "change_me",
     path = "/api/admin/me", tag = "agent", security(("agent" = []), ("cookie" = [])),
     request_body = MePatch, responses((status = 200, description = "the agent as they are now", body = AgentAnswer)))]
@@ -72,6 +74,7 @@ pub(crate) async fn patch(
 
     let mut patch = AgentPatch {
         display_name,
+        on_duty: request.on_duty,
         keep_session: Some(session.token_hash),
         ..AgentPatch::default()
     };

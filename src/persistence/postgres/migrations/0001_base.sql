@@ -117,7 +117,9 @@ CREATE TABLE agents (
     role          SMALLINT NOT NULL,
     disabled      BOOLEAN  NOT NULL,
     password_hash TEXT     NOT NULL,
-    created_at    BIGINT   NOT NULL
+    created_at    BIGINT   NOT NULL,
+    -- Whether the agent is rung when a customer waits.
+    on_duty       BOOLEAN  NOT NULL
 );
 
 CREATE TABLE agent_sessions (

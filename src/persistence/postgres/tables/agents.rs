@@ -9,16 +9,16 @@ use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::rules::agents::username_key;
 use crate::persistence::{AgentCredentials, NO_PASSWORD, NewAgent, Refusal};
 
-/// An agent's columns, for queries that call the table `a`, 6 of them.
+/// An agent's columns, for queries that call the table `a`, 7 of them.
 macro_rules! agent_columns {
     () => {
-        "a.id, a.username, a.display_name, a.role, a.disabled, a.created_at"
+        "a.id, a.username, a.display_name, a.role, a.disabled, a.created_at, a.on_duty"
     };
 }
 pub(crate) use agent_columns;
 
 /// How many columns an agent has.
-pub(crate) const AGENT_COLUMNS: usize = 6;
+pub(crate) const AGENT_COLUMNS: usize = 7;
 
 /// An agent from a row that begins with [`agent_columns`].
 pub(crate) fn read(row: &Row) -> Result<Agent, TxError> {
@@ -29,6 +29,7 @@ pub(crate) fn read(row: &Row) -> Result<Agent, TxError> {
         role: codes::role(row, 3)?,
         disabled: row.try_get(4)?,
         created_at: time(row, 5)?,
+        on_duty: row.try_get(6)?,
     })
 }
 
@@ -145,6 +146,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: NewAgent) -> Result<Agent, TxError>
         display_name: new.display_name,
         role: new.role,
         disabled: false,
+        on_duty: true,
         created_at: tx.now,
     };
     match write(tx, &agent, &new.password_hash).await? {
@@ -165,8 +167,8 @@ async fn write(tx: &mut Tx, agent: &Agent, password_hash: &str) -> Result<u64, T
     let added = tx
         .execute(
             "INSERT INTO agents (id, username, username_key, display_name, role, disabled,
-                 password_hash, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                 password_hash, created_at, on_duty)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT DO NOTHING",
             &[
                 &agent.id,
@@ -177,6 +179,7 @@ async fn write(tx: &mut Tx, agent: &Agent, password_hash: &str) -> Result<u64, T
                 &agent.disabled,
                 &password_hash,
                 &agent.created_at.0,
+                &agent.on_duty,
             ],
         )
         .await?;
@@ -192,7 +195,7 @@ pub(crate) async fn update(
 ) -> Result<(), TxError> {
     tx.execute(
         "UPDATE agents SET display_name = $2, role = $3, disabled = $4,
-             password_hash = coalesce($5, password_hash)
+             password_hash = coalesce($5, password_hash), on_duty = $6
          WHERE id = $1",
         &[
             &agent.id,
@@ -200,6 +203,7 @@ pub(crate) async fn update(
             &role_code(agent.role),
             &agent.disabled,
             &password_hash,
+            &agent.on_duty,
         ],
     )
     .await?;

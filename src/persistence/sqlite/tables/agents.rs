@@ -10,7 +10,9 @@ use crate::persistence::{AgentCredentials, NO_PASSWORD, NewAgent, Refusal};
 
 /// An agent's columns, for queries that call the table `a`.
 pub(crate) const COLUMNS: &str =
-    "a.id, a.username, a.display_name, a.role, a.disabled, a.created_at";
+    "a.id, a.username, a.display_name, a.role, a.disabled, a.created_at, a.on_duty";
+/// How many columns an agent has.
+pub(crate) const COLUMN_COUNT: usize = 7;
 
 /// An agent from [`COLUMNS`].
 pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Agent> {
@@ -21,6 +23,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Agent> {
         role: codes::role(row, 3)?,
         disabled: row.get(4)?,
         created_at: Timestamp(row.get(5)?),
+        on_duty: row.get(6)?,
     })
 }
 
@@ -47,7 +50,7 @@ pub(crate) fn credentials(
     .query_row([username_key(username)], |row| {
         Ok(AgentCredentials {
             agent: read(row)?,
-            password_hash: row.get(6)?,
+            password_hash: row.get(COLUMN_COUNT)?,
         })
     })
     .optional()
@@ -96,12 +99,13 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: NewAgent) -> Result<Agent, TxError> {
         display_name: new.display_name,
         role: new.role,
         disabled: false,
+        on_duty: true,
         created_at: tx.now,
     };
     tx.execute(
         "INSERT INTO agents (id, username, username_key, display_name, role, disabled,
-             password_hash, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)",
+             password_hash, created_at, on_duty)
+         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, 1)",
         params![
             agent.id,
             agent.username,
@@ -121,8 +125,8 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: NewAgent) -> Result<Agent, TxError> {
 pub(crate) fn insert_known(tx: &mut Tx<'_>, agent: &Agent) -> rusqlite::Result<bool> {
     let added = tx.execute(
         "INSERT INTO agents (id, username, username_key, display_name, role, disabled,
-             password_hash, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             password_hash, created_at, on_duty)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT DO NOTHING",
         params![
             agent.id,
@@ -133,6 +137,7 @@ pub(crate) fn insert_known(tx: &mut Tx<'_>, agent: &Agent) -> rusqlite::Result<b
             agent.disabled,
             NO_PASSWORD,
             agent.created_at.0,
+            agent.on_duty,
         ],
     )?;
     tx.state.auth_version += added as u64;
@@ -147,7 +152,7 @@ pub(crate) fn update(
 ) -> rusqlite::Result<()> {
     tx.execute(
         "UPDATE agents SET display_name = ?2, role = ?3, disabled = ?4,
-             password_hash = ifnull(?5, password_hash)
+             password_hash = ifnull(?5, password_hash), on_duty = ?6
          WHERE id = ?1",
         params![
             agent.id,
@@ -155,6 +160,7 @@ pub(crate) fn update(
             role_code(agent.role),
             agent.disabled,
             password_hash,
+            agent.on_duty,
         ],
     )?;
     tx.state.auth_version += 1;

@@ -27,7 +27,7 @@ pub(crate) fn valid(
     .query_row(params![token.0, now.0], |row| {
         Ok(StoredSession {
             agent: agents::read(row)?,
-            last_used_at: Timestamp(row.get(6)?),
+            last_used_at: Timestamp(row.get(agents::COLUMN_COUNT)?),
         })
     })
     .optional()

@@ -7,7 +7,7 @@ use crate::persistence::testing::*;
 use crate::persistence::{Store, verify_backup};
 
 /// Databases that the versions which had these schemas made of the same conversations.
-const RELEASED: [u64; 4] = [2, 3, 4, 5];
+const RELEASED: [u64; 5] = [2, 3, 4, 5, 6];
 
 /// A data directory with the database of a released schema.
 fn released(schema: u64) -> tempfile::TempDir {
