@@ -112,6 +112,7 @@ async fn write_conversation(store: &Store, conversation: &Conversation) -> Resul
 
 fn mia() -> Sender {
     Sender::Agent {
+        id: uuid::Uuid::nil(),
         display_name: DISPLAY_NAME.to_owned(),
     }
 }
@@ -121,6 +122,7 @@ fn draft(sender: Sender, content: &str) -> RoomOp {
         id: uuid::Uuid::now_v7(),
         sender,
         content: content.to_owned(),
+        via: None,
     })
 }
 

@@ -35,6 +35,12 @@ pub mod doctor;
 #[cfg(feature = "server")]
 pub mod encryption;
 #[cfg(feature = "server")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the first follower is not there yet")
+)]
+mod followers;
+#[cfg(feature = "server")]
 mod http;
 #[cfg(feature = "server")]
 pub mod https_client;

@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("canary", &["actors", "chat", "persistence"]),
     ("bus", &["persistence"]),
     ("cluster", &["actors", "bus", "chat", "persistence"]),
+    ("followers", &["chat", "persistence"]),
     ("config", &["bus", "chat", "persistence"]),
     ("https_client", &[]),
     ("tls", &["config", "https_client"]),

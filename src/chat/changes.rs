@@ -76,6 +76,14 @@ impl ChangeVector {
         others.all(|(slot, number)| self.of_slot(slot) >= *number)
     }
 
+    /// How many changes up to `head` are not among those up to here.
+    pub fn behind(&self, head: &Self) -> u64 {
+        let numbers = head.0.iter().enumerate();
+        numbers
+            .map(|(slot, number)| number.saturating_sub(self.of_slot(slot)))
+            .sum()
+    }
+
     /// Moves forward to a change, never back.
     pub fn advance(&mut self, change: ChangeId) {
         if change.number > self.of_slot(change.slot) {
@@ -136,5 +144,6 @@ mod tests {
         assert_eq!(vector.numbers(), [5, 9, 2]);
         assert_eq!(of(&[7, 0, 0]), ChangeVector::of_single_writer(7));
         assert_eq!(of(&[0]), ChangeVector::default());
+        assert_eq!(of(&[5, 0, 2]).behind(&of(&[6, 3, 1])), 4);
     }
 }

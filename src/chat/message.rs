@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{RoomId, Side, Timestamp};
+use super::{AgentId, RoomId, Side, Timestamp};
 
 /// The id that the sender chose for a message; unique in its room forever.
 pub type MessageId = Uuid;
@@ -70,6 +70,16 @@ impl SystemEvent {
     }
 }
 
+/// How a message came in, if not through the chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// By a mail in reply to one of the shop's.
+    Mail,
+}
+
 /// One entry of a room's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
@@ -99,6 +109,15 @@ pub struct Message {
     #[cfg_attr(feature = "server", schema(required = false))]
     #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
     pub redacted: bool,
+    /// How it came in, if not through the chat. Absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(required = false))]
+    #[cfg_attr(test, ts(optional, as = "Option<Via>"))]
+    pub via: Option<Via>,
+    /// Which agent wrote it, where that is known. A visitor must never get it, so it is in no frame
+    /// and no reply.
+    #[serde(skip)]
+    pub agent_id: Option<AgentId>,
     /// When it was committed.
     pub created_at: Timestamp,
 }

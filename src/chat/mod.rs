@@ -20,7 +20,7 @@ pub mod rules;
 pub use agent::{Agent, AgentId, Role};
 pub use changes::{ChangeId, ChangeVector, SLOTS_MAX};
 pub use details::{Authority, Details, DetailsPatch, SignedFields};
-pub use message::{LastMessage, Message, MessageId, SenderType, SystemEvent};
+pub use message::{LastMessage, Message, MessageId, SenderType, SystemEvent, Via};
 pub use record::{Draft, PastHead, PastMessage, RoomRecord, Sender};
 pub use room::{Counts, Room, RoomId, Side, Status, Summary, VisitorId};
 pub use time::Timestamp;

@@ -9,13 +9,12 @@
 //! Read next: `rules.rs` for the rules about status and blocks.
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::details::apply_field;
 use super::rules;
 use super::{
-    ChangeId, DetailsPatch, LastMessage, Message, MessageId, Room, SenderType, Side, SignedFields,
-    Status, Summary, SystemEvent, Timestamp, VisitorId,
+    AgentId, ChangeId, DetailsPatch, LastMessage, Message, MessageId, Room, SenderType, Side,
+    SignedFields, Status, Summary, SystemEvent, Timestamp, Via, VisitorId,
 };
 
 /// Everything that the store keeps of a room apart from its messages.
@@ -47,8 +46,10 @@ pub struct RoomRecord {
 pub enum Sender {
     /// The room's visitor, shown with the room's customer name.
     Visitor,
-    /// An agent with this display name.
+    /// An agent.
     Agent {
+        /// Which one.
+        id: AgentId,
         /// The name that the customer sees.
         display_name: String,
     },
@@ -63,11 +64,19 @@ impl Sender {
         }
     }
 
+    /// Which agent it is, if any.
+    pub fn agent_id(&self) -> Option<AgentId> {
+        match self {
+            Self::Visitor => None,
+            Self::Agent { id, .. } => Some(*id),
+        }
+    }
+
     /// The sender's name in `room`.
     pub fn name<'a>(&'a self, room: &'a Room) -> &'a str {
         match self {
             Self::Visitor => room.display_name(),
-            Self::Agent { display_name } => display_name,
+            Self::Agent { display_name, .. } => display_name,
         }
     }
 }
@@ -81,6 +90,8 @@ pub struct Draft {
     pub sender: Sender,
     /// It has passed [`limits::check_content`](super::limits::check_content).
     pub content: String,
+    /// How it came in, if not through the chat.
+    pub via: Option<Via>,
 }
 
 /// A message that was written elsewhere, before it came here.
@@ -94,10 +105,22 @@ pub struct PastMessage {
     pub sender_name: String,
     /// It has passed [`limits::check_content`](super::limits::check_content).
     pub content: String,
+    /// How it came in, if not through the chat.
+    pub via: Option<Via>,
     /// What a `system` message records, where that is known.
     pub event: Option<SystemEvent>,
     /// When it was written.
     pub created_at: Timestamp,
+}
+
+/// What a message says, apart from its place in the log.
+struct Entry {
+    sender_type: SenderType,
+    sender_name: String,
+    agent_id: Option<AgentId>,
+    content: String,
+    via: Option<Via>,
+    event: Option<SystemEvent>,
 }
 
 /// A read mark would pass the newest message.
@@ -143,7 +166,15 @@ impl RoomRecord {
             self.unread_count += 1;
         }
         self.enter(rules::status_after_message(side), now);
-        self.append(draft.id, side.into(), sender_name, draft.content, None, now)
+        let entry = Entry {
+            sender_type: side.into(),
+            agent_id: draft.sender.agent_id(),
+            sender_name,
+            content: draft.content,
+            via: draft.via,
+            event: None,
+        };
+        self.append(draft.id, entry, now)
     }
 
     /// Appends a message that was written elsewhere, at its own time and under its own name. Status
@@ -163,15 +194,15 @@ impl RoomRecord {
         if let Some(status) = status {
             self.enter(status, past.created_at);
         }
-        let PastMessage {
-            id,
-            sender_type,
-            sender_name,
-            content,
-            event,
-            created_at,
-        } = past;
-        self.append(id, sender_type, sender_name, content, event, created_at)
+        let entry = Entry {
+            sender_type: past.sender_type,
+            sender_name: past.sender_name,
+            agent_id: None,
+            content: past.content,
+            via: past.via,
+            event: past.event,
+        };
+        self.append(past.id, entry, past.created_at)
     }
 
     /// Closes an imported room that was closed elsewhere, without a `system` message.
@@ -235,14 +266,15 @@ impl RoomRecord {
         let event = rules::event_of_status(self, status)?;
         self.enter(status, now);
         let name = by.name(&self.room).to_owned();
-        Some(self.append(
-            id,
-            SenderType::System,
-            name,
-            event.content().to_owned(),
-            Some(event),
-            now,
-        ))
+        let entry = Entry {
+            sender_type: SenderType::System,
+            sender_name: name,
+            agent_id: by.agent_id(),
+            content: event.content().to_owned(),
+            via: None,
+            event: Some(event),
+        };
+        Some(self.append(id, entry, now))
     }
 
     /// Moves one side's read mark forward. Returns whether it moved; if the agents' mark did, the
@@ -343,15 +375,7 @@ impl RoomRecord {
         self.room.status = status;
     }
 
-    fn append(
-        &mut self,
-        id: Uuid,
-        sender_type: SenderType,
-        sender_name: String,
-        content: String,
-        event: Option<SystemEvent>,
-        now: Timestamp,
-    ) -> Message {
+    fn append(&mut self, id: MessageId, entry: Entry, now: Timestamp) -> Message {
         self.room.last_seq += 1;
         self.room.last_message_at = Some(now);
         self.touch(now);
@@ -359,12 +383,14 @@ impl RoomRecord {
             id,
             room_id: self.room.id,
             seq: self.room.last_seq,
-            sender_type,
-            sender_name,
-            content,
-            event,
+            sender_type: entry.sender_type,
+            sender_name: entry.sender_name,
+            content: entry.content,
+            event: entry.event,
             is_read: false,
             redacted: false,
+            via: entry.via,
+            agent_id: entry.agent_id,
             created_at: now,
         };
         self.last_message = Some(LastMessage::from(&message));

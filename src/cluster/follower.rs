@@ -58,7 +58,7 @@ impl Follower {
                     }
                     let head = head.borrow_and_update().changes.clone();
                     let caught_up = self.catch_up(&head).await;
-                    self.metrics.lag_changes.set(self.lag(&head) as f64);
+                    self.metrics.lag_changes.set(self.seen.behind(&head) as f64);
                     match caught_up {
                         Ok(()) => failing = false,
                         // The next change of the head tries again.
@@ -69,14 +69,6 @@ impl Follower {
                 }
             }
         }
-    }
-
-    /// How many changes up to the head were not yet passed on.
-    fn lag(&self, head: &ChangeVector) -> u64 {
-        let numbers = head.numbers().iter().enumerate();
-        numbers
-            .map(|(slot, number)| number.saturating_sub(self.seen.of_slot(slot)))
-            .sum()
     }
 
     fn take(&mut self, notice: Notice) {

@@ -68,6 +68,8 @@ mod tests {
                 event: Some(SystemEvent::Reopened),
                 is_read: false,
                 redacted: false,
+                via: None,
+                agent_id: None,
                 created_at: Timestamp(0),
             };
             let real = serde_json::to_string(&sample).expect("it serialises").len();

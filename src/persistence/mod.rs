@@ -13,6 +13,7 @@
 mod epoch;
 mod erasures;
 mod error;
+mod follower_cursor;
 mod imports;
 mod json_size;
 mod list_cursor;

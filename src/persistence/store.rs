@@ -1,5 +1,6 @@
 mod agents;
 mod erasures;
+mod followers;
 mod lists;
 mod rooms;
 mod sharing;

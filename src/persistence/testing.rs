@@ -317,6 +317,7 @@ pub(crate) fn block() -> RoomOp {
 
 pub(crate) fn agent_draft(content: &str) -> Draft {
     let sender = Sender::Agent {
+        id: Uuid::nil(),
         display_name: "Mia".into(),
     };
     draft(Uuid::now_v7(), sender, content)
@@ -327,6 +328,7 @@ pub(crate) fn draft(id: MessageId, sender: Sender, content: &str) -> Draft {
         id,
         sender,
         content: content.to_owned(),
+        via: None,
     }
 }
 

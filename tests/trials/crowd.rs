@@ -136,6 +136,7 @@ fn room(
                 sender_type,
                 sender_name: name.unwrap_or("Bob").to_owned(),
                 content: text(random),
+                via: None,
                 event: None,
                 created_at: Timestamp(1_700_000_000_000 + i64::try_from(number).unwrap_or(0)),
             },

@@ -15,6 +15,9 @@ export type SenderType = "customer" | "admin" | "system";
 /** What a `system` message records. The front ends translate it; `content` is in English. */
 export type SystemEvent = "closed" | "reopened";
 
+/** How a message came in, if not through the chat. */
+export type Via = "mail";
+
 /** What an agent may do beyond answering customers. */
 export type Role = "agent" | "admin";
 
@@ -74,6 +77,8 @@ export type Message = {
   is_read: boolean;
   /** Whether its text was removed for good; `content` is empty then. Absent otherwise. */
   redacted?: boolean;
+  /** How it came in, if not through the chat. Absent otherwise. */
+  via?: Via;
   /** When it was committed. */
   created_at: Timestamp;
 };

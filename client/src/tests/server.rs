@@ -130,6 +130,8 @@ impl FakeServer {
             event: None,
             is_read: false,
             redacted: false,
+            via: None,
+            agent_id: None,
             created_at: Timestamp(0),
         });
         drop(state);

@@ -173,6 +173,7 @@ impl Feeder {
             Sender::Visitor
         } else {
             Sender::Agent {
+                id: Uuid::nil(),
                 display_name: "Mia".into(),
             }
         };
@@ -181,6 +182,7 @@ impl Feeder {
             id: Uuid::now_v7(),
             sender,
             content: texts::next().to_owned(),
+            via: None,
         };
         let sent = Arc::clone(sent);
         let at = Instant::now();

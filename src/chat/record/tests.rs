@@ -1,3 +1,5 @@
+use uuid::Uuid;
+
 use super::*;
 use crate::chat::{Authority, Details};
 
@@ -33,6 +35,7 @@ fn record() -> RoomRecord {
 
 fn agent() -> Sender {
     Sender::Agent {
+        id: Uuid::nil(),
         display_name: "Mia".into(),
     }
 }
@@ -42,6 +45,7 @@ fn draft(sender: Sender) -> Draft {
         id: Uuid::now_v7(),
         sender,
         content: "hello".into(),
+        via: None,
     }
 }
 

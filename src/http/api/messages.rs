@@ -108,6 +108,7 @@ async fn try_post(
         id,
         sender,
         content: request.content,
+        via: None,
     };
     let commit = state.rooms.write(room_id, RoomOp::Post(draft)).await?;
     match commit.effect {

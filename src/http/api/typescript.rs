@@ -130,6 +130,7 @@ fn generate() -> String {
     file.declare::<chat::Side>("Side");
     file.declare::<chat::SenderType>("SenderType");
     file.declare::<chat::SystemEvent>("SystemEvent");
+    file.declare::<chat::Via>("Via");
     file.declare::<chat::Role>("Role");
     file.declare::<protocol::ErrorCode>("ErrorCode");
     file.declare::<chat::Room>("Room");

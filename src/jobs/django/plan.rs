@@ -242,6 +242,7 @@ fn entries(
                     sender_type: message.sender_type,
                     sender_name: sender_name(room, message),
                     content: part.to_owned(),
+                    via: None,
                     event: None,
                     created_at,
                 },

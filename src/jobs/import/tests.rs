@@ -83,6 +83,7 @@ impl Shop {
 
 fn agent() -> Sender {
     Sender::Agent {
+        id: Uuid::nil(),
         display_name: "Mia".into(),
     }
 }
@@ -154,6 +155,7 @@ async fn fill(shop: &Shop, steps: Vec<Step>) {
                         id,
                         sender,
                         content,
+                        via: None,
                     }),
                 )
                 .await;
@@ -253,6 +255,7 @@ async fn sample() -> (Shop, String) {
                 id: Uuid::now_v7(),
                 sender: Sender::Visitor,
                 content: content.into(),
+                via: None,
             };
             shop.apply(room, RoomOp::Post(draft)).await;
         }

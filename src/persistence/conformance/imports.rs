@@ -11,6 +11,7 @@ fn message(number: u128, sender_type: SenderType, content: &str) -> ImportedMess
             sender_type,
             sender_name: "Ann".into(),
             content: content.into(),
+            via: None,
             event: None,
             created_at: Timestamp(i64::try_from(number).expect("small")),
         },

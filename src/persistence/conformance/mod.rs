@@ -2,6 +2,7 @@
 
 mod agents;
 pub(crate) mod erasures;
+mod followers;
 mod imports;
 mod lists;
 mod redactions;

@@ -92,9 +92,11 @@ pub(super) const TABLES: &[Table] = &[
             ("content", Text),
             ("event", Small),
             ("created_at", Int),
+            ("via", Small),
+            ("agent", Id),
         ],
-        read: "SELECT room, seq, n, id, sender_type, sender_name, content, event, created_at
-               FROM messages",
+        read: "SELECT room, seq, n, id, sender_type, sender_name, content, event, created_at,
+                   via, agent FROM messages",
         from: "messages",
         sums: &["seq", "n", "length(content)"],
     },
@@ -208,6 +210,13 @@ pub(super) const TABLES: &[Table] = &[
         read: "SELECT room, seq, message, at, bytes_gone_at, in_ledger FROM redactions",
         from: "redactions",
         sums: &["seq", "at"],
+    },
+    Table {
+        name: "followers",
+        columns: &[("name", Text), ("cursor", Text)],
+        read: "SELECT name, cursor FROM followers",
+        from: "followers",
+        sums: &[],
     },
 ];
 

@@ -282,6 +282,8 @@ async fn a_database_that_somebody_uses_is_left_alone_and_sqlite_goes_on() {
     let store = Store::open(second.options()).expect("it is as it was");
     assert_eq!(second.look_at(&store).await, second.seen);
     store.close().await;
+    // The lock goes with the writer's thread.
+    drop(store);
     let locked = Store::open(second.options()).expect("it opens");
     let busy = migrate(second.options(), &database.url(), |_| {}).await;
     assert!(matches!(

@@ -3,7 +3,7 @@
 
 use tokio_postgres::Row;
 
-use crate::chat::{Role, SenderType, SignedFields, Status, SystemEvent, Timestamp};
+use crate::chat::{Role, SenderType, SignedFields, Status, SystemEvent, Timestamp, Via};
 use crate::persistence::postgres::tx_error::TxError;
 
 /// A count or number as PostgreSQL stores it. One past its range cannot have been stored, so the
@@ -84,6 +84,20 @@ pub(crate) fn event(row: &Row, column: usize) -> Result<Option<SystemEvent>, TxE
         Some(0) => Ok(Some(SystemEvent::Closed)),
         Some(1) => Ok(Some(SystemEvent::Reopened)),
         Some(other) => Err(unknown(column, other, "event")),
+    }
+}
+
+pub(crate) fn via_code(via: Via) -> i16 {
+    match via {
+        Via::Mail => 0,
+    }
+}
+
+pub(crate) fn via(row: &Row, column: usize) -> Result<Option<Via>, TxError> {
+    match row.try_get::<_, Option<i16>>(column)? {
+        None => Ok(None),
+        Some(0) => Ok(Some(Via::Mail)),
+        Some(other) => Err(unknown(column, other, "way")),
     }
 }
 

@@ -3,6 +3,7 @@
 mod agents;
 mod changes;
 mod erasures;
+mod followers;
 mod search;
 
 use std::collections::HashSet;

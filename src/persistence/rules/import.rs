@@ -119,6 +119,7 @@ mod tests {
                 sender_type: *sender_type,
                 sender_name: "Ann".into(),
                 content: "hello".into(),
+                via: None,
                 event: None,
                 created_at: Timestamp(i64::try_from(number).expect("small")),
             };

@@ -173,11 +173,13 @@ mod tests {
             id: Uuid::from_u128(3),
             sender,
             content: content.into(),
+            via: None,
         }
     }
 
     fn agent() -> Sender {
         Sender::Agent {
+            id: Uuid::nil(),
             display_name: "Mia".into(),
         }
     }

@@ -27,6 +27,7 @@ pub(crate) fn append(record: &mut RoomRecord, message: &Message) -> Message {
         sender_type: message.sender_type,
         sender_name: message.sender_name.clone(),
         content: message.content.clone(),
+        via: message.via,
         event: message.event,
         created_at: message.created_at,
     };
@@ -167,6 +168,8 @@ mod tests {
             event: (sender_type == SenderType::System).then_some(SystemEvent::Closed),
             is_read: false,
             redacted: false,
+            via: None,
+            agent_id: None,
             created_at: Timestamp(10),
         }
     }

@@ -3,7 +3,7 @@
 use rusqlite::Row;
 use rusqlite::types::Type;
 
-use crate::chat::{Role, SenderType, SignedFields, Status, SystemEvent};
+use crate::chat::{Role, SenderType, SignedFields, Status, SystemEvent, Via};
 
 /// A count or number as SQLite stores it. One past its range cannot have been stored, so the
 /// largest value compares in the same way.
@@ -85,6 +85,20 @@ pub(crate) fn event(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Sys
         Some(0) => Ok(Some(SystemEvent::Closed)),
         Some(1) => Ok(Some(SystemEvent::Reopened)),
         Some(other) => unknown(column, other, "event"),
+    }
+}
+
+pub(crate) fn via_code(via: Via) -> i64 {
+    match via {
+        Via::Mail => 0,
+    }
+}
+
+pub(crate) fn via(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Via>> {
+    match row.get(column)? {
+        None => Ok(None),
+        Some(0) => Ok(Some(Via::Mail)),
+        Some(other) => unknown(column, other, "way"),
     }
 }
 

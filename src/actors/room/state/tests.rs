@@ -67,6 +67,8 @@ fn message(seq: u64) -> Message {
         event: None,
         is_read: false,
         redacted: false,
+        via: None,
+        agent_id: None,
         created_at: Timestamp(0),
     }
 }
@@ -105,6 +107,7 @@ fn write_message() -> RoomMsg {
             id: Uuid::nil(),
             sender: Sender::Visitor,
             content: "hello".into(),
+            via: None,
         }),
         reply: ReplyPort::to_caller(oneshot::channel().0),
     }

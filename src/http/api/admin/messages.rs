@@ -52,6 +52,7 @@ pub(crate) async fn post(
 ) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
     existing_room(&state, room_id).await?;
     let sender = Sender::Agent {
+        id: session.agent.id,
         display_name: session.agent.display_name,
     };
     messages::post(&state, room_id, session.agent.id, sender, body).await

@@ -221,6 +221,7 @@ impl RoomChange {
         let status = self.status.map(|status| RoomOp::SetStatus {
             status,
             by: Sender::Agent {
+                id: agent.id,
                 display_name: agent.display_name,
             },
         });

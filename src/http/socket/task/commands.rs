@@ -116,6 +116,7 @@ impl SocketTask {
                     id,
                     sender: self.sender(),
                     content,
+                    via: None,
                 };
                 self.write(room_id, RoomOp::Post(draft)).await;
             }

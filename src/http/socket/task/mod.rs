@@ -134,6 +134,7 @@ impl SocketTask {
     fn sender(&self) -> Sender {
         match &self.joiner.display_name {
             Some(display_name) => Sender::Agent {
+                id: self.joiner.participant_id,
                 display_name: display_name.clone(),
             },
             None => Sender::Visitor,

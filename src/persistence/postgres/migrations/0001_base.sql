@@ -104,6 +104,10 @@ CREATE TABLE messages (
     content     TEXT     NOT NULL,
     event       SMALLINT,
     created_at  BIGINT   NOT NULL,
+    -- How it came in; null for the chat.
+    via         SMALLINT,
+    -- Which agent wrote it, where that is known.
+    agent       UUID,
     PRIMARY KEY (room, seq),
     UNIQUE (id, room)
 );
@@ -246,6 +250,15 @@ CREATE TABLE search_rooms (
     n     BIGINT,
     name  TEXT,
     email TEXT
+);
+
+-- What follows the log of changes: how far it is, and which node does it until when.
+CREATE TABLE followers (
+    name   TEXT        PRIMARY KEY,
+    -- The numbers of a vector of changes, as a JSON array.
+    cursor TEXT        NOT NULL,
+    node   UUID,
+    until  TIMESTAMPTZ
 );
 
 -- Links that add the first agent. Every node has its own; each is good on all nodes.

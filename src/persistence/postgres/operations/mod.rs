@@ -2,6 +2,7 @@ mod agents;
 mod empty_rooms;
 mod erasures;
 mod export;
+mod followers;
 mod import;
 mod lists;
 mod mentions;

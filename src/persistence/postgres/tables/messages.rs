@@ -2,20 +2,20 @@ use std::collections::HashSet;
 
 use tokio_postgres::Row;
 
-use crate::chat::{Message, MessageId, Room, RoomId, SenderType, Side};
+use crate::chat::{AgentId, Message, MessageId, Room, RoomId, SenderType, Side};
 use crate::persistence::postgres::codes::{
-    event, event_code, int, limit, sender, sender_code, time, uint,
+    event, event_code, int, limit, sender, sender_code, time, uint, via, via_code,
 };
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::tables::search;
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
 
-/// The columns of a message, 8 of them.
+/// The columns of a message, 10 of them.
 macro_rules! message_columns {
     () => {
         "m.room, m.seq, m.id, m.sender_type, m.sender_name, m.content, m.event,
-         m.created_at"
+         m.created_at, m.via, m.agent"
     };
 }
 pub(crate) use message_columns;
@@ -67,6 +67,8 @@ pub(crate) fn read(row: &Row, marks: &Marks) -> Result<Message, TxError> {
         event: event(row, 6)?,
         is_read: seq <= mark,
         created_at: time(row, 7)?,
+        via: via(row, 8)?,
+        agent_id: row.try_get(9)?,
     })
 }
 
@@ -76,9 +78,9 @@ pub(crate) const NEXT_NUMBERS: &str =
 
 /// Appends messages. No `ON CONFLICT DO NOTHING`, which would leave a hole in the seqs.
 pub(crate) const INSERT: &str = "INSERT INTO messages
-        (room, seq, n, id, sender_type, sender_name, content, event, created_at)
+        (room, seq, n, id, sender_type, sender_name, content, event, created_at, via, agent)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], $5::smallint[],
-        $6::text[], $7::text[], $8::smallint[], $9::bigint[])";
+        $6::text[], $7::text[], $8::smallint[], $9::bigint[], $10::smallint[], $11::uuid[])";
 
 /// Messages that one statement appends, when there are many.
 pub(crate) const INSERTED_AT_ONCE: usize = 500;
@@ -156,6 +158,8 @@ pub(crate) struct MessageColumns {
     content: Vec<String>,
     event: Vec<Option<i16>>,
     created_at: Vec<i64>,
+    via: Vec<Option<i16>>,
+    agent: Vec<Option<AgentId>>,
 }
 
 impl MessageColumns {
@@ -170,6 +174,8 @@ impl MessageColumns {
         self.content.push(message.content.clone());
         self.event.push(message.event.map(event_code));
         self.created_at.push(message.created_at.0);
+        self.via.push(message.via.map(via_code));
+        self.agent.push(message.agent_id);
     }
 
     /// How many messages there are.
@@ -177,7 +183,7 @@ impl MessageColumns {
         self.room.len()
     }
 
-    pub(crate) fn as_params(&self) -> [&(dyn tokio_postgres::types::ToSql + Sync); 9] {
+    pub(crate) fn as_params(&self) -> [&(dyn tokio_postgres::types::ToSql + Sync); 11] {
         [
             &self.room,
             &self.seq,
@@ -188,6 +194,8 @@ impl MessageColumns {
             &self.content,
             &self.event,
             &self.created_at,
+            &self.via,
+            &self.agent,
         ]
     }
 }

@@ -6,6 +6,7 @@ mod copy;
 mod empty_rooms;
 pub(crate) mod erasures;
 mod export;
+mod followers;
 mod import;
 mod lists;
 mod messages;

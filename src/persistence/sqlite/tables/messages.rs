@@ -6,7 +6,8 @@ use crate::persistence::sqlite::codes::{self, int, uint};
 use crate::persistence::sqlite::tables::places::{Place, RoomPlaces, damage};
 use crate::persistence::sqlite::transaction::Tx;
 
-const COLUMNS: &str = "room, seq, id, sender_type, sender_name, content, event, created_at";
+const COLUMNS: &str = "room, seq, id, sender_type, sender_name, content, event, created_at,
+     via, agent";
 
 /// What a message takes from its room: the id, and the read marks that `is_read` depends on.
 struct Marks {
@@ -44,6 +45,8 @@ impl Marks {
             event: codes::event(row, 6)?,
             is_read: seq <= mark,
             created_at: Timestamp(row.get(7)?),
+            via: codes::via(row, 8)?,
+            agent_id: row.get(9)?,
         })
     }
 }
@@ -139,8 +142,8 @@ pub(crate) fn insert(tx: &mut Tx<'_>, pk: i64, message: &Message) -> rusqlite::R
     let n = int(tx.state.last_n + 1);
     let added = tx.execute(
         "INSERT INTO messages
-             (n, room, seq, id, sender_type, sender_name, content, event, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             (n, room, seq, id, sender_type, sender_name, content, event, created_at, via, agent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (id, room) DO NOTHING",
         params![
             n,
@@ -152,6 +155,8 @@ pub(crate) fn insert(tx: &mut Tx<'_>, pk: i64, message: &Message) -> rusqlite::R
             message.content,
             message.event.map(codes::event_code),
             message.created_at.0,
+            message.via.map(codes::via_code),
+            message.agent_id,
         ],
     )?;
     if added == 0 {

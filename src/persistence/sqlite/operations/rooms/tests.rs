@@ -73,6 +73,7 @@ async fn a_retry_is_a_duplicate_and_a_reused_id_a_conflict() {
     let other = store.apply(room, post(Sender::Visitor, "two")).await;
     assert_eq!(refusal(other), Refusal::Conflict);
     let side = Sender::Agent {
+        id: Uuid::nil(),
         display_name: "Mia".into(),
     };
     assert_eq!(
