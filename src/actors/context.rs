@@ -4,6 +4,7 @@ use std::time::Duration;
 use ractor::ActorRef;
 use tokio::sync::{mpsc, watch};
 
+use super::elsewhere::Elsewhere;
 use super::faults::Faults;
 use super::ids::SubscriptionIds;
 use super::messages::{LobbyMsg, SupervisorMsg, Typing};
@@ -26,6 +27,8 @@ pub(super) struct ActorContext {
     pub(super) lobby: watch::Sender<Option<ActorRef<LobbyMsg>>>,
     /// Gets who types in the rooms of this node, once somebody listens.
     pub(super) typing: OnceLock<mpsc::Sender<Typing>>,
+    /// What other nodes have done and the actors have not taken.
+    pub(super) elsewhere: Elsewhere,
     /// Set once, when the tree has failed beyond repair.
     pub(super) failure: watch::Sender<Option<TreeFailure>>,
 }

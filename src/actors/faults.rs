@@ -22,6 +22,8 @@ pub enum FaultPoint {
     RoomTyping,
     /// A room rereads its record.
     RoomReload,
+    /// A room takes what other nodes have done.
+    RoomElsewhere,
     /// A lobby starts.
     LobbyStart,
     /// The lobby receives a report from a room.

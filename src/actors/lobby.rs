@@ -18,6 +18,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::context::ActorContext;
+use super::elsewhere::UntakenByLobby;
 use super::faults::FaultPoint;
 use super::frontier::Frontier;
 use super::ids::SubscriptionId;
@@ -103,7 +104,7 @@ impl Actor for Lobby {
             LobbyMsg::Report(report) => state.publish(&myself, report),
             LobbyMsg::Subscribe { id, reply } => state.subscribe(id, reply),
             LobbyMsg::Leave(id) => state.leave(id),
-            LobbyMsg::CommittedElsewhere(records) => state.publish_elsewhere(records),
+            LobbyMsg::TakeElsewhere => state.take_elsewhere().await,
             LobbyMsg::Resync => state.resync().await,
             LobbyMsg::ReportTimerFired => state.allow_reports(&myself),
             LobbyMsg::CheckProgress => state.check_progress().await,
@@ -136,6 +137,17 @@ impl LobbyState {
         let interval = pacing::report_interval(self.consoles.len());
         self.throttled.push_back((Instant::now() + interval, room));
         self.set_report_timer(myself);
+    }
+
+    /// Publishes what other nodes have changed.
+    async fn take_elsewhere(&mut self) {
+        let UntakenByLobby { records, resync } = self.context.elsewhere.take_for_lobby();
+        if !records.is_empty() {
+            self.publish_elsewhere(records);
+        }
+        if resync {
+            self.resync().await;
+        }
     }
 
     /// Another node's changes count for the frontier as if a room had reported them.
@@ -234,6 +246,8 @@ impl LobbyState {
             self.log.forget_before(moment);
             self.context.presence.forget_before(moment);
         }
+        // A lobby that has died may have been notified in place of this one.
+        self.take_elsewhere().await;
         let head = self.context.store.head();
         if self.log.set_counts(head.counts) {
             self.notify_consoles();

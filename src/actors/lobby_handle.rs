@@ -47,13 +47,16 @@ impl LobbyHandle {
 
     /// Publishes rooms that another node has changed; `records` has the state after each change.
     pub fn committed_elsewhere(&self, records: Vec<Arc<RoomRecord>>) {
-        self.context
-            .cast_to_lobby(LobbyMsg::CommittedElsewhere(records));
+        if self.context.elsewhere.put_for_lobby(records) {
+            self.context.cast_to_lobby(LobbyMsg::TakeElsewhere);
+        }
     }
 
-    /// Has the lobby read from the store what it does not have.
-    pub fn resync(&self) {
-        self.context.cast_to_lobby(LobbyMsg::Resync);
+    /// Other nodes have changed more than was passed on: the lobby reads it from the store.
+    pub fn missed_elsewhere(&self) {
+        if self.context.elsewhere.resync_lobby() {
+            self.context.cast_to_lobby(LobbyMsg::TakeElsewhere);
+        }
     }
 
     /// Subscribes a console. Between two lobbies it waits for the next one.

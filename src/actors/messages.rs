@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
+use super::elsewhere::CountedTyping;
 use super::ids::{Incarnation, SubscriptionId};
 use super::lobby_log::LobbyLog;
 use super::subscriber::{LiveSwitch, ReplyPort, Subscriber};
@@ -31,10 +32,11 @@ pub(super) enum RoomMsg {
     /// Read the record again: it was changed by something other than this room.
     Reload,
     /// Somebody types who is connected to another node.
-    TypingElsewhere(Typing),
-    /// Another node has changed the room.
-    CommittedElsewhere(ElsewhereCommit),
-    /// The messages whose text was removed, read after another node has changed the room.
+    TypingElsewhere(CountedTyping),
+    /// Take what other nodes have done from the inbox.
+    TakeElsewhere,
+    /// The messages whose text was removed, read after another node has changed the room; none if
+    /// they could not be read.
     RedactionsRead(Vec<u64>),
     /// The lobby accepts one more report: it has published the last one, or is new.
     AllowReport,
@@ -120,8 +122,8 @@ pub(super) enum LobbyMsg {
     },
     /// Remove a console.
     Leave(SubscriptionId),
-    /// Publish rooms that another node has changed.
-    CommittedElsewhere(Vec<Arc<RoomRecord>>),
+    /// Take what other nodes have changed from the inbox, and publish it.
+    TakeElsewhere,
     /// Read the store: rooms have changed without their actors.
     Resync,
     /// The room that reported first may report again.
@@ -178,10 +180,6 @@ pub(super) enum SupervisorMsg {
     ListLive(oneshot::Sender<HashSet<RoomId>>),
     /// Have these rooms read their records again.
     Reload(Vec<RoomId>),
-    /// Pass on to a live room who types on another node.
-    TypingElsewhere(Typing),
-    /// Notify the live ones among these rooms that another node has changed them.
-    CommittedElsewhere(Vec<ElsewhereCommit>),
     /// There is a new lobby.
     LobbyRestarted,
     /// A failed room's back-off is over.

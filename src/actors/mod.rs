@@ -11,10 +11,11 @@
 //!
 //! Read next: `messages`, [`outbox`](Outbox), `subscriber`, `room`; then `state_log`,
 //! `lobby_log`, `lobby` and `lobby_handle` for what consoles see of all rooms; then
-//! `room_supervisor` and `root`. No actor is visible outside this module: sockets and HTTP
+//! `room_supervisor` and `root`; `elsewhere` for what other nodes do. No actor is visible outside this module: sockets and HTTP
 //! handlers hold [`Rooms`] and [`LobbyHandle`], whose methods are plain async functions.
 
 mod context;
+mod elsewhere;
 mod faults;
 mod frontier;
 mod ids;
@@ -128,6 +129,7 @@ impl Actors {
             supervisor: watch::Sender::new(None),
             lobby: watch::Sender::new(None),
             typing: OnceLock::new(),
+            elsewhere: elsewhere::Elsewhere::default(),
             failure: watch::Sender::new(None),
         });
         let (root, _) = root::Root::spawn(None, root::Root, context.clone())

@@ -11,6 +11,7 @@
 //! Read next: `state.rs`, then `src/persistence/sqlite/writer/mod.rs`.
 
 mod decisions;
+mod elsewhere;
 mod state;
 mod subscribers;
 
@@ -24,14 +25,14 @@ use super::context::ActorContext;
 use super::faults::FaultPoint;
 use super::ids::SubscriptionId;
 use super::messages::{
-    Delivery, ElsewhereCommit, JoinError, JoinReply, LobbyMsg, Report, RoomMsg, Subscription,
-    SupervisorMsg,
+    Delivery, JoinError, JoinReply, LobbyMsg, Report, RoomMsg, Subscription, SupervisorMsg,
 };
 use super::subscriber::{ReplyPort, Subscriber};
 use crate::chat::{RoomId, RoomRecord};
-use crate::persistence::{RoomCommit, RoomOp, Store, StoreError, WriteError};
+use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
 use crate::protocol::CloseCode;
 use decisions::{GoneReason, Loaded, PresenceChange, Route};
+use elsewhere::{RedactionReads, hidden_changes};
 use state::{RoomState, Timing};
 use subscribers::Subscribers;
 
@@ -51,6 +52,7 @@ pub(super) struct RoomActorState {
     myself: ActorRef<RoomMsg>,
     state: RoomState,
     subscribers: Subscribers,
+    redactions: RedactionReads,
 }
 
 impl Actor for Room {
@@ -76,6 +78,8 @@ impl Actor for Room {
         let visitor_online = context.presence.is_online_here(room_id);
         // `RoomActorState`'s drop decrements it.
         context.metrics.rooms_live.increment(1.0);
+        // Before the record is read, so that nothing is missed in between.
+        context.elsewhere.add_room(room_id, myself.clone());
         Ok(RoomActorState {
             room_id,
             context,
@@ -83,6 +87,7 @@ impl Actor for Room {
             myself,
             state: RoomState::new(visitor_online, timing, Instant::now()),
             subscribers: Subscribers::default(),
+            redactions: RedactionReads::default(),
         })
     }
 
@@ -111,6 +116,10 @@ impl Actor for Room {
 impl Drop for RoomActorState {
     fn drop(&mut self) {
         self.context.metrics.rooms_live.decrement(1.0);
+        let incarnation = self.myself.get_id();
+        self.context
+            .elsewhere
+            .remove_room(self.room_id, incarnation);
     }
 }
 
@@ -136,15 +145,14 @@ impl RoomActorState {
                 self.reach(FaultPoint::RoomReload);
                 self.load();
             }
-            RoomMsg::TypingElsewhere(typing) => {
+            RoomMsg::TypingElsewhere(counted) => {
                 if let Some(record) = self.state.record() {
-                    self.subscribers.broadcast_typing(&typing, &record.room);
+                    self.subscribers
+                        .broadcast_typing(&counted.typing, &record.room);
                 }
             }
-            RoomMsg::CommittedElsewhere(commit) => self.committed_elsewhere(&commit),
-            RoomMsg::RedactionsRead(seqs) => {
-                self.subscribers.broadcast_redactions(self.room_id, &seqs);
-            }
+            RoomMsg::TakeElsewhere => self.take_elsewhere(),
+            RoomMsg::RedactionsRead(seqs) => self.redactions_read(&seqs),
             RoomMsg::AllowReport => self.state.allow_report(),
             RoomMsg::Loaded(outcome) => self.loaded(outcome),
             RoomMsg::LoadedByReader(outcome) => {
@@ -248,42 +256,6 @@ impl RoomActorState {
         };
         self.subscribers.close_former_owners(record.visitor_id);
         self.subscribers.broadcast_room(&before.room, &record.room);
-    }
-
-    /// Another node has changed the room. What it did is broadcast as if it had been done here; a
-    /// frame that a client has already does no harm.
-    fn committed_elsewhere(&mut self, commit: &ElsewhereCommit) {
-        if self.state.record().is_none() || self.state.is_reading() {
-            // What is being read may be older.
-            return self.load();
-        }
-        let before = self.state.committed_elsewhere(&commit.record);
-        if before.is_some() {
-            self.subscribers
-                .close_former_owners(commit.record.visitor_id);
-        }
-        let broadcast = self.subscribers.encode_elsewhere(commit, before.as_deref());
-        self.subscribers
-            .broadcast_to_all(&broadcast, &self.context.faults);
-        if commit.effect.is_none() && !self.subscribers.audience().is_empty {
-            self.read_redactions(commit.record.room.last_seq);
-        }
-    }
-
-    /// Nobody has said which messages' texts were removed, so all of them are looked for.
-    fn read_redactions(&self, until: u64) {
-        let (store, room_id) = (self.context.store.clone(), self.room_id);
-        let myself = self.myself.clone();
-        tokio::spawn(async move {
-            match store.redacted(room_id, until).await {
-                Ok(seqs) if seqs.is_empty() => {}
-                Ok(seqs) => {
-                    let _ = myself.cast(RoomMsg::RedactionsRead(seqs));
-                }
-                // Clients that resume get them, and the next change looks again.
-                Err(error) => tracing::warn!(%room_id, %error, "cannot read what was removed"),
-            }
-        });
     }
 
     fn join(&mut self, subscriber: Subscriber, reply: JoinReply) {
@@ -422,18 +394,4 @@ impl RoomActorState {
     fn reach(&self, point: FaultPoint) {
         self.context.faults.reach(point, Some(self.room_id));
     }
-}
-
-/// What other nodes have done in the room between its last known state and its own commit. Their
-/// notices may be lost, and the store shows a room's newest change alone.
-fn hidden_changes(
-    store: &Store,
-    before: Option<&RoomRecord>,
-    commit: &RoomCommit,
-) -> Option<ElsewhereCommit> {
-    let version = before?.version + 1;
-    (store.is_shared() && commit.record.version > version).then(|| ElsewhereCommit {
-        record: commit.record.clone(),
-        effect: None,
-    })
 }

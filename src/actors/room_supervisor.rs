@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Incarnation;
 use super::context::ActorContext;
-use super::messages::{Delivery, ElsewhereCommit, LobbyMsg, RoomMsg, SupervisorMsg};
+use super::messages::{Delivery, LobbyMsg, RoomMsg, SupervisorMsg};
 use super::room::{Room, RoomArgs};
 use crate::chat::RoomId;
 
@@ -120,12 +120,6 @@ impl Actor for RoomSupervisor {
                 let _ = reply.send(state.rooms.keys().copied().collect());
             }
             SupervisorMsg::Reload(room_ids) => state.reload(&room_ids),
-            SupervisorMsg::TypingElsewhere(typing) => {
-                if let Some(Entry::Live(room)) = state.rooms.get(&typing.room_id) {
-                    let _ = room.cast(RoomMsg::TypingElsewhere(typing));
-                }
-            }
-            SupervisorMsg::CommittedElsewhere(commits) => state.committed_elsewhere(commits),
             SupervisorMsg::LobbyRestarted => {
                 for room in state.live_rooms() {
                     let _ = room.cast(RoomMsg::AllowReport);
@@ -286,14 +280,6 @@ impl SupervisorState {
             }
         }
         self.context.cast_to_lobby(LobbyMsg::Resync);
-    }
-
-    fn committed_elsewhere(&mut self, commits: Vec<ElsewhereCommit>) {
-        for commit in commits {
-            if let Some(Entry::Live(room)) = self.rooms.get(&commit.record.room.id) {
-                let _ = room.cast(RoomMsg::CommittedElsewhere(commit));
-            }
-        }
     }
 
     fn live_rooms(&self) -> impl Iterator<Item = &ActorRef<RoomMsg>> {

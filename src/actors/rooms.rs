@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::Typing;
 use super::context::ActorContext;
+use super::elsewhere::Untaken;
 use super::messages::{Delivery, RoomMsg, SupervisorMsg};
 use super::subscriber::Subscriber;
 use super::{
@@ -143,10 +144,18 @@ impl Rooms {
 
     /// Other nodes have changed these rooms: their subscribers here are sent what was done, or read
     /// it from the store.
-    pub fn committed_elsewhere(&self, commits: Vec<ElsewhereCommit>) {
-        let supervisor = self.context.supervisor.borrow();
-        if let Some(supervisor) = supervisor.as_ref().filter(|_| !commits.is_empty()) {
-            let _ = supervisor.cast(SupervisorMsg::CommittedElsewhere(commits));
+    pub fn committed_elsewhere(&self, commits: impl IntoIterator<Item = ElsewhereCommit>) {
+        for commit in commits {
+            let room_id = commit.record.room.id;
+            let commits = Untaken::Commits(vec![commit]);
+            self.context.elsewhere.put(room_id, commits);
+        }
+    }
+
+    /// Other nodes have erased these rooms.
+    pub fn removed_elsewhere(&self, room_ids: impl IntoIterator<Item = RoomId>) {
+        for room_id in room_ids {
+            self.context.elsewhere.put(room_id, Untaken::Removed);
         }
     }
 
@@ -159,9 +168,7 @@ impl Rooms {
 
     /// Shows the subscribers of a room who types on another node.
     pub fn typing_elsewhere(&self, typing: Typing) {
-        if let Some(supervisor) = self.context.supervisor.borrow().as_ref() {
-            let _ = supervisor.cast(SupervisorMsg::TypingElsewhere(typing));
-        }
+        self.context.elsewhere.put_typing(typing);
     }
 
     /// The rooms that have an actor.

@@ -95,7 +95,7 @@ impl Follower {
                 record: change.record,
                 effect: Some(change.effect),
             });
-            self.rooms.committed_elsewhere(commits.collect());
+            self.rooms.committed_elsewhere(commits);
             self.lobby.committed_elsewhere(records);
             let number = commit.to;
             self.seen.advance(ChangeId { slot, number });
@@ -120,7 +120,8 @@ impl Follower {
         }
         loop {
             let page = self.store.changed_since(&self.seen, PAGE_ROOMS).await?;
-            let removed = page.removed.iter().map(|removed| removed.room_id).collect();
+            let removed = page.removed.iter().map(|removed| removed.room_id);
+            let removed: Vec<_> = removed.collect();
             let (reached, more) = (page.changes.clone(), page.more);
             let elsewhere = page
                 .records
@@ -130,14 +131,14 @@ impl Follower {
                 record: record.into(),
                 effect: None,
             });
-            self.rooms.committed_elsewhere(commits.collect());
-            self.rooms.reload(removed);
+            self.rooms.committed_elsewhere(commits);
+            self.rooms.removed_elsewhere(removed);
             self.seen.advance_all(&reached);
             if !more {
                 break;
             }
         }
-        self.lobby.resync();
+        self.lobby.missed_elsewhere();
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use shoptalk::FaultPoint;
 use shoptalk::bus::memory::{MemoryBus, Unreliability};
 use shoptalk_local_servers::{Nats, unless_missing};
 
@@ -130,6 +131,27 @@ async fn a_client_resumes_on_another_node_exactly_where_it_was() {
             seen.push(frame["message"]["seq"].as_u64().expect("a seq"));
         }
         assert_eq!(seen, [6, 7, 8, 9, 10]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_fails_while_it_takes_what_another_node_did_is_caught_up_on() {
+    for_each_bus(async |nodes| {
+        let (visitor, mut customer, _, mut console) = conversation(nodes).await;
+        customer.post("question 0").await;
+        expect_message(&mut console, "question 0").await;
+        let room_id = visitor.room_id.parse().expect("an id");
+        let faults = nodes.at(1).faults();
+        faults.panic_at(FaultPoint::RoomElsewhere, Some(room_id), 1);
+        for number in 1..5 {
+            customer.post(&format!("question {number}")).await;
+        }
+        for number in 1..5 {
+            let message = expect_message(&mut console, &format!("question {number}")).await;
+            assert_eq!(message["seq"], number + 1);
+        }
+        assert_eq!(faults.fired(FaultPoint::RoomElsewhere, Some(room_id)), 1);
     })
     .await;
 }

@@ -132,7 +132,7 @@ impl RoomState {
             (Phase::Resting | Phase::Gone(_), _) => Route::TurnAway,
             (
                 Phase::Loading { reads } | Phase::Live { reads, .. },
-                RoomMsg::Join { .. } | RoomMsg::Write { .. },
+                RoomMsg::Join { .. } | RoomMsg::Write { .. } | RoomMsg::TakeElsewhere,
             ) if reads.pending > 0 => Route::Defer,
             _ => Route::Handle,
         }
