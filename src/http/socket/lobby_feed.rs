@@ -26,8 +26,8 @@ const TAKE_FRAMES: usize = 256;
 
 /// One console's position in the lobby's log.
 ///
-/// Safety: `cursor` never passes a change that this console has not been sent, in that state or a
-/// newer one. Liveness: what the lobby's log no longer has, or a lost push would have announced,
+/// Safety: a cursor that this console is sent never passes a change that it has not been sent, in
+/// that state or a newer one. Liveness: what the lobby's log no longer has, or a lost push would have announced,
 /// [`close_gap`](Self::close_gap) reads from the store; it runs when the log has a gap, and before
 /// every ping.
 pub(super) struct LobbyFeed {
@@ -37,7 +37,7 @@ pub(super) struct LobbyFeed {
     /// Summaries read from the store for the next pages.
     unsent: VecDeque<UnsentSummary>,
     /// Rooms that were erased while the pages are sent; they follow behind the last page.
-    unsent_removals: Vec<RoomId>,
+    unsent_removals: VecDeque<RoomId>,
     /// The cursor once `unsent` is sent.
     cursor_after: ChangeVector,
     /// `unsent` is a snapshot: it is not in the order of changes, so no cursor can point into it.
@@ -93,7 +93,7 @@ impl LobbyFeed {
             subscription,
             cursor: ChangeVector::default(),
             unsent: VecDeque::new(),
-            unsent_removals: Vec::new(),
+            unsent_removals: VecDeque::new(),
             cursor_after: ChangeVector::default(),
             sending_snapshot: true,
             more_in_store: false,
@@ -192,13 +192,8 @@ impl LobbyFeed {
         }
         let more = !self.unsent.is_empty() || self.more_in_store;
         self.catching_up = more;
-        let cursor = if self.sending_snapshot {
-            LobbyCursor::Start
-        } else {
-            LobbyCursor::Changes(self.cursor.clone())
-        };
         Ok(LobbyPage {
-            cursor: cursor.encode(store.epoch()),
+            cursor: self.encoded_cursor(store).into_owned(),
             summaries,
             more,
         })
@@ -259,7 +254,7 @@ impl LobbyFeed {
         if self.catching_up {
             return Ok(false);
         }
-        for room_id in std::mem::take(&mut self.unsent_removals) {
+        while let Some(room_id) = self.unsent_removals.pop_front() {
             let cursor = self.encoded_cursor(store);
             frames.push(encode(&ServerFrame::Removed { cursor, room_id }));
         }
@@ -287,7 +282,17 @@ impl LobbyFeed {
         Ok(more)
     }
 
+    /// The cursor of the next frame, once what precedes it is sent. A console that comes back with
+    /// it while removals are unsent starts again, since it may show rooms that are gone.
     fn encoded_cursor(&self, store: &Store) -> Cow<'static, str> {
-        Cow::Owned(LobbyCursor::Changes(self.cursor.clone()).encode(store.epoch()))
+        let cursor = if self.sending_snapshot || !self.unsent_removals.is_empty() {
+            LobbyCursor::Start
+        } else {
+            LobbyCursor::Changes(self.cursor.clone())
+        };
+        Cow::Owned(cursor.encode(store.epoch()))
     }
 }
+
+#[cfg(test)]
+mod tests;
