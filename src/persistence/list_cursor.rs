@@ -3,9 +3,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::persistence::Refusal;
 
-/// The list of a visitor's own rooms.
-pub(crate) const OWN_ROOMS: char = 'v';
-
 /// Where a page ended: a letter for the list and the keys of its last row. The
 /// text is opaque to everybody else.
 #[derive(Debug, PartialEq, Eq)]

@@ -17,17 +17,20 @@ mod follower_cursor;
 mod imports;
 mod json_size;
 mod list_cursor;
+mod message_page;
 mod migrate;
 mod operations;
 mod options;
 mod postgres;
 mod room_list;
+mod room_row;
 pub(crate) mod rules;
 mod search_words;
 mod sharing;
 mod sqlite;
 mod store;
 mod transfers;
+mod tx_error;
 mod words;
 
 #[cfg(test)]

@@ -1,28 +1,21 @@
-//! The pages of the console's list, the same for every store: what to read for one, and where the
+//! The pages of the console's list and of a visitor's own rooms, the same for every store: what to read for one, and where the
 //! next one begins.
 
 use crate::chat::{RoomRecord, Status};
 use crate::persistence::list_cursor::ListCursor;
+use crate::persistence::room_row::RoomRow;
 use crate::persistence::{Refusal, RoomOrder, RoomPage, RoomQuery, json_size};
 
 /// Cursor of rooms by their newest message.
 const BY_ACTIVITY: char = 'a';
 /// Cursor of the waiting rooms, the longest waiting first.
 const WAITING: char = 'w';
+/// Cursor of a visitor's own rooms.
+const OWN_ROOMS: char = 'v';
 /// Cursor of the rooms that come after the waiting ones.
 const REST: char = 'r';
 /// All statuses but `waiting`.
 const NOT_WAITING: [Status; 2] = [Status::Active, Status::Closed];
-
-/// A room of a list, with what it is ordered by.
-#[derive(Debug)]
-pub(crate) struct ListedRoom {
-    pub(crate) record: RoomRecord,
-    /// The number of the newest message.
-    pub(crate) last_n: Option<i64>,
-    /// The number of the oldest message of the visitor that no agent has replied to.
-    pub(crate) waiting_n: Option<i64>,
-}
 
 /// What to read for a page.
 #[derive(Debug, PartialEq, Eq)]
@@ -90,13 +83,13 @@ impl ListPlan {
     }
 
     /// The page, from the rooms that were read.
-    pub(crate) fn page(&self, mut rooms: Vec<ListedRoom>) -> RoomPage {
+    pub(crate) fn page(&self, mut rooms: Vec<RoomRow>) -> RoomPage {
         let fitting = fitting(rooms.iter().map(|room| &room.record), self.limit);
         let more = fitting < rooms.len();
         rooms.truncate(fitting);
         let next = rooms.last().filter(|_| more).map(|last| {
-            let last_n = last.last_n.unwrap_or(0);
-            match (self.order, last.waiting_n) {
+            let last_n = last.keys.last_n.unwrap_or(0);
+            match (self.order, last.keys.waiting_n) {
                 (RoomOrder::Activity, _) => ListCursor::encode(BY_ACTIVITY, &[last_n]),
                 (RoomOrder::Waiting, Some(n)) => ListCursor::encode(WAITING, &[n]),
                 (RoomOrder::Waiting, None) => ListCursor::encode(REST, &[last_n]),
@@ -109,9 +102,29 @@ impl ListPlan {
     }
 }
 
+/// The number that a page of a visitor's own rooms stays below: that of the last room of the page
+/// before. Refused with `BadCursor`.
+pub(crate) fn own_rooms_before(cursor: Option<&str>) -> Result<i64, Refusal> {
+    match cursor {
+        Some(cursor) => Ok(ListCursor::decode(cursor, &[(OWN_ROOMS, 1)])?.keys[0]),
+        None => Ok(i64::MAX),
+    }
+}
+
+/// A page of a visitor's own rooms, from one room more than it has, if there is one.
+pub(crate) fn own_rooms(mut rooms: Vec<RoomRow>, limit: usize) -> RoomPage {
+    let more = rooms.len() > limit;
+    rooms.truncate(limit);
+    let last = rooms.last().filter(|_| more);
+    RoomPage {
+        next: last.map(|last| ListCursor::encode(OWN_ROOMS, &[last.keys.pk])),
+        records: rooms.into_iter().map(|row| row.record).collect(),
+    }
+}
+
 /// Brings rooms of several statuses, read one status after the other, into the order of activity.
-pub(crate) fn newest_first(rooms: &mut Vec<ListedRoom>, items: usize) {
-    rooms.sort_by_key(|room| std::cmp::Reverse(room.last_n));
+pub(crate) fn newest_first(rooms: &mut Vec<RoomRow>, items: usize) {
+    rooms.sort_by_key(|room| std::cmp::Reverse(room.keys.last_n));
     rooms.truncate(items);
 }
 

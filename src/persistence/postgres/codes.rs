@@ -18,7 +18,7 @@ pub(crate) fn limit(items: usize, extra: usize) -> i64 {
 }
 
 fn unknown(column: usize, value: impl std::fmt::Display, what: &str) -> TxError {
-    TxError::Unreadable(format!("column {column} holds {value}, which is no {what}"))
+    TxError::unreadable(format!("column {column} holds {value}, which is no {what}"))
 }
 
 /// A count or number from a column.

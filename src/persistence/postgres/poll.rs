@@ -95,8 +95,8 @@ pub(crate) async fn see(shared: &Shared, db: &Session) -> Result<(), TxError> {
             tokens: uint(row, 7)?,
         });
         if let Some(slot) = row.try_get::<_, Option<i16>>(0)? {
-            let slot = usize::try_from(slot)
-                .map_err(|_| TxError::Unreadable("a slot is below 0".into()))?;
+            let slot =
+                usize::try_from(slot).map_err(|_| TxError::unreadable("a slot is below 0"))?;
             slots.push((slot, SlotView::read(row, 1)?));
             nodes.push(NodeView {
                 slot,

@@ -81,7 +81,7 @@ impl Session {
     ) -> Result<Row, TxError> {
         self.query_opt(sql, params)
             .await?
-            .ok_or_else(|| TxError::Unreadable(format!("no row for: {sql}")))
+            .ok_or_else(|| TxError::unreadable(format!("no row for: {sql}")))
     }
 
     /// Runs a statement and returns how many rows it changed.

@@ -8,7 +8,7 @@ use crate::persistence::postgres::codes::{int, uint};
 use crate::persistence::postgres::heads::SlotView;
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::tx::SlotMove;
-use crate::persistence::postgres::tx_error::TxError;
+use crate::persistence::postgres::tx_error::{Failure, TxError};
 
 /// Moves a slot with a transaction. A fence that has been raised since becomes null, which the
 /// table refuses.
@@ -74,7 +74,7 @@ pub(crate) async fn take(session: &Session, owner: &str) -> Result<OwnedSlot, Tx
         )
         .await?;
     let owned = OwnedSlot {
-        slot: usize::try_from(slot).map_err(|_| TxError::Unreadable("a slot below 0".into()))?,
+        slot: usize::try_from(slot).map_err(|_| TxError::unreadable("a slot below 0"))?,
         fence: row.try_get(0)?,
         view: SlotView::read(&row, 1)?,
     };
@@ -99,7 +99,7 @@ async fn insert(session: &Session) -> Result<i16, TxError> {
         return Ok(slot);
     }
     session.run("ROLLBACK").await?;
-    Err(TxError::Unreadable(format!(
+    Err(TxError::unreadable(format!(
         "all {SLOTS_MAX} slots belong to nodes that run; stop one of them"
     )))
 }
@@ -124,7 +124,7 @@ pub(crate) async fn settle(
     session.run("SET lock_timeout = '5s'").await?;
     let Some(row) = row else {
         if renew(session, owned).await? == Kept::Forgotten {
-            return Err(TxError::Forgotten);
+            return Err(TxError::Failed(Failure::Forgotten));
         }
         return Ok(None);
     };
@@ -134,7 +134,7 @@ pub(crate) async fn settle(
         view: SlotView::read(&row, 1)?,
     };
     if found.view.commits < owned.view.commits {
-        return Err(TxError::Forgotten);
+        return Err(TxError::Failed(Failure::Forgotten));
     }
     Ok(Some((found, found.view.commits == number)))
 }

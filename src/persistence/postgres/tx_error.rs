@@ -1,16 +1,16 @@
 use tokio_postgres::error::SqlState;
 
-use crate::chat::PastHead;
-use crate::persistence::{Refusal, StoreError, WriteError};
+use crate::persistence::{StoreError, tx_error};
 
 /// What to say of [`TxError::Forgotten`].
 const FORGOTTEN: &str = "the database has lost commits, so a new epoch begins with the next start";
 
 /// Why one write or read failed, inside its transaction.
+pub(crate) type TxError = tx_error::TxError<Failure>;
+
+/// How PostgreSQL, or what is expected of it, fails.
 #[derive(Debug)]
-pub(crate) enum TxError {
-    /// A rule refuses it.
-    Refused(Refusal),
+pub(crate) enum Failure {
     /// PostgreSQL, or the connection to it, failed.
     Postgres(tokio_postgres::Error),
     /// A row holds what this program never writes.
@@ -23,65 +23,57 @@ pub(crate) enum TxError {
     Forgotten,
     /// The slot belongs to another node now.
     LostSlot,
-    /// A bug of this program.
-    Bug(String),
 }
 
 impl From<tokio_postgres::Error> for TxError {
     fn from(error: tokio_postgres::Error) -> Self {
-        Self::Postgres(error)
+        Self::Failed(Failure::Postgres(error))
     }
 }
 
-impl From<Refusal> for TxError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+impl From<Failure> for TxError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
     }
 }
 
-impl From<PastHead> for TxError {
-    fn from(error: PastHead) -> Self {
-        Self::Refused(error.into())
-    }
-}
-
-impl From<TxError> for WriteError {
-    fn from(error: TxError) -> Self {
-        match error {
-            TxError::Refused(refusal) => Self::Refused(refusal),
-            TxError::Postgres(error) => Self::Store(classify(&error)),
-            TxError::Unreadable(cause) => Self::Store(StoreError::Corrupt(cause)),
-            TxError::Conflict => Self::Store(StoreError::Unavailable(
-                "other nodes keep changing the same rows".into(),
-            )),
-            TxError::Away(cause) => Self::Store(StoreError::Unavailable(cause)),
-            TxError::Forgotten => Self::Store(StoreError::Unavailable(FORGOTTEN.into())),
-            TxError::LostSlot => Self::Store(StoreError::Unavailable(
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Postgres(error) => classify(&error),
+            Failure::Unreadable(cause) => Self::Corrupt(cause),
+            Failure::Conflict => {
+                Self::Unavailable("other nodes keep changing the same rows".into())
+            }
+            Failure::Away(cause) => Self::Unavailable(cause),
+            Failure::Forgotten => Self::Unavailable(FORGOTTEN.into()),
+            Failure::LostSlot => Self::Unavailable(
                 "another node has taken over what this one was writing; it starts again".into(),
-            )),
-            TxError::Bug(bug) => Self::Store(StoreError::Internal(bug)),
+            ),
         }
     }
 }
 
 impl TxError {
+    /// A row holds what this program never writes.
+    pub(crate) fn unreadable(cause: impl Into<String>) -> Self {
+        Self::Failed(Failure::Unreadable(cause.into()))
+    }
+
     /// What to say of it while a store is opened.
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Refused(refusal) => refusal.to_string(),
-            Self::Postgres(error) => reason(error),
-            Self::Away(cause) | Self::Unreadable(cause) | Self::Bug(cause) => cause.clone(),
-            Self::Conflict => "other nodes keep changing the same rows".into(),
-            Self::Forgotten => FORGOTTEN.into(),
-            Self::LostSlot => "another node has taken over its slot".into(),
+            Self::Bug(cause) => cause.clone(),
+            Self::Failed(failure) => failure.message(),
         }
     }
 
     /// Whether the same transaction may succeed at once when it is run again: it met another one.
     pub(crate) fn is_conflict(&self) -> bool {
         let error = match self {
-            Self::Conflict => return true,
-            Self::Postgres(error) => error,
+            Self::Failed(Failure::Conflict) => return true,
+            Self::Failed(Failure::Postgres(error)) => error,
             _ => return false,
         };
         matches!(
@@ -96,14 +88,26 @@ impl TxError {
 
     /// Whether somebody has held a lock for longer than it was waited for.
     pub(crate) fn is_lock_timeout(&self) -> bool {
-        matches!(self, Self::Postgres(error)
+        matches!(self, Self::Failed(Failure::Postgres(error))
             if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
     }
 
     /// Whether a row with this key was there already. The transaction may be run again: it sees
     /// that row then.
     pub(crate) fn is_duplicate(&self) -> bool {
-        matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION))
+        matches!(self, Self::Failed(Failure::Postgres(error)) if error.code() == Some(&SqlState::UNIQUE_VIOLATION))
+    }
+}
+
+impl Failure {
+    fn message(&self) -> String {
+        match self {
+            Self::Postgres(error) => reason(error),
+            Self::Away(cause) | Self::Unreadable(cause) => cause.clone(),
+            Self::Conflict => "other nodes keep changing the same rows".into(),
+            Self::Forgotten => FORGOTTEN.into(),
+            Self::LostSlot => "another node has taken over its slot".into(),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 use crate::chat::{RoomRecord, Timestamp, VisitorId};
+use crate::persistence::Visitor;
 
 /// A visitor as a store keeps them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -7,6 +8,15 @@ pub(crate) struct StoredVisitor {
     /// The signed identity's `sub`; `None` for an anonymous visitor.
     pub(crate) user: Option<String>,
     pub(crate) blocked: bool,
+}
+
+impl From<StoredVisitor> for Visitor {
+    fn from(stored: StoredVisitor) -> Self {
+        Self {
+            id: stored.id,
+            user: stored.user,
+        }
+    }
 }
 
 /// A change of a visitor that is applied to all of their rooms.

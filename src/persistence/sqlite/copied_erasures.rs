@@ -52,7 +52,7 @@ fn open(copy: &Path) -> rusqlite::Result<Connection> {
 
 fn failed(copy: &Path, error: TxError) -> BackupError {
     let cause = match error {
-        TxError::Sqlite(error) => return sqlite(copy, &error),
+        TxError::Failed(error) => return sqlite(copy, &error),
         TxError::Refused(refusal) => refusal.to_string(),
         TxError::Bug(bug) => bug,
     };

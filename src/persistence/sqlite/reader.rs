@@ -104,7 +104,7 @@ impl Readers {
             .map_err(TxError::from)
             .and_then(|transaction| query(&transaction));
         value.map_err(|error| {
-            let TxError::Sqlite(error) = &error else {
+            let TxError::Failed(error) = &error else {
                 return error.into();
             };
             let class = classify(error);

@@ -1,45 +1,20 @@
 use rusqlite::ErrorCode;
 use rusqlite::ffi::SQLITE_IOERR_GETTEMPPATH;
 
-use crate::chat::PastHead;
-use crate::persistence::{Refusal, StoreError, WriteError};
+use crate::persistence::{StoreError, tx_error};
 
-/// Why one write failed, inside its transaction.
-#[derive(Debug)]
-pub(crate) enum TxError {
-    /// A rule refuses it.
-    Refused(Refusal),
-    /// SQLite failed.
-    Sqlite(rusqlite::Error),
-    /// A bug of this program.
-    Bug(String),
-}
+/// Why one write or read failed, inside its transaction.
+pub(crate) type TxError = tx_error::TxError<rusqlite::Error>;
 
 impl From<rusqlite::Error> for TxError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
+        Self::Failed(error)
     }
 }
 
-impl From<Refusal> for TxError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<PastHead> for TxError {
-    fn from(error: PastHead) -> Self {
-        Self::Refused(error.into())
-    }
-}
-
-impl From<TxError> for WriteError {
-    fn from(error: TxError) -> Self {
-        match error {
-            TxError::Refused(refusal) => Self::Refused(refusal),
-            TxError::Sqlite(error) => Self::Store(classify(&error)),
-            TxError::Bug(bug) => Self::Store(StoreError::Internal(bug)),
-        }
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        classify(&error)
     }
 }
 

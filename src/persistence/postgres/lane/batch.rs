@@ -14,7 +14,7 @@ use crate::persistence::postgres::slot::{MOVE, MoveParams};
 use crate::persistence::postgres::tables::messages::{self, MessageColumns};
 use crate::persistence::postgres::tables::room_rows::{HeadColumns, RoomRow, UPDATE_HEADS};
 use crate::persistence::postgres::tx::Tx;
-use crate::persistence::postgres::tx_error::TxError;
+use crate::persistence::postgres::tx_error::{Failure, TxError};
 use crate::persistence::rules::listing::PriorState;
 use crate::persistence::rules::rooms::{self as rules, Change, UnreadCount};
 use crate::persistence::{
@@ -171,7 +171,7 @@ impl Lane {
     /// `waits`: rooms that were locked again and again are waited for.
     async fn try_batch(&mut self, asks: &[RoomAsk], waits: bool) -> Result<Vec<Outcome>, TxError> {
         let Some(connection) = &self.connection else {
-            return Err(TxError::Away("the connection to PostgreSQL is gone".into()));
+            return Err(Failure::Away("the connection to PostgreSQL is gone".into()).into());
         };
         let session = Arc::clone(&connection.session);
         self.find_numbers(&session, asks).await?;

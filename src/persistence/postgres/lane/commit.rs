@@ -9,7 +9,7 @@ use crate::persistence::postgres::codes::uint;
 use crate::persistence::postgres::heads::Versions;
 use crate::persistence::postgres::slot::{MOVE, MoveParams, OwnedSlot};
 use crate::persistence::postgres::tx::{SlotMove, Tx};
-use crate::persistence::postgres::tx_error::TxError;
+use crate::persistence::postgres::tx_error::{Failure, TxError};
 use tokio_postgres::error::SqlState;
 
 /// How a transaction has ended.
@@ -105,7 +105,7 @@ impl Lane {
                 Ok(())
             }
             Ended::Undone(error) => {
-                let lost = matches!(error, TxError::LostSlot);
+                let lost = matches!(error, TxError::Failed(Failure::LostSlot));
                 self.roll_back().await?;
                 if lost {
                     self.drop_connection(false);
@@ -137,11 +137,11 @@ impl Lane {
         let number = last.slot.view.commits + 1;
         // It waits until nothing of the lost connection can be committed any more.
         if let Err(error) = self.connect().await {
-            return Err(TxError::Away(error.to_string()));
+            return Err(Failure::Away(error.to_string()).into());
         }
         let view = self.connection.as_ref().map(|connection| connection.slot);
         match view {
-            Some(found) if found.slot != last.slot.slot => Err(TxError::LostSlot),
+            Some(found) if found.slot != last.slot.slot => Err(TxError::Failed(Failure::LostSlot)),
             Some(found) if found.view.commits == number => Ok(()),
             _ => Err(cause),
         }
@@ -179,7 +179,9 @@ pub(crate) fn ended(
     let is_gone = |error: &tokio_postgres::Error| error.code().is_none();
     if let Err(error) = before {
         return match error {
-            TxError::Postgres(error) if is_gone(&error) => Ended::Unknown(error.into()),
+            TxError::Failed(Failure::Postgres(error)) if is_gone(&error) => {
+                Ended::Unknown(error.into())
+            }
             other => Ended::Undone(other),
         };
     }
@@ -191,7 +193,7 @@ pub(crate) fn ended(
         (Ok(1), Err(error)) => Ended::Unknown(error.into()),
         (Ok(rows), _) => Ended::Undone(TxError::Bug(format!("{rows} slots were moved"))),
         (Err(error), _) if error.code() == Some(&SqlState::NOT_NULL_VIOLATION) => {
-            Ended::Undone(TxError::LostSlot)
+            Ended::Undone(TxError::Failed(Failure::LostSlot))
         }
         (Err(error), _) if is_gone(&error) => Ended::Unknown(error.into()),
         (Err(error), _) => Ended::Undone(error.into()),

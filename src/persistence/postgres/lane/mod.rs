@@ -26,7 +26,7 @@ use crate::persistence::postgres::readers::read_error;
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::shared::{LaneStatus, Shared};
 use crate::persistence::postgres::slot::{self, Kept, OwnedSlot};
-use crate::persistence::postgres::tx_error::TxError;
+use crate::persistence::postgres::tx_error::{Failure, TxError};
 
 /// How often an idle lane renews its lease.
 const RENEW_INTERVAL: Duration = Duration::from_secs(2);
@@ -228,7 +228,7 @@ impl Lane {
             match slot::settle(session, &slot, number).await {
                 Ok(Some((found, _))) => return Ok(found),
                 Ok(None) => Kept::Taken,
-                Err(TxError::Forgotten) => Kept::Forgotten,
+                Err(TxError::Failed(Failure::Forgotten)) => Kept::Forgotten,
                 Err(error) => return Err(read_error(error)),
             }
         } else {
@@ -258,7 +258,7 @@ impl Lane {
             return read_error(error);
         }
         self.shared.end_of_epoch.cancel();
-        read_error(TxError::Forgotten)
+        read_error(TxError::Failed(Failure::Forgotten))
     }
 
     async fn renew(&mut self) {
@@ -308,7 +308,9 @@ impl Lane {
 
 /// Whether a transaction that failed like this may succeed when it is run again.
 fn may_run_again(error: &TxError) -> bool {
-    error.is_conflict() || error.is_duplicate() || matches!(error, TxError::LostSlot)
+    error.is_conflict()
+        || error.is_duplicate()
+        || matches!(error, TxError::Failed(Failure::LostSlot))
 }
 
 async fn take_slot(session: &Session, owner: &str) -> Result<OwnedSlot, StoreError> {

@@ -8,7 +8,7 @@ use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::changes;
 use crate::persistence::postgres::tables::room_rows::{self, RoomRow, select_rooms};
 use crate::persistence::postgres::tx_error::TxError;
-use crate::persistence::room_list::{self, ListPlan, ListedRoom};
+use crate::persistence::room_list::{self, ListPlan};
 use crate::persistence::{
     ChangedRooms, LobbySnapshot, RemovedRoom, RoomPage, RoomQuery, StoreError, WriteError,
 };
@@ -48,17 +48,7 @@ impl PostgresStore {
     }
 }
 
-impl From<RoomRow> for ListedRoom {
-    fn from(row: RoomRow) -> Self {
-        Self {
-            last_n: row.keys.last_n,
-            waiting_n: row.keys.waiting_n,
-            record: row.record,
-        }
-    }
-}
-
-async fn listed(db: &Session, plan: &ListPlan) -> Result<Vec<ListedRoom>, TxError> {
+async fn listed(db: &Session, plan: &ListPlan) -> Result<Vec<RoomRow>, TxError> {
     let mut rooms = match plan.waiting_after {
         Some(after) => waiting(db, after, plan.items()).await?,
         None => Vec::new(),
@@ -76,10 +66,10 @@ async fn listed(db: &Session, plan: &ListPlan) -> Result<Vec<ListedRoom>, TxErro
 }
 
 /// Waiting rooms past `after`, the longest waiting first.
-async fn waiting(db: &Session, after: i64, items: usize) -> Result<Vec<ListedRoom>, TxError> {
+async fn waiting(db: &Session, after: i64, items: usize) -> Result<Vec<RoomRow>, TxError> {
     let sql = select_rooms!("WHERE h.waiting_n > $1 ORDER BY h.waiting_n LIMIT $2");
     let rows = room_rows::query(db, sql, &[&after, &limit(items, 0)]).await?;
-    Ok(rows.into_iter().map(ListedRoom::from).collect())
+    Ok(rows)
 }
 
 /// Rooms of one status older than `before`, the newest message first.
@@ -88,12 +78,12 @@ async fn by_status(
     status: Status,
     before: i64,
     items: usize,
-) -> Result<Vec<ListedRoom>, TxError> {
+) -> Result<Vec<RoomRow>, TxError> {
     let sql =
         select_rooms!("WHERE h.status = $1 AND h.last_n < $2 ORDER BY h.last_n DESC LIMIT $3");
     let params = (status_code(status), before, limit(items, 0));
     let rows = room_rows::query(db, sql, &[&params.0, &params.1, &params.2]).await?;
-    Ok(rows.into_iter().map(ListedRoom::from).collect())
+    Ok(rows)
 }
 
 /// Everything has to be read from one snapshot: a record that is newer than its place in the page

@@ -1,7 +1,9 @@
+use std::ops::RangeInclusive;
+
 use tokio_postgres::Row;
 
-use crate::chat::{Message, RoomId};
-use crate::persistence::json_size;
+use crate::chat::RoomId;
+use crate::persistence::message_page;
 use crate::persistence::postgres::codes::{int, uint};
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::store::PostgresStore;
@@ -56,15 +58,11 @@ impl PostgresStore {
             let Some(log) = log(db, room_id).await? else {
                 return Ok(MessagePage::default());
             };
-            let first = after.saturating_add(1);
-            let last = after.saturating_add(at_most(limit)).min(log.head);
-            let rows = range(db, &log, first, last).await?;
-            let messages = page(rows.iter(), &log, limit)?;
-            Ok(MessagePage {
-                more: after.saturating_add(messages.len() as u64) < log.head,
-                messages,
-                head: log.head,
-            })
+            let seqs = message_page::seqs_after(after, limit, log.head);
+            let rows = range(db, &log, seqs).await?;
+            let messages = rows.iter().map(|row| messages::read(row, &log.marks));
+            let messages = message_page::fill(messages, limit)?;
+            Ok(message_page::page_after(after, messages, log.head))
         })
         .await
     }
@@ -79,24 +77,16 @@ impl PostgresStore {
             let Some(log) = log(db, room_id).await? else {
                 return Ok(MessagePage::default());
             };
-            let last = before.map_or(log.head, |before| before.saturating_sub(1).min(log.head));
-            let first = last.saturating_sub(at_most(limit)) + 1;
-            let rows = range(db, &log, first, last).await?;
-            let mut messages = page(rows.iter().rev(), &log, limit)?;
-            messages.sort_by_key(|message| message.seq);
-            Ok(MessagePage {
-                more: (messages.len() as u64) < last,
-                messages,
-                head: log.head,
-            })
+            let seqs = message_page::seqs_before(before, limit, log.head);
+            let last = *seqs.end();
+            let rows = range(db, &log, seqs).await?;
+            let newest_first = rows.iter().rev();
+            let messages = newest_first.map(|row| messages::read(row, &log.marks));
+            let messages = message_page::fill(messages, limit)?;
+            Ok(message_page::page_before(last, messages, log.head))
         })
         .await
     }
-}
-
-/// The largest number of messages in a page: `items`, or as many as can fit into its bytes.
-fn at_most(items: usize) -> u64 {
-    items.min(json_size::PAGE_BUDGET_MESSAGES) as u64
 }
 
 /// Read before the messages, so that there are at least as many as the head says.
@@ -116,26 +106,8 @@ async fn log(db: &Session, id: RoomId) -> Result<Option<Log>, TxError> {
     }))
 }
 
-async fn range(db: &Session, log: &Log, first: u64, last: u64) -> Result<Vec<Row>, TxError> {
+async fn range(db: &Session, log: &Log, seqs: RangeInclusive<u64>) -> Result<Vec<Row>, TxError> {
+    let (first, last) = seqs.into_inner();
     db.query(MESSAGES, &[&log.pk, &int(first), &int(last)])
         .await
-}
-
-/// The messages of these rows, until there are `items` of them or the page is full.
-fn page<'r>(
-    rows: impl Iterator<Item = &'r Row>,
-    log: &Log,
-    items: usize,
-) -> Result<Vec<Message>, TxError> {
-    let mut messages = Vec::new();
-    let mut bytes = 0;
-    for row in rows.take(items) {
-        let message = messages::read(row, &log.marks)?;
-        bytes += json_size::message(&message);
-        if bytes > json_size::PAGE_BUDGET_BYTES && !messages.is_empty() {
-            break;
-        }
-        messages.push(message);
-    }
-    Ok(messages)
 }

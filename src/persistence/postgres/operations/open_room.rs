@@ -7,7 +7,7 @@ use crate::persistence::postgres::operations::visitor_changes;
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::{room_rows, visitors};
 use crate::persistence::postgres::tx::Tx;
-use crate::persistence::postgres::tx_error::TxError;
+use crate::persistence::postgres::tx_error::{Failure, TxError};
 use crate::persistence::rules::open_room::{self as rules, Credentials, OpenAs};
 use crate::persistence::rules::visitors::{StoredVisitor, blocked_after_merge};
 use crate::persistence::{Identity, OpenRoom, OpenedRoom, TokenHash, WriteError};
@@ -84,7 +84,7 @@ async fn lock_named(
     };
     if again.0.is_some() && ids(&again).0 != identified.map(|visitor| visitor.id) {
         // Made by another node just now, and not locked yet.
-        return Err(TxError::Conflict);
+        return Err(TxError::Failed(Failure::Conflict));
     }
     Ok(again)
 }

@@ -8,7 +8,7 @@ use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::room_rows::{self, RoomRow};
 use crate::persistence::postgres::tables::{audit, messages, visitors};
 use crate::persistence::postgres::tx::Tx;
-use crate::persistence::postgres::tx_error::TxError;
+use crate::persistence::postgres::tx_error::{Failure, TxError};
 use crate::persistence::rules::listing::PriorState;
 use crate::persistence::rules::rooms as rules;
 use crate::persistence::{
@@ -98,7 +98,7 @@ async fn set_blocked(
     visitors::lock(tx, visitor).await?;
     let row = find(tx, id).await?;
     if row.record.visitor_id != visitor {
-        return Err(TxError::Conflict);
+        return Err(TxError::Failed(Failure::Conflict));
     }
     if row.record.blocked == blocked {
         return Ok(commit(row, Effect::Unchanged));

@@ -117,7 +117,7 @@ async fn step(tx: &mut Tx, visitor: VisitorId) -> Result<Vec<RoomId>, TxError> {
         Some(id) => {
             let owner = visitors::find(tx, id).await?;
             VisitorChange::NewOwner(owner.ok_or_else(|| {
-                TxError::Unreadable(format!("rooms move to the visitor {id}, who is gone"))
+                TxError::unreadable(format!("rooms move to the visitor {id}, who is gone"))
             })?)
         }
         None => VisitorChange::Block,

@@ -17,7 +17,7 @@ pub(crate) struct SlotHeads {
 
 fn slot(row: &tokio_postgres::Row) -> Result<usize, TxError> {
     let slot: i16 = row.try_get(0)?;
-    usize::try_from(slot).map_err(|_| TxError::Unreadable(format!("{slot} is no slot")))
+    usize::try_from(slot).map_err(|_| TxError::unreadable(format!("{slot} is no slot")))
 }
 
 /// Reads how far all slots are.

@@ -8,37 +8,8 @@ use crate::persistence::postgres::session::{Params, Session};
 pub(crate) use crate::persistence::postgres::tables::head_columns::{HeadColumns, UPDATE_HEADS};
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
+pub(crate) use crate::persistence::room_row::{RoomKeys, RoomRow};
 use crate::persistence::rules::listing::PriorState;
-
-/// Numbers that lead from a room to other rows; nobody but the store sees them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RoomKeys {
-    /// The room's primary key.
-    pub(crate) pk: i64,
-    /// The number of the newest message, which orders rooms by activity.
-    pub(crate) last_n: Option<i64>,
-    /// The number of the oldest message of the visitor that no agent has replied to.
-    pub(crate) waiting_n: Option<i64>,
-}
-
-impl RoomKeys {
-    /// Brings the keys up to date with a changed record, to which the message with this number was
-    /// appended, if one was.
-    pub(crate) fn append(&mut self, n: Option<i64>, record: &RoomRecord) {
-        self.last_n = n.or(self.last_n);
-        self.waiting_n = match record.waiting_since {
-            Some(_) => self.waiting_n.or(n),
-            None => None,
-        };
-    }
-}
-
-/// The rows of a room and of its visitor.
-#[derive(Debug, Clone)]
-pub(crate) struct RoomRow {
-    pub(crate) keys: RoomKeys,
-    pub(crate) record: RoomRecord,
-}
 
 /// The columns of a head, 17 of them.
 macro_rules! head_columns {
@@ -237,7 +208,7 @@ fn read(head: &Row, details: &Row, first: usize) -> Result<RoomRow, TxError> {
             version: uint(head, 7)?,
             change: ChangeId {
                 slot: usize::try_from(slot)
-                    .map_err(|_| TxError::Unreadable(format!("{slot} is no slot")))?,
+                    .map_err(|_| TxError::unreadable(format!("{slot} is no slot")))?,
                 number: uint(head, 9)?,
             },
             unread_count: uint(head, 6)?,

@@ -113,7 +113,7 @@ pub(crate) async fn progress(db: &Session) -> Result<ChangeVector, TxError> {
         let slot: i16 = row.try_get(0)?;
         progress.advance(ChangeId {
             slot: usize::try_from(slot)
-                .map_err(|_| TxError::Unreadable(format!("{slot} is no slot")))?,
+                .map_err(|_| TxError::unreadable(format!("{slot} is no slot")))?,
             number: uint(row, 1)?,
         });
     }

@@ -20,7 +20,7 @@ fn read_token(row: &Row) -> Result<TokenHash, TxError> {
     let bytes: &[u8] = row.try_get(0)?;
     let hash = bytes.try_into();
     hash.map(TokenHash)
-        .map_err(|_| TxError::Unreadable("a token's hash has another length than 32".into()))
+        .map_err(|_| TxError::unreadable("a token's hash has another length than 32"))
 }
 
 /// The visitor of a token.

@@ -2,7 +2,7 @@ use crate::persistence::sqlite::store::SqliteStore;
 use rusqlite::{Connection, params};
 
 use crate::chat::{ChangeVector, Status};
-use crate::persistence::room_list::{self, ListPlan, ListedRoom};
+use crate::persistence::room_list::{self, ListPlan};
 use crate::persistence::sqlite::codes::{int, limit, status_code};
 use crate::persistence::sqlite::state::State;
 use crate::persistence::sqlite::tables::erasures;
@@ -50,17 +50,7 @@ impl SqliteStore {
     }
 }
 
-impl From<RoomRow> for ListedRoom {
-    fn from(row: RoomRow) -> Self {
-        Self {
-            last_n: row.keys.last_n,
-            waiting_n: row.keys.waiting_n,
-            record: row.record,
-        }
-    }
-}
-
-fn listed(conn: &Connection, plan: &ListPlan) -> rusqlite::Result<Vec<ListedRoom>> {
+fn listed(conn: &Connection, plan: &ListPlan) -> rusqlite::Result<Vec<RoomRow>> {
     let mut rooms = match plan.waiting_after {
         Some(after) => waiting(conn, after, plan.items())?,
         None => Vec::new(),
@@ -78,13 +68,13 @@ fn listed(conn: &Connection, plan: &ListPlan) -> rusqlite::Result<Vec<ListedRoom
 }
 
 /// Waiting rooms past `after`, the longest waiting first.
-fn waiting(conn: &Connection, after: i64, items: usize) -> rusqlite::Result<Vec<ListedRoom>> {
+fn waiting(conn: &Connection, after: i64, items: usize) -> rusqlite::Result<Vec<RoomRow>> {
     let rows = room_rows::query(
         conn,
         "WHERE r.waiting_n > ?1 ORDER BY r.waiting_n LIMIT ?2",
         params![after, limit(items, 0)],
     )?;
-    Ok(rows.into_iter().map(ListedRoom::from).collect())
+    Ok(rows)
 }
 
 /// Rooms of one status older than `before`, the newest message first.
@@ -93,13 +83,13 @@ fn by_status(
     status: Status,
     before: i64,
     items: usize,
-) -> rusqlite::Result<Vec<ListedRoom>> {
+) -> rusqlite::Result<Vec<RoomRow>> {
     let rows = room_rows::query(
         conn,
         "WHERE r.status = ?1 AND r.last_n < ?2 ORDER BY r.last_n DESC LIMIT ?3",
         params![status_code(status), before, limit(items, 0)],
     )?;
-    Ok(rows.into_iter().map(ListedRoom::from).collect())
+    Ok(rows)
 }
 
 fn changed_since(

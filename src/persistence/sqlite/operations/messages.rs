@@ -1,32 +1,20 @@
 use rusqlite::Connection;
 
 use crate::chat::RoomId;
-use crate::persistence::json_size;
+use crate::persistence::message_page;
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::messages::{self, Log};
 use crate::persistence::{MessagePage, StoreError};
-
-/// The largest number of messages in a page: `items`, or as many as can fit into its bytes.
-fn at_most(items: usize) -> u64 {
-    items.min(json_size::PAGE_BUDGET_MESSAGES) as u64
-}
 
 fn after(conn: &Connection, id: RoomId, after: u64, items: usize) -> rusqlite::Result<MessagePage> {
     let Some(log) = Log::load(conn, id)? else {
         return Ok(MessagePage::default());
     };
     let head = log.places.head();
-    let (first, last) = (
-        after.saturating_add(1),
-        after.saturating_add(at_most(items)),
-    );
+    let (first, last) = message_page::seqs_after(after, items, head).into_inner();
     let places = log.places.range(conn, first, last)?;
     let messages = log.page(conn, places.into_iter().zip(first..), items)?;
-    Ok(MessagePage {
-        more: after.saturating_add(messages.len() as u64) < head,
-        messages,
-        head,
-    })
+    Ok(message_page::page_after(after, messages, head))
 }
 
 fn before(
@@ -39,17 +27,11 @@ fn before(
         return Ok(MessagePage::default());
     };
     let head = log.places.head();
-    let last = before.map_or(head, |before| before.saturating_sub(1).min(head));
-    let first = last.saturating_sub(at_most(items)) + 1;
+    let (first, last) = message_page::seqs_before(before, items, head).into_inner();
     let places = log.places.range(conn, first, last)?;
     let newest_first = places.into_iter().rev().zip((first..=last).rev());
-    let mut messages = log.page(conn, newest_first, items)?;
-    messages.reverse();
-    Ok(MessagePage {
-        more: (messages.len() as u64) < last,
-        messages,
-        head,
-    })
+    let messages = log.page(conn, newest_first, items)?;
+    Ok(message_page::page_before(last, messages, head))
 }
 
 impl SqliteStore {

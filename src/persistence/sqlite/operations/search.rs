@@ -22,7 +22,7 @@ impl SqliteStore {
             .try_search(move |conn| match search(conn, &query) {
                 // A character newer than FTS5's Unicode tables is a letter to our tokeniser and
                 // a separator to FTS5, so its index has no such word.
-                Err(TxError::Sqlite(error)) if error.to_string().contains("phrase queries") => {
+                Err(TxError::Failed(error)) if error.to_string().contains("phrase queries") => {
                     Ok(SearchPage {
                         hits: Vec::new(),
                         next: None,

@@ -1,19 +1,11 @@
 use rusqlite::params;
 
 use crate::chat::VisitorId;
-use crate::persistence::list_cursor::{ListCursor, OWN_ROOMS};
-use crate::persistence::rules::visitors::StoredVisitor;
+use crate::persistence::room_list;
 use crate::persistence::sqlite::codes::limit;
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::{room_rows, visitors};
 use crate::persistence::{RoomPage, StoreError, TokenHash, Visitor, WriteError};
-
-fn public(row: StoredVisitor) -> Visitor {
-    Visitor {
-        id: row.id,
-        user: row.user,
-    }
-}
 
 impl SqliteStore {
     pub(crate) async fn visitor_by_token(
@@ -21,14 +13,14 @@ impl SqliteStore {
         token: TokenHash,
     ) -> Result<Option<Visitor>, StoreError> {
         self.readers()
-            .read(move |conn| Ok(visitors::by_token(conn, token)?.map(public)))
+            .read(move |conn| Ok(visitors::by_token(conn, token)?.map(Visitor::from)))
             .await
     }
 
     pub(crate) async fn visitor_by_user(&self, user: &str) -> Result<Option<Visitor>, StoreError> {
         let user = user.to_owned();
         self.readers()
-            .read(move |conn| Ok(visitors::by_user(conn, &user)?.map(public)))
+            .read(move |conn| Ok(visitors::by_user(conn, &user)?.map(Visitor::from)))
             .await
     }
 
@@ -40,25 +32,13 @@ impl SqliteStore {
     ) -> Result<RoomPage, WriteError> {
         self.readers()
             .try_read(move |conn| {
-                let before = match cursor {
-                    Some(cursor) => ListCursor::decode(&cursor, &[(OWN_ROOMS, 1)])?.keys[0],
-                    None => i64::MAX,
-                };
-                let mut rows = room_rows::query(
+                let before = room_list::own_rooms_before(cursor.as_deref())?;
+                let rows = room_rows::query(
                     conn,
                     "WHERE r.visitor = ?1 AND r.pk < ?2 ORDER BY r.pk DESC LIMIT ?3",
                     params![visitor_id, before, self::limit(limit, 1)],
                 )?;
-                let more = rows.len() > limit;
-                rows.truncate(limit);
-                let next = rows
-                    .last()
-                    .filter(|_| more)
-                    .map(|last| ListCursor::encode(OWN_ROOMS, &[last.keys.pk]));
-                Ok(RoomPage {
-                    records: rows.into_iter().map(|row| row.record).collect(),
-                    next,
-                })
+                Ok(room_list::own_rooms(rows, limit))
             })
             .await
     }

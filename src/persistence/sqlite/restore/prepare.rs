@@ -52,7 +52,7 @@ impl Blame<'_> {
 
     fn tx(&self, error: TxError) -> RestoreError {
         match error {
-            TxError::Sqlite(error) => self.sqlite(&error),
+            TxError::Failed(error) => self.sqlite(&error),
             TxError::Refused(refusal) => self.cause(refusal.to_string()),
             TxError::Bug(bug) => self.cause(bug),
         }

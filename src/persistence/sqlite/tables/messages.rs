@@ -1,7 +1,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::chat::{Message, MessageId, Room, RoomId, SenderType, Timestamp};
-use crate::persistence::json_size;
+use crate::persistence::message_page;
 use crate::persistence::sqlite::codes::{self, int, uint};
 use crate::persistence::sqlite::tables::places::{Place, RoomPlaces, damage};
 use crate::persistence::sqlite::transaction::Tx;
@@ -94,24 +94,16 @@ impl Log {
     ) -> rusqlite::Result<Vec<Message>> {
         let mut by_n =
             conn.prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE n = ?1"))?;
-        let mut messages = Vec::new();
-        let mut bytes = 0;
-        for (place, seq) in places.take(items) {
-            let message = by_n
-                .query_row([place.n], |row| {
-                    let is_here = (row.get(0)?, uint(row, 1)?) == (self.places.pk(), seq);
-                    is_here.then(|| self.marks.message(row)).transpose()
-                })
-                .optional()?
-                .flatten()
-                .ok_or_else(|| damage(self.places.pk(), "a message is not in its place"))?;
-            bytes += json_size::message(&message);
-            if bytes > json_size::PAGE_BUDGET_BYTES && !messages.is_empty() {
-                break;
-            }
-            messages.push(message);
-        }
-        Ok(messages)
+        let messages = places.map(|(place, seq)| {
+            by_n.query_row([place.n], |row| {
+                let is_here = (row.get(0)?, uint(row, 1)?) == (self.places.pk(), seq);
+                is_here.then(|| self.marks.message(row)).transpose()
+            })
+            .optional()?
+            .flatten()
+            .ok_or_else(|| damage(self.places.pk(), "a message is not in its place"))
+        });
+        message_page::fill(messages, items)
     }
 }
 

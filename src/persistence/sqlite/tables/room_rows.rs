@@ -1,41 +1,11 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, ToSql, params};
 
 use crate::chat::{ChangeId, LastMessage, Room, RoomId, RoomRecord, Status, Timestamp, VisitorId};
+pub(crate) use crate::persistence::room_row::{RoomKeys, RoomRow};
 use crate::persistence::rules::listing::PriorState;
 use crate::persistence::sqlite::codes::{self, int, optional_uint, uint};
 use crate::persistence::sqlite::tables::places::Places;
 use crate::persistence::sqlite::transaction::Tx;
-
-/// Numbers that lead from a room to other rows; nobody but the store sees them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RoomKeys {
-    /// The room's primary key.
-    pub(crate) pk: i64,
-    /// The number of the newest message, which orders messages of all rooms.
-    pub(crate) last_n: Option<i64>,
-    /// The number of the oldest message of the visitor that no agent has replied to.
-    pub(crate) waiting_n: Option<i64>,
-}
-
-impl RoomKeys {
-    /// Brings the keys up to date with a changed record, to which the message with this number was
-    /// appended, if one was.
-    pub(crate) fn append(&mut self, n: Option<i64>, record: &RoomRecord) {
-        self.last_n = n.or(self.last_n);
-        self.waiting_n = match record.waiting_since {
-            Some(_) => self.waiting_n.or(n),
-            None => None,
-        };
-    }
-}
-
-/// A row of the table, joined with its visitor's.
-#[derive(Debug, Clone)]
-pub(crate) struct RoomRow {
-    pub(crate) keys: RoomKeys,
-    /// The record; everything else is a key.
-    pub(crate) record: RoomRecord,
-}
 
 /// The beginning of every query of rooms. CROSS JOIN makes SQLite walk rooms first, whose indexes
 /// give the order. A visitor's user and block are columns of `visitors` alone, so they cannot

@@ -60,7 +60,7 @@ where
                 self.result = Some(Ok(value));
                 Ok(())
             }
-            Err(TxError::Sqlite(error)) => {
+            Err(TxError::Failed(error)) => {
                 match crate::persistence::sqlite::tx_error::classify(&error) {
                     bug @ StoreError::Internal(_) => {
                         self.result = Some(Err(bug.into()));
