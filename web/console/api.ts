@@ -33,30 +33,3 @@ export async function call<T = void>(method: string, path: string, body?: object
 /** JSON without half an emoji, which a cut paste leaves and no server can read. */
 const toJson = (body: object) =>
   JSON.stringify(body, (_, value) => (typeof value === "string" ? value.toWellFormed() : value));
-
-/** What to tell an agent about a call that failed. */
-export function describeError(error: unknown): string {
-  if (!(error instanceof Refused)) {
-    return "The server cannot be reached. Nothing was changed. Please try again.";
-  }
-  if (error.status === 429) {
-    return `Too many attempts. Please try again in ${describeSeconds(error.retryAfterS)}.`;
-  }
-  if (error.problem.code === "storage_unavailable") {
-    return "The server cannot write to its disk at the moment. Nothing was changed.";
-  }
-  if (error.problem.code === "draining") return "The server is restarting. Please try again.";
-  if (error.problem.code === "busy") return "The server is very busy. Please try again.";
-  const details = error.problem.errors?.map(({ field, message }) => `${field} ${message}`);
-  return asSentence(details?.length ? details.join("; ") : error.message);
-}
-
-const describeSeconds = (seconds: number) => {
-  if (seconds > 90) return `${Math.ceil(seconds / 60)} minutes`;
-  return seconds > 1 ? `${seconds} seconds` : "1 second";
-};
-
-const asSentence = (text: string) => {
-  const clean = text.replaceAll("_", " ");
-  return clean.charAt(0).toUpperCase() + clean.slice(1) + (/[.!?]$/.test(clean) ? "" : ".");
-};

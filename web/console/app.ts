@@ -13,6 +13,7 @@ import { type Desk, makeDesk } from "./desk/desk";
 import { makeNotices } from "./desk/notices";
 import { makeSession } from "./desk/session";
 import { makeSettings } from "./desk/settings";
+import { makeLanguage } from "./language/language";
 import { makeSound } from "./sound";
 
 export type App = ReturnType<typeof makeApp>;
@@ -26,7 +27,9 @@ export function makeApp({ setupCode }: { setupCode: string | undefined }) {
   const storage = makeStorage(localStorage);
   const notices = makeNotices({ clock });
   const settings = makeSettings({ storage });
+  const language = makeLanguage({ preferred: navigator.languages });
   const alerts = makeAlerts({
+    language,
     settings: settings.current,
     sound: makeSound(),
     notifications: typeof Notification === "undefined" ? undefined : Notification,
@@ -37,6 +40,7 @@ export function makeApp({ setupCode }: { setupCode: string | undefined }) {
     clock,
     storage,
     notices,
+    language,
     onSignIn(agent) {
       desk.value = makeDesk({
         agentId: agent.id,
@@ -47,6 +51,7 @@ export function makeApp({ setupCode }: { setupCode: string | undefined }) {
         session,
         notices,
         alerts,
+        language,
         schedule: beforeNextFrame,
         isPageVisible: () => document.visibilityState === "visible",
         showDetails: matchMedia("(min-width: 1100px)").matches,
@@ -63,6 +68,7 @@ export function makeApp({ setupCode }: { setupCode: string | undefined }) {
     now: makeTicker(clock),
     notices,
     settings,
+    language,
     alerts,
     session,
     desk,

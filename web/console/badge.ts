@@ -1,17 +1,19 @@
 import { effect } from "@preact/signals";
+import type { Language } from "./language/language";
 
 /** Shows how many visitors are waiting, in the page's title and on its icon. */
-export function showWaitingCount(waiting: () => number) {
+export function showWaitingCount({ t, format }: Language, waiting: () => number) {
   const link = document.querySelector<HTMLLinkElement>("link[rel=icon]");
   const plainIcon = link?.href;
   effect(() => {
     const count = waiting();
-    document.title = count ? `(${count}) Shoptalk` : "Shoptalk";
-    if (link && plainIcon) link.href = count ? drawIcon(count) : plainIcon;
+    document.title = count ? t("title.waiting", { count }) : t("bar.title");
+    if (link && plainIcon)
+      link.href = count ? drawIcon(count > 9 ? "9+" : format.number(count)) : plainIcon;
   });
 }
 
-function drawIcon(count: number): string {
+function drawIcon(text: string): string {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 64;
   const context = canvas.getContext("2d");
@@ -28,6 +30,6 @@ function drawIcon(count: number): string {
   context.font = "bold 32px system-ui, sans-serif";
   context.textAlign = "center";
   context.textBaseline = "middle";
-  context.fillText(count > 9 ? "9+" : `${count}`, 40, 42);
+  context.fillText(text, 40, 42);
   return canvas.toDataURL();
 }

@@ -12,13 +12,19 @@ effect(() => {
   const { theme } = app.settings.current.value;
   document.documentElement.style.colorScheme = theme === "auto" ? "light dark" : theme;
 });
+effect(() => {
+  document.documentElement.lang = app.language.code.value;
+  document.documentElement.dir = app.language.dir.value;
+});
+// Without the texts of another language, the page is in English.
+await app.language.show(app.settings.current.value.language).catch(() => {});
 render(
   <AppContext.Provider value={app}>
     <App />
   </AppContext.Provider>,
   document.body,
 );
-showWaitingCount(() => app.waitingCount.value);
+showWaitingCount(app.language, () => app.waitingCount.value);
 app.session.restore();
 
 /** The code of a set-up link. It leaves the address bar at once, since it is a secret. */

@@ -1,10 +1,10 @@
 import { signal } from "@preact/signals";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { summary } from "../testing/fixtures";
+import { english, summary } from "../testing/fixtures";
 import { type Alerts, makeAlerts, shouldAlert } from "./alerts";
 import type { Settings } from "./settings";
 
-const settings = signal<Settings>({ theme: "auto", sound: true, notify: true });
+const settings = signal<Settings>({ theme: "auto", language: "auto", sound: true, notify: true });
 const isAudible = signal(true);
 const play = vi.fn();
 
@@ -28,6 +28,7 @@ function fakeNotifications(permission: NotificationPermission) {
 const make = (permission: NotificationPermission = "granted") => {
   const { shown, FakeNotification } = fakeNotifications(permission);
   const alerts: Alerts = makeAlerts({
+    language: english,
     settings,
     sound: { isAudible, play },
     notifications: FakeNotification,
@@ -36,7 +37,7 @@ const make = (permission: NotificationPermission = "granted") => {
 };
 
 beforeEach(() => {
-  settings.value = { theme: "auto", sound: true, notify: true };
+  settings.value = { theme: "auto", language: "auto", sound: true, notify: true };
   isAudible.value = true;
   play.mockClear();
 });

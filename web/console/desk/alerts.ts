@@ -1,6 +1,6 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Summary } from "../../shared/protocol";
-import { visitorName } from "../format";
+import type { Language } from "../language/language";
 import type { Settings } from "./settings";
 
 /** `Notification`, as far as it is used. */
@@ -22,6 +22,7 @@ export interface Sound {
 
 export interface AlertsOptions {
   settings: ReadonlySignal<Settings>;
+  language: Language;
   sound: Sound;
   /** Undefined where the browser has none. */
   notifications: Notifications | undefined;
@@ -34,16 +35,16 @@ export type Alerts = ReturnType<typeof makeAlerts>;
  *
  * A further way, such as a push message to a phone, belongs here, with its switch in `settings.ts`.
  */
-export function makeAlerts({ settings, sound, notifications }: AlertsOptions) {
+export function makeAlerts({ settings, language, sound, notifications }: AlertsOptions) {
+  const { t, format } = language;
   const permission = signal<NotificationPermission>(notifications?.permission ?? "denied");
 
   /** What keeps alerts from the agent; empty when they work. */
   const problem = computed(() => {
     const { sound: wantsSound, notify } = settings.value;
-    if (wantsSound && !sound.isAudible.value)
-      return "Sound starts with your first click on this page";
-    if (notify && permission.value === "denied") return "The browser blocks notifications";
-    if (!wantsSound && !notify) return "Sound and notifications are off";
+    if (wantsSound && !sound.isAudible.value) return t("alerts.soundWaits");
+    if (notify && permission.value === "denied") return t("alerts.blocked");
+    if (!wantsSound && !notify) return t("alerts.off");
     return "";
   });
 
@@ -60,7 +61,7 @@ export function makeAlerts({ settings, sound, notifications }: AlertsOptions) {
 
     /** Alerts to a visitor's new message; `open` shows the conversation. */
     newMessage(summary: Summary, open: () => void) {
-      show(visitorName(summary), summary.last_message?.content ?? "", open);
+      show(format.visitor(summary), summary.last_message?.content ?? "", open);
     },
   };
 
@@ -69,7 +70,7 @@ export function makeAlerts({ settings, sound, notifications }: AlertsOptions) {
     if (settings.value.sound) sound.play();
     if (!notifications || !settings.value.notify || permission.value !== "granted") return;
     try {
-      const shown = new notifications(title, { body, tag: "shoptalk" });
+      const shown = new notifications(title, { body, tag: "shoptalk", dir: "auto" });
       shown.onclick = () => {
         window.focus();
         open();

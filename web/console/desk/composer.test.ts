@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { makeStorage } from "../../shared/storage";
 import { FakeClock } from "../../shared/testing/clock";
 import { FakeStorage } from "../../shared/testing/storage";
+import { english } from "../testing/fixtures";
 import { type Composer, makeComposer } from "./composer";
 
 const KEY = "shoptalk:console:ada:draft:room";
@@ -20,6 +21,7 @@ beforeEach(() => {
   typing = [];
   posted = [];
   composer = makeComposer({
+    language: english,
     clock,
     storage: makeStorage(storage.view()),
     agentId: "ada",

@@ -3,10 +3,12 @@ import type { Clock } from "../../shared/clock";
 import { MAX_CONTENT, TYPING_INTERVAL_MS } from "../../shared/limits";
 import type { BrowserStorage } from "../../shared/storage";
 import { isBlank } from "../../shared/text";
+import type { Language } from "../language/language";
 
 export interface ComposerOptions {
   clock: Clock;
   storage: BrowserStorage;
+  language: Language;
   agentId: string;
   /** Lets the others in a room know that the agent is typing; false when there is no connection. */
   sendTyping: (room: string) => boolean;
@@ -20,7 +22,14 @@ export type Composer = ReturnType<typeof makeComposer>;
  *
  * Canned replies insert their text here, and a mode for private notes belongs here.
  */
-export function makeComposer({ clock, storage, agentId, sendTyping, post }: ComposerOptions) {
+export function makeComposer({
+  clock,
+  storage,
+  language: { t },
+  agentId,
+  sendTyping,
+  post,
+}: ComposerOptions) {
   /** The text in the field. */
   const draft = signal("");
   /** Why the draft could not be stored. */
@@ -78,7 +87,7 @@ export function makeComposer({ clock, storage, agentId, sendTyping, post }: Comp
     problem.value = "";
     if (!text) storage.remove(keyOf(room));
     else if (!storage.set(keyOf(room), text)) {
-      problem.value = "This browser cannot store the draft. It will be lost after a reload.";
+      problem.value = t("composer.notStored");
     }
   }
 }

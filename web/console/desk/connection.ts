@@ -2,27 +2,30 @@ import { signal } from "@preact/signals";
 import type { Clock } from "../../shared/clock";
 import { type ConnectionState, makeConnection, type Socket } from "../../shared/connection";
 import type { AgentClientFrame, AgentServerFrame } from "../../shared/protocol";
+import type { Language } from "../language/language";
+import type { PlainKey } from "../language/texts";
 import type { Notices } from "./notices";
 
 export interface DeskConnectionOptions {
   clock: Clock;
   openSocket: () => Socket;
   notices: Notices;
+  language: Language;
   hello: () => AgentClientFrame;
   /** See `ConnectionOptions.probe`. */
   probe: () => AgentClientFrame | undefined;
   onFrame: (frame: AgentServerFrame) => void;
   onOffline: () => void;
   /** The server refused the session's cookie. */
-  onSessionEnd: (reason: string) => void;
+  onSessionEnd: (reason: () => string) => void;
 }
 
 export type DeskConnection = ReturnType<typeof makeDeskConnection>;
 
 const SESSION_ENDED = 4500;
-const STOP_TEXTS: Record<number, string> = {
-  4504: "You have too many consoles open. Close one and try again.",
-  4505: "You are no longer allowed to use the console. Ask an admin.",
+const STOP_TEXTS: Record<number, PlainKey> = {
+  4504: "stop.tooMany",
+  4505: "stop.notAllowed",
 };
 
 /** The agent's connection: `shared/connection.ts`, its state as a signal, its end as a banner. */
@@ -30,6 +33,7 @@ export function makeDeskConnection({
   clock,
   openSocket,
   notices,
+  language: { t },
   hello,
   probe,
   onFrame,
@@ -51,10 +55,10 @@ export function makeDeskConnection({
     },
     onStop(code) {
       if (code === SESSION_ENDED) {
-        onSessionEnd("Your session has ended. Please sign in again.");
+        onSessionEnd(() => t("session.endedSignIn"));
       } else {
-        const text = STOP_TEXTS[code] ?? "This page is too old for the server. Please reload it.";
-        notices.showBanner(text, { isFinal: true });
+        const key = STOP_TEXTS[code] ?? "stop.tooOld";
+        notices.showBanner(() => t(key), { isFinal: true });
       }
     },
   });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { AgentClientFrame, Room, Summary } from "../../shared/protocol";
 import { FakeClock } from "../../shared/testing/clock";
-import { message, summary } from "../testing/fixtures";
+import { english, message, summary } from "../testing/fixtures";
 import { type Conversation, makeConversation } from "./conversation";
 
 let clock: FakeClock;
@@ -19,6 +19,7 @@ beforeEach(() => {
   known = {};
   events = [];
   conversation = makeConversation({
+    language: english,
     clock,
     send(frame) {
       if (isOnline) sent.push(frame);

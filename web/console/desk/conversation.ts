@@ -2,6 +2,7 @@ import { batch, computed, signal } from "@preact/signals";
 import type { Clock } from "../../shared/clock";
 import { MessageLog } from "../../shared/message-log";
 import type { AgentClientFrame, AgentServerFrame, Message, Room } from "../../shared/protocol";
+import type { Language } from "../language/language";
 import { makeJoining } from "./joining";
 import type { Lobby } from "./lobby";
 import { makeTypists } from "./typists";
@@ -23,6 +24,7 @@ export interface ConversationOptions {
   /** Messages have arrived in the log. */
   onMessages: (messages: readonly Message[]) => void;
   showError: (text: string) => void;
+  language: Language;
 }
 
 export type Conversation = ReturnType<typeof makeConversation>;
@@ -49,6 +51,7 @@ export function makeConversation({
   onLeave,
   onMessages,
   showError,
+  language: { t },
 }: ConversationOptions) {
   const selected = signal<string | undefined>(undefined);
   const room = signal<Room | undefined>(undefined);
@@ -96,7 +99,7 @@ export function makeConversation({
       logs.delete(id);
       if (id !== selected.value) return;
       leave();
-      showError("This conversation was erased.");
+      showError(t("conversation.erased"));
     },
 
     /** The connection is welcomed: the server knows nothing of former joins. */
@@ -128,7 +131,7 @@ export function makeConversation({
     setStatus(status: "active" | "closed") {
       const id = selected.value;
       if (id && !send({ type: "status", room_id: id, status })) {
-        showError("Offline. Please try again when you are connected.");
+        showError(t("conversation.offline"));
       }
     },
   };

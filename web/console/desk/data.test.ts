@@ -2,7 +2,7 @@ import { beforeEach, expect, it } from "vitest";
 import type { BackupState, Job, Receipt } from "../../shared/protocol";
 import { FakeClock } from "../../shared/testing/clock";
 import type { Call } from "../api";
-import { minute, refused, settle } from "../testing/fixtures";
+import { english, minute, refused, settle } from "../testing/fixtures";
 import { canCancel, type Data, describeJob, describeProgress, hasFile, makeData } from "./data";
 
 const BACKUP: BackupState = { last_at: minute(0), last_bytes: 5, failure: null, every_ms: 0 };
@@ -41,7 +41,7 @@ beforeEach(async () => {
     if (path.endsWith("file/")) return RECEIPT;
     return { results: jobs, next: null, backup: BACKUP };
   };
-  data = makeData({ clock, call: call as Call });
+  data = makeData({ language: english, clock, call: call as Call });
   await settle();
 });
 
@@ -127,16 +127,16 @@ it("cancels a job", async () => {
 });
 
 it("describes a job, its progress, and whether it has a file", () => {
-  expect(describeJob(job("1", { state: "failed", message: "no space" }))).toBe(
+  expect(describeJob(english, job("1", { state: "failed", message: "no space" }))).toBe(
     "Backup failed: no space",
   );
-  expect(describeJob(job("1", { state: "cancelled", message: "cancelled" }))).toBe(
+  expect(describeJob(english, job("1", { state: "cancelled", message: "cancelled" }))).toBe(
     "Backup cancelled",
   );
-  expect(describeProgress(job("1"))).toBe("Waiting");
-  expect(describeProgress(job("1", { done: 1, total: 3 }))).toBe("33 %");
-  expect(describeProgress(job("1", { done: 3, total: 3 }))).toBe("Being verified");
-  expect(describeProgress(job("1", { kind: "erase", done: 1, total: 2 }))).toBe(
+  expect(describeProgress(english, job("1"))).toBe("Waiting");
+  expect(describeProgress(english, job("1", { done: 1, total: 3 }))).toBe("33 %");
+  expect(describeProgress(english, job("1", { done: 3, total: 3 }))).toBe("Being verified");
+  expect(describeProgress(english, job("1", { kind: "erase", done: 1, total: 2 }))).toBe(
     "50 % · Decided, so it cannot be cancelled any more",
   );
   expect([

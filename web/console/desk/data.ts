@@ -1,17 +1,11 @@
 import { computed, signal } from "@preact/signals";
 import type { Clock } from "../../shared/clock";
 import type { BackupState, Job, JobAnswer, JobList, NewJob, Receipt } from "../../shared/protocol";
-import { type Call, describeError, Refused } from "../api";
+import { type Call, Refused } from "../api";
+import type { Language } from "../language/language";
 
 /** How often running jobs are looked at. */
 const INTERVAL_MS = 1_000;
-
-const KINDS = {
-  backup: "Backup",
-  export: "Export",
-  erase: "Erasure",
-  rewrite: "Rewrite",
-} as const;
 
 export type Data = ReturnType<typeof makeData>;
 
@@ -22,7 +16,14 @@ export interface Preview {
 }
 
 /** The server's long work, for admins: backups, exports, erasures. The server does it alone. */
-export function makeData({ clock, call }: { clock: Clock; call: Call }) {
+export interface DataOptions {
+  clock: Clock;
+  call: Call;
+  language: Language;
+}
+
+export function makeData({ clock, call, language }: DataOptions) {
+  const { describeError, describeRefusal } = language;
   const jobs = signal<readonly Job[]>([]);
   /** Null: PostgreSQL's own tools back up the database. */
   const backup = signal<BackupState | null | undefined>(undefined);
@@ -89,7 +90,9 @@ export function makeData({ clock, call }: { clock: Clock; call: Call }) {
     } catch (error) {
       // The server's sentence as it is: it may name people by their ids.
       const isConflict = error instanceof Refused && error.status === 409;
-      problem.value = isConflict ? error.message : describeError(error);
+      problem.value = isConflict
+        ? describeRefusal("conflict", error.message)
+        : describeError(error);
       return undefined;
     }
   }
@@ -114,7 +117,7 @@ export function makeData({ clock, call }: { clock: Clock; call: Call }) {
       ({ id, state }) =>
         state !== "running" && jobs.value.some((job) => job.id === id && job.state === "running"),
     );
-    if (ended.length) news.value = ended.map(describeJob).join(". ");
+    if (ended.length) news.value = ended.map((job) => describeJob(language, job)).join(". ");
   }
 
   /** Shows what would be erased once its dry run has ended. */
@@ -137,9 +140,9 @@ export function makeData({ clock, call }: { clock: Clock; call: Call }) {
 }
 
 /** "Backup: 3 conversations with 9 messages", "Backup failed: the disk is full". */
-export function describeJob({ kind, state, message }: Job): string {
-  const what = state === "done" ? KINDS[kind] : `${KINDS[kind]} ${state}`;
-  return message && state !== "cancelled" ? `${what}: ${message}` : what;
+export function describeJob({ t }: Language, { kind, state, message }: Job): string {
+  const job = t(`job.${state}`, { what: t(`job.${kind}`) });
+  return message && state !== "cancelled" ? t("job.message", { job, message }) : job;
 }
 
 /** Whether there is something to download. */
@@ -150,10 +153,10 @@ export const canCancel = ({ kind, state, total }: Job) =>
   state === "running" && kind !== "rewrite" && (kind !== "erase" || !total);
 
 /** What a running job does, for people. */
-export function describeProgress({ kind, done, total }: Job): string {
-  if (kind === "rewrite") return "Cannot be cancelled";
-  if (!total) return "Waiting";
-  if (kind === "backup" && done === total) return "Being verified";
-  const percent = `${Math.floor((done / total) * 100)} %`;
-  return kind === "erase" ? `${percent} · Decided, so it cannot be cancelled any more` : percent;
+export function describeProgress({ t }: Language, { kind, done, total }: Job): string {
+  if (kind === "rewrite") return t("progress.rewrite");
+  if (!total) return t("progress.waiting");
+  if (kind === "backup" && done === total) return t("progress.verified");
+  const percent = Math.floor((done / total) * 100);
+  return t(kind === "erase" ? "progress.decided" : "progress.percent", { percent });
 }

@@ -4,7 +4,7 @@ import { makeStorage } from "../../shared/storage";
 import { FakeClock } from "../../shared/testing/clock";
 import { FakeSocket } from "../../shared/testing/socket";
 import { FakeStorage } from "../../shared/testing/storage";
-import { agent, fakeCall, message, summary } from "../testing/fixtures";
+import { agent, english, fakeCall, message, summary } from "../testing/fixtures";
 import type { Alerts } from "./alerts";
 import { type Desk, makeDesk } from "./desk";
 import { makeNotices, type Notices } from "./notices";
@@ -36,12 +36,14 @@ beforeEach(() => {
     storage.view((key) => events.dispatchEvent(Object.assign(new Event("storage"), { key }))),
   );
   session = makeSession({
+    language: english,
     call,
     clock,
     storage: view,
     notices,
     onSignIn() {
       desk = makeDesk({
+        language: english,
         agentId: "ada",
         clock,
         call,

@@ -21,6 +21,7 @@ import type { Socket } from "../../shared/connection";
 import type { AgentServerFrame } from "../../shared/protocol";
 import type { BrowserStorage } from "../../shared/storage";
 import type { Call } from "../api";
+import type { Language } from "../language/language";
 import type { Alerts } from "./alerts";
 import { makeComposer } from "./composer";
 import { makeDeskConnection } from "./connection";
@@ -43,6 +44,7 @@ export interface DeskOptions {
   session: Session;
   notices: Notices;
   alerts: Alerts;
+  language: Language;
   /** Calls `then` once, for the next frame of the screen. */
   schedule: (then: () => void) => void;
   isPageVisible: () => boolean;
@@ -60,14 +62,17 @@ export function makeDesk({
   session,
   notices,
   alerts,
+  language,
   schedule,
   isPageVisible,
   showDetails,
 }: DeskOptions) {
+  const { t, describeRefusal } = language;
   const connection = makeDeskConnection({
     clock,
     openSocket,
     notices,
+    language,
     hello: () => ({ type: "hello", ...lobby.resumeFrom() }),
     probe() {
       const id = conversation.selected.value;
@@ -98,18 +103,21 @@ export function makeDesk({
     onLeave: () => outgoing.clearAcked(),
     onMessages: (messages) => outgoing.arrived(messages),
     showError: notices.showToast,
+    language,
   });
   const outgoing = makeOutgoing({
     clock,
     storage,
     agentId,
     send,
+    language,
     selected: conversation.selected,
     messages: conversation.messages,
   });
   const composer = makeComposer({
     clock,
     storage,
+    language,
     agentId,
     sendTyping: (room) => send({ type: "typing", room_id: room }),
     post: outgoing.post,
@@ -117,6 +125,7 @@ export function makeDesk({
   const search = makeSearch({
     clock,
     call,
+    language,
     conversations: lobby.conversations,
     onResults: lobby.add,
   });
@@ -124,8 +133,9 @@ export function makeDesk({
     call,
     selected: conversation.selected,
     showError: notices.showToast,
+    language,
   });
-  const health = makeHealth({ clock });
+  const health = makeHealth({ clock, language });
   const panels = makePanels({ showDetails });
 
   const closed = new AbortController();
@@ -180,7 +190,7 @@ export function makeDesk({
         lobby.online(frame.room_id, frame.customer_online);
         break;
       case "going_away":
-        notices.showBanner("The server is restarting.");
+        notices.showBanner(() => t("banner.restarting"));
         break;
       case "ack":
         notices.clearBanner();
@@ -221,9 +231,9 @@ export function makeDesk({
     const isAboutRoom = !frame.id && frame.code !== "bad_frame" && frame.retryable;
     conversation.refused(isAboutRoom ? frame.room_id : undefined, frame.retry_after_ms);
     if (frame.code === "storage_unavailable") {
-      notices.showBanner("The server cannot write to its disk. It keeps trying.");
+      notices.showBanner(() => t("banner.disk"));
     } else if (frame.code === "busy") {
-      notices.showBanner("The server is very busy. It keeps trying.");
-    } else if (!frame.id) notices.showToast(frame.message);
+      notices.showBanner(() => t("banner.busy"));
+    } else if (!frame.id) notices.showToast(describeRefusal(frame.code, frame.message));
   }
 }

@@ -1,7 +1,7 @@
 import { afterEach, expect, it, vi } from "vitest";
 import type { Finding, Observations } from "../../shared/protocol";
 import type { Call } from "../api";
-import { settle } from "../testing/fixtures";
+import { english, settle } from "../testing/fixtures";
 import { makeDoctor } from "./doctor";
 
 /** A socket that opens, or not, and is moved by the test. */
@@ -63,6 +63,7 @@ function start(opens: (protocol: string) => boolean = () => true) {
   }) as unknown as Call;
   const sockets: FakeSocket[] = [];
   const doctor = makeDoctor({
+    language: english,
     call,
     origin: "https://chat.example.com",
     makeSocket: (path, protocol) => {

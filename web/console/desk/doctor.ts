@@ -10,7 +10,9 @@ import type {
   WidgetProbe,
 } from "../../shared/protocol";
 import { uuid } from "../../shared/uuid";
-import { type Call, describeError } from "../api";
+import type { Call } from "../api";
+import type { Language } from "../language/language";
+import type { PlainKey } from "../language/texts";
 
 /** `WebSocket.OPEN`. */
 const OPEN = 1;
@@ -24,6 +26,7 @@ const OPEN_TIMEOUT_MS = 15_000;
 
 export interface DoctorOptions {
   call: Call;
+  language: Language;
   /** `location.origin`; sockets go to the same host. */
   origin: string;
   makeSocket?: (path: string, subprotocol: string) => WebSocket;
@@ -35,9 +38,10 @@ export type Doctor = ReturnType<typeof makeDoctor>;
  * Tries from this browser what customers and agents depend on, and has the server judge it: the
  * words of the findings are the server's.
  */
-export function makeDoctor({ call, origin, makeSocket = openSocket }: DoctorOptions) {
+export function makeDoctor({ call, language, origin, makeSocket = openSocket }: DoctorOptions) {
+  const { t, describeError } = language;
   const findings = signal<readonly Finding[]>([]);
-  const step = signal("");
+  const step = signal<PlainKey | undefined>(undefined);
   const quietLeft = signal(0);
   const problem = signal("");
   let socket: WebSocket | undefined;
@@ -48,9 +52,12 @@ export function makeDoctor({ call, origin, makeSocket = openSocket }: DoctorOpti
     findings,
     problem,
     /** What happens at the moment; empty at the end. */
-    progress: computed(() =>
-      quietLeft.value ? `A socket is kept quiet, ${quietLeft.value} seconds left` : step.value,
-    ),
+    progress: computed(() => {
+      if (quietLeft.value) return t("doctor.quiet", { seconds: quietLeft.value });
+      return step.value ? t(step.value) : "";
+    }),
+    /** Whether a socket is kept quiet, which takes minutes. */
+    isQuiet: computed(() => quietLeft.value > 0),
     /** Ends the silence early. */
     skipQuiet,
     stop() {
@@ -63,14 +70,14 @@ export function makeDoctor({ call, origin, makeSocket = openSocket }: DoctorOpti
         const seen: Observations = { origin };
         await observe(seen);
         await judge(seen);
-        step.value = "";
+        step.value = undefined;
         if (!seen.upgrade?.opened || isStopped) return;
         const quiet = await keepQuiet(quietS);
         if (quiet && !isStopped) await judge({ ...seen, quiet });
       } catch (error) {
         problem.value = describeError(error);
       } finally {
-        step.value = "";
+        step.value = undefined;
       }
     },
   };
@@ -85,15 +92,15 @@ export function makeDoctor({ call, origin, makeSocket = openSocket }: DoctorOpti
   }
 
   async function observe(seen: Observations) {
-    step.value = "Loading the widget";
+    step.value = "doctor.widget";
     const [widget, server] = await fetchWidget();
     seen.widget = widget;
     if (server) seen.server_header = server;
-    step.value = "Asking what the server sees";
+    step.value = "doctor.seen";
     await askServer(seen);
-    step.value = "Sending a large message";
+    step.value = "doctor.body";
     seen.body = await tryBody();
-    step.value = "Opening sockets";
+    step.value = "doctor.sockets";
     const room = `/ws/chat/${uuid()}/`;
     seen.upgrade = await tryUpgrade(room, SUBPROTOCOL);
     seen.unknown_subprotocol = await tryUpgrade(room, "unknown.v0");
@@ -109,6 +116,7 @@ export function makeDoctor({ call, origin, makeSocket = openSocket }: DoctorOpti
     });
     const roundTripMs = Math.round(performance.now() - started);
     if (!response.ok) {
+      // untranslated: the server reads it.
       seen.unseen = `the server responded with ${response.status}`;
       return;
     }

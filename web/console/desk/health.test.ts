@@ -1,6 +1,6 @@
 import { afterEach, expect, it, vi } from "vitest";
 import { FakeClock } from "../../shared/testing/clock";
-import { settle } from "../testing/fixtures";
+import { english, settle } from "../testing/fixtures";
 import { makeHealth } from "./health";
 
 const reply = (status: number, body: object) => new Response(JSON.stringify(body), { status });
@@ -17,7 +17,7 @@ it("asks at once and every half a minute, and shows the server's reason", async 
   const fetched = vi.fn(async () => replies.shift() as Response);
   vi.stubGlobal("fetch", fetched);
   const clock = new FakeClock();
-  const health = makeHealth({ clock });
+  const health = makeHealth({ clock, language: english });
   await settle();
   expect(health.problem.value).toBe("");
   clock.pass(29_000);
@@ -41,7 +41,7 @@ it("distinguishes a server that does not reply from a lost network", async () =>
   const failures = [new DOMException("", "TimeoutError"), new TypeError("Failed to fetch")];
   vi.stubGlobal("fetch", () => Promise.reject(failures.shift()));
   const clock = new FakeClock();
-  const health = makeHealth({ clock });
+  const health = makeHealth({ clock, language: english });
   await settle();
   expect(health.problem.value).toBe("it does not respond");
   clock.pass(30_000);

@@ -21,14 +21,14 @@ it("shows a toast for 8 s, and a new one for its own 8 s", () => {
 });
 
 it("clears a banner when the server works again", () => {
-  notices.showBanner("The server is restarting.");
+  notices.showBanner(() => "The server is restarting.");
   expect(notices.banner.value).toEqual({ text: "The server is restarting.", isFinal: false });
   notices.clearBanner();
   expect(notices.banner.value).toBeUndefined();
 });
 
 it("keeps a final banner until it is dismissed", () => {
-  notices.showBanner("Your session has ended.", { isFinal: true });
+  notices.showBanner(() => "Your session has ended.", { isFinal: true });
   notices.clearBanner();
   expect(notices.banner.value?.isFinal).toBe(true);
   notices.dismissBanner();

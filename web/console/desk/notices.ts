@@ -1,4 +1,4 @@
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { Clock } from "../../shared/clock";
 
 export interface Banner {
@@ -14,14 +14,18 @@ const TOAST_MS = 8_000;
 /** What the console tells the agent about itself: a banner about the server, and short toasts. */
 export function makeNotices({ clock }: { clock: Clock }) {
   const toast = signal("");
-  const banner = signal<Banner | undefined>(undefined);
+  /** Its text is read anew in each language. */
+  const banner = signal<{ read: () => string; isFinal: boolean } | undefined>(undefined);
   let cancelToast = () => {};
 
   return {
     /** What just happened; empty after a few seconds. */
     toast,
     /** What is wrong with the server or the session, if anything. */
-    banner,
+    banner: computed((): Banner | undefined => {
+      const shown = banner.value;
+      return shown && { text: shown.read(), isFinal: shown.isFinal };
+    }),
 
     showToast(text: string) {
       toast.value = text;
@@ -31,8 +35,8 @@ export function makeNotices({ clock }: { clock: Clock }) {
       });
     },
 
-    showBanner(text: string, { isFinal = false } = {}) {
-      banner.value = { text, isFinal };
+    showBanner(read: () => string, { isFinal = false } = {}) {
+      banner.value = { read, isFinal };
     },
 
     /** The server works again; a final banner stays. */

@@ -3,7 +3,7 @@ import { beforeEach, expect, it } from "vitest";
 import type { AgentClientFrame, Message } from "../../shared/protocol";
 import { makeStorage, type StorageArea } from "../../shared/storage";
 import { FakeClock } from "../../shared/testing/clock";
-import { message } from "../testing/fixtures";
+import { english, message } from "../testing/fixtures";
 import { makeOutgoing, type Outgoing } from "./outgoing";
 
 const selected = signal<string | undefined>("room");
@@ -18,6 +18,7 @@ beforeEach(() => {
   area = {};
   sent = [];
   outgoing = makeOutgoing({
+    language: english,
     clock: new FakeClock(),
     storage: makeStorage(area),
     agentId: "ada",

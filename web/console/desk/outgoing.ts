@@ -3,6 +3,7 @@ import type { Clock } from "../../shared/clock";
 import { makeOutbox, type OutboxItem } from "../../shared/outbox";
 import type { AgentClientFrame, AgentServerFrame, Message } from "../../shared/protocol";
 import type { BrowserStorage } from "../../shared/storage";
+import type { Language } from "../language/language";
 
 /** A message of the open conversation that is not in its log yet. */
 export interface PendingMessage extends OutboxItem {
@@ -15,6 +16,7 @@ export interface OutgoingOptions {
   storage: BrowserStorage;
   agentId: string;
   send: (frame: AgentClientFrame) => boolean;
+  language: Language;
   /** The open conversation. */
   selected: ReadonlySignal<string | undefined>;
   messages: ReadonlySignal<readonly Message[]>;
@@ -28,6 +30,7 @@ export function makeOutgoing({
   storage,
   agentId,
   send,
+  language: { describeRefusal },
   selected,
   messages,
 }: OutgoingOptions) {
@@ -90,7 +93,8 @@ export function makeOutgoing({
     /** The server replied with an error that may be about a message. */
     refused({ id, code, message, retryable, retry_after_ms }: ErrorFrame) {
       // A frame that the server could not read has no id, and may have been a message.
-      if (id || code === "bad_frame") outbox.refused(id, message, retryable, retry_after_ms);
+      if (!id && code !== "bad_frame") return;
+      outbox.refused(id, describeRefusal(code, message), retryable, retry_after_ms);
     },
 
     /** Another conversation is shown. */

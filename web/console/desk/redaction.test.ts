@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { expect, it } from "vitest";
-import { fakeCall, refused } from "../testing/fixtures";
+import { english, fakeCall, refused } from "../testing/fixtures";
 import { makeRedaction } from "./redaction";
 
 function start(...responses: unknown[]) {
@@ -8,7 +8,12 @@ function start(...responses: unknown[]) {
   const { calls, call } = fakeCall(...responses);
   const errors: string[] = [];
   const showError = (text: string) => errors.push(text);
-  return { selected, calls, errors, redaction: makeRedaction({ call, selected, showError }) };
+  return {
+    selected,
+    calls,
+    errors,
+    redaction: makeRedaction({ language: english, call, selected, showError }),
+  };
 }
 
 it("removes a message of the open conversation", async () => {

@@ -3,7 +3,7 @@ import { beforeEach, expect, it } from "vitest";
 import type { Summary } from "../../shared/protocol";
 import { FakeClock } from "../../shared/testing/clock";
 import type { Call } from "../api";
-import { settle, summary } from "../testing/fixtures";
+import { english, settle, summary } from "../testing/fixtures";
 import { makeSearch, type Search } from "./search";
 
 interface Request {
@@ -25,6 +25,7 @@ beforeEach(() => {
   const call = (_: string, path: string) =>
     new Promise((resolve, reject) => requests.push({ path, resolve, reject }));
   search = makeSearch({
+    language: english,
     clock,
     call: call as Call,
     conversations,

@@ -1,7 +1,8 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Clock } from "../../shared/clock";
 import type { Summary } from "../../shared/protocol";
-import { type Call, describeError } from "../api";
+import type { Call } from "../api";
+import type { Language } from "../language/language";
 
 /** A conversation that a search found. */
 export type Hit = Summary & { match?: { seq: number | null; snippet: string } };
@@ -18,6 +19,7 @@ interface Found {
 export interface SearchOptions {
   clock: Clock;
   call: Call;
+  language: Language;
   /** What the list shows without a query. */
   conversations: ReadonlySignal<readonly Summary[]>;
   onResults: (summaries: Summary[]) => void;
@@ -30,7 +32,7 @@ export const MAX_RESULTS = 50;
 const PAUSE_MS = 150;
 
 /** The search over names and messages. */
-export function makeSearch({ clock, call, conversations, onResults }: SearchOptions) {
+export function makeSearch({ clock, call, language, conversations, onResults }: SearchOptions) {
   /** The text in the field. */
   const text = signal("");
   /** Without blanks around it; empty when the list is not searched. */
@@ -66,7 +68,7 @@ export function makeSearch({ clock, call, conversations, onResults }: SearchOpti
       onResults(page.results.map(({ match, ...summary }) => summary));
       found = { query: searched, ...page };
     } catch (error) {
-      found = { query: searched, results: [], problem: describeError(error) };
+      found = { query: searched, results: [], problem: language.describeError(error) };
     }
     // The reply to an earlier query may come late.
     if (searched === query.value) lastFound.value = found;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { makeStorage } from "../../shared/storage";
 import { FakeClock } from "../../shared/testing/clock";
-import { agent, fakeCall, refused, settle } from "../testing/fixtures";
+import { agent, english, fakeCall, refused, settle } from "../testing/fixtures";
 import { makeNotices } from "./notices";
 import { makeSession } from "./session";
 
@@ -13,6 +13,7 @@ function setUp(responses: unknown[] = [], area: Record<string, string> = {}) {
   const { call, calls } = fakeCall(...responses);
   const events: string[] = [];
   const session = makeSession({
+    language: english,
     call,
     clock,
     storage: makeStorage(area),

@@ -2,7 +2,8 @@ import { batch, signal } from "@preact/signals";
 import type { Clock } from "../../shared/clock";
 import type { Agent } from "../../shared/protocol";
 import type { BrowserStorage } from "../../shared/storage";
-import { type Call, describeError, Refused } from "../api";
+import { type Call, Refused } from "../api";
+import type { Language } from "../language/language";
 import type { Notices } from "./notices";
 
 export interface SessionOptions {
@@ -10,6 +11,7 @@ export interface SessionOptions {
   clock: Clock;
   storage: BrowserStorage;
   notices: Notices;
+  language: Language;
   onSignIn: (agent: Agent) => void;
   onSignOut: () => void;
   reloadPage: () => void;
@@ -27,6 +29,7 @@ export function makeSession({
   clock,
   storage,
   notices,
+  language: { t, describeError },
   onSignIn,
   onSignOut,
   reloadPage,
@@ -43,7 +46,7 @@ export function makeSession({
 
     /** Ends the session here, or all of this agent's. Drafts and unsent messages stay stored. */
     async signOut(everywhere: boolean) {
-      if (await attempt(() => call("POST", "logout/", { everywhere }))) end("");
+      if (await attempt(() => call("POST", "logout/", { everywhere }))) end();
     },
 
     /** Whether this agent is to be alerted, on any device, when a customer waits. */
@@ -81,7 +84,7 @@ export function makeSession({
     } catch (error) {
       if (error instanceof Refused && error.status === 401) agent.value = null;
       else {
-        notices.showBanner(describeError(error));
+        notices.showBanner(() => describeError(error));
         clock.after(RETRY_MS, restore);
       }
     }
@@ -107,7 +110,7 @@ export function makeSession({
   }
 
   /** The session has ended; `reason` is shown to the agent. */
-  function end(reason: string) {
+  function end(reason?: () => string) {
     storage.remove(AGENT_KEY);
     batch(() => {
       onSignOut();
@@ -123,7 +126,7 @@ export function makeSession({
       await task();
       return true;
     } catch (error) {
-      if (error instanceof Refused && error.status === 401) end("Your session has ended.");
+      if (error instanceof Refused && error.status === 401) end(() => t("session.ended"));
       else notices.showToast(describeError(error));
       return false;
     }

@@ -1,16 +1,19 @@
 import { signal } from "@preact/signals";
 import type { BrowserStorage } from "../../shared/storage";
+import { LANGUAGES, type LanguageCode } from "../language/languages";
 
 /** What an agent chose on this device. Settings of the whole shop belong to the server. */
 export interface Settings {
   theme: "auto" | "light" | "dark";
+  /** "auto" is the browser's. */
+  language: "auto" | LanguageCode;
   sound: boolean;
   /** Browser notifications; the browser has to permit them, too. */
   notify: boolean;
 }
 
 const KEY = "shoptalk:console:settings";
-const DEFAULTS: Settings = { theme: "auto", sound: true, notify: false };
+const DEFAULTS: Settings = { theme: "auto", language: "auto", sound: true, notify: false };
 
 /** The settings of this device, kept in the browser's storage. */
 export function makeSettings({ storage }: { storage: BrowserStorage }) {
@@ -27,7 +30,9 @@ export function makeSettings({ storage }: { storage: BrowserStorage }) {
 
   function read(): Settings {
     try {
-      return { ...DEFAULTS, ...JSON.parse(storage.get(KEY) ?? "{}") };
+      const stored = { ...DEFAULTS, ...JSON.parse(storage.get(KEY) ?? "{}") };
+      if (!Object.hasOwn(LANGUAGES, stored.language)) stored.language = DEFAULTS.language;
+      return stored;
     } catch {
       return DEFAULTS;
     }

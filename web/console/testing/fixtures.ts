@@ -1,5 +1,8 @@
 import type { Agent, Message, Problem, Summary } from "../../shared/protocol";
 import { type Call, Refused } from "../api";
+import { makeLanguage } from "../language/language";
+
+export const english = makeLanguage({ preferred: ["en"] });
 
 /** A moment of the tests' day. */
 export const minute = (n: number) => new Date(Date.UTC(2026, 0, 1, 12, n)).toISOString();

@@ -1,8 +1,8 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Agent } from "../../shared/protocol";
-import { call, describeError } from "../api";
-import { useApp } from "./context";
+import { call } from "../api";
+import { useApp, useLanguage } from "./context";
 import { Dialog } from "./dialog";
 import { Field } from "./field";
 
@@ -16,6 +16,7 @@ function makePassword(): string {
 
 /** The list of agents, for admins. */
 export function Agents({ close }: { close: () => void }) {
+  const { t, describeError } = useLanguage();
   const me = useApp().session.agent.value;
   const agents = useSignal<Agent[]>([]);
   const problem = useSignal("");
@@ -40,7 +41,7 @@ export function Agents({ close }: { close: () => void }) {
     const form = event.target as HTMLFormElement;
     const fields = Object.fromEntries(new FormData(form));
     if (!fields.display_name) delete fields.display_name;
-    run(`${fields.username} can sign in now.`, async () => {
+    run(t("agents.added", { name: `${fields.username}` }), async () => {
       await call("POST", "agents/", fields);
       form.reset();
     });
@@ -49,12 +50,12 @@ export function Agents({ close }: { close: () => void }) {
     run(text, () => call("PATCH", `agents/${agent.id}/`, body));
   const reset = (agent: Agent) => {
     const password = makePassword();
-    const question = `Give ${agent.username} the new password below? All their sessions end.\n\n${password}`;
-    if (confirm(question))
-      patch(agent, `${agent.username}'s new password: ${password}`, { password });
+    const name = agent.username;
+    const question = `${t("agents.resetQuestion", { name })}\n\n${password}`;
+    if (confirm(question)) patch(agent, t("agents.resetDone", { name, password }), { password });
   };
   return (
-    <Dialog title="Agents" close={close} className="wide">
+    <Dialog title={t("agents.title")} close={close} className="wide">
       <p class="problem" role="alert">
         {problem.value}
       </p>
@@ -64,10 +65,10 @@ export function Agents({ close }: { close: () => void }) {
       <table>
         <thead>
           <tr>
-            <th>Name</th>
-            <th>Role</th>
+            <th>{t("agents.name")}</th>
+            <th>{t("agents.role")}</th>
             <th>
-              <span class="visually-hidden">Actions</span>
+              <span class="visually-hidden">{t("agents.actions")}</span>
             </th>
           </tr>
         </thead>
@@ -78,88 +79,95 @@ export function Agents({ close }: { close: () => void }) {
                 <b dir="auto">{agent.display_name}</b>
                 <br />
                 <small class="dim">
-                  {agent.username}
-                  {agent.disabled ? " · disabled" : ""}
-                  {agent.id === me?.id ? " · you" : ""}
+                  <bdi>{agent.username}</bdi>
+                  {agent.disabled && ` · ${t("agents.disabled")}`}
+                  {agent.id === me?.id && ` · ${t("agents.you")}`}
                 </small>
               </td>
               <td>
                 <select
-                  aria-label={`Role of ${agent.username}`}
+                  aria-label={t("agents.roleOf", { name: agent.username })}
                   value={agent.role}
-                  onChange={(event) =>
-                    patch(agent, `${agent.username} is now ${event.currentTarget.value}.`, {
-                      role: event.currentTarget.value,
-                    })
-                  }
+                  onChange={(event) => {
+                    const role = event.currentTarget.value;
+                    const key = role === "admin" ? "agents.isAdmin" : "agents.isAgent";
+                    patch(agent, t(key, { name: agent.username }), { role });
+                  }}
                 >
-                  <option value="agent">Agent</option>
-                  <option value="admin">Admin</option>
+                  <option value="agent">{t("agents.agent")}</option>
+                  <option value="admin">{t("agents.admin")}</option>
                 </select>
               </td>
               <td class="actions">
                 <button
                   type="button"
-                  aria-label={`Reset password of ${agent.username}`}
+                  aria-label={t("agents.resetOf", { name: agent.username })}
                   onClick={() => reset(agent)}
                 >
-                  Reset password
+                  {t("agents.reset")}
                 </button>
-                <button
-                  type="button"
-                  aria-label={`${agent.disabled ? "Enable" : "Disable"} ${agent.username}`}
-                  onClick={() =>
-                    patch(
-                      agent,
-                      `${agent.username} is ${agent.disabled ? "enabled" : "disabled"}.`,
-                      {
-                        disabled: !agent.disabled,
-                      },
-                    )
-                  }
-                >
-                  {agent.disabled ? "Enable" : "Disable"}
-                </button>
+                <Switch agent={agent} patch={patch} />
               </td>
             </tr>
           ))}
         </tbody>
       </table>
-      <h3>Add an agent</h3>
+      <h3>{t("agents.add")}</h3>
       <form class="grid" onSubmit={add}>
         <Field
-          label="Username"
+          label={t("agents.username")}
           name="username"
           autocomplete="off"
           required
-          hint="For signing in."
+          hint={t("agents.usernameHint")}
         />
         <Field
-          label="Display name"
+          label={t("agents.displayName")}
           name="display_name"
           autocomplete="off"
-          hint="What customers see."
+          hint={t("agents.displayNameHint")}
         />
         <Field
-          label="First password"
+          label={t("agents.password")}
           name="password"
           autocomplete="off"
           minLength={8}
           required
-          hint="At least 8 characters. They can change it."
+          hint={t("agents.passwordHint")}
           defaultValue={makePassword()}
         />
         <div class="field">
-          <label for="new-role">New agent's role</label>
+          <label for="new-role">{t("agents.newRole")}</label>
           <select id="new-role" name="role">
-            <option value="agent">Agent</option>
-            <option value="admin">Admin</option>
+            <option value="agent">{t("agents.agent")}</option>
+            <option value="admin">{t("agents.admin")}</option>
           </select>
         </div>
         <button type="submit" class="primary">
-          Add agent
+          {t("agents.submit")}
         </button>
       </form>
     </Dialog>
+  );
+}
+
+interface SwitchProps {
+  agent: Agent;
+  patch: (agent: Agent, text: string, body: object) => void;
+}
+
+/** Disables an agent, or enables one again. */
+function Switch({ agent, patch }: SwitchProps) {
+  const { t } = useLanguage();
+  const { disabled, username: name } = agent;
+  const done = disabled ? "agents.isEnabled" : "agents.isDisabled";
+  return (
+    <button
+      type="button"
+      aria-label={t(disabled ? "agents.enableOf" : "agents.disableOf", { name })}
+      onClick={() => patch(agent, t(done, { name }), { disabled: !disabled })}
+    >
+      {t(disabled ? "agents.enable" : "agents.disable")}
+    </button>
   );
 }

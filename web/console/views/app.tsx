@@ -4,7 +4,7 @@ import type { Desk } from "../desk/desk";
 import { Icon } from "../icons";
 import { Agents } from "./agents";
 import { backToList, commandsOf, handleKey } from "./commands";
-import { DeskContext, useApp, useDesk } from "./context";
+import { DeskContext, useApp, useDesk, useLanguage } from "./context";
 import { Conversation } from "./conversation";
 import { Conversations } from "./conversations";
 import { DataDialog } from "./data";
@@ -33,6 +33,8 @@ export function App() {
 
 function DeskView() {
   const { session, alerts, notices } = useApp();
+  const language = useLanguage();
+  const { t } = language;
   const desk = useDesk();
   const { conversation, panels } = desk;
   const { dialog } = panels;
@@ -41,12 +43,12 @@ function DeskView() {
   return (
     <>
       <a class="skip" href="#reply">
-        Skip to the reply
+        {t("bar.skip")}
       </a>
       <div class="desk" data-view={conversation.selected.value ? "room" : "list"}>
         <header class="bar">
           <h1>
-            <span class="logo" aria-hidden="true" /> Shoptalk
+            <span class="logo" aria-hidden="true" /> {t("bar.title")}
           </h1>
           <Status />
           {alerts.problem.value && (
@@ -55,13 +57,18 @@ function DeskView() {
             </button>
           )}
           <span class="space" />
-          <Tool name="Commands (Ctrl+K)" icon="search" run={() => panels.open("commands")} />
+          <Tool
+            name={t("bar.commands")}
+            icon="search"
+            run={() => panels.open("commands")}
+            isExtra
+          />
           {session.agent.value?.role === "admin" && (
-            <Tool name="Agents" icon="people" run={() => panels.open("agents")} />
+            <Tool name={t("bar.agents")} icon="people" run={() => panels.open("agents")} />
           )}
-          <Tool name="Keyboard shortcuts" icon="keyboard" run={() => panels.open("keys")} />
-          <Tool name="Settings" icon="settings" run={() => panels.open("settings")} />
-          <Tool name="Sign out" icon="out" run={() => session.signOut(false)} />
+          <Tool name={t("bar.keys")} icon="keyboard" run={() => panels.open("keys")} />
+          <Tool name={t("bar.settings")} icon="settings" run={() => panels.open("settings")} />
+          <Tool name={t("bar.signOut")} icon="out" run={() => session.signOut(false)} isExtra />
         </header>
         <Banner />
         <Conversations />
@@ -75,10 +82,13 @@ function DeskView() {
       {dialog.value === "doctor" && <DoctorDialog close={() => panels.close("doctor")} />}
       {dialog.value === "settings" && <Settings close={() => panels.close("settings")} />}
       {dialog.value === "commands" && (
-        <Palette commands={commandsOf(desk, session)} close={() => panels.close("commands")} />
+        <Palette
+          commands={commandsOf(desk, session, language)}
+          close={() => panels.close("commands")}
+        />
       )}
       {dialog.value === "keys" && (
-        <Keys commands={commandsOf(desk, session)} close={() => panels.close("keys")} />
+        <Keys commands={commandsOf(desk, session, language)} close={() => panels.close("keys")} />
       )}
       <div class="toast" role="alert">
         {notices.toast.value}
@@ -91,22 +101,30 @@ interface ToolProps {
   name: string;
   icon: Parameters<typeof Icon>[0]["name"];
   run: () => void;
+  /** Hidden on a phone, where the settings have it, or there is no keyboard. */
+  isExtra?: boolean;
 }
 
 /** A button of the bar. */
-function Tool({ name, icon, run }: ToolProps) {
+function Tool({ name, icon, run, isExtra }: ToolProps) {
   return (
-    <button type="button" class="plain" aria-label={name} title={name} onClick={run}>
+    <button
+      type="button"
+      class={isExtra ? "plain extra" : "plain"}
+      aria-label={name}
+      title={name}
+      onClick={run}
+    >
       <Icon name={icon} />
     </button>
   );
 }
 
 function useKeys() {
-  const { session } = useApp();
+  const { session, language } = useApp();
   const desk = useDesk();
   useEffect(() => {
-    const onKey = (event: KeyboardEvent) => handleKey(event, desk, session);
+    const onKey = (event: KeyboardEvent) => handleKey(event, desk, session, language);
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   }, [desk]);

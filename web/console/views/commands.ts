@@ -1,6 +1,7 @@
 /** What an agent can do by key or from the palette. */
 import type { Desk } from "../desk/desk";
 import type { Session } from "../desk/session";
+import type { Language } from "../language/language";
 import { focusElement, focusRowOf, moveFocus } from "./focus";
 
 export interface Command {
@@ -11,33 +12,33 @@ export interface Command {
 }
 
 /** The commands that this agent may run. */
-export function commandsOf(desk: Desk, session: Session): Command[] {
+export function commandsOf(desk: Desk, session: Session, { t }: Language): Command[] {
   const { lobby, conversation, search, panels } = desk;
   const showList = (filter: typeof lobby.filter.value) => () => {
     search.setText("");
     lobby.filter.value = filter;
   };
   const all: Command[] = [
-    { name: "Go to the customer waiting longest", key: "w", run: () => openLongest(desk) },
-    { name: "Next conversation", key: "j", run: () => moveFocus(desk, 1) },
-    { name: "Previous conversation", key: "k", run: () => moveFocus(desk, -1) },
-    { name: "Search", key: "/", run: () => focusElement("search") },
-    { name: "Write a reply", key: "r", run: () => focusElement("reply") },
+    { name: t("command.longest"), key: "w", run: () => openLongest(desk) },
+    { name: t("command.next"), key: "j", run: () => moveFocus(desk, 1) },
+    { name: t("command.previous"), key: "k", run: () => moveFocus(desk, -1) },
+    { name: t("command.search"), key: "/", run: () => focusElement("search") },
+    { name: t("command.reply"), key: "r", run: () => focusElement("reply") },
     {
-      name: "Close or reopen the conversation",
+      name: t("command.closeOrReopen"),
       key: "e",
       run: () =>
         conversation.setStatus(conversation.room.value?.status === "closed" ? "active" : "closed"),
     },
-    { name: "Show or hide the customer's details", key: "i", run: panels.toggleDetails },
-    { name: "Show open conversations", key: "1", run: showList("open") },
-    { name: "Show waiting conversations", key: "2", run: showList("waiting") },
-    { name: "Show active conversations", key: "3", run: showList("active") },
-    { name: "Show closed conversations", key: "4", run: showList("closed") },
-    { name: "Settings", key: "s", run: () => panels.open("settings") },
-    { name: "Keyboard shortcuts", key: "?", run: () => panels.open("keys") },
-    { name: "Sign out", run: () => session.signOut(false) },
-    { name: "Sign out everywhere", run: () => session.signOut(true) },
+    { name: t("command.details"), key: "i", run: panels.toggleDetails },
+    { name: t("command.open"), key: "1", run: showList("open") },
+    { name: t("command.waiting"), key: "2", run: showList("waiting") },
+    { name: t("command.active"), key: "3", run: showList("active") },
+    { name: t("command.closed"), key: "4", run: showList("closed") },
+    { name: t("command.settings"), key: "s", run: () => panels.open("settings") },
+    { name: t("command.keys"), key: "?", run: () => panels.open("keys") },
+    { name: t("command.signOut"), run: () => session.signOut(false) },
+    { name: t("command.signOutEverywhere"), run: () => session.signOut(true) },
   ];
   if (session.agent.value?.role === "admin") {
     const settings = all.findIndex(({ key }) => key === "s");
@@ -45,12 +46,12 @@ export function commandsOf(desk: Desk, session: Session): Command[] {
       settings + 1,
       0,
       {
-        name: "Choose messages to remove",
+        name: t("command.removeMessages"),
         run: () => conversation.selected.value && desk.redaction.toggleChoosing(),
       },
-      { name: "Agents", key: "a", run: () => panels.open("agents") },
-      { name: "Data: backups, exports, erasures", key: "d", run: () => panels.open("data") },
-      { name: "Doctor", run: () => panels.open("doctor") },
+      { name: t("command.agents"), key: "a", run: () => panels.open("agents") },
+      { name: t("command.data"), key: "d", run: () => panels.open("data") },
+      { name: t("command.doctor"), run: () => panels.open("doctor") },
     );
   }
   return all;
@@ -63,7 +64,7 @@ export function matching<T extends { name: string }>(entries: readonly T[], text
 }
 
 /** Runs what a key stands for, unless the agent is writing or a dialog is open. */
-export function handleKey(event: KeyboardEvent, desk: Desk, session: Session) {
+export function handleKey(event: KeyboardEvent, desk: Desk, session: Session, language: Language) {
   const { panels, search, conversation } = desk;
   if (event.isComposing) return;
   if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {
@@ -85,7 +86,7 @@ export function handleKey(event: KeyboardEvent, desk: Desk, session: Session) {
   const key = { ArrowDown: "j", ArrowUp: "k" }[event.key] ?? event.key;
   // Arrow keys scroll, except in the list.
   if (key !== event.key && !(target as HTMLElement).matches?.(".row, body")) return;
-  const command = commandsOf(desk, session).find((each) => each.key === key);
+  const command = commandsOf(desk, session, language).find((each) => each.key === key);
   if (!command) return;
   event.preventDefault();
   command.run();

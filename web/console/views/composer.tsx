@@ -1,12 +1,13 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "../icons";
-import { useDesk } from "./context";
+import { useDesk, useLanguage } from "./context";
 
 /** The counter is shown from here on. */
 const NEAR_LIMIT = 500;
 
 /** Where replies are written. Enter sends, Shift+Enter begins a new line. */
 export function Composer() {
+  const { t } = useLanguage();
   const { draft, problem, charactersLeft, canSend, write, submit } = useDesk().composer;
   const field = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => {
@@ -34,8 +35,8 @@ export function Composer() {
         ref={field}
         rows={1}
         dir="auto"
-        aria-label="Reply"
-        placeholder="Write a reply…"
+        aria-label={t("composer.name")}
+        placeholder={t("composer.hint")}
         enterkeyhint="send"
         value={draft.value}
         onInput={(event) => write(event.currentTarget.value)}
@@ -46,11 +47,16 @@ export function Composer() {
           }
         }}
       />
-      <button type="submit" class="primary" aria-label="Send" disabled={!canSend.value}>
+      <button
+        type="submit"
+        class="primary"
+        aria-label={t("composer.send")}
+        disabled={!canSend.value}
+      >
         <Icon name="send" />
       </button>
       <p class={left < 0 || problem.value ? "problem" : "dim"} role="alert">
-        {problem.value || (left < NEAR_LIMIT ? `${left} characters left` : "")}
+        {problem.value || (left < NEAR_LIMIT ? t("composer.left", { count: left }) : "")}
       </p>
     </form>
   );

@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { useLanguage } from "./context";
 
 interface Props {
   /** What the button is called, before and after the question. */
@@ -14,6 +15,7 @@ interface Props {
 
 /** A button that asks before it does anything. */
 export function Confirm({ label, question, name, className, disabled, run }: Props) {
+  const { t } = useLanguage();
   const isAsking = useSignal(false);
   const yes = useRef<HTMLButtonElement>(null);
   const first = useRef<HTMLButtonElement>(null);
@@ -58,7 +60,7 @@ export function Confirm({ label, question, name, className, disabled, run }: Pro
         {label}
       </button>
       <button type="button" onClick={close}>
-        Cancel
+        {t("confirm.cancel")}
       </button>
     </fieldset>
   );

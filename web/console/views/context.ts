@@ -10,6 +10,9 @@ export const DeskContext = createContext<Desk | undefined>(undefined);
 /** The state that exists before sign-in, too. */
 export const useApp = (): App => required(useContext(AppContext));
 
+/** The texts: `const { t } = useLanguage()`. */
+export const useLanguage = () => useApp().language;
+
 /** The desk of the signed-in agent. */
 export const useDesk = (): Desk => required(useContext(DeskContext));
 

@@ -1,12 +1,15 @@
-import { visitorName } from "../format";
+import type { ComponentChildren } from "preact";
 import { Icon } from "../icons";
 import { Composer } from "./composer";
-import { useDesk } from "./context";
+import { useDesk, useLanguage } from "./context";
 import { Avatar, LongestWaiting } from "./conversations";
 import { Messages } from "./messages";
 
+const kbd = (key: ComponentChildren) => <kbd>{key}</kbd>;
+
 /** The middle: one conversation with its log and composer. */
 export function Conversation({ back }: { back: () => void }) {
+  const { t, rich, format } = useLanguage();
   const { conversation, panels } = useDesk();
   const id = conversation.selected.value;
   const summary = conversation.summary.value;
@@ -15,53 +18,53 @@ export function Conversation({ back }: { back: () => void }) {
     return (
       <section class="conversation none-open">
         <Icon name="keyboard" />
-        <p>
-          Choose a conversation, or press <kbd>w</kbd> for the customer waiting longest.
-        </p>
-        <p class="dim">
-          Press <kbd>?</kbd> for all keyboard shortcuts.
-        </p>
+        <p>{rich("conversation.none", { kbd })}</p>
+        <p class="dim">{rich("conversation.noneKeys", { kbd })}</p>
       </section>
     );
   }
-  const name = visitorName(room);
+  const name = format.visitor(room);
   const isClosed = room.status === "closed";
   return (
-    <section class="conversation" aria-label={`Conversation with ${name}`}>
+    <section class="conversation" aria-label={t("conversation.with", { name })}>
       <header>
-        <button type="button" class="plain back" aria-label="Back to the list" onClick={back}>
+        <button type="button" class="plain back" aria-label={t("conversation.back")} onClick={back}>
           <Icon name="back" />
         </button>
         <Avatar room={{ ...room, customer_online: summary?.customer_online ?? false }} />
         <div class="title">
           <h2 dir="auto">{name}</h2>
           <small class="dim">
-            {isClosed ? "Closed" : room.status === "waiting" ? "Waiting for an answer" : "Active"}
-            {summary?.customer_online ? " · online" : ""}
-            {summary?.blocked ? " · blocked" : ""}
+            {[
+              t(`conversation.${room.status}`),
+              summary?.customer_online && t("list.isOnline"),
+              summary?.blocked && t("list.isBlocked"),
+            ]
+              .filter(Boolean)
+              .join(" · ")}
           </small>
         </div>
         {isClosed ? (
           <button
             type="button"
-            aria-label="Reopen conversation"
+            aria-label={t("conversation.reopenName")}
             onClick={() => conversation.setStatus("active")}
           >
-            <Icon name="reopen" /> <span>Reopen</span>
+            <Icon name="reopen" /> <span>{t("conversation.reopen")}</span>
           </button>
         ) : (
           <button
             type="button"
-            aria-label="Close conversation"
+            aria-label={t("conversation.closeName")}
             onClick={() => conversation.setStatus("closed")}
           >
-            <Icon name="check" /> <span>Close</span>
+            <Icon name="check" /> <span>{t("conversation.close")}</span>
           </button>
         )}
         <button
           type="button"
           class="plain"
-          aria-label="Details"
+          aria-label={t("conversation.details")}
           aria-expanded={panels.details.value}
           onClick={panels.toggleDetails}
         >
@@ -77,12 +80,15 @@ export function Conversation({ back }: { back: () => void }) {
 }
 
 function Typing() {
-  const texts = useDesk().conversation.typists.value.map(({ name, isVisitor }) =>
-    isVisitor ? `${name} is typing…` : `${name} is typing to this customer…`,
-  );
+  const { rich } = useLanguage();
   return (
     <div class="typing" aria-live="polite">
-      {texts.join(" ")}
+      {useDesk().conversation.typists.value.map(({ name, isVisitor }) => [
+        rich(isVisitor ? "conversation.visitorTypes" : "conversation.agentTypes", {
+          name: <bdi>{name}</bdi>,
+        }),
+        " ",
+      ])}
     </div>
   );
 }

@@ -1,23 +1,20 @@
 import type { Summary } from "../../shared/protocol";
 import { type Filter, lastActivity, waitingSince } from "../desk/lobby-state";
 import { type Hit, MAX_RESULTS } from "../desk/search";
-import { formatAge, formatShort, visitorName } from "../format";
 import { Icon } from "../icons";
-import { useApp, useDesk } from "./context";
+import { isNameless } from "../language/format";
+import type { PlainKey } from "../language/texts";
+import { useApp, useDesk, useLanguage } from "./context";
 import { VirtualList } from "./virtual-list";
 
 const ROW_PX = 76;
 /** Rooms that wait for longer are highlighted. */
 const LONG_WAIT_MS = 5 * 60_000;
-const FILTERS: [Filter, string][] = [
-  ["open", "Open"],
-  ["waiting", "Waiting"],
-  ["active", "Active"],
-  ["closed", "Closed"],
-];
+const FILTERS: readonly Filter[] = ["open", "waiting", "active", "closed"];
 
 /** The left side: the visitor waiting longest, the search, the filters, the list. */
 export function Conversations() {
+  const { t, format } = useLanguage();
   const { lobby, search, conversation } = useDesk();
   const { waiting, active, closed } = lobby.counts.value;
   const count = { open: waiting + active, waiting, active, closed };
@@ -25,15 +22,15 @@ export function Conversations() {
   const items = search.listed.value;
   const current = items.findIndex(({ id }) => id === conversation.selected.value);
   return (
-    <nav class="conversations" aria-label="Conversations and search">
+    <nav class="conversations" aria-label={t("list.area")}>
       <LongestWaiting />
       <div class="search">
         <Icon name="search" />
         <input
           id="search"
           type="search"
-          aria-label="Search"
-          placeholder="Search names and messages"
+          aria-label={t("list.search")}
+          placeholder={t("list.searchHint")}
           value={search.text.value}
           onInput={(event) => search.setText(event.currentTarget.value)}
           onKeyDown={(event) => {
@@ -49,7 +46,7 @@ export function Conversations() {
         </p>
       ) : (
         <div class="filters">
-          {FILTERS.map(([name, label]) => (
+          {FILTERS.map((name) => (
             <button
               key={name}
               type="button"
@@ -58,7 +55,7 @@ export function Conversations() {
                 lobby.filter.value = name;
               }}
             >
-              {label} <span class="count">{count[name]}</span>
+              {t(`list.${name}`)} <span class="count">{format.number(count[name])}</span>
             </button>
           ))}
         </div>
@@ -67,10 +64,10 @@ export function Conversations() {
         <VirtualList
           items={items}
           rowHeight={ROW_PX}
-          label="Conversations"
+          label={t("list.name")}
           current={current}
           keyOf={({ id }) => id}
-          labelOf={visitorName}
+          labelOf={format.visitor}
           loadMore={() => !isSearching && lobby.loadMore()}
           row={(item) => <Row hit={item} />}
         />
@@ -83,42 +80,42 @@ export function Conversations() {
 
 /** How many conversations the search has found, or why none. */
 function SearchResult() {
+  const { t } = useLanguage();
   const found = useDesk().search.found.value;
-  if (!found) return <>Searching…</>;
+  if (!found) return <>{t("search.searching")}</>;
   if (found.problem) return <>{found.problem}</>;
   const count = found.results.length;
-  if (!count) return <>Nothing found. The beginning of the last word is enough.</>;
+  if (!count) return <>{t("search.nothing")}</>;
   return (
     <>
-      {count === MAX_RESULTS ? `The newest ${count}` : count}{" "}
-      {count === 1 ? "conversation" : "conversations"}
-      {found.truncated && ". Older ones were not searched; add a word to narrow it down."}
+      {t(count === MAX_RESULTS ? "search.foundNewest" : "search.found", { count })}
+      {found.truncated && t("search.truncated")}
     </>
   );
 }
 
 function EmptyList() {
+  const { t } = useLanguage();
   const { lobby, search } = useDesk();
-  if (search.query.value) return <ul aria-label="Conversations" class="none" />;
+  if (search.query.value) return <ul aria-label={t("list.name")} class="none" />;
   const texts = {
-    open: lobby.counts.value.closed
-      ? "All done: no open conversations. New ones appear here."
-      : "No conversations yet. They appear here with a customer's first message.",
-    waiting: "No one is waiting. Every customer has an answer.",
-    active: "No answered conversations are open.",
-    closed: "Nothing has been closed yet.",
-  };
+    open: lobby.counts.value.closed ? "list.allDone" : "list.noneOpen",
+    waiting: "list.noneWaiting",
+    active: "list.noneActive",
+    closed: "list.noneClosed",
+  } satisfies Record<Filter, PlainKey>;
   return (
     <div class="empty">
-      <ul aria-label="Conversations" />
+      <ul aria-label={t("list.name")} />
       <Icon name="check" />
-      <p>{texts[lobby.filter.value]}</p>
+      <p>{t(texts[lobby.filter.value])}</p>
     </div>
   );
 }
 
 /** The visitor who has waited longest, above everything else. */
 export function LongestWaiting() {
+  const { t, rich, format } = useLanguage();
   const { now } = useApp();
   const { lobby, conversation } = useDesk();
   const summary = lobby.longestWaiting.value;
@@ -129,23 +126,27 @@ export function LongestWaiting() {
     <button
       type="button"
       class={`longest ${isLate ? "late" : ""}`}
-      title="Go to the customer waiting longest (w)"
+      title={t("list.longestHint")}
       onClick={() => conversation.open(summary.id)}
     >
       <span class="pulse" aria-hidden="true" />
       <span>
-        Waiting longest: <b dir="auto">{visitorName(summary)}</b>
+        {rich("list.longest", {
+          name: format.visitor(summary),
+          b: (name) => <b dir="auto">{name}</b>,
+        })}
       </span>
-      <time dateTime={since}>{formatAge(since, now.value)}</time>
+      <time dateTime={since}>{format.age(since, now.value)}</time>
     </button>
   );
 }
 
 function Row({ hit }: { hit: Hit }) {
+  const { t, format } = useLanguage();
   const { now } = useApp();
   const { conversation, search } = useDesk();
   const { match, ...room } = hit;
-  const name = visitorName(room);
+  const name = format.visitor(room);
   const isWaiting = room.status === "waiting";
   const since = waitingSince(room);
   const isLate = isWaiting && now.value - Date.parse(since) > LONG_WAIT_MS;
@@ -160,14 +161,19 @@ function Row({ hit }: { hit: Hit }) {
       <Avatar room={room} />
       <span class="who">
         <b dir="auto">{name}</b>
-        {name === "Visitor" && <small class="dim"> {room.id.slice(-4)}</small>}
-        {room.blocked && <small class="tag">blocked</small>}
+        {isNameless(room) && (
+          <small class="dim">
+            {" "}
+            <bdi>{room.id.slice(-4)}</bdi>
+          </small>
+        )}
+        {room.blocked && <small class="tag">{t("list.isBlocked")}</small>}
       </span>
       <span class="when">
         {isWaiting ? (
-          <span title="waiting">{formatAge(since, now.value)}</span>
+          <span title={t("list.isWaiting")}>{format.age(since, now.value)}</span>
         ) : (
-          formatShort(lastActivity(room), now.value)
+          format.short(lastActivity(room), now.value)
         )}
       </span>
       <span class="preview" dir="auto">
@@ -179,8 +185,8 @@ function Row({ hit }: { hit: Hit }) {
       </span>
       {room.unread_count > 0 && (
         <span class="unread">
-          {room.unread_count}
-          <span class="visually-hidden"> unread</span>
+          {format.number(room.unread_count)}
+          <span class="visually-hidden"> {t("list.unread")}</span>
         </span>
       )}
     </button>
@@ -193,22 +199,28 @@ export function Avatar({
 }: {
   room: Pick<Summary, "id" | "customer_name" | "customer_email" | "customer_online">;
 }) {
+  const { t, format } = useLanguage();
   const hue = Number.parseInt(room.id.slice(-3), 16) % 360;
   return (
     <span class="avatar" style={{ "--hue": hue } as Record<string, number>}>
-      <span aria-hidden="true">{[...visitorName(room)][0]?.toUpperCase()}</span>
-      {room.customer_online && <span class="online" role="img" aria-label="online" />}
+      <span aria-hidden="true">{[...format.visitor(room)][0]?.toUpperCase()}</span>
+      {room.customer_online && <span class="online" role="img" aria-label={t("list.isOnline")} />}
     </span>
   );
 }
 
 function Preview({ room: { last_message } }: { room: Summary }) {
-  if (!last_message) return <>No message yet</>;
+  const { t } = useLanguage();
+  if (!last_message) return <>{t("list.noMessage")}</>;
   const { sender_type, sender_name, content } = last_message;
   return (
     <>
-      {sender_type === "admin" && <span class="dim">{sender_name}: </span>}
-      {sender_type === "system" ? <i>{content}</i> : content || <i>Message removed</i>}
+      {sender_type === "admin" && (
+        <span class="dim">
+          <bdi>{sender_name}</bdi>:{" "}
+        </span>
+      )}
+      {sender_type === "system" ? <i>{content}</i> : content || <i>{t("messages.removed")}</i>}
     </>
   );
 }

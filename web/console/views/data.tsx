@@ -11,18 +11,21 @@ import {
   hasFile,
   makeData,
 } from "../desk/data";
-import { formatAge, formatBytes, formatCount, formatDayAndTime, formatInterval } from "../format";
+import type { Language } from "../language/language";
+import type { PlainKey } from "../language/texts";
 import { Confirm } from "./confirm";
-import { useApp } from "./context";
+import { useApp, useLanguage } from "./context";
 import { Dialog } from "./dialog";
 import { Field } from "./field";
+import { ServerText } from "./server-text";
 
 /** Backups, exports and erasures, for admins. */
 export function DataDialog({ close }: { close: () => void }) {
-  const data = useMemo(() => makeData({ clock: browserClock(), call }), []);
+  const language = useLanguage();
+  const data = useMemo(() => makeData({ clock: browserClock(), call, language }), []);
   useEffect(() => data.stop, []);
   return (
-    <Dialog title="Data" close={close} className="wide">
+    <Dialog title={language.t("data.title")} close={close} className="wide">
       <p class="problem" role="alert">
         {data.problem.value}
       </p>
@@ -39,28 +42,26 @@ export function DataDialog({ close }: { close: () => void }) {
 }
 
 function Backups({ data }: { data: Data }) {
+  const { t } = useLanguage();
   const backup = data.backup.value;
   if (backup === null) {
     return (
       <section>
-        <h3>Backups</h3>
-        <p class="dim">
-          The database is in PostgreSQL, so PostgreSQL's own tools back it up: pg_dump, or
-          pg_basebackup with an archive of the WAL.
-        </p>
+        <h3>{t("backup.title")}</h3>
+        <p class="dim">{t("backup.postgres")}</p>
       </section>
     );
   }
   return (
     <section>
-      <h3>Backups</h3>
+      <h3>{t("backup.title")}</h3>
       {backup && <LastBackup backup={backup} />}
       <button
         type="button"
         disabled={data.isRunning("backup")}
         onClick={() => data.start({ kind: "backup" })}
       >
-        Back up now
+        {t("backup.now")}
       </button>
     </section>
   );
@@ -68,33 +69,31 @@ function Backups({ data }: { data: Data }) {
 
 function LastBackup({ backup }: { backup: BackupState }) {
   const { now } = useApp();
+  const { t, rich, format } = useLanguage();
   const { last_at, last_bytes, failure, every_ms } = backup;
-  const age = last_at && formatAge(last_at, now.value);
   return (
     <>
       <p>
-        {last_at ? (
-          <>
-            The last backup was made <b>{age === "now" ? "just now" : `${age} ago`}</b>{" "}
-            <span class="dim">
-              ({formatDayAndTime(last_at)}, {formatBytes(last_bytes ?? 0)})
-            </span>
-          </>
-        ) : (
-          "There is no backup yet."
-        )}
+        {last_at
+          ? rich("backup.last", {
+              ago: format.ago(last_at, now.value),
+              time: format.dayAndTime(last_at),
+              size: format.bytes(last_bytes ?? 0),
+              b: (text) => <b>{text}</b>,
+              dim: (text) => <span class="dim">{text}</span>,
+            })
+          : t("backup.none")}
       </p>
-      {failure && <p class="problem">The attempt since has failed: {failure}</p>}
-      <p class="dim">
-        {every_ms
-          ? `The server makes one every ${formatInterval(every_ms)} by itself.`
-          : "The server makes none by itself: backup.every_ms is 0."}
-      </p>
+      {failure && (
+        <p class="problem">{rich("backup.failure", { reason: <ServerText text={failure} /> })}</p>
+      )}
+      <p class="dim">{every_ms ? format.everyInterval(every_ms) : t("backup.never")}</p>
     </>
   );
 }
 
 function Export({ data }: { data: Data }) {
+  const { t } = useLanguage();
   const kind = useSignal<PersonKind | "all">("all");
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
@@ -105,15 +104,12 @@ function Export({ data }: { data: Data }) {
   };
   return (
     <section>
-      <h3>Export</h3>
-      <p class="dim">
-        Conversations as a file: for a customer who asks for their data, or to move to another
-        server.
-      </p>
+      <h3>{t("export.title")}</h3>
+      <p class="dim">{t("export.hint")}</p>
       <form onSubmit={submit}>
         <div class="grid">
           <div class="field">
-            <label for="export-whose">Whose conversations</label>
+            <label for="export-whose">{t("export.whose")}</label>
             <select
               id="export-whose"
               value={kind.value}
@@ -121,21 +117,21 @@ function Export({ data }: { data: Data }) {
                 kind.value = event.currentTarget.value as typeof kind.value;
               }}
             >
-              <option value="all">Everybody's</option>
+              <option value="all">{t("export.all")}</option>
               <PersonKinds />
             </select>
           </div>
           {kind.value !== "all" && <PersonField kind={kind.value} />}
           <div class="field">
-            <label for="export-format">Format</label>
+            <label for="export-format">{t("export.format")}</label>
             <select id="export-format" name="format">
-              <option value="jsonl">JSON Lines (can be imported)</option>
-              <option value="csv">CSV (for spreadsheets)</option>
+              <option value="jsonl">{t("export.jsonl")}</option>
+              <option value="csv">{t("export.csv")}</option>
             </select>
           </div>
         </div>
         <button type="submit" disabled={data.isRunning("export")}>
-          Export
+          {t("export.submit")}
         </button>
       </form>
     </section>
@@ -143,37 +139,38 @@ function Export({ data }: { data: Data }) {
 }
 
 const PERSON_KINDS = {
-  email: "One person, by email",
-  phone: "One person, by phone number",
-  user: "One person, by user id",
-} as const;
+  email: "person.byEmail",
+  phone: "person.byPhone",
+  user: "person.byUser",
+} as const satisfies Record<string, PlainKey>;
 
 type PersonKind = keyof typeof PERSON_KINDS;
 
-const PersonKinds = () => (
-  <>
-    {Object.entries(PERSON_KINDS).map(([kind, label]) => (
-      <option key={kind} value={kind}>
-        {label}
-      </option>
-    ))}
-  </>
-);
+function PersonKinds() {
+  const { t } = useLanguage();
+  return (
+    <>
+      {Object.entries(PERSON_KINDS).map(([kind, key]) => (
+        <option key={kind} value={kind}>
+          {t(key)}
+        </option>
+      ))}
+    </>
+  );
+}
 
 function PersonField({ kind, onInput }: { kind: PersonKind; onInput?: () => void }) {
-  const labels = { email: "Their email", phone: "Their phone number", user: "Their user id" };
-  const hint =
-    kind === "user"
-      ? "The sub of their signed identity, exactly."
-      : "As a conversation has it; case and blanks do not matter.";
+  const { t } = useLanguage();
+  const hint = t(kind === "user" ? "person.userHint" : "person.hint");
   return (
     <div onInput={onInput}>
-      <Field label={labels[kind]} name="person" autocomplete="off" required hint={hint} />
+      <Field label={t(`person.${kind}`)} name="person" autocomplete="off" required hint={hint} />
     </div>
   );
 }
 
 function Erasure({ data }: { data: Data }) {
+  const { t } = useLanguage();
   const kind = useSignal<PersonKind>("email");
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
@@ -182,15 +179,12 @@ function Erasure({ data }: { data: Data }) {
   };
   return (
     <section>
-      <h3>Erase a person</h3>
-      <p class="dim">
-        All their conversations go, also from the search, and nobody can get them back. You see
-        first what would go.
-      </p>
+      <h3>{t("erase.title")}</h3>
+      <p class="dim">{t("erase.hint")}</p>
       <form onSubmit={submit}>
         <div class="grid">
           <div class="field">
-            <label for="erase-whose">Who</label>
+            <label for="erase-whose">{t("erase.who")}</label>
             <select
               id="erase-whose"
               value={kind.value}
@@ -205,7 +199,7 @@ function Erasure({ data }: { data: Data }) {
           <PersonField kind={kind.value} onInput={data.forgetPreview} />
         </div>
         <button type="submit" disabled={data.isPreviewing.value || data.isRunning("erase")}>
-          Show what would go
+          {t("erase.show")}
         </button>
       </form>
       <div class="wide" role="status">
@@ -217,13 +211,15 @@ function Erasure({ data }: { data: Data }) {
 
 /** What a dry run has found, and the confirmation. */
 function Found({ data }: { data: Data }) {
+  const language = useLanguage();
+  const { t, rich } = language;
   const typed = useSignal("");
   const preview = data.preview.value;
   if (!preview) return null;
   const { erased, mentioned_in, mentioned_in_truncated, backups } = preview.receipt;
   const name = preview.who.slice(preview.who.indexOf(":") + 1);
   if (!erased.visitors) {
-    return <p>Nobody matches, so nothing would be erased. Check the spelling.</p>;
+    return <p>{t("erase.nobody")}</p>;
   }
   const mentions = mentioned_in.length;
   const submit = (event: SubmitEvent) => {
@@ -233,31 +229,26 @@ function Found({ data }: { data: Data }) {
   return (
     <form class="found-data" onSubmit={submit}>
       <p>
-        <b>
-          {formatCount(erased.rooms, "conversation")} with {formatCount(erased.messages, "message")}{" "}
-          would go.
-        </b>
+        <b>{t("erase.would", { rooms: erased.rooms, messages: erased.messages })}</b>
       </p>
       {mentions > 0 && (
         <p>
-          {formatCount(mentions, "other conversation")}
-          {mentioned_in_truncated && " or more"} {mentions === 1 ? "mentions" : "mention"} their
-          email. {mentions === 1 ? "It stays" : "They stay"} as{" "}
-          {mentions === 1 ? "it is" : "they are"}:{" "}
+          {t(mentioned_in_truncated ? "erase.mentionsOrMore" : "erase.mentions", {
+            count: mentions,
+          })}{" "}
           {mentioned_in.slice(0, 5).map((id) => (
             <a key={id} href={`#room=${id}`}>
-              {id.slice(-6)}{" "}
+              <bdi>{id.slice(-6)}</bdi>{" "}
             </a>
           ))}
         </p>
       )}
-      {backups.length > 0 && <p class="dim">{describeBackups(backups)}</p>}
+      {backups.length > 0 && <p class="dim">{describeBackups(language, backups)}</p>}
       <div class="field">
-        <label for="erase-typed">
-          To erase them, type <span dir="auto">{name}</span>
-        </label>
+        <label for="erase-typed">{rich("erase.type", { name: <bdi>{name}</bdi> })}</label>
         <input
           id="erase-typed"
+          dir="auto"
           autocomplete="off"
           value={typed.value}
           onInput={(event) => {
@@ -266,36 +257,31 @@ function Found({ data }: { data: Data }) {
         />
       </div>
       <button type="submit" class="danger" disabled={typed.value.trim() !== name}>
-        Erase for good
+        {t("erase.submit")}
       </button>
     </form>
   );
 }
 
 /** "2 backups hold them until 3 Jan 2027." */
-function describeBackups(backups: readonly KeptBackup[]): string {
+function describeBackups({ t, format }: Language, backups: readonly KeptBackup[]): string {
   const dates = backups.map(({ kept_until }) => kept_until);
   const last = dates.every((date) => date !== null) && dates.toSorted().at(-1);
-  const holders = `${formatCount(backups.length, "backup")} ${backups.length === 1 ? "holds" : "hold"} them`;
+  const count = backups.length;
   return last
-    ? `${holders}, the last one until ${formatDayAndTime(last)}. The receipt lists them.`
-    : `${holders}, some until you delete the files. The receipt lists them.`;
+    ? t("erase.backupsUntil", { count, time: format.dayAndTime(last) })
+    : t("erase.backups", { count });
 }
 
 function Rewrite({ data }: { data: Data }) {
-  const question =
-    "No message gets through until it is done: some seconds, or minutes for a large database.";
+  const { t } = useLanguage();
   return (
     <section>
-      <h3>Rewrite the database</h3>
-      <p class="dim">
-        Nobody can read what was erased, but its bytes may be in the file until that is rewritten.
-        The server does it by itself when the chat is quiet. PostgreSQL overwrites them in its own
-        time.
-      </p>
+      <h3>{t("rewrite.title")}</h3>
+      <p class="dim">{t("rewrite.hint")}</p>
       <Confirm
-        label="Rewrite now"
-        question={question}
+        label={t("rewrite.now")}
+        question={t("rewrite.question")}
         disabled={data.isRunning("rewrite")}
         run={() => data.start({ kind: "rewrite" })}
       />
@@ -304,11 +290,12 @@ function Rewrite({ data }: { data: Data }) {
 }
 
 function Jobs({ data }: { data: Data }) {
+  const { t } = useLanguage();
   const jobs = data.jobs.value;
   return (
     <section>
-      <h3 id="jobs">Last 24 hours</h3>
-      {jobs.length === 0 && <p class="dim">Nothing was started here.</p>}
+      <h3 id="jobs">{t("jobs.title")}</h3>
+      {jobs.length === 0 && <p class="dim">{t("jobs.none")}</p>}
       <ul class="jobs" aria-labelledby="jobs">
         {jobs.map((job) => (
           <JobItem key={job.id} job={job} cancel={() => data.cancel(job.id)} />
@@ -320,26 +307,29 @@ function Jobs({ data }: { data: Data }) {
 
 function JobItem({ job, cancel }: { job: Job; cancel: () => void }) {
   const isRunning = job.state === "running";
-  const time = formatDayAndTime(job.created_at);
+  const language = useLanguage();
+  const { t, format } = language;
+  const time = format.dayAndTime(job.created_at);
+  const name = describeJob(language, job);
   return (
     <li>
       <div>
-        <p class={job.state === "failed" ? "problem" : ""}>{describeJob(job)}</p>
+        <p class={job.state === "failed" ? "problem" : ""}>{name}</p>
         <small class="dim">
           {time}
-          {isRunning && ` · ${describeProgress(job)}`}
+          {isRunning && ` · ${describeProgress(language, job)}`}
         </small>
         {isRunning && (
           <progress
-            aria-label={describeJob(job)}
+            aria-label={name}
             max={job.total || undefined}
             value={job.total ? job.done : undefined}
           />
         )}
       </div>
       {canCancel(job) && (
-        <button type="button" aria-label={`Cancel: ${describeJob(job)}`} onClick={cancel}>
-          Cancel
+        <button type="button" aria-label={t("jobs.cancelName", { job: name })} onClick={cancel}>
+          {t("jobs.cancel")}
         </button>
       )}
       {hasFile(job) && (
@@ -347,9 +337,9 @@ function JobItem({ job, cancel }: { job: Job; cancel: () => void }) {
           class="button"
           href={`/api/admin/jobs/${job.id}/file/`}
           download
-          aria-label={`Download: ${describeJob(job)}, ${time}`}
+          aria-label={t("jobs.downloadName", { job: name, time })}
         >
-          Download
+          {t("jobs.download")}
         </a>
       )}
     </li>

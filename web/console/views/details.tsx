@@ -1,14 +1,14 @@
 import { useSignal } from "@preact/signals";
 import type { Room, Summary } from "../../shared/protocol";
-import { describeError, Refused } from "../api";
-import { formatAge, formatDayAndTime, visitorName } from "../format";
+import { Refused } from "../api";
 import { Icon } from "../icons";
-import { useApp, useDesk } from "./context";
+import { useApp, useDesk, useLanguage } from "./context";
 import { Field } from "./field";
 
 /** The right side: who the visitor is. */
 export function Details() {
   const { session, now } = useApp();
+  const { t, format } = useLanguage();
   const { conversation, lobby, panels, redaction } = useDesk();
   const id = conversation.selected.value;
   const summary = conversation.summary.value;
@@ -16,20 +16,19 @@ export function Details() {
   if (!id || !room || !panels.details.value) return null;
   const isBlocked = summary?.blocked ?? false;
   const toggleBlock = () => {
-    const question = isBlocked
-      ? `Unblock ${visitorName(room)}? They can write again.`
-      : `Block ${visitorName(room)}? They cannot write until you unblock them.`;
-    if (confirm(question)) session.attempt(() => lobby.change(id, { blocked: !isBlocked }));
+    const name = format.visitor(room);
+    const key = isBlocked ? "details.unblockQuestion" : "details.blockQuestion";
+    if (confirm(t(key, { name }))) session.attempt(() => lobby.change(id, { blocked: !isBlocked }));
   };
   const page = room.page_url && /^https?:/.test(room.page_url) ? room.page_url : undefined;
   return (
-    <aside class="details" aria-label="Customer">
+    <aside class="details" aria-label={t("details.title")}>
       <header>
-        <h2>Customer</h2>
+        <h2>{t("details.title")}</h2>
         <button
           type="button"
           class="plain"
-          aria-label="Hide details"
+          aria-label={t("details.hide")}
           onClick={panels.toggleDetails}
         >
           <Icon name="close" />
@@ -41,33 +40,37 @@ export function Details() {
         room={room}
       />
       <dl>
-        <dt>Page</dt>
+        <dt>{t("details.page")}</dt>
         <dd>
           {page ? (
             <a href={page} target="_blank" rel="noopener noreferrer nofollow">
-              {page.replace(/^https?:\/\//, "")}
+              <bdi>{page.replace(/^https?:\/\//, "")}</bdi>
             </a>
           ) : (
-            (room.page_url ?? "unknown")
+            <bdi>{room.page_url ?? t("details.unknownPage")}</bdi>
           )}
         </dd>
-        <dt>Signed in as</dt>
-        <dd>{room.user ?? "nobody (anonymous)"}</dd>
-        <dt>Online</dt>
-        <dd>{summary?.customer_online ? "yes" : "no"}</dd>
-        <dt>Started</dt>
-        <dd>{formatDayAndTime(room.created_at)}</dd>
-        <dt>Last message</dt>
-        <dd>{room.last_message_at ? formatDayAndTime(room.last_message_at) : "none yet"}</dd>
+        <dt>{t("details.user")}</dt>
+        <dd>
+          <bdi>{room.user ?? t("details.anonymous")}</bdi>
+        </dd>
+        <dt>{t("details.online")}</dt>
+        <dd>{t(summary?.customer_online ? "details.yes" : "details.no")}</dd>
+        <dt>{t("details.started")}</dt>
+        <dd>{format.dayAndTime(room.created_at)}</dd>
+        <dt>{t("details.lastMessage")}</dt>
+        <dd>
+          {room.last_message_at ? format.dayAndTime(room.last_message_at) : t("details.noMessage")}
+        </dd>
         {summary?.waiting_since && (
           <>
-            <dt>Waiting</dt>
-            <dd>{formatAge(summary.waiting_since, now.value)}</dd>
+            <dt>{t("details.waiting")}</dt>
+            <dd>{format.age(summary.waiting_since, now.value)}</dd>
           </>
         )}
       </dl>
       <button type="button" class="danger" onClick={toggleBlock}>
-        <Icon name="block" /> {isBlocked ? "Unblock this visitor" : "Block this visitor"}
+        <Icon name="block" /> {t(isBlocked ? "details.unblock" : "details.block")}
       </button>
       {session.agent.value?.role === "admin" && (
         <button
@@ -75,7 +78,7 @@ export function Details() {
           aria-pressed={redaction.isChoosing()}
           onClick={redaction.toggleChoosing}
         >
-          Remove messages
+          {t("details.removeMessages")}
         </button>
       )}
     </aside>
@@ -85,6 +88,7 @@ export function Details() {
 /** The details that agents can change. */
 function VisitorForm({ id, room }: { id: string; room: Room | Summary }) {
   const { notices } = useApp();
+  const { t, describeError } = useLanguage();
   const { lobby } = useDesk();
   const refused = useSignal<Refused | undefined>(undefined);
   const save = async (event: SubmitEvent) => {
@@ -92,36 +96,43 @@ function VisitorForm({ id, room }: { id: string; room: Room | Summary }) {
     refused.value = undefined;
     try {
       await lobby.change(id, Object.fromEntries(new FormData(event.target as HTMLFormElement)));
-      notices.showToast("Saved.");
+      notices.showToast(t("details.saved"));
     } catch (error) {
       if (error instanceof Refused && error.problem.errors) refused.value = error;
       else notices.showToast(describeError(error));
     }
   };
+  const errorOf = (
+    field: string,
+    key: "details.badName" | "details.badEmail" | "details.badPhone",
+  ) => {
+    const detail = refused.value?.errorOf(field);
+    return detail && t(key, { detail });
+  };
   return (
     <form onSubmit={save}>
       <Field
-        label="Customer's name"
+        label={t("details.name")}
         name="customer_name"
         defaultValue={room.customer_name ?? ""}
-        error={refused.value?.errorOf("customer_name")}
+        error={errorOf("customer_name", "details.badName")}
         dir="auto"
       />
       <Field
-        label="Email"
+        label={t("details.email")}
         name="customer_email"
         type="email"
         defaultValue={room.customer_email ?? ""}
-        error={refused.value?.errorOf("customer_email")}
+        error={errorOf("customer_email", "details.badEmail")}
       />
       <Field
-        label="Phone"
+        label={t("details.phone")}
         name="customer_phone"
         type="tel"
         defaultValue={room.customer_phone ?? ""}
-        error={refused.value?.errorOf("customer_phone")}
+        error={errorOf("customer_phone", "details.badPhone")}
       />
-      <button type="submit">Save</button>
+      <button type="submit">{t("details.save")}</button>
     </form>
   );
 }

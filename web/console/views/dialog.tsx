@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "../icons";
+import { useLanguage } from "./context";
 
 interface Props {
   title: string;
@@ -11,6 +12,7 @@ interface Props {
 
 /** A modal dialog: the browser keeps the focus inside, and returns it at the end. */
 export function Dialog({ title, close, children, className = "" }: Props) {
+  const { t } = useLanguage();
   const box = useRef<HTMLDialogElement>(null);
   // At once: what is typed after the key that opens it must not reach the field below.
   useLayoutEffect(() => box.current?.showModal(), []);
@@ -25,7 +27,7 @@ export function Dialog({ title, close, children, className = "" }: Props) {
     >
       <header>
         <h2>{title}</h2>
-        <button type="button" class="plain" aria-label="Close dialog" onClick={close}>
+        <button type="button" class="plain" aria-label={t("dialog.close")} onClick={close}>
           <Icon name="close" />
         </button>
       </header>

@@ -2,14 +2,16 @@ import { useEffect, useMemo } from "preact/hooks";
 import type { Finding } from "../../shared/protocol";
 import { call } from "../api";
 import { makeDoctor } from "../desk/doctor";
+import { useLanguage } from "./context";
 import { Dialog } from "./dialog";
 
-const LEVELS = { ok: "OK", skipped: "Not checked", problem: "Problem" } as const;
 const ORDER = ["problem", "skipped", "ok"] as const;
 
 /** What is wrong between this browser and the server, for admins. */
 export function DoctorDialog({ close }: { close: () => void }) {
-  const doctor = useMemo(() => makeDoctor({ call, origin: location.origin }), []);
+  const language = useLanguage();
+  const { t } = language;
+  const doctor = useMemo(() => makeDoctor({ call, language, origin: location.origin }), []);
   useEffect(() => {
     doctor.run();
     return doctor.stop;
@@ -18,16 +20,16 @@ export function DoctorDialog({ close }: { close: () => void }) {
   const problems = findings.filter(({ level }) => level === "problem").length;
   const progress = doctor.progress.value;
   return (
-    <Dialog title="Doctor" close={close} className="wide">
+    <Dialog title={t("doctor.title")} close={close} className="wide">
       <p class="problem" role="alert">
         {doctor.problem.value}
       </p>
       <p role="status">
-        {progress || (findings.length ? `${problems || "No"} problems found` : "")}
+        {progress || (findings.length ? t("doctor.found", { count: problems }) : "")}
       </p>
-      {progress.startsWith("A socket") && (
+      {doctor.isQuiet.value && (
         <button type="button" onClick={doctor.skipQuiet}>
-          Skip
+          {t("doctor.skip")}
         </button>
       )}
       <ul class="findings">
@@ -42,11 +44,12 @@ export function DoctorDialog({ close }: { close: () => void }) {
 }
 
 function FindingItem({ finding }: { finding: Finding }) {
+  const { t } = useLanguage();
   const { level, title, detail, advice } = finding;
   return (
     <li>
       <b class={level === "problem" ? "problem" : ""}>
-        {LEVELS[level]}: {title}
+        {t(`doctor.${level}`)}: {title}
       </b>
       <p class="dim">{detail}</p>
       {advice.map(({ name, lines }) => (

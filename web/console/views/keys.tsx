@@ -1,16 +1,21 @@
 import { Fragment } from "preact";
 import type { Command } from "./commands";
+import { useLanguage } from "./context";
 import { Dialog } from "./dialog";
+
+/** With Ctrl; see `handleKey`. */
+const COMMANDS_KEY = "K";
 
 /** The list of all keyboard shortcuts. */
 export function Keys({ commands, close }: { commands: readonly Command[]; close: () => void }) {
+  const { t } = useLanguage();
   return (
-    <Dialog title="Keyboard shortcuts" close={close}>
+    <Dialog title={t("keys.title")} close={close}>
       <dl class="keys">
         <dt>
-          <kbd>Ctrl</kbd> <kbd>K</kbd>
+          <kbd>{t("key.control")}</kbd> <kbd>{COMMANDS_KEY}</kbd>
         </dt>
-        <dd>All commands</dd>
+        <dd>{t("keys.commands")}</dd>
         {commands
           .filter(({ key }) => key)
           .map(({ name, key }) => (
@@ -22,17 +27,17 @@ export function Keys({ commands, close }: { commands: readonly Command[]; close:
             </Fragment>
           ))}
         <dt>
-          <kbd>Enter</kbd>
+          <kbd>{t("key.enter")}</kbd>
         </dt>
-        <dd>Open the conversation; send the reply</dd>
+        <dd>{t("keys.enter")}</dd>
         <dt>
-          <kbd>Shift</kbd> <kbd>Enter</kbd>
+          <kbd>{t("key.shift")}</kbd> <kbd>{t("key.enter")}</kbd>
         </dt>
-        <dd>New line in the reply</dd>
+        <dd>{t("keys.newLine")}</dd>
         <dt>
-          <kbd>Esc</kbd>
+          <kbd>{t("key.escape")}</kbd>
         </dt>
-        <dd>Leave the field; go back to the list</dd>
+        <dd>{t("keys.escape")}</dd>
       </dl>
     </Dialog>
   );

@@ -4,10 +4,9 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Message } from "../../shared/protocol";
 import { linkify } from "../../shared/text";
 import type { PendingMessage } from "../desk/outgoing";
-import { formatDay, formatTime } from "../format";
 import { Icon } from "../icons";
 import { Confirm } from "./confirm";
-import { useApp, useDesk } from "./context";
+import { useApp, useDesk, useLanguage } from "./context";
 import { focusElement } from "./focus";
 
 /** A distance from either end of the log that still counts as that end. */
@@ -15,6 +14,7 @@ const NEAR_PX = 80;
 
 /** The log of the open conversation, with messages that are not in it yet. */
 export function Messages() {
+  const { t, format } = useLanguage();
   const { conversation, outgoing, redaction } = useDesk();
   const all = conversation.messages.value;
   const pending = outgoing.pending.value;
@@ -26,14 +26,14 @@ export function Messages() {
       <div
         class={redaction.isChoosing() ? "log choosing" : "log"}
         role="log"
-        aria-label="Messages"
+        aria-label={t("messages.name")}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard.
         tabIndex={0}
         ref={box}
         onScroll={onScroll}
       >
         {all.map((message) => {
-          const messageDay = formatDay(message.created_at);
+          const messageDay = format.day(message.created_at);
           const isNewDay = messageDay !== day;
           const isContinued =
             !isNewDay &&
@@ -54,7 +54,7 @@ export function Messages() {
       </div>
       {newBelow > 0 && (
         <button type="button" class="newest" onClick={scrollToEnd}>
-          <Icon name="down" /> {newBelow} new
+          <Icon name="down" /> {t("messages.new", { count: newBelow })}
         </button>
       )}
     </div>
@@ -134,17 +134,20 @@ function useLogScroll(all: readonly Message[], pending: readonly PendingMessage[
 }
 
 function LogMessage({ message, isContinued }: { message: Message; isContinued: boolean }) {
+  const { t, rich, format } = useLanguage();
   const { sender_type, sender_name, content, event, created_at, is_read, seq } = message;
   if (sender_type === "system") {
-    const text =
-      event === "closed"
-        ? "closed the conversation"
-        : event === "reopened"
-          ? "reopened the conversation"
-          : content;
+    const name = <bdi>{sender_name}</bdi>;
+    const text = event ? (
+      rich(`messages.${event}`, { name })
+    ) : (
+      <>
+        {name} {content}
+      </>
+    );
     return (
       <div class="system" data-seq={seq}>
-        <span dir="auto">{sender_name}</span> {text} · {formatTime(created_at)}
+        {text} · {format.time(created_at)}
       </div>
     );
   }
@@ -155,11 +158,13 @@ function LogMessage({ message, isContinued }: { message: Message; isContinued: b
           {sender_name}
         </div>
       )}
-      {content ? <Text content={content} /> : <em class="text">Message removed</em>}
+      {content ? <Text content={content} /> : <em class="text">{t("messages.removed")}</em>}
       <div class="meta">
-        <time dateTime={created_at}>{formatTime(created_at)}</time>
+        <time dateTime={created_at}>{format.time(created_at)}</time>
         {sender_type === "admin" && (
-          <span class={is_read ? "mark read" : "mark"}>{is_read ? "Read" : "Sent"}</span>
+          <span class={is_read ? "mark read" : "mark"}>
+            {t(is_read ? "messages.read" : "messages.sent")}
+          </span>
         )}
         {content && <Remove message={message} />}
       </div>
@@ -170,14 +175,15 @@ function LogMessage({ message, isContinued }: { message: Message; isContinued: b
 /** Removes the message's text; shown with the pointer on it, or on all messages when asked for. */
 function Remove({ message: { seq, content } }: { message: Message }) {
   const { session } = useApp();
+  const { t } = useLanguage();
   const { redaction } = useDesk();
   if (session.agent.value?.role !== "admin") return null;
   return (
     <Confirm
       className="remove"
-      label="Remove"
-      name={`Remove: ${content.slice(0, 40)}`}
-      question="Remove this text for good, for the customer too?"
+      label={t("messages.remove")}
+      name={t("messages.removeName", { text: content.slice(0, 40) })}
+      question={t("messages.removeQuestion")}
       run={() => redaction.redact(seq)}
     />
   );
@@ -202,6 +208,7 @@ function Text({ content }: { content: string }) {
 
 /** A message that is not in the log yet. */
 function Pending({ message }: { message: PendingMessage }) {
+  const { t } = useLanguage();
   const { outgoing, composer, connection } = useDesk();
   const edit = () => {
     composer.insert(outgoing.discard(message.id));
@@ -213,21 +220,21 @@ function Pending({ message }: { message: PendingMessage }) {
       <div class="meta">
         {message.refused ? (
           <>
-            <span role="alert">Not sent: {message.refused}</span>
+            <span role="alert">{t("messages.refused", { reason: message.refused })}</span>
             <button type="button" onClick={edit}>
-              Edit
+              {t("messages.edit")}
             </button>
             <button type="button" onClick={() => outgoing.discard(message.id)}>
-              Discard
+              {t("messages.discard")}
             </button>
           </>
         ) : (
           <span class="mark">
             {message.isSent
-              ? "Sent"
+              ? t("messages.sent")
               : connection.state.value === "connected"
-                ? "Sending"
-                : "Waiting to be sent"}
+                ? t("messages.sending")
+                : t("messages.waiting")}
           </span>
         )}
       </div>

@@ -1,7 +1,6 @@
 import { useSignal } from "@preact/signals";
-import { visitorName } from "../format";
 import { type Command, matching } from "./commands";
-import { useDesk } from "./context";
+import { useDesk, useLanguage } from "./context";
 import { Dialog } from "./dialog";
 
 const MAX_SHOWN = 12;
@@ -10,13 +9,17 @@ const MAX_CONVERSATIONS = 500;
 
 /** Finds commands and conversations by their name. */
 export function Palette({ commands, close }: { commands: readonly Command[]; close: () => void }) {
+  const { t, format } = useLanguage();
   const { lobby, conversation } = useDesk();
   const text = useSignal("");
   const index = useSignal(0);
   const entries: Command[] = [
     ...commands,
     ...lobby.conversations.value.slice(0, MAX_CONVERSATIONS).map((summary) => ({
-      name: `Go to ${visitorName(summary)}: ${summary.last_message?.content.slice(0, 60) ?? ""}`,
+      name: t("palette.goTo", {
+        name: format.visitor(summary),
+        message: summary.last_message?.content.slice(0, 60) ?? "",
+      }),
       run: () => conversation.open(summary.id),
     })),
   ];
@@ -28,16 +31,16 @@ export function Palette({ commands, close }: { commands: readonly Command[]; clo
     requestAnimationFrame(() => command?.run());
   };
   return (
-    <Dialog title="Commands" close={close} className="palette">
+    <Dialog title={t("palette.title")} close={close} className="palette">
       <input
         type="text"
         autofocus
         role="combobox"
-        aria-label="Command or conversation"
+        aria-label={t("palette.name")}
         aria-expanded="true"
         aria-controls="palette-list"
         aria-activedescendant={`palette-${chosen}`}
-        placeholder="Type a command or a name"
+        placeholder={t("palette.hint")}
         value={text.value}
         onInput={(event) => {
           text.value = event.currentTarget.value;
@@ -55,7 +58,7 @@ export function Palette({ commands, close }: { commands: readonly Command[]; clo
           }
         }}
       />
-      <div id="palette-list" role="listbox" aria-label="Commands">
+      <div id="palette-list" role="listbox" aria-label={t("palette.title")}>
         {found.map((command, row) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the field above has the keys.
           // biome-ignore lint/a11y/useFocusableInteractive: the field above keeps the focus.
@@ -70,7 +73,7 @@ export function Palette({ commands, close }: { commands: readonly Command[]; clo
             {command.key && <kbd>{command.key}</kbd>}
           </div>
         ))}
-        {!found.length && <p class="dim">No command or conversation with that name.</p>}
+        {!found.length && <p class="dim">{t("palette.none")}</p>}
       </div>
     </Dialog>
   );

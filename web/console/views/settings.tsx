@@ -1,13 +1,15 @@
 import { useSignal } from "@preact/signals";
 import type { Agent } from "../../shared/protocol";
-import { call, describeError } from "../api";
-import { useApp, useDesk } from "./context";
+import { call } from "../api";
+import { useApp, useDesk, useLanguage } from "./context";
 import { Dialog } from "./dialog";
 import { Field } from "./field";
+import { LanguageChoice } from "./language-choice";
 
 /** What agents set for themselves: alerts, appearance, name, password. */
 export function Settings({ close }: { close: () => void }) {
   const { settings, alerts, session } = useApp();
+  const { t, describeError } = useLanguage();
   const { panels } = useDesk();
   const result = useSignal<{ text: string; isError: boolean } | undefined>(undefined);
   const { sound, notify, theme } = settings.current.value;
@@ -25,12 +27,12 @@ export function Settings({ close }: { close: () => void }) {
     }
   };
   return (
-    <Dialog title="Settings" close={close}>
+    <Dialog title={t("settings.title")} close={close}>
       <p class={result.value?.isError ? "problem" : "done"} role="alert">
         {result.value?.text}
       </p>
       <section>
-        <h3>Alerts</h3>
+        <h3>{t("settings.alerts")}</h3>
         <label class="switch">
           <input
             type="checkbox"
@@ -46,7 +48,7 @@ export function Settings({ close }: { close: () => void }) {
             checked={sound}
             onChange={(event) => settings.change({ sound: event.currentTarget.checked })}
           />
-          Sound
+          {t("settings.sound")}
         </label>
         <label class="switch">
           <input
@@ -57,27 +59,25 @@ export function Settings({ close }: { close: () => void }) {
               if (event.currentTarget.checked) alerts.requestPermission();
             }}
           />
-          Browser notifications
+          {t("settings.notifications")}
         </label>
         <p class="dim">
           {alerts.problem.value ||
             (notify && alerts.permission.value === "granted"
-              ? "You will hear and see new messages."
-              : "You will hear of new messages.")}
+              ? t("settings.heardAndSeen")
+              : t("settings.heard"))}
         </p>
         <button
           type="button"
-          onClick={() =>
-            alerts.show("This is a test", "This is what a new message looks like.", () => {})
-          }
+          onClick={() => alerts.show(t("settings.testTitle"), t("settings.testBody"), () => {})}
         >
-          Test
+          {t("settings.test")}
         </button>
       </section>
       <section>
-        <h3>Appearance</h3>
+        <h3>{t("settings.appearance")}</h3>
         <div class="field">
-          <label for="theme">Theme</label>
+          <label for="theme">{t("settings.theme")}</label>
           <select
             id="theme"
             value={theme}
@@ -85,76 +85,70 @@ export function Settings({ close }: { close: () => void }) {
               settings.change({ theme: event.currentTarget.value as typeof theme })
             }
           >
-            <option value="auto">Same as the system</option>
-            <option value="light">Light</option>
-            <option value="dark">Dark</option>
+            <option value="auto">{t("settings.themeAuto")}</option>
+            <option value="light">{t("settings.themeLight")}</option>
+            <option value="dark">{t("settings.themeDark")}</option>
           </select>
         </div>
+        <LanguageChoice />
       </section>
       <section>
-        <h3>Your name</h3>
-        <form onSubmit={(event) => save(event, "Customers see your new name.")}>
+        <h3>{t("settings.yourName")}</h3>
+        <form onSubmit={(event) => save(event, t("settings.nameSaved"))}>
           <Field
-            label="Display name"
+            label={t("settings.displayName")}
             name="display_name"
             defaultValue={agent?.display_name}
             required
-            hint="Customers see this name."
+            hint={t("settings.displayNameHint")}
             dir="auto"
           />
-          <button type="submit">Save name</button>
+          <button type="submit">{t("settings.saveName")}</button>
         </form>
       </section>
       <section>
-        <h3>Your password</h3>
-        <form
-          onSubmit={(event) =>
-            save(event, "Your password has been changed. Your other sessions have ended.")
-          }
-        >
+        <h3>{t("settings.yourPassword")}</h3>
+        <form onSubmit={(event) => save(event, t("settings.passwordChanged"))}>
           <input type="text" autocomplete="username" value={agent?.username} hidden readonly />
           <Field
-            label="Current password"
+            label={t("settings.currentPassword")}
             name="current_password"
             type="password"
             autocomplete="current-password"
             required
           />
           <Field
-            label="New password"
+            label={t("settings.newPassword")}
             name="password"
             type="password"
             autocomplete="new-password"
             minLength={8}
             required
-            hint="At least 8 characters."
+            hint={t("settings.passwordHint")}
           />
-          <button type="submit">Change password</button>
+          <button type="submit">{t("settings.changePassword")}</button>
         </form>
       </section>
       {agent?.role === "admin" && (
         <section>
-          <h3>The server</h3>
-          <p class="dim">
-            Data has backups, exports and erasures. Doctor checks the way from this browser to the
-            server, and its disk.
-          </p>
+          <h3>{t("settings.server")}</h3>
+          <p class="dim">{t("settings.serverHint")}</p>
           <div class="actions">
             <button type="button" onClick={() => panels.open("data")}>
-              Open Data
+              {t("settings.openData")}
             </button>
             <button type="button" onClick={() => panels.open("doctor")}>
-              Open Doctor
+              {t("settings.openDoctor")}
             </button>
           </div>
         </section>
       )}
       <section class="actions">
         <button type="button" onClick={() => session.signOut(false)}>
-          Sign out
+          {t("settings.signOut")}
         </button>
         <button type="button" onClick={() => session.signOut(true)}>
-          Sign out everywhere
+          {t("settings.signOutEverywhere")}
         </button>
       </section>
     </Dialog>

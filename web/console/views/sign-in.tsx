@@ -1,26 +1,35 @@
 import { useSignal } from "@preact/signals";
 import type { Agent } from "../../shared/protocol";
-import { call, describeError, Refused } from "../api";
-import { useApp } from "./context";
+import { call, Refused } from "../api";
+import type { Language } from "../language/language";
+import { useApp, useLanguage } from "./context";
 import { Field } from "./field";
+import { LanguageChoice } from "./language-choice";
+
+/** How an account is made on the server itself. */
+// untranslated: it is typed as it stands.
+const SETUP_COMMAND = "shoptalk agent add NAME";
 
 /** The sign-in, or the set-up of the first admin behind a link. */
 export function SignIn() {
   const { session, notices, setupCode } = useApp();
+  const language = useLanguage();
+  const { t } = language;
   const isBusy = useSignal(false);
-  const problem = useSignal("");
+  /** Describes what is wrong, in whichever language is chosen. */
+  const problem = useSignal<(() => string) | undefined>(undefined);
   const isSetup = location.pathname.startsWith("/admin/setup");
   const banner = notices.banner.value;
 
   const send = async (path: string, body: object) => {
     isBusy.value = true;
-    problem.value = "";
+    problem.value = undefined;
     try {
       const { agent } = await call<{ agent: Agent }>("POST", path, body);
       history.replaceState(null, "", `/admin/chat${location.hash}`);
       session.signIn(agent);
     } catch (error) {
-      problem.value = describeRefusal(error);
+      problem.value = () => describe(language, error);
     }
     isBusy.value = false;
   };
@@ -31,7 +40,7 @@ export function SignIn() {
     if (!isSetup) send("login/", { username, password });
     else if (password === form.get("again")) {
       send("setup/", { username, password, code: setupCode });
-    } else problem.value = "The two passwords are not the same.";
+    } else problem.value = () => t("setup.notSame");
   };
   return (
     <main class="sign-in">
@@ -39,22 +48,28 @@ export function SignIn() {
         <div class="brand" aria-hidden="true">
           <span />
         </div>
-        <h1>{isSetup ? "Welcome to Shoptalk" : "Sign in to Shoptalk"}</h1>
-        {isSetup && <p class="dim">Create the first account. It can add the others.</p>}
+        <h1>{t(isSetup ? "setup.title" : "signIn.title")}</h1>
+        {isSetup && <p class="dim">{t("setup.hint")}</p>}
         {banner?.isFinal && !problem.value && <p class="notice">{banner.text}</p>}
-        <Field label="Username" name="username" autocomplete="username" required autofocus />
         <Field
-          label="Password"
+          label={t("signIn.username")}
+          name="username"
+          autocomplete="username"
+          required
+          autofocus
+        />
+        <Field
+          label={t("signIn.password")}
           name="password"
           type="password"
           autocomplete={isSetup ? "new-password" : "current-password"}
           minLength={isSetup ? 8 : undefined}
           required
-          hint={isSetup ? "At least 8 characters." : undefined}
+          hint={isSetup ? t("setup.passwordHint") : undefined}
         />
         {isSetup && (
           <Field
-            label="Repeat to confirm"
+            label={t("setup.again")}
             name="again"
             type="password"
             autocomplete="new-password"
@@ -62,22 +77,23 @@ export function SignIn() {
           />
         )}
         <p class="problem" role="alert">
-          {problem.value}
+          {problem.value?.()}
         </p>
         <button type="submit" class="primary" disabled={isBusy.value}>
-          {isSetup ? "Create account" : "Sign in"}
+          {t(isSetup ? "setup.submit" : "signIn.submit")}
         </button>
+        <LanguageChoice />
       </form>
     </main>
   );
 }
 
-function describeRefusal(error: unknown): string {
+function describe({ t, describeError }: Language, error: unknown): string {
   if (error instanceof Refused && error.status === 410) {
-    return 'This link has been used or has expired. Restart the server for a new one, or run "shoptalk agent add NAME" on it.';
+    return t("setup.used", { command: SETUP_COMMAND });
   }
   if (error instanceof Refused && error.problem.code === "bad_credentials") {
-    return "Wrong username or password.";
+    return t("signIn.wrong");
   }
   return describeError(error);
 }

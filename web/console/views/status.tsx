@@ -1,22 +1,18 @@
-import { useApp, useDesk } from "./context";
+import { useApp, useDesk, useLanguage } from "./context";
 
 /** Whether the page is up to date, in the texts that the protocol fixes. */
 export function Status() {
+  const { t } = useLanguage();
   const { connection, conversation, outgoing, health } = useDesk();
   const unsent = outgoing.queued.value.length;
   const isStale = connection.state.value === "connected" && conversation.isStale.value;
   const state = isStale ? "catching-up" : connection.state.value;
-  const text = {
-    connected: "Real-time connected",
-    "catching-up": "Catching up",
-    offline: `Offline. ${unsent ? `${unsent} unsent ${unsent === 1 ? "message is" : "messages are"}` : "Unsent messages are"} kept and sent when the server is back`,
-  }[state];
+  const text = t(`status.${state}`, { count: unsent });
   const problem = connection.state.value !== "offline" && health.problem.value;
   return (
     <div class="status" role="status" data-state={problem ? "unhealthy" : state}>
       <span class="dot" aria-hidden="true" />
-      {text}
-      {problem && `, but the server does not work: ${problem}`}
+      {problem ? t("status.unhealthy", { state: text, problem }) : text}
     </div>
   );
 }
@@ -24,6 +20,7 @@ export function Status() {
 /** What is wrong with the server or the connection, and a button where the agent can act. */
 export function Banner() {
   const { banner } = useApp().notices;
+  const { t } = useLanguage();
   const { connection } = useDesk();
   if (!banner.value) return null;
   return (
@@ -31,7 +28,7 @@ export function Banner() {
       {banner.value.text}
       {banner.value.isFinal && (
         <button type="button" onClick={connection.reconnect}>
-          Try again
+          {t("banner.tryAgain")}
         </button>
       )}
     </div>

@@ -1,0 +1,72 @@
+import type { Translation } from "../../texts";
+import type { shell as english } from "../en/shell";
+
+export const shell = {
+  "signIn.title": "تسجيل الدخول إلى Shoptalk",
+  "signIn.username": "اسم المستخدم",
+  "signIn.password": "كلمة المرور",
+  "signIn.submit": "تسجيل الدخول",
+  "signIn.wrong": "اسم المستخدم أو كلمة المرور غير صحيحة.",
+  "setup.title": "مرحبًا بك في Shoptalk",
+  "setup.hint": "أنشئ الحساب الأول، ويمكنه إضافة الحسابات الأخرى.",
+  "setup.passwordHint": "8 أحرف على الأقل.",
+  "setup.again": "أعد كتابتها للتأكيد",
+  "setup.notSame": "كلمتا المرور غير متطابقتين.",
+  "setup.submit": "إنشاء الحساب",
+  "setup.used":
+    "استُخدم هذا الرابط من قبل أو انتهت صلاحيته. أعد تشغيل الخادم للحصول على رابط جديد، أو شغّل عليه الأمر «{command}».",
+
+  "bar.title": "Shoptalk",
+  "bar.skip": "الانتقال إلى الرد",
+  "bar.commands": "الأوامر (Ctrl+K)",
+  "bar.agents": "الموظفون",
+  "bar.keys": "اختصارات لوحة المفاتيح",
+  "bar.settings": "الإعدادات",
+  "bar.signOut": "تسجيل الخروج",
+  "dialog.close": "إغلاق النافذة",
+  "confirm.cancel": "إلغاء",
+  "title.waiting": "({count, number}) Shoptalk",
+
+  "status.connected": "متصل مباشرة",
+  "status.catching-up": "جارٍ التحديث",
+  "status.offline":
+    "غير متصل. {count, plural, =0 {الرسائل غير المرسلة محفوظة وستُرسل} one {رسالة واحدة غير مرسلة محفوظة وستُرسل} two {رسالتان غير مرسلتين محفوظتان وستُرسلان} few {# رسائل غير مرسلة محفوظة وستُرسل} many {# رسالة غير مرسلة محفوظة وستُرسل} other {# رسالة غير مرسلة محفوظة وستُرسل}} عند عودة الخادم",
+  "status.unhealthy": "{state}، لكن الخادم لا يعمل: {problem}",
+  "health.silent": "لا يستجيب",
+  "health.status": "يستجيب بالرمز {status}",
+  "banner.tryAgain": "إعادة المحاولة",
+  "banner.restarting": "يُعاد تشغيل الخادم الآن.",
+  "banner.disk": "لا يستطيع الخادم الكتابة على القرص، وهو يواصل المحاولة.",
+  "banner.busy": "الخادم مشغول جدًا، وهو يواصل المحاولة.",
+  "stop.tooMany": "لديك عدد كبير من النوافذ المفتوحة لهذه الصفحة. أغلق إحداها ثم أعد المحاولة.",
+  "stop.notAllowed": "لم يعد مسموحًا لك باستخدام هذه الصفحة. راجع أحد المديرين.",
+  "stop.tooOld": "هذه الصفحة أقدم مما يقبله الخادم. أعد تحميلها.",
+  "session.ended": "انتهت جلستك.",
+  "session.endedSignIn": "انتهت جلستك. سجّل الدخول من جديد.",
+
+  "alerts.soundWaits": "يعمل الصوت بعد أول نقرة لك في هذه الصفحة",
+  "alerts.blocked": "يحظر المتصفح الإشعارات",
+  "alerts.off": "الصوت والإشعارات متوقفة",
+
+  "error.unreachable": "تعذّر الوصول إلى الخادم. لم يتغير شيء. أعد المحاولة.",
+  "error.waitMinutes":
+    "محاولات كثيرة جدًا. أعد المحاولة بعد {minutes, plural, zero {# دقيقة} one {دقيقة واحدة} two {دقيقتين} few {# دقائق} many {# دقيقة} other {# دقيقة}}.",
+  "error.waitSeconds":
+    "محاولات كثيرة جدًا. أعد المحاولة بعد {seconds, plural, zero {# ثانية} one {ثانية واحدة} two {ثانيتين} few {# ثوانٍ} many {# ثانية} other {# ثانية}}.",
+  "problem.bad_frame": "لم يفهم الخادم هذه الرسالة. أعد تحميل الصفحة.",
+  "problem.invalid": "إحدى القيم غير صالحة: {detail}",
+  "problem.unauthorized": "انتهت جلستك. سجّل الدخول من جديد.",
+  "problem.bad_credentials": "كلمة المرور غير صحيحة.",
+  "problem.forbidden": "ليست لديك صلاحية لذلك.",
+  "problem.not_found": "هذا العنصر غير موجود أو لم يعد موجودًا.",
+  "problem.method_not_allowed": "لا يدعم الخادم هذا الإجراء. أعد تحميل الصفحة.",
+  "problem.conflict": "هذا غير ممكن في الوضع الحالي: {detail}",
+  "problem.gone": "لم يعد هذا العنصر موجودًا.",
+  "problem.too_large": "النص أطول من المسموح.",
+  "problem.unsupported_media_type": "لا يدعم الخادم هذا الإجراء. أعد تحميل الصفحة.",
+  "problem.rate_limited": "محاولات كثيرة جدًا. انتظر قليلًا.",
+  "problem.internal": "حدث خطأ في الخادم، وسببه مسجّل في سجلّه.",
+  "problem.busy": "الخادم مشغول جدًا. أعد المحاولة.",
+  "problem.storage_unavailable": "لا يستطيع الخادم الكتابة على القرص حاليًا. لم يتغير شيء.",
+  "problem.draining": "يُعاد تشغيل الخادم الآن. أعد المحاولة.",
+} satisfies Translation<typeof english>;

@@ -1,0 +1,12 @@
+/**
+ * English, and the keys that every translation has.
+ *
+ * Texts are messages of ICU: `{name}` for a text, `{count, number}`, `{count, plural, …}`, and
+ * `<b>…</b>` for an element.
+ */
+import { data } from "./data";
+import { desk } from "./desk";
+import { dialogs } from "./dialogs";
+import { shell } from "./shell";
+
+export const texts = { ...shell, ...desk, ...dialogs, ...data };

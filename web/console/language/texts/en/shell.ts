@@ -1,0 +1,72 @@
+/** Around the conversations: sign-in, bar, state of the connection, what the server refuses. */
+export const shell = {
+  "signIn.title": "Sign in to Shoptalk",
+  "signIn.username": "Username",
+  "signIn.password": "Password",
+  "signIn.submit": "Sign in",
+  "signIn.wrong": "Wrong username or password.",
+  "setup.title": "Welcome to Shoptalk",
+  "setup.hint": "Create the first account. It can add the others.",
+  "setup.passwordHint": "At least 8 characters.",
+  "setup.again": "Repeat to confirm",
+  "setup.notSame": "The two passwords are not the same.",
+  "setup.submit": "Create account",
+  "setup.used":
+    'This link has been used or has expired. Restart the server for a new one, or run "{command}" on it.',
+
+  "bar.title": "Shoptalk",
+  "bar.skip": "Skip to the reply",
+  "bar.commands": "Commands (Ctrl+K)",
+  "bar.agents": "Agents",
+  "bar.keys": "Keyboard shortcuts",
+  "bar.settings": "Settings",
+  "bar.signOut": "Sign out",
+  "dialog.close": "Close dialog",
+  "confirm.cancel": "Cancel",
+  "title.waiting": "({count, number}) Shoptalk",
+
+  "status.connected": "Real-time connected",
+  "status.catching-up": "Catching up",
+  "status.offline":
+    "Offline. {count, plural, =0 {Unsent messages are} one {# unsent message is} other {# unsent messages are}} kept and sent when the server is back",
+  "status.unhealthy": "{state}, but the server does not work: {problem}",
+  "health.silent": "it does not respond",
+  "health.status": "it responds with {status}",
+  "banner.tryAgain": "Try again",
+  "banner.restarting": "The server is restarting.",
+  "banner.disk": "The server cannot write to its disk. It keeps trying.",
+  "banner.busy": "The server is very busy. It keeps trying.",
+  "stop.tooMany": "You have too many consoles open. Close one and try again.",
+  "stop.notAllowed": "You are no longer allowed to use the console. Ask an admin.",
+  "stop.tooOld": "This page is too old for the server. Please reload it.",
+  "session.ended": "Your session has ended.",
+  "session.endedSignIn": "Your session has ended. Please sign in again.",
+
+  "alerts.soundWaits": "Sound starts with your first click on this page",
+  "alerts.blocked": "The browser blocks notifications",
+  "alerts.off": "Sound and notifications are off",
+
+  "error.unreachable": "The server cannot be reached. Nothing was changed. Please try again.",
+  "error.waitMinutes":
+    "Too many attempts. Please try again in {minutes, plural, one {# minute} other {# minutes}}.",
+  "error.waitSeconds":
+    "Too many attempts. Please try again in {seconds, plural, one {# second} other {# seconds}}.",
+  // By the code of the refusal. The server's own sentence is more exact, but in English only.
+  "problem.bad_frame": "{detail}",
+  "problem.invalid": "{detail}",
+  "problem.unauthorized": "{detail}",
+  "problem.bad_credentials": "{detail}",
+  "problem.forbidden": "{detail}",
+  "problem.not_found": "{detail}",
+  "problem.method_not_allowed": "{detail}",
+  "problem.conflict": "{detail}",
+  "problem.gone": "{detail}",
+  "problem.too_large": "{detail}",
+  "problem.unsupported_media_type": "{detail}",
+  "problem.rate_limited": "{detail}",
+  "problem.internal": "{detail}",
+  "problem.busy": "The server is very busy. Please try again.",
+  "problem.storage_unavailable":
+    "The server cannot write to its disk at the moment. Nothing was changed.",
+  "problem.draining": "The server is restarting. Please try again.",
+} as const;
