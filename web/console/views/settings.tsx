@@ -39,9 +39,9 @@ export function Settings({ close }: { close: () => void }) {
             checked={agent?.on_duty ?? true}
             onChange={(event) => session.setOnDuty(event.currentTarget.checked)}
           />
-          On duty
+          {t("settings.onDuty")}
         </label>
-        <p class="dim">Only those on duty are alerted on their devices when a customer waits.</p>
+        <p class="dim">{t("settings.onDutyHint")}</p>
         <label class="switch">
           <input
             type="checkbox"
@@ -64,8 +64,8 @@ export function Settings({ close }: { close: () => void }) {
         <p class="dim">
           {alerts.problem.value ||
             (notify && alerts.permission.value === "granted"
-              ? t("settings.heardAndSeen")
-              : t("settings.heard"))}
+              ? t("settings.soundAndSight")
+              : t("settings.onlySound"))}
         </p>
         <button
           type="button"
