@@ -41,6 +41,7 @@ pub struct Config {
     pub retention: RetentionConfig,
     pub identity: IdentityConfig,
     pub import: ImportConfig,
+    pub mail: MailConfig,
     pub metrics: MetricsConfig,
     pub limits: LimitsConfig,
     pub rooms: RoomsConfig,
@@ -140,6 +141,13 @@ pub struct IdentityConfig {
 #[allow(missing_docs)]
 pub struct ImportConfig {
     pub session_secret: Option<Secret>,
+}
+
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)]
+pub struct MailConfig {
+    /// `None`: as admins set it.
+    pub after_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default)]

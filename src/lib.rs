@@ -29,6 +29,8 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod credentials;
 #[cfg(feature = "server")]
+mod current_settings;
+#[cfg(feature = "server")]
 pub mod demo;
 #[cfg(feature = "server")]
 pub mod doctor;
@@ -57,6 +59,8 @@ mod priority;
 pub mod protocol;
 #[cfg(feature = "server")]
 mod server;
+#[cfg(feature = "server")]
+pub mod settings;
 #[cfg(feature = "server")]
 pub mod tls;
 

@@ -29,6 +29,7 @@ use crate::bus::nats::NatsError;
 use crate::canary::Canary;
 use crate::config::Config;
 use crate::credentials::SetupCode;
+use crate::current_settings::CurrentSettings;
 use crate::doctor::DoctorCode;
 use crate::http::{self, AppParts, AppState, StartPage};
 use crate::jobs::control;
@@ -37,6 +38,7 @@ use crate::jobs::registry::Jobs;
 use crate::jobs::schedule::{BackupMetrics, BackupSettings, Backups};
 use crate::metrics::Metrics;
 use crate::persistence::{Store, StoreError};
+use crate::settings::FixedSettings;
 use crate::tls::{Acceptor, Tls, TlsError};
 
 use self::listeners::bind_http;
@@ -240,8 +242,10 @@ impl Server {
         );
         let nodes = Nodes::start(&config, &store, &actors, bus, &metrics, &listening.drain).await?;
         let jobs = open_jobs(&config, &store, actors.rooms(), &metrics, &listening.drain).await?;
+        let settings = open_settings(&config, &store, &listening.drain).await?;
         let state = AppState::new(AppParts {
             jobs: jobs.clone(),
+            settings,
             auth_version: background::watch_auth(&store, listening.drain.clone()),
             store: store.clone(),
             rooms: actors.rooms(),
@@ -460,6 +464,20 @@ async fn setup_code(store: &Store) -> Result<(Option<String>, Option<SetupCode>)
     } else {
         (None, None)
     })
+}
+
+/// What admins have set, kept up to date until `drain`.
+async fn open_settings(
+    config: &Config,
+    store: &Store,
+    drain: &CancellationToken,
+) -> Result<CurrentSettings, StoreError> {
+    let fixed = FixedSettings {
+        mail_after_ms: config.mail.after_ms,
+    };
+    let settings = CurrentSettings::load(store.clone(), fixed).await?;
+    tokio::spawn(settings.clone().follow(drain.clone()));
+    Ok(settings)
 }
 
 /// What admins can start, with what an earlier server has left.

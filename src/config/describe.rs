@@ -117,6 +117,7 @@ impl Config {
             ("retention.spam_days", &self.retention.spam_days),
             ("identity.secrets", &secrets),
             ("import.session_secret", &session_secret),
+            ("mail.after_ms", &self.mail.after_ms.unwrap_or(0)),
             ("metrics.token", &token),
             ("limits.enabled", &limits.enabled),
             ("limits.posts_per_second", &limits.posts_per_second),

@@ -80,6 +80,7 @@ fn numbers(raw: &Raw) -> Vec<Number> {
             0..=36_500,
         ),
         number("retention.spam_days", raw.retention.spam_days, 0..=36_500),
+        number("mail.after_ms", raw.mail.after_ms, 0..=7 * DAY_MS),
         number("rooms.idle_timeout_ms", rooms.idle_timeout_ms, 0..=DAY_MS),
         number(
             "rooms.presence_grace_ms",

@@ -17,6 +17,7 @@ pub(super) struct Raw {
     pub(super) retention: RetentionConfig,
     pub(super) identity: RawIdentity,
     pub(super) import: RawImport,
+    pub(super) mail: RawMail,
     pub(super) metrics: RawMetrics,
     pub(super) limits: LimitsConfig,
     pub(super) rooms: RoomsConfig,
@@ -97,6 +98,12 @@ pub(super) struct RawIdentity {
 pub(super) struct RawImport {
     #[serde(deserialize_with = "text")]
     pub(super) session_secret: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMail {
+    pub(super) after_ms: u64,
 }
 
 #[derive(Deserialize)]

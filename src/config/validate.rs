@@ -12,7 +12,7 @@ use super::raw::{Raw, RawBackup, RawCluster, RawIdentity, RawImport, RawServer, 
 use super::tls;
 use super::{
     BackupConfig, ClusterConfig, Config, IdentityConfig, ImportConfig, LogConfig, LogFormat,
-    MetricsConfig, Overrides, Secret, ServerConfig, StorageConfig,
+    MailConfig, MetricsConfig, Overrides, Secret, ServerConfig, StorageConfig,
 };
 use crate::persistence::Synchronous;
 
@@ -31,6 +31,9 @@ impl Raw {
             storage,
             identity: identity(self.identity)?,
             import: import(self.import)?,
+            mail: MailConfig {
+                after_ms: Some(self.mail.after_ms).filter(|after_ms| *after_ms > 0),
+            },
             metrics: MetricsConfig {
                 token: Some(self.metrics.token)
                     .filter(|token| !token.is_empty())

@@ -12,6 +12,7 @@ use crate::actors::{LobbyHandle, Presence, Rooms};
 use crate::canary::Canary;
 use crate::config::Config;
 use crate::credentials::SetupCode;
+use crate::current_settings::CurrentSettings;
 use crate::doctor::DoctorCode;
 use crate::http::auth::{Authenticator, OpenTokens};
 use crate::http::connections::Connections;
@@ -45,6 +46,8 @@ pub(crate) struct AppParts {
     pub(crate) metrics: Metrics,
     /// What admins have started.
     pub(crate) jobs: Jobs,
+    /// What admins have set for the whole shop.
+    pub(crate) settings: CurrentSettings,
     /// The limits on connections.
     pub(crate) connections: Connections,
     /// The periodic check of the whole path, for `/readyz`.

@@ -54,6 +54,9 @@ pub enum Refusal {
     /// Nobody could manage the agents any more.
     #[error("the last admin has to stay")]
     LastAdmin,
+    /// Somebody else has changed the settings.
+    #[error("somebody else has changed the settings; load them again, and repeat the change")]
+    SettingsMoved,
     /// There are agents already.
     #[error("there are agents already")]
     SetupNotNeeded,

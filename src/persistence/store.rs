@@ -3,6 +3,7 @@ mod erasures;
 mod followers;
 mod lists;
 mod rooms;
+mod settings;
 mod sharing;
 mod transfers;
 mod visitors;

@@ -120,12 +120,23 @@ pub struct VisitorWelcome<'a> {
     pub redacted: Option<Cow<'a, [u64]>>,
     /// Whether any agent is there.
     pub agents_online: bool,
+    /// Whether the shop is open, by its hours.
+    #[serde(default = "open_unless_said")]
+    pub open: bool,
+    /// When it opens again, if it is closed and that is known.
+    #[serde(default)]
+    pub back_at: Option<Timestamp>,
     /// How often pings come, on average.
     pub ping_interval_ms: u64,
     /// Characters of a message's content.
     pub max_content: usize,
     /// Spread the first reconnect over this time.
     pub reconnect_window_ms: u64,
+}
+
+/// Servers of earlier versions know of no hours.
+fn open_unless_said() -> bool {
+    true
 }
 
 /// Answers an agent's hello.

@@ -26,6 +26,7 @@ mod promises;
 mod push;
 mod redaction;
 mod rfc6455;
+mod settings;
 mod storage;
 mod tls;
 mod visitor_identity;

@@ -12,10 +12,12 @@ async fn the_welcome_has_all_that_a_client_needs() {
         keys(&welcome),
         [
             "agents_online",
+            "back_at",
             "epoch",
             "max_content",
             "messages",
             "more",
+            "open",
             "ping_interval_ms",
             "protocol",
             "reconnect_window_ms",
@@ -33,6 +35,8 @@ async fn the_welcome_has_all_that_a_client_needs() {
     assert_eq!(welcome["recovered"], false);
     assert_eq!(welcome["more"], false);
     assert_eq!(welcome["agents_online"], false);
+    assert_eq!(welcome["open"], true);
+    assert_eq!(welcome["back_at"], Value::Null);
     assert_eq!(welcome["max_content"], 8_000);
     assert_eq!(
         welcome["ping_interval_ms"],

@@ -8,6 +8,7 @@ mod conversations;
 mod cut_off;
 mod lobby;
 mod people;
+mod settings;
 
 use std::time::Duration;
 

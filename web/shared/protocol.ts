@@ -210,6 +210,10 @@ export type VisitorWelcome = {
   redacted?: Array<number>;
   /** Whether any agent is there. */
   agents_online: boolean;
+  /** Whether the shop is open, by its hours. */
+  open: boolean;
+  /** When it opens again, if it is closed and that is known. */
+  back_at: Timestamp | null;
   /** How often pings come, on average. */
   ping_interval_ms: number;
   /** Characters of a message's content. */
@@ -369,6 +373,10 @@ export type OpenAnswer = {
   epoch: string;
   /** A new token, with every new room and every valid identity. It is returned only here. */
   token?: string;
+  /** Whether the shop is open, by its hours. */
+  open: boolean;
+  /** When it opens again, if it is closed and that is known. */
+  back_at: Timestamp | null;
 };
 
 /** A room of the visitor. */
@@ -684,6 +692,118 @@ export type Receipt = {
   bytes_note?: string;
   /** Older copies of the database, which still hold it. */
   backups: Array<KeptBackup>;
+};
+
+/** A day of the week. */
+export type Day = "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
+
+/** Hours of a day of the week. */
+export type Interval = {
+  /** The day on which it begins. */
+  day: Day;
+  /** `HH:MM`. */
+  from: string;
+  /** `HH:MM`, up to `24:00`. Before `from`: on the next day. */
+  to: string;
+};
+
+/** Hours of a day. */
+export type TimeSpan = {
+  /** `HH:MM`. */
+  from: string;
+  /** `HH:MM`, up to `24:00`. Before `from`: on the next day. */
+  to: string;
+};
+
+/** Days with other hours than those of the week. */
+export type Exception = {
+  /** The first day, `YYYY-MM-DD`. */
+  from: string;
+  /** The last day. */
+  to: string;
+  /** The hours of each of these days. Empty: closed. */
+  hours: Array<TimeSpan>;
+};
+
+/** The shop and its hours. */
+export type Shop = {
+  /** At most 100 characters. */
+  name: string;
+  /** An IANA name such as `Europe/Berlin`; the hours are in it. */
+  time_zone: string;
+  /** The hours of each week. Empty: always open. */
+  hours: Array<Interval>;
+  /** Days with other hours. */
+  exceptions: Array<Exception>;
+  /** Closed until then, whatever the hours say. */
+  closed_until: Timestamp | null;
+};
+
+/** Texts of the widget in one language. An empty one is the widget's own. */
+export type WidgetTexts = {
+  /** The button and the dialog's title; at most 40 characters. */
+  title: string;
+  /** What stands above the conversation; at most 300 characters. */
+  greeting: string;
+  /** What stands under the title while nobody is there; at most 300 characters. */
+  away_text: string;
+};
+
+/** The side of the page that the widget's button is on. */
+export type WidgetSide = "left" | "right";
+
+/** How a field is asked for. */
+export type Ask = "optional" | "required" | "hidden";
+
+/** Which fields the widget asks for before a conversation. If all are hidden, it asks nothing. */
+export type Prechat = {
+  /** The customer's name. */
+  name: Ask;
+  /** Their e-mail address. */
+  email: Ask;
+  /** Their phone number. */
+  phone: Ask;
+};
+
+/** How the widget looks and what it says, where the tag on the shop's page does not say otherwise. */
+export type Widget = {
+  /** By language: `ar`, `de`, `en`, `es` or `fr`. */
+  texts: { [key in string]: WidgetTexts };
+  /** `#rgb` or `#rrggbb`. Empty: the widget's own colour. */
+  accent: string;
+  /** Where the button is. */
+  side: WidgetSide;
+  /** Which fields are asked before the chat. */
+  prechat: Prechat;
+};
+
+/** When a customer who waits rings whom. The first alert is at once. */
+export type Alerts = {
+  /** After this time everybody on duty is rung. 1 second to 7 days. */
+  escalate_ms: number;
+  /** After this time a mail is sent. 1 second to 7 days. */
+  mail_ms: number;
+};
+
+/** When unread replies go by mail. */
+export type MailSettings = {
+  /** How long a customer must be away before a reply goes by mail. 1 second to 7 days. */
+  after_ms: number;
+};
+
+/** The settings of the shop. */
+export type SettingsAnswer = {
+  /** Counts the changes; a change names the version that it was made from. */
+  version: number;
+  shop: Shop;
+  widget: Widget;
+  alerts: Alerts;
+  mail: MailSettings;
+  /**
+   * The keys that the configuration of the server has, such as `mail.after_ms`. They win, and
+   * a change of them changes nothing.
+   */
+  fixed: Array<string>;
 };
 
 /** What the server saw of a request. */

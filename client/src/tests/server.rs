@@ -348,6 +348,8 @@ impl Peer {
             recovered,
             more,
             agents_online: true,
+            open: true,
+            back_at: None,
             ping_interval_ms: PING_INTERVAL.as_millis() as u64,
             max_content: 8_000,
             reconnect_window_ms: 1_000,

@@ -140,6 +140,7 @@ const OWN_ERRORS: &[(&str, &[ErrorCode])] = &[
     ),
     ("add_agent", &[ErrorCode::Conflict]),
     ("change_agent", &[ErrorCode::Conflict]),
+    ("change_settings", &[ErrorCode::Conflict]),
     ("start_job", &[ErrorCode::Conflict]),
     ("get_job_file", &[ErrorCode::Gone]),
     ("readyz", &[ErrorCode::StorageUnavailable]),

@@ -14,6 +14,7 @@ use crate::doctor;
 use crate::http::problem;
 use crate::jobs::{erase, export, kept_backups, registry};
 use crate::protocol::{self, CloseCode};
+use crate::settings;
 
 /// Set by `make types`.
 const WRITE: &str = "SHOPTALK_WRITE_TYPES";
@@ -186,6 +187,19 @@ fn generate() -> String {
     file.declare::<erase::ErasedCounts>("ErasedCounts");
     file.declare::<kept_backups::KeptBackup>("KeptBackup");
     file.declare::<erase::Receipt>("Receipt");
+    file.declare::<settings::Day>("Day");
+    file.declare::<settings::Interval>("Interval");
+    file.declare::<settings::TimeSpan>("TimeSpan");
+    file.declare::<settings::Exception>("Exception");
+    file.declare::<settings::Shop>("Shop");
+    file.declare::<settings::WidgetTexts>("WidgetTexts");
+    file.declare::<settings::WidgetSide>("WidgetSide");
+    file.declare::<settings::Ask>("Ask");
+    file.declare::<settings::Prechat>("Prechat");
+    file.declare::<settings::Widget>("Widget");
+    file.declare::<settings::Alerts>("Alerts");
+    file.declare::<settings::MailSettings>("MailSettings");
+    file.declare::<admin::settings::SettingsAnswer>("SettingsAnswer");
     file.declare::<doctor::Seen>("Seen");
     file.declare::<doctor::UpgradeProbe>("UpgradeProbe");
     file.declare::<doctor::QuietProbe>("QuietProbe");

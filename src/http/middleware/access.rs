@@ -61,6 +61,8 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/api/admin/agents", Admin),
     ("POST", "/api/admin/agents", Admin),
     ("PATCH", "/api/admin/agents/{id}", Admin),
+    ("GET", "/api/admin/settings", Admin),
+    ("PATCH", "/api/admin/settings", Admin),
     ("POST", "/api/admin/doctor/seen", Doctor),
     ("POST", "/api/admin/doctor/findings", Admin),
     ("GET", "/api/admin/jobs", Admin),

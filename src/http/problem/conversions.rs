@@ -33,9 +33,10 @@ impl From<Refusal> for Problem {
             Refusal::NotFound => Self::not_found(),
             Refusal::BadToken => Self::unauthorized(detail),
             Refusal::Blocked => Self::forbidden(detail),
-            Refusal::Conflict | Refusal::UsernameTaken | Refusal::LastAdmin => {
-                Self::new(ErrorCode::Conflict, detail)
-            }
+            Refusal::Conflict
+            | Refusal::UsernameTaken
+            | Refusal::LastAdmin
+            | Refusal::SettingsMoved => Self::new(ErrorCode::Conflict, detail),
             Refusal::PastHead(past) => {
                 Self::invalid_field("seq", format!("must be at most {}", past.head))
             }

@@ -84,19 +84,22 @@ impl Problem {
 
     /// Fields that violate their rules; there must be at least one.
     pub(crate) fn invalid(violations: Vec<Violation>) -> Self {
-        let detail = violations
+        let errors = violations.into_iter().map(|violation| FieldError {
+            field: violation.field.to_owned(),
+            message: violation.message,
+        });
+        Self::invalid_fields(errors.collect())
+    }
+
+    /// As [`Problem::invalid`], with fields of any name.
+    pub(crate) fn invalid_fields(errors: Vec<FieldError>) -> Self {
+        let detail = errors
             .iter()
-            .map(|violation| format!("{} {}", violation.field, violation.message))
+            .map(|error| format!("{} {}", error.field, error.message))
             .collect::<Vec<_>>()
             .join("; ");
         Self {
-            errors: violations
-                .into_iter()
-                .map(|violation| FieldError {
-                    field: violation.field.to_owned(),
-                    message: violation.message,
-                })
-                .collect(),
+            errors,
             ..Self::new(ErrorCode::Invalid, detail)
         }
     }

@@ -13,7 +13,7 @@ use super::task::{Peer, SocketTask};
 use super::wire::{Incoming, Wire};
 use crate::actors::{JoinError, Joiner, Outbox};
 use crate::chat::limits::CONTENT_CHARS;
-use crate::chat::{RoomId, Side};
+use crate::chat::{RoomId, Side, Timestamp};
 use crate::credentials::hash_token;
 use crate::http::auth::{AuthError, Session, is_identity};
 use crate::http::limits::SocketGuard;
@@ -23,6 +23,7 @@ use crate::protocol::{
     AgentHello, AgentWelcome, CloseCode, PROTOCOL_VERSION, ServerFrame, VisitorHello,
     VisitorWelcome, decode_agent_hello, decode_visitor_hello, encode,
 };
+use crate::settings::OpenState;
 
 /// A socket after its welcome. The parts are boxed, since every future through which they are moved
 /// would reserve memory for them.
@@ -168,6 +169,7 @@ async fn welcome_visitor(
     let (feed, first) = RoomFeed::start(subscription, &hello.resume, &state.store)
         .await
         .map_err(store_failed)?;
+    let OpenState { open, back_at } = state.settings.now().shop.open_at(Timestamp::now());
     let welcome = VisitorWelcome {
         protocol: PROTOCOL_VERSION,
         epoch: Cow::Borrowed(state.store.epoch()),
@@ -178,6 +180,8 @@ async fn welcome_visitor(
         more: first.more,
         redacted: first.redacted.as_deref().map(Cow::Borrowed),
         agents_online: *agents_online.borrow_and_update(),
+        open,
+        back_at,
         ping_interval_ms: state.config.socket.ping_interval_ms,
         max_content: CONTENT_CHARS,
         reconnect_window_ms: state.config.socket.reconnect_window_ms,

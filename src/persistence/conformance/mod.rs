@@ -8,3 +8,4 @@ mod lists;
 mod redactions;
 mod retention;
 mod search;
+mod settings;

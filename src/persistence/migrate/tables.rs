@@ -145,6 +145,19 @@ pub(super) const TABLES: &[Table] = &[
         sums: &["at"],
     },
     Table {
+        name: "settings",
+        columns: &[
+            ("id", Small),
+            ("version", Int),
+            ("content", Text),
+            ("changed_at", Int),
+            ("changed_by", Text),
+        ],
+        read: "SELECT id, version, content, changed_at, changed_by FROM settings",
+        from: "settings",
+        sums: &["version", "length(content)"],
+    },
+    Table {
         name: "visitor_changes",
         columns: &[("visitor", Id), ("new_owner", Id), ("after", Int)],
         read: "SELECT visitor, new_owner, after FROM visitor_changes",

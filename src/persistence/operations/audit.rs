@@ -29,6 +29,8 @@ pub enum AuditAction {
     RoomsExpired,
     /// The text of a message was removed.
     MessageRedacted,
+    /// The settings of the shop were changed.
+    SettingsChanged,
     /// A backup was asked for.
     BackupMade,
     /// The file was rewritten without what was erased.
@@ -57,6 +59,7 @@ impl AuditAction {
             Self::PersonErased => "person_erased",
             Self::RoomsExpired => "rooms_expired",
             Self::MessageRedacted => "message_redacted",
+            Self::SettingsChanged => "settings_changed",
             Self::BackupMade => "backup_made",
             Self::Rewritten => "rewritten",
             Self::Exported => "exported",

@@ -7,6 +7,7 @@ mod changes;
 mod followers;
 mod lists;
 mod rooms;
+mod settings;
 mod stats;
 mod visitors;
 
@@ -17,6 +18,7 @@ pub use self::changes::*;
 pub use self::followers::*;
 pub use self::lists::*;
 pub use self::rooms::*;
+pub use self::settings::*;
 pub use self::stats::*;
 pub use self::visitors::*;
 use crate::chat::{ChangeVector, Counts};

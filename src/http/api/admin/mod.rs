@@ -7,6 +7,7 @@ pub(super) mod jobs;
 pub(super) mod me;
 mod messages;
 pub(super) mod rooms;
+pub(super) mod settings;
 pub(super) mod sign_in;
 
 use serde::Serialize;
@@ -34,6 +35,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(jobs::list, jobs::start))
         .routes(routes!(jobs::get, jobs::cancel))
         .routes(routes!(jobs::file))
+        .routes(routes!(settings::get, settings::patch))
         .routes(routes!(doctor::seen))
         .routes(routes!(doctor::findings))
 }

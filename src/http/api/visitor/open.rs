@@ -16,6 +16,7 @@ use crate::http::limits::VisitorKey;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::persistence::{Identity, OpenRoom, RoomOp, TokenHash};
+use crate::settings::OpenState;
 
 /// What is known about the visitor. Every field is optional; empty means absent.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -45,6 +46,10 @@ pub(crate) struct OpenAnswer {
     #[cfg_attr(test, ts(optional))]
     #[schema(required = false)]
     token: Option<String>,
+    /// Whether the shop is open, by its hours.
+    open: bool,
+    /// When it opens again, if it is closed and that is known.
+    back_at: Option<Timestamp>,
 }
 
 /// Open the chat
@@ -103,10 +108,13 @@ pub(crate) async fn open(
     } else {
         StatusCode::OK
     };
+    let OpenState { open, back_at } = state.settings.now().shop.open_at(Timestamp::now());
     let body = OpenAnswer {
         room: record.room.clone(),
         epoch: state.store.epoch().to_owned(),
         token: opened.token_issued.then_some(fresh_token),
+        open,
+        back_at,
     };
     Ok((status, Json(body)))
 }

@@ -14,6 +14,7 @@ mod retention;
 mod rooms;
 mod search;
 mod sessions;
+mod settings;
 mod sign_in;
 mod transfer;
 mod upkeep;

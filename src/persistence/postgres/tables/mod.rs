@@ -7,4 +7,5 @@ pub(crate) mod messages;
 pub(crate) mod room_rows;
 pub(crate) mod search;
 pub(crate) mod sessions;
+pub(crate) mod settings;
 pub(crate) mod visitors;

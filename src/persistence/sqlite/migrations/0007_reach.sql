@@ -11,3 +11,14 @@ CREATE TABLE followers (
     -- The numbers of a vector of changes, as a JSON array.
     cursor TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What admins set for the whole shop: one row, once something was changed.
+CREATE TABLE settings (
+    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    -- Counts the changes, from 1.
+    version    INTEGER NOT NULL,
+    -- JSON.
+    content    TEXT    NOT NULL,
+    changed_at INTEGER NOT NULL,
+    changed_by TEXT    NOT NULL
+) STRICT;

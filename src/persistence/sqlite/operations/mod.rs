@@ -17,6 +17,7 @@ pub(crate) mod rewrite;
 mod rooms;
 mod search;
 mod sessions;
+mod settings;
 mod stats;
 pub(crate) mod text_index;
 mod transfer;

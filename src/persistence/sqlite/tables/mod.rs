@@ -9,4 +9,5 @@ pub(crate) mod messages;
 pub(crate) mod places;
 pub(crate) mod room_rows;
 pub(crate) mod sessions;
+pub(crate) mod settings;
 pub(crate) mod visitors;
