@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::{ClientConfig, RootCertStore};
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -64,6 +64,10 @@ impl Connector {
             && let Some(password) = passfile::password(file.as_ref(), login(&config))?
         {
             config.password(password);
+        }
+        // A standby shows commits late, and refuses writes.
+        if config.get_hosts().len() > 1 {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         config
             .application_name("shoptalk")

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ pub(crate) struct Readers {
 /// A connection that one read has for itself.
 pub(crate) struct Reader<'r> {
     session: Option<Session>,
+    /// Whether a transaction is open. A read may be dropped in the middle of one, and whoever used
+    /// the connection next would see the database as it was then.
+    in_transaction: AtomicBool,
     readers: &'r Readers,
     _turn: SemaphorePermit<'r>,
     _search_turn: Option<SemaphorePermit<'r>>,
@@ -66,6 +70,7 @@ impl Readers {
         };
         Ok(Reader {
             session: Some(session),
+            in_transaction: AtomicBool::new(false),
             readers: self,
             _turn: turn,
             _search_turn: search_turn,
@@ -99,17 +104,21 @@ impl Reader<'_> {
         statements: impl AsyncFnOnce(&Session) -> Result<T, TxError>,
     ) -> Result<T, TxError> {
         let db = self.db();
+        self.in_transaction.store(true, Ordering::Relaxed);
         db.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await?;
         let value = statements(db).await;
         match value {
             Ok(value) => {
                 db.run("COMMIT").await?;
+                self.in_transaction.store(false, Ordering::Relaxed);
                 Ok(value)
             }
             Err(error) => {
-                // The error is what counts; a connection that is gone is not used again.
-                let _ = db.run("ROLLBACK").await;
+                // The error is what counts.
+                if db.run("ROLLBACK").await.is_ok() {
+                    self.in_transaction.store(false, Ordering::Relaxed);
+                }
                 Err(error)
             }
         }
@@ -120,6 +129,7 @@ impl Drop for Reader<'_> {
     fn drop(&mut self) {
         if let Some(session) = self.session.take()
             && !session.is_closed()
+            && !self.in_transaction.load(Ordering::Relaxed)
             && !self.readers.gate.is_closed()
         {
             self.readers.lock().push(session);

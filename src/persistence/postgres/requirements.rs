@@ -54,8 +54,8 @@ impl Found {
         }
         if self.is_replica {
             return Some(
-                "it is a replica; name the primary in storage.url, or several hosts with \
-                 target_session_attrs=read-write"
+                "it is a replica; name the primary in storage.url, or all hosts with commas between \
+                 them"
                     .into(),
             );
         }

@@ -158,7 +158,10 @@ impl Kept {
             Some((fence, view)) if fence < owned.fence || view.commits < owned.view.commits => {
                 Self::Forgotten
             }
-            Some((fence, _)) if fence > owned.fence => Self::Taken,
+            // Somebody has written in it.
+            Some((fence, view)) if fence > owned.fence || view.commits > owned.view.commits => {
+                Self::Taken
+            }
             Some(_) => Self::Own,
         }
     }
@@ -277,6 +280,7 @@ mod tests {
             (Some((4, view(10))), Kept::Own),
             (Some((5, view(10))), Kept::Taken),
             (Some((5, view(12))), Kept::Taken),
+            (Some((4, view(12))), Kept::Taken),
             (Some((4, view(9))), Kept::Forgotten),
             (Some((5, view(9))), Kept::Forgotten),
             (Some((3, view(10))), Kept::Forgotten),

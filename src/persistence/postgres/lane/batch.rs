@@ -188,7 +188,13 @@ impl Lane {
         let mut batch = Batch::new(self.transaction(connection), loaded);
         let mut outcomes = Vec::with_capacity(asks.len());
         for ask in asks {
-            outcomes.push(batch.apply(ask, self.room_numbers.get(ask.room_id))?);
+            match batch.apply(ask, self.room_numbers.get(ask.room_id)) {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(error) => {
+                    self.roll_back().await?;
+                    return Err(error);
+                }
+            }
         }
         let changes = changes_of(&outcomes, self.shared.has_listener());
         self.commit_batch(batch, changes).await?;

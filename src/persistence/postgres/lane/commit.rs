@@ -36,18 +36,15 @@ impl Lane {
         let Some(connection) = &self.connection else {
             return Err(TxError::Bug("a transaction needs a connection".into()));
         };
-        let session = Arc::clone(&connection.session);
-        session.run("BEGIN").await?;
         let mut tx = self.transaction(connection);
-        match work.run(&mut tx).await {
-            Ok(true) => {}
-            Ok(false) => return self.roll_back().await,
+        let versions = match write(&mut tx, work).await {
+            Ok(Some(versions)) => versions,
+            Ok(None) => return self.roll_back().await,
             Err(error) => {
                 self.roll_back().await?;
                 return Err(error);
             }
-        }
-        let versions = raise_versions(&tx).await?;
+        };
         self.finish(tx.slot_move(), versions.is_some()).await?;
         self.shared.heads.saw([], versions);
         if tx.visitor_changes_pending {
@@ -145,6 +142,15 @@ impl Lane {
             Some(found) if found.view.commits == number => Ok(()),
             _ => Err(cause),
         }
+    }
+}
+
+/// Begins a transaction and writes. `None`: it was refused.
+async fn write(tx: &mut Tx, work: &mut dyn Work) -> Result<Option<Option<Versions>>, TxError> {
+    tx.run("BEGIN").await?;
+    match work.run(tx).await? {
+        true => raise_versions(tx).await.map(Some),
+        false => Ok(None),
     }
 }
 

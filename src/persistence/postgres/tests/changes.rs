@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use shoptalk_local_servers::postgres_is_tested;
 use uuid::Uuid;
 
-use super::{apply, open_room};
+use super::{apply, left_out_on_sqlite, open_room};
 use crate::chat::{ChangeVector, RoomId};
 use crate::persistence::postgres::tables::room_rows;
 use crate::persistence::postgres::tx::Tx;
@@ -230,4 +230,32 @@ async fn a_reader_beside_writers_misses_nothing() {
     while reader.read(&nodes[1], 3).await {}
     assert_eq!(reader.rooms, listed(&nodes[1]).await);
     assert_eq!(reader.rooms.len(), rooms.len());
+}
+
+/// Whoever asks may hang up in the middle of a page.
+#[tokio::test]
+async fn a_page_that_was_given_up_leaves_no_old_snapshot_behind() {
+    if left_out_on_sqlite() {
+        return;
+    }
+    let store = TestStore::new();
+    let Store::Postgres(postgres) = &store.store else {
+        unreachable!("the test is left out otherwise");
+    };
+    let begun = tokio::sync::Notify::new();
+    let reader = postgres.shared().readers.get().await.expect("it connects");
+    let given_up = reader.snapshot(async |db| {
+        db.run("SELECT count(*) FROM rooms").await?;
+        begun.notify_one();
+        std::future::pending::<Result<(), _>>().await
+    });
+    tokio::select! {
+        _ = given_up => unreachable!("it never ends"),
+        () = begun.notified() => {}
+    }
+    drop(reader);
+    let room = open_room(&store).await;
+    store.post_as_visitor(room, "hello").await;
+    let snapshot = store.lobby_snapshot(100).await.expect("it reads");
+    assert_eq!(snapshot.records.len(), 1);
 }
