@@ -1,14 +1,16 @@
-//! Sample data for `shoptalk demo`: an agent with a well-known password, and conversations of the
-//! last nine days, some of which are waiting.
+//! Sample data for `shoptalk demo`: an agent with a well-known password, canned replies, and
+//! conversations of the last nine days, some of which are waiting.
 
 mod conversations;
+mod replies;
 
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use self::conversations::{CONVERSATIONS, Conversation, DAY, Line};
-use crate::chat::{Details, Draft, Role, RoomId, Sender, Side, Status};
+use self::replies::REPLIES;
+use crate::chat::{Agent, Details, Draft, Role, RoomId, Sender, Side, Status};
 use crate::credentials::{TokenKind, hash_token, new_token};
 use crate::passwords::{HashError, hash_password};
 use crate::persistence::{NewAgent, OpenRoom, Principal, RoomOp, Store, StoreError, WriteError};
@@ -46,9 +48,12 @@ pub async fn fill(store: &Store) -> Result<(), FillError> {
         password_hash: hash_password(PASSWORD)?,
     };
     set_clock(store, 60 * DAY);
-    store.add_agent(agent, Principal::CommandLine).await?;
+    let agent = store.add_agent(agent, Principal::CommandLine).await?;
+    for reply in REPLIES {
+        store.add_reply(agent.clone(), reply.to_new()).await?;
+    }
     for conversation in CONVERSATIONS {
-        write_conversation(store, conversation).await?;
+        write_conversation(store, conversation, &sender(&agent)).await?;
     }
     set_clock(store, 0);
     Ok(())
@@ -58,7 +63,11 @@ fn set_clock(store: &Store, minutes_ago: u64) {
     store.set_clock_back(Duration::from_secs(60 * minutes_ago));
 }
 
-async fn write_conversation(store: &Store, conversation: &Conversation) -> Result<(), WriteError> {
+async fn write_conversation(
+    store: &Store,
+    conversation: &Conversation,
+    agent: &Sender,
+) -> Result<(), WriteError> {
     let details = Details {
         name: conversation.name.map(str::to_owned),
         email: conversation.email.map(str::to_owned),
@@ -91,11 +100,11 @@ async fn write_conversation(store: &Store, conversation: &Conversation) -> Resul
             Line::Visitor(content) => draft(Sender::Visitor, content),
             Line::Agent(content) => {
                 replied = seq;
-                draft(mia(), content)
+                draft(agent.clone(), content)
             }
             Line::Closed => RoomOp::SetStatus {
                 status: Status::Closed,
-                by: mia(),
+                by: agent.clone(),
             },
         };
         write(store, room_id, op).await?;
@@ -110,10 +119,10 @@ async fn write_conversation(store: &Store, conversation: &Conversation) -> Resul
     Ok(())
 }
 
-fn mia() -> Sender {
+fn sender(agent: &Agent) -> Sender {
     Sender::Agent {
-        id: uuid::Uuid::nil(),
-        display_name: DISPLAY_NAME.to_owned(),
+        id: agent.id,
+        display_name: agent.display_name.clone(),
     }
 }
 

@@ -10,6 +10,7 @@ mod changes;
 mod details;
 mod message;
 mod record;
+mod reply;
 mod room;
 mod time;
 mod who;
@@ -22,6 +23,10 @@ pub use changes::{ChangeId, ChangeVector, SLOTS_MAX};
 pub use details::{Authority, Details, DetailsPatch, SignedFields};
 pub use message::{LastMessage, Message, MessageId, SenderType, SystemEvent, Via};
 pub use record::{Draft, PastHead, PastMessage, RoomRecord, Sender};
+pub use reply::{
+    CannedReply, REPLIES_MAX, ReplyId, SHORTCUT_CHARS, check_reply_content, check_shortcut,
+    shortcut_key,
+};
 pub use room::{Counts, Room, RoomId, Side, Status, Summary, VisitorId};
 pub use time::Timestamp;
 pub use who::{BadWho, Who};

@@ -51,6 +51,18 @@ pub enum Refusal {
     /// Another agent has the user name.
     #[error("this user name is taken")]
     UsernameTaken,
+    /// One of the replies that the agent sees has the shortcut.
+    #[error("this shortcut is taken; choose another one")]
+    ShortcutTaken,
+    /// Shared replies are written by admins.
+    #[error("shared replies are written by admins; keep it to yourself, or ask one")]
+    SharedReply,
+    /// There are as many replies of its kind as there may be.
+    #[error(
+        "there are {} of these already; delete some that nobody uses",
+        crate::chat::REPLIES_MAX
+    )]
+    TooManyReplies,
     /// Nobody could manage the agents any more.
     #[error("the last admin has to stay")]
     LastAdmin,

@@ -2,6 +2,7 @@ mod agents;
 mod erasures;
 mod followers;
 mod lists;
+mod replies;
 mod rooms;
 mod settings;
 mod sharing;

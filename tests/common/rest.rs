@@ -79,6 +79,10 @@ impl Rest {
     pub async fn patch(&self, path: &str, body: Value) -> Response {
         Response::to(self.request(Method::PATCH, path).json(&body)).await
     }
+
+    pub async fn delete(&self, path: &str) -> Response {
+        Response::to(self.request(Method::DELETE, path)).await
+    }
 }
 
 /// A response that was read to its end.

@@ -25,6 +25,7 @@ mod presence;
 mod promises;
 mod push;
 mod redaction;
+mod replies;
 mod rfc6455;
 mod settings;
 mod storage;

@@ -570,6 +570,54 @@ export type AgentList = {
 /** One agent. */
 export type AgentAnswer = { agent: Agent };
 
+/** An answer that agents have ready. It is a draft when it is inserted, never a message. */
+export type CannedReply = {
+  /** Its id. */
+  id: string;
+  /** What an agent types after `/`: no blanks, no slash. */
+  shortcut: string;
+  /** What it is about; may be empty. */
+  title: string;
+  /** The text, with `{{customer_name|there}}`, `{{agent_name}}` and `{{hours}}` to be filled in. */
+  content: string;
+  /** Whether all agents have it. */
+  shared: boolean;
+};
+
+/** A new canned reply. */
+export type ReplyRequest = {
+  /** 1 to 50 characters without blanks, compared without case. */
+  shortcut: string;
+  /** At most 100 characters. */
+  title?: string;
+  /** 1 to 8,000 characters. */
+  content: string;
+  /** Whether all agents get it (admins only); default: false. */
+  shared?: boolean;
+};
+
+/** A change of a canned reply. What is left out stays. */
+export type ReplyChange = {
+  /** 1 to 50 characters without blanks, compared without case. */
+  shortcut?: string;
+  /** At most 100 characters. */
+  title?: string;
+  /** 1 to 8,000 characters. */
+  content?: string;
+  /** Whether all agents get it (admins only). */
+  shared?: boolean;
+};
+
+/** One canned reply. */
+export type ReplyAnswer = { reply: CannedReply };
+
+/** The canned replies of an agent. */
+export type ReplyList = {
+  results: Array<CannedReply>;
+  /** Always null: there is only one page. */
+  next: string | null;
+};
+
 /** What a job does. */
 export type JobKind = "backup" | "export" | "erase" | "rewrite";
 

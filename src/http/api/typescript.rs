@@ -176,6 +176,11 @@ fn generate() -> String {
     file.declare::<admin::agents::AgentChange>("AgentChange");
     file.declare::<admin::agents::AgentList>("AgentList");
     file.declare::<admin::AgentAnswer>("AgentAnswer");
+    file.declare::<chat::CannedReply>("CannedReply");
+    file.declare::<admin::replies::ReplyRequest>("ReplyRequest");
+    file.declare::<admin::replies::ReplyChange>("ReplyChange");
+    file.declare::<admin::replies::ReplyAnswer>("ReplyAnswer");
+    file.declare::<admin::replies::ReplyList>("ReplyList");
     file.declare::<registry::JobKind>("JobKind");
     file.declare::<registry::JobState>("JobState");
     file.declare::<registry::Job>("Job");

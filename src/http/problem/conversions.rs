@@ -32,9 +32,11 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::NotFound => Self::not_found(),
             Refusal::BadToken => Self::unauthorized(detail),
-            Refusal::Blocked => Self::forbidden(detail),
+            Refusal::Blocked | Refusal::SharedReply => Self::forbidden(detail),
             Refusal::Conflict
             | Refusal::UsernameTaken
+            | Refusal::ShortcutTaken
+            | Refusal::TooManyReplies
             | Refusal::LastAdmin
             | Refusal::SettingsMoved => Self::new(ErrorCode::Conflict, detail),
             Refusal::PastHead(past) => {

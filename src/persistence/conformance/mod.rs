@@ -6,6 +6,7 @@ mod followers;
 mod imports;
 mod lists;
 mod redactions;
+mod replies;
 mod retention;
 mod search;
 mod settings;

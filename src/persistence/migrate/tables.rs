@@ -231,6 +231,20 @@ pub(super) const TABLES: &[Table] = &[
         from: "followers",
         sums: &[],
     },
+    Table {
+        name: "replies",
+        columns: &[
+            ("id", Id),
+            ("agent", Id),
+            ("shortcut", Text),
+            ("shortcut_key", Text),
+            ("title", Text),
+            ("content", Text),
+        ],
+        read: "SELECT id, agent, shortcut, shortcut_key, title, content FROM replies",
+        from: "replies",
+        sums: &["length(content)"],
+    },
 ];
 
 /// Counts the rows that move.

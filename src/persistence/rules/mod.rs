@@ -11,6 +11,7 @@
 //! | which visitor a chat is opened as; what a new room begins with | [`open_room`] |
 //! | what a block or a sign-in does to all rooms of a visitor | [`visitors`] |
 //! | what a change of an agent ends, and who has to stay | [`agents`] |
+//! | who may write a canned reply, and which shortcuts are taken | [`replies`] |
 //! | how long a session lives | [`sessions`] |
 //! | status and read marks of an imported room | [`import`] |
 //! | which count and which place in the order of changes a room has | [`listing`] |
@@ -23,6 +24,7 @@ pub(crate) mod agents;
 pub(crate) mod import;
 pub(crate) mod listing;
 pub(crate) mod open_room;
+pub(crate) mod replies;
 pub(crate) mod retention;
 pub(crate) mod rooms;
 pub(crate) mod sessions;

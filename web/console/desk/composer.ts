@@ -4,6 +4,7 @@ import { MAX_CONTENT, TYPING_INTERVAL_MS } from "../../shared/limits";
 import type { BrowserStorage } from "../../shared/storage";
 import { isBlank } from "../../shared/text";
 import type { Language } from "../language/language";
+import { firstUnfilled } from "./placeholders";
 
 export interface ComposerOptions {
   clock: Clock;
@@ -20,7 +21,7 @@ export type Composer = ReturnType<typeof makeComposer>;
 /**
  * The field in which an agent writes, with a stored draft per conversation.
  *
- * Canned replies insert their text here, and a mode for private notes belongs here.
+ * Canned replies insert their text here (`replies.ts`), and a mode for private notes belongs here.
  */
 export function makeComposer({
   clock,
@@ -36,6 +37,11 @@ export function makeComposer({
   const problem = signal("");
   const maxContent = signal(MAX_CONTENT);
   const charactersLeft = computed(() => maxContent.value - [...draft.value].length);
+  /** A place of a canned reply that nobody has filled in. */
+  const unfilled = computed(() => firstUnfilled(draft.value));
+  const canSend = computed(
+    () => !isBlank(draft.value) && charactersLeft.value >= 0 && !unfilled.value,
+  );
   let room: string | undefined;
   let typingSentAt = Number.NEGATIVE_INFINITY;
   const keyOf = (id: string) => `shoptalk:console:${agentId}:draft:${id}`;
@@ -45,7 +51,8 @@ export function makeComposer({
     problem,
     maxContent,
     charactersLeft,
-    canSend: computed(() => !isBlank(draft.value) && charactersLeft.value >= 0),
+    unfilled,
+    canSend,
 
     /** Shows the draft of a conversation. */
     open(id: string) {
@@ -71,11 +78,10 @@ export function makeComposer({
       setDraft([text, draft.value].filter(Boolean).join("\n"));
     },
 
-    /** Sends the text, unless it is blank or too long. */
+    /** Sends the text, unless it is blank or too long, or something is left to be filled in. */
     submit() {
-      const content = draft.value.trim();
-      if (!room || isBlank(content) || charactersLeft.value < 0) return;
-      post(room, content);
+      if (!room || !canSend.value) return;
+      post(room, draft.value.trim());
       typingSentAt = Number.NEGATIVE_INFINITY;
       setDraft("");
     },

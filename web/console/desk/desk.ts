@@ -9,6 +9,7 @@
  * - `lobby.ts`: the lists of conversations; `search.ts`: the search in them
  * - `conversation.ts`: the open one; `joining.ts`, `typists.ts`: parts of it
  * - `composer.ts`: the field to write in; `outgoing.ts`: messages that are not in a log yet
+ * - `replies.ts`: canned replies, for the field to write in
  * - `redaction.ts`: removing the text of a message
  * - `panels.ts`: which dialog is open
  *
@@ -32,6 +33,7 @@ import type { Notices } from "./notices";
 import { makeOutgoing } from "./outgoing";
 import { makePanels } from "./panels";
 import { makeRedaction } from "./redaction";
+import { makeReplies } from "./replies";
 import { makeSearch } from "./search";
 import type { Session } from "./session";
 
@@ -122,6 +124,14 @@ export function makeDesk({
     sendTyping: (room) => send({ type: "typing", room_id: room }),
     post: outgoing.post,
   });
+  const replies = makeReplies({
+    clock,
+    call,
+    values: () => ({
+      agent_name: session.agent.value?.display_name,
+      customer_name: conversation.room.value?.customer_name,
+    }),
+  });
   const search = makeSearch({
     clock,
     call,
@@ -151,6 +161,7 @@ export function makeDesk({
     conversation,
     outgoing,
     composer,
+    replies,
     search,
     redaction,
     health,
@@ -170,6 +181,8 @@ export function makeDesk({
         if (!session.confirm(frame.agent)) return;
         composer.maxContent.value = frame.max_content;
         lobby.welcome(frame);
+        // Without them, everything else goes on.
+        replies.load().catch(() => {});
         if (!frame.more) outgoing.resume();
         conversation.rejoin();
         break;

@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 
-type DialogName = "agents" | "data" | "doctor" | "settings" | "keys" | "commands";
+type DialogName = "agents" | "data" | "doctor" | "replies" | "settings" | "keys" | "commands";
 
 /** Which dialog is open, and whether the visitor's details are shown. */
 export function makePanels({ showDetails }: { showDetails: boolean }) {

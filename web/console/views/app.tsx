@@ -12,6 +12,7 @@ import { Details } from "./details";
 import { DoctorDialog } from "./doctor";
 import { Keys } from "./keys";
 import { Palette } from "./palette";
+import { Replies } from "./replies";
 import { Settings } from "./settings";
 import { SignIn } from "./sign-in";
 import { Banner, Status } from "./status";
@@ -80,6 +81,7 @@ function DeskView() {
       {dialog.value === "agents" && <Agents close={() => panels.close("agents")} />}
       {dialog.value === "data" && <DataDialog close={() => panels.close("data")} />}
       {dialog.value === "doctor" && <DoctorDialog close={() => panels.close("doctor")} />}
+      {dialog.value === "replies" && <Replies close={() => panels.close("replies")} />}
       {dialog.value === "settings" && <Settings close={() => panels.close("settings")} />}
       {dialog.value === "commands" && (
         <Palette

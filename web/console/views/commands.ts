@@ -35,6 +35,7 @@ export function commandsOf(desk: Desk, session: Session, { t }: Language): Comma
     { name: t("command.waiting"), key: "2", run: showList("waiting") },
     { name: t("command.active"), key: "3", run: showList("active") },
     { name: t("command.closed"), key: "4", run: showList("closed") },
+    { name: t("command.replies"), key: "t", run: () => panels.open("replies") },
     { name: t("command.settings"), key: "s", run: () => panels.open("settings") },
     { name: t("command.keys"), key: "?", run: () => panels.open("keys") },
     { name: t("command.signOut"), run: () => session.signOut(false) },

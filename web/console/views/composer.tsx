@@ -1,6 +1,8 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import type { CannedReply } from "../../shared/protocol";
 import { Icon } from "../icons";
 import { useDesk, useLanguage } from "./context";
+import { choiceId, ReplyChoices } from "./reply-choices";
 
 /** The counter is shown from here on. */
 const NEAR_LIMIT = 500;
@@ -8,7 +10,8 @@ const NEAR_LIMIT = 500;
 /** Where replies are written. Enter sends, Shift+Enter begins a new line. */
 export function Composer() {
   const { t } = useLanguage();
-  const { draft, problem, charactersLeft, canSend, write, submit } = useDesk().composer;
+  const { composer, replies } = useDesk();
+  const { draft, canSend, write, submit } = composer;
   const field = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => {
     const { current } = field;
@@ -19,8 +22,21 @@ export function Composer() {
   useEffect(() => {
     // On a phone the keyboard would cover the conversation.
     if (!matchMedia("(pointer: coarse)").matches) field.current?.focus();
+    return replies.close;
   }, []);
-  const left = charactersLeft.value;
+  const choose = (reply?: CannedReply) => {
+    const insertion = replies.take(reply);
+    if (insertion && field.current) replaceText(field.current, insertion);
+  };
+  /** Keys of the open list of canned replies; whether this was one. */
+  const takeListKey = ({ key }: KeyboardEvent): boolean => {
+    if (!replies.isOpen.value) return false;
+    if (key === "ArrowDown" || key === "ArrowUp") replies.move(key === "ArrowDown" ? 1 : -1);
+    else if (key === "Enter" || key === "Tab") choose();
+    else if (key === "Escape") replies.close();
+    else return false;
+    return true;
+  };
   return (
     <form
       class="composer"
@@ -30,18 +46,31 @@ export function Composer() {
         field.current?.focus();
       }}
     >
+      <ReplyChoices choose={choose} />
       <textarea
         id="reply"
         ref={field}
         rows={1}
         dir="auto"
         aria-label={t("composer.name")}
+        aria-autocomplete="list"
+        aria-haspopup="listbox"
+        aria-controls={replies.isOpen.value ? "reply-choices" : undefined}
+        aria-activedescendant={replies.isOpen.value ? choiceId(replies.chosen.value) : undefined}
         placeholder={t("composer.hint")}
         enterkeyhint="send"
         value={draft.value}
-        onInput={(event) => write(event.currentTarget.value)}
+        onInput={({ currentTarget, isComposing }) => {
+          write(currentTarget.value);
+          if (!isComposing) replies.follow(currentTarget.value, currentTarget.selectionStart);
+        }}
+        onBlur={replies.close}
         onKeyDown={(event) => {
-          if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+          if (event.isComposing) return;
+          if (takeListKey(event)) {
+            event.preventDefault();
+            event.stopPropagation();
+          } else if (event.key === "Enter" && !event.shiftKey) {
             event.preventDefault();
             submit();
           }
@@ -55,9 +84,34 @@ export function Composer() {
       >
         <Icon name="send" />
       </button>
-      <p class={left < 0 || problem.value ? "problem" : "dim"} role="alert">
-        {problem.value || (left < NEAR_LIMIT ? t("composer.left", { count: left }) : "")}
-      </p>
+      <Hint />
     </form>
   );
+}
+
+/** Says why the draft cannot be sent or stored, or how much room is left. */
+function Hint() {
+  const { t } = useLanguage();
+  const { problem, charactersLeft, unfilled } = useDesk().composer;
+  const left = charactersLeft.value;
+  const place = unfilled.value;
+  const trouble = problem.value || (place && t("composer.unfilled", { place }));
+  return (
+    <p class={left < 0 || trouble ? "problem" : "dim"} role="alert">
+      {trouble || (left < NEAR_LIMIT ? t("composer.left", { count: left }) : "")}
+    </p>
+  );
+}
+
+/** Puts a text in the place of a part of the field, so that the browser can undo it. */
+function replaceText(
+  field: HTMLTextAreaElement,
+  { from, to, text }: { from: number; to: number; text: string },
+) {
+  field.focus();
+  field.setSelectionRange(from, to);
+  // Nothing else that a page can do is undone by Ctrl+Z.
+  if (document.execCommand("insertText", false, text)) return;
+  field.setRangeText(text, from, to, "end");
+  field.dispatchEvent(new InputEvent("input", { bubbles: true }));
 }

@@ -6,6 +6,7 @@ mod fields;
 pub(super) mod jobs;
 pub(super) mod me;
 mod messages;
+pub(super) mod replies;
 pub(super) mod rooms;
 pub(super) mod settings;
 pub(super) mod sign_in;
@@ -32,6 +33,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(messages::read))
         .routes(routes!(agents::list, agents::add))
         .routes(routes!(agents::patch))
+        .routes(routes!(replies::list, replies::add))
+        .routes(routes!(replies::patch, replies::delete))
         .routes(routes!(jobs::list, jobs::start))
         .routes(routes!(jobs::get, jobs::cancel))
         .routes(routes!(jobs::file))

@@ -271,6 +271,17 @@ CREATE TABLE followers (
     until  TIMESTAMPTZ
 );
 
+-- Canned replies. Without an agent they are everybody's.
+CREATE TABLE replies (
+    id           UUID PRIMARY KEY,
+    agent        UUID,
+    shortcut     TEXT NOT NULL,
+    -- The shortcut without case.
+    shortcut_key TEXT NOT NULL,
+    title        TEXT NOT NULL,
+    content      TEXT NOT NULL
+);
+
 -- Links that add the first agent. Every node has its own; each is good on all nodes.
 CREATE TABLE setup_codes (
     hash  BYTEA       PRIMARY KEY,

@@ -10,6 +10,7 @@ mod messages;
 mod open_room;
 mod people;
 pub(crate) mod presence;
+mod replies;
 mod retention;
 mod rooms;
 mod search;

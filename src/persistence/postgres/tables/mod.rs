@@ -4,6 +4,7 @@ pub(crate) mod changes;
 pub(crate) mod erasures;
 pub(crate) mod head_columns;
 pub(crate) mod messages;
+pub(crate) mod replies;
 pub(crate) mod room_rows;
 pub(crate) mod search;
 pub(crate) mod sessions;

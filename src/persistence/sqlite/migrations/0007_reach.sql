@@ -22,3 +22,14 @@ CREATE TABLE settings (
     changed_at INTEGER NOT NULL,
     changed_by TEXT    NOT NULL
 ) STRICT;
+
+-- Canned replies. Without an agent they are everybody's.
+CREATE TABLE replies (
+    id           BLOB PRIMARY KEY,
+    agent        BLOB,
+    shortcut     TEXT NOT NULL,
+    -- The shortcut without case.
+    shortcut_key TEXT NOT NULL,
+    title        TEXT NOT NULL,
+    content      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -12,6 +12,7 @@ mod lists;
 mod messages;
 mod open_room;
 mod people;
+mod replies;
 mod retention;
 pub(crate) mod rewrite;
 mod rooms;

@@ -7,6 +7,7 @@ pub(crate) mod erasures;
 pub(crate) mod live_rooms;
 pub(crate) mod messages;
 pub(crate) mod places;
+pub(crate) mod replies;
 pub(crate) mod room_rows;
 pub(crate) mod sessions;
 pub(crate) mod settings;

@@ -1,0 +1,67 @@
+import { expect, it } from "vitest";
+import { eventually } from "./browser";
+import { Environment } from "./environment";
+import { expectFocus } from "./page-objects";
+
+it("a canned reply is written, inserted at the caret by keyboard alone, and undone", async () => {
+  const env = await Environment.start();
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  const { page, reply } = agent;
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("Hello?");
+
+  // The dialog is found in the palette, and saves one.
+  await page.locator("body").press("t");
+  const dialog = page.getByRole("dialog", { name: "Canned replies" });
+  await dialog.getByRole("textbox", { name: "Shortcut" }).fill("hi");
+  await dialog.getByRole("textbox", { name: "Text" }).fill("Hello {{customer_name|there}}!");
+  await dialog.getByRole("button", { name: "Save reply" }).click();
+  await dialog.getByText("/hi is saved.").waitFor();
+  await dialog.getByRole("textbox", { name: "Shortcut" }).fill("hours");
+  await dialog.getByRole("textbox", { name: "Text" }).fill("We are open {{hours}}.");
+  await dialog.getByRole("button", { name: "Save reply" }).click();
+  await dialog.getByText("/hours is saved.").waitFor();
+  await dialog.getByRole("textbox", { name: "Shortcut" }).fill("HI");
+  await dialog.getByRole("textbox", { name: "Text" }).fill("Twice");
+  await dialog.getByRole("button", { name: "Save reply" }).click();
+  await dialog.getByText(/shortcut is taken/).waitFor();
+  await page.keyboard.press("Escape");
+
+  // A slash opens the list; Enter inserts and sends nothing.
+  await agent.openConversation("Bea");
+  await expectFocus(reply);
+  await page.keyboard.type("Well, and more");
+  for (let steps = 0; steps < " and more".length; steps++) await page.keyboard.press("ArrowLeft");
+  await page.keyboard.type(" /h");
+  const list = page.getByRole("listbox", { name: "Canned replies" });
+  await list.getByRole("option", { name: "/hi", exact: false }).waitFor();
+  await page.keyboard.press("ArrowDown");
+  const marked = list.getByRole("option", { selected: true });
+  expect(await marked.innerText()).toContain("/hours");
+  expect(await reply.getAttribute("aria-activedescendant")).toBe(await marked.getAttribute("id"));
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("Enter");
+  await list.waitFor({ state: "hidden" });
+  expect(await reply.inputValue()).toBe("Well, Hello Bea! and more");
+  await agent.expectMessages("Hello?");
+  await page.keyboard.press("Control+z");
+  await eventually(() => reply.inputValue()).toContain("/h");
+
+  // Escape closes the list alone; a place without a value is not sent.
+  await reply.fill("");
+  await page.keyboard.type("/ho");
+  await list.waitFor();
+  await page.keyboard.press("Escape");
+  await list.waitFor({ state: "hidden" });
+  await expectFocus(reply);
+  await page.keyboard.type("u");
+  await page.keyboard.press("Enter");
+  expect(await reply.inputValue()).toBe("We are open {{hours}}.");
+  await page.keyboard.press("Enter");
+  await page.getByText("Fill in {{hours}} before you send it.").waitFor();
+  await agent.expectMessages("Hello?");
+  await reply.fill("We are open today.");
+  await page.keyboard.press("Enter");
+  await visitor.expectMessages("Hello?", "We are open today.");
+});
