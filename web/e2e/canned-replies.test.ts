@@ -5,7 +5,8 @@ import { expectFocus } from "./page-objects";
 
 it("a canned reply is written, inserted at the caret by keyboard alone, and undone", async () => {
   const env = await Environment.start();
-  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  const visitor = await env.visitor();
+  const agent = await env.agent({ expectedErrors: /409 .*\/replies\// });
   const { page, reply } = agent;
   await visitor.open();
   await visitor.begin({ name: "Bea" });
