@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::{Notify, watch};
@@ -7,6 +7,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::state_log::{Gap, Slice, StateLog};
 use crate::chat::RoomId;
+use crate::persistence::OnlineRooms;
 use crate::protocol::{ServerFrame, encode};
 
 /// Rooms whose changes of presence are kept. A console that is further behind has to start again.
@@ -50,7 +51,10 @@ struct Visitors {
     /// The rooms of online visitors.
     online: HashMap<RoomId, Online>,
     /// The rooms whose visitors are online on other nodes, by slot.
-    elsewhere: HashMap<usize, HashMap<RoomId, bool>>,
+    elsewhere: HashMap<usize, HashSet<RoomId>>,
+    /// The rooms whose visitors have come or gone on this node since that was stored. `None` while
+    /// nobody stores it.
+    unstored: Option<HashSet<RoomId>>,
     /// The `online` frames of listed rooms. Consoles read them at their own pace.
     changes: StateLog<Utf8Bytes>,
 }
@@ -60,6 +64,7 @@ impl Default for Presence {
         let visitors = Visitors {
             online: HashMap::new(),
             elsewhere: HashMap::new(),
+            unstored: None,
             changes: StateLog::new(CHANGES_MAX),
         };
         Self {
@@ -97,6 +102,42 @@ impl Visitors {
         }
         is_new
     }
+
+    /// Sets whether a room's visitor is online on this node.
+    fn change_here(&mut self, room_id: RoomId, customer_online: bool, listed: bool) -> bool {
+        if let Some(unstored) = &mut self.unstored {
+            unstored.insert(room_id);
+        }
+        self.change(room_id, |room| {
+            room.here = customer_online;
+            room.listed = listed;
+        })
+    }
+
+    /// Sets whether a room's visitor is online on the node that has this slot.
+    fn change_elsewhere(&mut self, slot: usize, room_id: RoomId, listed: Option<bool>) -> bool {
+        let rooms = self.elsewhere.entry(slot).or_default();
+        let is_other = match listed {
+            Some(_) => rooms.insert(room_id),
+            None => rooms.remove(&room_id),
+        };
+        if rooms.is_empty() {
+            self.elsewhere.remove(&slot);
+        }
+        self.change(room_id, |room| match listed {
+            Some(listed) => {
+                room.elsewhere += usize::from(is_other);
+                room.listed |= listed;
+            }
+            None => room.elsewhere = room.elsewhere.saturating_sub(usize::from(is_other)),
+        })
+    }
+
+    /// Whether consoles list a room whose visitor is online on this node; `None` for any other.
+    fn listed_here(&self, room_id: RoomId) -> Option<bool> {
+        let room = self.online.get(&room_id).filter(|room| room.here)?;
+        Some(room.listed)
+    }
 }
 
 impl Presence {
@@ -126,12 +167,31 @@ impl Presence {
             .collect()
     }
 
-    /// The rooms whose visitor is online on this node, and whether consoles list them.
-    pub(crate) fn rooms_here(&self) -> HashMap<RoomId, bool> {
-        let visitors = self.read();
+    /// The rooms whose visitor is online on this node. From now on those that change are noted.
+    pub(crate) fn take_here(&self) -> OnlineRooms {
+        let mut visitors = self.write();
+        visitors.unstored = Some(HashSet::new());
         let here = visitors.online.iter().filter(|(_, room)| room.here);
-        here.map(|(room_id, room)| (*room_id, room.listed))
+        here.map(|(room_id, room)| (*room_id, Some(room.listed)))
             .collect()
+    }
+
+    /// The rooms whose visitors have come or gone on this node since that was taken.
+    pub(crate) fn take_changed_here(&self) -> OnlineRooms {
+        let mut visitors = self.write();
+        let changed = visitors.unstored.as_mut().map(std::mem::take);
+        let changed = changed.unwrap_or_default().into_iter();
+        changed
+            .map(|room_id| (room_id, visitors.listed_here(room_id)))
+            .collect()
+    }
+
+    /// These rooms could not be stored.
+    pub(crate) fn put_back_here(&self, rooms: impl IntoIterator<Item = RoomId>) {
+        if let Some(unstored) = &mut self.write().unstored {
+            unstored.extend(rooms);
+        }
+        self.changed_here.notify_one();
     }
 
     /// Resolves after anybody has come online or gone offline on this node.
@@ -177,36 +237,27 @@ impl Presence {
     /// Sets whether a room's visitor is online on this node. Consoles are notified if the room is
     /// listed.
     pub(super) fn set_visitor_online(&self, room_id: RoomId, customer_online: bool, listed: bool) {
-        let is_new = self.write().change(room_id, |room| {
-            room.here = customer_online;
-            room.listed = listed;
-        });
+        let is_new = self.write().change_here(room_id, customer_online, listed);
         self.changed_here.notify_one();
         if is_new {
             self.changed.send_replace(());
         }
     }
 
-    /// Sets the rooms whose visitors are online on the node that has this slot, and whether consoles
-    /// list them.
-    pub(crate) fn set_elsewhere(&self, slot: usize, rooms: HashMap<RoomId, bool>) {
+    /// Sets the rooms whose visitors are online on the node that has this slot.
+    pub(crate) fn set_elsewhere(&self, slot: usize, mut rooms: OnlineRooms) {
+        for room_id in self.read().elsewhere.get(&slot).into_iter().flatten() {
+            rooms.entry(*room_id).or_insert(None);
+        }
+        self.change_elsewhere(slot, rooms);
+    }
+
+    /// As [`set_elsewhere`](Self::set_elsewhere), for rooms that have changed; the others stay.
+    pub(crate) fn change_elsewhere(&self, slot: usize, rooms: OnlineRooms) {
         let mut visitors = self.write();
-        let before = visitors.elsewhere.remove(&slot).unwrap_or_default();
         let mut is_new = false;
-        for room_id in before.keys().filter(|id| !rooms.contains_key(id)) {
-            is_new |= visitors.change(*room_id, |room| {
-                room.elsewhere = room.elsewhere.saturating_sub(1);
-            });
-        }
-        for (room_id, listed) in &rooms {
-            let came = usize::from(!before.contains_key(room_id));
-            is_new |= visitors.change(*room_id, |room| {
-                room.elsewhere += came;
-                room.listed |= *listed;
-            });
-        }
-        if !rooms.is_empty() {
-            visitors.elsewhere.insert(slot, rooms);
+        for (room_id, listed) in rooms {
+            is_new |= visitors.change_elsewhere(slot, room_id, listed);
         }
         drop(visitors);
         if is_new {
@@ -279,7 +330,7 @@ mod tests {
         let room = Uuid::now_v7();
         let here = |online| presence.set_visitor_online(room, online, true);
         let elsewhere = |slot, online: bool| {
-            let rooms = online.then_some((room, true)).into_iter().collect();
+            let rooms = online.then_some((room, Some(true))).into_iter().collect();
             presence.set_elsewhere(slot, rooms);
         };
         let frames = || presence.after(0, 9).expect("no gap").states.len();
@@ -301,5 +352,39 @@ mod tests {
         assert!(*presence.agents_online().borrow() && !presence.has_agents_here());
         presence.set_agents_elsewhere(false);
         assert!(!*presence.agents_online().borrow());
+    }
+
+    #[test]
+    fn only_what_has_changed_here_is_taken_again() {
+        let presence = Presence::default();
+        let [first, second, third] = [(); 3].map(|()| Uuid::now_v7());
+        presence.set_visitor_online(first, true, true);
+        presence.set_visitor_online(second, true, false);
+        let all = OnlineRooms::from([(first, Some(true)), (second, Some(false))]);
+        assert_eq!(presence.take_here(), all);
+        assert!(presence.take_changed_here().is_empty(), "nothing has");
+        presence.set_visitor_online(first, false, true);
+        presence.set_visitor_online(third, true, true);
+        let changed = OnlineRooms::from([(first, None), (third, Some(true))]);
+        assert_eq!(presence.take_changed_here(), changed);
+        assert!(presence.take_changed_here().is_empty(), "it is taken");
+        presence.put_back_here(changed.keys().copied());
+        assert_eq!(presence.take_changed_here(), changed);
+    }
+
+    #[test]
+    fn changes_elsewhere_leave_the_other_rooms_as_they_are() {
+        let presence = Presence::default();
+        let [first, second] = [(); 2].map(|()| Uuid::now_v7());
+        let online = || [first, second].map(|room| presence.is_online(room));
+        presence.set_elsewhere(1, [(first, Some(true))].into());
+        presence.change_elsewhere(1, [(second, Some(true))].into());
+        assert_eq!(online(), [true, true]);
+        for _ in 0..2 {
+            presence.change_elsewhere(1, [(first, None)].into());
+            assert_eq!(online(), [false, true]);
+        }
+        presence.set_elsewhere(1, OnlineRooms::new());
+        assert_eq!(online(), [false, false]);
     }
 }

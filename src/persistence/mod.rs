@@ -54,10 +54,12 @@ pub use operations::*;
 pub use options::{StoreMetrics, StoreOptions, Synchronous};
 pub use postgres::connect::{check_url as check_store_url, without_password};
 pub use postgres::inspect::{PostgresReport, inspect as inspect_postgres};
-pub use postgres::operations::presence::StoredPresence;
 pub use rules::transfer::{check_message, check_room};
 pub use rules::{RuleSettings, SESSION_LIFETIME};
-pub use sharing::{NodeView, RoomCommitted, SignInBudget, SlotCommit, UNPUBLISHED_COMMITS};
+pub use sharing::{
+    NodeView, OnlineRooms, RoomCommitted, SignInBudget, SlotCommit, StoredPresence,
+    UNPUBLISHED_COMMITS,
+};
 pub use sqlite::backup_file::{seal as seal_backup, verify as verify_backup};
 pub use sqlite::copied_erasures::{finish_erasures_in_copy, rewrite_copy};
 pub use sqlite::data_directory::create as create_data_directory;

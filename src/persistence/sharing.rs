@@ -1,11 +1,12 @@
 //! What nodes that share a store notify each other of.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::chat::RoomRecord;
+use crate::chat::{RoomId, RoomRecord};
 use crate::persistence::Effect;
 
 /// What one node has committed in its slot, as the others have to know it. It is only a hint: what
@@ -43,6 +44,20 @@ pub struct NodeView {
     pub has_agents: bool,
     /// Grows when visitors come or go there.
     pub presence_no: u64,
+    /// Whoever has last read before this number who is online there has to read all of it.
+    pub presence_base: u64,
+}
+
+/// Rooms and whether consoles list them; `None` for one whose visitor is not online (any more).
+pub type OnlineRooms = HashMap<RoomId, Option<bool>>;
+
+/// What a node has stored of its presence so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredPresence {
+    /// In which slot.
+    pub slot: usize,
+    /// The slot's `presence_no` since then.
+    pub no: u64,
 }
 
 /// How often something may be tried, counted for all nodes together.

@@ -179,7 +179,7 @@ impl TestServer {
     }
 
     /// The database in PostgreSQL.
-    pub(super) fn database(&self) -> Option<&Database<'static>> {
+    pub fn database(&self) -> Option<&Database<'static>> {
         self.database.as_ref()
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::common::{Nodes, Socket, eventually, json};
+use crate::common::{Nodes, Socket, Visitor, eventually, json};
 
 /// Longer than a test lasts.
 const NEVER: Duration = Duration::from_secs(3_600);
@@ -15,7 +15,7 @@ async fn a_node_without_its_database_closes_sockets_with_4001_and_refuses_hellos
     };
     let node = nodes.at(0);
     node.server().set_cut_off_after(NEVER);
-    let visitor = crate::common::Visitor::arrive(node).await;
+    let visitor = Visitor::arrive(node).await;
     let mut tab = visitor.online().await;
     let acked = tab.post("before").await;
     let mut console = node.admin().await.joined(&visitor.room_id).await;
@@ -68,4 +68,24 @@ async fn a_node_without_its_database_closes_sockets_with_4001_and_refuses_hellos
         node.rest().get("/readyz").await.status == 200
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_online_is_stored_again_after_the_database_has_crashed() {
+    let Some((postgres, nodes)) = Nodes::start_apart(1).await else {
+        return;
+    };
+    let node = nodes.at(0);
+    node.server().set_cut_off_after(NEVER);
+    let _tab = Visitor::arrive(node).await.online().await;
+    let stored = async || {
+        let database = node.database().expect("it is in PostgreSQL");
+        database.psql("SELECT count(*) FROM online").ok()
+    };
+    let is_stored = async || stored().await.is_some_and(|count| count.trim() == "1");
+    eventually("it is stored", &is_stored).await;
+    postgres.stop_immediately().expect("it stops");
+    postgres.start_again().expect("it starts");
+    // The crash has emptied the table.
+    eventually("it is stored again", &is_stored).await;
 }

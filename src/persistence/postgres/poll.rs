@@ -78,7 +78,7 @@ pub(crate) async fn see(shared: &Shared, db: &Session) -> Result<(), TxError> {
     let rows = db
         .query(
             "SELECT slot, change, commits, waiting, active, closed, auth_no, token_no,
-                    presence_no, agents, lease > now(), epoch
+                    presence_no, agents, lease > now(), epoch, presence_base
              FROM slots RIGHT JOIN state ON true ORDER BY slot",
             &[],
         )
@@ -101,6 +101,7 @@ pub(crate) async fn see(shared: &Shared, db: &Session) -> Result<(), TxError> {
             nodes.push(NodeView {
                 slot,
                 presence_no: uint(row, 8)?,
+                presence_base: uint(row, 12)?,
                 has_agents: uint(row, 9)? > 0,
                 alive: row.try_get(10)?,
             });

@@ -67,7 +67,7 @@ pub(crate) async fn take(session: &Session, owner: &str) -> Result<OwnedSlot, Tx
     let row = session
         .query_one(
             "UPDATE slots SET owner = $2, fence = fence + 1, agents = 0,
-                 presence_no = presence_no + 1, lease = now() + interval '6 seconds'
+                 presence_no = presence_no + 1, presence_base = presence_no + 1, lease = now() + interval '6 seconds'
              WHERE slot = $1
              RETURNING fence, change, commits, waiting, active, closed",
             &[&slot, &owner],
@@ -115,7 +115,9 @@ pub(crate) async fn settle(
     session.run("SET lock_timeout = '6s'").await?;
     let row = session
         .query_opt(
-            "UPDATE slots SET fence = fence + 1, lease = now() + interval '6 seconds'
+            // A database that has crashed has forgotten who is online: the owner stores that again.
+            "UPDATE slots SET fence = fence + 1, presence_no = presence_no + 1,
+                 lease = now() + interval '6 seconds'
              WHERE slot = $1 AND fence = $2
              RETURNING fence, change, commits, waiting, active, closed",
             &[&owned.code(), &owned.fence],

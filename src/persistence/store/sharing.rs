@@ -1,14 +1,13 @@
 //! Stores that several nodes share.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
 use super::Store;
-use crate::chat::RoomId;
 use crate::persistence::{
-    NodeView, SignInBudget, SlotCommit, StoreError, StoredPresence, TokenHash, WriteError,
+    NodeView, OnlineRooms, SignInBudget, SlotCommit, StoreError, StoredPresence, TokenHash,
+    WriteError,
 };
 
 impl Store {
@@ -67,27 +66,31 @@ impl Store {
         }
     }
 
-    /// Stores who is connected to this node, unless that is what is stored. Returns what is stored.
+    /// Stores who is connected to this node: the rooms that have changed since what is stored, or
+    /// all of them in its place. Returns what is stored now; `None` when what was stored has been
+    /// lost meanwhile, so that all rooms have to be stored.
     pub async fn write_presence(
         &self,
-        stored: StoredPresence,
-        rooms: HashMap<RoomId, bool>,
+        stored: Option<StoredPresence>,
+        rooms: OnlineRooms,
         has_agents: bool,
-    ) -> Result<StoredPresence, WriteError> {
+    ) -> Result<Option<StoredPresence>, WriteError> {
         match self {
-            Self::Postgres(store) if !stored.is_current(store.own_slot(), &rooms, has_agents) => {
-                store.write_presence(stored, rooms, has_agents).await
-            }
-            Self::Sqlite(_) | Self::Postgres(_) => Ok(stored),
+            Self::Sqlite(_) => Ok(stored),
+            Self::Postgres(store) => store.write_presence(stored, rooms, has_agents).await,
         }
     }
 
-    /// The rooms whose visitors are connected to the node with this slot, and whether consoles list
-    /// them.
-    pub async fn online_on(&self, slot: usize) -> Result<HashMap<RoomId, bool>, StoreError> {
+    /// The rooms whose visitors are connected to the node with this slot: those that have changed
+    /// since this `presence_no`, or all of them.
+    pub async fn online_on(
+        &self,
+        slot: usize,
+        since: Option<u64>,
+    ) -> Result<OnlineRooms, StoreError> {
         match self {
-            Self::Sqlite(_) => Ok(HashMap::new()),
-            Self::Postgres(store) => store.online_on(slot).await,
+            Self::Sqlite(_) => Ok(OnlineRooms::new()),
+            Self::Postgres(store) => store.online_on(slot, since).await,
         }
     }
 

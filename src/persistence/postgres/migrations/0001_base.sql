@@ -30,8 +30,10 @@ CREATE TABLE slots (
     closed  BIGINT   NOT NULL,
     -- Agents who are connected to the node.
     agents  BIGINT   NOT NULL DEFAULT 0,
-    -- Grows when the rows of `online` change.
-    presence_no BIGINT NOT NULL DEFAULT 0
+    -- Grows when the rows of `online` change. Whoever has last seen them before `presence_base` has to
+    -- read all of them.
+    presence_no   BIGINT NOT NULL DEFAULT 0,
+    presence_base BIGINT NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
 CREATE TABLE visitors (
@@ -301,5 +303,11 @@ CREATE UNLOGGED TABLE online (
     room UUID     NOT NULL,
     -- Whether consoles list the room.
     listed BOOLEAN NOT NULL,
+    -- The visitor has left; the row stays for a while, so that other nodes see that.
+    gone   BOOLEAN NOT NULL,
+    -- The slot's `presence_no` with which the row came.
+    no     BIGINT  NOT NULL,
     PRIMARY KEY (slot, room)
 );
+CREATE INDEX online_by_no ON online (slot, no);
+CREATE INDEX online_gone ON online (slot, no) WHERE gone;

@@ -35,7 +35,7 @@ async fn remove_empty_rooms(
         .query(
             "SELECT r.pk, r.id, r.visitor FROM room_heads h JOIN rooms r ON r.pk = h.room
              WHERE h.last_n IS NULL AND r.created_at < $1
-                 AND NOT EXISTS (SELECT 1 FROM online o WHERE o.room = r.id)
+                 AND NOT EXISTS (SELECT 1 FROM online o WHERE o.room = r.id AND NOT o.gone)
              ORDER BY r.created_at LIMIT $2",
             &[&before.0, &limit(REMOVED_ROOMS, keep.len())],
         )
