@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_postgres::Row;
 
 use crate::persistence::postgres::heads::SlotView;
 use crate::persistence::postgres::lane::{Item, job};
 use crate::persistence::postgres::readers::read_error;
-use crate::persistence::postgres::session::Session;
+use crate::persistence::postgres::session::{Params, Session};
 use crate::persistence::postgres::shared::{LaneStatus, Shared};
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
@@ -194,6 +195,16 @@ impl PostgresStore {
     ) -> Result<T, StoreError> {
         let reader = self.shared.readers.get().await?;
         query(reader.db()).await.map_err(read_error)
+    }
+
+    /// Runs one statement that commits by itself, beside the lane, and returns its row if it has
+    /// one. For what touches no room, account or token, so that nobody has to know of it.
+    pub(crate) async fn single_statement(
+        &self,
+        sql: &'static str,
+        params: &Params<'_>,
+    ) -> Result<Option<Row>, StoreError> {
+        self.read(async |db| db.query_opt(sql, params).await).await
     }
 
     /// Like [`read`](Self::read), for queries that may be refused.

@@ -28,13 +28,13 @@ impl PostgresStore {
     ) -> Result<Option<Duration>, StoreError> {
         let interval = millis(budget.window / budget.count.max(1));
         let tolerance = millis(budget.window) - interval;
+        let taken = self
+            .single_statement(TAKE, &[&budget.key, &interval, &tolerance])
+            .await?;
+        if taken.is_some() {
+            return Ok(None);
+        }
         self.read(async |db| {
-            let taken = db
-                .query_opt(TAKE, &[&budget.key, &interval, &tolerance])
-                .await?;
-            if taken.is_some() {
-                return Ok(None);
-            }
             let wait = db.query_opt(WAIT, &[&budget.key, &tolerance]).await?;
             let ms: i64 = match wait {
                 Some(row) => row.try_get(0)?,
@@ -47,18 +47,15 @@ impl PostgresStore {
 
     /// Forgets budgets that are whole again, and links that have expired.
     pub(crate) async fn sweep_sign_ins(&self) -> Result<(), StoreError> {
-        self.read(async |db| {
-            db.execute(
-                "DELETE FROM login_budget
-                 WHERE tat < (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
-                &[],
-            )
+        self.single_statement(
+            "DELETE FROM login_budget
+             WHERE tat < (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+            &[],
+        )
+        .await?;
+        self.single_statement("DELETE FROM setup_codes WHERE until < now()", &[])
             .await?;
-            db.execute("DELETE FROM setup_codes WHERE until < now()", &[])
-                .await?;
-            Ok(())
-        })
-        .await
+        Ok(())
     }
 
     pub(crate) async fn remember_setup_code(
@@ -66,16 +63,13 @@ impl PostgresStore {
         code: TokenHash,
         lifetime: Duration,
     ) -> Result<(), StoreError> {
-        self.read(async |db| {
-            db.execute(
-                "INSERT INTO setup_codes (hash, until)
-                 VALUES ($1, now() + $2 * interval '1 millisecond')",
-                &[&&code.0[..], &(lifetime.as_millis() as f64)],
-            )
-            .await?;
-            Ok(())
-        })
-        .await
+        self.single_statement(
+            "INSERT INTO setup_codes (hash, until)
+             VALUES ($1, now() + $2 * interval '1 millisecond')",
+            &[&&code.0[..], &(lifetime.as_millis() as f64)],
+        )
+        .await?;
+        Ok(())
     }
 
     pub(crate) async fn is_setup_code(&self, code: TokenHash) -> Result<bool, StoreError> {
