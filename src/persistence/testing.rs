@@ -151,13 +151,18 @@ impl TestStore {
 
     /// Another node on the same database. Only where PostgreSQL is tested.
     pub(crate) fn another_node(&self) -> Store {
+        self.try_another_node().expect("the store opens")
+    }
+
+    /// As [`another_node`](Self::another_node), where it may be refused.
+    pub(crate) fn try_another_node(&self) -> Result<Store, OpenError> {
         let mut options = options(&self.directory);
         options.url = self
             .database
             .as_ref()
             .map(|database| database.url().to_owned());
         assert!(options.url.is_some(), "SQLite has one node");
-        open(options).expect("the store opens")
+        open(options)
     }
 
     /// Makes the writer wait inside a transaction.

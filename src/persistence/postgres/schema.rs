@@ -1,17 +1,42 @@
 //! Migrations: ordered steps, each with its own transaction under one row lock, so that nodes which
 //! start at once do not do the same step twice.
+//!
+//! Nodes are upgraded one after the other, so programs of two schemas that follow each other may run
+//! beside each other. The database says whether they do: `schema_version` holds the number of its
+//! schema and the oldest one whose programs may use it.
 
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::tx_error::TxError;
 
 /// The steps, in order. A released one never changes.
-const STEPS: &[&str] = &[include_str!("migrations/0001_base.sql")];
+const STEPS: &[Step] = &[Step {
+    sql: include_str!("migrations/0001_base.sql"),
+    oldest: 1,
+}];
+
+/// One step from a schema to the next.
+struct Step {
+    sql: &'static str,
+    /// The oldest schema whose programs may use the database after this step: the one before, unless
+    /// the step takes or changes what those read or write.
+    oldest: i32,
+}
+
+/// What a database says of its schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    version: i32,
+    /// The oldest schema whose programs may use it.
+    oldest: i32,
+}
 
 /// Why the schema cannot be used.
 #[derive(Debug)]
 pub(crate) enum SchemaError {
-    /// A newer version of the program has been here.
-    TooNew { found: i32 },
+    /// A newer version of the program has been here, and this one must not run beside it.
+    TooNew { found: Found, known: i32 },
+    /// The number of the schema is none.
+    Damaged { version: i32 },
     /// The database has tables that this program did not make.
     NotOurs,
     /// PostgreSQL failed.
@@ -27,11 +52,17 @@ impl From<TxError> for SchemaError {
 impl std::fmt::Display for SchemaError {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::TooNew { found } => write!(
+            Self::TooNew { found, known } => write!(
                 out,
-                "its schema {found} was made by a newer version of shoptalk, and this one knows \
-                 {}; use that version or a newer one",
-                STEPS.len()
+                "its schema {} was made by a newer version of shoptalk, may be used by versions \
+                 that know schema {} or newer, and this one knows {known}; use that version or a \
+                 newer one",
+                found.version,
+                found.least()
+            ),
+            Self::Damaged { version } => write!(
+                out,
+                "schema_version says {version}, which shoptalk never writes; restore a backup"
             ),
             Self::NotOurs => out.write_str(
                 "it has tables of another program; give shoptalk a database of its own \
@@ -60,13 +91,40 @@ pub(crate) async fn look(db: &Session) -> Result<Option<i32>, SchemaError> {
     if !has_version_table(db).await? {
         return Ok(None);
     }
-    let row = db
-        .query_one("SELECT version FROM schema_version", &[])
-        .await?;
-    let found: i32 = row.try_get(0).map_err(TxError::from)?;
-    match usize::try_from(found) {
-        Ok(done) if done <= STEPS.len() => Ok(Some(found)),
-        _ => Err(SchemaError::TooNew { found }),
+    let found = Found::read(db, "SELECT version, oldest FROM schema_version").await?;
+    found.next_step(STEPS)?;
+    Ok(Some(found.version))
+}
+
+impl Found {
+    async fn read(db: &Session, sql: &'static str) -> Result<Self, TxError> {
+        // Not prepared: the table may just have been made.
+        let row = db.client().query_one(sql, &[]).await?;
+        Ok(Self {
+            version: row.try_get(0)?,
+            oldest: row.try_get(1)?,
+        })
+    }
+
+    /// The oldest schema that a program may know to use this database. One that is two or more behind
+    /// was never tried beside it.
+    fn least(self) -> i32 {
+        self.oldest.max(self.version.saturating_sub(1))
+    }
+
+    /// The step that a program which knows these steps has to do next; `None` when it can use the
+    /// database as it is.
+    fn next_step(self, steps: &[Step]) -> Result<Option<&Step>, SchemaError> {
+        let version = self.version;
+        let done = usize::try_from(version).map_err(|_| SchemaError::Damaged { version })?;
+        if let Some(step) = steps.get(done) {
+            return Ok(Some(step));
+        }
+        let known = i32::try_from(steps.len()).unwrap_or(i32::MAX);
+        if version > known && known < self.least() {
+            return Err(SchemaError::TooNew { found: self, known });
+        }
+        Ok(None)
     }
 }
 
@@ -94,8 +152,9 @@ async fn make_version_table(db: &Session) -> Result<(), SchemaError> {
     let made = db
         .run(
             "CREATE TABLE IF NOT EXISTS schema_version (
-                 id SMALLINT PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL);
-             INSERT INTO schema_version VALUES (1, 0) ON CONFLICT DO NOTHING",
+                 id SMALLINT PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL,
+                 oldest INTEGER NOT NULL);
+             INSERT INTO schema_version VALUES (1, 0, 0) ON CONFLICT DO NOTHING",
         )
         .await;
     match made {
@@ -123,22 +182,12 @@ async fn step(db: &Session) -> Result<bool, SchemaError> {
 }
 
 async fn step_in_transaction(db: &Session) -> Result<bool, SchemaError> {
-    let row = db
-        .client()
-        .query_one("SELECT version FROM schema_version FOR UPDATE", &[])
-        .await
-        .map_err(TxError::from)?;
-    let version: i32 = row.try_get(0).map_err(TxError::from)?;
-    let known = STEPS.len();
-    let done = usize::try_from(version).map_err(|_| SchemaError::TooNew { found: version })?;
-    if done > known {
-        return Err(SchemaError::TooNew { found: version });
-    }
-    let Some(statements) = STEPS.get(done) else {
+    let found = Found::read(db, "SELECT version, oldest FROM schema_version FOR UPDATE").await?;
+    let Some(step) = found.next_step(STEPS)? else {
         return Ok(true);
     };
-    db.run(statements).await?;
-    if done == 0 {
+    db.run(step.sql).await?;
+    if found.version == 0 {
         let epoch = crate::persistence::new_epoch();
         db.client()
             .execute(
@@ -148,7 +197,57 @@ async fn step_in_transaction(db: &Session) -> Result<bool, SchemaError> {
             .await
             .map_err(TxError::from)?;
     }
-    db.run("UPDATE schema_version SET version = version + 1")
-        .await?;
-    Ok(done + 1 == known)
+    db.client()
+        .execute(
+            "UPDATE schema_version SET version = version + 1, oldest = $1",
+            &[&step.oldest],
+        )
+        .await
+        .map_err(TxError::from)?;
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a program that knows as many schemas may use a database that says this.
+    fn may_use(known: usize, version: i32, oldest: i32) -> bool {
+        let steps: Vec<Step> = (0..known).map(|_| Step { sql: "", oldest: 1 }).collect();
+        let next = Found { version, oldest }.next_step(&steps);
+        matches!(next, Ok(None))
+    }
+
+    #[test]
+    fn programs_of_two_schemas_that_follow_each_other_may_share_a_database_if_it_says_so() {
+        assert!(may_use(4, 4, 3), "its own");
+        assert!(may_use(4, 5, 4), "the next one, which says so");
+        assert!(!may_use(4, 5, 5), "the next one, which does not");
+        assert!(!may_use(4, 6, 4), "two are too many");
+        assert!(!may_use(4, -1, 0), "no number");
+    }
+
+    #[test]
+    fn a_program_does_the_steps_that_are_missing() {
+        let steps = [
+            Step {
+                sql: "first",
+                oldest: 1,
+            },
+            Step {
+                sql: "second",
+                oldest: 1,
+            },
+        ];
+        let next = |version| {
+            let found = Found { version, oldest: 1 };
+            found
+                .next_step(&steps)
+                .expect("it may")
+                .map(|step| step.sql)
+        };
+        assert_eq!(next(0), Some("first"));
+        assert_eq!(next(1), Some("second"));
+        assert_eq!(next(2), None);
+    }
 }
