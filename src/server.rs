@@ -352,6 +352,12 @@ impl Server {
         self.nodes.cut_off_after.set(after);
     }
 
+    /// Looks at what other nodes have committed as seldom as this.
+    #[cfg(feature = "test-hooks")]
+    pub fn set_poll_interval(&self, interval: Duration) {
+        self.store.poll(Some(interval));
+    }
+
     /// Resolves when the server has failed or was shut down.
     pub async fn stopped(&self) -> StopReason {
         until_some(self.stopped.subscribe()).await

@@ -29,6 +29,15 @@ struct Shared {
     random: Mutex<u64>,
     unreliability: Unreliability,
     up: watch::Sender<bool>,
+    /// What has become of each frame, for each node.
+    fates: Mutex<Vec<Fate>>,
+}
+
+#[derive(Debug)]
+struct Fate {
+    node: usize,
+    payload: Bytes,
+    lost: bool,
 }
 
 impl MemoryBus {
@@ -39,6 +48,7 @@ impl MemoryBus {
             random: Mutex::new(seed | 1),
             unreliability,
             up: watch::Sender::new(true),
+            fates: Mutex::default(),
         }))
     }
 
@@ -65,17 +75,36 @@ impl MemoryBus {
         self.0.up.send_replace(up);
     }
 
+    /// Whether the frame that contains this text was lost on its way to the node that connected as the
+    /// `node`th; `None` before it was sent.
+    pub fn was_lost(&self, node: usize, text: &str) -> Option<bool> {
+        let contains = |payload: &Bytes| {
+            let mut places = payload.windows(text.len());
+            places.any(|place| place == text.as_bytes())
+        };
+        let fates = self.fates();
+        let mut fates = fates.iter().filter(|fate| fate.node == node);
+        fates
+            .find(|fate| contains(&fate.payload))
+            .map(|fate| fate.lost)
+    }
+
     fn deliver(&self, topic: Topic, payload: &Bytes) {
         if !*self.0.up.borrow() {
             return;
         }
         let bad = self.0.unreliability;
-        for node in self.nodes().iter() {
+        for (number, node) in self.nodes().iter().enumerate() {
             let copies = if self.roll() % 100 < bad.lost_percent {
                 0
             } else {
                 1 + u32::from(self.roll() % 100 < bad.duplicated_percent)
             };
+            self.fates().push(Fate {
+                node: number,
+                payload: payload.clone(),
+                lost: copies == 0,
+            });
             for _ in 0..copies {
                 let (node, frame) = (node.clone(), (topic, payload.clone()));
                 if bad.late.is_zero() {
@@ -94,6 +123,10 @@ impl MemoryBus {
 
     fn nodes(&self) -> std::sync::MutexGuard<'_, Vec<mpsc::Sender<(Topic, Bytes)>>> {
         self.0.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fates(&self) -> std::sync::MutexGuard<'_, Vec<Fate>> {
+        self.0.fates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Xorshift: the same numbers for the same seed.

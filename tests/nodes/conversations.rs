@@ -8,8 +8,11 @@ use shoptalk::FaultPoint;
 use shoptalk::bus::memory::{MemoryBus, Unreliability};
 use shoptalk_local_servers::{Nats, unless_missing};
 
-use crate::common::{Agent, Nodes, Socket, Visitor};
+use crate::common::{Agent, Nodes, Socket, Visitor, eventually};
 use crate::for_each_bus;
+
+/// Longer than a test lasts.
+const NEVER: Duration = Duration::from_secs(3_600);
 
 /// A room whose visitor is connected to the first node and whose agent is connected to the second.
 async fn conversation(nodes: &Nodes) -> (Visitor, Socket, Agent, Socket) {
@@ -154,6 +157,52 @@ async fn a_room_that_fails_while_it_takes_what_another_node_did_is_caught_up_on(
         assert_eq!(faults.fired(FaultPoint::RoomElsewhere, Some(room_id)), 1);
     })
     .await;
+}
+
+/// The control of the tests above: on a bad bus it is the poll that closes the last gap. A notice
+/// that is lost is missed by nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_poll_a_notice_that_is_lost_leaves_a_gap() {
+    let unreliability = Unreliability {
+        lost_percent: 30,
+        ..Unreliability::default()
+    };
+    let bus = MemoryBus::new(unreliability, 11);
+    let Some(nodes) = Nodes::start(2, Some(bus.clone())).await else {
+        return;
+    };
+    let (_, mut customer, _, mut console) = conversation(&nodes).await;
+    let elsewhere = Visitor::named(nodes.at(1), "Bob").await;
+    let other = nodes.at(1).server();
+    other.set_cut_off_after(NEVER);
+    other.set_poll_interval(NEVER);
+    eventually("the last poll is over", async || {
+        nodes
+            .at(1)
+            .rest()
+            .metric("shoptalk_store_poll_age_seconds")
+            .await
+            > 1.0
+    })
+    .await;
+    let mut number = 0;
+    let missed = loop {
+        let content = format!("question {number}");
+        customer.post(&content).await;
+        eventually("it was sent", async || bus.was_lost(1, &content).is_some()).await;
+        if bus.was_lost(1, &content) == Some(true) {
+            break content;
+        }
+        expect_message(&mut console, &content).await;
+        number += 1;
+    };
+    console
+        .send_post_to(&elsewhere.room_id, "and afterwards")
+        .await;
+    console.expect("ack").await;
+    assert_eq!(console.count_in_inbox("message"), 0, "{missed} was lost");
+    other.set_poll_interval(Duration::from_millis(100));
+    expect_message(&mut console, &missed).await;
 }
 
 /// Nobody waits for typing that was lost, so it is tried until it comes.

@@ -4,6 +4,8 @@ mod agents;
 mod changes;
 mod erasures;
 mod followers;
+mod presence;
+mod schema;
 mod search;
 
 use std::collections::HashSet;
@@ -45,6 +47,22 @@ async fn open_room(store: &Store) -> RoomId {
     opened.expect("it opens").record.room.id
 }
 
+async fn open_rooms(store: &Store, count: usize) -> Vec<RoomId> {
+    let mut rooms = Vec::new();
+    for _ in 0..count {
+        rooms.push(open_room(store).await);
+    }
+    rooms
+}
+
+/// Nodes on the database of the first.
+fn nodes<const N: usize>(first: &TestStore) -> [Store; N] {
+    std::array::from_fn(|number| match number {
+        0 => first.store.clone(),
+        _ => first.another_node(),
+    })
+}
+
 /// Every seq of a room, in order, and its messages' ids.
 async fn log(store: &Store, room: RoomId) -> Vec<Uuid> {
     let mut ids = Vec::new();
@@ -67,15 +85,8 @@ async fn nodes_that_post_to_the_same_rooms_leave_no_hole_and_repeat_nothing() {
         return;
     }
     let first = TestStore::new();
-    let nodes = [
-        first.store.clone(),
-        first.another_node(),
-        first.another_node(),
-    ];
-    let mut rooms = Vec::new();
-    for _ in 0..3 {
-        rooms.push(open_room(&nodes[0]).await);
-    }
+    let nodes: [Store; 3] = nodes(&first);
+    let rooms = open_rooms(&nodes[0], 3).await;
     let mut senders = Vec::new();
     for sender in 0..12 {
         let (node, rooms) = (nodes[sender % 3].clone(), rooms.clone());
@@ -108,11 +119,7 @@ async fn an_id_that_three_nodes_post_at_once_is_one_message() {
         return;
     }
     let first = TestStore::new();
-    let nodes = [
-        first.store.clone(),
-        first.another_node(),
-        first.another_node(),
-    ];
+    let nodes: [Store; 3] = nodes(&first);
     let room = open_room(&nodes[0]).await;
     for _ in 0..50 {
         let draft = visitor_draft("hello");

@@ -1,7 +1,6 @@
 //! Agents and sessions that several nodes change at once.
 
-use shoptalk_local_servers::postgres_is_tested;
-
+use super::{left_out_on_sqlite, nodes};
 use crate::chat::{Agent, Role, Timestamp};
 use crate::persistence::testing::*;
 use crate::persistence::*;
@@ -40,11 +39,11 @@ where
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_set_ups_on_several_nodes_at_once_one_succeeds() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let first = TestStore::new();
-    let nodes = [first.store.clone(), first.another_node()];
+    let nodes: [Store; 2] = nodes(&first);
     let outcomes = at_once(&nodes, |node, number| async move {
         let admin = new(format!("admin {number}"), Role::Admin);
         node.set_up(admin, session()).await
@@ -62,7 +61,7 @@ async fn of_set_ups_on_several_nodes_at_once_one_succeeds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_admin_is_left_when_two_nodes_demote_the_last_two_at_once() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let first = TestStore::new();
@@ -95,11 +94,11 @@ async fn an_admin_is_left_when_two_nodes_demote_the_last_two_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_name_that_nodes_add_at_once_is_one_agent() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let first = TestStore::new();
-    let nodes = [first.store.clone(), first.another_node()];
+    let nodes: [Store; 2] = nodes(&first);
     let outcomes = at_once(&nodes, |node, _| async move {
         let mia = new("mia".into(), Role::Agent);
         node.add_agent(mia, Principal::CommandLine).await
@@ -115,11 +114,11 @@ async fn a_user_name_that_nodes_add_at_once_is_one_agent() {
 /// Sign-ins on one node while the other one disables the agent: none of them survives that.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_session_is_left_of_an_agent_who_is_disabled_while_signing_in() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let first = TestStore::new();
-    let nodes = [first.store.clone(), first.another_node()];
+    let nodes: [Store; 2] = nodes(&first);
     for round in 0..10 {
         let tom = new(format!("tom {round}"), Role::Agent);
         let tom = first.add_agent(tom, Principal::CommandLine).await;
@@ -152,7 +151,7 @@ async fn no_session_is_left_of_an_agent_who_is_disabled_while_signing_in() {
 
 #[tokio::test]
 async fn a_node_reads_the_canary_that_it_has_written_itself() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let first = TestStore::new();

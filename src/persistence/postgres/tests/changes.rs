@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
-use shoptalk_local_servers::postgres_is_tested;
 use uuid::Uuid;
 
-use super::{apply, left_out_on_sqlite, open_room};
+use super::{apply, left_out_on_sqlite, nodes, open_room, open_rooms};
 use crate::chat::{ChangeVector, RoomId};
 use crate::persistence::postgres::tables::room_rows;
 use crate::persistence::postgres::tx::Tx;
@@ -152,15 +151,8 @@ async fn listed(store: &Store) -> HashMap<RoomId, u64> {
 
 async fn run(steps: Vec<Step>) {
     let first = TestStore::new();
-    let nodes = [
-        first.store.clone(),
-        first.another_node(),
-        first.another_node(),
-    ];
-    let mut rooms = Vec::new();
-    for room in 0..ROOMS {
-        rooms.push(open_room(&nodes[room % NODES]).await);
-    }
+    let nodes: [Store; NODES] = nodes(&first);
+    let rooms = open_rooms(&nodes[0], ROOMS).await;
     let mut readers = [Reader::default(), Reader::default()];
     for step in steps {
         match step {
@@ -184,7 +176,7 @@ async fn run(steps: Vec<Step>) {
 
 #[test]
 fn a_reader_of_pages_ends_with_what_is_listed() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -196,19 +188,12 @@ fn a_reader_of_pages_ends_with_what_is_listed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_beside_writers_misses_nothing() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let first = TestStore::new();
-    let nodes = [
-        first.store.clone(),
-        first.another_node(),
-        first.another_node(),
-    ];
-    let mut rooms = Vec::new();
-    for _ in 0..40 {
-        rooms.push(open_room(&nodes[0]).await);
-    }
+    let nodes: [Store; NODES] = nodes(&first);
+    let rooms = open_rooms(&nodes[0], 40).await;
     let writers: Vec<_> = (0..9)
         .map(|writer| {
             let (node, rooms) = (nodes[writer % NODES].clone(), rooms.clone());

@@ -4,24 +4,15 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
-use super::apply;
+use super::{apply, left_out_on_sqlite, nodes};
 use crate::chat::{Details, RoomId, Sender, SignedFields, Status, Timestamp};
 use crate::persistence::rules::open_room::new_room;
 use crate::persistence::rules::visitors::StoredVisitor;
 use crate::persistence::testing::*;
 use crate::persistence::*;
-use shoptalk_local_servers::postgres_is_tested;
 
 /// Rooms of one person: more than a step deletes.
 const ROOMS: usize = ErasureStep::ROOMS_MAX + 20;
-
-fn nodes(first: &TestStore) -> [Store; 3] {
-    [
-        first.store.clone(),
-        first.another_node(),
-        first.another_node(),
-    ]
-}
 
 fn close() -> RoomOp {
     RoomOp::SetStatus {
@@ -60,11 +51,11 @@ async fn finish(store: &Store) -> (Vec<RoomId>, u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_erase_at_once_count_everything_once() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let first = TestStore::new();
-    let nodes = nodes(&first);
+    let nodes: [Store; 3] = nodes(&first);
     let mut people = Vec::new();
     let mut rooms = Vec::new();
     for _ in 0..3 {
@@ -111,11 +102,11 @@ async fn nodes_that_erase_at_once_count_everything_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_a_person_is_left_who_writes_on_another_node_meanwhile() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let first = TestStore::new();
-    let nodes = nodes(&first);
+    let nodes: [Store; 3] = nodes(&first);
     for _ in 0..5 {
         let request = anonymous(Details::default());
         let token = request.fresh_token;
@@ -160,11 +151,11 @@ async fn nothing_of_a_person_is_left_who_writes_on_another_node_meanwhile() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_expire_the_same_rooms_delete_each_once() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let first = TestStore::new();
-    let nodes = nodes(&first);
+    let nodes: [Store; 3] = nodes(&first);
     let (mut rooms, _) = rooms_of_one(&first).await;
     for _ in 0..20 {
         let room = first.new_room("Bob").await;
@@ -239,11 +230,11 @@ fn exported(count: u128) -> Vec<TransferItem> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_import_the_same_file_make_each_room_once() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let first = TestStore::new();
-    let imports = nodes(&first).map(|node| {
+    let imports = nodes::<3>(&first).map(|node| {
         tokio::spawn(async move { node.import_items(exported(40)).await.expect("imported") })
     });
     let mut counts = TransferCounts::default();

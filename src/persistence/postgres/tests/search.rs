@@ -1,11 +1,10 @@
 //! The text index beside several nodes.
 
 use futures_util::FutureExt;
-use shoptalk_local_servers::postgres_is_tested;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{apply, open_room};
+use super::{apply, left_out_on_sqlite, nodes, open_room};
 use crate::chat::RoomId;
 use crate::persistence::postgres::PostgresStore;
 use crate::persistence::postgres::tables::room_rows;
@@ -40,11 +39,11 @@ fn postgres(store: &Store) -> &PostgresStore {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_all_nodes_have_committed_is_indexed_by_whichever_flushes() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let first = TestStore::new();
-    let nodes = [first.store.clone(), first.another_node()];
+    let nodes: [Store; 2] = nodes(&first);
     let room = open_room(&nodes[0]).await;
     for seq in 1..=40 {
         post(&nodes[seq % 2], room, &format!("word{seq}")).await;
@@ -90,7 +89,7 @@ async fn post_late(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_with_an_older_number_than_what_is_indexed_is_found() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let first = TestStore::new();
@@ -119,7 +118,7 @@ async fn a_message_with_an_older_number_than_what_is_indexed_is_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_word_of_a_message_is_left_that_is_redacted_while_it_is_indexed() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let first = TestStore::new();
@@ -144,7 +143,7 @@ async fn no_word_of_a_message_is_left_that_is_redacted_while_it_is_indexed() {
 /// Far more messages than one step takes, and more blocks than one query looks at.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_and_old_matches_are_found() {
-    if !postgres_is_tested() {
+    if left_out_on_sqlite() {
         return;
     }
     let store = TestStore::new();
