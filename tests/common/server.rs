@@ -301,6 +301,9 @@ impl Nodes {
                 config.cluster.nats_url = nats_url.map(str::to_owned);
                 // Somebody who leaves is waited for.
                 config.rooms.presence_grace_ms = 500;
+                // Before a ping a socket reads what it has missed, which would hide that nodes do not
+                // notify each other.
+                config.socket.ping_interval_ms = 3_600_000;
                 settings(config);
             };
             nodes.push(TestServer::start_on(database.take(), bus, 1, change).await);
