@@ -171,7 +171,8 @@ impl Server {
         Ok(server)
     }
 
-    /// Like [`Server::start`], on this bus instead of the configured one.
+    /// Like [`Server::start`], on this bus instead of the configured one. The faults are those of
+    /// all servers that share them.
     ///
     /// # Errors
     ///
@@ -182,6 +183,7 @@ impl Server {
         listeners: impl Into<Listeners>,
         store: Store,
         bus: Bus,
+        faults: Faults,
     ) -> Result<Self, StartError> {
         Box::pin(Self::start_parts(
             config,
@@ -189,6 +191,7 @@ impl Server {
             store,
             StartPage::Plain,
             Some(bus),
+            faults,
         ))
         .await
     }
@@ -199,8 +202,9 @@ impl Server {
         store: Store,
         start_page: StartPage,
     ) -> Result<Self, StartError> {
+        let faults = Faults::default();
         Box::pin(Self::start_parts(
-            config, listeners, store, start_page, None,
+            config, listeners, store, start_page, None, faults,
         ))
         .await
     }
@@ -211,6 +215,7 @@ impl Server {
         store: Store,
         start_page: StartPage,
         bus: Option<Bus>,
+        faults: Faults,
     ) -> Result<Self, StartError> {
         let Listeners { main, redirect } = listeners;
         let local_addr = main.socket.local_addr()?;
@@ -222,7 +227,6 @@ impl Server {
             None => bind_http(config.server.http_listen).await?,
             passed => passed,
         };
-        let faults = Faults::default();
         let actors = start_actors(&config, &store, &metrics, &faults).await?;
         let (setup_code, setup) = setup_code(&store).await?;
         let drain_timeout = Duration::from_millis(config.server.drain_timeout_ms);

@@ -128,7 +128,7 @@ impl LobbyState {
             .reach(FaultPoint::LobbyReport, Some(record.room.id));
         self.frontier.add(changes);
         // Without a console nobody reads the log.
-        if !self.consoles.is_empty() {
+        if !self.consoles.is_empty() && record.is_listed() {
             let cursor = self.frontier.reached().clone();
             self.log.put(record, customer_online, cursor);
             self.log.set_counts(self.context.store.head().counts);
@@ -152,8 +152,8 @@ impl LobbyState {
 
     /// Another node's changes count for the frontier as if a room had reported them.
     fn publish_elsewhere(&mut self, records: Vec<Arc<RoomRecord>>) {
-        let listed = records.iter().filter(|record| record.is_listed());
-        self.frontier.add(listed.map(|record| record.change));
+        self.frontier
+            .add(records.iter().map(|record| record.change));
         if self.consoles.is_empty() {
             return;
         }

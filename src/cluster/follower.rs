@@ -85,10 +85,9 @@ impl Follower {
         }
         let continues = commit.from <= number && number < commit.to;
         if let Some(changes) = commit.changes.take().filter(|_| continues) {
-            let is_new = |change: ChangeId| change.number == 0 || change.number > number;
             let new = changes
                 .into_iter()
-                .filter(|change| is_new(change.record.change));
+                .filter(|change| change.record.change.number > number);
             let new: Vec<_> = new.collect();
             let records = new.iter().map(|change| change.record.clone()).collect();
             let commits = new.into_iter().map(|change| ElsewhereCommit {
@@ -123,10 +122,8 @@ impl Follower {
             let removed = page.removed.iter().map(|removed| removed.room_id);
             let removed: Vec<_> = removed.collect();
             let (reached, more) = (page.changes.clone(), page.more);
-            let elsewhere = page
-                .records
-                .into_iter()
-                .filter(|record| Some(record.change.slot) != own);
+            let changed = page.records.into_iter().chain(page.unlisted);
+            let elsewhere = changed.filter(|record| Some(record.change.slot) != own);
             let commits = elsewhere.map(|record| ElsewhereCommit {
                 record: record.into(),
                 effect: None,

@@ -97,6 +97,42 @@ async fn read_marks_and_status_reach_the_other_node() {
     .await;
 }
 
+/// A room without a message has no place in any list, and yet somebody may look at it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_given_before_the_first_message_reaches_a_tab_on_another_node_and_no_console() {
+    for_each_bus(async |nodes| {
+        let visitor = Visitor::arrive(nodes.at(0)).await;
+        let mut tab = visitor.on(nodes.at(1)).online().await;
+        let admin = nodes.at(0).admin().await;
+        let mut console = admin.on(nodes.at(2)).online().await;
+        let name = json!({"customer_name": "Carla"});
+        let path = admin.path(&visitor.room_id, "");
+        admin.rest.patch(&path, name.clone()).await.is(200);
+        let room = tab.expect("room").await;
+        assert_eq!(room["room"]["customer_name"], "Carla", "{room}");
+        // A change of another room comes after it.
+        let other = Visitor::named(nodes.at(0), "Ann").await;
+        other.post("hello").await;
+        let summary = console.expect("summary").await;
+        assert_eq!(summary["summary"]["id"], other.room_id, "{summary}");
+        let search = async |words: &str| {
+            let path = format!("/api/admin/rooms/?q={words}");
+            let found = admin.rest.get(&path).await.is(200);
+            found["results"].as_array().expect("a list").len()
+        };
+        eventually("the index has the other room", async || {
+            search("hello").await == 1
+        })
+        .await;
+        assert_eq!(search("Carla").await, 0);
+        visitor.post("good day").await;
+        let summary = console.expect("summary").await;
+        assert_eq!(summary["summary"]["customer_name"], "Carla", "{summary}");
+        eventually("the index has it, too", async || search("Carla").await == 1).await;
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removed_text_is_removed_on_the_other_node() {
     for_each_bus(async |nodes| {

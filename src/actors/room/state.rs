@@ -242,7 +242,8 @@ impl RoomState {
             return None;
         };
         let before = replace_if_newer(record, &commit.record);
-        if commit.record.is_listed() {
+        // Without other nodes, only changes of listed rooms have a number.
+        if commit.record.change.number > 0 {
             self.reports.unreported.push(commit.record.change);
         }
         // With its first message a room becomes listed, and consoles show its visitor's presence.

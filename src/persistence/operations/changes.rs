@@ -17,6 +17,8 @@ pub struct LobbySnapshot {
 pub struct ChangedRooms {
     /// The rooms.
     pub records: Vec<RoomRecord>,
+    /// Rooms that no console lists, for the nodes of a shared store: somebody may be in them.
+    pub unlisted: Vec<RoomRecord>,
     /// All changes up to here are in this page or in those before it.
     pub changes: ChangeVector,
     /// Whether there are more.
@@ -47,7 +49,7 @@ impl RoomChange {
 }
 
 impl ChangedRooms {
-    /// Everything, each slot in the order of its changes.
+    /// Everything that consoles are shown, each slot in the order of its changes.
     pub fn into_changes(self) -> Vec<RoomChange> {
         let records = self.records.into_iter();
         let records = records.map(|record| RoomChange::Changed(Box::new(record)));

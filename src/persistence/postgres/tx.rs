@@ -78,12 +78,12 @@ impl Tx {
         }
     }
 
-    /// Moves the counts with a changed room, and gives it the next number in the order of changes
-    /// if consoles list it.
+    /// Moves the counts with a changed room, and gives it the next number in the order of changes.
+    /// A room that no console lists gets one, too: other nodes learn of its change by that alone.
     pub(crate) fn record_change(&mut self, before: PriorState, record: &mut RoomRecord) {
-        let mut counts = self.counts;
-        listing::record_change(before, record, &mut counts, || self.next_change());
-        self.counts = counts;
+        let change = self.next_change();
+        listing::record_change(before, record, &mut self.counts, || change);
+        record.change = change;
     }
 
     /// Takes a room that is about to be deleted off the counts. Returns the place of that in the

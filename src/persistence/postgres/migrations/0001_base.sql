@@ -75,7 +75,7 @@ CREATE TABLE room_heads (
     admin_read_seq    BIGINT   NOT NULL,
     unread_count      BIGINT   NOT NULL,
     version           BIGINT   NOT NULL,
-    -- The newest change: 0 until the room is listed.
+    -- The newest change: 0 until the new room is changed for the first time.
     slot              SMALLINT NOT NULL,
     change            BIGINT   NOT NULL,
     waiting_since     BIGINT,

@@ -100,6 +100,7 @@ async fn changed_since(
     let fitting = fitting(page.first(items), &records);
     let mut changed = ChangedRooms {
         records: Vec::new(),
+        unlisted: Vec::new(),
         changes: page.covered(fitting),
         more: page.has_more(fitting),
         removed: Vec::new(),
@@ -107,7 +108,10 @@ async fn changed_since(
     };
     for (change, item) in page.first(fitting) {
         match item {
-            Changed::Room(pk) => changed.records.extend(records.remove(pk)),
+            Changed::Room(pk) => match records.remove(pk) {
+                Some(record) if record.is_listed() => changed.records.push(record),
+                unlisted => changed.unlisted.extend(unlisted),
+            },
             Changed::Removed(room_id) => changed.removed.push(RemovedRoom {
                 room_id: *room_id,
                 change: *change,

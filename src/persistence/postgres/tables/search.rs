@@ -187,7 +187,7 @@ pub(crate) struct IndexedRoom {
     pub(crate) details: [Option<String>; 2],
 }
 
-/// The rooms with these numbers that are there.
+/// The rooms with these numbers that are there and that consoles list.
 pub(crate) async fn rooms(db: &Session, pks: &[i64]) -> Result<Vec<IndexedRoom>, TxError> {
     let rows = db
         .query(
@@ -195,7 +195,8 @@ pub(crate) async fn rooms(db: &Session, pks: &[i64]) -> Result<Vec<IndexedRoom>,
                  r.customer_name, r.customer_email
              FROM unnest($1::bigint[]) WITH ORDINALITY u (room, place)
              JOIN room_heads h ON h.room = u.room JOIN rooms r ON r.pk = u.room
-             LEFT JOIN search_rooms s ON s.room = u.room ORDER BY u.place",
+             LEFT JOIN search_rooms s ON s.room = u.room
+             WHERE h.last_seq > 0 ORDER BY u.place",
             &[&pks],
         )
         .await?;

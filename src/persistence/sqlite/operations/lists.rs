@@ -120,6 +120,7 @@ fn changed_since(
     }
     Ok(ChangedRooms {
         records: rows.into_iter().map(|row| row.record).collect(),
+        unlisted: Vec::new(),
         changes,
         more: more || more_removed,
         removed,
