@@ -15,7 +15,7 @@ export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-br
 	/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test test-postgres check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials alerts dist dist-trials doctor-trials
+.PHONY: help run cluster test test-postgres test-nodes check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials alerts dist dist-trials doctor-trials
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,9 +34,10 @@ test: ## check formatting and lint, run all tests; about ten minutes
 	@$(MAKE) --no-print-directory check
 	$(CARGO) test --workspace
 	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then \
-	  $(MAKE) --no-print-directory test-postgres; \
+	  $(MAKE) --no-print-directory test-postgres && \
+	  $(MAKE) --no-print-directory test-nodes NODES_TESTS="concurrency promises visitor_socket model"; \
 	else \
-	  echo "LEFT OUT: the tests on PostgreSQL; install postgresql and nats-server"; \
+	  echo "LEFT OUT: the tests on PostgreSQL and on several nodes; install postgresql and nats-server"; \
 	fi
 	cd web && npm test
 	cd web && npm run test:browser
@@ -44,6 +45,11 @@ test: ## check formatting and lint, run all tests; about ten minutes
 test-postgres: ## run the tests of the contract, of faults and of the store on PostgreSQL
 	SHOPTALK_TEST_STORE=postgres $(CARGO) test --workspace --test contract --test faults
 	SHOPTALK_TEST_STORE=postgres $(CARGO) test --workspace --lib -- persistence jobs
+
+# Names of tests, or parts of them; empty: all.
+NODES_TESTS ?=
+test-nodes: ## run the tests of the contract and of faults on three nodes that share PostgreSQL
+	SHOPTALK_TEST_STORE=postgres SHOPTALK_TEST_NODES=3 $(CARGO) test --workspace --test contract --test faults -- $(NODES_TESTS)
 
 check: ## check formatting and lint only
 	@scripts/preflight.sh check

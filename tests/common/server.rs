@@ -8,7 +8,7 @@ use shoptalk::config::{Config, Secret};
 use shoptalk::credentials::{TokenKind, hash_token, new_token};
 use shoptalk::passwords::hash_password;
 use shoptalk::persistence::{AgentCredentials, NewAgent, NewSession, Principal, Store};
-use shoptalk::{Server, StopReason};
+use shoptalk::{Faults, Server, StopReason};
 use shoptalk_local_servers::{Database, Postgres, test_database, tested_nodes, unless_missing};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
@@ -32,7 +32,11 @@ pub struct TestServer {
     database: Option<Database<'static>>,
     /// How many nodes there are behind the address.
     nodes: usize,
+    /// The first node's own address.
+    first_addr: SocketAddr,
     others: Vec<OtherNode>,
+    /// What all of them share.
+    all_faults: Faults,
     balancer: Option<Balancer>,
 }
 
@@ -77,6 +81,7 @@ impl TestServer {
         let mut server = Self {
             running: None,
             addr: config.server.listen,
+            first_addr: config.server.listen,
             setup_code: None,
             admin: OnceCell::new(),
             config,
@@ -84,6 +89,7 @@ impl TestServer {
             database,
             nodes,
             others: Vec::new(),
+            all_faults: Faults::default(),
             balancer: None,
         };
         match bus {
@@ -101,29 +107,37 @@ impl TestServer {
         let listener = TcpListener::bind(self.addr).await.expect("a port");
         let addr = listener.local_addr().expect("a bound listener");
         // Browsers know no other address.
-        let own_origin = format!("http://{addr}").parse().expect("a URL");
+        let scheme = if self.config.server.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let own_origin = format!("{scheme}://{addr}").parse().expect("a URL");
         self.config.server.public_url.get_or_insert(own_origin);
         let bus = MemoryBus::new(Unreliability::default(), 7);
         self.addr = "127.0.0.1:0".parse().expect("an address");
         Box::pin(self.run_on(Some(bus.connect()))).await;
         for _ in 1..self.nodes {
-            let other = OtherNode::start(self.config.clone(), bus.connect());
+            let faults = self.all_faults.clone();
+            let other = OtherNode::start(self.config.clone(), bus.connect(), faults);
             self.others.push(Box::pin(other).await);
         }
-        let others = self.others.iter().map(|node| node.addr);
-        let nodes = std::iter::once(self.addr).chain(others).collect();
         self.addr = addr;
-        self.balancer = Some(Balancer::start(listener, nodes));
+        self.balancer = Some(Balancer::start(listener, self.node_addrs().collect()));
     }
 
     async fn run_on(&mut self, bus: Option<Bus>) {
         let listener = TcpListener::bind(self.addr).await.expect("a port");
         self.addr = listener.local_addr().expect("a bound listener");
+        self.first_addr = self.addr;
         self.config.server.listen = self.addr;
         let store = open_store(&self.config).await;
         let config = self.config.clone();
         let server = match bus {
-            Some(bus) => Server::start_on_bus(config, listener, store.clone(), bus).await,
+            Some(bus) => {
+                let faults = self.all_faults.clone();
+                Server::start_on_bus(config, listener, store.clone(), bus, faults).await
+            }
             None => Server::start(config, listener, store.clone()).await,
         };
         let server = server.expect("the server starts");
@@ -134,7 +148,22 @@ impl TestServer {
         self.running = Some((server, store));
     }
 
-    /// Injects faults.
+    /// Where each node listens.
+    fn node_addrs(&self) -> impl Iterator<Item = SocketAddr> {
+        let others = self.others.iter().map(|node| node.addr);
+        std::iter::once(self.first_addr).chain(others)
+    }
+
+    /// A metric as [`Rest::metric`] reads it, summed over all nodes.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let mut sum = 0.0;
+        for addr in self.node_addrs() {
+            sum += Rest::new(addr).metric(name).await;
+        }
+        sum
+    }
+
+    /// Injects faults, into every node.
     pub fn faults(&self) -> &shoptalk::Faults {
         self.server().faults()
     }
@@ -329,7 +358,7 @@ impl Nodes {
 
 impl OtherNode {
     /// With the settings of the first one, and a port and a directory of its own.
-    async fn start(mut config: Config, bus: Bus) -> Self {
+    async fn start(mut config: Config, bus: Bus, faults: Faults) -> Self {
         let dir = tempfile::tempdir().expect("a directory for the data");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let addr = listener.local_addr().expect("a bound listener");
@@ -337,7 +366,7 @@ impl OtherNode {
         config.storage.data_dir = dir.path().to_owned();
         config.backup.directory = dir.path().join("backups");
         let store = open_store(&config).await;
-        let server = Server::start_on_bus(config, listener, store, bus).await;
+        let server = Server::start_on_bus(config, listener, store, bus, faults).await;
         Self {
             server: server.expect("the server starts"),
             addr,

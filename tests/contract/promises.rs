@@ -221,13 +221,7 @@ async fn a_slow_reader_is_closed_with_4008_and_others_are_unaffected() {
         assert_eq!(reader.expect("message").await["message"]["seq"], last);
         last
     };
-    let overflowed = async || {
-        server
-            .rest()
-            .metric("shoptalk_outbox_overflows_total")
-            .await
-            == 1.0
-    };
+    let overflowed = async || server.metric("shoptalk_outbox_overflows_total").await == 1.0;
     // Until the outbox and the kernel's buffers are full.
     while !overflowed().await {
         assert!(post().await < 2_000, "it is never full");

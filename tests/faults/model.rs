@@ -176,10 +176,9 @@ impl ModelRun {
             self.take(Step::Post(0)).await;
             self.socket(0).send(json!({"type": "typing"})).await;
         }
-        let rest = self.server.rest();
         let crashes = self.crashes.len() as f64;
         eventually("each crash was a restart", async || {
-            rest.metric("shoptalk_room_restarts_total").await == crashes
+            self.server.metric("shoptalk_room_restarts_total").await == crashes
         })
         .await;
     }
