@@ -7,7 +7,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use rusqlite::{Connection, OpenFlags};
-use shoptalk_local_servers::Postgres;
 use uuid::Uuid;
 
 use crate::common::DEADLINE;
@@ -143,20 +142,16 @@ pub(crate) fn check_histories(
     Ok(verdict)
 }
 
-/// Holds what people know against a database in PostgreSQL.
+/// Holds what people know against a database in PostgreSQL, in which `psql` runs SQL.
 pub(crate) fn check_histories_in_postgres(
-    server: &Postgres,
-    database: &str,
+    psql: impl Fn(&str) -> Result<String, shoptalk_local_servers::Error>,
     rooms: &[RoomHistory],
 ) -> Result<Verdict> {
     judge(rooms, None, |room| {
-        let rows = server.psql(
-            database,
-            &format!(
-                "SELECT seq, m.id, sender_type, content FROM messages m
+        let rows = psql(&format!(
+            "SELECT seq, m.id, sender_type, content FROM messages m
                  JOIN rooms r ON r.pk = m.room WHERE r.id = '{room}' ORDER BY seq"
-            ),
-        )?;
+        ))?;
         rows.lines().map(Stored::from_row).collect()
     })
 }

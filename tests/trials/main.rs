@@ -10,6 +10,7 @@ mod common;
 mod api_fuzz;
 mod backups;
 mod clocks;
+mod cluster;
 mod connections;
 mod crashes;
 mod crowd;
@@ -18,9 +19,11 @@ mod disks;
 mod erasures;
 mod faults;
 mod fixtures;
+mod followers;
 mod frame_fuzz;
 mod history;
 mod mutation;
+mod nodes;
 mod panics;
 mod participants;
 mod postgres;
@@ -30,6 +33,7 @@ mod proxy;
 mod report;
 mod restores;
 mod resume;
+mod same_ids;
 mod security;
 mod slow_readers;
 mod soak;
@@ -172,9 +176,13 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P17" "killed upgrades" => upgrades::killed_steps,
     "P17" "released schemas" => upgrades::released_schemas,
     "P18" "soak" => soak::soak,
+    "G2" "killed nodes" => nodes::killed,
     "G3" "immediate stops of PostgreSQL" => postgres::immediate_stops,
     "G3" "promoted standbys" => postgres::promotions,
     "G3" "an asynchronous standby, control" => postgres::asynchronous_standby,
+    "G5" "followed by a sequence, control" => nodes::followed_by_sequence,
+    "G6" "ids posted to three nodes at once" => same_ids::posted_at_once,
+    "G7" "batches cut on their way to PostgreSQL" => nodes::cut_batches,
     "S" "shown by tests" => security::by_tests,
     "S" "shown in a browser" => security::in_a_browser,
     "S2" "logins beside chat" => security::logins_beside_chat,

@@ -4,6 +4,7 @@
 //! never does and a server has to take.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -37,7 +38,7 @@ impl Participant {
     /// Connects, however long that takes. `None` when `leave` returned true meanwhile.
     async fn connect(&mut self, leave: impl Fn() -> bool) -> Result<Option<VisitorSocket>> {
         loop {
-            let addr = *self.state.address.borrow();
+            let addr = self.a_node();
             if !self.view.seen.is_empty() {
                 self.state.resumes.fetch_add(1, Ordering::Relaxed);
             }
@@ -51,6 +52,11 @@ impl Participant {
             }
             tokio::time::sleep(BACK_OFF).await;
         }
+    }
+
+    fn a_node(&mut self) -> SocketAddr {
+        let addresses = self.state.addresses.borrow();
+        addresses[self.random.random_range(0..addresses.len())]
     }
 
     fn cuts(&mut self) -> bool {

@@ -148,7 +148,9 @@ async fn until_posts_are_acked(workload: &mut Workload) -> Result<Duration> {
 async fn judge(workload: Workload, postgres: &Postgres) -> Result<Verdict> {
     let histories = workload.finish().await?;
     ensure!(!histories.is_empty(), "nobody wrote");
-    let verdict = block_in_place(|| check_histories_in_postgres(postgres, DATABASE, &histories))?;
+    let verdict = block_in_place(|| {
+        check_histories_in_postgres(|sql| postgres.psql(DATABASE, sql), &histories)
+    })?;
     verdict.clean()?;
     Ok(verdict)
 }

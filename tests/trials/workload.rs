@@ -41,7 +41,8 @@ impl Behavior {
 
 /// What all writers and readers of a trial share.
 pub(crate) struct WorkloadState {
-    pub(crate) address: watch::Sender<SocketAddr>,
+    /// The nodes. Each connection goes to a random one.
+    pub(crate) addresses: watch::Sender<Vec<SocketAddr>>,
     pub(crate) behavior: Behavior,
     /// Set when writers are to post nothing new.
     pub(crate) stopping: AtomicBool,
@@ -82,8 +83,29 @@ impl Workload {
         seed: u64,
         journaled: Box<dyn Fn() -> u64 + std::marker::Send + Sync>,
     ) -> Result<Self> {
+        Self::start_with(vec![addr], rooms, behavior, seed, journaled).await
+    }
+
+    /// The same on several nodes.
+    pub(crate) async fn start_on_nodes(
+        addresses: Vec<SocketAddr>,
+        rooms: usize,
+        behavior: Behavior,
+        seed: u64,
+    ) -> Result<Self> {
+        Self::start_with(addresses, rooms, behavior, seed, Box::new(|| 0)).await
+    }
+
+    async fn start_with(
+        addresses: Vec<SocketAddr>,
+        rooms: usize,
+        behavior: Behavior,
+        seed: u64,
+        journaled: Box<dyn Fn() -> u64 + std::marker::Send + Sync>,
+    ) -> Result<Self> {
+        let rest = Rest::new(*addresses.first().context("a node")?);
         let state = Arc::new(WorkloadState {
-            address: watch::Sender::new(addr),
+            addresses: watch::Sender::new(addresses),
             behavior,
             stopping: AtomicBool::new(false),
             acks: watch::Sender::new(0),
@@ -102,7 +124,6 @@ impl Workload {
             readers: JoinSet::new(),
             done,
         };
-        let rest = Rest::new(addr);
         for _ in 0..rooms {
             let (room_id, token) = open_room(&rest).await?;
             let participant = |random: &mut StdRng| Participant {
@@ -186,7 +207,7 @@ impl Workload {
 
     /// Sets the address of the server for later connections.
     pub(crate) fn reconnect_to(&self, addr: SocketAddr) {
-        self.state.address.send_replace(addr);
+        self.state.addresses.send_replace(vec![addr]);
     }
 
     /// Lets writers settle their posts and readers read to the end. Returns their histories.
@@ -212,7 +233,7 @@ impl Workload {
         }
         // A last look with a connection of its own, as what was on its way when somebody left
         // was not seen.
-        let addr = *self.state.address.borrow();
+        let addr = self.state.addresses.borrow()[0];
         for (room_id, token) in &self.rooms {
             let history = histories.get_mut(room_id).context("a room")?;
             for view in &mut history.views {
