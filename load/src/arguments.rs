@@ -78,6 +78,14 @@ pub(crate) enum Scenario {
         #[arg(long, default_value_t = 64)]
         batch: usize,
     },
+    /// Measures one node and three nodes that share PostgreSQL, in turns with raw inserts into the
+    /// same tables, and the time of a message to another node. Starts PostgreSQL and NATS from the
+    /// programs that are installed.
+    Nodes {
+        /// Customers who post.
+        #[arg(long, default_value_t = 256)]
+        senders: usize,
+    },
     /// Measures messages a second and the time to the other side: a visitor and an agent at a
     /// console reply to each other.
     Talk {

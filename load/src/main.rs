@@ -10,6 +10,7 @@ mod curves;
 mod delivery_check;
 mod peer;
 mod raw;
+mod raw_postgres;
 mod report;
 mod scenarios;
 mod server;
@@ -28,8 +29,8 @@ use compare::Compared;
 use peer::Program;
 use report::{Goal, Report};
 use scenarios::{
-    Setup, backups, burst, change_cost, everyday, fanout, history, idle, joined, lobby, open,
-    pairs, rates, soak, store, stored, storm, talk,
+    Setup, backups, burst, change_cost, everyday, fanout, history, idle, joined, lobby, nodes,
+    open, pairs, rates, soak, store, stored, storm, talk,
 };
 use server::Target;
 
@@ -122,6 +123,7 @@ async fn scenario(mut setup: Setup, scenario: Scenario) -> Result<Report> {
             pairs::durable(it, rooms, batch, 0.0).await?;
             pairs::pairs(it, rooms, Duration::from_secs(5)).await?;
         }
+        Scenario::Nodes { senders } => nodes::nodes(it, senders).await?,
         Scenario::Consoles => at_consoles(it, 2).await?,
         Scenario::Talk { pairs } => talk::talk(it, pairs).await?,
         Scenario::Joined { consoles } => joined::joined(it, consoles).await?,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
@@ -150,16 +150,37 @@ impl Server {
         drop(stdin);
         // An agent that is there already is refused, which is as good.
         add.wait().await?;
-        Self::serve(binary, data_dir, "127.0.0.1:0").await
+        Self::serve(binary, data_dir, "127.0.0.1:0", &[]).await
     }
 
-    async fn serve(binary: &Path, data_dir: &Path, listen: &str) -> Result<Self> {
+    /// The target's binary as a node on a database in PostgreSQL, with nobody to sign in.
+    pub(crate) async fn start_node(
+        target: &Target,
+        data_dir: &Path,
+        url: &str,
+        nats_url: Option<String>,
+    ) -> Result<Self> {
+        let Target::Binary(binary) = target else {
+            bail!("nodes are started here: leave --server out");
+        };
+        let mut settings = vec![("SHOPTALK_STORAGE__URL", url.to_owned())];
+        settings.extend(nats_url.map(|url| ("SHOPTALK_CLUSTER__NATS_URL", url)));
+        Self::serve(binary, data_dir, "127.0.0.1:0", &settings).await
+    }
+
+    async fn serve(
+        binary: &Path,
+        data_dir: &Path,
+        listen: &str,
+        settings: &[(&str, String)],
+    ) -> Result<Self> {
         let mut command = Command::new(binary);
         command
             .args(["serve", "--listen", listen, "--data-dir"])
             .arg(data_dir)
             .env("SHOPTALK_LIMITS__ENABLED", "false")
-            .env("SHOPTALK_LOG__FILTER", "error");
+            .env("SHOPTALK_LOG__FILTER", "error")
+            .envs(settings.iter().map(|(name, value)| (name, value)));
         Self::ready(command, binary, data_dir).await
     }
 
@@ -229,7 +250,7 @@ impl Server {
             .context("this server is not ours to kill")?
             .kill()
             .await?;
-        Self::serve(&self.binary, &self.data_dir, &self.addr.to_string()).await
+        Self::serve(&self.binary, &self.data_dir, &self.addr.to_string(), &[]).await
     }
 
     /// Runs a command of the binary beside the server, with one file.

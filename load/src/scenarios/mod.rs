@@ -1,5 +1,6 @@
 //! The scenarios, each a function that measures and reports.
 
+mod across_nodes;
 pub(crate) mod backups;
 pub(crate) mod burst;
 pub(crate) mod change_cost;
@@ -11,6 +12,7 @@ pub(crate) mod history;
 pub(crate) mod idle;
 pub(crate) mod joined;
 pub(crate) mod lobby;
+pub(crate) mod nodes;
 pub(crate) mod open;
 pub(crate) mod pairs;
 pub(crate) mod rates;
