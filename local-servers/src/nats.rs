@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::process::{Directory, ServerProcess};
-use crate::{Error, ports, programs};
+use crate::{Error, ports, programs, unless_missing};
 
 /// How often another port is tried when somebody was quicker.
 const TRIES: usize = 10;
@@ -48,6 +48,15 @@ impl Nats {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Whether the program is installed.
+    ///
+    /// # Panics
+    ///
+    /// As [`unless_missing`](crate::unless_missing).
+    pub fn is_installed() -> bool {
+        unless_missing(programs::nats().and_then(|_| programs::setpriv())).is_some()
     }
 
     pub fn port(&self) -> u16 {

@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use shoptalk::bus::Bus;
 use shoptalk::bus::memory::{MemoryBus, Unreliability};
@@ -14,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
 use super::balancer::Balancer;
-use super::{Agent, DEADLINE, IDENTITY_SECRET, PASSWORD, Rest, Value, json};
+use super::{Agent, DEADLINE, IDENTITY_SECRET, PASSWORD, Rest, Value, eventually, json};
 
 /// The hash of [`PASSWORD`], computed once. A server computes hashes at the lowest priority; on a
 /// busy machine every test with an agent would wait for one. Only tests of signing in do.
@@ -202,6 +203,13 @@ impl TestServer {
         format!("http://{}", self.addr)
     }
 
+    /// Lets a node look so often at what others have committed, and waits until it has looked.
+    pub async fn poll_every(&self, interval: Duration) {
+        let (store, set) = (self.store(), Instant::now());
+        store.poll(Some(interval));
+        eventually("a look", async || store.poll_age() < set.elapsed()).await;
+    }
+
     /// The directory with the data.
     pub fn data_dir(&self) -> &std::path::Path {
         self.dir.path()
@@ -296,6 +304,15 @@ impl Nodes {
     /// which is printed.
     pub async fn start(count: usize, bus: Option<MemoryBus>) -> Option<Self> {
         Some(Self::start_each(Postgres::shared()?, count, bus, None, |_| {}).await)
+    }
+
+    /// Starts as many nodes, on this bus or without one, with other settings.
+    pub async fn start_on(
+        count: usize,
+        bus: Option<MemoryBus>,
+        change: impl Fn(&mut Config),
+    ) -> Option<Self> {
+        Some(Self::start_each(Postgres::shared()?, count, bus, None, change).await)
     }
 
     /// Starts as many nodes without a bus, with other settings.

@@ -9,6 +9,7 @@ mod common;
 
 mod api_fuzz;
 mod backups;
+mod bus;
 mod clocks;
 mod cluster;
 mod connections;
@@ -22,6 +23,7 @@ mod fixtures;
 mod followers;
 mod frame_fuzz;
 mod history;
+mod migrations;
 mod mutation;
 mod nodes;
 mod panics;
@@ -44,7 +46,7 @@ mod visitor_socket;
 mod workload;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use shoptalk_local_servers::Postgres;
+use shoptalk_local_servers::{Nats, Postgres};
 
 use report::{Form, Table};
 
@@ -114,6 +116,9 @@ fn missing(form: Form, line: &str, name: &str) -> Option<&'static str> {
     if line.starts_with('G') && !Postgres::is_installed() {
         return Some("needs PostgreSQL; Debian's package is postgresql");
     }
+    if name == "NATS that is cut" && !Nats::is_installed() {
+        return Some("needs NATS; Debian's package is nats-server");
+    }
     // The library is preloaded, and the server looked at in /proc.
     if !cfg!(target_os = "linux") {
         return Some("needs Linux");
@@ -180,9 +185,14 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "G3" "immediate stops of PostgreSQL" => postgres::immediate_stops,
     "G3" "promoted standbys" => postgres::promotions,
     "G3" "an asynchronous standby, control" => postgres::asynchronous_standby,
+    "G4" "an unreliable bus" => bus::unreliable,
+    "G4" "NATS that is cut" => bus::cut_nats,
+    "G4" "without the poll, control" => bus::without_the_poll,
     "G5" "followed by a sequence, control" => nodes::followed_by_sequence,
     "G6" "ids posted to three nodes at once" => same_ids::posted_at_once,
     "G7" "batches cut on their way to PostgreSQL" => nodes::cut_batches,
+    "G10" "killed moves to PostgreSQL" => migrations::killed,
+    "G10" "a large move to PostgreSQL" => migrations::large,
     "S" "shown by tests" => security::by_tests,
     "S" "shown in a browser" => security::in_a_browser,
     "S2" "logins beside chat" => security::logins_beside_chat,

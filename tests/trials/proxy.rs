@@ -104,6 +104,11 @@ impl Proxy {
         timeout(DEADLINE, cuts.changed()).await??;
         Ok(())
     }
+    /// Bytes that have passed since the proxy was made, or since the last cut by
+    /// [`cut_after`](Self::cut_after).
+    pub(crate) fn passed(&self) -> i64 {
+        NO_END - self.quota.left.load(Ordering::SeqCst)
+    }
 
     /// From now on all connections are like this.
     pub(crate) fn set(&self, line: Line) {
