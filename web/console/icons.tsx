@@ -18,9 +18,16 @@ const PATHS = {
     "M4 7h9M17 7h3M4 17h3M11 17h9M15 9.5a2.5 2.5 0 1 0 0-5a2.5 2.5 0 0 0 0 5M9 19.5a2.5 2.5 0 1 0 0-5a2.5 2.5 0 0 0 0 5",
 } as const;
 
+/** Icons that point into the direction of reading. */
+const MIRRORED: readonly string[] = ["back", "out", "send"] satisfies (keyof typeof PATHS)[];
+
 export function Icon({ name }: { name: keyof typeof PATHS }) {
   return (
-    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
+    <svg
+      class={MIRRORED.includes(name) ? "icon mirrored" : "icon"}
+      viewBox="0 0 24 24"
+      aria-hidden="true"
+    >
       <path d={PATHS[name]} />
     </svg>
   );

@@ -25,13 +25,13 @@ export { english };
 export async function loadTexts(code: LanguageCode): Promise<Texts> {
   switch (code) {
     case "ar":
-      return { ...english, ...(await import("./texts/ar")).texts };
+      return (await import("./texts/ar")).texts;
     case "de":
-      return { ...english, ...(await import("./texts/de")).texts };
+      return (await import("./texts/de")).texts;
     case "es":
-      return { ...english, ...(await import("./texts/es")).texts };
+      return (await import("./texts/es")).texts;
     case "fr":
-      return { ...english, ...(await import("./texts/fr")).texts };
+      return (await import("./texts/fr")).texts;
     case "en":
       return english;
   }

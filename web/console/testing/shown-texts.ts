@@ -21,8 +21,9 @@ type Place = "shown" | "perhaps" | "never";
 const SHOWN_ATTRIBUTES =
   /^(aria-(label|description|valuetext|roledescription|placeholder)|title|alt|placeholder|label|hint|question|error|text)$/;
 const NEVER_ATTRIBUTES = /^(class|className|style|d|viewBox|rel)$/;
-/** Functions whose arguments are selectors, keys of the catalogue or reasons for programmers. */
-const NEVER_CALLS = /^(t|rich|querySelector(All)?|matches|closest|matchMedia|Error|super)$/;
+/** Functions whose arguments are selectors, names of keys, keys of the catalogue or reasons for programmers. */
+const NEVER_CALLS =
+  /^(t|rich|querySelector(All)?|matches|closest|matchMedia|startsWith|Error|super)$/;
 const COMPARISON = /^([=!]==?|[<>]=?|in|instanceof)$/;
 
 /** The texts in a source that should be in the catalogue, each with its line. */

@@ -68,7 +68,7 @@ export function matching<T extends { name: string }>(entries: readonly T[], text
 export function handleKey(event: KeyboardEvent, desk: Desk, session: Session, language: Language) {
   const { panels, search, conversation } = desk;
   if (event.isComposing) return;
-  if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {
+  if (latinKey(event).toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     panels.open("commands");
     return;
@@ -84,13 +84,20 @@ export function handleKey(event: KeyboardEvent, desk: Desk, session: Session, la
     return;
   }
   if (isWriting) return;
-  const key = { ArrowDown: "j", ArrowUp: "k" }[event.key] ?? event.key;
+  const key = { ArrowDown: "j", ArrowUp: "k" }[event.key] ?? latinKey(event);
   // Arrow keys scroll, except in the list.
-  if (key !== event.key && !(target as HTMLElement).matches?.(".row, body")) return;
+  if (event.key.startsWith("Arrow") && !(target as HTMLElement).matches?.(".row, body")) return;
   const command = commandsOf(desk, session, language).find((each) => each.key === key);
   if (!command) return;
   event.preventDefault();
   command.run();
+}
+
+/** The key as a Latin keyboard has it: on others, such as Arabic ones, it is the one in its place. */
+export function latinKey({ key, code, shiftKey }: KeyboardEvent): string {
+  if (key.length > 1 || key <= "~") return key;
+  if (code === "Slash") return shiftKey ? "?" : "/";
+  return /^(?:Key|Digit)(.)$/.exec(code)?.[1]?.toLowerCase() ?? key;
 }
 
 /** Closes the open conversation and focuses its row in the list. */

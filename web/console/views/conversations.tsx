@@ -30,6 +30,7 @@ export function Conversations() {
           id="search"
           type="search"
           aria-label={t("list.search")}
+          dir="auto"
           placeholder={t("list.searchHint")}
           value={search.text.value}
           onInput={(event) => search.setText(event.currentTarget.value)}

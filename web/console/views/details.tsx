@@ -44,7 +44,7 @@ export function Details() {
         <dd>
           {page ? (
             <a href={page} target="_blank" rel="noopener noreferrer nofollow">
-              <bdi>{page.replace(/^https?:\/\//, "")}</bdi>
+              <bdi dir="ltr">{page.replace(/^https?:\/\//, "")}</bdi>
             </a>
           ) : (
             <bdi>{room.page_url ?? t("details.unknownPage")}</bdi>

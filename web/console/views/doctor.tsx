@@ -45,15 +45,17 @@ export function DoctorDialog({ close }: { close: () => void }) {
 
 function FindingItem({ finding }: { finding: Finding }) {
   const { t } = useLanguage();
-  const { level, title, detail, advice } = finding;
+  const { check, level, title, detail, advice } = finding;
   return (
     <li>
       <b class={level === "problem" ? "problem" : ""}>
-        {t(`doctor.${level}`)}: {title}
+        {t(`doctor.${level}`)}: {t(`check.${check}`, { title })}
       </b>
-      <p class="dim">{detail}</p>
+      <p class="dim" lang="en" dir="ltr">
+        {detail}
+      </p>
       {advice.map(({ name, lines }) => (
-        <div key={name}>
+        <div key={name} lang="en" dir="ltr">
           {name}
           <pre>{lines}</pre>
         </div>

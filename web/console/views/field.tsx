@@ -15,7 +15,7 @@ interface Props {
 }
 
 /** A labelled text field with a hint or an error. */
-export function Field({ label, hint, error, name, type = "text", ...input }: Props) {
+export function Field({ label, hint, error, name, type = "text", dir, ...input }: Props) {
   const id = useId();
   return (
     <div class="field">
@@ -25,6 +25,8 @@ export function Field({ label, hint, error, name, type = "text", ...input }: Pro
         id={id}
         name={name}
         type={type as "text"}
+        // Addresses, numbers and passwords run left to right in every language.
+        dir={type === "text" ? dir : "ltr"}
         aria-invalid={!!error}
         aria-describedby={`${id}-more`}
       />

@@ -1,3 +1,4 @@
+import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import type { Settings } from "../desk/settings";
 import { CODES, LANGUAGES } from "../language/languages";
@@ -5,15 +6,17 @@ import { useApp } from "./context";
 
 /** The choice of the console's language, kept on this device. */
 export function LanguageChoice() {
-  const { settings, language, notices } = useApp();
+  const { settings, language } = useApp();
   const { t } = language;
   const id = useId();
+  const hasFailed = useSignal(false);
   const choose = async (choice: Settings["language"]) => {
     try {
       await language.show(choice);
       settings.change({ language: choice });
+      hasFailed.value = false;
     } catch {
-      notices.showToast(t("error.unreachable"));
+      hasFailed.value = true;
     }
   };
   return (
@@ -31,6 +34,9 @@ export function LanguageChoice() {
           </option>
         ))}
       </select>
+      <small class="problem" role="alert">
+        {hasFailed.value && t("error.unreachable")}
+      </small>
     </div>
   );
 }

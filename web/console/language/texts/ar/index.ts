@@ -1,3 +1,7 @@
+/** Arabic, of the modern standard. Agents are addressed in the masculine singular, as software does. */
+import { data } from "./data";
+import { desk } from "./desk";
+import { dialogs } from "./dialogs";
 import { shell } from "./shell";
 
-export const texts = { ...shell };
+export const texts = { ...shell, ...desk, ...dialogs, ...data };

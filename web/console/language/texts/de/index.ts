@@ -1,3 +1,7 @@
+/** German. Agents are addressed as "Sie". */
+import { data } from "./data";
+import { desk } from "./desk";
+import { dialogs } from "./dialogs";
 import { shell } from "./shell";
 
-export const texts = { ...shell };
+export const texts = { ...shell, ...desk, ...dialogs, ...data };

@@ -1,3 +1,7 @@
+/** French. Agents are addressed as "vous"; the apostrophe is ’, since ' quotes in ICU's format. */
+import { data } from "./data";
+import { desk } from "./desk";
+import { dialogs } from "./dialogs";
 import { shell } from "./shell";
 
-export const texts = { ...shell };
+export const texts = { ...shell, ...desk, ...dialogs, ...data };

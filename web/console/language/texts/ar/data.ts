@@ -1,0 +1,121 @@
+import type { Translation } from "../../texts";
+import type { data as english } from "../en/data";
+
+export const data = {
+  "data.title": "البيانات",
+  "backup.title": "النسخ الاحتياطية",
+  "backup.postgres":
+    "قاعدة البيانات في PostgreSQL، لذا تنسخها أدواته: pg_dump، أو pg_basebackup مع أرشيف WAL.",
+  "backup.now": "إنشاء نسخة الآن",
+  "backup.last": "آخر نسخة احتياطية: <b>{ago}</b> <dim>({time}، {size})</dim>",
+  "backup.none": "لا توجد نسخة احتياطية بعد.",
+  "backup.failure": "فشلت المحاولة التالية لها: {reason}",
+  "backup.never": "لا ينشئ الخادم نسخًا من تلقاء نفسه: قيمة backup.every_ms هي 0.",
+  "every.days":
+    "ينشئ الخادم نسخة من تلقاء نفسه {count, plural, zero {كل # يوم} one {كل يوم} two {كل يومين} few {كل # أيام} many {كل # يومًا} other {كل # يوم}}.",
+  "every.hours":
+    "ينشئ الخادم نسخة من تلقاء نفسه {count, plural, zero {كل # ساعة} one {كل ساعة} two {كل ساعتين} few {كل # ساعات} many {كل # ساعة} other {كل # ساعة}}.",
+  "every.minutes":
+    "ينشئ الخادم نسخة من تلقاء نفسه {count, plural, zero {كل # دقيقة} one {كل دقيقة} two {كل دقيقتين} few {كل # دقائق} many {كل # دقيقة} other {كل # دقيقة}}.",
+  "every.seconds":
+    "ينشئ الخادم نسخة من تلقاء نفسه {count, plural, zero {كل # ثانية} one {كل ثانية} two {كل ثانيتين} few {كل # ثوانٍ} many {كل # ثانية} other {كل # ثانية}}.",
+  "every.milliseconds": "ينشئ الخادم نسخة من تلقاء نفسه كل {count, number} مللي ثانية.",
+
+  "export.title": "التصدير",
+  "export.hint": "المحادثات في ملف: لعميل يطلب بياناته، أو للانتقال إلى خادم آخر.",
+  "export.whose": "محادثات من",
+  "export.all": "الجميع",
+  "export.format": "الصيغة",
+  "export.jsonl": "JSON Lines (يمكن استيرادها)",
+  "export.csv": "CSV (لجداول البيانات)",
+  "export.submit": "تصدير",
+  "person.byEmail": "شخص واحد، حسب البريد الإلكتروني",
+  "person.byPhone": "شخص واحد، حسب رقم الهاتف",
+  "person.byUser": "شخص واحد، حسب معرّف المستخدم",
+  "person.email": "بريده الإلكتروني",
+  "person.phone": "رقم هاتفه",
+  "person.user": "معرّف المستخدم",
+  "person.userHint": "قيمة sub في هويته الموقّعة كما هي تمامًا.",
+  "person.hint": "كما في المحادثة؛ لا أثر لحالة الأحرف والمسافات.",
+
+  "erase.title": "محو شخص",
+  "erase.hint":
+    "تزول كل محادثاته، من البحث أيضًا، ولا يستطيع أحد استعادتها. سترى أولًا ما الذي سيُمحى.",
+  "erase.who": "من",
+  "erase.show": "عرض ما سيُمحى",
+  "erase.nobody": "لا أحد يطابق ذلك، فلن يُمحى شيء. تحقق من الكتابة.",
+  "erase.would":
+    "سيُمحى: {rooms, plural, zero {# محادثة} one {محادثة واحدة} two {محادثتان} few {# محادثات} many {# محادثة} other {# محادثة}}، فيها {messages, plural, zero {# رسالة} one {رسالة واحدة} two {رسالتان} few {# رسائل} many {# رسالة} other {# رسالة}}.",
+  "erase.mentions":
+    "{count, plural, zero {# محادثة أخرى تذكر بريده، وستبقى كما هي:} one {محادثة أخرى تذكر بريده، وستبقى كما هي:} two {محادثتان أخريان تذكران بريده، وستبقيان كما هما:} few {# محادثات أخرى تذكر بريده، وستبقى كما هي:} many {# محادثة أخرى تذكر بريده، وستبقى كما هي:} other {# محادثة أخرى تذكر بريده، وستبقى كما هي:}}",
+  "erase.mentionsOrMore":
+    "{count, plural, zero {# محادثة أخرى على الأقل تذكر بريده، وستبقى كما هي:} one {محادثة أخرى على الأقل تذكر بريده، وستبقى كما هي:} two {محادثتان أخريان على الأقل تذكران بريده، وستبقيان كما هما:} few {# محادثات أخرى على الأقل تذكر بريده، وستبقى كما هي:} many {# محادثة أخرى على الأقل تذكر بريده، وستبقى كما هي:} other {# محادثة أخرى على الأقل تذكر بريده، وستبقى كما هي:}}",
+  "erase.backupsUntil":
+    "{count, plural, zero {# نسخة احتياطية ما زالت تحتويها} one {نسخة احتياطية واحدة ما زالت تحتويها} two {نسختان احتياطيتان ما زالتا تحتويانها} few {# نسخ احتياطية ما زالت تحتويها} many {# نسخة احتياطية ما زالت تحتويها} other {# نسخة احتياطية ما زالت تحتويها}}، وآخرها حتى {time}. يسردها الإيصال.",
+  "erase.backups":
+    "{count, plural, zero {# نسخة احتياطية ما زالت تحتويها} one {نسخة احتياطية واحدة ما زالت تحتويها} two {نسختان احتياطيتان ما زالتا تحتويانها} few {# نسخ احتياطية ما زالت تحتويها} many {# نسخة احتياطية ما زالت تحتويها} other {# نسخة احتياطية ما زالت تحتويها}}، وبعضها إلى أن تحذف الملفات. يسردها الإيصال.",
+  "erase.type": "للمحو، اكتب {name}",
+  "erase.submit": "محو نهائي",
+  "rewrite.title": "إعادة كتابة قاعدة البيانات",
+  "rewrite.hint":
+    "لا يستطيع أحد قراءة ما مُحي، لكن بقاياه قد تظل في الملف إلى أن تعاد كتابته. يفعل الخادم ذلك من تلقاء نفسه حين تهدأ المحادثات. أما PostgreSQL فيكتب فوقها في وقته.",
+  "rewrite.now": "إعادة الكتابة الآن",
+  "rewrite.question": "لن تمر أي رسالة حتى تنتهي: بضع ثوانٍ، أو دقائق لقاعدة بيانات كبيرة.",
+
+  "jobs.title": "آخر 24 ساعة",
+  "jobs.none": "لم يبدأ شيء من هنا.",
+  "jobs.cancel": "إلغاء",
+  "jobs.cancelName": "إلغاء: {job}",
+  "jobs.download": "تنزيل",
+  "jobs.downloadName": "تنزيل: {job}، {time}",
+  "job.backup": "نسخ احتياطي",
+  "job.export": "تصدير",
+  "job.erase": "محو",
+  "job.rewrite": "إعادة كتابة",
+  "job.done": "{what}",
+  "job.running": "{what}: قيد التنفيذ",
+  "job.failed": "{what}: فشل",
+  "job.cancelled": "{what}: أُلغي",
+  "job.message": "{job}: {message}",
+  "progress.rewrite": "لا يمكن إلغاؤها",
+  "progress.waiting": "بالانتظار",
+  "progress.verified": "جارٍ التحقق",
+  "progress.percent": "{percent, number}%",
+  "progress.decided": "{percent, number}% · تقرر المحو، فلا يمكن إلغاؤه",
+
+  "doctor.title": "التشخيص",
+  "doctor.found":
+    "{count, plural, =0 {لم توجد مشكلات} one {وُجدت مشكلة واحدة} two {وُجدت مشكلتان} few {وُجدت # مشكلات} many {وُجدت # مشكلة} other {وُجدت # مشكلة}}",
+  "doctor.skip": "تخطٍّ",
+  "doctor.quiet":
+    "يُترك اتصال صامتًا، بقي {seconds, plural, zero {# ثانية} one {ثانية واحدة} two {ثانيتان} few {# ثوانٍ} many {# ثانية} other {# ثانية}}",
+  "doctor.widget": "جارٍ تحميل الأداة",
+  "doctor.seen": "جارٍ سؤال الخادم عما يراه",
+  "doctor.body": "جارٍ إرسال رسالة كبيرة",
+  "doctor.sockets": "جارٍ فتح الاتصالات",
+  "check.reach": "الخادم",
+  "check.certificate": "الشهادة",
+  "check.public_url": "العنوان العام",
+  "check.upgrade": "اتصال WebSocket",
+  "check.http_version": "إصدار HTTP",
+  "check.subprotocol": "البروتوكول الفرعي لـWebSocket",
+  "check.origin": "المصدر (Origin)",
+  "check.forged_address": "عنوان مزوّر",
+  "check.client_address": "عنوان العميل",
+  "check.buffering": "التخزين المؤقت أثناء النقل",
+  "check.quiet": "اتصال صامت",
+  "check.widget": "نسخة الأداة المخزّنة",
+  "check.body_size": "حجم الطلبات",
+  "check.clock": "الساعة",
+  "check.data_directory": "مجلد البيانات",
+  "check.file_system": "نظام الملفات",
+  "check.fsync": "الكتابة على القرص",
+  "check.open_files": "الملفات المفتوحة",
+  "check.free_space": "المساحة الحرة",
+  "check.backup": "النسخ الاحتياطي",
+  "check.database": "PostgreSQL",
+  "check.bus": "NATS",
+  "doctor.ok": "سليم",
+  "doctor.skipped": "لم يُفحص",
+  "doctor.problem": "مشكلة",
+} satisfies Translation<typeof english>;
