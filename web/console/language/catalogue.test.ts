@@ -48,7 +48,26 @@ function formsOf(language: LanguageCode): string[] {
   return [...new Set(Array.from({ length: 200 }, (_, count) => rules.select(count)))];
 }
 
+/** Labels that are seen, each with the name of the same button for screen readers and for voice control. */
+const NAMES = [
+  ["conversation.close", "conversation.closeName"],
+  ["conversation.reopen", "conversation.reopenName"],
+  ["messages.remove", "messages.removeName"],
+  ["agents.reset", "agents.resetOf"],
+  ["agents.disable", "agents.disableOf"],
+  ["agents.enable", "agents.enableOf"],
+  ["jobs.cancel", "jobs.cancelName"],
+  ["jobs.download", "jobs.downloadName"],
+] as const;
+
 describe.each(CODES)("the texts in %s", (language) => {
+  it("name each button by what is seen on it, so that it can be spoken", async () => {
+    const texts = await loadTexts(language);
+    for (const [label, name] of NAMES) {
+      expect(texts[name].toLowerCase()).toContain(texts[label].toLowerCase());
+    }
+  });
+
   it("are complete and need the same values as in English", async () => {
     const texts = await loadTexts(language);
     expect(Object.keys(texts).sort()).toEqual(KEYS.toSorted());

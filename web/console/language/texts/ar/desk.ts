@@ -59,7 +59,7 @@ export const desk = {
   "conversation.closed": "منتهية",
   "conversation.close": "إنهاء",
   "conversation.closeName": "إنهاء المحادثة",
-  "conversation.reopen": "إعادة الفتح",
+  "conversation.reopen": "إعادة فتح",
   "conversation.reopenName": "إعادة فتح المحادثة",
   "conversation.details": "التفاصيل",
   "conversation.visitorTypes": "{name} يكتب…",

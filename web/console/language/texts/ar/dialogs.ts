@@ -51,7 +51,7 @@ export const dialogs = {
   "agents.isAgent": "أصبح دور {name} الآن: موظف.",
   "agents.isAdmin": "أصبح دور {name} الآن: مدير.",
   "agents.reset": "إعادة تعيين كلمة المرور",
-  "agents.resetOf": "إعادة تعيين كلمة مرور {name}",
+  "agents.resetOf": "إعادة تعيين كلمة المرور: {name}",
   "agents.resetQuestion": "هل تريد تعيين كلمة المرور الجديدة أدناه لـ{name}؟ ستنتهي كل جلساته.",
   "agents.resetDone": "كلمة المرور الجديدة لـ{name}: {password}",
   "agents.disable": "تعطيل",

@@ -52,7 +52,7 @@ export const dialogs = {
   "agents.isAgent": "{name} tiene ahora la función de agente.",
   "agents.isAdmin": "{name} tiene ahora la función de administrador.",
   "agents.reset": "Restablecer contraseña",
-  "agents.resetOf": "Restablecer la contraseña de {name}",
+  "agents.resetOf": "Restablecer contraseña de {name}",
   "agents.resetQuestion":
     "¿Dar a {name} la siguiente contraseña nueva? Terminarán todas sus sesiones.",
   "agents.resetDone": "Contraseña nueva de {name}: {password}",
