@@ -56,6 +56,8 @@ const NAMES = [
   ["agents.reset", "agents.resetOf"],
   ["agents.disable", "agents.disableOf"],
   ["agents.enable", "agents.enableOf"],
+  ["replies.edit", "replies.editOf"],
+  ["replies.delete", "replies.deleteOf"],
   ["jobs.cancel", "jobs.cancelName"],
   ["jobs.download", "jobs.downloadName"],
 ] as const;

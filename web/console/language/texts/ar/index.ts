@@ -2,6 +2,7 @@
 import { data } from "./data";
 import { desk } from "./desk";
 import { dialogs } from "./dialogs";
+import { replies } from "./replies";
 import { shell } from "./shell";
 
-export const texts = { ...shell, ...desk, ...dialogs, ...data };
+export const texts = { ...shell, ...desk, ...dialogs, ...data, ...replies };

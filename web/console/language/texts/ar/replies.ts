@@ -1,0 +1,40 @@
+import type { Translation } from "../../texts";
+import type { replies as english } from "../en/replies";
+
+export const replies = {
+  "composer.unfilled": "املأ {place} قبل الإرسال.",
+  "replies.title": "الردود الجاهزة",
+  "replies.hint":
+    "أثناء الكتابة، اكتب / وبضعة أحرف، ثم اختر بمفاتيح الأسهم وEnter. لا يُرسل شيء قبل أن ترسله أنت.",
+  "replies.none": "لا توجد ردود بعد.",
+  "replies.shortcut": "الاختصار",
+  "replies.shortcutHint": "كلمة واحدة تُكتب بعد شرطة مائلة.",
+  "replies.name": "العنوان",
+  "replies.nameHint": "موضوع الرد؛ لا يراه إلا الموظفون.",
+  "replies.content": "النص",
+  "replies.places": "تُملأ هذه القيم عند الإدراج: {places}",
+  "replies.shared": "للجميع",
+  "replies.own": "لك",
+  "replies.share": "لكل الموظفين",
+  "replies.actions": "الإجراءات",
+  "replies.edit": "تعديل",
+  "replies.editOf": "تعديل \u2066/{shortcut}\u2069",
+  "replies.delete": "حذف",
+  "replies.deleteOf": "حذف \u2066/{shortcut}\u2069",
+  "replies.deleteQuestion": "هل تريد حذف \u2066/{shortcut}\u2069؟",
+  "replies.deleted": "تم حذف \u2066/{shortcut}\u2069.",
+  "replies.new": "رد جاهز جديد",
+  "replies.change": "تغيير \u2066/{shortcut}\u2069",
+  "replies.save": "حفظ الرد",
+  "replies.saved": "تم حفظ \u2066/{shortcut}\u2069.",
+  "replies.cancel": "إلغاء",
+  "replies.file": "ملف CSV",
+  "replies.fileHint": "جدول بالأعمدة shortcut وtitle وcontent وshared.",
+  "replies.export": "تصدير CSV",
+  "replies.import": "استيراد CSV",
+  "replies.imported":
+    "{count, plural, zero {لم يُضف أي رد.} one {أُضيف رد واحد.} two {أُضيف ردان.} few {أُضيفت # ردود.} many {أُضيف # ردًا.} other {أُضيف # رد.}}",
+  "replies.refused": "السطر {line, number}، \u2066/{shortcut}\u2069: {reason}",
+  "replies.noCsv": "هذا ليس ملف CSV فيه العمودان shortcut وcontent في سطره الأول. لم يُضف شيء.",
+  "command.replies": "الردود الجاهزة",
+} satisfies Translation<typeof english>;
