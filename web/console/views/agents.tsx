@@ -62,7 +62,7 @@ export function Agents({ close }: { close: () => void }) {
       <p class="done" role="status">
         {done.value}
       </p>
-      <table>
+      <table class="agents">
         <thead>
           <tr>
             <th>{t("agents.name")}</th>
