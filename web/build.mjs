@@ -72,6 +72,11 @@ async function translation(language) {
   };
 }
 
+function replaceEnd(text, end, replacement) {
+  if (!text.endsWith(end)) throw new Error(`a file does not end with ${end}`);
+  return text.slice(0, -end.length) + replacement;
+}
+
 /** Bundles one entry and returns its files: name → { code | source, isEntry }. */
 async function bundle(entry, format, define = {}, plugins = []) {
   const [bundled] = await build({
@@ -156,17 +161,23 @@ const widgetNames = {};
 const chats = [];
 for (const file of readdirSync(join(root, "widget/locales"))) {
   const language = file.replace(".ts", "");
-  const [{ code }] = await bundle("widget/app.ts", "es", {}, [await translation(language)]);
-  chats.push([language, await minifyCode(code, widgetNames)]);
+  for (const [name, entry] of Object.entries({ chat: "app", more: "more" })) {
+    const plugins = [await translation(language)];
+    const [{ code }] = await bundle(`widget/${entry}.ts`, "es", {}, plugins);
+    chats.push([name, language, await minifyCode(code, widgetNames)]);
+  }
 }
-// One hash for all languages, so that the launcher can derive each name from the English one.
+// One hash for all languages, so that the launcher can derive each name from the English one, and
+// each chat the name of its further file.
 const hash = hashOf(chats.join());
-for (const [language, code] of chats) {
-  writeHashed(language === "en" ? "chat.js" : `chat-${language}.js`, code, hash);
+for (const [name, language, code] of chats) {
+  writeHashed(language === "en" ? `${name}.js` : `${name}-${language}.js`, code, hash);
 }
 const app = JSON.stringify(`assets/chat-${hash}.js`);
-const [launcher] = await bundle("widget/launcher.ts", "iife", { __APP__: app });
-write("widget.js", await minifyCode(launcher.code, widgetNames));
+const [launcher] = await bundle("widget/launcher.ts", "es", { __APP__: app });
+// What admins have set is an argument at the end of the file: none here, others by the server.
+const withArgument = `(__SETTINGS__=>{${launcher.code}})(SETTINGS)`;
+write("widget.js", replaceEnd(await minifyCode(withArgument, widgetNames), "(SETTINGS);", "({});"));
 hashedNames["console.js"] = await buildModule("console/main.tsx", "console");
 
 for (const file of readdirSync(join(root, "storefront"))) {

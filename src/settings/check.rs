@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::hours::TimeSpan;
+use super::widget::COMPRESSED_BYTES;
 use super::{LANGUAGES, Settings, Shop, Widget};
 use crate::chat::limits::{NAME_CHARS, is_blank};
 
@@ -125,6 +126,14 @@ fn check_widget(widget: &mut Widget, faults: &mut Vec<Fault>) {
         line("title", &mut texts.title, TITLE_CHARS);
         line("greeting", &mut texts.greeting, TEXT_CHARS);
         line("away_text", &mut texts.away_text, TEXT_CHARS);
+    }
+    let bytes = widget.compressed_bytes();
+    if bytes > COMPRESSED_BYTES {
+        let message = format!(
+            "take {bytes} bytes compressed and may take {COMPRESSED_BYTES}, since each page of the shop \
+             loads them; shorten some"
+        );
+        faults.push(Fault::new("widget.texts", message));
     }
     let is_color = widget.accent.strip_prefix('#').is_some_and(|digits| {
         [3, 6].contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -11,6 +11,7 @@
 mod check;
 mod hours;
 mod patch;
+mod widget;
 
 use std::collections::BTreeMap;
 

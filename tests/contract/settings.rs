@@ -182,3 +182,52 @@ async fn visitors_hear_whether_the_shop_is_open_and_when_it_opens() {
     let (_socket, welcome) = visitor.connect().await;
     assert_eq!(welcome["open"], true);
 }
+
+#[cfg(feature = "front-ends")]
+#[tokio::test]
+async fn the_widget_carries_what_admins_have_set() {
+    use crate::common::Response;
+    use reqwest::Method;
+
+    let server = TestServer::start().await;
+    let rest = &server.admin().await.rest;
+    let widget = async |headers: &[(&str, &str)]| {
+        let mut request = server.rest().request(Method::GET, "/widget.js");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Response::to(request).await
+    };
+    let brotli = [("accept-encoding", "gzip, br")];
+    let before = widget(&brotli).await;
+    assert_eq!(before.header("content-encoding"), "br");
+    let texts = json!({"de": {"title": "Fragen?", "away_text": "Bis morgen </script>"}});
+    let look = json!({"texts": texts, "accent": "#0a7", "prechat": {"phone": "hidden"}});
+    rest.patch(PATH, json!({"version": 0, "widget": look}))
+        .await
+        .is(200);
+    let plain = widget(&[]).await;
+    let argument = plain.text.rsplit_once("})(").expect("an argument").1;
+    let argument = argument.trim_end().trim_end_matches(");");
+    assert_eq!(
+        serde_json::from_str::<Value>(argument).expect("JSON"),
+        json!({
+            "accent": "#0a7", "fields": "name email",
+            "de": {"title": "Fragen?", "awayText": "Bis morgen </script>"},
+        })
+    );
+    let after = widget(&brotli).await;
+    assert_eq!(after.header("content-encoding"), "gzip");
+    assert_eq!(after.header("cache-control"), "no-cache");
+    assert_ne!(after.header("etag"), before.header("etag"));
+    let etag = after.header("etag").to_owned();
+    let again = widget(&[("accept-encoding", "br"), ("if-none-match", &etag)]).await;
+    assert_eq!(again.status, 304);
+    // Settings that the widget has by itself are its file of before.
+    let look = json!({"texts": null, "accent": null, "prechat": null});
+    rest.patch(PATH, json!({"version": 1, "widget": look}))
+        .await
+        .is(200);
+    let unset = widget(&brotli).await;
+    assert_eq!(unset.header("etag"), before.header("etag"));
+}

@@ -115,6 +115,13 @@ it("no view of the console has a serious problem", async () => {
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "hidden" });
   }
+  await page.keyboard.press("h");
+  const shop = page.getByRole("dialog", { name: "Shop settings" });
+  await shop.getByRole("radio", { name: "Open at these times" }).click();
+  await shop.getByRole("button", { name: "Add days" }).click();
+  await shop.getByLabel("Time zone").fill("Nowhere");
+  await check("Shop settings");
+  await page.keyboard.press("Escape");
   await page.keyboard.press("d");
   const data = page.getByRole("dialog", { name: "Data" });
   await data.getByRole("button", { name: "Back up now" }).click();

@@ -148,6 +148,8 @@ function sendWelcome(room = storedChat().room) {
     agents_online: true,
     ping_interval_ms: 25_000,
     max_content: 8_000,
+    open: true,
+    back_at: null,
     reconnect_window_ms: 5_000,
   });
 }

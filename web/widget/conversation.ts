@@ -64,6 +64,8 @@ type Handlers = {
 export let room: Room | undefined;
 export let agentsOnline = false;
 export let maxContent = MAX_CONTENT;
+/** When the shop opens again, if it is closed and that is known. */
+export let backAt: string | null;
 /** The name of the agent who is typing. */
 export let typist: string | undefined;
 /** Set when the server refuses to make a room. */
@@ -95,6 +97,7 @@ const handlers: Handlers = {
     log.redact(frame.redacted);
     log.epoch = frame.epoch;
     maxContent = frame.max_content;
+    backAt = frame.back_at;
     handlers.presence(frame);
     handlers.room(frame);
     handlers.messages(frame);

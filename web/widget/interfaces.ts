@@ -43,7 +43,7 @@ export interface Host {
   keyPrefix: string;
   /** The browser's storage, or a plain object where the browser refuses it. */
   storageArea: StorageArea;
-  /** The tag's `data-` attributes. */
+  /** The tag's `data-` attributes, and what admins have set in place of those that are missing. */
   data: DOMStringMap;
   /** The first supported language among the tag's, the page's and the browser's. */
   lang: string;

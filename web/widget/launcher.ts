@@ -11,6 +11,11 @@ import css from "./launcher.css?inline";
 
 /** The file of the English chat, with a hash over all languages; filled in by the build. */
 declare const __APP__: string;
+/**
+ * What admins have set: attributes of the tag by name, and by language those that are texts. The
+ * server fills it in (`src/http/pages/widget.rs`).
+ */
+declare const __SETTINGS__: Record<string, string | Record<string, string>>;
 
 declare global {
   interface Window {
@@ -27,7 +32,7 @@ const LANGUAGE = /(?:^|,)(ar|de|en|es|fr)/i;
 const BUTTON_LABELS: Record<string, string> = { ar: "دردشة" };
 const BUBBLE = "M21 12a8.5 8.5 0 0 1-12.6 7.4L3 21l1.6-5A8.5 8.5 0 1 1 21 12ZM8 10h8M8 14h5";
 
-function launch({ src, dataset: data }: HTMLScriptElement) {
+function launch({ src, dataset }: HTMLScriptElement) {
   const base = new URL(src).origin;
   // Elements with the id or name "shoptalk" are properties of the window, but not own properties.
   if (Object.hasOwn(window, "shoptalk")) {
@@ -56,6 +61,10 @@ function launch({ src, dataset: data }: HTMLScriptElement) {
       .filter((key) => key.startsWith(keyPrefix))
       .sort();
 
+  const languages = [dataset.locale, document.documentElement.lang, ...navigator.languages, "en"];
+  const lang = LANGUAGE.exec(languages.join())![1]!.toLowerCase();
+  const settings = __SETTINGS__;
+  const data = { ...settings, ...(settings[lang] as object), ...dataset } as DOMStringMap;
   const element = h("shoptalk-chat", { "data-side": data.side });
   const root = element.attachShadow({ mode: "open" });
   // A constructed style sheet, which no policy of the page forbids.
@@ -64,8 +73,6 @@ function launch({ src, dataset: data }: HTMLScriptElement) {
     sheet.replaceSync(text);
     root.adoptedStyleSheets.push(sheet);
   };
-  const languages = [data.locale, document.documentElement.lang, ...navigator.languages, "en"];
-  const lang = LANGUAGE.exec(languages.join())![1]!.toLowerCase();
   const button = h(
     "button.launch",
     {

@@ -2,12 +2,14 @@ import type { Details } from "./conversation";
 import { h, host, texts } from "./host";
 
 /**
- * The form before the chat. `data-require="name email"` makes fields required; none are by
- * default, since a question without an address is better than no question. The browser shows what
- * is wrong with a field, also to screen readers.
+ * The form before the chat. `data-fields="name email"` leaves out the others, and
+ * `data-require="name"` makes fields required; none are by default, since a question without an
+ * address is better than no question. The browser shows what is wrong with a field, also to screen
+ * readers.
  */
 export function makePrechatForm(greeting: string, onDone: (details: Details) => void) {
   const field = (name: string, label: string, type: string, maxlength: number) =>
+    (host.data.fields ?? name).includes(name) &&
     h(
       "label",
       {},

@@ -6,7 +6,6 @@ import { h, host, icon, labels, texts } from "./host";
 import type { Chat } from "./interfaces";
 import { makeMessageList } from "./message-list";
 import { makePrechatForm } from "./prechat-form";
-import { chime } from "./sound";
 
 const MINIMIZE = "M6 9l6 6 6-6";
 const HISTORY = "M12 7v5l3 2M3 12a9 9 0 1 0 3-7L3 8V3";
@@ -32,6 +31,8 @@ export function makeView(): Chat {
   let problem = "";
   /** The list of earlier conversations is shown. */
   let showsEarlier = false;
+  /** The further file, once it was needed. */
+  let more: typeof import("./more") | undefined;
   /** The seq of the first message shown. */
   let firstSeq = 0;
 
@@ -93,7 +94,7 @@ export function makeView(): Chat {
     h("div.foot", {}, status, endButton),
   );
   const list = h("div.intro", { tabindex: "0" });
-  const presence = h("small", { dir: "auto" });
+  const presence = h("small", { dir: "auto", "aria-live": "polite" });
   const earlierButton = iconButton(texts.earlier, HISTORY, listRooms);
   const backButton = iconButton(texts.back, BACK, () => {
     showsEarlier = false;
@@ -166,7 +167,11 @@ export function makeView(): Chat {
 
   function onAgentMessage(message: Message) {
     host.emit("message", message);
-    if (!isVisible() && data.sound === "on") chime();
+    if (!isVisible() && data.sound === "on") loadMore().then(() => more!.chime());
+  }
+
+  async function loadMore() {
+    more ??= await import(/* @vite-ignore */ import.meta.url.replace("assets/chat", "assets/more"));
   }
 
   function isVisible() {
@@ -206,9 +211,13 @@ export function makeView(): Chat {
     list.hidden = !showsEarlier;
     backButton.hidden = !showsEarlier;
     earlierButton.hidden = showsEarlier || !conversation.chat.token;
+    if (conversation.backAt && !more) loadMore().then(update, () => {});
     setText(
       presence,
-      conversation.room && (conversation.agentsOnline ? texts.here : data.awayText || texts.away),
+      conversation.room &&
+        (conversation.agentsOnline
+          ? texts.here
+          : data.awayText || more?.backText(conversation.backAt, lang) || texts.away),
     );
     setText(status, conversation.begun && !conversation.refusal && labels[state]);
     status.dataset.state = state;
@@ -293,21 +302,14 @@ export function makeView(): Chat {
   async function listRooms() {
     showsEarlier = true;
     const rooms = await conversation.rooms().catch(() => []);
+    await loadMore();
     // The visitor may have gone back or signed out meanwhile.
     if (!showsEarlier) return;
-    const buttons = rooms.map(({ id, updated_at }) =>
-      h(
-        "button.room",
-        {
-          onclick() {
-            conversation.openRoom(id);
-            backButton.click();
-          },
-        },
-        new Date(updated_at).toLocaleString(lang, { dateStyle: "long", timeStyle: "short" }),
-      ),
-    );
-    list.replaceChildren(h("h2", {}, texts.earlier), ...(buttons[0] ? buttons : [texts.failed]));
+    const open = (id: string) => {
+      conversation.openRoom(id);
+      backButton.click();
+    };
+    list.replaceChildren(...more!.roomList(host, rooms, open));
     update();
     list.focus();
   }

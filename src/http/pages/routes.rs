@@ -5,8 +5,9 @@ use axum::http::HeaderMap;
 use axum::response::{Redirect, Response};
 use axum::routing::get;
 
-use super::assets;
 use super::html::{NO_FRONT_ENDS, html_response, page, style_sheet};
+use super::{assets, widget};
+use crate::current_settings::CurrentSettings;
 
 /// The console loads its own files, calls its own server, and shows images that it draws itself.
 const CONSOLE_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -28,7 +29,10 @@ pub(crate) enum StartPage {
 }
 
 /// All routes of pages and their files.
-pub(crate) fn routes<S: Clone + Send + Sync + 'static>(start: StartPage) -> Router<S> {
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
+    start: StartPage,
+    settings: CurrentSettings,
+) -> Router<S> {
     Router::new()
         .route("/", get(move |headers| start_page(start, headers)))
         .route("/admin", get(async || Redirect::permanent("/admin/chat")))
@@ -36,6 +40,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(start: StartPage) -> Rout
         .route("/admin/setup", get(console))
         .route("/assets/page.css", get(style_sheet))
         .merge(assets::routes())
+        .merge(widget::routes(settings))
 }
 
 async fn start_page(start: StartPage, headers: HeaderMap) -> Response {

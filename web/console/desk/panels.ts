@@ -1,6 +1,14 @@
 import { signal } from "@preact/signals";
 
-type DialogName = "agents" | "data" | "doctor" | "replies" | "settings" | "keys" | "commands";
+type DialogName =
+  | "agents"
+  | "data"
+  | "doctor"
+  | "replies"
+  | "settings"
+  | "shop"
+  | "keys"
+  | "commands";
 
 /** Which dialog is open, and whether the visitor's details are shown. */
 export function makePanels({ showDetails }: { showDetails: boolean }) {

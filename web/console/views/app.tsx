@@ -14,6 +14,7 @@ import { Keys } from "./keys";
 import { Palette } from "./palette";
 import { Replies } from "./replies";
 import { Settings } from "./settings";
+import { ShopDialog } from "./shop/dialog";
 import { SignIn } from "./sign-in";
 import { Banner, Status } from "./status";
 
@@ -83,6 +84,7 @@ function DeskView() {
       {dialog.value === "doctor" && <DoctorDialog close={() => panels.close("doctor")} />}
       {dialog.value === "replies" && <Replies close={() => panels.close("replies")} />}
       {dialog.value === "settings" && <Settings close={() => panels.close("settings")} />}
+      {dialog.value === "shop" && <ShopDialog close={() => panels.close("shop")} />}
       {dialog.value === "commands" && (
         <Palette
           commands={commandsOf(desk, session, language)}

@@ -134,6 +134,9 @@ export function Settings({ close }: { close: () => void }) {
           <h3>{t("settings.server")}</h3>
           <p class="dim">{t("settings.serverHint")}</p>
           <div class="actions">
+            <button type="button" onClick={() => panels.open("shop")}>
+              {t("settings.openShop")}
+            </button>
             <button type="button" onClick={() => panels.open("data")}>
               {t("settings.openData")}
             </button>

@@ -1,4 +1,4 @@
-import type { Labels, Texts } from "./en";
+import type { Labels, MoreTexts, Texts } from "./en";
 
 export const texts = {
   hello: "مرحبًا! كيف نساعدك؟",
@@ -33,3 +33,9 @@ export const labels = {
   sent: "أرسلت",
   read: "قرئت",
 } satisfies Labels;
+
+export const moreTexts = {
+  backAt: "سنعود {day} الساعة {time}",
+  onWeekday: "يوم {}",
+  onDate: "في {}",
+} satisfies MoreTexts;

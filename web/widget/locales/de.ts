@@ -1,4 +1,4 @@
-import type { Labels, Texts } from "./en";
+import type { Labels, MoreTexts, Texts } from "./en";
 
 export const texts = {
   hello: "Hallo! Wie können wir helfen?",
@@ -33,3 +33,9 @@ export const labels = {
   sent: "Gesendet",
   read: "Gelesen",
 } satisfies Labels;
+
+export const moreTexts = {
+  backAt: "Wir sind {day} um {time} Uhr wieder da",
+  onWeekday: "am {}",
+  onDate: "am {}",
+} satisfies MoreTexts;

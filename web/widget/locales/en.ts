@@ -34,5 +34,13 @@ export const labels = {
   read: "Read",
 };
 
+/** Texts of the further file (`more.ts`), which most visitors never load. */
+export const moreTexts = {
+  backAt: "We are back {day} at {time}",
+  onWeekday: "on {}",
+  onDate: "on {}",
+};
+
 export type Texts = Record<keyof typeof texts, string>;
 export type Labels = Record<keyof typeof labels, string>;
+export type MoreTexts = Record<keyof typeof moreTexts, string>;

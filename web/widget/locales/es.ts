@@ -1,4 +1,4 @@
-import type { Labels, Texts } from "./en";
+import type { Labels, MoreTexts, Texts } from "./en";
 
 export const texts = {
   hello: "¡Hola! ¿En qué podemos ayudarle?",
@@ -33,3 +33,9 @@ export const labels = {
   sent: "Enviado",
   read: "Leído",
 } satisfies Labels;
+
+export const moreTexts = {
+  backAt: "Volvemos {day} a las {time}",
+  onWeekday: "el {}",
+  onDate: "el {}",
+} satisfies MoreTexts;

@@ -1,4 +1,4 @@
-import type { Labels, Texts } from "./en";
+import type { Labels, MoreTexts, Texts } from "./en";
 
 export const texts = {
   hello: "Bonjour ! Comment pouvons-nous vous aider ?",
@@ -33,3 +33,9 @@ export const labels = {
   sent: "Envoyé",
   read: "Lu",
 } satisfies Labels;
+
+export const moreTexts = {
+  backAt: "Nous serons de retour {day} à {time}",
+  onWeekday: "{}",
+  onDate: "le {}",
+} satisfies MoreTexts;

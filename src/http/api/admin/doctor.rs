@@ -55,7 +55,7 @@ pub(crate) async fn seen(State(state): State<AppState>, request: Request) -> Jso
         origin: joined(headers, "origin"),
         own_origins: state.origins.own().to_vec(),
         has_public_url: state.config.server.public_url.is_some(),
-        widget: widget_hash().map(str::to_owned),
+        widget: widget_hash(),
         now_ms: Timestamp::now().as_millis(),
     })
 }

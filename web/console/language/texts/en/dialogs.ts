@@ -29,9 +29,10 @@ export const dialogs = {
   "settings.passwordHint": "At least 8 characters.",
   "settings.changePassword": "Change password",
   "settings.passwordChanged": "Your password has been changed. Your other sessions have ended.",
-  "settings.server": "The server",
+  "settings.server": "Shop and server",
   "settings.serverHint":
-    "Data has backups, exports and erasures. Doctor checks the way from this browser to the server, and its disk.",
+    "Shop settings has opening hours, the widget and alerts. Data has backups, exports and erasures. Doctor checks the way from this browser to the server, and its disk.",
+  "settings.openShop": "Open Shop settings",
   "settings.openData": "Open Data",
   "settings.openDoctor": "Open Doctor",
   "settings.signOut": "Sign out",
@@ -92,6 +93,7 @@ export const dialogs = {
   "command.removeMessages": "Choose messages to remove",
   "command.agents": "Agents",
   "command.data": "Data: backups, exports, erasures",
+  "command.shop": "Shop settings: hours, widget, alerts",
   "command.doctor": "Doctor",
 
   "keys.title": "Keyboard shortcuts",

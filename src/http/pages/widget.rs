@@ -1,0 +1,156 @@
+//! `/widget.js`: the file of the build, with what admins have set as its argument.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::routing::get;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
+
+use super::assets::{self, REVALIDATE};
+use super::encoded::Encoded;
+use crate::current_settings::CurrentSettings;
+
+const FILE: &str = "widget.js";
+/// How the file ends without settings; `web/build.mjs` makes it so.
+const NO_SETTINGS: &str = "({});";
+/// Bytes of a hash that make it unique enough.
+const HASH_BYTES: usize = 9;
+
+/// The widget's file. Any origin may load it.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(settings: CurrentSettings) -> Router<S> {
+    let script = WidgetScript {
+        settings,
+        made: Arc::default(),
+    };
+    let response =
+        async move |headers: HeaderMap| assets::public(script.file(), REVALIDATE, &headers);
+    Router::new().route("/widget.js", get(response))
+}
+
+/// What every `ETag` of the widget begins with.
+pub(crate) fn widget_hash() -> Option<String> {
+    Some(assets::file(FILE)?.hash)
+}
+
+/// The file for the settings of now.
+#[derive(Clone)]
+struct WidgetScript {
+    settings: CurrentSettings,
+    made: Arc<Mutex<Option<Made>>>,
+}
+
+/// The file for settings of a version.
+struct Made {
+    version: u64,
+    file: Option<Encoded>,
+}
+
+impl WidgetScript {
+    /// The file, made once for each version of the settings; `None` in a build without front ends.
+    fn file(&self) -> Option<Encoded> {
+        let settings = self.settings.now();
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if made
+            .as_ref()
+            .is_none_or(|made| made.version != settings.version)
+        {
+            *made = Some(Made {
+                version: settings.version,
+                file: with_argument(&settings.widget.as_attributes()),
+            });
+        }
+        made.as_ref().and_then(|made| made.file.clone())
+    }
+}
+
+fn with_argument(argument: &str) -> Option<Encoded> {
+    let file = assets::file(FILE)?;
+    let code = assets::text(FILE)?.trim_end().strip_suffix(NO_SETTINGS);
+    // A build from before settings takes none.
+    let Some(code) = code.filter(|_| argument != "{}") else {
+        return Some(file);
+    };
+    let plain = format!("{code}({argument});");
+    let digest = Sha256::digest(argument);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    let gzip = gzip
+        .write_all(plain.as_bytes())
+        .and_then(|()| gzip.finish());
+    Some(Encoded {
+        path: FILE,
+        hash: file.hash + &URL_SAFE_NO_PAD.encode(&digest[..HASH_BYTES]),
+        // Memory takes all that is written.
+        gzip: gzip.ok()?.into(),
+        plain: Bytes::from(plain),
+        brotli: None,
+    })
+}
+
+#[cfg(all(test, feature = "front-ends"))]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    /// Bytes of gzip that the widget's file may have without settings, and with them.
+    const BUDGET: usize = 2_048;
+    const BUDGET_WITH_SETTINGS: usize = BUDGET + 1_024;
+
+    #[test]
+    fn without_settings_it_is_the_file_of_the_build() {
+        let file = with_argument("{}").expect("the widget");
+        assert!(file.plain.ends_with(NO_SETTINGS.as_bytes()));
+        assert!(file.brotli.is_some());
+        assert!(file.gzip.len() <= BUDGET);
+        assert_eq!(Some(file.hash), widget_hash());
+    }
+
+    #[test]
+    fn settings_are_its_argument_and_change_its_hash() {
+        let file = with_argument(r##"{"accent":"#0a7"}"##).expect("the widget");
+        assert!(file.plain.ends_with(br##"({"accent":"#0a7"});"##));
+        let hash = widget_hash().expect("the widget");
+        assert!(file.hash.starts_with(&hash) && file.hash != hash);
+        let other = with_argument(r##"{"accent":"#0a8"}"##).expect("the widget");
+        assert_ne!(other.hash, file.hash);
+    }
+
+    /// Texts that do not compress, as long as settings may be.
+    #[test]
+    fn the_longest_settings_keep_within_the_budget() {
+        let mut state = 1_u64;
+        let mut letter = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            char::from(b'0' + (state >> 33) as u8 % 75)
+        };
+        let mut accepted = None;
+        for chars in (10..=300).step_by(10) {
+            let text: String = (0..chars).map(|_| letter()).collect();
+            let texts = serde_json::json!({"greeting": text, "away_text": text.clone() + "!"});
+            let text: String = (0..chars).map(|_| letter()).collect();
+            let other = serde_json::json!({"greeting": text});
+            let texts = serde_json::json!({"de": texts, "fr": other, "es": other, "en": other});
+            let patch = serde_json::json!({"texts": texts, "accent": "#123456", "side": "left"});
+            let patch = serde_json::Map::from_iter([("widget".to_owned(), patch)]);
+            let Ok(settings) = Settings::default().patched(patch, &Default::default()) else {
+                break;
+            };
+            accepted = Some(settings);
+        }
+        let settings = accepted.expect("short ones are accepted");
+        let file = with_argument(&settings.widget.as_attributes()).expect("the widget");
+        let bytes = file.gzip.len();
+        assert!(
+            (BUDGET + 512..=BUDGET_WITH_SETTINGS).contains(&bytes),
+            "{bytes}"
+        );
+    }
+}
