@@ -35,6 +35,7 @@ export const dialogs = {
   "settings.serverHint":
     "تضم البيانات النسخ الاحتياطية وعمليات التصدير والمحو. ويفحص التشخيص الطريق من هذا المتصفح إلى الخادم، وقرص الخادم.",
   "settings.openData": "فتح البيانات",
+  "settings.openShop": "فتح إعدادات المتجر",
   "settings.openDoctor": "فتح التشخيص",
   "settings.signOut": "تسجيل الخروج",
   "settings.signOutEverywhere": "تسجيل الخروج من كل مكان",
@@ -94,6 +95,7 @@ export const dialogs = {
   "command.removeMessages": "اختيار رسائل لإزالتها",
   "command.agents": "الموظفون",
   "command.data": "البيانات: النسخ الاحتياطية والتصدير والمحو",
+  "command.shop": "إعدادات المتجر: أوقات العمل والأداة والتنبيهات",
   "command.doctor": "التشخيص",
 
   "keys.title": "اختصارات لوحة المفاتيح",

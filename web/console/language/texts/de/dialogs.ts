@@ -36,6 +36,7 @@ export const dialogs = {
   "settings.serverHint":
     "Unter Daten finden Sie Sicherungen, Exporte und Löschungen. Die Diagnose prüft den Weg von diesem Browser zum Server und dessen Festplatte.",
   "settings.openData": "Daten öffnen",
+  "settings.openShop": "Shop-Einstellungen öffnen",
   "settings.openDoctor": "Diagnose öffnen",
   "settings.signOut": "Abmelden",
   "settings.signOutEverywhere": "Überall abmelden",
@@ -95,6 +96,7 @@ export const dialogs = {
   "command.removeMessages": "Zu entfernende Nachrichten auswählen",
   "command.agents": "Mitarbeiter",
   "command.data": "Daten: Sicherungen, Exporte, Löschungen",
+  "command.shop": "Shop-Einstellungen: Zeiten, Widget, Hinweise",
   "command.doctor": "Diagnose",
 
   "keys.title": "Tastenkürzel",

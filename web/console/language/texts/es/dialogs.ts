@@ -36,6 +36,7 @@ export const dialogs = {
   "settings.serverHint":
     "Datos contiene las copias de seguridad, las exportaciones y los borrados. Diagnóstico comprueba el camino de este navegador al servidor, y su disco.",
   "settings.openData": "Abrir Datos",
+  "settings.openShop": "Abrir Ajustes de la tienda",
   "settings.openDoctor": "Abrir Diagnóstico",
   "settings.signOut": "Cerrar sesión",
   "settings.signOutEverywhere": "Cerrar sesión en todas partes",
@@ -96,6 +97,7 @@ export const dialogs = {
   "command.removeMessages": "Elegir mensajes para eliminar",
   "command.agents": "Agentes",
   "command.data": "Datos: copias de seguridad, exportaciones, borrados",
+  "command.shop": "Ajustes de la tienda: horario, widget, avisos",
   "command.doctor": "Diagnóstico",
 
   "keys.title": "Atajos de teclado",

@@ -37,6 +37,7 @@ export const dialogs = {
   "settings.serverHint":
     "Données contient les sauvegardes, les exports et les effacements. Diagnostic vérifie le chemin de ce navigateur au serveur, et son disque.",
   "settings.openData": "Ouvrir Données",
+  "settings.openShop": "Ouvrir Paramètres de la boutique",
   "settings.openDoctor": "Ouvrir Diagnostic",
   "settings.signOut": "Se déconnecter",
   "settings.signOutEverywhere": "Se déconnecter partout",
@@ -97,6 +98,7 @@ export const dialogs = {
   "command.removeMessages": "Choisir des messages à supprimer",
   "command.agents": "Agents",
   "command.data": "Données : sauvegardes, exports, effacements",
+  "command.shop": "Paramètres de la boutique : horaires, widget, alertes",
   "command.doctor": "Diagnostic",
 
   "keys.title": "Raccourcis clavier",

@@ -4,5 +4,6 @@ import { desk } from "./desk";
 import { dialogs } from "./dialogs";
 import { replies } from "./replies";
 import { shell } from "./shell";
+import { shop } from "./shop";
 
-export const texts = { ...shell, ...desk, ...dialogs, ...data, ...replies };
+export const texts = { ...shell, ...desk, ...dialogs, ...data, ...replies, ...shop };
