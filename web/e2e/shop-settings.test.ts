@@ -18,8 +18,9 @@ it("what an admin sets reaches the next page, and attributes of the tag come fir
   await dialog.getByLabel("Name of the shop").fill("Corner Shop");
   await dialog.getByLabel("Side of the page").selectOption("left");
   await dialog.getByLabel("Color").fill("#00aa77");
-  await dialog.getByLabel("Phone number").selectOption("hidden");
-  await dialog.getByLabel("Name", { exact: true }).selectOption("required");
+  const asked = dialog.getByRole("group", { name: "Asked before the chat" });
+  await asked.getByLabel("Phone number").selectOption("hidden");
+  await asked.getByLabel("Name").selectOption("required");
   await dialog.getByLabel("Title").fill("Questions?");
   await dialog.getByLabel("Greeting").fill("What are you looking for?");
   // The preview has it before it is saved.
