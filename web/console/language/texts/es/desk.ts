@@ -25,7 +25,7 @@ export const desk = {
   "list.open": "Abiertas",
   "list.waiting": "En espera",
   "list.active": "Activas",
-  "list.closed": "Terminadas",
+  "list.closed": "Cerradas",
   "list.noneOpen":
     "Todavía no hay conversaciones. Aparecen aquí con el primer mensaje de un cliente.",
   "list.allDone": "Todo atendido: no hay conversaciones abiertas. Las nuevas aparecen aquí.",

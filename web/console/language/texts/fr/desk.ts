@@ -25,7 +25,7 @@ export const desk = {
   "list.open": "Ouvertes",
   "list.waiting": "En attente",
   "list.active": "Actives",
-  "list.closed": "Terminées",
+  "list.closed": "Closes",
   "list.noneOpen":
     "Aucune conversation pour l’instant. Elles apparaissent ici au premier message d’un client.",
   "list.allDone": "Tout est traité : aucune conversation ouverte. Les nouvelles apparaissent ici.",
