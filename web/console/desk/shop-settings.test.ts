@@ -100,6 +100,7 @@ it("a conflict takes over what the other one changed and keeps what was typed he
   expect(settings.draft.value?.alerts.escalate_ms).toBe(60_000);
   expect(settings.savedText("shop.name")).toBe("Theirs");
   expect(settings.savedText("shop.hours")).toBe("");
+  expect(settings.savedText("alerts.escalate_ms"), "in minutes").toBe("1");
   await settings.save();
   expect(patches[1]).toEqual({
     version: 4,

@@ -34,6 +34,9 @@ export interface Conflict {
   both: FieldPath[];
 }
 
+/** Times are shown in minutes. */
+export const MINUTE_MS = 60_000;
+
 export type ShopSettings = ReturnType<typeof makeShopSettings>;
 
 /**
@@ -83,9 +86,10 @@ export function makeShopSettings({ call, language }: { call: Call; language: Lan
       return undefined;
     },
 
-    /** A field as it is saved, if that is short: not a list. */
+    /** A field as it is saved and shown, if that is short: not a list. */
     savedText(field: FieldPath): string {
       const value = saved.value && get(saved.value, field);
+      if (typeof value === "number") return String(value / MINUTE_MS);
       return typeof value === "object" ? "" : String(value ?? "");
     },
 

@@ -1,8 +1,6 @@
-import type { ShopSettings } from "../../desk/shop-settings";
+import { MINUTE_MS, type ShopSettings } from "../../desk/shop-settings";
 import { useLanguage } from "../context";
 import { Control } from "./control";
-
-const MINUTE_MS = 60_000;
 
 /** When a customer who waits rings whom, and when replies go by mail. */
 export function Alerts({ settings }: { settings: ShopSettings }) {

@@ -14,12 +14,15 @@ import previewCss from "./preview.css?inline";
 
 const LOCALES = { ar, de, en, es, fr };
 
+// untranslated: the labels of the widget's button, as `launcher.ts` has them.
+const OWN_LABEL = "Chat";
+const BUTTON_LABELS: Record<string, string> = { ar: "دردشة" };
+
 /** The widget's own texts, for what is left empty. */
 export const widgetTexts = Object.fromEntries(
   Object.entries(LOCALES).map(([language, texts]) => [
     language,
-    // untranslated: the widget's own name for itself.
-    { title: "Chat", greeting: texts.hello, away_text: texts.away },
+    { title: BUTTON_LABELS[language] ?? OWN_LABEL, greeting: texts.hello, away_text: texts.away },
   ]),
 ) as Record<LanguageCode, WidgetTexts>;
 
