@@ -42,6 +42,8 @@ pub struct Config {
     pub identity: IdentityConfig,
     pub import: ImportConfig,
     pub mail: MailConfig,
+    pub push: PushConfig,
+    pub alerts: AlertsConfig,
     pub metrics: MetricsConfig,
     pub limits: LimitsConfig,
     pub rooms: RoomsConfig,
@@ -148,6 +150,23 @@ pub struct ImportConfig {
 pub struct MailConfig {
     /// `None`: as admins set it.
     pub after_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)]
+pub struct PushConfig {
+    /// A `mailto:` or `https:` URL; `None` stands for `server.public_url`.
+    pub subject: Option<String>,
+    pub allow_private: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(missing_docs)]
+pub struct AlertsConfig {
+    /// `None`: as admins set it.
+    pub escalate_ms: Option<u64>,
+    /// `None`: as admins set it.
+    pub mail_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default)]

@@ -1,7 +1,7 @@
 //! A small HTTPS client for the server's own needs: authorities for certificates, and the health
 //! of a server. One connection per request, HTTP/1.1, no redirects, no proxy.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,15 @@ pub enum Trust {
     Anyone,
 }
 
+/// To which addresses a client connects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// All.
+    Anywhere,
+    /// Only those that are public, whatever names resolve to: for URLs that others have given.
+    PublicAddresses,
+}
+
 /// Why a request got no response.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -43,6 +52,9 @@ pub enum ClientError {
         "{0} is not a URL with http or https and a host; write it like https://chat.example.com"
     )]
     Url(String),
+    /// The host has private addresses only.
+    #[error("{0} has no public address, and others are not allowed")]
+    Private(String),
     /// The server was not reached.
     #[error(
         "cannot connect to {0}: {1}; check the name and the port, and that no firewall is in the way"
@@ -68,6 +80,7 @@ pub enum ClientError {
 #[derive(Clone)]
 pub struct HttpsClient {
     tls: TlsConnector,
+    reach: Reach,
 }
 
 impl std::fmt::Debug for HttpsClient {
@@ -98,7 +111,14 @@ impl HttpsClient {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self {
             tls: Arc::new(config).into(),
+            reach: Reach::Anywhere,
         }
+    }
+
+    /// The same client for these addresses alone.
+    #[must_use]
+    pub fn reaching(self, reach: Reach) -> Self {
+        Self { reach, ..self }
     }
 
     /// Sends a request whose URI is absolute. `connect_to` is where to connect instead of the
@@ -126,6 +146,32 @@ impl HttpsClient {
         }
     }
 
+    async fn connect(
+        &self,
+        target: &Target,
+        connect_to: Option<SocketAddr>,
+    ) -> Result<TcpStream, ClientError> {
+        let name = &target.authority;
+        let failed = |error| ClientError::Connect(name.clone(), error);
+        if let Some(address) = connect_to {
+            return TcpStream::connect(address).await.map_err(failed);
+        }
+        let host = (target.host.as_str(), target.port);
+        if self.reach == Reach::Anywhere {
+            return TcpStream::connect(host).await.map_err(failed);
+        }
+        // What is checked is what is connected to: a name may resolve differently the next time.
+        let mut addresses: Vec<_> = tokio::net::lookup_host(host)
+            .await
+            .map_err(failed)?
+            .collect();
+        addresses.retain(|address| is_public(address.ip()));
+        if addresses.is_empty() {
+            return Err(ClientError::Private(name.clone()));
+        }
+        TcpStream::connect(&addresses[..]).await.map_err(failed)
+    }
+
     async fn exchange<B>(
         &self,
         request: Request<B>,
@@ -138,11 +184,7 @@ impl HttpsClient {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let name = target.authority.clone();
-        let stream = match connect_to {
-            Some(address) => TcpStream::connect(address).await,
-            None => TcpStream::connect((target.host.as_str(), target.port)).await,
-        }
-        .map_err(|error| ClientError::Connect(name.clone(), error))?;
+        let stream = self.connect(&target, connect_to).await?;
         let request = target.origin_form(request);
         if !target.is_https {
             return exchange_over(stream, request, name).await;
@@ -154,6 +196,45 @@ impl HttpsClient {
             .await
             .map_err(|error| ClientError::Tls(name.clone(), error))?;
         exchange_over(stream, request, name).await
+    }
+}
+
+/// Whether an address is of the internet, and not of this machine, its network or a tunnel into one.
+#[must_use]
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let special = address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_multicast()
+        || address.is_documentation();
+    !special
+        && match address.octets() {
+            // This network; shared by customers of a provider; protocols; measurements; reserved.
+            [0, ..] | [192, 0, 0, _] | [198, 18..=19, ..] | [240..=255, ..] => false,
+            [100, second, ..] => !(64..=127).contains(&second),
+            _ => true,
+        }
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    // An address of version 4 in another form is what it stands for.
+    if let Some(mapped) = address.to_ipv4_mapped() {
+        return is_public_v4(mapped);
+    }
+    match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            is_public_v4((u32::from(high) << 16 | u32::from(low)).into())
+        }
+        // Documentation, tunnels and protocols; the rest of 2000::/3 is of the internet.
+        [0x2001, 0xdb8, ..] | [0x2001, 0..=0x1ff, ..] | [0x2002, ..] | [0x3fff, ..] => false,
+        [first, ..] => (0x2000..=0x3fff).contains(&first),
     }
 }
 

@@ -37,10 +37,6 @@ pub mod doctor;
 #[cfg(feature = "server")]
 pub mod encryption;
 #[cfg(feature = "server")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the first follower is not there yet")
-)]
 mod followers;
 #[cfg(feature = "server")]
 mod http;
@@ -57,6 +53,8 @@ pub mod persistence;
 #[cfg(feature = "server")]
 mod priority;
 pub mod protocol;
+#[cfg(feature = "server")]
+pub mod push;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]

@@ -17,6 +17,7 @@ use crate::cluster::ClusterMetrics;
 use crate::jobs::schedule::BackupMetrics;
 use crate::persistence::StoreMetrics;
 use crate::protocol::ErrorCode;
+use crate::push::PushMetrics;
 use crate::tls::TlsMetrics;
 
 const METADATA: Metadata<'static> =
@@ -214,6 +215,31 @@ impl Metrics {
         }
     }
 
+    /// How many changes a follower has not seen yet.
+    pub(crate) fn follower_lag(&self, name: &'static str) -> Gauge {
+        let labels = vec![Label::new("follower", name)];
+        let key = Key::from_parts("shoptalk_follower_lag_changes", labels);
+        self.0.recorder.register_gauge(&key, &METADATA)
+    }
+
+    /// The metrics of messages to agents' devices.
+    pub(crate) fn push(&self) -> PushMetrics {
+        let recorder = &self.0.recorder;
+        let messages = |outcome: &'static str| {
+            let labels = vec![Label::new("outcome", outcome)];
+            let key = Key::from_parts("shoptalk_push_messages_total", labels);
+            recorder.register_counter(&key, &METADATA)
+        };
+        let retries = Key::from_static_name("shoptalk_push_retries_total");
+        PushMetrics {
+            accepted: messages("accepted"),
+            gone: messages("gone"),
+            refused: messages("refused"),
+            failed: messages("failed"),
+            retries: recorder.register_counter(&retries, &METADATA),
+        }
+    }
+
     /// A TLS handshake led to no connection: it was refused, took too long or was replaced.
     pub(crate) fn tls_handshake_failed(&self, reason: &'static str) {
         self.count(
@@ -332,6 +358,10 @@ fn describe(recorder: &PrometheusRecorder) {
             "shoptalk_node_lag_changes",
             "Changes of other nodes that this node knows of and has not passed on",
         ),
+        (
+            "shoptalk_follower_lag_changes",
+            "Changes that what happens after a commit has not seen yet, by follower",
+        ),
         ("shoptalk_bus_up", "1 while the bus is connected, else 0"),
         (
             "shoptalk_tls_certificate_expiry_timestamp_seconds",
@@ -393,6 +423,14 @@ fn describe(recorder: &PrometheusRecorder) {
             "Requests answered, by route and status",
         ),
         ("shoptalk_logins_total", "Sign-ins, by result"),
+        (
+            "shoptalk_push_messages_total",
+            "Messages to agents' devices, by what became of them",
+        ),
+        (
+            "shoptalk_push_retries_total",
+            "Attempts to reach a push service after the first one",
+        ),
         (
             "shoptalk_canary_failures_total",
             "Health checks that failed",

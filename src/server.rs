@@ -8,6 +8,7 @@
 //! Read next: `src/http/mod.rs` for what is served, `src/actors/mod.rs` for what is live.
 
 mod background;
+mod followers;
 mod listeners;
 mod nodes;
 
@@ -38,6 +39,7 @@ use crate::jobs::registry::Jobs;
 use crate::jobs::schedule::{BackupMetrics, BackupSettings, Backups};
 use crate::metrics::Metrics;
 use crate::persistence::{Store, StoreError};
+use crate::push::Push;
 use crate::settings::FixedSettings;
 use crate::tls::{Acceptor, Tls, TlsError};
 
@@ -255,6 +257,7 @@ impl Server {
             rooms: actors.rooms(),
             lobby: actors.lobby(),
             presence: actors.presence(),
+            push: Push::new(&config, store.clone(), metrics.push()),
             metrics,
             connections: listening.limits.clone(),
             canary: canary.clone(),
@@ -483,6 +486,8 @@ async fn open_settings(
     drain: &CancellationToken,
 ) -> Result<CurrentSettings, StoreError> {
     let fixed = FixedSettings {
+        alerts_escalate_ms: config.alerts.escalate_ms,
+        alerts_mail_ms: config.alerts.mail_ms,
         mail_after_ms: config.mail.after_ms,
     };
     let settings = CurrentSettings::load(store.clone(), fixed).await?;
@@ -554,6 +559,7 @@ fn spawn_control(state: &AppState) {
 
 fn spawn_background(state: &AppState, canary: Canary, rooms: Rooms, drain: &CancellationToken) {
     tokio::spawn(async move { canary.run().await });
+    followers::start(state);
     let store = &state.store;
     tokio::spawn(background::remove_empty_rooms(
         store.clone(),

@@ -17,10 +17,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("current_settings", &["persistence", "settings"]),
     ("bus", &["persistence"]),
     ("cluster", &["actors", "bus", "chat", "persistence"]),
-    ("followers", &["chat", "persistence"]),
+    ("followers", &["chat", "persistence", "push"]),
     ("config", &["bus", "chat", "persistence"]),
     ("https_client", &[]),
     ("tls", &["config", "https_client"]),
+    ("push", &["chat", "config", "https_client", "persistence"]),
     (
         "metrics",
         &[
@@ -31,6 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "jobs",
             "persistence",
             "protocol",
+            "push",
             "tls",
         ],
     ),
@@ -49,6 +51,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "passwords",
             "persistence",
             "protocol",
+            "push",
             "settings",
             "tls",
         ],
@@ -81,10 +84,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "credentials",
             "current_settings",
             "doctor",
+            "followers",
             "http",
             "jobs",
             "metrics",
             "persistence",
+            "push",
             "settings",
             "tls",
         ],
@@ -196,7 +201,7 @@ const LAYERS_INSIDE: &[&[&str]] = &[
 const STAYS_IN: &[(&str, &[&str])] = &[
     ("axum", &["http"]),
     ("axum_extra", &["http"]),
-    ("hyper", &["doctor", "http", "https_client", "tls"]),
+    ("hyper", &["doctor", "http", "https_client", "push", "tls"]),
     ("hyper_util", &["doctor", "http", "https_client"]),
     ("tower", &["http"]),
     ("tower_http", &["http"]),
@@ -210,6 +215,7 @@ const STAYS_IN: &[(&str, &[&str])] = &[
     ("rustls", &["doctor", "https_client", "persistence", "tls"]),
     ("tokio_rustls", &["doctor", "https_client", "tls"]),
     ("instant_acme", &["tls"]),
+    ("web_push_native", &["push"]),
     ("x509_parser", &["doctor", "tls"]),
 ];
 

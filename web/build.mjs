@@ -192,5 +192,10 @@ for (const file of ["console/index.html", "storefront/shop.html", "storefront/em
   });
   write(file.replace(/.*\/(index)?/, "").replace(/^\./, "console."), page);
 }
+// What makes the console installable has fixed names: browsers keep them.
+for (const file of readdirSync(join(root, "console/install"))) {
+  const bytes = readFileSync(join(root, "console/install", file));
+  write(file, file.endsWith(".js") ? await minifyCode(bytes.toString()) : bytes);
+}
 await Promise.all(compressing);
 writeFileSync(join(out, "files.txt"), listed.join(""));

@@ -24,6 +24,13 @@ impl Config {
                     .to_owned(),
             );
         }
+        if self.push.allow_private {
+            warnings.push(
+                "push.allow_private is true: agents can have this server send requests into its own network; set \
+                 it to false unless this is a test"
+                    .to_owned(),
+            );
+        }
         if !self.limits.enabled {
             warnings.push(
                 "limits.enabled is false: no rate is limited; set it to true unless a gateway limits rates".to_owned(),
@@ -71,6 +78,7 @@ impl Config {
             .iter()
             .map(ToString::to_string)
             .collect();
+        let subject = (self.push.subject.as_deref()).unwrap_or("(server.public_url)");
         let redacted = |secret: &Option<Secret>| match secret {
             Some(_) => "(redacted)",
             None => "(none)",
@@ -118,6 +126,10 @@ impl Config {
             ("identity.secrets", &secrets),
             ("import.session_secret", &session_secret),
             ("mail.after_ms", &self.mail.after_ms.unwrap_or(0)),
+            ("alerts.escalate_ms", &self.alerts.escalate_ms.unwrap_or(0)),
+            ("alerts.mail_ms", &self.alerts.mail_ms.unwrap_or(0)),
+            ("push.subject", &subject),
+            ("push.allow_private", &self.push.allow_private),
             ("metrics.token", &token),
             ("limits.enabled", &limits.enabled),
             ("limits.posts_per_second", &limits.posts_per_second),

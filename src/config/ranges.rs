@@ -74,6 +74,8 @@ fn numbers(raw: &Raw) -> Vec<Number> {
             raw.backup.min_free_bytes,
             0..=1 << 50,
         ),
+        number("alerts.escalate_ms", raw.alerts.escalate_ms, 0..=7 * DAY_MS),
+        number("alerts.mail_ms", raw.alerts.mail_ms, 0..=7 * DAY_MS),
         number(
             "retention.closed_days",
             raw.retention.closed_days,

@@ -18,6 +18,8 @@ pub(super) struct Raw {
     pub(super) identity: RawIdentity,
     pub(super) import: RawImport,
     pub(super) mail: RawMail,
+    pub(super) push: RawPush,
+    pub(super) alerts: RawAlerts,
     pub(super) metrics: RawMetrics,
     pub(super) limits: LimitsConfig,
     pub(super) rooms: RoomsConfig,
@@ -104,6 +106,21 @@ pub(super) struct RawImport {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMail {
     pub(super) after_ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAlerts {
+    pub(super) escalate_ms: u64,
+    pub(super) mail_ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPush {
+    #[serde(deserialize_with = "text")]
+    pub(super) subject: String,
+    pub(super) allow_private: bool,
 }
 
 #[derive(Deserialize)]

@@ -8,11 +8,14 @@ use url::Url;
 
 use super::error::ConfigError;
 use super::ranges::check_ranges;
-use super::raw::{Raw, RawBackup, RawCluster, RawIdentity, RawImport, RawServer, RawStorage};
+use super::raw::{
+    Raw, RawBackup, RawCluster, RawIdentity, RawImport, RawPush, RawServer, RawStorage,
+};
 use super::tls;
 use super::{
-    BackupConfig, ClusterConfig, Config, IdentityConfig, ImportConfig, LogConfig, LogFormat,
-    MailConfig, MetricsConfig, Overrides, Secret, ServerConfig, StorageConfig,
+    AlertsConfig, BackupConfig, ClusterConfig, Config, IdentityConfig, ImportConfig, LogConfig,
+    LogFormat, MailConfig, MetricsConfig, Overrides, PushConfig, Secret, ServerConfig,
+    StorageConfig,
 };
 use crate::persistence::Synchronous;
 
@@ -32,7 +35,12 @@ impl Raw {
             identity: identity(self.identity)?,
             import: import(self.import)?,
             mail: MailConfig {
-                after_ms: Some(self.mail.after_ms).filter(|after_ms| *after_ms > 0),
+                after_ms: unless_zero(self.mail.after_ms),
+            },
+            push: push(self.push)?,
+            alerts: AlertsConfig {
+                escalate_ms: unless_zero(self.alerts.escalate_ms),
+                mail_ms: unless_zero(self.alerts.mail_ms),
             },
             metrics: MetricsConfig {
                 token: Some(self.metrics.token)
@@ -159,6 +167,31 @@ fn backup(raw: RawBackup, data_dir: &Path) -> Result<BackupConfig, ConfigError> 
             .map(|text| recipient(text))
             .collect::<Result<_, _>>()?,
     })
+}
+
+/// 0 stands for what admins set.
+fn unless_zero(number: u64) -> Option<u64> {
+    Some(number).filter(|number| *number > 0)
+}
+
+fn push(raw: RawPush) -> Result<PushConfig, ConfigError> {
+    let subject = Some(raw.subject).filter(|subject| !subject.is_empty());
+    let is_contact = |text: &String| {
+        Url::parse(text).is_ok()
+            && ["mailto:", "https://"]
+                .iter()
+                .any(|way| text.starts_with(way))
+    };
+    match subject {
+        Some(text) if !is_contact(&text) => Err(ConfigError::invalid(
+            "push.subject",
+            format!("'{text}' is neither mailto: with an address nor an https:// URL"),
+        )),
+        subject => Ok(PushConfig {
+            subject,
+            allow_private: raw.allow_private,
+        }),
+    }
 }
 
 fn identity(raw: RawIdentity) -> Result<IdentityConfig, ConfigError> {

@@ -22,6 +22,7 @@ use uuid::Uuid;
 use crate::chat::{ChangeVector, Timestamp};
 use crate::persistence::{ChangedRooms, FollowerLease, Store, WriteError};
 
+pub(crate) mod alerts;
 #[cfg(test)]
 mod tests;
 

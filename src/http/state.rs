@@ -23,6 +23,7 @@ use crate::jobs::registry::Jobs;
 use crate::metrics::Metrics;
 use crate::passwords::PasswordHasher;
 use crate::persistence::Store;
+use crate::push::Push;
 
 /// Shared by every handler and socket. Clones are cheap.
 #[derive(Clone)]
@@ -48,6 +49,8 @@ pub(crate) struct AppParts {
     pub(crate) jobs: Jobs,
     /// What admins have set for the whole shop.
     pub(crate) settings: CurrentSettings,
+    /// Rings agents' devices.
+    pub(crate) push: Push,
     /// The limits on connections.
     pub(crate) connections: Connections,
     /// The periodic check of the whole path, for `/readyz`.

@@ -1,7 +1,9 @@
 mod agents;
+mod alerts;
 mod erasures;
 mod followers;
 mod lists;
+mod push;
 mod replies;
 mod rooms;
 mod settings;

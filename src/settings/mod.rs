@@ -179,6 +179,10 @@ impl Default for MailSettings {
 /// Settings that the configuration has, which admins cannot change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FixedSettings {
+    /// `alerts.escalate_ms`.
+    pub alerts_escalate_ms: Option<u64>,
+    /// `alerts.mail_ms`.
+    pub alerts_mail_ms: Option<u64>,
     /// `mail.after_ms`.
     pub mail_after_ms: Option<u64>,
 }
@@ -186,16 +190,24 @@ pub struct FixedSettings {
 impl FixedSettings {
     /// The keys that are fixed, as `section.key`.
     pub fn keys(&self) -> Vec<&'static str> {
-        self.mail_after_ms
-            .map(|_| "mail.after_ms")
-            .into_iter()
-            .collect()
+        let keys = [
+            ("alerts.escalate_ms", self.alerts_escalate_ms),
+            ("alerts.mail_ms", self.alerts_mail_ms),
+            ("mail.after_ms", self.mail_after_ms),
+        ];
+        let fixed = keys.into_iter().filter(|(_, value)| value.is_some());
+        fixed.map(|(key, _)| key).collect()
     }
 
     /// The settings that hold: those of the configuration win.
     pub fn apply(&self, mut settings: Settings) -> Settings {
-        if let Some(after_ms) = self.mail_after_ms {
-            settings.mail.after_ms = after_ms;
+        let (alerts, mail) = (&mut settings.alerts, &mut settings.mail);
+        for (fixed, setting) in [
+            (self.alerts_escalate_ms, &mut alerts.escalate_ms),
+            (self.alerts_mail_ms, &mut alerts.mail_ms),
+            (self.mail_after_ms, &mut mail.after_ms),
+        ] {
+            *setting = fixed.unwrap_or(*setting);
         }
         settings
     }

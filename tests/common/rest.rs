@@ -76,6 +76,10 @@ impl Rest {
             .sum()
     }
 
+    pub async fn delete_with(&self, path: &str, body: Value) -> Response {
+        Response::to(self.request(Method::DELETE, path).json(&body)).await
+    }
+
     pub async fn patch(&self, path: &str, body: Value) -> Response {
         Response::to(self.request(Method::PATCH, path).json(&body)).await
     }

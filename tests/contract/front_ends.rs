@@ -189,6 +189,39 @@ mod built {
             assert_eq!(response.header("location"), "/admin/chat");
         }
     }
+
+    #[tokio::test]
+    async fn the_console_is_installable_and_its_worker_handles_no_requests() {
+        let server = TestServer::start().await;
+        let console = get(&server, "/admin/chat", &[]).await;
+        assert!(console.text.contains("/admin/manifest.webmanifest"));
+        let policy = console.header("content-security-policy");
+        for directive in ["manifest-src 'self'", "worker-src 'self'"] {
+            assert!(policy.contains(directive), "{directive} in {policy}");
+        }
+        let manifest = get(&server, "/admin/manifest.webmanifest", &[]).await;
+        let media_type = manifest.header("content-type");
+        assert_eq!(media_type, "application/manifest+json");
+        let manifest = manifest.is(200);
+        assert_eq!(manifest["start_url"], "/admin/chat");
+        assert_eq!(manifest["display"], "standalone");
+        for icon in manifest["icons"].as_array().expect("icons") {
+            let icon = get(&server, icon["src"].as_str().expect("a path"), &[]).await;
+            assert_eq!(
+                (icon.status, icon.header("content-type")),
+                (200, "image/png")
+            );
+        }
+        let worker = get(&server, "/admin/worker.js", &[]).await;
+        assert_eq!(worker.status, 200);
+        assert!(worker.header("content-type").starts_with("text/javascript"));
+        assert_eq!(worker.header("cache-control"), "no-cache");
+        assert!(worker.text.len() <= 1024, "{} bytes", worker.text.len());
+        assert!(!worker.text.contains("fetch"), "{}", worker.text);
+        get(&server, "/admin/other.js", &[])
+            .await
+            .problem(404, "not_found");
+    }
 }
 
 #[cfg(not(feature = "front-ends"))]

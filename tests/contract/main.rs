@@ -7,6 +7,7 @@ mod common;
 mod admin_rooms;
 mod agent_rest;
 mod agent_socket;
+mod alerts;
 mod audit;
 mod authorization;
 mod boundary_values;

@@ -14,6 +14,7 @@ import { makeNotices } from "./desk/notices";
 import { makeSession } from "./desk/session";
 import { makeSettings } from "./desk/settings";
 import { makeLanguage } from "./language/language";
+import { pushBrowser } from "./push-browser";
 import { makeSound } from "./sound";
 
 export type App = ReturnType<typeof makeApp>;
@@ -52,6 +53,8 @@ export function makeApp({ setupCode }: { setupCode: string | undefined }) {
         notices,
         alerts,
         language,
+        settings,
+        pushBrowser: pushBrowser(),
         schedule: beforeNextFrame,
         isPageVisible: () => document.visibilityState === "visible",
         showDetails: matchMedia("(min-width: 1100px)").matches,

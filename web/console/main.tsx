@@ -3,6 +3,7 @@ import { render } from "preact";
 import "./style.css";
 import { makeApp } from "./app";
 import { showWaitingCount } from "./badge";
+import { followNotifications } from "./push-browser";
 import { App } from "./views/app";
 import { AppContext } from "./views/context";
 
@@ -25,6 +26,7 @@ render(
   document.body,
 );
 showWaitingCount(app.language, () => app.waitingCount.value);
+followNotifications();
 app.session.restore();
 
 /** The code of a set-up link. It leaves the address bar at once, since it is a secret. */

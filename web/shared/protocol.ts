@@ -618,6 +618,75 @@ export type ReplyList = {
   next: string | null;
 };
 
+/** The key that browsers subscribe with. */
+export type PushKeyAnswer = {
+  /** The `applicationServerKey`, in base64url. */
+  key: string;
+};
+
+/** The keys of a subscription. */
+export type PushSubscriptionKeys = {
+  /** The browser's public key: 65 bytes in base64url. */
+  p256dh: string;
+  /** A secret of the browser: 16 bytes in base64url. */
+  auth: string;
+};
+
+/**
+ * A subscription as the browser's `PushSubscription.toJSON()` has it. Its expiration time is
+ * ignored: the push service says when a subscription has ended.
+ */
+export type PushSubscriptionRequest = {
+  /** An https URL of at most 2,000 characters, not at a private address. */
+  endpoint: string;
+  keys: PushSubscriptionKeys;
+};
+
+/** Which subscription is meant. */
+export type PushSubscriptionRemoval = {
+  /** As it was when it subscribed; the other fields are ignored. */
+  endpoint: string;
+};
+
+/** A device that rings. */
+export type PushDevice = {
+  /** Where it is reached. */
+  endpoint: string;
+  /** When it subscribed. */
+  created_at: Timestamp;
+  /** Why its push service refused the last message; null if it did not. */
+  problem: string | null;
+};
+
+/** One device. */
+export type PushSubscriptionAnswer = { subscription: PushDevice };
+
+/** The devices of this session. */
+export type PushSubscriptionList = {
+  results: Array<PushDevice>;
+  /** Always null: there is only one page. */
+  next: string | null;
+};
+
+/** How a test went. */
+export type PushTestOutcome = "accepted" | "gone" | "refused" | "failed";
+
+/** How a test went on one device. */
+export type PushTestResult = {
+  /** The device. */
+  endpoint: string;
+  /**
+   * `accepted`: its push service will deliver it; `gone`: the push service does not know the
+   * device any more, and it was removed; `refused`; `failed`.
+   */
+  outcome: PushTestOutcome;
+  /** What was wrong and what to do; null if it was accepted. */
+  detail: string | null;
+};
+
+/** How a test went on every device of this session. */
+export type PushTestAnswer = { results: Array<PushTestResult> };
+
 /** What a job does. */
 export type JobKind = "backup" | "export" | "erase" | "rewrite";
 

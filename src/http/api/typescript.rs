@@ -181,6 +181,16 @@ fn generate() -> String {
     file.declare::<admin::replies::ReplyChange>("ReplyChange");
     file.declare::<admin::replies::ReplyAnswer>("ReplyAnswer");
     file.declare::<admin::replies::ReplyList>("ReplyList");
+    file.declare::<admin::push::PushKeyAnswer>("PushKeyAnswer");
+    file.declare::<admin::push::PushSubscriptionKeys>("PushSubscriptionKeys");
+    file.declare::<admin::push::PushSubscriptionRequest>("PushSubscriptionRequest");
+    file.declare::<admin::push::PushSubscriptionRemoval>("PushSubscriptionRemoval");
+    file.declare::<admin::push::PushDevice>("PushDevice");
+    file.declare::<admin::push::PushSubscriptionAnswer>("PushSubscriptionAnswer");
+    file.declare::<admin::push::PushSubscriptionList>("PushSubscriptionList");
+    file.declare::<admin::push::PushTestOutcome>("PushTestOutcome");
+    file.declare::<admin::push::PushTestResult>("PushTestResult");
+    file.declare::<admin::push::PushTestAnswer>("PushTestAnswer");
     file.declare::<registry::JobKind>("JobKind");
     file.declare::<registry::JobState>("JobState");
     file.declare::<registry::Job>("Job");

@@ -44,6 +44,15 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     )
 }
 
+/// The response with a file of the console's own origin that browsers check for changes; in a build
+/// without front ends there is none.
+pub(super) fn own_response(path: &str, headers: &HeaderMap) -> Response {
+    match file(path) {
+        Some(file) => file.response(REVALIDATE, headers),
+        None => Problem::not_found().into_response(),
+    }
+}
+
 /// The response with a page and its content security policy; `None` in a build without front ends.
 pub(super) fn page_response(
     path: &str,

@@ -1,18 +1,22 @@
 //! The routes of the pages: `/`, the console, the style sheet of the plain pages.
 
 use axum::Router;
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::HeaderMap;
-use axum::response::{Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 
 use super::html::{NO_FRONT_ENDS, html_response, page, style_sheet};
 use super::{assets, widget};
 use crate::current_settings::CurrentSettings;
+use crate::http::problem::Problem;
 
-/// The console loads its own files, calls its own server, and shows images that it draws itself.
+/// The console loads its own files, calls its own server, and shows images that it draws itself. Its
+/// service worker shows notifications.
 const CONSOLE_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    connect-src 'self'; img-src 'self' data:; font-src 'self'; frame-ancestors 'none'; \
-    base-uri 'none'; form-action 'none'";
+    connect-src 'self'; img-src 'self' data:; font-src 'self'; manifest-src 'self'; \
+    worker-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// The sample shop may do as little as the widget needs.
 const SHOP_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -38,6 +42,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
         .route("/admin", get(async || Redirect::permanent("/admin/chat")))
         .route("/admin/chat", get(console))
         .route("/admin/setup", get(console))
+        .route("/admin/{file}", get(installed))
         .route("/assets/page.css", get(style_sheet))
         .merge(assets::routes())
         .merge(widget::routes(settings))
@@ -49,6 +54,18 @@ async fn start_page(start: StartPage, headers: HeaderMap) -> Response {
         StartPage::Plain => None,
     }
     .unwrap_or_else(|| html_response(page("Shoptalk", START)))
+}
+
+/// What makes the console installable. Below `/admin/`, so that the worker may serve the console.
+async fn installed(name: Result<Path<String>, PathRejection>, headers: HeaderMap) -> Response {
+    // A path that is not UTF-8 names no file.
+    let name = name.map_or_else(|_| String::new(), |Path(name)| name);
+    match &*name {
+        "worker.js" | "manifest.webmanifest" | "icon-192.png" | "icon-512.png" => {
+            assets::own_response(&name, &headers)
+        }
+        _ => Problem::not_found().into_response(),
+    }
 }
 
 async fn console(headers: HeaderMap) -> Response {

@@ -1,10 +1,12 @@
 //! What every store does alike. `SHOPTALK_TEST_STORE=postgres` runs it on PostgreSQL.
 
 mod agents;
+mod alerts;
 pub(crate) mod erasures;
 mod followers;
 mod imports;
 mod lists;
+mod push;
 mod redactions;
 mod replies;
 mod retention;

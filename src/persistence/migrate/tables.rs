@@ -132,6 +132,42 @@ pub(super) const TABLES: &[Table] = &[
         sums: &["expires_at"],
     },
     Table {
+        name: "push_keys",
+        columns: &[("id", Small), ("private", Bytes)],
+        read: "SELECT id, private FROM push_keys",
+        from: "push_keys",
+        sums: &[],
+    },
+    Table {
+        name: "push_subscriptions",
+        columns: &[
+            ("endpoint", Text),
+            ("p256dh", Bytes),
+            ("auth", Bytes),
+            ("session", Bytes),
+            ("created_at", Int),
+            ("problem", Text),
+        ],
+        read: "SELECT endpoint, p256dh, auth, session, created_at, problem
+               FROM push_subscriptions",
+        from: "push_subscriptions",
+        sums: &["created_at"],
+    },
+    Table {
+        name: "alerts",
+        columns: &[
+            ("room", Int),
+            ("waiting_n", Int),
+            ("since", Int),
+            ("rung", Small),
+            ("mailed", Bool),
+            ("next_at", Int),
+        ],
+        read: "SELECT room, waiting_n, since, rung, mailed, next_at FROM alerts",
+        from: "alerts",
+        sums: &["waiting_n", "since"],
+    },
+    Table {
         name: "audit",
         columns: &[
             ("pk", Int),

@@ -1,11 +1,13 @@
 //! What the store can be asked, and what it replies, as data: a file per subject.
 
 mod agents;
+mod alerts;
 mod audit;
 mod backups;
 mod changes;
 mod followers;
 mod lists;
+mod push;
 mod replies;
 mod rooms;
 mod settings;
@@ -13,11 +15,13 @@ mod stats;
 mod visitors;
 
 pub use self::agents::*;
+pub use self::alerts::*;
 pub use self::audit::*;
 pub use self::backups::*;
 pub use self::changes::*;
 pub use self::followers::*;
 pub use self::lists::*;
+pub use self::push::*;
 pub use self::replies::*;
 pub use self::rooms::*;
 pub use self::settings::*;

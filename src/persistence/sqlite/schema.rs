@@ -131,7 +131,10 @@ pub(crate) fn epoch(conn: &Connection) -> rusqlite::Result<String> {
 /// goes.
 pub(crate) fn begin_epoch(conn: &Connection) -> rusqlite::Result<()> {
     let tx = conn.unchecked_transaction()?;
-    tx.execute_batch("DROP TABLE IF EXISTS backup_manifest; DELETE FROM agent_sessions")?;
+    tx.execute_batch(
+        "DROP TABLE IF EXISTS backup_manifest; DELETE FROM push_subscriptions;
+         DELETE FROM agent_sessions",
+    )?;
     tx.execute(
         "UPDATE state SET epoch = ?1, auth_version = auth_version + 1",
         [new_epoch()],

@@ -184,6 +184,7 @@ fn settings_have_a_size() {
 fn a_fixed_key_wins_and_a_patch_does_not_change_it() {
     let fixed = FixedSettings {
         mail_after_ms: Some(5_000),
+        ..FixedSettings::default()
     };
     let patch = json!({"mail": {"after_ms": 9_000}, "shop": {"name": "A"}});
     let Value::Object(patch) = patch else {
@@ -196,6 +197,15 @@ fn a_fixed_key_wins_and_a_patch_does_not_change_it() {
     assert_eq!(settings.shop.name, "A");
     assert_eq!(fixed.apply(settings).mail.after_ms, 5_000);
     assert_eq!(fixed.keys(), ["mail.after_ms"]);
+    let alerts = FixedSettings {
+        alerts_escalate_ms: Some(1_000),
+        alerts_mail_ms: Some(2_000),
+        mail_after_ms: None,
+    };
+    let settings = alerts.apply(Settings::default());
+    let times = (settings.alerts.escalate_ms, settings.alerts.mail_ms);
+    assert_eq!((times, settings.mail.after_ms), ((1_000, 2_000), 600_000));
+    assert_eq!(alerts.keys(), ["alerts.escalate_ms", "alerts.mail_ms"]);
     assert!(FixedSettings::default().keys().is_empty());
 }
 

@@ -4,7 +4,13 @@ import { english, summary } from "../testing/fixtures";
 import { type Alerts, makeAlerts, shouldAlert } from "./alerts";
 import type { Settings } from "./settings";
 
-const settings = signal<Settings>({ theme: "auto", language: "auto", sound: true, notify: true });
+const settings = signal<Settings>({
+  theme: "auto",
+  language: "auto",
+  sound: true,
+  notify: true,
+  ring: false,
+});
 const isAudible = signal(true);
 const play = vi.fn();
 
@@ -37,7 +43,7 @@ const make = (permission: NotificationPermission = "granted") => {
 };
 
 beforeEach(() => {
-  settings.value = { theme: "auto", language: "auto", sound: true, notify: true };
+  settings.value = { theme: "auto", language: "auto", sound: true, notify: true, ring: false };
   isAudible.value = true;
   play.mockClear();
 });

@@ -31,9 +31,8 @@ export interface AlertsOptions {
 export type Alerts = ReturnType<typeof makeAlerts>;
 
 /**
- * Alerts an agent to a visitor's message: by sound and by a notification of the browser.
- *
- * A further way, such as a push message to a phone, belongs here, with its switch in `settings.ts`.
+ * Alerts an agent to a visitor's message while the console is open: by sound and by a notification
+ * of the browser. `ringing.ts` is about devices that ring while it is closed.
  */
 export function makeAlerts({ settings, language, sound, notifications }: AlertsOptions) {
   const { t, format } = language;
@@ -61,16 +60,19 @@ export function makeAlerts({ settings, language, sound, notifications }: AlertsO
 
     /** Alerts to a visitor's new message; `open` shows the conversation. */
     newMessage(summary: Summary, open: () => void) {
-      show(format.visitor(summary), summary.last_message?.content ?? "", open);
+      show(format.visitor(summary), summary.last_message?.content ?? "", open, summary.id);
     },
   };
 
-  /** Alerts in every way that is switched on; `open` is called when the notification is clicked. */
-  function show(title: string, body: string, open: () => void) {
+  /**
+   * Alerts in every way that is switched on; `open` is called when the notification is clicked. Of
+   * those with one tag the newest is shown, whether the page or the service worker shows it.
+   */
+  function show(title: string, body: string, open: () => void, tag = "shoptalk") {
     if (settings.value.sound) sound.play();
     if (!notifications || !settings.value.notify || permission.value !== "granted") return;
     try {
-      const shown = new notifications(title, { body, tag: "shoptalk", dir: "auto" });
+      const shown = new notifications(title, { body, tag, dir: "auto" });
       shown.onclick = () => {
         window.focus();
         open();

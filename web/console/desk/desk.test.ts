@@ -9,6 +9,7 @@ import type { Alerts } from "./alerts";
 import { type Desk, makeDesk } from "./desk";
 import { makeNotices, type Notices } from "./notices";
 import { makeSession, type Session } from "./session";
+import { makeSettings } from "./settings";
 
 let clock: FakeClock;
 let events: EventTarget;
@@ -56,6 +57,8 @@ beforeEach(() => {
         session,
         notices,
         alerts: { newMessage } as unknown as Alerts,
+        settings: makeSettings({ storage: view }),
+        pushBrowser: "unsupported",
         schedule: (then) => then(),
         isPageVisible: () => true,
         showDetails: true,

@@ -11,6 +11,7 @@
  * - `composer.ts`: the field to write in; `outgoing.ts`: messages that are not in a log yet
  * - `replies.ts`: canned replies, for the field to write in
  * - `redaction.ts`: removing the text of a message
+ * - `ringing.ts`: whether this device is rung while the console is closed
  * - `panels.ts`: which dialog is open
  *
  * What exists before sign-in, such as notices and settings, is made by `../app.ts`.
@@ -34,8 +35,10 @@ import { makeOutgoing } from "./outgoing";
 import { makePanels } from "./panels";
 import { makeRedaction } from "./redaction";
 import { makeReplies } from "./replies";
+import { makeRinging, type NoPush, type PushBrowser } from "./ringing";
 import { makeSearch } from "./search";
 import type { Session } from "./session";
+import type { DeviceSettings } from "./settings";
 
 export interface DeskOptions {
   agentId: string;
@@ -47,6 +50,8 @@ export interface DeskOptions {
   notices: Notices;
   alerts: Alerts;
   language: Language;
+  settings: DeviceSettings;
+  pushBrowser: PushBrowser | NoPush;
   /** Calls `then` once, for the next frame of the screen. */
   schedule: (then: () => void) => void;
   isPageVisible: () => boolean;
@@ -65,6 +70,8 @@ export function makeDesk({
   notices,
   alerts,
   language,
+  settings,
+  pushBrowser,
   schedule,
   isPageVisible,
   showDetails,
@@ -145,6 +152,7 @@ export function makeDesk({
     showError: notices.showToast,
     language,
   });
+  const ringing = makeRinging({ call, settings, browser: pushBrowser, language });
   const health = makeHealth({ clock, language });
   const panels = makePanels({ showDetails });
 
@@ -154,6 +162,9 @@ export function makeDesk({
     signal: closed.signal,
   });
   connection.open();
+  ringing.resume().then(() => {
+    if (ringing.problem.value) notices.showToast(ringing.problem.value);
+  });
 
   return {
     connection,
@@ -164,6 +175,7 @@ export function makeDesk({
     replies,
     search,
     redaction,
+    ringing,
     health,
     panels,
 

@@ -12,6 +12,7 @@ it("starts with the defaults and stores what is changed", () => {
     language: "auto",
     sound: true,
     notify: false,
+    ring: false,
   });
   settings.change({ theme: "dark" });
   expect(JSON.parse(area[KEY]!)).toEqual({
@@ -19,6 +20,7 @@ it("starts with the defaults and stores what is changed", () => {
     language: "auto",
     sound: true,
     notify: false,
+    ring: false,
   });
   expect(makeSettings({ storage: makeStorage(area) }).current.value.theme).toBe("dark");
 });
@@ -30,6 +32,7 @@ it("uses the defaults for settings that are not stored yet", () => {
     language: "auto",
     sound: false,
     notify: false,
+    ring: false,
   });
 });
 

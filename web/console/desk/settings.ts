@@ -10,10 +10,20 @@ export interface Settings {
   sound: boolean;
   /** Browser notifications; the browser has to permit them, too. */
   notify: boolean;
+  /** Rung also while the console is closed. */
+  ring: boolean;
 }
 
 const KEY = "shoptalk:console:settings";
-const DEFAULTS: Settings = { theme: "auto", language: "auto", sound: true, notify: false };
+const DEFAULTS: Settings = {
+  theme: "auto",
+  language: "auto",
+  sound: true,
+  notify: false,
+  ring: false,
+};
+
+export type DeviceSettings = ReturnType<typeof makeSettings>;
 
 /** The settings of this device, kept in the browser's storage. */
 export function makeSettings({ storage }: { storage: BrowserStorage }) {

@@ -11,6 +11,7 @@ import { DataDialog } from "./data";
 import { Details } from "./details";
 import { DoctorDialog } from "./doctor";
 import { Keys } from "./keys";
+import { Notifications } from "./notifications";
 import { Palette } from "./palette";
 import { Replies } from "./replies";
 import { Settings } from "./settings";
@@ -83,6 +84,9 @@ function DeskView() {
       {dialog.value === "data" && <DataDialog close={() => panels.close("data")} />}
       {dialog.value === "doctor" && <DoctorDialog close={() => panels.close("doctor")} />}
       {dialog.value === "replies" && <Replies close={() => panels.close("replies")} />}
+      {dialog.value === "notifications" && (
+        <Notifications close={() => panels.close("notifications")} />
+      )}
       {dialog.value === "settings" && <Settings close={() => panels.close("settings")} />}
       {dialog.value === "shop" && <ShopDialog close={() => panels.close("shop")} />}
       {dialog.value === "commands" && (

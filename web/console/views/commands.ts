@@ -37,6 +37,7 @@ export function commandsOf(desk: Desk, session: Session, { t }: Language): Comma
     { name: t("command.closed"), key: "4", run: showList("closed") },
     { name: t("command.replies"), key: "t", run: () => panels.open("replies") },
     { name: t("command.settings"), key: "s", run: () => panels.open("settings") },
+    { name: t("command.notifications"), run: () => panels.open("notifications") },
     { name: t("command.keys"), key: "?", run: () => panels.open("keys") },
     { name: t("command.signOut"), run: () => session.signOut(false) },
     { name: t("command.signOutEverywhere"), run: () => session.signOut(true) },

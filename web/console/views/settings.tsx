@@ -36,15 +36,6 @@ export function Settings({ close }: { close: () => void }) {
         <label class="switch">
           <input
             type="checkbox"
-            checked={agent?.on_duty ?? true}
-            onChange={(event) => session.setOnDuty(event.currentTarget.checked)}
-          />
-          {t("settings.onDuty")}
-        </label>
-        <p class="dim">{t("settings.onDutyHint")}</p>
-        <label class="switch">
-          <input
-            type="checkbox"
             checked={sound}
             onChange={(event) => settings.change({ sound: event.currentTarget.checked })}
           />
@@ -72,6 +63,10 @@ export function Settings({ close }: { close: () => void }) {
           onClick={() => alerts.show(t("settings.testTitle"), t("settings.testBody"), () => {})}
         >
           {t("settings.test")}
+        </button>
+        <p class="dim">{t("settings.devicesHint")}</p>
+        <button type="button" onClick={() => panels.open("notifications")}>
+          {t("settings.openNotifications")}
         </button>
       </section>
       <section>

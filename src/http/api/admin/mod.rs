@@ -6,6 +6,7 @@ mod fields;
 pub(super) mod jobs;
 pub(super) mod me;
 mod messages;
+pub(super) mod push;
 pub(super) mod replies;
 pub(super) mod rooms;
 pub(super) mod settings;
@@ -33,6 +34,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(messages::read))
         .routes(routes!(agents::list, agents::add))
         .routes(routes!(agents::patch))
+        .routes(routes!(push::key))
+        .routes(routes!(push::list, push::add, push::remove))
+        .routes(routes!(push::test))
         .routes(routes!(replies::list, replies::add))
         .routes(routes!(replies::patch, replies::delete))
         .routes(routes!(jobs::list, jobs::start))

@@ -1,4 +1,5 @@
 mod agents;
+mod alerts;
 mod empty_rooms;
 mod erasures;
 mod export;
@@ -10,6 +11,7 @@ mod messages;
 mod open_room;
 mod people;
 pub(crate) mod presence;
+mod push;
 mod replies;
 mod retention;
 mod rooms;

@@ -1,9 +1,11 @@
 pub(crate) mod agents;
+pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod changes;
 pub(crate) mod erasures;
 pub(crate) mod head_columns;
 pub(crate) mod messages;
+pub(crate) mod push;
 pub(crate) mod replies;
 pub(crate) mod room_rows;
 pub(crate) mod search;

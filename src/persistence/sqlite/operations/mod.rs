@@ -1,6 +1,7 @@
 //! What the store does, an operation at a time: load rows, ask the rules, write rows.
 
 mod agents;
+mod alerts;
 mod canary;
 mod copy;
 mod empty_rooms;
@@ -12,6 +13,7 @@ mod lists;
 mod messages;
 mod open_room;
 mod people;
+mod push;
 mod replies;
 mod retention;
 pub(crate) mod rewrite;

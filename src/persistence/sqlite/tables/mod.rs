@@ -2,11 +2,13 @@
 //! with them.
 
 pub(crate) mod agents;
+pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod erasures;
 pub(crate) mod live_rooms;
 pub(crate) mod messages;
 pub(crate) mod places;
+pub(crate) mod push;
 pub(crate) mod replies;
 pub(crate) mod room_rows;
 pub(crate) mod sessions;

@@ -4,8 +4,8 @@ import type { dialogs as english } from "../en/dialogs";
 export const dialogs = {
   "settings.title": "الإعدادات",
   "settings.alerts": "التنبيهات",
-  "settings.onDuty": "في الخدمة",
-  "settings.onDutyHint": "لا يُنبَّه على الأجهزة عند انتظار عميل إلا من هم في الخدمة.",
+  "settings.devicesHint": "يمكن أن يرن هاتفك وأجهزتك الأخرى أيضًا ولوحة المحادثات مغلقة.",
+  "settings.openNotifications": "فتح الإشعارات",
   "settings.sound": "الصوت",
   "settings.notifications": "إشعارات المتصفح",
   "settings.soundAndSight": "ستُنبَّه إلى الرسائل الجديدة بصوت وإشعار.",

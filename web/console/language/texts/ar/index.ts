@@ -2,8 +2,17 @@
 import { data } from "./data";
 import { desk } from "./desk";
 import { dialogs } from "./dialogs";
+import { notifications } from "./notifications";
 import { replies } from "./replies";
 import { shell } from "./shell";
 import { shop } from "./shop";
 
-export const texts = { ...shell, ...desk, ...dialogs, ...data, ...replies, ...shop };
+export const texts = {
+  ...shell,
+  ...desk,
+  ...dialogs,
+  ...data,
+  ...notifications,
+  ...replies,
+  ...shop,
+};

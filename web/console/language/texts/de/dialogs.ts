@@ -4,9 +4,9 @@ import type { dialogs as english } from "../en/dialogs";
 export const dialogs = {
   "settings.title": "Einstellungen",
   "settings.alerts": "Hinweise",
-  "settings.onDuty": "Im Dienst",
-  "settings.onDutyHint":
-    "Nur wer im Dienst ist, wird auf seinen Geräten benachrichtigt, wenn ein Kunde wartet.",
+  "settings.devicesHint":
+    "Auch Ihr Telefon und Ihre anderen Geräte können klingeln, während die Konsole geschlossen ist.",
+  "settings.openNotifications": "Benachrichtigungen öffnen",
   "settings.sound": "Ton",
   "settings.notifications": "Benachrichtigungen des Browsers",
   "settings.soundAndSight": "Neue Nachrichten werden mit Ton und Benachrichtigung gemeldet.",

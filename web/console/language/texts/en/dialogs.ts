@@ -2,8 +2,9 @@
 export const dialogs = {
   "settings.title": "Settings",
   "settings.alerts": "Alerts",
-  "settings.onDuty": "On duty",
-  "settings.onDutyHint": "Only those on duty are alerted on their devices when a customer waits.",
+  "settings.devicesHint":
+    "Your phone and your other devices can ring, too, with the console closed.",
+  "settings.openNotifications": "Open Notifications",
   "settings.sound": "Sound",
   "settings.notifications": "Browser notifications",
   "settings.soundAndSight": "You will hear and see new messages.",

@@ -7,8 +7,17 @@
 import { data } from "./data";
 import { desk } from "./desk";
 import { dialogs } from "./dialogs";
+import { notifications } from "./notifications";
 import { replies } from "./replies";
 import { shell } from "./shell";
 import { shop } from "./shop";
 
-export const texts = { ...shell, ...desk, ...dialogs, ...replies, ...data, ...shop };
+export const texts = {
+  ...shell,
+  ...desk,
+  ...dialogs,
+  ...notifications,
+  ...replies,
+  ...data,
+  ...shop,
+};

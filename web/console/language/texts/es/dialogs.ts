@@ -4,9 +4,9 @@ import type { dialogs as english } from "../en/dialogs";
 export const dialogs = {
   "settings.title": "Ajustes",
   "settings.alerts": "Avisos",
-  "settings.onDuty": "De servicio",
-  "settings.onDutyHint":
-    "Solo quienes están de servicio reciben avisos en sus dispositivos cuando un cliente espera.",
+  "settings.devicesHint":
+    "Su teléfono y sus otros dispositivos también pueden sonar con la consola cerrada.",
+  "settings.openNotifications": "Abrir Notificaciones",
   "settings.sound": "Sonido",
   "settings.notifications": "Notificaciones del navegador",
   "settings.soundAndSight": "Un sonido y una notificación le avisan de los mensajes nuevos.",

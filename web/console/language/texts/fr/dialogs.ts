@@ -4,9 +4,9 @@ import type { dialogs as english } from "../en/dialogs";
 export const dialogs = {
   "settings.title": "Paramètres",
   "settings.alerts": "Alertes",
-  "settings.onDuty": "En service",
-  "settings.onDutyHint":
-    "Seules les personnes en service sont averties sur leurs appareils quand un client attend.",
+  "settings.devicesHint":
+    "Votre téléphone et vos autres appareils peuvent sonner aussi, même quand la console est fermée.",
+  "settings.openNotifications": "Ouvrir Notifications",
   "settings.sound": "Son",
   "settings.notifications": "Notifications du navigateur",
   "settings.soundAndSight": "Un son et une notification signalent les nouveaux messages.",
