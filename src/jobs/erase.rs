@@ -4,117 +4,24 @@
 //! Once it is decided, it is completed even if the caller goes away: the server does the rest.
 //! Read next: `persistence/sqlite/operations/erasures.rs`.
 
+mod receipt;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
 
+pub use self::receipt::{EraseFailure, EraseProgress, EraseRequest, ErasedCounts, Receipt};
 use super::kept_backups::{self, KeptBackup};
 use super::ledger::{LEDGER_FILE, Ledger};
 use super::quiet::Quiet;
 use super::registry;
 use super::schedule::BackupSettings;
 use crate::actors::Rooms;
-use crate::chat::{RoomId, Timestamp, Who};
+use crate::chat::Timestamp;
 use crate::persistence::{
-    Erasure, ErasureId, Holdings, POSTGRES_BYTES, Person, Principal, RewriteError, SeveralPeople,
-    Store, StoreError, WriteError,
+    Holdings, POSTGRES_BYTES, Person, RewriteError, Store, StoreError, WriteError,
 };
-
-/// Whom to erase, and how.
-#[derive(Debug, Clone)]
-pub struct EraseRequest {
-    /// The person.
-    pub who: Who,
-    /// Only report what would be erased.
-    pub dry_run: bool,
-    /// Rewrite the file at once, and return when that is done.
-    pub now: bool,
-    /// On whose behalf, for the audit.
-    pub by: Principal,
-}
-
-/// How far an erasure is, in rooms and messages together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct EraseProgress {
-    /// How many are erased.
-    pub done: u64,
-    /// How many there are.
-    pub total: u64,
-}
-
-/// What an erasure has done. It has ids only, and nothing that names the person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Receipt {
-    /// Names the erasure in the audit; null when nothing was erased.
-    pub erasure: Option<ErasureId>,
-    /// Whether nothing was erased, and this is what would be.
-    pub dry_run: bool,
-    /// How much was erased.
-    pub erased: ErasedCounts,
-    /// The rooms that were erased.
-    pub rooms: Vec<RoomId>,
-    /// Rooms of others that mention the person's e-mail address. They were not touched.
-    pub mentioned_in: Vec<RoomId>,
-    /// Whether there may be more rooms that mention it.
-    pub mentioned_in_truncated: bool,
-    /// Since when nobody can read any of it; null until then.
-    pub unreachable_at: Option<Timestamp>,
-    /// When the file was rewritten without it; null until then, and always with PostgreSQL, which
-    /// overwrites the bytes in its own time.
-    pub bytes_gone_at: Option<Timestamp>,
-    /// On PostgreSQL, where `bytes_gone_at` stays null: what becomes of the bytes, and where they may
-    /// still be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub bytes_note: Option<String>,
-    /// Older copies of the database, which still hold it.
-    pub backups: Vec<KeptBackup>,
-}
-
-/// How much was erased.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct ErasedCounts {
-    /// Visitors: an identity, or a browser that was never signed in.
-    pub visitors: u64,
-    /// Rooms.
-    pub rooms: u64,
-    /// Messages in them, of either side.
-    pub messages: u64,
-    /// Tokens that were ended.
-    pub tokens: u64,
-}
-
-/// Why nobody was erased, or not completely.
-#[derive(Debug, thiserror::Error)]
-pub enum EraseFailure {
-    /// Several users have the address or number.
-    #[error(transparent)]
-    Ambiguous(#[from] SeveralPeople),
-    /// The database cannot be rewritten at once. Nothing was decided.
-    #[error("nobody was erased, since --now was given: {0}; erase without it")]
-    CannotRewrite(RewriteError),
-    /// Nobody waited for it any more, and nothing was decided.
-    #[error("the erasure was cancelled before anything was erased")]
-    Cancelled,
-    /// Everything is unreachable, but the file still has the bytes.
-    #[error(
-        "the person was erased and nothing of them can be read in the chat, but the file was not rewritten: {0}; a running server tries again when the chat is quiet"
-    )]
-    NotRewritten(RewriteError),
-    /// The store failed.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-}
-
-impl From<StoreError> for EraseFailure {
-    fn from(error: StoreError) -> Self {
-        Self::Write(error.into())
-    }
-}
 
 /// Erases people. Clones share its state.
 #[derive(Debug, Clone)]
@@ -351,118 +258,5 @@ impl Eraser {
     }
 }
 
-impl Receipt {
-    fn take(&mut self, erasure: Option<&Erasure>) {
-        let Some(erasure) = erasure else { return };
-        self.erased = ErasedCounts {
-            visitors: erasure.visitors,
-            rooms: erasure.rooms,
-            messages: erasure.messages,
-            tokens: erasure.tokens,
-        };
-        self.unreachable_at = erasure.unreachable_at;
-        self.bytes_gone_at = erasure.bytes_gone_at;
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chat::{Details, Sender, Status};
-    use crate::persistence::RoomOp;
-    use crate::persistence::testing::*;
-
-    fn backups_in(directory: &std::path::Path) -> BackupSettings {
-        BackupSettings {
-            data_dir: directory.to_owned(),
-            directory: directory.to_owned(),
-            every: std::time::Duration::ZERO,
-            min_free_bytes: 0,
-            recipients: Vec::new(),
-            is_postgres: false,
-        }
-    }
-
-    #[tokio::test]
-    async fn the_file_is_rewritten_when_the_chat_is_quiet_and_only_after_an_erasure() {
-        let store = TestStore::in_sqlite();
-        let directory = tempfile::tempdir().expect("a directory");
-        let eraser = Eraser::new((*store).clone(), None, backups_in(directory.path()));
-        let quiet = |hour| Quiet {
-            hour,
-            now: Timestamp::now(),
-            has_visitors: false,
-        };
-        let opened = store
-            .open_room(anonymous(Details::default()))
-            .await
-            .expect("it opens");
-        store.post_as_visitor(opened.record.room.id, "hello").await;
-        let other = store.new_room("Bob").await;
-        store.post_as_visitor(other, "hello").await;
-        assert_eq!(eraser.rewrite_if_quiet(quiet(3)).await, Ok(None));
-        let begun = store
-            .begin_erasure(vec![opened.record.visitor_id], Principal::CommandLine)
-            .await
-            .expect("it is decided")
-            .expect("known");
-        eraser.finish(|_| {}).await.expect("it is done");
-        assert_eq!(eraser.rewrite_if_quiet(quiet(12)).await, Ok(None));
-        let at = eraser.rewrite_if_quiet(quiet(3)).await.expect("rewritten");
-        let erasure = store.erasure(begun.id).await.expect("it reads");
-        assert!(at.is_some());
-        assert_eq!(erasure.expect("known").bytes_gone_at, at);
-        assert_eq!(eraser.rewrite_if_quiet(quiet(3)).await, Ok(None));
-    }
-
-    #[tokio::test]
-    async fn who_was_just_decided_to_be_erased_is_gone_when_a_second_request_returns() {
-        let store = TestStore::new();
-        let directory = tempfile::tempdir().expect("a directory");
-        let eraser = Eraser::new((*store).clone(), None, backups_in(directory.path()));
-        let details = Details {
-            email: Some("ann@example.com".into()),
-            ..Details::default()
-        };
-        let opened = store.open_room(anonymous(details)).await.expect("it opens");
-        let (room, visitor) = (opened.record.room.id, opened.record.visitor_id);
-        store.post_as_visitor(room, "hello").await;
-        let begun = store.begin_erasure(vec![visitor], Principal::CommandLine);
-        begun.await.expect("decided").expect("known");
-        let request = EraseRequest {
-            who: "email:ann@example.com".parse().expect("a person"),
-            dry_run: false,
-            now: false,
-            by: Principal::CommandLine,
-        };
-        let (progress, _watched) = watch::channel(EraseProgress::default());
-        let receipt = eraser.erase(&request, progress).await.expect("it is done");
-        assert_eq!(receipt.erasure, None, "it was the first one's");
-        assert_eq!(store.room(room).await, Ok(None));
-        assert_eq!(store.erase_step().await, Ok(None));
-    }
-
-    #[tokio::test]
-    async fn closed_rooms_past_their_time_go_in_steps_until_none_is_left() {
-        let store = TestStore::new();
-        let directory = tempfile::tempdir().expect("a directory");
-        let eraser = Eraser::new((*store).clone(), None, backups_in(directory.path()));
-        for _ in 0..65 {
-            let room = store.new_room("Ann").await;
-            store.post_as_visitor(room, "hello").await;
-            let close = RoomOp::SetStatus {
-                status: Status::Closed,
-                by: Sender::Visitor,
-            };
-            store.apply(room, close).await.expect("it closes");
-        }
-        let open = store.new_room("Bob").await;
-        store.post_as_visitor(open, "hello").await;
-        assert_eq!(eraser.expire(Timestamp(0)).await, Ok(0));
-        let before = Timestamp(Timestamp::now().0 + 1);
-        assert_eq!(eraser.expire(before).await, Ok(65));
-        assert_eq!(eraser.expire(before).await, Ok(0));
-        assert!(store.room(open).await.expect("it reads").is_some());
-        assert_eq!(store.erase_step().await, Ok(None));
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
+use super::super::FORGED_ADDRESS;
 use super::super::check::Level;
-use super::super::observations::{BodyProbe, Certificate, ClockProbe, Validity};
+use super::super::observations::{BodyProbe, Certificate, ClockProbe, Seen, Validity, WidgetProbe};
 use super::*;
 
 /// What a doctor sees through a proxy that does everything right.

@@ -8,9 +8,10 @@
 //! the order of the queue. `head` moves before any completion of a transaction runs. A transaction
 //! whose COMMIT got no reply is settled by the slot's row, never guessed.
 
-pub(crate) mod batch;
+mod batch;
 pub(crate) mod commit;
 pub(crate) mod job;
+pub(crate) mod room_job;
 pub(crate) mod rows;
 
 use std::collections::VecDeque;
@@ -19,8 +20,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use self::batch::RoomJob;
 use self::job::Work;
+use self::room_job::RoomJob;
 use crate::persistence::StoreError;
 use crate::persistence::postgres::readers::read_error;
 use crate::persistence::postgres::session::Session;

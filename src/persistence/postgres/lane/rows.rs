@@ -8,7 +8,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::batch::{RoomAsk, RoomNumbers};
+use super::batch::RoomNumbers;
+use super::room_job::RoomAsk;
 use crate::chat::{Message, MessageId, Side};
 use crate::persistence::RoomOp;
 use crate::persistence::postgres::codes::{int, uint};

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::chat::{DetailsPatch, RoomId, RoomRecord};
 use crate::persistence::postgres::lane::Item;
-use crate::persistence::postgres::lane::batch::RoomJob;
+use crate::persistence::postgres::lane::room_job::RoomJob;
 use crate::persistence::postgres::operations::visitor_changes;
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::room_rows::{self, RoomRow};
