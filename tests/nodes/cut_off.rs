@@ -71,7 +71,7 @@ async fn a_node_without_its_database_closes_sockets_with_4001_and_refuses_hellos
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_online_is_stored_again_after_the_database_has_crashed() {
+async fn who_is_online_is_stored_again_when_it_was_lost() {
     let Some((postgres, nodes)) = Nodes::start_apart(1).await else {
         return;
     };
@@ -88,4 +88,10 @@ async fn who_is_online_is_stored_again_after_the_database_has_crashed() {
     postgres.start_again().expect("it starts");
     // The crash has emptied the table.
     eventually("it is stored again", &is_stored).await;
+    // As whoever has had the slot meanwhile does.
+    let database = node.database().expect("it is in PostgreSQL");
+    database
+        .psql("UPDATE slots SET presence_no = presence_no + 1; DELETE FROM online")
+        .expect("it runs");
+    eventually("it is stored once more", &is_stored).await;
 }
