@@ -306,15 +306,6 @@ impl Nodes {
         Some(Self::start_each(Postgres::shared()?, count, bus, None, |_| {}).await)
     }
 
-    /// Starts as many nodes, on this bus or without one, with other settings.
-    pub async fn start_on(
-        count: usize,
-        bus: Option<MemoryBus>,
-        change: impl Fn(&mut Config),
-    ) -> Option<Self> {
-        Some(Self::start_each(Postgres::shared()?, count, bus, None, change).await)
-    }
-
     /// Starts as many nodes without a bus, with other settings.
     pub async fn start_with(count: usize, change: impl Fn(&mut Config)) -> Option<Self> {
         Some(Self::start_each(Postgres::shared()?, count, None, None, change).await)

@@ -16,6 +16,8 @@ use crate::proxy::{Line as ProxyLine, Proxy};
 use crate::report::{Form, Line};
 
 const NODES: usize = 3;
+/// Longer than a trial lasts.
+const NEVER: Duration = Duration::from_secs(3_600);
 /// The promise: when a message is shown on another node, at the latest.
 const SHOWN_WITHIN: Duration = Duration::from_secs(2);
 /// As [`SHOWN_WITHIN`], for 99 of 100.
@@ -96,14 +98,13 @@ pub(crate) async fn without_the_poll(form: Form, line: Line) -> Result<()> {
         ..Unreliability::default()
     };
     let bus = MemoryBus::new(all_lost, form.seed);
-    // A ping would be preceded by a look of its own.
-    let no_pings = |config: &mut shoptalk::config::Config| config.socket.ping_interval_ms = 600_000;
-    let nodes = Nodes::start_on(2, Some(bus), no_pings).await;
+    let nodes = Nodes::start(2, Some(bus)).await;
     let nodes = nodes.context("PostgreSQL is not installed")?;
     let visitor = Visitor::named(nodes.at(0), "Ann").await;
     let mut customer = visitor.online().await;
     let mut other_tab = visitor.on(nodes.at(1)).online().await;
-    nodes.at(1).poll_every(Duration::from_secs(3_600)).await;
+    nodes.at(1).server().set_cut_off_after(NEVER);
+    nodes.at(1).poll_every(NEVER).await;
     customer.post("hello").await;
     let shown = timeout(SHOWN_WITHIN, other_tab.expect("message")).await;
     let without = shown.is_ok();
