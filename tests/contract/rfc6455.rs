@@ -1,7 +1,7 @@
 //! WebSocket by RFC 6455: valid frames are handled, invalid ones
 //! close the connection with the right code, and other connections are not affected.
 
-use crate::common::{RawSocket, TestServer, Visitor, json, new_id};
+use crate::common::{RawSocket, TestServer, Visitor, json, left_out_on_several_nodes, new_id};
 
 const FIN: u8 = 0x80;
 const CONTINUATION: u8 = 0;
@@ -384,6 +384,10 @@ async fn a_malformed_upgrade_is_refused() {
             431,
         ),
     ] {
+        // Before several nodes there is a balancer, which may lose the reply to what it cannot pass on.
+        if expected == 431 && left_out_on_several_nodes("a reply to half a request may be lost") {
+            continue;
+        }
         let mut raw = RawSocket::connect(server.addr()).await;
         raw.send(format!("{head}\r\n").as_bytes()).await;
         let response = raw.read_head().await;
