@@ -2,6 +2,7 @@ import { signal, useSignalEffect } from "@preact/signals";
 import { Fragment } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Message } from "../../shared/protocol";
+import { splitQuote } from "../../shared/quote";
 import { linkify } from "../../shared/text";
 import type { PendingMessage } from "../desk/outgoing";
 import { Icon } from "../icons";
@@ -135,7 +136,7 @@ function useLogScroll(all: readonly Message[], pending: readonly PendingMessage[
 
 function LogMessage({ message, isContinued }: { message: Message; isContinued: boolean }) {
   const { t, rich, format } = useLanguage();
-  const { sender_type, sender_name, content, event, created_at, is_read, seq } = message;
+  const { sender_type, sender_name, content, event, created_at, is_read, seq, via } = message;
   if (sender_type === "system") {
     const name = <bdi>{sender_name}</bdi>;
     const text = event ? (
@@ -158,9 +159,11 @@ function LogMessage({ message, isContinued }: { message: Message; isContinued: b
           {sender_name}
         </div>
       )}
-      {content ? <Text content={content} /> : <em class="text">{t("messages.removed")}</em>}
+      {!content && <em class="text">{t("messages.removed")}</em>}
+      {content && (via === "mail" ? <MailText content={content} /> : <Text content={content} />)}
       <div class="meta">
         <time dateTime={created_at}>{format.time(created_at)}</time>
+        {via === "mail" && <span>{t("messages.byMail")}</span>}
         {sender_type === "admin" && (
           <span class={is_read ? "mark read" : "mark"}>
             {t(is_read ? "messages.read" : "messages.sent")}
@@ -203,6 +206,23 @@ function Text({ content }: { content: string }) {
         ),
       )}
     </div>
+  );
+}
+
+/** The text of a mail; what it quotes is folded. */
+function MailText({ content }: { content: string }) {
+  const { t } = useLanguage();
+  const { written, quote } = splitQuote(content);
+  return (
+    <>
+      <Text content={written} />
+      {quote && (
+        <details class="quote">
+          <summary>{t("messages.quote")}</summary>
+          <Text content={quote} />
+        </details>
+      )}
+    </>
   );
 }
 

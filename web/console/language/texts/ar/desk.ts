@@ -72,6 +72,8 @@ export const desk = {
   "messages.closed": "أنهى {name} المحادثة",
   "messages.reopened": "أعاد {name} فتح المحادثة",
   "messages.removed": "أُزيلت الرسالة",
+  "messages.byMail": "عبر البريد الإلكتروني",
+  "messages.quote": "النص المقتبس",
   "messages.remove": "إزالة",
   "messages.removeName": "إزالة: {text}",
   "messages.removeQuestion": "هل تريد إزالة هذا النص نهائيًا، لدى العميل أيضًا؟",

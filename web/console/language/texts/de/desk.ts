@@ -69,6 +69,8 @@ export const desk = {
   "messages.closed": "{name} hat die Unterhaltung beendet",
   "messages.reopened": "{name} hat die Unterhaltung wieder geöffnet",
   "messages.removed": "Nachricht entfernt",
+  "messages.byMail": "per E-Mail",
+  "messages.quote": "Zitierter Text",
   "messages.remove": "Entfernen",
   "messages.removeName": "Entfernen: {text}",
   "messages.removeQuestion": "Diesen Text endgültig entfernen, auch für den Kunden?",

@@ -64,6 +64,8 @@ export const desk = {
   "messages.closed": "{name} closed the conversation",
   "messages.reopened": "{name} reopened the conversation",
   "messages.removed": "Message removed",
+  "messages.byMail": "by mail",
+  "messages.quote": "Quoted text",
   "messages.remove": "Remove",
   "messages.removeName": "Remove: {text}",
   "messages.removeQuestion": "Remove this text for good, for the customer too?",

@@ -69,6 +69,8 @@ export const desk = {
   "messages.closed": "{name} ha terminado la conversación",
   "messages.reopened": "{name} ha reabierto la conversación",
   "messages.removed": "Mensaje eliminado",
+  "messages.byMail": "por correo",
+  "messages.quote": "Texto citado",
   "messages.remove": "Eliminar",
   "messages.removeName": "Eliminar: {text}",
   "messages.removeQuestion": "¿Eliminar este texto para siempre, también para el cliente?",

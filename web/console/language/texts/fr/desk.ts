@@ -69,6 +69,8 @@ export const desk = {
   "messages.closed": "{name} a terminé la conversation",
   "messages.reopened": "{name} a rouvert la conversation",
   "messages.removed": "Message supprimé",
+  "messages.byMail": "par e-mail",
+  "messages.quote": "Texte cité",
   "messages.remove": "Supprimer",
   "messages.removeName": "Supprimer : {text}",
   "messages.removeQuestion": "Supprimer ce texte définitivement, y compris chez le client ?",
