@@ -116,6 +116,7 @@ name_optional() {
   [ -x "$initdb" ] || has initdb || optional="$optional postgresql"
   [ -x "${SHOPTALK_NATS_SERVER:-/usr/sbin/nats-server}" ] || has nats-server ||
     optional="$optional nats-server"
+  [ -x /usr/sbin/dovecot ] || has dovecot || optional="$optional dovecot-imapd"
   [ -z "$optional" ] || echo "make test: left out, the tests that need$optional (optional;" \
     "Debian's packages have these names)" >&2
 }

@@ -9,6 +9,7 @@ mod describe;
 mod error;
 mod keys;
 mod load;
+mod mail;
 mod ranges;
 mod raw;
 mod text;
@@ -19,6 +20,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use error::ConfigError;
+pub use mail::{MailLogin, MailProof, MailSecurity, MailServer};
 pub use tls::{AcmeConfig, TlsConfig};
 
 /// What the command line's flags override.
@@ -148,8 +150,14 @@ pub struct ImportConfig {
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct MailConfig {
+    /// The relay that takes outgoing mail. `None`: the server sends none.
+    pub smtp: Option<MailServer>,
+    /// The mailbox that replies arrive in.
+    pub imap: Option<MailServer>,
+    pub from: Option<lettre::message::Mailbox>,
     /// `None`: as admins set it.
     pub after_ms: Option<u64>,
+    pub hook_token: Option<Secret>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -160,9 +168,11 @@ pub struct PushConfig {
     pub allow_private: bool,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct AlertsConfig {
+    /// Addresses without names.
+    pub mail_to: Vec<String>,
     /// `None`: as admins set it.
     pub escalate_ms: Option<u64>,
     /// `None`: as admins set it.

@@ -311,6 +311,21 @@ where
     }
 }
 
+/// TLS with servers whose certificates the system's authorities have signed. It reads them, so this
+/// blocks on the disk.
+///
+/// # Panics
+///
+/// If the TLS library refuses its own defaults.
+pub(crate) fn trusting_authorities() -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the library supports its own defaults")
+        .with_root_certificates(authorities())
+        .with_no_client_auth()
+}
+
 fn authorities() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();

@@ -45,6 +45,8 @@ pub mod https_client;
 #[cfg(feature = "server")]
 pub mod jobs;
 #[cfg(feature = "server")]
+mod mail;
+#[cfg(feature = "server")]
 pub mod metrics;
 #[cfg(feature = "server")]
 pub mod passwords;

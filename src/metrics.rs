@@ -15,7 +15,8 @@ use crate::canary::CanaryMetrics;
 use crate::chat::Side;
 use crate::cluster::ClusterMetrics;
 use crate::jobs::schedule::BackupMetrics;
-use crate::persistence::StoreMetrics;
+use crate::mail::MailMetrics;
+use crate::persistence::{QuarantineReason, StoreMetrics};
 use crate::protocol::ErrorCode;
 use crate::push::PushMetrics;
 use crate::tls::TlsMetrics;
@@ -182,6 +183,31 @@ impl Metrics {
             bytes: gauge("shoptalk_backup_bytes"),
             seconds: gauge("shoptalk_backup_seconds"),
             failures: recorder.register_counter(&failures, &METADATA),
+        }
+    }
+
+    /// The metrics of mail. They are exported from the first call on.
+    pub(crate) fn mail(&self) -> MailMetrics {
+        let recorder = &self.0.recorder;
+        let counter =
+            |name: &'static str| recorder.register_counter(&Key::from_static_name(name), &METADATA);
+        let labelled = |name: &'static str, label: &'static str, value: &'static str| {
+            let key = Key::from_parts(name, vec![Label::new(label, value)]);
+            recorder.register_counter(&key, &METADATA)
+        };
+        let quarantined = |reason: QuarantineReason| {
+            labelled("shoptalk_mail_quarantined_total", "reason", reason.as_str())
+        };
+        let imap_up = Key::from_static_name("shoptalk_mail_imap_up");
+        MailMetrics {
+            sent: ["answers", "transcript", "alert"]
+                .map(|kind| labelled("shoptalk_mail_sent_total", "kind", kind)),
+            postponed: counter("shoptalk_mail_postponed_total"),
+            failed: counter("shoptalk_mail_failed_total"),
+            dropped: counter("shoptalk_mail_dropped_total"),
+            received: counter("shoptalk_mail_received_total"),
+            quarantined: QuarantineReason::ALL.into_iter().map(quarantined).collect(),
+            imap_up: recorder.register_gauge(&imap_up, &METADATA),
         }
     }
 
@@ -359,6 +385,10 @@ fn describe(recorder: &PrometheusRecorder) {
             "Changes of other nodes that this node knows of and has not passed on",
         ),
         (
+            "shoptalk_mail_imap_up",
+            "1 while the mailbox of replies is connected, else 0",
+        ),
+        (
             "shoptalk_follower_lag_changes",
             "Changes that what happens after a commit has not seen yet, by follower",
         ),
@@ -447,6 +477,30 @@ fn describe(recorder: &PrometheusRecorder) {
         (
             "shoptalk_notices_ignored_total",
             "Frames on the bus that are no notice that this version understands",
+        ),
+        (
+            "shoptalk_mail_sent_total",
+            "Mails that the relay has taken, by kind",
+        ),
+        (
+            "shoptalk_mail_postponed_total",
+            "Attempts to send a mail that failed and are repeated",
+        ),
+        (
+            "shoptalk_mail_failed_total",
+            "Mails that were refused for good or waited too long",
+        ),
+        (
+            "shoptalk_mail_dropped_total",
+            "Mails that were not needed any more before they were sent",
+        ),
+        (
+            "shoptalk_mail_received_total",
+            "Replies by mail that became messages",
+        ),
+        (
+            "shoptalk_mail_quarantined_total",
+            "Mails that came in and became no message, by reason",
         ),
         (
             "shoptalk_backup_failures_total",

@@ -1,4 +1,4 @@
-//! PostgreSQL and NATS for tests, trials and experiments: started from the programs that are
+//! PostgreSQL, NATS and Dovecot for tests, trials and experiments: started from the programs that are
 //! installed, on free ports of 127.0.0.1, with their data in temporary directories. They never
 //! touch a server of the system.
 //!
@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod dovecot;
 mod error;
 mod nats;
 mod ports;
@@ -29,6 +30,7 @@ mod standby;
 mod under_test;
 mod user;
 
+pub use dovecot::Dovecot;
 pub use error::Error;
 pub use nats::Nats;
 pub use postgres::{Database, Postgres};

@@ -1,4 +1,4 @@
-//! Finds the programs, which Debian's packages `postgresql` and `nats-server` have. A variable
+//! Finds the programs, which Debian's packages `postgresql`, `nats-server` and `dovecot-imapd` have. A variable
 //! names others: `SHOPTALK_POSTGRES_BIN` a folder, `SHOPTALK_NATS_SERVER` a file.
 
 use std::path::{Path, PathBuf};
@@ -63,6 +63,10 @@ pub(crate) fn nats() -> Result<PathBuf, Error> {
         Some(file) => Ok(file.into()),
         None => on_path("nats-server", "nats-server"),
     }
+}
+
+pub(crate) fn dovecot() -> Result<PathBuf, Error> {
+    on_path("dovecot", "dovecot-imapd")
 }
 
 /// Starts another program so that it ends with its parent.

@@ -1,4 +1,4 @@
-//! The user that PostgreSQL runs as: it refuses to run as root.
+//! The user that PostgreSQL and the processes of a mailbox run as: they refuse to run as root.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -31,6 +31,25 @@ impl User {
             .ok_or(Error::NoUser {
                 file: PASSWD.into(),
             })
+    }
+
+    /// To which user and group a file belongs.
+    pub(crate) fn ids_of(file: &Path) -> Result<(u32, u32), Error> {
+        let made = std::fs::metadata(file).map_err(Error::io(file.display().to_string()))?;
+        Ok((made.uid(), made.gid()))
+    }
+
+    /// The name of a user.
+    pub(crate) fn name_of(uid: u32) -> Result<String, Error> {
+        let users = std::fs::read_to_string(PASSWD).map_err(Error::io(PASSWD))?;
+        let uid = uid.to_string();
+        let user = users
+            .lines()
+            .find(|line| line.split(':').nth(2) == Some(&uid));
+        let name = user.and_then(|line| line.split(':').next());
+        name.map(str::to_owned).ok_or(Error::NoUser {
+            file: PASSWD.into(),
+        })
     }
 
     fn named(name: &str, users: &str) -> Option<Self> {

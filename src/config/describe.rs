@@ -36,6 +36,20 @@ impl Config {
                 "limits.enabled is false: no rate is limited; set it to true unless a gateway limits rates".to_owned(),
             );
         }
+        let takes_replies = self.mail.imap.is_some() || self.mail.hook_token.is_some();
+        if self.mail.smtp.is_some() && !takes_replies {
+            warnings.push(
+                "mail.smtp_url is set and neither mail.imap_url nor mail.hook_token: replies to mail reach no \
+                 conversation; set one of them"
+                    .to_owned(),
+            );
+        }
+        if !self.alerts.mail_to.is_empty() && self.mail.smtp.is_none() {
+            warnings.push(
+                "alerts.mail_to is set without mail.smtp_url: no mail is sent; name a relay"
+                    .to_owned(),
+            );
+        }
         warnings
     }
 
@@ -85,6 +99,15 @@ impl Config {
         };
         let token = redacted(&self.metrics.token);
         let session_secret = redacted(&self.import.session_secret);
+        let (smtp, imap) = (&self.mail.smtp, &self.mail.imap);
+        let server = |server: &Option<super::MailServer>| match server {
+            Some(server) => server.to_string(),
+            None => "(none)".to_owned(),
+        };
+        let from = match &self.mail.from {
+            Some(from) => from.to_string(),
+            None => "(none)".to_owned(),
+        };
         let format = match self.log.format {
             LogFormat::Text => "text",
             LogFormat::Json => "json",
@@ -125,11 +148,16 @@ impl Config {
             ("retention.spam_days", &self.retention.spam_days),
             ("identity.secrets", &secrets),
             ("import.session_secret", &session_secret),
+            ("mail.smtp_url", &server(smtp)),
+            ("mail.imap_url", &server(imap)),
+            ("mail.from", &from),
             ("mail.after_ms", &self.mail.after_ms.unwrap_or(0)),
+            ("mail.hook_token", &redacted(&self.mail.hook_token)),
             ("alerts.escalate_ms", &self.alerts.escalate_ms.unwrap_or(0)),
             ("alerts.mail_ms", &self.alerts.mail_ms.unwrap_or(0)),
             ("push.subject", &subject),
             ("push.allow_private", &self.push.allow_private),
+            ("alerts.mail_to", &list(&self.alerts.mail_to)),
             ("metrics.token", &token),
             ("limits.enabled", &limits.enabled),
             ("limits.posts_per_second", &limits.posts_per_second),

@@ -105,12 +105,22 @@ pub(super) struct RawImport {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMail {
+    #[serde(deserialize_with = "text")]
+    pub(super) smtp_url: String,
+    #[serde(deserialize_with = "text")]
+    pub(super) imap_url: String,
+    #[serde(deserialize_with = "text")]
+    pub(super) from: String,
     pub(super) after_ms: u64,
+    #[serde(deserialize_with = "text")]
+    pub(super) hook_token: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAlerts {
+    #[serde(deserialize_with = "list")]
+    pub(super) mail_to: Vec<String>,
     pub(super) escalate_ms: u64,
     pub(super) mail_ms: u64,
 }

@@ -11,12 +11,11 @@ use super::ranges::check_ranges;
 use super::raw::{
     Raw, RawBackup, RawCluster, RawIdentity, RawImport, RawPush, RawServer, RawStorage,
 };
-use super::tls;
 use super::{
-    AlertsConfig, BackupConfig, ClusterConfig, Config, IdentityConfig, ImportConfig, LogConfig,
-    LogFormat, MailConfig, MetricsConfig, Overrides, PushConfig, Secret, ServerConfig,
-    StorageConfig,
+    BackupConfig, ClusterConfig, Config, IdentityConfig, ImportConfig, LogConfig, LogFormat,
+    MetricsConfig, Overrides, PushConfig, Secret, ServerConfig, StorageConfig,
 };
+use super::{mail, tls};
 use crate::persistence::Synchronous;
 
 /// Bytes of a secret that signs identities or session tokens, at least.
@@ -34,14 +33,9 @@ impl Raw {
             storage,
             identity: identity(self.identity)?,
             import: import(self.import)?,
-            mail: MailConfig {
-                after_ms: unless_zero(self.mail.after_ms),
-            },
+            mail: mail::mail(self.mail)?,
             push: push(self.push)?,
-            alerts: AlertsConfig {
-                escalate_ms: unless_zero(self.alerts.escalate_ms),
-                mail_ms: unless_zero(self.alerts.mail_ms),
-            },
+            alerts: mail::alerts(self.alerts)?,
             metrics: MetricsConfig {
                 token: Some(self.metrics.token)
                     .filter(|token| !token.is_empty())
@@ -170,10 +164,6 @@ fn backup(raw: RawBackup, data_dir: &Path) -> Result<BackupConfig, ConfigError> 
 }
 
 /// 0 stands for what admins set.
-fn unless_zero(number: u64) -> Option<u64> {
-    Some(number).filter(|number| *number > 0)
-}
-
 fn push(raw: RawPush) -> Result<PushConfig, ConfigError> {
     let subject = Some(raw.subject).filter(|subject| !subject.is_empty());
     let is_contact = |text: &String| {

@@ -20,6 +20,7 @@ use crate::http::limits::Limits;
 use crate::http::origin::Origins;
 use crate::http::socket_gate::SocketGate;
 use crate::jobs::registry::Jobs;
+use crate::mail::Mail;
 use crate::metrics::Metrics;
 use crate::passwords::PasswordHasher;
 use crate::persistence::Store;
@@ -51,6 +52,8 @@ pub(crate) struct AppParts {
     pub(crate) settings: CurrentSettings,
     /// Rings agents' devices.
     pub(crate) push: Push,
+    /// Mail that goes out and comes in.
+    pub(crate) mail: Mail,
     /// The limits on connections.
     pub(crate) connections: Connections,
     /// The periodic check of the whole path, for `/readyz`.

@@ -3,6 +3,7 @@ mod alerts;
 mod erasures;
 mod followers;
 mod lists;
+mod mail;
 mod push;
 mod replies;
 mod rooms;

@@ -19,6 +19,9 @@ pub(super) fn start(state: &AppState) {
         waker.clone(),
     );
     start_one(state, alerts, waker);
+    if let Some(mail) = state.mail.follower() {
+        start_one(state, mail, state.mail.waker());
+    }
 }
 
 fn start_one<F: Follower>(state: &AppState, follower: F, waker: Waker) {

@@ -23,6 +23,7 @@ use crate::jobs::control;
 use crate::jobs::erase::Eraser;
 use crate::jobs::registry::Jobs;
 use crate::jobs::schedule::{BackupMetrics, BackupSettings, Backups};
+use crate::mail::Mail;
 use crate::metrics::Metrics;
 use crate::persistence::{Store, StoreError};
 use crate::push::Push;
@@ -68,7 +69,17 @@ impl Server {
         let nodes = Nodes::start(&config, &store, &actors, bus, &metrics, &listening.drain).await?;
         let jobs = open_jobs(&config, &store, actors.rooms(), &metrics, &listening.drain).await?;
         let settings = open_settings(&config, &store, &listening.drain).await?;
+        let mail = Mail::open(
+            &config.mail,
+            store.clone(),
+            actors.rooms(),
+            actors.presence(),
+            settings.clone(),
+            metrics.mail(),
+        )
+        .await?;
         let state = AppState::new(AppParts {
+            mail,
             jobs: jobs.clone(),
             settings,
             auth_version: background::watch_auth(&store, listening.drain.clone()),
@@ -93,6 +104,7 @@ impl Server {
         tokio::spawn(jobs.clone().sweep());
         spawn_background(&state, canary, actors.rooms(), &listening.drain);
         spawn_control(&state);
+        spawn_mailbox(&state);
         if let Some(cut_off) = nodes.cut_off.clone() {
             tokio::spawn(http::close_sockets_while(state.clone(), cut_off));
         }
@@ -252,6 +264,13 @@ fn spawn_control(state: &AppState) {
             tracing::warn!(%error, "cannot serve the control socket: until a restart, `shoptalk backup`, `erase`, `export`, `stats` and `doctor` need the server stopped");
         }
     });
+}
+
+/// Reads replies by mail, if a mailbox is configured.
+fn spawn_mailbox(state: &AppState) {
+    let (config, drain) = (state.config.mail.clone(), state.drain.clone());
+    let metrics = state.metrics.mail();
+    tokio::spawn(state.mail.clone().read_mailbox(config, metrics, drain));
 }
 
 fn spawn_background(state: &AppState, canary: Canary, rooms: Rooms, drain: &CancellationToken) {

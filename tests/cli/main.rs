@@ -15,6 +15,7 @@ mod erase;
 mod health;
 mod import_django;
 mod jobs_of_admins;
+mod mail;
 mod manuals;
 mod metrics;
 mod passed_sockets;

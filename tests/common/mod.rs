@@ -12,6 +12,7 @@ mod push_service;
 mod raw;
 mod rest;
 mod server;
+mod smtp;
 mod socket;
 mod tls;
 
@@ -28,6 +29,7 @@ pub use server::{Nodes, TestServer};
 pub use shoptalk_local_servers::{
     left_out_on_postgres, left_out_on_several_nodes, postgres_is_tested,
 };
+pub use smtp::{ReceivedMail, SmtpSink, SmtpStep};
 pub use socket::{RefusedUpgrade, Socket};
 pub use tls::{Authority, Pair, TlsClient};
 

@@ -9,8 +9,10 @@ mod admin;
 mod docs_page;
 mod extract;
 mod health;
+mod hooks;
 mod messages;
 mod openapi;
+mod transcripts;
 #[cfg(test)]
 mod typescript;
 mod visitor;

@@ -13,7 +13,7 @@ use utoipa::openapi::{Content, OpenApi, PathItem, Ref, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{admin, docs_page, health, visitor};
+use super::{admin, docs_page, health, hooks, visitor};
 use crate::http::pages::{html_response, page};
 use crate::http::problem::{FieldError, ProblemBody};
 use crate::http::state::AppState;
@@ -73,6 +73,7 @@ fn documented_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
+        .routes(routes!(hooks::mail))
         .merge(visitor::routes())
         .merge(admin::routes())
 }
@@ -103,6 +104,7 @@ fn add_security(document: &mut OpenApi) {
     };
     bearer("visitor", "a visitor's token, or an identity JWT");
     bearer("agent", "the session token of a sign-in");
+    bearer("hook", "`mail.hook_token`");
     let cookie = ApiKeyValue::with_description(
         "shoptalk_session",
         "the console's cookie; unsafe calls need the server's own Origin. If that is https, the \
@@ -138,6 +140,12 @@ const OWN_ERRORS: &[(&str, &[ErrorCode])] = &[
         "post_message",
         &[ErrorCode::RateLimited, ErrorCode::Conflict],
     ),
+    (
+        "mail_own_transcript",
+        &[ErrorCode::RateLimited, ErrorCode::Conflict],
+    ),
+    ("mail_transcript", &[ErrorCode::Conflict]),
+    ("receive_mail", &[ErrorCode::NotFound]),
     ("add_agent", &[ErrorCode::Conflict]),
     ("change_agent", &[ErrorCode::Conflict]),
     ("change_settings", &[ErrorCode::Conflict]),

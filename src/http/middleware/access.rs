@@ -44,6 +44,7 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/api/chat/rooms/{id}/messages", Visitor),
     ("POST", "/api/chat/rooms/{id}/messages", Visitor),
     ("POST", "/api/chat/rooms/{id}/read", Visitor),
+    ("POST", "/api/chat/rooms/{id}/transcript", Visitor),
     ("POST", "/api/chat/logout", Visitor),
     // Agents.
     ("POST", "/api/admin/login", Everyone),
@@ -63,6 +64,8 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/api/admin/rooms/{id}/messages", Agent),
     ("POST", "/api/admin/rooms/{id}/messages/{seq}/redact", Admin),
     ("POST", "/api/admin/rooms/{id}/read", Agent),
+    ("POST", "/api/admin/rooms/{id}/transcript", Agent),
+    ("GET", "/api/admin/mail/quarantine", Admin),
     ("GET", "/api/admin/agents", Admin),
     ("POST", "/api/admin/agents", Admin),
     ("PATCH", "/api/admin/agents/{id}", Admin),
@@ -84,6 +87,8 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/readyz", Everyone),
     // From other machines it needs metrics.token, which the handler checks.
     ("GET", "/metrics", Everyone),
+    // It needs mail.hook_token, which the handler checks.
+    ("POST", "/api/hooks/mail", Everyone),
     ("GET", "/api/openapi.json", Everyone),
     ("GET", "/api/docs", Everyone),
 ];

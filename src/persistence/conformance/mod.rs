@@ -6,6 +6,7 @@ pub(crate) mod erasures;
 mod followers;
 mod imports;
 mod lists;
+mod mail;
 mod push;
 mod redactions;
 mod replies;

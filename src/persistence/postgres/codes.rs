@@ -4,6 +4,7 @@
 use tokio_postgres::Row;
 
 use crate::chat::{Role, SenderType, SignedFields, Status, SystemEvent, Timestamp, Via};
+use crate::persistence::MailKind;
 use crate::persistence::postgres::tx_error::TxError;
 
 /// A count or number as PostgreSQL stores it. One past its range cannot have been stored, so the
@@ -35,6 +36,19 @@ pub(crate) fn time(row: &Row, column: usize) -> Result<Timestamp, TxError> {
 /// A time from a column that may be null.
 pub(crate) fn optional_time(row: &Row, column: usize) -> Result<Option<Timestamp>, TxError> {
     Ok(row.try_get::<_, Option<i64>>(column)?.map(Timestamp))
+}
+
+/// A count or number from a column that may be null.
+pub(crate) fn optional_uint(row: &Row, column: usize) -> Result<Option<u64>, TxError> {
+    match row.try_get::<_, Option<i64>>(column)? {
+        Some(_) => uint(row, column).map(Some),
+        None => Ok(None),
+    }
+}
+
+pub(crate) fn mail_kind(row: &Row, column: usize) -> Result<MailKind, TxError> {
+    let code: i16 = row.try_get(column)?;
+    MailKind::of_code(code.into()).ok_or_else(|| unknown(column, code, "kind of mail"))
 }
 
 pub(crate) fn status_code(status: Status) -> i16 {

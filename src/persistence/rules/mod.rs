@@ -14,6 +14,7 @@
 //! | who may write a canned reply, and which shortcuts are taken | [`replies`] |
 //! | how long a session lives | [`sessions`] |
 //! | status and read marks of an imported room | [`import`] |
+//! | how much mail may be queued; what its states are | [`mail`] |
 //! | which count and which place in the order of changes a room has | [`listing`] |
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub use sessions::SESSION_LIFETIME;
 pub(crate) mod agents;
 pub(crate) mod import;
 pub(crate) mod listing;
+pub(crate) mod mail;
 pub(crate) mod open_room;
 pub(crate) mod replies;
 pub(crate) mod retention;

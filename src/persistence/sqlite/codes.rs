@@ -4,6 +4,7 @@ use rusqlite::Row;
 use rusqlite::types::Type;
 
 use crate::chat::{Role, SenderType, SignedFields, Status, SystemEvent, Via};
+use crate::persistence::MailKind;
 
 /// A count or number as SQLite stores it. One past its range cannot have been stored, so the
 /// largest value compares in the same way.
@@ -115,6 +116,11 @@ pub(crate) fn role(row: &Row<'_>, column: usize) -> rusqlite::Result<Role> {
         1 => Ok(Role::Admin),
         other => unknown(column, other, "role"),
     }
+}
+
+pub(crate) fn mail_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<MailKind> {
+    let code = row.get(column)?;
+    MailKind::of_code(code).map_or_else(|| unknown(column, code, "kind of mail"), Ok)
 }
 
 pub(crate) fn signed_code(signed: SignedFields) -> i64 {

@@ -11,6 +11,7 @@ pub(super) mod replies;
 pub(super) mod rooms;
 pub(super) mod settings;
 pub(super) mod sign_in;
+pub(super) mod transcript;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -32,6 +33,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(messages::list, messages::post))
         .routes(routes!(messages::redact))
         .routes(routes!(messages::read))
+        .routes(routes!(transcript::transcript))
+        .routes(routes!(transcript::quarantine))
         .routes(routes!(agents::list, agents::add))
         .routes(routes!(agents::patch))
         .routes(routes!(push::key))

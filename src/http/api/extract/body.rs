@@ -71,13 +71,37 @@ impl<S: Sync> FromRequest<S> for DeferredJson {
 impl DeferredJson {
     /// Receives and parses the body.
     pub(crate) async fn read<T: DeserializeOwned>(self) -> Result<T, Problem> {
-        let bytes = receive(self.body).await?;
+        let bytes = receive(self.body, limits::FRAME_BYTES).await?;
         parse(&self.headers, &bytes)
     }
 }
 
-async fn receive(body: Body) -> Result<Bytes, Problem> {
-    match tokio::time::timeout(BODY_TIMEOUT, receive_within_limit(body)).await {
+/// A body of any type that the handler reads itself, after its first checks.
+#[derive(Debug)]
+pub(crate) struct DeferredBody {
+    pub(crate) headers: HeaderMap,
+    body: Body,
+}
+
+impl<S: Sync> FromRequest<S> for DeferredBody {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
+        let (parts, body) = request.into_parts();
+        let headers = parts.headers;
+        Ok(Self { headers, body })
+    }
+}
+
+impl DeferredBody {
+    /// Receives the body, of `max_bytes` at most.
+    pub(crate) async fn read(self, max_bytes: usize) -> Result<Bytes, Problem> {
+        receive(self.body, max_bytes).await
+    }
+}
+
+async fn receive(body: Body, max_bytes: usize) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(BODY_TIMEOUT, receive_within_limit(body, max_bytes)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Problem::new(
             ErrorCode::BadFrame,
@@ -89,7 +113,7 @@ async fn receive(body: Body) -> Result<Bytes, Problem> {
     }
 }
 
-async fn receive_within_limit(mut body: Body) -> Result<Bytes, Problem> {
+async fn receive_within_limit(mut body: Body, max_bytes: usize) -> Result<Bytes, Problem> {
     let mut received = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame
@@ -97,10 +121,10 @@ async fn receive_within_limit(mut body: Body) -> Result<Bytes, Problem> {
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if received.len() + data.len() > limits::FRAME_BYTES {
+        if received.len() + data.len() > max_bytes {
             return Err(Problem::new(
                 ErrorCode::TooLarge,
-                format!("a body may have at most {} bytes", limits::FRAME_BYTES),
+                format!("a body may have at most {max_bytes} bytes"),
             ));
         }
         received.extend_from_slice(&data);
@@ -260,8 +284,12 @@ mod tests {
     #[tokio::test]
     async fn a_body_has_a_limit() {
         let body = |bytes: usize| Body::from(vec![b' '; bytes]);
-        assert!(receive(body(limits::FRAME_BYTES)).await.is_ok());
-        let problem = receive(body(limits::FRAME_BYTES + 1))
+        assert!(
+            receive(body(limits::FRAME_BYTES), limits::FRAME_BYTES)
+                .await
+                .is_ok()
+        );
+        let problem = receive(body(limits::FRAME_BYTES + 1), limits::FRAME_BYTES)
             .await
             .expect_err("it is too large");
         assert_eq!(problem.code, ErrorCode::TooLarge);

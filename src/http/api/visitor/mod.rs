@@ -4,6 +4,7 @@ mod messages;
 pub(super) mod open;
 pub(super) mod rooms;
 mod sign_out;
+pub(super) mod transcript;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,6 +23,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(rooms::close))
         .routes(routes!(messages::list, messages::post))
         .routes(routes!(messages::read))
+        .routes(routes!(transcript::transcript))
         .routes(routes!(sign_out::logout))
 }
 

@@ -317,6 +317,78 @@ CREATE TABLE replies (
     content      TEXT NOT NULL
 );
 
+-- Mail that waits to be sent, and for a while what came of it.
+CREATE TABLE mails (
+    -- Decides the mail's id, so that a repeated one is recognised.
+    id          UUID     PRIMARY KEY,
+    -- 0: answers that the customer has not read, 1: a transcript, 2: an alert to the shop.
+    kind        SMALLINT NOT NULL,
+    room        UUID,
+    -- Null until it is decided, right before the first attempt.
+    recipient   TEXT,
+    -- Messages of the room behind the one, up to the other, are in it.
+    after_seq   BIGINT   NOT NULL,
+    until_seq   BIGINT,
+    -- Of alerts alone.
+    subject     TEXT,
+    body        TEXT,
+    -- 0: it waits, 1: sent, 2: there was no reason to send it any more, 3: refused for good.
+    state       SMALLINT NOT NULL,
+    due         BIGINT   NOT NULL,
+    -- Attempts that have failed, and the cause of the last one.
+    tries       BIGINT   NOT NULL,
+    error       TEXT,
+    created_at  BIGINT   NOT NULL,
+    finished_at BIGINT
+);
+CREATE UNIQUE INDEX mails_of_answers ON mails (room) WHERE kind = 0 AND state = 0;
+CREATE INDEX mails_due ON mails (due) WHERE state = 0;
+CREATE INDEX mails_by_room ON mails (room) WHERE room IS NOT NULL;
+CREATE INDEX mails_by_recipient ON mails (recipient, created_at) WHERE recipient IS NOT NULL;
+
+-- To whom answers of a room were mailed, up to which message and when. They may reply.
+CREATE TABLE mailed (
+    room    UUID   NOT NULL,
+    address TEXT   NOT NULL,
+    seq     BIGINT NOT NULL,
+    at      BIGINT NOT NULL,
+    PRIMARY KEY (room, address)
+);
+
+-- Addresses that mail does not reach.
+CREATE TABLE bounced_addresses (
+    address TEXT   PRIMARY KEY,
+    at      BIGINT NOT NULL,
+    reason  TEXT   NOT NULL
+);
+
+-- The newest mails that came in and became no message, by the SHA-256 of each.
+CREATE TABLE mail_quarantine (
+    digest  BYTEA    PRIMARY KEY,
+    at      BIGINT   NOT NULL,
+    reason  SMALLINT NOT NULL,
+    sender  TEXT,
+    subject TEXT,
+    room    UUID,
+    size    BIGINT   NOT NULL,
+    -- The beginning.
+    text    TEXT
+);
+CREATE INDEX mail_quarantine_by_time ON mail_quarantine (at);
+
+-- How far mailboxes were read.
+CREATE TABLE mail_positions (
+    mailbox      TEXT   PRIMARY KEY,
+    uid_validity BIGINT NOT NULL,
+    uid          BIGINT NOT NULL
+);
+
+-- One row: what signs reply addresses.
+CREATE TABLE mail_keys (
+    id  SMALLINT PRIMARY KEY CHECK (id = 1),
+    key BYTEA    NOT NULL
+);
+
 -- Links that add the first agent. Every node has its own; each is good on all nodes.
 CREATE TABLE setup_codes (
     hash  BYTEA       PRIMARY KEY,

@@ -6,6 +6,7 @@ mod export;
 mod followers;
 mod import;
 mod lists;
+mod mail;
 mod mentions;
 mod messages;
 mod open_room;

@@ -10,6 +10,7 @@ use crate::chat::{RoomId, VisitorId};
 use crate::persistence::postgres::codes::{int, optional_time, time, uint};
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::slot::slot_code;
+use crate::persistence::postgres::tables::mail;
 use crate::persistence::postgres::tables::room_rows::RoomRow;
 use crate::persistence::postgres::tables::search;
 use crate::persistence::postgres::tables::visitors;
@@ -209,6 +210,7 @@ pub(crate) async fn delete_rooms(
     )
     .await?;
     search::forget_rooms(tx, &pks).await?;
+    mail::forget_rooms(tx, &ids).await?;
     for sql in [
         "DELETE FROM redactions WHERE room = ANY($1)",
         "DELETE FROM room_heads WHERE room = ANY($1)",

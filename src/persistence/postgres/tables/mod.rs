@@ -4,6 +4,8 @@ pub(crate) mod audit;
 pub(crate) mod changes;
 pub(crate) mod erasures;
 pub(crate) mod head_columns;
+pub(crate) mod mail;
+pub(crate) mod mail_addresses;
 pub(crate) mod messages;
 pub(crate) mod push;
 pub(crate) mod replies;

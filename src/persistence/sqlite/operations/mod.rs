@@ -10,6 +10,7 @@ mod export;
 mod followers;
 mod import;
 mod lists;
+mod mail;
 mod messages;
 mod open_room;
 mod people;

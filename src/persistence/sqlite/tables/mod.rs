@@ -6,6 +6,8 @@ pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod erasures;
 pub(crate) mod live_rooms;
+pub(crate) mod mail;
+pub(crate) mod mail_addresses;
 pub(crate) mod messages;
 pub(crate) mod places;
 pub(crate) mod push;
