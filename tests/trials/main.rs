@@ -7,6 +7,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod alerts;
 mod api_fuzz;
 mod backups;
 mod bus;
@@ -181,6 +182,7 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P17" "killed upgrades" => upgrades::killed_steps,
     "P17" "released schemas" => upgrades::released_schemas,
     "P18" "soak" => soak::soak,
+    "P19" "alerts killed at each step" => alerts::killed_at_each_step,
     "G2" "killed nodes" => nodes::killed,
     "G3" "immediate stops of PostgreSQL" => postgres::immediate_stops,
     "G3" "promoted standbys" => postgres::promotions,

@@ -115,13 +115,14 @@ describe("ringing this device", () => {
   });
 
   it("says what the server or the browser refused", async () => {
-    const { ringing, browser } = setUp({ responses: [refused(503, "busy"), KEY] });
+    const { ringing, browser, settings } = setUp({ responses: [refused(503, "busy"), KEY] });
     await ringing.turnOn();
     expect(ringing.problem.value).toMatch(/very busy/);
     browser.subscribe.mockRejectedValueOnce(new DOMException("no push service", "AbortError"));
     await ringing.turnOn();
     expect(ringing.problem.value).toBe("The browser could not subscribe: No push service.");
     expect([ringing.state.value, ringing.isBusy.value]).toEqual(["off", false]);
+    expect(settings.current.value.ring).toBe(false);
   });
 
   it.each(["install", "unsupported"] as const)("knows that it cannot: %s", async (browser) => {

@@ -85,8 +85,8 @@ export function makeRinging({ call, settings, browser, language }: RingingOption
         isWanted.value = true;
         permission.value = await browser.requestPermission();
         if (permission.value !== "granted") return;
-        settings.change({ ring: true });
         await subscribe();
+        settings.change({ ring: true });
       }),
 
     turnOff: () =>
