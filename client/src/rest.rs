@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use shoptalk::chat::{Agent as AgentAccount, Room, RoomId, Status, Summary};
+use shoptalk::chat::{Agent as AgentAccount, Room, RoomId, Status, Summary, Timestamp};
 use shoptalk::protocol::ErrorCode;
 
 /// How long a call may take: the server responds to a slow write after at most 10 s.
@@ -50,6 +50,10 @@ pub struct OpenedRoom {
     /// A new token; `None` if the room was found by the token that was sent. It is returned only
     /// once, so store it.
     pub token: Option<String>,
+    /// Whether the shop is open, by its hours; servers of earlier versions do not say.
+    pub open: Option<bool>,
+    /// When it opens again, if it is closed and that is known.
+    pub back_at: Option<Timestamp>,
 }
 
 /// The result of [`Server::sign_in`].

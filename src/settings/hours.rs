@@ -339,7 +339,16 @@ fn moment(
         // The clock shows it twice.
         AmbiguousOffset::Fold { before, after } => match edge {
             Edge::Start => before.to_timestamp(wall).ok(),
-            Edge::End => after.to_timestamp(wall).ok(),
+            Edge::End => {
+                let again = after.to_timestamp(wall).ok()?;
+                let before_that = again.checked_sub(jiff::Span::new().seconds(1)).ok()?;
+                // Where the clock goes back to just this time, it has not shown less since.
+                if zone.to_datetime(before_that) < wall {
+                    Some(again)
+                } else {
+                    before.to_timestamp(wall).ok()
+                }
+            }
         },
     }
 }

@@ -133,11 +133,12 @@ mod tests {
         };
         let mut accepted = None;
         for chars in (10..=300).step_by(10) {
-            let text: String = (0..chars).map(|_| letter()).collect();
-            let texts = serde_json::json!({"greeting": text, "away_text": text.clone() + "!"});
-            let text: String = (0..chars).map(|_| letter()).collect();
-            let other = serde_json::json!({"greeting": text});
-            let texts = serde_json::json!({"de": texts, "fr": other, "es": other, "en": other});
+            let mut text = || (0..chars).map(|_| letter()).collect::<String>();
+            let mut texts = serde_json::Map::new();
+            for language in ["de", "en", "es", "fr"] {
+                let own = serde_json::json!({"greeting": text(), "away_text": text()});
+                texts.insert(language.to_owned(), own);
+            }
             let patch = serde_json::json!({"texts": texts, "accent": "#123456", "side": "left"});
             let patch = serde_json::Map::from_iter([("widget".to_owned(), patch)]);
             let Ok(settings) = Settings::default().patched(patch, &Default::default()) else {
