@@ -162,14 +162,6 @@ pub struct MailConfig {
 
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
-pub struct PushConfig {
-    /// A `mailto:` or `https:` URL; `None` stands for `server.public_url`.
-    pub subject: Option<String>,
-    pub allow_private: bool,
-}
-
-#[derive(Debug, Clone, Default)]
-#[allow(missing_docs)]
 pub struct AlertsConfig {
     /// Addresses without names.
     pub mail_to: Vec<String>,
@@ -177,6 +169,14 @@ pub struct AlertsConfig {
     pub escalate_ms: Option<u64>,
     /// `None`: as admins set it.
     pub mail_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)]
+pub struct PushConfig {
+    /// A `mailto:` or `https:` URL; `None` stands for `server.public_url`.
+    pub subject: Option<String>,
+    pub allow_private: bool,
 }
 
 #[derive(Debug, Clone, Default)]

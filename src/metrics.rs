@@ -186,6 +186,13 @@ impl Metrics {
         }
     }
 
+    /// How many changes a follower has not seen yet.
+    pub(crate) fn follower_lag(&self, name: &'static str) -> Gauge {
+        let labels = vec![Label::new("follower", name)];
+        let key = Key::from_parts("shoptalk_follower_lag_changes", labels);
+        self.0.recorder.register_gauge(&key, &METADATA)
+    }
+
     /// The metrics of mail. They are exported from the first call on.
     pub(crate) fn mail(&self) -> MailMetrics {
         let recorder = &self.0.recorder;
@@ -239,13 +246,6 @@ impl Metrics {
             received: notices("shoptalk_notices_received_total"),
             ignored: notices("shoptalk_notices_ignored_total"),
         }
-    }
-
-    /// How many changes a follower has not seen yet.
-    pub(crate) fn follower_lag(&self, name: &'static str) -> Gauge {
-        let labels = vec![Label::new("follower", name)];
-        let key = Key::from_parts("shoptalk_follower_lag_changes", labels);
-        self.0.recorder.register_gauge(&key, &METADATA)
     }
 
     /// The metrics of messages to agents' devices.

@@ -100,6 +100,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "doctor",
             "followers",
             "http",
+            "followers",
             "jobs",
             "mail",
             "metrics",

@@ -142,7 +142,7 @@ pub(super) fn alerts(raw: RawAlerts) -> Result<AlertsConfig, ConfigError> {
         .iter()
         .map(|text| address("alerts.mail_to", text).map(|mailbox| mailbox.email.to_string()))
         .collect::<Result<_, _>>()?;
-    let unless_zero = |number: u64| Some(number).filter(|number| *number > 0);
+    let unless_zero = |ms: u64| Some(ms).filter(|ms| *ms > 0);
     Ok(AlertsConfig {
         mail_to,
         escalate_ms: unless_zero(raw.escalate_ms),

@@ -163,7 +163,6 @@ fn backup(raw: RawBackup, data_dir: &Path) -> Result<BackupConfig, ConfigError> 
     })
 }
 
-/// 0 stands for what admins set.
 fn push(raw: RawPush) -> Result<PushConfig, ConfigError> {
     let subject = Some(raw.subject).filter(|subject| !subject.is_empty());
     let is_contact = |text: &String| {

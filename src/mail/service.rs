@@ -141,7 +141,6 @@ impl Mail {
 
     /// Queues a notice to the shop. One with an id that is known is queued once, and its mail has the
     /// same id.
-    #[expect(dead_code, reason = "what escalates calls it")]
     pub(crate) async fn queue_alert(
         &self,
         id: Uuid,

@@ -104,7 +104,6 @@ impl Server {
         tokio::spawn(jobs.clone().sweep());
         spawn_background(&state, canary, actors.rooms(), &listening.drain);
         spawn_control(&state);
-        spawn_mailbox(&state);
         if let Some(cut_off) = nodes.cut_off.clone() {
             tokio::spawn(http::close_sockets_while(state.clone(), cut_off));
         }
@@ -264,13 +263,6 @@ fn spawn_control(state: &AppState) {
             tracing::warn!(%error, "cannot serve the control socket: until a restart, `shoptalk backup`, `erase`, `export`, `stats` and `doctor` need the server stopped");
         }
     });
-}
-
-/// Reads replies by mail, if a mailbox is configured.
-fn spawn_mailbox(state: &AppState) {
-    let (config, drain) = (state.config.mail.clone(), state.drain.clone());
-    let metrics = state.metrics.mail();
-    tokio::spawn(state.mail.clone().read_mailbox(config, metrics, drain));
 }
 
 fn spawn_background(state: &AppState, canary: Canary, rooms: Rooms, drain: &CancellationToken) {

@@ -12,12 +12,13 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::task::{AbortHandle, JoinSet};
 
 use self::plan::{Situation, Step};
 use super::{Follower, FollowerError, Waker};
 use crate::chat::{RoomId, Status, Timestamp};
-use crate::persistence::{ChangedRooms, DueAlert, PushTargets, Store};
+use crate::persistence::{ChangedRooms, DueAlert, PushTargets, Store, WriteError};
 use crate::push::{Push, PushError, PushMessage};
 
 /// Customers about whom something is done at the same time, so that a push service that hangs does
@@ -42,6 +43,10 @@ pub(crate) struct AlertSettings {
 /// Reads the settings as they are now.
 pub(crate) type ReadSettings = Arc<dyn Fn() -> AlertSettings + Send + Sync>;
 
+/// Queues a mail to the shop about a customer who waits; about the same wait it queues one.
+pub(crate) type MailShop =
+    Arc<dyn Fn(DueAlert) -> BoxFuture<'static, Result<(), WriteError>> + Send + Sync>;
+
 /// Why a step was not done.
 #[derive(Debug, thiserror::Error)]
 enum StepError {
@@ -50,7 +55,7 @@ enum StepError {
     #[error(transparent)]
     Store(#[from] crate::persistence::StoreError),
     #[error(transparent)]
-    Write(#[from] crate::persistence::WriteError),
+    Write(#[from] WriteError),
 }
 
 /// Alerts of customers who wait.
@@ -74,16 +79,24 @@ struct Running {
 struct Steps {
     store: Store,
     push: Push,
+    mail_shop: MailShop,
     settings: ReadSettings,
 }
 
 impl Alerts {
     /// `waker` is the one that the follower runs with.
-    pub(crate) fn new(store: Store, push: Push, settings: ReadSettings, waker: Waker) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        push: Push,
+        mail_shop: MailShop,
+        settings: ReadSettings,
+        waker: Waker,
+    ) -> Self {
         Self {
             steps: Steps {
                 store,
                 push,
+                mail_shop,
                 settings,
             },
             waker,
@@ -175,8 +188,7 @@ impl Steps {
                 let rung = self.push.send(PushTargets::OnDuty, &message).await?;
                 tracing::debug!(room = %alert.room_id, devices = rung.len(), "a customer waits");
             }
-            // No mail is sent yet; the step is kept, so that the times of the others stay.
-            Step::Mail => {}
+            Step::Mail => (self.mail_shop)(alert.clone()).await?,
         }
         Ok(())
     }

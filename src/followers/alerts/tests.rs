@@ -13,6 +13,8 @@ struct Setup {
     store: TestStore,
     drain: CancellationToken,
     settings: Arc<Mutex<AlertSettings>>,
+    /// Waits that the shop was mailed about.
+    mailed: Arc<Mutex<Vec<DueAlert>>>,
 }
 
 impl Setup {
@@ -25,11 +27,17 @@ impl Setup {
                 mail_ms: 900_000,
                 is_open: true,
             })),
+            mailed: Arc::default(),
         };
         let (waker, settings) = (Waker::default(), setup.settings.clone());
+        let mailed = setup.mailed.clone();
         let alerts = Alerts::new(
             setup.store.store.clone(),
             Push::uncounted(setup.store.store.clone()),
+            Arc::new(move |alert| {
+                mailed.lock().expect("not poisoned").push(alert);
+                Box::pin(std::future::ready(Ok(())))
+            }),
             Arc::new(move || *settings.lock().expect("not poisoned")),
             waker.clone(),
         );
@@ -82,6 +90,12 @@ async fn each_step_is_recorded_and_an_answer_ends_them() {
     store.post_as_visitor(room, "Hello?").await;
     // Nobody is on duty, so a mail is due at once.
     let alert = setup.reaches(|progress| progress.mailed).await;
+    let mailed = setup.mailed.lock().expect("not poisoned").clone();
+    assert_eq!(mailed.len(), 1);
+    assert_eq!(
+        (mailed[0].room_id, mailed[0].wait),
+        (alert.room_id, alert.wait)
+    );
     assert_eq!((alert.room_id, alert.progress.rung), (room, 1));
     let second = Timestamp(alert.since.0 + 600_000);
     assert_eq!(alert.progress.next_at, Some(second));
