@@ -107,6 +107,44 @@ async fn an_unread_answer_goes_by_mail_once() {
 }
 
 #[tokio::test]
+async fn a_wait_that_nobody_on_duty_sees_is_mailed_to_the_shop_once() {
+    let sink = SmtpSink::start().await;
+    let server = TestServer::start_with(|config| {
+        use_relay(config, &sink);
+        config.alerts.mail_to = vec!["owner@shop.example".to_owned()];
+    })
+    .await;
+    let admin = server.admin().await;
+    let off = json!({"on_duty": false});
+    admin.rest.patch("/api/admin/me/", off).await.is(200);
+    let ann = customer(&server, "ann@example.com").await;
+    let mails = sink.wait_for(1).await;
+    assert_eq!(mails[0].recipient, "owner@shop.example");
+    assert_eq!(mails[0].header("Subject"), "Ann waits for an answer");
+    for part in ["Is it red?", ann.room_id.as_str()] {
+        assert!(mails[0].raw.contains(part), "{}", mails[0].raw);
+    }
+    // More of the same wait brings no second mail; the next wait does.
+    ann.post("Hello?").await;
+    admin.post(&ann.room_id, "Yes").await;
+    ann.post("And in blue?").await;
+    let mut sent = 2;
+    let to_shop = loop {
+        let mut mails = sink.wait_for(sent).await;
+        mails.retain(|mail| mail.recipient == "owner@shop.example");
+        if mails.len() > 1 {
+            break mails;
+        }
+        sent += 1;
+    };
+    assert!(
+        to_shop[1].raw.contains("And in blue?"),
+        "{}",
+        to_shop[1].raw
+    );
+}
+
+#[tokio::test]
 async fn an_answer_that_is_read_brings_no_mail() {
     let (sink, server) = start().await;
     let visitor = customer(&server, "ann@example.com").await;

@@ -41,6 +41,9 @@ const STEPS: &[M<'_>] = &[
     M::up(include_str!(
         "../../src/persistence/sqlite/migrations/0006_erasures.sql"
     )),
+    M::up(include_str!(
+        "../../src/persistence/sqlite/migrations/0007_reach.sql"
+    )),
     M::up(
         "ALTER TABLE messages ADD COLUMN mood TEXT;
          UPDATE messages SET mood = 'a mood for message ' || n;
