@@ -121,8 +121,10 @@ async fn a_wait_that_nobody_on_duty_sees_is_mailed_to_the_shop_once() {
     let mails = sink.wait_for(1).await;
     assert_eq!(mails[0].recipient, "owner@shop.example");
     assert_eq!(mails[0].header("Subject"), "Ann waits for an answer");
+    // Long lines are broken for their transport.
+    let text = mails[0].raw.replace("=\r\n", "");
     for part in ["Is it red?", ann.room_id.as_str()] {
-        assert!(mails[0].raw.contains(part), "{}", mails[0].raw);
+        assert!(text.contains(part), "{text}");
     }
     // More of the same wait brings no second mail; the next wait does.
     ann.post("Hello?").await;
