@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::persistence::OpenError;
 
@@ -11,6 +12,9 @@ use crate::persistence::OpenError;
 pub(crate) const DATABASE_FILE: &str = "shoptalk.db";
 /// The file that is locked while a server runs on the directory.
 pub(crate) const LOCK_FILE: &str = "shoptalk.lock";
+/// How often a lock that somebody has is tried again, and after which time.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 /// Makes the directory if it is missing, closed to other users.
 pub fn create(directory: &Path) -> Result<(), OpenError> {
@@ -36,8 +40,20 @@ pub(crate) fn create_database(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Takes the directory's lock, which the returned file holds. `Locked` when another process has
-/// it.
+/// it, and keeps it for longer than the moment in which a process that was just started still has
+/// what its parent has closed.
 pub(crate) fn lock(directory: &Path) -> Result<File, OpenError> {
+    for _ in 0..LOCK_TRIES {
+        match try_lock(directory) {
+            Err(OpenError::Locked(_)) => std::thread::sleep(LOCK_PAUSE),
+            taken => return taken,
+        }
+    }
+    try_lock(directory)
+}
+
+/// Takes the directory's lock, as [`lock`] does, without a second try.
+pub(crate) fn try_lock(directory: &Path) -> Result<File, OpenError> {
     let path = directory.join(LOCK_FILE);
     let failed = |cause| OpenError::Io {
         path: path.clone(),

@@ -135,7 +135,7 @@ fn bring_up_to_date(
         return upgrade(conn, options);
     }
     let migration_failed = |error| broken(path, schema::describe(&error));
-    match data_directory::lock(&options.data_dir) {
+    match data_directory::try_lock(&options.data_dir) {
         Ok(_lock) => upgrade(conn, options)?,
         Err(OpenError::Locked(_)) => {
             if let Some(found) = schema::other_version(conn).map_err(migration_failed)? {
