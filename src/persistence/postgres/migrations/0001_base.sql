@@ -40,8 +40,13 @@ CREATE TABLE visitors (
     id         UUID    PRIMARY KEY,
     "user"     TEXT    UNIQUE,
     blocked    BOOLEAN NOT NULL,
-    created_at BIGINT  NOT NULL
+    created_at BIGINT  NOT NULL,
+    -- When a block ends by itself; null: never.
+    blocked_until BIGINT,
+    -- What the shop has signed about the visitor beside the details: a JSON object.
+    attributes TEXT
 );
+CREATE INDEX visitors_blocked_until ON visitors (blocked_until) WHERE blocked_until IS NOT NULL;
 
 CREATE TABLE visitor_tokens (
     hash       BYTEA  PRIMARY KEY,
@@ -86,11 +91,24 @@ CREATE TABLE room_heads (
     last_message_at   BIGINT,
     last_sender_type  SMALLINT,
     last_sender_name  TEXT,
-    last_content      TEXT
+    last_content      TEXT,
+    -- What agents alone know: who answers it, the ids of its tags (null: none), whether it is spam,
+    -- and until when it is put off.
+    assignee          UUID,
+    tags              UUID[],
+    spam              BOOLEAN  NOT NULL DEFAULT false,
+    snoozed_until     BIGINT
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
 CREATE INDEX room_heads_by_change ON room_heads (slot, change) WHERE change > 0;
 CREATE INDEX room_heads_by_status ON room_heads (status, last_n) WHERE last_n IS NOT NULL;
 CREATE INDEX room_heads_waiting ON room_heads (waiting_n) WHERE waiting_n IS NOT NULL;
+-- The open ones of an agent or of nobody are few, so they are sorted when asked for. Status 2 is closed.
+CREATE INDEX room_heads_open_by_assignee ON room_heads (assignee)
+    WHERE status <> 2 AND NOT spam AND last_n IS NOT NULL;
+CREATE INDEX room_heads_closed_by_assignee ON room_heads (assignee, last_n)
+    WHERE status = 2 AND NOT spam AND last_n IS NOT NULL;
+CREATE INDEX room_heads_spam ON room_heads (last_n) WHERE spam AND last_n IS NOT NULL;
+CREATE INDEX room_heads_snoozed ON room_heads (snoozed_until) WHERE snoozed_until IS NOT NULL;
 
 -- Numbers of messages and of entries of the text index, in about the order of arrival.
 CREATE SEQUENCE message_n;
@@ -315,6 +333,79 @@ CREATE TABLE replies (
     shortcut_key TEXT NOT NULL,
     title        TEXT NOT NULL,
     content      TEXT NOT NULL
+);
+
+CREATE TABLE tags (
+    id       UUID PRIMARY KEY,
+    name     TEXT NOT NULL,
+    -- The name without case.
+    name_key TEXT NOT NULL UNIQUE,
+    color    TEXT NOT NULL
+);
+
+-- Which rooms have a tag.
+CREATE TABLE room_tags (
+    tag  UUID   NOT NULL,
+    room BIGINT NOT NULL,
+    PRIMARY KEY (tag, room)
+);
+
+-- Words among agents, in an order of their own.
+CREATE TABLE notes (
+    room       BIGINT NOT NULL,
+    no         BIGINT NOT NULL,
+    id         UUID   NOT NULL,
+    -- The newest message when it was written.
+    after_seq  BIGINT NOT NULL,
+    agent      UUID   NOT NULL,
+    agent_name TEXT   NOT NULL,
+    content    TEXT   NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (room, no),
+    UNIQUE (id, room)
+);
+
+-- Bearer tokens for programs of the shop.
+CREATE TABLE api_tokens (
+    id           UUID   PRIMARY KEY,
+    hash         BYTEA  NOT NULL UNIQUE,
+    name         TEXT   NOT NULL,
+    -- A JSON array of rights.
+    rights       TEXT   NOT NULL,
+    created_by   UUID   NOT NULL,
+    created_at   BIGINT NOT NULL,
+    expires_at   BIGINT,
+    last_used_at BIGINT
+);
+
+-- A suggestion for an agent's next message; one for each room.
+CREATE TABLE drafts (
+    room       BIGINT PRIMARY KEY,
+    after_seq  BIGINT NOT NULL,
+    content    TEXT   NOT NULL,
+    -- Who made it, as agents see it.
+    author     TEXT   NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+-- The newest pages that a visitor was on during a conversation.
+CREATE TABLE pages (
+    room BIGINT NOT NULL,
+    at   BIGINT NOT NULL,
+    url  TEXT   NOT NULL,
+    PRIMARY KEY (room, at)
+);
+
+-- What a customer thinks of a conversation, once for each time it was closed.
+CREATE TABLE ratings (
+    room       BIGINT   NOT NULL,
+    -- The seq of the message that records the closing.
+    closing    BIGINT   NOT NULL,
+    score      SMALLINT NOT NULL,
+    comment    TEXT,
+    created_at BIGINT   NOT NULL,
+    changed_at BIGINT   NOT NULL,
+    PRIMARY KEY (room, closing)
 );
 
 -- Mail that waits to be sent, and for a while what came of it.
