@@ -20,6 +20,11 @@ export default defineConfig({
           testTimeout: 600_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          // Chromium itself fails now and then on a loaded machine: a tab crashes, a page's load
+          // never ends. A test that fails twice has a reason. Every failed attempt is printed, and a
+          // test that needed two is marked with "(retry x1)"; it still has a race to be found.
+          retry: 1,
+          setupFiles: ["e2e/failed-attempts.ts"],
         },
       },
     ],

@@ -14,6 +14,9 @@ afterAll(async () => (await browser)?.close());
 /** The deadline of every wait: generous, since a loaded machine is slow. */
 export const DEADLINE_MS = 60_000;
 
+/** How long a failed test waits for what a tab shows. */
+const SNAPSHOT_TIMEOUT_MS = 5_000;
+
 /** How often Chromium is started before its crash counts as a failure. */
 const LAUNCH_ATTEMPTS = 3;
 
@@ -79,8 +82,11 @@ export class BrowserProfile {
     const { allowNetworkErrors, expectedErrors, ...rest } = options;
     const context = await (await sharedBrowser()).newContext({ reducedMotion: "reduce", ...rest });
     const profile = new BrowserProfile(context, options);
-    onTestFinished(async () => {
-      if (expectedErrors)
+    onTestFinished(async ({ task }) => {
+      const hasFailed = task.result?.state === "fail";
+      if (hasFailed) await profile.#printPages();
+      // A test that has failed before its expected error shows its own failure, at once.
+      if (expectedErrors && !hasFailed)
         await eventually(() => profile.expectedErrorsSeen.length).toBeGreaterThan(0);
       await context.close();
       expect(profile.#errors, "errors in the browser").toEqual([]);
@@ -109,6 +115,14 @@ export class BrowserProfile {
 
   get context() {
     return this.#context;
+  }
+
+  /** Prints what the tabs show, to find out why a test has failed. */
+  async #printPages() {
+    for (const page of this.#context.pages()) {
+      const shown = page.locator("body").ariaSnapshot({ timeout: SNAPSHOT_TIMEOUT_MS });
+      console.error(`${page.url()} shows:\n${await shown.catch((error) => `nothing: ${error}`)}`);
+    }
   }
 
   #watch(page: Page) {
