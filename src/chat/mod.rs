@@ -9,6 +9,7 @@ mod agent;
 mod changes;
 mod details;
 mod message;
+mod rating;
 mod record;
 mod reply;
 mod room;
@@ -22,6 +23,10 @@ pub use agent::{Agent, AgentId, Role};
 pub use changes::{ChangeId, ChangeVector, SLOTS_MAX};
 pub use details::{Authority, Details, DetailsPatch, SignedFields};
 pub use message::{LastMessage, Message, MessageId, SenderType, SystemEvent, Via};
+pub use rating::{
+    NewRating, RATING_CHANGEABLE_MS, RATING_COMMENT_CHARS, Rating, SCORE_MAX, check_rating_comment,
+    check_score,
+};
 pub use record::{Draft, PastHead, PastMessage, RoomRecord, Sender};
 pub use reply::{
     CannedReply, REPLIES_MAX, ReplyId, SHORTCUT_CHARS, check_reply_content, check_shortcut,

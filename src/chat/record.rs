@@ -356,6 +356,12 @@ impl RoomRecord {
         self.touch(now);
     }
 
+    /// The visitor has rated the conversation, which is stored beside the room. Consoles learn of it
+    /// by the version; nothing changes that a visitor can see.
+    pub fn rated(&mut self) {
+        self.version += 1;
+    }
+
     /// Moves the room to another visitor, after the anonymous one has signed in.
     pub fn move_to(
         &mut self,

@@ -134,7 +134,10 @@ impl Export {
                     write_row(text, room, &message);
                 }
             }
-            (ExportFormat::Csv, TransferLine::Agent(_) | TransferLine::Visitor(_)) => {}
+            (
+                ExportFormat::Csv,
+                TransferLine::Agent(_) | TransferLine::Visitor(_) | TransferLine::Rating(_),
+            ) => {}
         }
         Ok(())
     }

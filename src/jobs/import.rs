@@ -245,14 +245,17 @@ impl<'e> Batch<'e> {
                 return;
             }
             TransferItem::Visitor(_) => {}
-            TransferItem::Room(line, _) if self.erased.has_room(line.room.id, line.visitor_id) => {
+            TransferItem::Room(room)
+                if (self.erased).has_room(room.line.room.id, room.line.visitor_id) =>
+            {
                 self.counts.erased_rooms += 1;
                 return;
             }
-            TransferItem::Room(line, log) => {
-                self.messages += log.len();
-                for message in log {
-                    if !message.redacted && self.erased.has_text(line.room.id, message.id) {
+            TransferItem::Room(room) => {
+                let id = room.line.room.id;
+                self.messages += room.messages.len();
+                for message in &mut room.messages {
+                    if !message.redacted && self.erased.has_text(id, message.id) {
                         message.content.clear();
                         message.redacted = true;
                         self.counts.redacted += 1;

@@ -45,6 +45,11 @@ pub enum Refusal {
     /// The id was used for another message of the room.
     #[error("this id belongs to another message")]
     Conflict,
+    /// The room is not closed, or its rating is final.
+    #[error(
+        "there is nothing to rate: a conversation is rated once it is closed, and a rating can be changed for a day"
+    )]
+    NothingToRate,
     /// The read mark would pass the newest message.
     #[error(transparent)]
     PastHead(#[from] PastHead),

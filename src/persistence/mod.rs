@@ -54,6 +54,7 @@ pub use operations::*;
 pub use options::{StoreMetrics, StoreOptions, Synchronous};
 pub use postgres::connect::{check_url as check_store_url, without_password};
 pub use postgres::inspect::{PostgresReport, inspect as inspect_postgres};
+pub use rules::ratings::check_rating;
 pub use rules::transfer::{check_message, check_room};
 pub use rules::{RuleSettings, SESSION_LIFETIME};
 pub use sharing::{
@@ -70,5 +71,5 @@ pub use store::Store;
 pub(crate) use transfers::OpenExport;
 pub use transfers::{
     BadScope, ExportCursor, ExportError, ExportScope, TransferCounts, TransferItem, TransferLine,
-    TransferRoom, TransferVisitor,
+    TransferRating, TransferRoom, TransferVisitor, WholeRoom,
 };

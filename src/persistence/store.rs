@@ -5,6 +5,7 @@ mod followers;
 mod lists;
 mod mail;
 mod push;
+mod ratings;
 mod replies;
 mod rooms;
 mod settings;

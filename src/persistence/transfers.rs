@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::chat::{Agent, BadWho, Message, Room, RoomId, SignedFields, Timestamp, VisitorId, Who};
+use crate::chat::{
+    Agent, BadWho, Message, Rating, Room, RoomId, SignedFields, Timestamp, VisitorId, Who,
+};
 use crate::persistence::{SeveralPeople, StoreError, WriteError};
 
 /// One line of an export. It has no secret: no token, no password hash, no session.
@@ -21,6 +23,8 @@ pub enum TransferLine {
     Room(TransferRoom),
     /// A message of the room before it.
     Message(Message),
+    /// A rating of the room before it, after its messages.
+    Rating(TransferRating),
 }
 
 /// A visitor.
@@ -47,6 +51,16 @@ pub struct TransferRoom {
     /// Which of the customer's details are signed.
     #[serde(default)]
     pub signed: SignedFields,
+}
+
+/// What a customer thinks of a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferRating {
+    /// Which room.
+    pub room_id: RoomId,
+    /// The rating.
+    #[serde(flatten)]
+    pub rating: Rating,
 }
 
 /// What an export holds.
@@ -153,6 +167,18 @@ pub(crate) struct OpenExport {
     pub(crate) after: u64,
 }
 
+/// The lines of a room's ratings, without those of later closings than its line knows.
+pub(crate) fn rating_lines(
+    room_id: RoomId,
+    head: u64,
+    ratings: Vec<Rating>,
+) -> impl Iterator<Item = TransferLine> {
+    ratings
+        .into_iter()
+        .filter(move |rating| rating.closing <= head)
+        .map(move |rating| TransferLine::Rating(TransferRating { room_id, rating }))
+}
+
 /// What an import brings in one transaction.
 #[derive(Debug, Clone)]
 pub enum TransferItem {
@@ -160,8 +186,19 @@ pub enum TransferItem {
     Agent(Agent),
     /// A visitor.
     Visitor(TransferVisitor),
-    /// A room with all of its messages.
-    Room(Box<TransferRoom>, Vec<Message>),
+    /// A room with all that belongs to it.
+    Room(Box<WholeRoom>),
+}
+
+/// A room with all that belongs to it.
+#[derive(Debug, Clone)]
+pub struct WholeRoom {
+    /// Its line.
+    pub line: TransferRoom,
+    /// Its messages, in the order of their seqs.
+    pub messages: Vec<Message>,
+    /// Its ratings, by closing.
+    pub ratings: Vec<Rating>,
 }
 
 /// What an import did.

@@ -7,17 +7,18 @@ use crate::common::{
 };
 
 /// Every call about one visitor's room; `{}` is the room.
-const VISITOR_CALLS: [(&str, &str); 6] = [
+const VISITOR_CALLS: [(&str, &str); 7] = [
     ("GET", "/api/chat/rooms/{}/"),
     ("GET", "/api/chat/rooms/{}/messages/"),
     ("GET", "/api/chat/rooms/{}/messages/?after=0"),
     ("POST", "/api/chat/rooms/{}/messages/"),
     ("POST", "/api/chat/rooms/{}/read/"),
     ("POST", "/api/chat/rooms/{}/close/"),
+    ("POST", "/api/chat/rooms/{}/rating/"),
 ];
 
 /// Every call of the console that a visitor must not make.
-const CONSOLE_CALLS: [(&str, &str); 19] = [
+const CONSOLE_CALLS: [(&str, &str); 20] = [
     ("GET", "/api/admin/me/"),
     ("PATCH", "/api/admin/me/"),
     ("GET", "/api/admin/rooms/"),
@@ -27,6 +28,7 @@ const CONSOLE_CALLS: [(&str, &str); 19] = [
     ("POST", "/api/admin/rooms/{}/messages/"),
     ("POST", "/api/admin/rooms/{}/messages/1/redact/"),
     ("POST", "/api/admin/rooms/{}/read/"),
+    ("GET", "/api/admin/rooms/{}/ratings/"),
     ("GET", "/api/admin/agents/"),
     ("POST", "/api/admin/agents/"),
     ("PATCH", "/api/admin/agents/{}/"),
@@ -44,7 +46,7 @@ fn body() -> Value {
     json!({
         "id": new_id(), "content": "an intruder", "seq": 1, "status": "closed",
         "customer_name": "Mallory", "display_name": "Mallory", "blocked": true,
-        "username": "mallory", "password": "mallory's password", "kind": "backup",
+        "username": "mallory", "password": "mallory's password", "kind": "backup", "score": 5,
     })
 }
 

@@ -28,6 +28,7 @@ mod origins;
 mod presence;
 mod promises;
 mod push;
+mod ratings;
 mod redaction;
 mod replies;
 mod rfc6455;

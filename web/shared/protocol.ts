@@ -618,6 +618,38 @@ export type ReplyList = {
   next: string | null;
 };
 
+/** What a customer thinks of a conversation. There is one for each time it was closed. */
+export type Rating = {
+  /** The seq of the `system` message that records the closing. */
+  closing: number;
+  /** 1 (bad) to 5 (good). */
+  score: number;
+  /** The customer's words. */
+  comment: string | null;
+  /** When it was given first. */
+  created_at: Timestamp;
+  /** When it was changed last; `created_at` if it never was. */
+  changed_at: Timestamp;
+};
+
+/** A visitor's rating. */
+export type RatingRequest = {
+  /** 1 (bad) to 5 (good). */
+  score: number;
+  /** At most 1,000 characters. */
+  comment?: string;
+};
+
+/** A rating as it is now. */
+export type RatingAnswer = { rating: Rating };
+
+/** The ratings of a room. */
+export type RatingList = {
+  results: Array<Rating>;
+  /** Always null: the newest 200 are all there are. */
+  next: string | null;
+};
+
 /** The key that browsers subscribe with. */
 export type PushKeyAnswer = {
   /** The `applicationServerKey`, in base64url. */

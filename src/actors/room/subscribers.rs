@@ -85,7 +85,11 @@ impl Subscribers {
             Effect::Redacted { seq } => {
                 broadcast.redacted = Some(encode(&ServerFrame::Redacted { room_id, seq: *seq }));
             }
-            Effect::DetailsChanged | Effect::Duplicate(_) | Effect::Unchanged => {}
+            // Agents read ratings when the version of a room has moved; visitors get none.
+            Effect::Rated { .. }
+            | Effect::DetailsChanged
+            | Effect::Duplicate(_)
+            | Effect::Unchanged => {}
         }
         broadcast.room = before.and_then(|before| room_frame(&before.room, &commit.record.room));
         broadcast

@@ -144,6 +144,7 @@ const OWN_ERRORS: &[(&str, &[ErrorCode])] = &[
         "mail_own_transcript",
         &[ErrorCode::RateLimited, ErrorCode::Conflict],
     ),
+    ("rate_own_room", &[ErrorCode::Conflict]),
     ("mail_transcript", &[ErrorCode::Conflict]),
     ("receive_mail", &[ErrorCode::NotFound]),
     ("add_agent", &[ErrorCode::Conflict]),

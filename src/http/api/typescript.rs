@@ -181,6 +181,10 @@ fn generate() -> String {
     file.declare::<admin::replies::ReplyChange>("ReplyChange");
     file.declare::<admin::replies::ReplyAnswer>("ReplyAnswer");
     file.declare::<admin::replies::ReplyList>("ReplyList");
+    file.declare::<chat::Rating>("Rating");
+    file.declare::<visitor::rating::RatingRequest>("RatingRequest");
+    file.declare::<visitor::rating::RatingAnswer>("RatingAnswer");
+    file.declare::<admin::ratings::RatingList>("RatingList");
     file.declare::<admin::push::PushKeyAnswer>("PushKeyAnswer");
     file.declare::<admin::push::PushSubscriptionKeys>("PushSubscriptionKeys");
     file.declare::<admin::push::PushSubscriptionRequest>("PushSubscriptionRequest");

@@ -44,6 +44,7 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/api/chat/rooms/{id}/messages", Visitor),
     ("POST", "/api/chat/rooms/{id}/messages", Visitor),
     ("POST", "/api/chat/rooms/{id}/read", Visitor),
+    ("POST", "/api/chat/rooms/{id}/rating", Visitor),
     ("POST", "/api/chat/rooms/{id}/transcript", Visitor),
     ("POST", "/api/chat/logout", Visitor),
     // Agents.
@@ -64,6 +65,7 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/api/admin/rooms/{id}/messages", Agent),
     ("POST", "/api/admin/rooms/{id}/messages/{seq}/redact", Admin),
     ("POST", "/api/admin/rooms/{id}/read", Agent),
+    ("GET", "/api/admin/rooms/{id}/ratings", Agent),
     ("POST", "/api/admin/rooms/{id}/transcript", Agent),
     ("GET", "/api/admin/mail/quarantine", Admin),
     ("GET", "/api/admin/agents", Admin),

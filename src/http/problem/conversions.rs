@@ -34,6 +34,7 @@ impl From<Refusal> for Problem {
             Refusal::BadToken => Self::unauthorized(detail),
             Refusal::Blocked | Refusal::SharedReply => Self::forbidden(detail),
             Refusal::Conflict
+            | Refusal::NothingToRate
             | Refusal::UsernameTaken
             | Refusal::ShortcutTaken
             | Refusal::TooManyReplies

@@ -5,22 +5,20 @@ use std::collections::HashSet;
 use serde::Deserialize;
 
 use crate::chat::{Agent, Message, VisitorId};
-use crate::persistence::{TransferItem, TransferRoom, TransferVisitor, check_message, check_room};
+use crate::persistence::{
+    TransferItem, TransferRating, TransferRoom, TransferVisitor, WholeRoom, check_message,
+    check_rating, check_room,
+};
 
 /// Gathers the lines of each room, and checks them.
 #[derive(Default)]
 pub(super) struct Assembler {
-    room: Option<Box<OpenRoom>>,
+    room: Option<Box<WholeRoom>>,
     /// Visitors that have a line so far; a room's has to be among them.
     visitors: HashSet<VisitorId>,
-    /// After a bad line, messages are skipped until the next room: what follows from one mistake
-    /// is not named a thousand times.
+    /// After a bad line, messages and ratings are skipped until the next room: what follows from one
+    /// mistake is not named a thousand times.
     skips_messages: bool,
-}
-
-struct OpenRoom {
-    line: TransferRoom,
-    log: Vec<Message>,
 }
 
 /// The `type` of a line, which is read first.
@@ -40,8 +38,10 @@ impl Assembler {
             return Ok(());
         }
         let kind: Kind = parse(line)?;
-        if kind.r#type == "message" {
-            return self.take_message(line);
+        match kind.r#type.as_str() {
+            "message" => return self.take_of_room(line, "message", add_message),
+            "rating" => return self.take_of_room(line, "rating", add_rating),
+            _ => {}
         }
         let closed = self.close_room(done);
         let taken = self.take_row(&kind.r#type, line, done);
@@ -86,54 +86,75 @@ impl Assembler {
                 line.visitor_id
             ));
         }
-        let log = Vec::new();
-        self.room = Some(Box::new(OpenRoom { line, log }));
+        self.room = Some(Box::new(WholeRoom {
+            line,
+            messages: Vec::new(),
+            ratings: Vec::new(),
+        }));
         Ok(())
     }
 
-    fn take_message(&mut self, line: &[u8]) -> Result<(), String> {
+    /// Adds to the room before it what a line has.
+    fn take_of_room(
+        &mut self,
+        line: &[u8],
+        kind: &str,
+        add: impl FnOnce(&mut WholeRoom, &[u8]) -> Result<(), String>,
+    ) -> Result<(), String> {
         if self.skips_messages {
             return Ok(());
         }
         let Some(open) = self.room.as_mut() else {
             self.skips_messages = true;
-            return Err("a message has to follow the line of its room".into());
+            return Err(format!("a {kind} has to follow the line of its room"));
         };
-        let checked = parse::<Message>(line).and_then(|message| {
-            check_message(&open.line, open.log.len() as u64 + 1, &message)?;
-            Ok(message)
-        });
-        match checked {
-            Ok(message) => {
-                open.log.push(message);
-                Ok(())
-            }
-            Err(problem) => {
-                self.room = None;
-                self.skips_messages = true;
-                Err(problem)
-            }
+        let added = add(open, line);
+        if added.is_err() {
+            self.room = None;
+            self.skips_messages = true;
         }
+        added
     }
 
     fn close_room(&mut self, done: &mut impl FnMut(TransferItem)) -> Result<(), String> {
         let Some(open) = self.room.take() else {
             return Ok(());
         };
-        let OpenRoom { line, log } = *open;
-        if (log.len() as u64) < line.room.last_seq {
+        let WholeRoom { line, messages, .. } = &*open;
+        if (messages.len() as u64) < line.room.last_seq {
             return Err(format!(
                 "the room {} ends after {} of {} messages: the file is incomplete",
                 line.room.id,
-                log.len(),
+                messages.len(),
                 line.room.last_seq
             ));
         }
-        check_room(&line, &log)
+        check_room(line, messages)
             .map_err(|problem| format!("the room {} before it: {problem}", line.room.id))?;
-        done(TransferItem::Room(Box::new(line), log));
+        done(TransferItem::Room(open));
         Ok(())
     }
+}
+
+fn add_message(room: &mut WholeRoom, line: &[u8]) -> Result<(), String> {
+    let message: Message = parse(line)?;
+    check_message(&room.line, room.messages.len() as u64 + 1, &message)?;
+    room.messages.push(message);
+    Ok(())
+}
+
+fn add_rating(room: &mut WholeRoom, line: &[u8]) -> Result<(), String> {
+    let rating: TransferRating = parse(line)?;
+    if rating.room_id != room.line.room.id {
+        return Err(format!(
+            "the rating is of the room {}, but follows the line of {}",
+            rating.room_id, room.line.room.id
+        ));
+    }
+    let before = room.ratings.last();
+    check_rating(&room.line, &room.messages, before, &rating.rating)?;
+    room.ratings.push(rating.rating);
+    Ok(())
 }
 
 fn parse<'l, T: Deserialize<'l>>(line: &'l [u8]) -> Result<T, String> {

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::*;
-use crate::chat::{Details, Draft, RoomId, Sender, Side, Status};
+use crate::chat::{Details, Draft, NewRating, RoomId, Sender, Side, Status};
 use crate::jobs::export::{Export, ExportFormat};
 use crate::persistence::{
     ExportScope, Identity, NewAgent, OpenRoom, RoomOp, RuleSettings, StoreOptions, Synchronous,
@@ -97,6 +97,7 @@ enum Step {
     Reopen(usize),
     Block(usize),
     Redact(usize),
+    Rate(usize, u8, Option<String>),
 }
 
 /// Texts that formats stumble over: line breaks of all kinds, quotes, what looks like an end of a
@@ -119,6 +120,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => room.clone().prop_map(Step::Close),
         1 => room.clone().prop_map(Step::Reopen),
         1 => room.clone().prop_map(Step::Redact),
+        2 => (room.clone(), 1_u8..=5, proptest::option::of(odd_text()))
+            .prop_map(|(room, score, comment)| Step::Rate(room, score, comment)),
         1 => room.prop_map(Step::Block),
     ]
 }
@@ -198,6 +201,14 @@ async fn fill(shop: &Shop, steps: Vec<Step>) {
                 };
                 let by = Principal::CommandLine;
                 shop.apply(room, RoomOp::Redact { seq, by }).await;
+            }
+            Step::Rate(room, score, comment) => {
+                let Some(room) = of(room) else { continue };
+                let record = shop.store.room(room).await.expect("read").expect("there");
+                if record.room.status == Status::Closed && !record.blocked {
+                    shop.apply(room, RoomOp::Rate(NewRating { score, comment }))
+                        .await;
+                }
             }
             Step::Block(room) => {
                 let Some(room) = of(room) else { continue };

@@ -8,6 +8,7 @@ mod imports;
 mod lists;
 mod mail;
 mod push;
+mod ratings;
 mod redactions;
 mod replies;
 mod retention;

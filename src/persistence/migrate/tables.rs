@@ -261,6 +261,20 @@ pub(super) const TABLES: &[Table] = &[
         sums: &["seq", "at"],
     },
     Table {
+        name: "ratings",
+        columns: &[
+            ("room", Int),
+            ("closing", Int),
+            ("score", Small),
+            ("comment", Text),
+            ("created_at", Int),
+            ("changed_at", Int),
+        ],
+        read: "SELECT room, closing, score, comment, created_at, changed_at FROM ratings",
+        from: "ratings",
+        sums: &["closing", "score", "changed_at"],
+    },
+    Table {
         name: "followers",
         columns: &[("name", Text), ("cursor", Text)],
         read: "SELECT name, cursor FROM followers",

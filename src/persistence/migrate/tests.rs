@@ -86,6 +86,12 @@ async fn shop() -> Shop {
     };
     store.post_as_agent(rooms[3], "hello").await;
     store.apply(rooms[4], close).await.expect("closed");
+    let rating = crate::chat::NewRating {
+        score: 4,
+        comment: Some("quick \u{1f600}".into()),
+    };
+    let rated = store.apply(rooms[4], RoomOp::Rate(rating)).await;
+    rated.expect("rated");
     store.apply(rooms[5], block()).await.expect("blocked");
     let redact = RoomOp::Redact { seq: 2, by };
     store.apply(rooms[6], redact).await.expect("redacted");

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::chat::{DetailsPatch, Draft, Message, RoomId, RoomRecord, Sender, Side, Status};
+use crate::chat::{
+    DetailsPatch, Draft, Message, NewRating, Rating, RoomId, RoomRecord, Sender, Side, Status,
+};
 use crate::persistence::Principal;
 
 /// What can be done to a room.
@@ -35,6 +37,8 @@ pub enum RoomOp {
         /// On whose behalf, for the audit.
         by: Principal,
     },
+    /// Rate the newest closing, for the visitor.
+    Rate(NewRating),
     /// Remove the text of a message for good. Its place stays.
     Redact {
         /// Which message.
@@ -64,6 +68,13 @@ pub enum Effect {
     Redacted {
         /// Which message.
         seq: u64,
+    },
+    /// The visitor has rated the newest closing.
+    Rated {
+        /// The rating as it is now.
+        rating: Rating,
+        /// Whether it is the first one of this closing.
+        is_first: bool,
     },
     /// Details or the block changed.
     DetailsChanged,

@@ -12,6 +12,7 @@
 //! | what a block or a sign-in does to all rooms of a visitor | [`visitors`] |
 //! | what a change of an agent ends, and who has to stay | [`agents`] |
 //! | who may write a canned reply, and which shortcuts are taken | [`replies`] |
+//! | what a visitor may rate, and until when | [`ratings`] |
 //! | how long a session lives | [`sessions`] |
 //! | status and read marks of an imported room | [`import`] |
 //! | how much mail may be queued; what its states are | [`mail`] |
@@ -26,6 +27,7 @@ pub(crate) mod import;
 pub(crate) mod listing;
 pub(crate) mod mail;
 pub(crate) mod open_room;
+pub(crate) mod ratings;
 pub(crate) mod replies;
 pub(crate) mod retention;
 pub(crate) mod rooms;

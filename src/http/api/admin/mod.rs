@@ -7,6 +7,7 @@ pub(super) mod jobs;
 pub(super) mod me;
 mod messages;
 pub(super) mod push;
+pub(super) mod ratings;
 pub(super) mod replies;
 pub(super) mod rooms;
 pub(super) mod settings;
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(messages::list, messages::post))
         .routes(routes!(messages::redact))
         .routes(routes!(messages::read))
+        .routes(routes!(ratings::list))
         .routes(routes!(transcript::transcript))
         .routes(routes!(transcript::quarantine))
         .routes(routes!(agents::list, agents::add))

@@ -2,6 +2,7 @@
 
 mod messages;
 pub(super) mod open;
+pub(super) mod rating;
 pub(super) mod rooms;
 mod sign_out;
 pub(super) mod transcript;
@@ -23,6 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(rooms::close))
         .routes(routes!(messages::list, messages::post))
         .routes(routes!(messages::read))
+        .routes(routes!(rating::rate))
         .routes(routes!(transcript::transcript))
         .routes(routes!(sign_out::logout))
 }

@@ -12,13 +12,16 @@ use crate::persistence::postgres::codes::{int, time, uint};
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::messages::{self, Marks, message_columns};
-use crate::persistence::postgres::tables::room_rows;
+use crate::persistence::postgres::tables::{ratings, room_rows};
 use crate::persistence::postgres::tx_error::TxError;
+use crate::persistence::transfers::rating_lines;
 use crate::persistence::{
     ExportCursor, ExportError, ExportScope, OpenExport, TransferLine, TransferRoom,
     TransferVisitor, json_size,
 };
 
+/// Ratings of a room, at most: more than anybody gives.
+const RATINGS: usize = 10_000;
 /// Lines of one read, about.
 const STEP_LINES: usize = 500;
 /// Bytes of messages in one read, about.
@@ -160,7 +163,7 @@ async fn step(
     let mut bytes = 0;
     while lines.len() < STEP_LINES && bytes < STEP_BYTES {
         if let Some(open) = cursor.open.take() {
-            let id = open.room.id;
+            let (id, pk, head) = (open.room.id, open.pk, open.room.last_seq);
             let Some(read) = read_messages(db, open).await? else {
                 return Ok(Err(id));
             };
@@ -168,6 +171,10 @@ async fn step(
             cursor.done += read.messages.len() as u64;
             lines.extend(read.messages.into_iter().map(TransferLine::Message));
             cursor.open = read.rest;
+            if cursor.open.is_none() {
+                let ratings = ratings::of_room(db, pk, RATINGS).await?;
+                lines.extend(rating_lines(id, head, ratings));
+            }
         } else if let Some(pk) = cursor.rooms.get(cursor.begun) {
             cursor.begun += 1;
             begin_room(db, *pk, cursor, &mut lines).await?;

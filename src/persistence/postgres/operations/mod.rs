@@ -13,6 +13,7 @@ mod open_room;
 mod people;
 pub(crate) mod presence;
 mod push;
+mod ratings;
 mod replies;
 mod retention;
 mod rooms;

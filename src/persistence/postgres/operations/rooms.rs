@@ -3,7 +3,7 @@ use std::sync::Arc;
 use crate::chat::{DetailsPatch, RoomId, RoomRecord};
 use crate::persistence::postgres::lane::Item;
 use crate::persistence::postgres::lane::room_job::RoomJob;
-use crate::persistence::postgres::operations::visitor_changes;
+use crate::persistence::postgres::operations::{ratings, visitor_changes};
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::room_rows::{self, RoomRow};
 use crate::persistence::postgres::tables::{audit, messages, visitors};
@@ -29,6 +29,10 @@ impl PostgresStore {
             ),
             RoomOp::SetBlocked { blocked, by } => self.submit_write(
                 move |tx| Box::pin(set_blocked(tx, room_id, blocked, by)),
+                done,
+            ),
+            RoomOp::Rate(rating) => self.submit_write(
+                move |tx| Box::pin(ratings::rate(tx, room_id, rating.clone())),
                 done,
             ),
             RoomOp::Redact { seq, by } => {

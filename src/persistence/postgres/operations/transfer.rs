@@ -10,13 +10,13 @@ use crate::chat::{Agent, Message};
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::messages::{self, MessageColumns};
 use crate::persistence::postgres::tables::room_rows::{self, RoomRow};
-use crate::persistence::postgres::tables::{agents, erasures, visitors};
+use crate::persistence::postgres::tables::{agents, erasures, ratings, visitors};
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::rules::listing::PriorState;
 use crate::persistence::rules::transfer as rules;
 use crate::persistence::rules::visitors::StoredVisitor;
-use crate::persistence::{TransferCounts, TransferItem, TransferRoom, TransferVisitor, WriteError};
+use crate::persistence::{TransferCounts, TransferItem, TransferVisitor, WholeRoom, WriteError};
 
 impl PostgresStore {
     pub(crate) async fn import_items(
@@ -38,7 +38,7 @@ async fn import(tx: &mut Tx, items: &[TransferItem]) -> Result<TransferCounts, T
         match item {
             TransferItem::Agent(agent) => import_agent(tx, agent, &mut counts).await?,
             TransferItem::Visitor(visitor) => import_visitor(tx, visitor, &mut counts).await?,
-            TransferItem::Room(line, log) => import_room(tx, line, log, &mut counts).await?,
+            TransferItem::Room(room) => import_room(tx, room, &mut counts).await?,
         }
     }
     Ok(counts)
@@ -79,10 +79,14 @@ async fn import_visitor(
 
 async fn import_room(
     tx: &mut Tx,
-    line: &TransferRoom,
-    log: &[Message],
+    room: &WholeRoom,
     counts: &mut TransferCounts,
 ) -> Result<(), TxError> {
+    let WholeRoom {
+        line,
+        messages: log,
+        ratings: given,
+    } = room;
     let visitor = find_visitor(tx, line.room.user.as_deref(), line.visitor_id).await?;
     if room_rows::by_id(tx, line.room.id).await?.is_some() {
         counts.present_rooms += 1;
@@ -104,6 +108,9 @@ async fn import_room(
     rules::settle(&mut row.record, line, log).map_err(TxError::Bug)?;
     row.keys.append(None, &row.record);
     room_rows::update(tx, before, &mut row).await?;
+    for rating in given {
+        ratings::write(tx, row.keys.pk, rating).await?;
+    }
     counts.rooms += 1;
     counts.messages += log.len() as u64;
     Ok(())

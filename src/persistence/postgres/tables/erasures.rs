@@ -213,6 +213,7 @@ pub(crate) async fn delete_rooms(
     mail::forget_rooms(tx, &ids).await?;
     for sql in [
         "DELETE FROM redactions WHERE room = ANY($1)",
+        "DELETE FROM ratings WHERE room = ANY($1)",
         "DELETE FROM room_heads WHERE room = ANY($1)",
         "DELETE FROM rooms WHERE pk = ANY($1)",
     ] {

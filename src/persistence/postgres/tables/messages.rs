@@ -2,9 +2,9 @@ use std::collections::HashSet;
 
 use tokio_postgres::Row;
 
-use crate::chat::{AgentId, Message, MessageId, Room, RoomId, SenderType, Side};
+use crate::chat::{AgentId, Message, MessageId, Room, RoomId, SenderType, Side, SystemEvent};
 use crate::persistence::postgres::codes::{
-    event, event_code, int, limit, sender, sender_code, time, uint, via, via_code,
+    self, event_code, int, limit, sender, sender_code, time, uint, via, via_code,
 };
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::tables::search;
@@ -64,12 +64,21 @@ pub(crate) fn read(row: &Row, marks: &Marks) -> Result<Message, TxError> {
         // Nobody posts an empty one.
         redacted: content.is_empty(),
         content,
-        event: event(row, 6)?,
+        event: codes::event(row, 6)?,
         is_read: seq <= mark,
         created_at: time(row, 7)?,
         via: via(row, 8)?,
         agent_id: row.try_get(9)?,
     })
+}
+
+/// What a message records, if it is a `system` message.
+pub(crate) async fn event(db: &Session, pk: i64, seq: u64) -> Result<Option<SystemEvent>, TxError> {
+    let sql = "SELECT event FROM messages WHERE room = $1 AND seq = $2";
+    match db.query_opt(sql, &[&pk, &int(seq)]).await? {
+        Some(row) => codes::event(&row, 0),
+        None => Ok(None),
+    }
 }
 
 /// Numbers of new messages.

@@ -8,6 +8,7 @@ pub(crate) mod mail;
 pub(crate) mod mail_addresses;
 pub(crate) mod messages;
 pub(crate) mod push;
+pub(crate) mod ratings;
 pub(crate) mod replies;
 pub(crate) mod room_rows;
 pub(crate) mod search;

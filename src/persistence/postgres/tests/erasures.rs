@@ -221,7 +221,11 @@ fn exported(count: u128) -> Vec<TransferItem> {
             visitor_id: visitor.id,
             signed: SignedFields::default(),
         };
-        TransferItem::Room(Box::new(line), Vec::new())
+        TransferItem::Room(Box::new(WholeRoom {
+            line,
+            messages: Vec::new(),
+            ratings: Vec::new(),
+        }))
     });
     std::iter::once(TransferItem::Visitor(visitor.clone()))
         .chain(rooms)

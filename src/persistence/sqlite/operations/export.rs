@@ -13,12 +13,15 @@ use crate::chat::{RoomId, Timestamp, VisitorId, Who};
 use crate::persistence::sqlite::codes::uint;
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::messages::Log;
-use crate::persistence::sqlite::tables::room_rows;
+use crate::persistence::sqlite::tables::{ratings, room_rows};
+use crate::persistence::transfers::rating_lines;
 use crate::persistence::{
     ExportCursor, ExportError, ExportScope, OpenExport, TransferLine, TransferRoom,
     TransferVisitor, json_size,
 };
 
+/// Ratings of a room, at most: more than anybody gives.
+const RATINGS: usize = 10_000;
 /// Lines of one read, about.
 const STEP_LINES: usize = 500;
 /// Bytes of messages in one read, about.
@@ -126,13 +129,17 @@ fn step(
     let mut bytes = 0;
     while lines.len() < STEP_LINES && bytes < STEP_BYTES {
         if let Some(open) = cursor.open.take() {
-            let id = open.room.id;
+            let (id, pk, head) = (open.room.id, open.pk, open.room.last_seq);
             let Some(read) = read_messages(conn, open, &mut lines)? else {
                 return Ok(Err(id));
             };
             bytes += read.bytes;
             cursor.done += read.messages;
             cursor.open = read.rest;
+            if cursor.open.is_none() {
+                let ratings = ratings::of_room(conn, pk, RATINGS)?;
+                lines.extend(rating_lines(id, head, ratings));
+            }
         } else if let Some(pk) = cursor.rooms.get(cursor.begun) {
             cursor.begun += 1;
             begin_room(conn, *pk, cursor, &mut lines)?;

@@ -15,6 +15,7 @@ mod messages;
 mod open_room;
 mod people;
 mod push;
+mod ratings;
 mod replies;
 mod retention;
 pub(crate) mod rewrite;

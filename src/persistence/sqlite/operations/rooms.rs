@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::chat::{DetailsPatch, Draft, RoomId, RoomRecord, Sender, Side, Status};
 use crate::persistence::rules::listing::PriorState;
 use crate::persistence::rules::rooms::{self as rules, Change, UnreadCount};
-use crate::persistence::sqlite::operations::visitor_changes;
+use crate::persistence::sqlite::operations::{ratings, visitor_changes};
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::live_rooms::{LiveRoom, LiveRooms};
 use crate::persistence::sqlite::tables::places::RoomPlaces;
@@ -61,6 +61,10 @@ fn apply(
         RoomOp::SetBlocked { blocked, by } => {
             rooms.flush_and_clear(tx.conn)?;
             set_blocked(tx, id, *blocked, *by, &mut also_changed)?
+        }
+        RoomOp::Rate(rating) => {
+            rooms.flush_and_clear(tx.conn)?;
+            ratings::rate(tx, id, rating.clone())?
         }
         RoomOp::Redact { seq, by } => {
             rooms.flush_and_clear(tx.conn)?;

@@ -3,16 +3,20 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use crate::chat::{Agent, Message, SenderType};
+use crate::chat::{Agent, SenderType};
 use crate::persistence::rules::listing::PriorState;
 use crate::persistence::rules::transfer as rules;
 use crate::persistence::rules::visitors::StoredVisitor;
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::places::{Place, RoomPlaces};
-use crate::persistence::sqlite::tables::{agents, erasures, messages, room_rows, visitors};
+use crate::persistence::sqlite::tables::{
+    agents, erasures, messages, ratings, room_rows, visitors,
+};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
-use crate::persistence::{TransferCounts, TransferItem, TransferRoom, TransferVisitor, WriteError};
+use crate::persistence::{
+    TransferCounts, TransferItem, TransferRoom, TransferVisitor, WholeRoom, WriteError,
+};
 
 impl SqliteStore {
     pub(crate) async fn import_items(
@@ -25,7 +29,7 @@ impl SqliteStore {
                 match item {
                     TransferItem::Agent(agent) => import_agent(tx, agent, &mut counts)?,
                     TransferItem::Visitor(visitor) => import_visitor(tx, visitor, &mut counts)?,
-                    TransferItem::Room(line, log) => import_room(tx, line, log, &mut counts)?,
+                    TransferItem::Room(room) => import_room(tx, room, &mut counts)?,
                 }
             }
             Ok(counts)
@@ -72,10 +76,14 @@ fn import_visitor(
 
 fn import_room(
     tx: &mut Tx<'_>,
-    line: &TransferRoom,
-    log: &[Message],
+    room: &WholeRoom,
     counts: &mut TransferCounts,
 ) -> Result<(), TxError> {
+    let WholeRoom {
+        line,
+        messages: log,
+        ratings: given,
+    } = room;
     let is_present = tx
         .conn
         .prepare_cached("SELECT 1 FROM rooms WHERE id = ?1")?
@@ -110,6 +118,9 @@ fn import_room(
     row.keys.append(None, &row.record);
     tx.state.record_change(before, &mut row.record);
     room_rows::write(tx.conn, before, row.keys, &row.record, Some(places.tail()))?;
+    for rating in given {
+        ratings::write(tx, row.keys.pk, rating)?;
+    }
     counts.rooms += 1;
     counts.messages += log.len() as u64;
     Ok(())

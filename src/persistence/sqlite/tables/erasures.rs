@@ -8,7 +8,7 @@ use crate::persistence::sqlite::codes::{self, int, uint};
 use crate::persistence::sqlite::tables::mail;
 use crate::persistence::sqlite::tables::places::{Places, RoomPlaces};
 use crate::persistence::sqlite::tables::room_rows::RoomRow;
-use crate::persistence::sqlite::tables::visitors;
+use crate::persistence::sqlite::tables::{ratings, visitors};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::{Erased, Erasure, ErasureId, RemovedRoom, TokenHash, Unrecorded};
 
@@ -200,6 +200,7 @@ pub(crate) fn delete_room(
     )?;
     tx.execute("DELETE FROM search_details WHERE room = ?1", [pk])?;
     tx.execute("DELETE FROM redactions WHERE room = ?1", [pk])?;
+    ratings::forget_room(tx, pk)?;
     mail::forget_room(tx, room, row.record.room.customer_email.as_deref())?;
     tx.execute("DELETE FROM rooms WHERE pk = ?1", [pk])?;
     tx.execute(

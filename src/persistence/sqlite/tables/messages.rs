@@ -1,6 +1,6 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::chat::{Message, MessageId, Room, RoomId, SenderType, Timestamp};
+use crate::chat::{Message, MessageId, Room, RoomId, SenderType, SystemEvent, Timestamp};
 use crate::persistence::message_page;
 use crate::persistence::sqlite::codes::{self, int, uint};
 use crate::persistence::sqlite::tables::places::{Place, RoomPlaces, damage};
@@ -119,6 +119,12 @@ pub(crate) fn by_id(
     ))?
     .query_row(params![pk, id], |row| Marks::of(room).message(row))
     .optional()
+}
+
+/// What the message with this number records, if it is a `system` message.
+pub(crate) fn event(conn: &Connection, n: i64) -> rusqlite::Result<Option<SystemEvent>> {
+    conn.prepare_cached("SELECT event FROM messages WHERE n = ?1")?
+        .query_row([n], |row| codes::event(row, 0))
 }
 
 /// Whether the room has a message with this id.
