@@ -190,3 +190,31 @@ it("an incomplete form focuses the field that is missing", async () => {
   await page.keyboard.press("Enter");
   await expectFocus(visitor.message);
 });
+
+it("a dialog that Escape has closed is gone for the next key, before the browser's next frame", async () => {
+  const env = await Environment.start();
+  const { page } = await env.agent();
+  // As if the next frame, in which the browser says that a dialog is closed, did not come.
+  await page.evaluate(() => {
+    addEventListener("close", (event) => event.stopImmediatePropagation(), true);
+  });
+  const dialog = (name: string) => page.getByRole("dialog", { name });
+  const settings = page.getByRole("button", { name: "Settings", exact: true });
+  await settings.focus();
+  await page.keyboard.press("Enter");
+  await dialog("Settings").waitFor();
+  await page.keyboard.press("Escape");
+  await dialog("Settings").waitFor({ state: "hidden" });
+  await expectFocus(settings);
+  await page.keyboard.press("?");
+  await dialog("Keyboard shortcuts").waitFor();
+  await dialog("Keyboard shortcuts").getByRole("button", { name: "Close dialog" }).click();
+  await expectFocus(settings);
+  // A chooser of files that is left without one closes nothing.
+  await page.keyboard.press("t");
+  await dialog("Canned replies")
+    .getByLabel("Import")
+    .evaluate((field) => field.dispatchEvent(new Event("cancel", { bubbles: true })));
+  await dialog("Canned replies").getByRole("textbox", { name: "Shortcut" }).fill("hi");
+  expect(await dialog("Canned replies").isVisible()).toBe(true);
+});

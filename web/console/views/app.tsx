@@ -1,5 +1,5 @@
 import { useSignalEffect } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import type { Desk } from "../desk/desk";
 import { Icon } from "../icons";
 import { Agents } from "./agents";
@@ -131,7 +131,8 @@ function Tool({ name, icon, run, isExtra }: ToolProps) {
 function useKeys() {
   const { session, language } = useApp();
   const desk = useDesk();
-  useEffect(() => {
+  // Not after the next frame: what is shown can be used.
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => handleKey(event, desk, session, language);
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
@@ -141,7 +142,7 @@ function useKeys() {
 /** Keeps the address, and so the back button, in step with the open conversation. */
 function useAddress(desk: Desk) {
   const { conversation } = desk;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const openAddress = () => {
       const id = /^#room=([\w-]{36})$/.exec(location.hash)?.[1];
       if (id) conversation.open(id);

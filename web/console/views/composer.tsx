@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { CannedReply } from "../../shared/protocol";
 import { Icon } from "../icons";
 import { useDesk, useLanguage } from "./context";
@@ -19,7 +19,8 @@ export function Composer() {
     current.style.height = "auto";
     current.style.height = `${current.scrollHeight + 2}px`;
   }, [draft.value]);
-  useEffect(() => {
+  // At once: what is typed after the key that opens a conversation is text, and no command.
+  useLayoutEffect(() => {
     // On a phone the keyboard would cover the conversation.
     if (!matchMedia("(pointer: coarse)").matches) field.current?.focus();
     return replies.close;
