@@ -22,6 +22,8 @@ pub enum TokenKind {
     Visitor,
     /// An agent's session.
     Agent,
+    /// Calls of a program of the shop.
+    Api,
 }
 
 impl TokenKind {
@@ -30,6 +32,7 @@ impl TokenKind {
         match self {
             Self::Visitor => "stv_",
             Self::Agent => "sta_",
+            Self::Api => "stk_",
         }
     }
 
@@ -40,7 +43,7 @@ impl TokenKind {
         if is_session_token(token) {
             return Some(Self::Visitor);
         }
-        [Self::Visitor, Self::Agent]
+        [Self::Visitor, Self::Agent, Self::Api]
             .into_iter()
             .find(|kind| token.starts_with(kind.prefix()))
     }

@@ -6,6 +6,7 @@
 //! Read next: `room.rs` and `message.rs` for the values, `record.rs` and `rules.rs` for the rules.
 
 mod agent;
+mod api_token;
 mod changes;
 mod details;
 mod message;
@@ -20,6 +21,7 @@ pub mod limits;
 pub mod rules;
 
 pub use agent::{Agent, AgentId, Role};
+pub use api_token::{API_TOKENS_MAX, ApiToken, ApiTokenId, Right};
 pub use changes::{ChangeId, ChangeVector, SLOTS_MAX};
 pub use details::{Authority, Details, DetailsPatch, SignedFields};
 pub use message::{LastMessage, Message, MessageId, SenderType, SystemEvent, Via};

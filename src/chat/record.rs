@@ -53,6 +53,11 @@ pub enum Sender {
         /// The name that the customer sees.
         display_name: String,
     },
+    /// A program of the shop, by an API token.
+    Token {
+        /// The token's name, which the customer sees.
+        name: String,
+    },
 }
 
 impl Sender {
@@ -60,14 +65,14 @@ impl Sender {
     pub fn side(&self) -> Side {
         match self {
             Self::Visitor => Side::Visitor,
-            Self::Agent { .. } => Side::Agent,
+            Self::Agent { .. } | Self::Token { .. } => Side::Agent,
         }
     }
 
     /// Which agent it is, if any.
     pub fn agent_id(&self) -> Option<AgentId> {
         match self {
-            Self::Visitor => None,
+            Self::Visitor | Self::Token { .. } => None,
             Self::Agent { id, .. } => Some(*id),
         }
     }
@@ -77,6 +82,7 @@ impl Sender {
         match self {
             Self::Visitor => room.display_name(),
             Self::Agent { display_name, .. } => display_name,
+            Self::Token { name } => name,
         }
     }
 }

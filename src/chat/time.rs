@@ -19,6 +19,12 @@ impl Timestamp {
         Self(i64::try_from(since_epoch).unwrap_or(i64::MAX))
     }
 
+    /// Reads RFC 3339 with any offset.
+    pub fn parse(text: &str) -> Option<Self> {
+        let moment = DateTime::parse_from_rfc3339(text).ok()?;
+        Some(Self(moment.timestamp_millis()))
+    }
+
     /// Milliseconds since 1970-01-01 UTC.
     pub fn as_millis(self) -> i64 {
         self.0

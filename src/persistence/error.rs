@@ -68,6 +68,12 @@ pub enum Refusal {
         crate::chat::REPLIES_MAX
     )]
     TooManyReplies,
+    /// There are as many API tokens as there may be.
+    #[error(
+        "there are {} tokens already; end some that nobody uses",
+        crate::chat::API_TOKENS_MAX
+    )]
+    TooManyTokens,
     /// Nobody could manage the agents any more.
     #[error("the last admin has to stay")]
     LastAdmin,

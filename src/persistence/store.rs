@@ -1,5 +1,6 @@
 mod agents;
 mod alerts;
+mod api_tokens;
 mod erasures;
 mod followers;
 mod lists;

@@ -18,7 +18,7 @@ const VISITOR_CALLS: [(&str, &str); 7] = [
 ];
 
 /// Every call of the console that a visitor must not make.
-const CONSOLE_CALLS: [(&str, &str); 20] = [
+const CONSOLE_CALLS: [(&str, &str); 24] = [
     ("GET", "/api/admin/me/"),
     ("PATCH", "/api/admin/me/"),
     ("GET", "/api/admin/rooms/"),
@@ -32,6 +32,10 @@ const CONSOLE_CALLS: [(&str, &str); 20] = [
     ("GET", "/api/admin/agents/"),
     ("POST", "/api/admin/agents/"),
     ("PATCH", "/api/admin/agents/{}/"),
+    ("GET", "/api/admin/tokens/"),
+    ("POST", "/api/admin/tokens/"),
+    ("DELETE", "/api/admin/tokens/"),
+    ("DELETE", "/api/admin/tokens/{}/"),
     ("POST", "/api/admin/doctor/seen/"),
     ("POST", "/api/admin/doctor/findings/"),
     ("GET", "/api/admin/jobs/"),
@@ -122,6 +126,10 @@ async fn every_rest_call_by_every_caller() {
         ("GET", "/api/admin/agents/"),
         ("POST", "/api/admin/agents/"),
         ("PATCH", "/api/admin/agents/{}/"),
+        ("GET", "/api/admin/tokens/"),
+        ("POST", "/api/admin/tokens/"),
+        ("DELETE", "/api/admin/tokens/"),
+        ("DELETE", "/api/admin/tokens/{}/"),
         ("POST", "/api/admin/doctor/seen/"),
         ("POST", "/api/admin/doctor/findings/"),
         ("GET", "/api/admin/jobs/"),

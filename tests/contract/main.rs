@@ -8,6 +8,7 @@ mod admin_rooms;
 mod agent_rest;
 mod agent_socket;
 mod alerts;
+mod api_tokens;
 mod audit;
 mod authorization;
 mod boundary_values;

@@ -5,6 +5,7 @@
 mod common;
 
 mod alerts;
+mod api_tokens;
 mod conversations;
 mod cut_off;
 mod lobby;

@@ -650,6 +650,70 @@ export type RatingList = {
   next: string | null;
 };
 
+/** What a token may do. Each call that takes tokens needs one of these. */
+export type Right = "rooms:read" | "messages:write" | "export";
+
+/** A token with which a program of the shop makes calls. */
+export type ApiToken = {
+  /** Names it, also in the audit. */
+  id: string;
+  /** What writes with it; customers see this name beside its messages. */
+  name: string;
+  /** What it may do. */
+  rights: Array<Right>;
+  /** The admin who made it. */
+  created_by: string;
+  /** When it was made. */
+  created_at: Timestamp;
+  /** When it ends by itself; null: never. */
+  expires_at: Timestamp | null;
+  /** When it was last used, to the hour; null: not yet. */
+  last_used_at: Timestamp | null;
+};
+
+/** A new token. */
+export type ApiTokenRequest = {
+  /** 1 to 100 characters; customers see it beside the messages that are posted with the token. */
+  name: string;
+  /** What it may do; at least one. */
+  rights: Array<Right>;
+  /** When it ends by itself; null or absent: never. */
+  expires_at?: Timestamp;
+};
+
+/** Which token ends. */
+export type ApiTokenRemoval = {
+  /** Its id. */
+  id: string;
+};
+
+/** A token that was just made. */
+export type ApiTokenAnswer = {
+  /** The secret, `stk_…`. Only this response has it. */
+  token: string;
+  /** Names it, also in the audit. */
+  id: string;
+  /** What writes with it; customers see this name beside its messages. */
+  name: string;
+  /** What it may do. */
+  rights: Array<Right>;
+  /** The admin who made it. */
+  created_by: string;
+  /** When it was made. */
+  created_at: Timestamp;
+  /** When it ends by itself; null: never. */
+  expires_at: Timestamp | null;
+  /** When it was last used, to the hour; null: not yet. */
+  last_used_at: Timestamp | null;
+};
+
+/** All tokens. */
+export type ApiTokenList = {
+  results: Array<ApiToken>;
+  /** Always null: there is only one page. */
+  next: string | null;
+};
+
 /** The key that browsers subscribe with. */
 export type PushKeyAnswer = {
   /** The `applicationServerKey`, in base64url. */

@@ -8,12 +8,16 @@ use axum::routing::get;
 use bytes::Bytes;
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{Content, OpenApi, PathItem, Ref, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{admin, docs_page, health, hooks, visitor};
+use crate::chat::Right;
+use crate::http::middleware::ACCESS_TABLE;
 use crate::http::pages::{html_response, page};
 use crate::http::problem::{FieldError, ProblemBody};
 use crate::http::state::AppState;
@@ -43,6 +47,13 @@ pub(crate) fn document() -> OpenApi {
     for (path, item) in &mut document.paths.paths {
         for operation in operations(item) {
             add_errors(path, operation);
+        }
+    }
+    for (method, path, access) in ACCESS_TABLE {
+        if let Some(right) = access.right() {
+            let item = document.paths.paths.get_mut(*path);
+            let operation = item.and_then(|item| operation_of(item, method));
+            add_right(operation, right);
         }
     }
     document
@@ -104,6 +115,7 @@ fn add_security(document: &mut OpenApi) {
     };
     bearer("visitor", "a visitor's token, or an identity JWT");
     bearer("agent", "the session token of a sign-in");
+    bearer("token", "an API token, whose rights name what it may do");
     bearer("hook", "`mail.hook_token`");
     let cookie = ApiKeyValue::with_description(
         "shoptalk_session",
@@ -123,6 +135,29 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     ]
     .into_iter()
     .flatten()
+}
+
+fn operation_of<'i>(item: &'i mut PathItem, method: &str) -> Option<&'i mut Operation> {
+    match method {
+        "GET" => item.get.as_mut(),
+        "PUT" => item.put.as_mut(),
+        "POST" => item.post.as_mut(),
+        "PATCH" => item.patch.as_mut(),
+        "DELETE" => item.delete.as_mut(),
+        _ => None,
+    }
+}
+
+/// Adds the right that an API token needs for a call.
+fn add_right(operation: Option<&mut Operation>, right: Right) {
+    let Some(operation) = operation else { return };
+    let requirement = SecurityRequirement::new("token", [right.as_str()]);
+    operation.security.get_or_insert_default().push(requirement);
+    let description = operation.description.get_or_insert_default();
+    if !description.is_empty() {
+        description.push_str("\n\n");
+    }
+    description.push_str(&format!("API tokens need the right `{}`.", right.as_str()));
 }
 
 /// Errors of a single call, by its operation id. Those that follow from what a call takes are added
@@ -147,6 +182,8 @@ const OWN_ERRORS: &[(&str, &[ErrorCode])] = &[
     ("rate_own_room", &[ErrorCode::Conflict]),
     ("mail_transcript", &[ErrorCode::Conflict]),
     ("receive_mail", &[ErrorCode::NotFound]),
+    ("make_token", &[ErrorCode::Conflict]),
+    ("end_named_token", &[ErrorCode::NotFound]),
     ("add_agent", &[ErrorCode::Conflict]),
     ("change_agent", &[ErrorCode::Conflict]),
     ("change_settings", &[ErrorCode::Conflict]),
@@ -309,6 +346,13 @@ mod tests {
                     Access::Visitor => security == r#"[{"visitor":[]}]"#,
                     Access::Agent | Access::Admin | Access::Doctor => {
                         security == r#"[{"agent":[]},{"cookie":[]}]"#
+                    }
+                    Access::AgentOrToken(right) | Access::AdminOrToken(right) => {
+                        let right = right.as_str();
+                        security
+                            == format!(
+                                r#"[{{"agent":[]}},{{"cookie":[]}},{{"token":["{right}"]}}]"#
+                            )
                     }
                     Access::Everyone => !security.contains("agent"),
                 };

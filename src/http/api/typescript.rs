@@ -185,6 +185,12 @@ fn generate() -> String {
     file.declare::<visitor::rating::RatingRequest>("RatingRequest");
     file.declare::<visitor::rating::RatingAnswer>("RatingAnswer");
     file.declare::<admin::ratings::RatingList>("RatingList");
+    file.declare::<chat::Right>("Right");
+    file.declare::<chat::ApiToken>("ApiToken");
+    file.declare::<admin::api_tokens::ApiTokenRequest>("ApiTokenRequest");
+    file.declare::<admin::api_tokens::ApiTokenRemoval>("ApiTokenRemoval");
+    file.declare::<admin::api_tokens::ApiTokenAnswer>("ApiTokenAnswer");
+    file.declare::<admin::api_tokens::ApiTokenList>("ApiTokenList");
     file.declare::<admin::push::PushKeyAnswer>("PushKeyAnswer");
     file.declare::<admin::push::PushSubscriptionKeys>("PushSubscriptionKeys");
     file.declare::<admin::push::PushSubscriptionRequest>("PushSubscriptionRequest");

@@ -8,8 +8,9 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::{AuthError, Session};
+use crate::chat::{Agent, ApiToken, Sender};
 use crate::http::problem::Problem;
-use crate::persistence::Visitor;
+use crate::persistence::{Principal, Visitor};
 
 /// The visitor who sends a request.
 #[derive(Debug, Clone)]
@@ -23,6 +24,44 @@ pub(crate) struct AgentAuth(pub(crate) Session);
 #[derive(Debug, Clone)]
 pub(crate) struct AdminAuth(pub(crate) Session);
 
+/// Who makes a call that takes sessions and API tokens.
+#[derive(Debug, Clone)]
+pub(crate) enum Caller {
+    /// An agent, signed in.
+    Agent(Agent),
+    /// A program of the shop.
+    Token(ApiToken),
+}
+
+impl Caller {
+    /// By which its calls are counted.
+    pub(crate) fn id(&self) -> uuid::Uuid {
+        match self {
+            Self::Agent(agent) => agent.id,
+            Self::Token(token) => token.id,
+        }
+    }
+
+    /// As it is audited.
+    pub(crate) fn principal(&self) -> Principal {
+        match self {
+            Self::Agent(agent) => Principal::Agent(agent.id),
+            Self::Token(token) => Principal::Token(token.id),
+        }
+    }
+
+    /// As it writes.
+    pub(crate) fn into_sender(self) -> Sender {
+        match self {
+            Self::Agent(agent) => Sender::Agent {
+                id: agent.id,
+                display_name: agent.display_name,
+            },
+            Self::Token(token) => Sender::Token { name: token.name },
+        }
+    }
+}
+
 macro_rules! extract_from_extensions {
     ($($caller:ty),*) => {$(
         impl<S: Sync> FromRequestParts<S> for $caller {
@@ -35,4 +74,4 @@ macro_rules! extract_from_extensions {
         }
     )*};
 }
-extract_from_extensions!(VisitorAuth, AgentAuth, AdminAuth);
+extract_from_extensions!(VisitorAuth, AgentAuth, AdminAuth, Caller);

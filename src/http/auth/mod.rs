@@ -1,7 +1,7 @@
 //! Authentication: who sends a request or opens a socket.
 //!
-//! [`Authenticator`] resolves every credential; nothing else looks one up. The three kinds, a
-//! visitor's token, an agent's session token and a signed identity, differ in form (see
+//! [`Authenticator`] resolves every credential; nothing else looks one up. The kinds, a
+//! visitor's token, an agent's session token, an API token and a signed identity, differ in form (see
 //! [`TokenKind`]), so that one is never tried as another. What a caller may do is decided by
 //! `middleware::access`.
 
@@ -16,10 +16,10 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, Method};
 
 pub(crate) use self::bearer::bearer;
-pub(crate) use self::callers::{AdminAuth, AgentAuth, VisitorAuth};
+pub(crate) use self::callers::{AdminAuth, AgentAuth, Caller, VisitorAuth};
 use self::identity::{IdentityError, IdentityVerifier};
 pub(crate) use self::open_tokens::{OpenToken, OpenTokens, follow as follow_ended_tokens};
-use crate::chat::Agent;
+use crate::chat::{Agent, ApiToken};
 use crate::config::IdentityConfig;
 use crate::credentials::{TokenKind, hash_token};
 use crate::http::origin::{OriginCheck, Origins};
@@ -153,6 +153,19 @@ impl Authenticator {
             token_hash,
             by_cookie,
         })
+    }
+
+    /// The API token in the `Authorization` header, if what is there looks like one.
+    pub(crate) async fn api_token(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<ApiToken>, AuthError> {
+        let token = bearer(headers)?.filter(|it| TokenKind::of(it) == Some(TokenKind::Api));
+        let Some(token) = token else {
+            return Ok(None);
+        };
+        let found = self.store.api_token(hash_token(token)).await?;
+        Ok(Some(found.ok_or(AuthError::BadToken)?))
     }
 
     /// The session token in the console's cookie.

@@ -12,8 +12,8 @@ use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::chat::Role;
-use crate::http::auth::{AdminAuth, AgentAuth, AuthError, VisitorAuth, bearer};
+use crate::chat::{ApiToken, Right, Role};
+use crate::http::auth::{AdminAuth, AgentAuth, AuthError, Caller, VisitorAuth, bearer};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
@@ -28,11 +28,15 @@ pub(crate) enum Access {
     Agent,
     /// The session of an agent with the role `admin`.
     Admin,
-    /// The same, or the code that `shoptalk doctor` gets through the control socket.
+    /// An agent's session, or an API token with this right.
+    AgentOrToken(Right),
+    /// The session of an agent with the role `admin`, or an API token with this right.
+    AdminOrToken(Right),
+    /// The session of an agent with the role `admin`, or the code that `shoptalk doctor` gets through the control socket.
     Doctor,
 }
 
-use Access::{Admin, Agent, Doctor, Everyone, Visitor};
+use Access::{Admin, AdminOrToken, Agent, AgentOrToken, Doctor, Everyone, Visitor};
 
 /// Method, route and access of every call.
 pub(crate) const TABLE: &[(&str, &str, Access)] = &[
@@ -58,14 +62,34 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/api/admin/push/subscriptions", Agent),
     ("DELETE", "/api/admin/push/subscriptions", Agent),
     ("POST", "/api/admin/push/test", Agent),
-    ("GET", "/api/admin/rooms", Agent),
-    ("GET", "/api/admin/rooms/{id}", Agent),
+    ("GET", "/api/admin/rooms", AgentOrToken(Right::RoomsRead)),
+    (
+        "GET",
+        "/api/admin/rooms/{id}",
+        AgentOrToken(Right::RoomsRead),
+    ),
     ("PATCH", "/api/admin/rooms/{id}", Agent),
-    ("GET", "/api/admin/rooms/{id}/messages", Agent),
-    ("POST", "/api/admin/rooms/{id}/messages", Agent),
+    (
+        "GET",
+        "/api/admin/rooms/{id}/messages",
+        AgentOrToken(Right::RoomsRead),
+    ),
+    (
+        "POST",
+        "/api/admin/rooms/{id}/messages",
+        AgentOrToken(Right::MessagesWrite),
+    ),
     ("POST", "/api/admin/rooms/{id}/messages/{seq}/redact", Admin),
-    ("POST", "/api/admin/rooms/{id}/read", Agent),
-    ("GET", "/api/admin/rooms/{id}/ratings", Agent),
+    (
+        "POST",
+        "/api/admin/rooms/{id}/read",
+        AgentOrToken(Right::MessagesWrite),
+    ),
+    (
+        "GET",
+        "/api/admin/rooms/{id}/ratings",
+        AgentOrToken(Right::RoomsRead),
+    ),
     ("POST", "/api/admin/rooms/{id}/transcript", Agent),
     ("GET", "/api/admin/mail/quarantine", Admin),
     ("GET", "/api/admin/agents", Admin),
@@ -79,11 +103,24 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("DELETE", "/api/admin/replies/{id}", Agent),
     ("POST", "/api/admin/doctor/seen", Doctor),
     ("POST", "/api/admin/doctor/findings", Admin),
+    ("GET", "/api/admin/tokens", Admin),
+    ("POST", "/api/admin/tokens", Admin),
+    ("DELETE", "/api/admin/tokens", Admin),
+    ("DELETE", "/api/admin/tokens/{id}", Admin),
     ("GET", "/api/admin/jobs", Admin),
-    ("POST", "/api/admin/jobs", Admin),
-    ("GET", "/api/admin/jobs/{id}", Admin),
-    ("DELETE", "/api/admin/jobs/{id}", Admin),
-    ("GET", "/api/admin/jobs/{id}/file", Admin),
+    // Tokens reach jobs that export, and no others.
+    ("POST", "/api/admin/jobs", AdminOrToken(Right::Export)),
+    ("GET", "/api/admin/jobs/{id}", AdminOrToken(Right::Export)),
+    (
+        "DELETE",
+        "/api/admin/jobs/{id}",
+        AdminOrToken(Right::Export),
+    ),
+    (
+        "GET",
+        "/api/admin/jobs/{id}/file",
+        AdminOrToken(Right::Export),
+    ),
     // Operators and developers.
     ("GET", "/healthz", Everyone),
     ("GET", "/readyz", Everyone),
@@ -94,6 +131,20 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/api/openapi.json", Everyone),
     ("GET", "/api/docs", Everyone),
 ];
+
+impl Access {
+    /// The right that an API token needs; `None` when no token will do.
+    pub(crate) fn right(self) -> Option<Right> {
+        match self {
+            AgentOrToken(right) | AdminOrToken(right) => Some(right),
+            _ => None,
+        }
+    }
+
+    fn is_for_admins(self) -> bool {
+        matches!(self, Admin | AdminOrToken(_) | Doctor)
+    }
+}
 
 /// Who may make this call; `None` when it is not in the table.
 pub(crate) fn access(method: &Method, route: &str) -> Option<Access> {
@@ -133,6 +184,20 @@ fn has_doctor_code(state: &AppState, headers: &HeaderMap) -> bool {
         .is_some_and(|code| state.doctor_code.accepts(code, Instant::now()))
 }
 
+/// Whether an API token may make a call.
+fn check_right(access: Access, token: &ApiToken) -> Result<(), Problem> {
+    match access.right() {
+        None => Err(Problem::forbidden(
+            "API tokens cannot make this call; sign in as an agent",
+        )),
+        Some(right) if !token.has(right) => Err(Problem::forbidden(format!(
+            "this call requires the right {}, which this token does not have",
+            right.as_str()
+        ))),
+        Some(_) => Ok(()),
+    }
+}
+
 /// Leaves the caller in the request's extensions, or fails if it may not make the call.
 async fn find_caller(
     state: &AppState,
@@ -149,20 +214,26 @@ async fn find_caller(
             id
         }
         Doctor if has_doctor_code(state, request.headers()) => return Ok(()),
-        Agent | Admin | Doctor => {
+        Agent | Admin | AgentOrToken(_) | AdminOrToken(_) | Doctor => {
+            if let Some(token) = state.auth.api_token(request.headers()).await? {
+                let id = token.id;
+                check_right(access, &token)?;
+                request.extensions_mut().insert(Caller::Token(token));
+                return Ok(state.limits.check_call(id)?);
+            }
             let session = state
                 .auth
                 .request_session(request.headers(), request.method())
                 .await?;
-            if access != Agent && session.agent.role != Role::Admin {
+            if access.is_for_admins() && session.agent.role != Role::Admin {
                 return Err(Problem::forbidden("this call requires the role admin"));
             }
             let id = session.agent.id;
             let extensions = request.extensions_mut();
-            if access != Agent {
-                extensions.insert(AdminAuth(session));
-            } else {
-                extensions.insert(AgentAuth(session));
+            match access {
+                Agent => drop(extensions.insert(AgentAuth(session))),
+                Admin | Doctor => drop(extensions.insert(AdminAuth(session))),
+                _ => drop(extensions.insert(Caller::Agent(session.agent))),
             }
             id
         }

@@ -16,9 +16,9 @@ mod observe;
 mod run_to_completion;
 mod security_headers;
 
-pub(crate) use self::access::enforce_access;
 #[cfg(test)]
-pub(crate) use self::access::{Access, TABLE as ACCESS_TABLE, access};
+pub(crate) use self::access::{Access, access};
+pub(crate) use self::access::{TABLE as ACCESS_TABLE, enforce_access};
 pub(crate) use self::catch_panic::panic_response;
 pub(crate) use self::drain_body::drain_body;
 pub(crate) use self::guard::guard;

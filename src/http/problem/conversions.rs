@@ -38,6 +38,7 @@ impl From<Refusal> for Problem {
             | Refusal::UsernameTaken
             | Refusal::ShortcutTaken
             | Refusal::TooManyReplies
+            | Refusal::TooManyTokens
             | Refusal::LastAdmin
             | Refusal::SettingsMoved => Self::new(ErrorCode::Conflict, detail),
             Refusal::PastHead(past) => {

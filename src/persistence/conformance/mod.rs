@@ -2,6 +2,7 @@
 
 mod agents;
 mod alerts;
+mod api_tokens;
 pub(crate) mod erasures;
 mod followers;
 mod imports;

@@ -132,6 +132,23 @@ pub(super) const TABLES: &[Table] = &[
         sums: &["expires_at"],
     },
     Table {
+        name: "api_tokens",
+        columns: &[
+            ("id", Id),
+            ("hash", Bytes),
+            ("name", Text),
+            ("rights", Text),
+            ("created_by", Id),
+            ("created_at", Int),
+            ("expires_at", Int),
+            ("last_used_at", Int),
+        ],
+        read: "SELECT id, hash, name, rights, created_by, created_at, expires_at, last_used_at
+               FROM api_tokens",
+        from: "api_tokens",
+        sums: &["created_at"],
+    },
+    Table {
         name: "push_keys",
         columns: &[("id", Small), ("private", Bytes)],
         read: "SELECT id, private FROM push_keys",

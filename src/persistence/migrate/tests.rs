@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::chat::{
-    Agent, ChangeVector, Details, Message, Role, RoomId, RoomRecord, Sender, Side, Status,
-    Timestamp,
+    Agent, ApiToken, ChangeVector, Details, Message, Right, Role, RoomId, RoomRecord, Sender, Side,
+    Status, Timestamp,
 };
 use crate::persistence::testing::*;
 use crate::persistence::*;
@@ -26,6 +26,7 @@ struct Seen {
     session: Option<Agent>,
     visitor: Option<Visitor>,
     unrecorded: Vec<Uuid>,
+    api_tokens: Vec<ApiToken>,
 }
 
 /// A shop in SQLite, closed.
@@ -75,6 +76,14 @@ async fn shop() -> Shop {
         }
         rooms.push(room);
     }
+    let new = NewApiToken {
+        token: token(),
+        name: "Robot".into(),
+        rights: vec![Right::Export],
+        created_by: Uuid::from_u128(3),
+        expires_at: Some(Timestamp(i64::MAX)),
+    };
+    store.add_api_token(new).await.expect("made");
     let by = Principal::CommandLine;
     let close = RoomOp::SetStatus {
         status: Status::Closed,
@@ -129,6 +138,7 @@ async fn shop() -> Shop {
             session: None,
             visitor: None,
             unrecorded: Vec::new(),
+            api_tokens: Vec::new(),
         },
     };
     shop.seen = shop.look_at(&store).await;
@@ -187,6 +197,7 @@ impl Shop {
                 .await
                 .expect("it reads"),
             unrecorded: store.unrecorded().await.expect("it reads").erased.rooms,
+            api_tokens: store.api_tokens().await.expect("it reads"),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is audited, and on whose behalf.
 
-use crate::chat::AgentId;
+use crate::chat::{AgentId, ApiTokenId};
 
 /// What an audit entry records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,10 @@ pub enum AuditAction {
     MessageRedacted,
     /// The settings of the shop were changed.
     SettingsChanged,
+    /// An API token was made.
+    TokenMade,
+    /// An API token was ended.
+    TokenEnded,
     /// A backup was asked for.
     BackupMade,
     /// The file was rewritten without what was erased.
@@ -60,6 +64,8 @@ impl AuditAction {
             Self::RoomsExpired => "rooms_expired",
             Self::MessageRedacted => "message_redacted",
             Self::SettingsChanged => "settings_changed",
+            Self::TokenMade => "token_made",
+            Self::TokenEnded => "token_ended",
             Self::BackupMade => "backup_made",
             Self::Rewritten => "rewritten",
             Self::Exported => "exported",
@@ -74,6 +80,8 @@ impl AuditAction {
 pub enum Principal {
     /// An agent, signed in.
     Agent(AgentId),
+    /// A program of the shop, by an API token.
+    Token(ApiTokenId),
     /// Somebody at the server's command line.
     CommandLine,
     /// Somebody with the setup code.
@@ -85,6 +93,7 @@ impl Principal {
     pub(crate) fn name(self) -> String {
         match self {
             Self::Agent(id) => id.to_string(),
+            Self::Token(id) => format!("token {id}"),
             Self::CommandLine => "command line".into(),
             Self::SetupLink => "setup link".into(),
         }

@@ -2,6 +2,7 @@
 
 mod agents;
 mod alerts;
+mod api_tokens;
 mod audit;
 mod backups;
 mod changes;
@@ -17,6 +18,7 @@ mod visitors;
 
 pub use self::agents::*;
 pub use self::alerts::*;
+pub use self::api_tokens::*;
 pub use self::audit::*;
 pub use self::backups::*;
 pub use self::changes::*;

@@ -13,6 +13,7 @@
 //! | what a change of an agent ends, and who has to stay | [`agents`] |
 //! | who may write a canned reply, and which shortcuts are taken | [`replies`] |
 //! | what a visitor may rate, and until when | [`ratings`] |
+//! | how long an API token lives, and how many there may be | [`api_tokens`] |
 //! | how long a session lives | [`sessions`] |
 //! | status and read marks of an imported room | [`import`] |
 //! | how much mail may be queued; what its states are | [`mail`] |
@@ -23,6 +24,7 @@ use std::time::Duration;
 pub use sessions::SESSION_LIFETIME;
 
 pub(crate) mod agents;
+pub(crate) mod api_tokens;
 pub(crate) mod import;
 pub(crate) mod listing;
 pub(crate) mod mail;

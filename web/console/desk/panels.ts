@@ -8,6 +8,7 @@ type DialogName =
   | "replies"
   | "settings"
   | "shop"
+  | "tokens"
   | "keys"
   | "commands";
 

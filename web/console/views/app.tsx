@@ -18,6 +18,7 @@ import { Settings } from "./settings";
 import { ShopDialog } from "./shop/dialog";
 import { SignIn } from "./sign-in";
 import { Banner, Status } from "./status";
+import { TokensDialog } from "./tokens";
 
 /** The whole console: nothing yet, the sign-in, or the desk. */
 export function App() {
@@ -89,6 +90,7 @@ function DeskView() {
       )}
       {dialog.value === "settings" && <Settings close={() => panels.close("settings")} />}
       {dialog.value === "shop" && <ShopDialog close={() => panels.close("shop")} />}
+      {dialog.value === "tokens" && <TokensDialog close={() => panels.close("tokens")} />}
       {dialog.value === "commands" && (
         <Palette
           commands={commandsOf(desk, session, language)}

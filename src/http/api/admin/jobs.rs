@@ -10,16 +10,17 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::chat::{BadWho, Timestamp};
 use crate::http::api::extract::{Json, JsonBody, PathId};
-use crate::http::auth::AdminAuth;
+use crate::http::auth::{AdminAuth, Caller};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::jobs::export::ExportFormat;
 use crate::jobs::registry::{Job, JobFile, JobKind, JobRefused, JobRequest};
 use crate::jobs::schedule::Backups;
-use crate::persistence::{BadScope, ExportScope, Principal};
+use crate::persistence::{BadScope, ExportScope};
 use crate::protocol::ErrorCode;
 
 /// Bytes of a file that are read at once.
@@ -111,12 +112,16 @@ pub(crate) async fn list(State(state): State<AppState>, _admin: AdminAuth) -> Js
     request_body = NewJob, responses((status = 201, description = "the job", body = JobAnswer)))]
 pub(crate) async fn start(
     State(state): State<AppState>,
-    AdminAuth(session): AdminAuth,
+    caller: Caller,
     JsonBody(new): JsonBody<NewJob>,
 ) -> Result<(StatusCode, Json<JobAnswer>), Problem> {
     let request = check(&new)?;
-    let by = Principal::Agent(session.agent.id);
-    let job = state.jobs.start(request, by).await.map_err(|refused| {
+    if !may_reach(&caller, new.kind) {
+        return Err(Problem::forbidden(
+            "API tokens start jobs that export, and no others; sign in as an admin",
+        ));
+    }
+    let job = state.jobs.start(request, caller.principal()).await.map_err(|refused| {
         let conflict = refused.to_string();
         match refused {
             JobRefused::Store(error) => error.into(),
@@ -155,6 +160,19 @@ fn check(new: &NewJob) -> Result<JobRequest, Problem> {
     }
 }
 
+/// Whether the caller may start jobs of this kind, and see them.
+fn may_reach(caller: &Caller, kind: JobKind) -> bool {
+    match caller {
+        Caller::Agent(_) => true,
+        Caller::Token(_) => kind == JobKind::Export,
+    }
+}
+
+fn find(state: &AppState, caller: &Caller, id: Uuid) -> Option<Job> {
+    let job = state.jobs.get(id)?;
+    may_reach(caller, job.kind).then_some(job)
+}
+
 /// A job
 ///
 /// For the role `admin`.
@@ -164,10 +182,10 @@ fn check(new: &NewJob) -> Result<JobRequest, Problem> {
     responses((status = 200, description = "the job as it is now", body = JobAnswer)))]
 pub(crate) async fn get(
     State(state): State<AppState>,
-    _admin: AdminAuth,
+    caller: Caller,
     PathId(id): PathId,
 ) -> Result<Json<JobAnswer>, Problem> {
-    let job = state.jobs.get(id).ok_or_else(Problem::not_found)?;
+    let job = find(&state, &caller, id).ok_or_else(Problem::not_found)?;
     Ok(Json(JobAnswer { job }))
 }
 
@@ -181,9 +199,10 @@ pub(crate) async fn get(
     responses((status = 200, description = "the job as it was when it was cancelled", body = JobAnswer)))]
 pub(crate) async fn cancel(
     State(state): State<AppState>,
-    _admin: AdminAuth,
+    caller: Caller,
     PathId(id): PathId,
 ) -> Result<Json<JobAnswer>, Problem> {
+    find(&state, &caller, id).ok_or_else(Problem::not_found)?;
     let job = state.jobs.cancel(id).ok_or_else(Problem::not_found)?;
     Ok(Json(JobAnswer { job }))
 }
@@ -198,12 +217,11 @@ pub(crate) async fn cancel(
     responses((status = 200, description = "the file", content_type = "application/octet-stream")))]
 pub(crate) async fn file(
     State(state): State<AppState>,
-    _admin: AdminAuth,
+    caller: Caller,
     PathId(id): PathId,
 ) -> Result<Response, Problem> {
-    let file = state
-        .jobs
-        .file(id)
+    let file = find(&state, &caller, id)
+        .and_then(|job| state.jobs.file(job.id))
         .ok_or_else(|| Problem::new(ErrorCode::NotFound, "no job with this id has a file"))?;
     let opening = tokio::task::spawn_blocking(move || open(&file).map(|opened| (file, opened)));
     let opened = opening.await.map_err(io::Error::other).flatten();

@@ -4,10 +4,10 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
 use super::rooms::existing_room;
-use crate::chat::{Sender, Side, parse_uuid};
+use crate::chat::{Side, parse_uuid};
 use crate::http::api::extract::{DeferredJson, Json, JsonBody, PathId, Query};
 use crate::http::api::messages::{self, MessageList, PostAnswer, PostRequest, ReadMark};
-use crate::http::auth::{AdminAuth, AgentAuth};
+use crate::http::auth::{AdminAuth, Caller};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::persistence::{Principal, RoomOp};
@@ -26,7 +26,7 @@ use crate::persistence::{Principal, RoomOp};
     responses((status = 200, description = "a page of messages", body = MessageList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
-    _agent: AgentAuth,
+    _caller: Caller,
     PathId(room_id): PathId,
     query: Query,
 ) -> Result<Json<MessageList>, Problem> {
@@ -46,16 +46,13 @@ pub(crate) async fn list(
     ))]
 pub(crate) async fn post(
     State(state): State<AppState>,
-    AgentAuth(session): AgentAuth,
+    caller: Caller,
     PathId(room_id): PathId,
     body: DeferredJson,
 ) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
     existing_room(&state, room_id).await?;
-    let sender = Sender::Agent {
-        id: session.agent.id,
-        display_name: session.agent.display_name,
-    };
-    messages::post(&state, room_id, session.agent.id, sender, body).await
+    let id = caller.id();
+    messages::post(&state, room_id, id, caller.into_sender(), body).await
 }
 
 /// Move the agents' read mark
@@ -67,7 +64,7 @@ pub(crate) async fn post(
     responses((status = 200, description = "where the mark is", body = ReadMark)))]
 pub(crate) async fn read(
     State(state): State<AppState>,
-    _agent: AgentAuth,
+    _caller: Caller,
     PathId(room_id): PathId,
     JsonBody(mark): JsonBody<ReadMark>,
 ) -> Result<Json<ReadMark>, Problem> {

@@ -1,6 +1,7 @@
 //! The agents' calls, under `/api/admin/`.
 
 pub(super) mod agents;
+pub(super) mod api_tokens;
 pub(super) mod doctor;
 mod fields;
 pub(super) mod jobs;
@@ -39,6 +40,12 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(transcript::quarantine))
         .routes(routes!(agents::list, agents::add))
         .routes(routes!(agents::patch))
+        .routes(routes!(
+            api_tokens::list,
+            api_tokens::add,
+            api_tokens::end_named
+        ))
+        .routes(routes!(api_tokens::end))
         .routes(routes!(push::key))
         .routes(routes!(push::list, push::add, push::remove))
         .routes(routes!(push::test))

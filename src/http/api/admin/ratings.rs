@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::chat::Rating;
 use crate::http::api::extract::{Json, PathId};
-use crate::http::auth::AgentAuth;
+use crate::http::auth::Caller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
@@ -30,7 +30,7 @@ pub(crate) struct RatingList {
     responses((status = 200, description = "the ratings", body = RatingList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
-    _agent: AgentAuth,
+    _caller: Caller,
     PathId(room_id): PathId,
 ) -> Result<Json<RatingList>, Problem> {
     let results = state.store.ratings(room_id).await?;

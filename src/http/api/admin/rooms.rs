@@ -9,7 +9,7 @@ use crate::chat::{
     Agent, Authority, Counts, DetailsPatch, RoomId, RoomRecord, Sender, Status, Summary,
 };
 use crate::http::api::extract::{Json, JsonBody, PathId, Query, Violations, nullable};
-use crate::http::auth::AgentAuth;
+use crate::http::auth::{AgentAuth, Caller};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::persistence::{Principal, RoomOp, RoomOrder, RoomQuery, SearchQuery};
@@ -100,7 +100,7 @@ pub(crate) struct RoomChange {
     responses((status = 200, description = "a page of rooms", body = SummaryList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
-    _agent: AgentAuth,
+    _caller: Caller,
     query: Query,
 ) -> Result<Json<SummaryList>, Problem> {
     let limit = query.limit()?;
@@ -161,7 +161,7 @@ pub(crate) async fn list(
     responses((status = 200, description = "the room", body = SummaryAnswer)))]
 pub(crate) async fn get(
     State(state): State<AppState>,
-    _agent: AgentAuth,
+    _caller: Caller,
     PathId(room_id): PathId,
 ) -> Result<Json<SummaryAnswer>, Problem> {
     let record = existing_room(&state, room_id).await?;

@@ -1,5 +1,6 @@
 pub(crate) mod agents;
 pub(crate) mod alerts;
+pub(crate) mod api_tokens;
 pub(crate) mod audit;
 pub(crate) mod changes;
 pub(crate) mod erasures;

@@ -2,6 +2,7 @@
 
 mod agents;
 mod alerts;
+mod api_tokens;
 mod canary;
 mod copy;
 mod empty_rooms;

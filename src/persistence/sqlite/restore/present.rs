@@ -10,7 +10,7 @@ use crate::persistence::Erased;
 #[derive(Debug, Default)]
 pub(super) struct Present {
     /// Whether it was known which passwords were changed, which agents were disabled and which
-    /// visitors' tokens have ended; that is done in the new database.
+    /// tokens have ended; that is done in the new database.
     pub(super) kept: bool,
     /// What was erased; `None` if that is not known.
     pub(super) erased: Option<Erased>,
@@ -24,8 +24,8 @@ const IS_RELATED: &str = "
         OR main.state.epoch = present.state.epoch
     FROM main.state, present.state";
 
-/// Applies what has ended: passwords that were changed, agents who were disabled, visitors'
-/// tokens. Returns what was erased. A damaged database is why people restore, so data that cannot be
+/// Applies what has ended: passwords that were changed, agents who were disabled, tokens of visitors
+/// and of programs. Returns what was erased. A damaged database is why people restore, so data that cannot be
 /// read is reported, and is no error.
 pub(super) fn take_over(conn: &Connection, present: &Path) -> rusqlite::Result<Present> {
     if !present.exists() {
@@ -50,7 +50,14 @@ pub(super) fn take_over(conn: &Connection, present: &Path) -> rusqlite::Result<P
 }
 
 fn keep_what_has_ended(conn: &Connection) -> rusqlite::Result<bool> {
-    let kept = conn.execute_batch(
+    // Absent before the schema that has API tokens.
+    let api_tokens = match conn.table_exists(Some("present"), "api_tokens")? {
+        true => {
+            "DELETE FROM main.api_tokens WHERE hash NOT IN (SELECT hash FROM present.api_tokens);"
+        }
+        false => "",
+    };
+    let kept = conn.execute_batch(&format!(
         "BEGIN;
          UPDATE main.agents SET
              password_hash = p.password_hash, disabled = max(main.agents.disabled, p.disabled),
@@ -58,8 +65,9 @@ fn keep_what_has_ended(conn: &Connection) -> rusqlite::Result<bool> {
          FROM present.agents AS p WHERE p.id = main.agents.id;
          DELETE FROM main.visitor_tokens
          WHERE hash NOT IN (SELECT hash FROM present.visitor_tokens);
+         {api_tokens}
          COMMIT",
-    );
+    ));
     // After some errors SQLite has rolled back by itself.
     if kept.is_err() && !conn.is_autocommit() {
         conn.execute_batch("ROLLBACK")?;

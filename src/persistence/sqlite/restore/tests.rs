@@ -22,6 +22,19 @@ async fn back_up(store: &Store) -> (tempfile::TempDir, PathBuf) {
     (outside, backup)
 }
 
+/// A token for programs, with the hash of its secret.
+async fn api_token(store: &Store) -> (crate::chat::ApiTokenId, TokenHash) {
+    let new = NewApiToken {
+        token: token(),
+        name: "Robot".into(),
+        rights: vec![crate::chat::Right::RoomsRead],
+        created_by: uuid::Uuid::nil(),
+        expires_at: None,
+    };
+    let hash = new.token;
+    (store.add_api_token(new).await.expect("made").id, hash)
+}
+
 struct Scene {
     store: TestStore,
     backup: PathBuf,
@@ -108,7 +121,11 @@ async fn a_changed_password_and_a_disabled_agent_stay_so_after_a_restore() {
         .add_agent(tom, Principal::CommandLine)
         .await
         .expect("added");
+    let (robot, ended) = api_token(&store).await;
+    let (_, kept) = api_token(&store).await;
     let (_outside, backup) = back_up(&store).await;
+    let ending = store.end_api_token(robot, Principal::CommandLine).await;
+    ending.expect("ended");
     let password = AgentPatch {
         password_hash: Some("new".into()),
         ..AgentPatch::default()
@@ -140,6 +157,9 @@ async fn a_changed_password_and_a_disabled_agent_stay_so_after_a_restore() {
         tom.map(|it| (it.disabled, it.role)),
         Some((true, crate::chat::Role::Agent))
     );
+    assert_eq!(store.api_token(ended).await, Ok(None), "it stays ended");
+    let kept = store.api_token(kept).await.expect("it reads");
+    assert!(kept.is_some(), "the other one goes on");
 }
 
 #[tokio::test]

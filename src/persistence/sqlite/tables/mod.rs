@@ -3,6 +3,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod alerts;
+pub(crate) mod api_tokens;
 pub(crate) mod audit;
 pub(crate) mod erasures;
 pub(crate) mod live_rooms;

@@ -6,6 +6,7 @@ import { notifications } from "./notifications";
 import { replies } from "./replies";
 import { shell } from "./shell";
 import { shop } from "./shop";
+import { tokens } from "./tokens";
 
 export const texts = {
   ...shell,
@@ -15,4 +16,5 @@ export const texts = {
   ...notifications,
   ...replies,
   ...shop,
+  ...tokens,
 };

@@ -11,6 +11,7 @@ import { notifications } from "./notifications";
 import { replies } from "./replies";
 import { shell } from "./shell";
 import { shop } from "./shop";
+import { tokens } from "./tokens";
 
 export const texts = {
   ...shell,
@@ -20,4 +21,5 @@ export const texts = {
   ...replies,
   ...data,
   ...shop,
+  ...tokens,
 };

@@ -1,0 +1,36 @@
+import type { Translation } from "../../texts";
+import type { tokens as english } from "../en/tokens";
+
+export const tokens = {
+  "tokens.title": "رموز الواجهة البرمجية",
+  "tokens.hint": "لبرامج المتجر: يرسل البرنامج رمزه على أنه Bearer، ويفعل ما تسمح به صلاحياته.",
+  "tokens.list": "الرموز",
+  "tokens.none": "لا توجد رموز.",
+  "tokens.make": "إنشاء رمز",
+  "tokens.name": "اسم البرنامج",
+  "tokens.nameHint": "يراه العملاء بجانب ما يكتبه البرنامج.",
+  "tokens.lifetime": "صالح لمدة",
+  "tokens.days":
+    "{count, plural, zero {# يوم} one {يوم واحد} two {يومان} few {# أيام} many {# يومًا} other {# يوم}}",
+  "tokens.endless": "حتى يتم إنهاؤه",
+  "tokens.rights": "يمكنه",
+  "tokens.right.rooms:read": "قراءة المحادثات",
+  "tokens.right.messages:write": "الكتابة إلى العملاء",
+  "tokens.right.export": "تصدير المحادثات",
+  "tokens.submit": "إنشاء الرمز",
+  "tokens.made": "تم إنشاء الرمز {name}.",
+  "tokens.secret": "الرمز، ويظهر هذه المرة فقط",
+  "tokens.secretHint": "احفظه حيث يقرأ البرنامج أسراره. وإذا ضاع فأنهِه وأنشئ رمزًا آخر.",
+  "tokens.copy": "نسخ",
+  "tokens.copied": "تم النسخ",
+  "tokens.used": "استُخدم {ago}",
+  "tokens.unused": "لم يُستخدم بعد",
+  "tokens.until": "حتى {time}",
+  "tokens.past": "انتهى {time}",
+  "tokens.end": "إنهاء",
+  "tokens.endOf": "إنهاء {name}",
+  "tokens.question": "هل تريد إنهاء {name}؟ ستتوقف البرامج التي تستخدمه عن العمل.",
+  "tokens.ended": "تم إنهاء الرمز {name}.",
+  "command.tokens": "رموز الواجهة البرمجية",
+  "settings.openTokens": "فتح رموز الواجهة البرمجية",
+} satisfies Translation<typeof english>;
