@@ -29,6 +29,7 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod credentials;
 #[cfg(feature = "server")]
+mod current_names;
 mod current_settings;
 #[cfg(feature = "server")]
 pub mod demo;

@@ -8,6 +8,7 @@
 //! Read next: `src/http/mod.rs` for what is served, `src/actors/mod.rs` for what is live.
 
 mod background;
+mod ends;
 mod followers;
 mod listeners;
 mod nodes;

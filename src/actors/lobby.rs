@@ -73,7 +73,11 @@ impl Actor for Lobby {
         myself.send_interval(CHECK_INTERVAL, || LobbyMsg::CheckProgress);
         let mut state = LobbyState {
             consoles: HashSet::new(),
-            log: Arc::new(LobbyLog::new(context.store.epoch(), head.counts)),
+            log: Arc::new(LobbyLog::new(
+                context.store.epoch(),
+                head.counts,
+                context.names.clone(),
+            )),
             context,
             changed: watch::Sender::new(()),
             frontier: Frontier::new(changes.clone()),

@@ -10,7 +10,7 @@ use super::ids::SubscriptionId;
 use super::lobby_log::LobbyLog;
 use super::messages::{JoinError, LobbyAccess, LobbyMsg};
 use super::{CALL_TIMEOUT, Presence, pacing};
-use crate::chat::{ChangeVector, Counts, RoomRecord};
+use crate::chat::{ChangeVector, Counts, Names, RoomRecord};
 
 /// A handle to the lobby. Clones share it.
 #[derive(Clone)]
@@ -197,6 +197,11 @@ impl LobbySubscription {
                 })
             }
         }
+    }
+
+    /// The names in summaries.
+    pub fn names(&self) -> Arc<Names> {
+        self.log.names()
     }
 
     /// How many rooms have each status, and the `counts` frame.

@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::SharedNames;
 use super::lobby_cursor::LobbyCursor;
 use super::state_log::{Gap, StateLog};
-use crate::chat::{ChangeId, ChangeVector, Counts, RoomId, RoomRecord};
+use crate::chat::{ChangeId, ChangeVector, Counts, Names, RoomId, RoomRecord};
 use crate::persistence::RemovedRoom;
 use crate::protocol::{ServerFrame, encode};
 
@@ -65,6 +66,7 @@ impl RoomState {
 #[derive(Debug)]
 pub(super) struct LobbyLog {
     epoch: String,
+    names: SharedNames,
     states: Mutex<States>,
 }
 
@@ -99,15 +101,21 @@ impl States {
 
 impl LobbyLog {
     /// An empty log.
-    pub(super) fn new(epoch: &str, counts: Counts) -> Self {
+    pub(super) fn new(epoch: &str, counts: Counts, names: SharedNames) -> Self {
         Self {
             epoch: epoch.to_owned(),
+            names,
             states: Mutex::new(States {
                 rooms: StateLog::new(ROOMS_MAX),
                 counts: (counts, encode(&ServerFrame::Counts { counts })),
                 consoles: 0,
             }),
         }
+    }
+
+    /// The names in summaries.
+    pub(super) fn names(&self) -> Arc<Names> {
+        self.names.now()
     }
 
     /// Adds a room's state, unless the log has a newer one.
@@ -195,7 +203,7 @@ impl LobbyLog {
                     customer_online,
                 } => encode(&ServerFrame::Summary {
                     cursor,
-                    summary: Cow::Borrowed(&record.summary(*customer_online)),
+                    summary: Cow::Borrowed(&record.summary(*customer_online, &self.names.now())),
                 }),
                 Shown::Removed(RemovedRoom { room_id, .. }) => encode(&ServerFrame::Removed {
                     cursor,

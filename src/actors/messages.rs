@@ -43,7 +43,7 @@ pub(super) enum RoomMsg {
     /// The record was read through the writer's queue, behind everything queued before.
     Loaded(Result<Option<Arc<RoomRecord>>, WriteError>),
     /// The record was read on a reader's connection, after the writer's batch had failed.
-    LoadedByReader(Result<Option<RoomRecord>, StoreError>),
+    LoadedByReader(Result<Option<Arc<RoomRecord>>, StoreError>),
     /// The store has committed or refused a write of this room.
     WriteFinished {
         outcome: Result<RoomCommit, WriteError>,

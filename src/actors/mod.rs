@@ -24,6 +24,7 @@ mod lobby_cursor;
 mod lobby_handle;
 mod lobby_log;
 mod messages;
+mod names;
 mod outbox;
 mod pacing;
 mod presence;
@@ -50,6 +51,7 @@ pub use ids::{Incarnation, RequestId, SubscriptionId};
 pub use lobby_cursor::LobbyCursor;
 pub use lobby_handle::{LobbyBatch, LobbyGone, LobbyHandle, LobbySubscription, PresenceGap};
 pub use messages::{ElsewhereCommit, JoinError, Subscription, Typing};
+pub use names::SharedNames;
 pub use outbox::{Event, Outbox};
 pub use presence::Presence;
 pub use rooms::{Joiner, Rooms};
@@ -121,6 +123,7 @@ impl Actors {
         let context = Arc::new(ActorContext {
             store: options.store,
             presence: Presence::default(),
+            names: SharedNames::default(),
             faults: options.faults,
             metrics: options.metrics,
             idle_timeout: options.idle_timeout,
@@ -151,6 +154,11 @@ impl Actors {
     /// Who is online.
     pub fn presence(&self) -> Presence {
         self.context.presence.clone()
+    }
+
+    /// The names in summaries, to be kept up to date.
+    pub fn names(&self) -> SharedNames {
+        self.context.names.clone()
     }
 
     /// Resolves when the tree has failed beyond repair.

@@ -138,7 +138,10 @@ impl RoomActorState {
     fn handle(&mut self, message: RoomMsg) {
         match message {
             RoomMsg::Join { subscriber, reply } => self.join(subscriber, reply),
-            RoomMsg::Leave(id) => self.subscribers.remove(id),
+            RoomMsg::Leave(id) => {
+                self.subscribers.remove(id);
+                self.subscribers.broadcast_viewers(self.room_id);
+            }
             RoomMsg::Write { op, reply } => self.write(op, reply),
             RoomMsg::BroadcastTyping(id) => self.broadcast_typing(id),
             RoomMsg::Reload => {
@@ -156,7 +159,7 @@ impl RoomActorState {
             RoomMsg::AllowReport => self.state.allow_report(),
             RoomMsg::Loaded(outcome) => self.loaded(outcome),
             RoomMsg::LoadedByReader(outcome) => {
-                self.take_record(outcome.map(|record| record.map(Arc::new)));
+                self.take_record(outcome);
             }
             RoomMsg::WriteFinished { outcome, reply } => self.write_finished(outcome, reply),
             RoomMsg::PresenceTimerFired => {
@@ -222,6 +225,7 @@ impl RoomActorState {
                 let myself = self.myself.clone();
                 tokio::spawn(async move {
                     let outcome = store.room(room_id).await;
+                    let outcome = outcome.map(|record| record.map(Arc::new));
                     let _ = myself.cast(RoomMsg::LoadedByReader(outcome));
                 });
             }
@@ -278,6 +282,7 @@ impl RoomActorState {
         }
         let change = self.state.joined(subscriber.side);
         self.subscribers.add(subscriber);
+        self.subscribers.broadcast_viewers(self.room_id);
         self.set_presence(change);
     }
 

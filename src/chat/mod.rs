@@ -8,6 +8,7 @@
 mod agent;
 mod api_token;
 mod changes;
+mod desk;
 mod details;
 mod message;
 mod rating;
@@ -23,6 +24,10 @@ pub mod rules;
 pub use agent::{Agent, AgentId, Role};
 pub use api_token::{API_TOKENS_MAX, ApiToken, ApiTokenId, Right};
 pub use changes::{ChangeId, ChangeVector, SLOTS_MAX};
+pub use desk::{
+    Assignee, AssigneeMoved, Desk, DeskPatch, Names, ROOM_TAGS_MAX, TAG_NAME_CHARS, TAGS_MAX, Tag,
+    TagId, check_color,
+};
 pub use details::{Authority, Details, DetailsPatch, SignedFields};
 pub use message::{LastMessage, Message, MessageId, SenderType, SystemEvent, Via};
 pub use rating::{

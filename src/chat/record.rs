@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::details::apply_field;
 use super::rules;
 use super::{
-    AgentId, ChangeId, DetailsPatch, LastMessage, Message, MessageId, Room, SenderType, Side,
-    SignedFields, Status, Summary, SystemEvent, Timestamp, Via, VisitorId,
+    AgentId, AssigneeMoved, ChangeId, Desk, DeskPatch, DetailsPatch, LastMessage, Message,
+    MessageId, Names, Room, SenderType, Side, SignedFields, Status, Summary, SystemEvent,
+    Timestamp, Via, VisitorId,
 };
 
 /// Everything that the store keeps of a room apart from its messages.
@@ -39,6 +40,9 @@ pub struct RoomRecord {
     pub waiting_since: Option<Timestamp>,
     /// What a summary shows of the newest message.
     pub last_message: Option<LastMessage>,
+    /// What agents alone know.
+    #[serde(default)]
+    pub desk: Desk,
 }
 
 /// Who acts in a room, with the name that others see.
@@ -151,7 +155,7 @@ impl RoomRecord {
     }
 
     /// The room as the console lists it.
-    pub fn summary(&self, customer_online: bool) -> Summary {
+    pub fn summary(&self, customer_online: bool, names: &Names) -> Summary {
         Summary {
             room: self.room.clone(),
             last_message: self.last_message.clone(),
@@ -159,17 +163,26 @@ impl RoomRecord {
             waiting_since: self.waiting_since,
             customer_online,
             blocked: self.blocked,
+            assignee: self.desk.assignee.map(|id| names.assignee(id)),
+            tags: names.tags(&self.desk.tags),
+            spam: self.desk.spam,
+            snoozed_until: self.desk.snoozed_until,
             version: self.version,
         }
     }
 
     /// Appends a message at the next seq. The status follows
-    /// [`rules::status_after_message`]; no read mark moves.
+    /// [`rules::status_after_message`]; no read mark moves. The first agent who answers is the
+    /// assignee; the visitor's next word ends a snooze.
     pub fn post(&mut self, draft: Draft, now: Timestamp) -> Message {
         let side = draft.sender.side();
         let sender_name = draft.sender.name(&self.room).to_owned();
-        if side == Side::Visitor {
-            self.unread_count += 1;
+        match side {
+            Side::Visitor => {
+                self.unread_count += 1;
+                self.desk.snoozed_until = None;
+            }
+            Side::Agent => self.desk.assignee = self.desk.assignee.or(draft.sender.agent_id()),
         }
         self.enter(rules::status_after_message(side), now);
         let entry = Entry {
@@ -355,6 +368,20 @@ impl RoomRecord {
             self.touch(now);
         }
         changed
+    }
+
+    /// Changes what agents alone know. Returns whether anything has changed.
+    ///
+    /// # Errors
+    ///
+    /// When another agent was quicker.
+    pub fn set_desk(&mut self, patch: &DeskPatch) -> Result<bool, AssigneeMoved> {
+        let changed = self.desk.apply(patch)?;
+        if changed {
+            // Not `updated_at`, which the visitor sees.
+            self.version += 1;
+        }
+        Ok(changed)
     }
 
     /// The visitor was blocked or unblocked, which is stored with the visitor.

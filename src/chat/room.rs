@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{LastMessage, Timestamp};
+use super::{Assignee, LastMessage, Tag, Timestamp};
 
 /// Identifies one conversation.
 pub type RoomId = Uuid;
@@ -138,6 +138,26 @@ pub struct Summary {
     pub customer_online: bool,
     /// Whether the visitor is kept from posting.
     pub blocked: bool,
+    /// Who answers.
+    #[serde(default)]
+    #[cfg_attr(feature = "server", schema(required))]
+    #[cfg_attr(test, ts(as = "Option<Assignee>"))]
+    pub assignee: Option<Assignee>,
+    /// Its tags, by name.
+    #[serde(default)]
+    #[cfg_attr(feature = "server", schema(required))]
+    #[cfg_attr(test, ts(as = "Vec<Tag>"))]
+    pub tags: Vec<Tag>,
+    /// Whether it is outside of lists and counts, and rings nobody.
+    #[serde(default)]
+    #[cfg_attr(feature = "server", schema(required))]
+    #[cfg_attr(test, ts(as = "bool"))]
+    pub spam: bool,
+    /// Until when it is put off, unless the customer writes before.
+    #[serde(default)]
+    #[cfg_attr(feature = "server", schema(required))]
+    #[cfg_attr(test, ts(as = "Option<Timestamp>"))]
+    pub snoozed_until: Option<Timestamp>,
     /// How often the room has changed.
     pub version: u64,
 }

@@ -60,6 +60,11 @@ pub(crate) fn router(state: AppState, start_page: StartPage) -> Service {
     NormalizePath::trim_trailing_slash(router)
 }
 
+/// Takes tags that were deleted off the rooms that an earlier process has left.
+pub(crate) async fn take_off_deleted_tags(state: AppState) {
+    api::take_off_deleted_tags(state).await;
+}
+
 /// Closes the sockets of visitors whose tokens another node has ended.
 pub(crate) async fn follow_ended_tokens(state: AppState) {
     let following = auth::follow_ended_tokens(&state.open_tokens, state.store.clone());

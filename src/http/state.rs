@@ -12,6 +12,7 @@ use crate::actors::{LobbyHandle, Presence, Rooms};
 use crate::canary::Canary;
 use crate::config::Config;
 use crate::credentials::SetupCode;
+use crate::current_names::CurrentNames;
 use crate::current_settings::CurrentSettings;
 use crate::doctor::DoctorCode;
 use crate::http::auth::{Authenticator, OpenTokens};
@@ -48,6 +49,8 @@ pub(crate) struct AppParts {
     pub(crate) metrics: Metrics,
     /// What admins have started.
     pub(crate) jobs: Jobs,
+    /// The names in summaries.
+    pub(crate) names: CurrentNames,
     /// What admins have set for the whole shop.
     pub(crate) settings: CurrentSettings,
     /// Rings agents' devices.

@@ -2,6 +2,8 @@
 //! no clock influences. A further index, a wider row or a text index written in small pieces shows
 //! here.
 
+use uuid::Uuid;
+
 use crate::chat::RoomId;
 use crate::persistence::testing::*;
 use crate::persistence::*;
@@ -61,9 +63,15 @@ async fn a_conversation_writes_few_pages() {
     let store = TestStore::in_sqlite();
     store.sqlite().hooks().pause_index();
     let rooms = store.rooms_that_wait(10).await;
+    let sender = store.new_agent("Mia").await;
+    // The first answer also makes the agent the assignee.
+    let first = draft(Uuid::now_v7(), sender.clone(), CONTENT);
+    posted(store.apply(rooms[3], RoomOp::Post(first)).await);
+    store.post_as_visitor(rooms[3], CONTENT).await;
     let before = store.wal_pages();
     for _ in 0..5 {
-        store.post_as_agent(rooms[3], CONTENT).await;
+        let answer = draft(Uuid::now_v7(), sender.clone(), CONTENT);
+        posted(store.apply(rooms[3], RoomOp::Post(answer)).await);
         store.post_as_visitor(rooms[3], CONTENT).await;
     }
     // The same, and its place among those that wait.
@@ -105,6 +113,7 @@ async fn a_backlog_of_the_text_index_shares_pages() {
             .search(SearchQuery {
                 words: "kettle".into(),
                 status: None,
+                filter: Default::default(),
                 cursor: None,
                 limit: 100
             })

@@ -1,4 +1,4 @@
-use crate::chat::PastHead;
+use crate::chat::{AssigneeMoved, PastHead};
 
 /// Why the store failed, whatever the operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +53,18 @@ pub enum Refusal {
     /// The read mark would pass the newest message.
     #[error(transparent)]
     PastHead(#[from] PastHead),
+    /// Another agent was quicker.
+    #[error(transparent)]
+    AssigneeMoved(#[from] AssigneeMoved),
+    /// Another tag has the name.
+    #[error("there is a tag with this name; choose another one")]
+    TagTaken,
+    /// There are as many tags as there may be.
+    #[error(
+        "there are {} tags already; delete some that nobody uses",
+        crate::chat::TAGS_MAX
+    )]
+    TooManyTags,
     /// Another agent has the user name.
     #[error("this user name is taken")]
     UsernameTaken,

@@ -350,7 +350,11 @@ async fn run(steps: Vec<Step>) {
             }
             Step::Block(place, blocked) => {
                 let by = Principal::CommandLine;
-                let op = RoomOp::SetBlocked { blocked, by };
+                let op = RoomOp::SetBlocked {
+                    blocked,
+                    until: None,
+                    by,
+                };
                 let reply = apply_until_settled(&store, rooms[place], op.clone()).await;
                 models[place].check_reply(&op, reply);
                 models[place].blocked = blocked;

@@ -4,7 +4,7 @@
 use crate::chat::{RoomRecord, Status};
 use crate::persistence::list_cursor::ListCursor;
 use crate::persistence::room_row::RoomRow;
-use crate::persistence::{Refusal, RoomOrder, RoomPage, RoomQuery, json_size};
+use crate::persistence::{Refusal, RoomFilter, RoomOrder, RoomPage, RoomQuery, json_size};
 
 /// Cursor of rooms by their newest message.
 const BY_ACTIVITY: char = 'a';
@@ -22,6 +22,7 @@ const NOT_WAITING: [Status; 2] = [Status::Active, Status::Closed];
 pub(crate) struct ListPlan {
     order: RoomOrder,
     limit: usize,
+    pub(crate) filter: RoomFilter,
     /// First the waiting rooms whose `waiting_n` is above this, the longest waiting first.
     pub(crate) waiting_after: Option<i64>,
     /// Then rooms of these statuses, the newest message first …
@@ -47,6 +48,7 @@ impl ListPlan {
         Ok(Self {
             order: query.order,
             limit: query.limit,
+            filter: query.filter,
             waiting_after: None,
             statuses: query.status.map_or(Status::ALL.to_vec(), |one| vec![one]),
             before,
@@ -67,6 +69,7 @@ impl ListPlan {
         Ok(Self {
             order: query.order,
             limit: query.limit,
+            filter: query.filter,
             waiting_after: after.filter(|_| with_waiting),
             statuses: match query.status {
                 None => NOT_WAITING.to_vec(),

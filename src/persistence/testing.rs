@@ -261,6 +261,21 @@ impl TestStore {
         opened.record.room.id
     }
 
+    /// A new agent, as a sender.
+    pub(crate) async fn new_agent(&self, name: &str) -> Sender {
+        let new = NewAgent {
+            username: name.into(),
+            display_name: name.into(),
+            role: crate::chat::Role::Agent,
+            password_hash: NO_PASSWORD.into(),
+        };
+        let added = self.add_agent(new, Principal::CommandLine).await;
+        Sender::Agent {
+            id: added.expect("added").id,
+            display_name: name.into(),
+        }
+    }
+
     /// Posts as the visitor and returns the message.
     pub(crate) async fn post_as_visitor(&self, room: RoomId, content: &str) -> Message {
         posted(self.apply(room, RoomOp::Post(visitor_draft(content))).await)
@@ -316,6 +331,7 @@ pub(crate) fn visitor_draft(content: &str) -> Draft {
 pub(crate) fn block() -> RoomOp {
     RoomOp::SetBlocked {
         blocked: true,
+        until: None,
         by: Principal::CommandLine,
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use super::ErrorCode;
 use super::client_shapes::{AgentClientFrame, VisitorClientFrame};
 use crate::chat::limits::{self, BadContent, Violation};
-use crate::chat::{MessageId, RoomId, Status, parse_uuid};
+use crate::chat::{AgentId, MessageId, RoomId, Status, parse_uuid};
 
 /// Why a frame is refused, and what the `error` frame in reply says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +96,13 @@ pub enum AgentFrame {
     },
     /// Close or reopen the conversation.
     Status { room_id: RoomId, status: Status },
+    /// Give the conversation to an agent, or to nobody.
+    Assign {
+        room_id: RoomId,
+        assignee: Option<AgentId>,
+        /// Who has to be the assignee until now.
+        expect_assignee: Option<Option<AgentId>>,
+    },
     /// The answer to a ping.
     Pong,
 }
@@ -176,6 +183,13 @@ pub fn decode_agent_frame(text: &str) -> Result<AgentFrame, FrameError> {
         "status" => AgentFrame::Status {
             room_id: fields.room_id()?,
             status: fields.status()?,
+        },
+        "assign" => AgentFrame::Assign {
+            room_id: fields.room_id()?,
+            assignee: fields.agent("assignee")?.ok_or_else(|| {
+                fields.invalid(&Violation::new("assignee", "is missing; null is nobody"))
+            })?,
+            expect_assignee: fields.agent("expect_assignee")?,
         },
         "pong" => AgentFrame::Pong,
         _ => return Err(fields.unknown_type()),
@@ -345,6 +359,21 @@ impl Fields {
                     limits::CONTENT_CHARS
                 ),
             )),
+        }
+    }
+
+    /// An agent's id, or null for nobody.
+    fn agent(&self, field: &'static str) -> Result<Option<Option<AgentId>>, FrameError> {
+        match self.object.get(field) {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(value) => match value.as_str().and_then(parse_uuid) {
+                Some(id) => Ok(Some(Some(id))),
+                None => {
+                    let violation = Violation::new(field, "must be an agent's id or null");
+                    Err(self.invalid(&violation))
+                }
+            },
         }
     }
 

@@ -8,7 +8,7 @@
 use serde::Serialize;
 
 use super::{AgentFrame, AgentHello, Resume, VisitorFrame, VisitorHello};
-use crate::chat::{MessageId, RoomId, Status};
+use crate::chat::{AgentId, MessageId, RoomId, Status};
 
 /// What a visitor may send.
 #[derive(Debug, Serialize)]
@@ -99,6 +99,13 @@ pub(crate) enum AgentClientFrame {
         room_id: RoomId,
         status: Status,
     },
+    Assign {
+        room_id: RoomId,
+        assignee: Option<AgentId>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional, as = "Option<Option<AgentId>>"))]
+        expect_assignee: Option<Option<AgentId>>,
+    },
     Pong,
 }
 
@@ -180,6 +187,15 @@ impl From<AgentFrame> for AgentClientFrame {
                 limit: Some(limit),
             },
             AgentFrame::Status { room_id, status } => Self::Status { room_id, status },
+            AgentFrame::Assign {
+                room_id,
+                assignee,
+                expect_assignee,
+            } => Self::Assign {
+                room_id,
+                assignee,
+                expect_assignee,
+            },
             AgentFrame::Pong => Self::Pong,
         }
     }
@@ -260,6 +276,16 @@ mod tests {
             AgentFrame::Status {
                 room_id,
                 status: Status::Closed,
+            },
+            AgentFrame::Assign {
+                room_id,
+                assignee: Some(Uuid::now_v7()),
+                expect_assignee: Some(None),
+            },
+            AgentFrame::Assign {
+                room_id,
+                assignee: None,
+                expect_assignee: None,
             },
             AgentFrame::Pong,
         ] {

@@ -87,6 +87,11 @@ pub enum ServerFrame<'a> {
         room_id: RoomId,
         customer_online: bool,
     },
+    /// The agents who have the room open; agents get it.
+    Viewers {
+        room_id: RoomId,
+        agents: Vec<Cow<'a, str>>,
+    },
     /// The server will close; come back within this time.
     GoingAway { reconnect_within_ms: u64 },
     /// A type that this version does not know. Clients ignore it; the server never sends it.

@@ -10,12 +10,13 @@ use tokio_util::task::TaskTracker;
 use super::listeners::{Listeners, bind_http};
 use super::nodes::Nodes;
 use super::{Listening, Server, StartError};
-use super::{background, followers};
+use super::{background, ends, followers};
 use crate::actors::{ActorOptions, ActorStartError, Actors, Faults, Rooms};
 use crate::bus::Bus;
 use crate::canary::Canary;
 use crate::config::Config;
 use crate::credentials::SetupCode;
+use crate::current_names::CurrentNames;
 use crate::current_settings::CurrentSettings;
 use crate::doctor::DoctorCode;
 use crate::http::{self, AppParts, AppState, StartPage};
@@ -78,11 +79,19 @@ impl Server {
             metrics.mail(),
         )
         .await?;
+        let auth_version = background::watch_auth(&store, listening.drain.clone());
+        let names = CurrentNames::load(store.clone(), actors.names()).await?;
+        tokio::spawn(
+            names
+                .clone()
+                .follow(auth_version.clone(), listening.drain.clone()),
+        );
         let state = AppState::new(AppParts {
             mail,
+            names,
             jobs: jobs.clone(),
             settings,
-            auth_version: background::watch_auth(&store, listening.drain.clone()),
+            auth_version,
             store: store.clone(),
             rooms: actors.rooms(),
             lobby: actors.lobby(),
@@ -274,6 +283,12 @@ fn spawn_background(state: &AppState, canary: Canary, rooms: Rooms, drain: &Canc
         rooms.clone(),
         drain.clone(),
     ));
+    tokio::spawn(ends::end_snoozes_and_blocks(
+        store.clone(),
+        rooms.clone(),
+        drain.clone(),
+    ));
+    tokio::spawn(http::take_off_deleted_tags(state.clone()));
     tokio::spawn(background::apply_visitor_changes(
         store.clone(),
         rooms,

@@ -49,6 +49,7 @@ async fn a_summary_equals_the_list_entry() {
         keys(&summary),
         [
             "admin_read_seq",
+            "assignee",
             "blocked",
             "created_at",
             "customer_email",
@@ -61,7 +62,10 @@ async fn a_summary_equals_the_list_entry() {
             "last_message_at",
             "last_seq",
             "page_url",
+            "snoozed_until",
+            "spam",
             "status",
+            "tags",
             "unread_count",
             "updated_at",
             "user",
@@ -99,7 +103,7 @@ async fn rooms_are_listed_by_activity_or_by_waiting_with_counts() {
     );
     assert_eq!(
         all["counts"],
-        json!({"waiting": 1, "active": 1, "closed": 1})
+        json!({"waiting": 1, "active": 1, "closed": 1, "mine": 1, "unassigned": 1})
     );
     assert_eq!(
         names(&list(admin, "?order=waiting").await),

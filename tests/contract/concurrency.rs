@@ -86,7 +86,8 @@ async fn counts_and_lists_agree_after_concurrent_changes() {
         }
     }))
     .await;
-    let expected = json!({"waiting": 8 + 4, "active": 8, "closed": 4});
+    let expected = json!({"waiting": 8 + 4, "active": 8, "closed": 4,
+        "mine": 12, "unassigned": 8});
     let list = admin.rest.get("/api/admin/rooms/?limit=200").await.is(200);
     assert_eq!(list["counts"], expected);
     for status in ["waiting", "active", "closed"] {

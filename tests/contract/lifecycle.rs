@@ -13,7 +13,7 @@ async fn a_room_is_listed_from_its_first_message_on() {
     assert!(results(&list().await).is_empty());
     assert_eq!(
         list().await["counts"],
-        json!({"waiting": 0, "active": 0, "closed": 0})
+        json!({"waiting": 0, "active": 0, "closed": 0, "mine": 0, "unassigned": 0})
     );
     visitor.post("hello").await;
     assert_eq!(results(&list().await).len(), 1);

@@ -15,6 +15,7 @@ mod boundary_values;
 mod close_codes;
 mod concurrency;
 mod connections;
+mod desk;
 mod drain;
 mod errors;
 mod front_ends;

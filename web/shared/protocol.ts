@@ -97,6 +97,24 @@ export type LastMessage = {
   created_at: Timestamp;
 };
 
+/** The agent who answers a room, as other agents see them. */
+export type Assignee = {
+  /** Which agent. */
+  id: string;
+  /** The name as it is now. */
+  display_name: string;
+};
+
+/** A word that agents put on rooms. */
+export type Tag = {
+  /** Stays when the name changes. */
+  id: string;
+  /** At most 40 characters; unique without case. */
+  name: string;
+  /** `#` and six hexadecimal digits. */
+  color: string;
+};
+
 /** A room as the console lists it: state, not a delta. The higher `version` wins. */
 export type Summary = {
   /** The newest message. */
@@ -109,6 +127,14 @@ export type Summary = {
   customer_online: boolean;
   /** Whether the visitor is kept from posting. */
   blocked: boolean;
+  /** Who answers. */
+  assignee: Assignee | null;
+  /** Its tags, by name. */
+  tags: Array<Tag>;
+  /** Whether it is outside of lists and counts, and rings nobody. */
+  spam: boolean;
+  /** Until when it is put off, unless the customer writes before. */
+  snoozed_until: Timestamp | null;
   /** How often the room has changed. */
   version: number;
   /** The room's id. */
@@ -187,6 +213,7 @@ export type AgentClientFrame =
   | { type: "typing", room_id: string }
   | { type: "history", room_id: string, before: number, limit?: number }
   | { type: "status", room_id: string, status: Status }
+  | { type: "assign", room_id: string, assignee: string | null, expect_assignee?: string | null }
   | { type: "pong" };
 
 /** Answers a visitor's hello. */
@@ -311,6 +338,7 @@ export type ServerFrame =
   | { type: "removed", cursor: string, room_id: string }
   | { type: "counts", counts: Counts }
   | { type: "online", room_id: string, customer_online: boolean }
+  | { type: "viewers", room_id: string, agents: Array<string> }
   | { type: "going_away", reconnect_within_ms: number };
 
 /** What the server sends to a visitor. */
@@ -318,7 +346,7 @@ export type VisitorServerFrame =
   | VisitorWelcome
   | Ping
   | ErrorFrame
-  | Exclude<ServerFrame, { type: "summary" | "summaries" | "removed" | "counts" | "online" }>;
+  | Exclude<ServerFrame, { type: "summary" | "summaries" | "removed" | "counts" | "online" | "viewers" }>;
 
 /** What the server sends to an agent. */
 export type AgentServerFrame =
@@ -350,6 +378,8 @@ export type Problem = {
   detail: string;
   /** The invalid fields. */
   errors?: Array<FieldError>;
+  /** The room as it is now, when somebody else has changed it first. */
+  summary?: Summary;
 };
 
 /** What is known about the visitor. Every field is optional; empty means absent. */
@@ -479,6 +509,14 @@ export type FoundSummary = {
   customer_online: boolean;
   /** Whether the visitor is kept from posting. */
   blocked: boolean;
+  /** Who answers. */
+  assignee: Assignee | null;
+  /** Its tags, by name. */
+  tags: Array<Tag>;
+  /** Whether it is outside of lists and counts, and rings nobody. */
+  spam: boolean;
+  /** Until when it is put off, unless the customer writes before. */
+  snoozed_until: Timestamp | null;
   /** How often the room has changed. */
   version: number;
   /** The room's id. */
@@ -509,13 +547,27 @@ export type FoundSummary = {
   admin_read_seq: number;
 };
 
+/** How many rooms there are that are no spam. */
+export type ListCounts = {
+  /** Open ones of this agent. */
+  mine: number;
+  /** Open ones of nobody. */
+  unassigned: number;
+  /** Rooms waiting for the shop. */
+  waiting: number;
+  /** Rooms answered or newly opened. */
+  active: number;
+  /** Rooms ended. */
+  closed: number;
+};
+
 /** A page of rooms. */
 export type SummaryList = {
   results: Array<FoundSummary>;
   /** The `cursor` of the next page. */
   next: string | null;
   /** How many rooms have each status. */
-  counts: Counts;
+  counts: ListCounts;
   /** With `q` only: whether the search stopped at its limit, so that there may be more matches. */
   truncated?: boolean;
 };
@@ -535,6 +587,18 @@ export type RoomChange = {
   customer_phone?: string | null;
   /** Keep this visitor from posting, in all their rooms. */
   blocked?: boolean;
+  /** Block until this time; null: without an end. */
+  blocked_until?: Timestamp | null;
+  /** The agent who answers from now on; null: nobody. */
+  assignee?: string | null;
+  /** The agent who has to be the assignee until now; null: nobody. */
+  expect_assignee?: string | null;
+  /** All its tags from now on, at most 20. */
+  tags?: Array<string>;
+  /** Spam is outside of lists and counts, and rings nobody. */
+  spam?: boolean;
+  /** Put off until this time or the customer's next message; null: no longer. */
+  snoozed_until?: Timestamp | null;
 };
 
 /** A new agent. */
@@ -710,6 +774,68 @@ export type ApiTokenAnswer = {
 /** All tokens. */
 export type ApiTokenList = {
   results: Array<ApiToken>;
+  /** Always null: there is only one page. */
+  next: string | null;
+};
+
+/** A new tag. */
+export type TagRequest = {
+  /** 1 to 40 characters, compared without case. */
+  name: string;
+  /** `#` and six hexadecimal digits. */
+  color: string;
+};
+
+/** A change of a tag. What is left out stays. */
+export type TagChange = {
+  /** 1 to 40 characters, compared without case. */
+  name?: string;
+  /** `#` and six hexadecimal digits. */
+  color?: string;
+};
+
+/** One tag. */
+export type TagAnswer = { tag: Tag };
+
+/** All tags. */
+export type TagList = {
+  results: Array<Tag>;
+  /** Always null: there is only one page. */
+  next: string | null;
+};
+
+/** An agent, as colleagues see them. */
+export type Colleague = {
+  /** Stays when the name changes. */
+  id: string;
+  /** The name that customers see. */
+  display_name: string;
+  /** Whether the agent is rung when a customer waits. */
+  on_duty: boolean;
+};
+
+/** The agents who can be assigned. */
+export type ColleagueList = {
+  results: Array<Colleague>;
+  /** Always null: there is only one page. */
+  next: string | null;
+};
+
+/** A visitor who is kept from posting. */
+export type Block = {
+  /** Their newest room. */
+  room_id: string;
+  /** The name in it, if there is one. */
+  customer_name: string | null;
+  /** The signed identity's `sub`; null for an anonymous visitor. */
+  user: string | null;
+  /** When the block ends by itself; null: never. */
+  blocked_until: Timestamp | null;
+};
+
+/** Visitors who are kept from posting. */
+export type BlockList = {
+  results: Array<Block>;
   /** Always null: there is only one page. */
   next: string | null;
 };

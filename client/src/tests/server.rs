@@ -175,6 +175,10 @@ impl FakeServer {
             waiting_since: None,
             customer_online: false,
             blocked: false,
+            assignee: None,
+            tags: Vec::new(),
+            spam: false,
+            snoozed_until: None,
         }
     }
 }

@@ -107,6 +107,7 @@ fn record(room_id: RoomId, version: u64) -> Arc<RoomRecord> {
         unread_count: 0,
         waiting_since: None,
         last_message: None,
+        desk: Default::default(),
     })
 }
 

@@ -11,7 +11,7 @@ use crate::actors::faults::Faults;
 use crate::actors::ids::SubscriptionId;
 use crate::actors::subscriber::{Broadcast, ReplyPort, Subscriber};
 use crate::actors::{ElsewhereCommit, Typing};
-use crate::chat::{Room as RoomView, RoomId, RoomRecord, SenderType, Side, VisitorId};
+use crate::chat::{AgentId, Room as RoomView, RoomId, RoomRecord, SenderType, Side, VisitorId};
 use crate::persistence::{Effect, RoomCommit, WriteError};
 use crate::protocol::{CloseCode, ServerFrame, TYPING_EXPIRES_IN_MS, encode};
 
@@ -21,14 +21,18 @@ const TYPING_THROTTLE: Duration = Duration::from_secs(2);
 /// A plain list, since most rooms have few. A subscriber whose outbox is found closed is
 /// removed.
 #[derive(Default)]
-pub(super) struct Subscribers(Vec<Subscriber>);
+pub(super) struct Subscribers {
+    all: Vec<Subscriber>,
+    /// The agents who were last shown as having the room open, in ascending order.
+    viewers: Vec<AgentId>,
+}
 
 impl Subscribers {
     pub(super) fn audience(&self) -> Audience {
         Audience {
-            is_empty: self.0.is_empty(),
+            is_empty: self.all.is_empty(),
             has_visitor: self
-                .0
+                .all
                 .iter()
                 .any(|subscriber| subscriber.side == Side::Visitor),
         }
@@ -36,25 +40,25 @@ impl Subscribers {
 
     pub(super) fn add(&mut self, subscriber: Subscriber) {
         // Space for one: most rooms have no more.
-        self.0.reserve_exact(usize::from(self.0.is_empty()));
-        self.0.push(subscriber);
+        self.all.reserve_exact(usize::from(self.all.is_empty()));
+        self.all.push(subscriber);
     }
 
     pub(super) fn remove(&mut self, id: SubscriptionId) {
-        self.0.retain(|subscriber| subscriber.id != id);
+        self.all.retain(|subscriber| subscriber.id != id);
     }
 
     /// Closes every socket.
     pub(super) fn close_all(&mut self, code: CloseCode) {
-        for subscriber in &self.0 {
+        for subscriber in &self.all {
             subscriber.outbox.close(code);
         }
-        self.0.clear();
+        self.all.clear();
     }
 
     /// Closes the sockets of visitors whose room this is no longer: their token has ended.
     pub(super) fn close_former_owners(&mut self, owner: VisitorId) {
-        self.0.retain(|subscriber| {
+        self.all.retain(|subscriber| {
             let is_former = subscriber.side == Side::Visitor && subscriber.participant_id != owner;
             if is_former {
                 subscriber.outbox.close(CloseCode::TokenRefused);
@@ -67,7 +71,7 @@ impl Subscribers {
     /// that the commit's has replaced.
     pub(super) fn encode(&self, commit: &RoomCommit, before: Option<&RoomRecord>) -> Broadcast {
         let mut broadcast = Broadcast::default();
-        if self.0.is_empty() {
+        if self.all.is_empty() {
             return broadcast;
         }
         let room_id = commit.record.room.id;
@@ -88,6 +92,7 @@ impl Subscribers {
             // Agents read ratings when the version of a room has moved; visitors get none.
             Effect::Rated { .. }
             | Effect::DetailsChanged
+            | Effect::DeskChanged
             | Effect::Duplicate(_)
             | Effect::Unchanged => {}
         }
@@ -103,7 +108,7 @@ impl Subscribers {
         before: Option<&RoomRecord>,
     ) -> Broadcast {
         let ElsewhereCommit { record, effect } = commit;
-        if self.0.is_empty() {
+        if self.all.is_empty() {
             return Broadcast::default();
         }
         if let Some(effect) = effect {
@@ -129,7 +134,7 @@ impl Subscribers {
 
     /// Pushes a broadcast to each subscriber.
     pub(super) fn broadcast_to_all(&mut self, broadcast: &Broadcast, faults: &Faults) {
-        self.0
+        self.all
             .retain(|subscriber| subscriber.push_broadcast(broadcast, faults));
     }
 
@@ -137,7 +142,7 @@ impl Subscribers {
     pub(super) fn broadcast_redactions(&mut self, room_id: RoomId, seqs: &[u64]) {
         for seq in seqs {
             let frame = encode(&ServerFrame::Redacted { room_id, seq: *seq });
-            self.0.retain(|subscriber| subscriber.push(&frame));
+            self.all.retain(|subscriber| subscriber.push(&frame));
         }
     }
 
@@ -151,7 +156,7 @@ impl Subscribers {
         faults: &Faults,
     ) {
         let mut own = Vec::new();
-        self.0.retain(|subscriber| {
+        self.all.retain(|subscriber| {
             if own.is_empty() && faults.pushes_are_reliable() && reply.goes_to(&subscriber.outbox) {
                 own.extend(subscriber.events(broadcast));
                 return true;
@@ -163,10 +168,10 @@ impl Subscribers {
 
     /// Broadcasts the room, if anything has changed that a `room` frame is sent for.
     pub(super) fn broadcast_room(&mut self, before: &RoomView, after: &RoomView) {
-        if !self.0.is_empty()
+        if !self.all.is_empty()
             && let Some(frame) = room_frame(before, after)
         {
-            self.0.retain(|subscriber| subscriber.push(&frame));
+            self.all.retain(|subscriber| subscriber.push(&frame));
         }
     }
 
@@ -177,7 +182,7 @@ impl Subscribers {
         room_id: RoomId,
         now: Instant,
     ) -> Option<Typing> {
-        let typist = self.0.iter_mut().find(|subscriber| subscriber.id == id)?;
+        let typist = self.all.iter_mut().find(|subscriber| subscriber.id == id)?;
         let last = typist.last_typing;
         if last.is_some_and(|last| now.duration_since(last) < TYPING_THROTTLE) {
             return None;
@@ -191,6 +196,30 @@ impl Subscribers {
         })
     }
 
+    /// Shows agents who has the room open, if others have than before.
+    pub(super) fn broadcast_viewers(&mut self, room_id: RoomId) {
+        let agents = || (self.all.iter()).filter(|subscriber| subscriber.side == Side::Agent);
+        let mut viewers: Vec<AgentId> = agents().map(|agent| agent.participant_id).collect();
+        viewers.sort_unstable();
+        viewers.dedup();
+        if viewers == self.viewers {
+            return;
+        }
+        let name_of = |id: &AgentId| {
+            let agent = agents().find(|agent| agent.participant_id == *id);
+            agent.and_then(|agent| agent.display_name.as_deref())
+        };
+        let mut names: Vec<&str> = viewers.iter().filter_map(name_of).collect();
+        names.sort_unstable();
+        let frame = encode(&ServerFrame::Viewers {
+            room_id,
+            agents: names.into_iter().map(Cow::Borrowed).collect(),
+        });
+        self.viewers = viewers;
+        self.all
+            .retain(|subscriber| subscriber.side != Side::Agent || subscriber.push(&frame));
+    }
+
     /// Broadcasts that somebody is typing, except to the typist's own sockets.
     pub(super) fn broadcast_typing(&mut self, typing: &Typing, room: &RoomView) {
         let name = typing.name.as_deref();
@@ -200,7 +229,7 @@ impl Subscribers {
             sender_name: Cow::Borrowed(name.unwrap_or(room.display_name())),
             expires_in_ms: TYPING_EXPIRES_IN_MS,
         });
-        self.0.retain(|subscriber| {
+        self.all.retain(|subscriber| {
             (subscriber.side == typing.side && subscriber.participant_id == typing.participant_id)
                 || subscriber.push_ephemeral(&frame)
         });

@@ -30,6 +30,7 @@ fn record() -> RoomRecord {
         unread_count: 0,
         waiting_since: None,
         last_message: None,
+        desk: Default::default(),
     }
 }
 

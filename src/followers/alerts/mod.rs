@@ -142,7 +142,10 @@ impl Follower for Alerts {
         let removed = page.removed.iter().map(|removed| removed.room_id);
         let rooms = changed.chain(removed).collect();
         self.steps.store.follow_waiting(rooms).await?;
-        let answered = (page.records.iter()).filter(|record| record.room.status != Status::Waiting);
+        let answered = (page.records.iter()).filter(|record| {
+            let is_put_off = record.desk.spam || record.desk.snoozed_until.is_some();
+            record.room.status != Status::Waiting || is_put_off
+        });
         for record in answered {
             let running = self.running.iter();
             let of_room = running.filter(|running| running.room == record.room.id);
@@ -170,7 +173,7 @@ impl Steps {
         let situation = self.situation().await?;
         let progress = match plan::due_step(since, progress, &situation) {
             Some(step) => {
-                self.carry_out(step, &alert).await?;
+                self.carry_out(step, &alert, &situation).await?;
                 plan::after(step, since, progress, &situation)
             }
             // The settings have changed meanwhile.
@@ -180,12 +183,21 @@ impl Steps {
         Ok(recording.await?)
     }
 
-    async fn carry_out(&self, step: Step, alert: &DueAlert) -> Result<(), StepError> {
+    async fn carry_out(
+        &self,
+        step: Step,
+        alert: &DueAlert,
+        situation: &Situation,
+    ) -> Result<(), StepError> {
         match step {
             Step::Ring => {
                 let name = alert.customer_name.as_deref().unwrap_or(NAMELESS);
                 let message = PushMessage::waiting(alert.room_id, name, &alert.content);
-                let rung = self.push.send(PushTargets::OnDuty, &message).await?;
+                // First the one whose conversation it is, then everybody.
+                let is_first = alert.progress.rung == 0 && !plan::is_late(alert.since, situation);
+                let first = alert.assignee.filter(|_| is_first);
+                let targets = first.map_or(PushTargets::OnDuty, PushTargets::Agent);
+                let rung = self.push.send(targets, &message).await?;
                 tracing::debug!(room = %alert.room_id, devices = rung.len(), "a customer waits");
             }
             Step::Mail => (self.mail_shop)(alert.clone()).await?,

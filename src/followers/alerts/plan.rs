@@ -19,7 +19,7 @@ pub(super) struct Situation {
 /// One thing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Ring the devices of all agents on duty.
+    /// Ring the devices of the assignee or, without one or the second time, of all agents on duty.
     Ring,
     /// Send a mail to the shop.
     Mail,
@@ -50,7 +50,7 @@ pub(super) fn after(
 ) -> AlertProgress {
     match step {
         Step::Mail => progress.mailed = true,
-        Step::Ring if situation.now >= later(since, situation.escalate_ms) => {
+        Step::Ring if is_late(since, situation) => {
             progress.rung = RINGS;
         }
         Step::Ring => progress.rung += 1,
@@ -70,6 +70,11 @@ pub(super) fn wait(
         next_at: ring_at.into_iter().chain(mail_at).min(),
         ..progress
     }
+}
+
+/// Whether it is time for all agents on duty.
+pub(super) fn is_late(since: Timestamp, situation: &Situation) -> bool {
+    situation.now >= later(since, situation.escalate_ms)
 }
 
 fn ring_at(since: Timestamp, progress: AlertProgress, situation: &Situation) -> Option<Timestamp> {

@@ -34,7 +34,7 @@ export type VisitorServerFrame =
   | VisitorWelcome
   | Ping
   | ErrorFrame
-  | Exclude<ServerFrame, { type: \"summary\" | \"summaries\" | \"removed\" | \"counts\" | \"online\" }>;
+  | Exclude<ServerFrame, { type: \"summary\" | \"summaries\" | \"removed\" | \"counts\" | \"online\" | \"viewers\" }>;
 
 /** What the server sends to an agent. */
 export type AgentServerFrame =
@@ -137,6 +137,8 @@ fn generate() -> String {
     file.declare::<chat::Room>("Room");
     file.declare::<chat::Message>("Message");
     file.declare::<chat::LastMessage>("LastMessage");
+    file.declare::<chat::Assignee>("Assignee");
+    file.declare::<chat::Tag>("Tag");
     file.declare::<chat::Summary>("Summary");
     file.declare::<chat::Counts>("Counts");
     file.declare::<chat::Agent>("Agent");
@@ -169,9 +171,10 @@ fn generate() -> String {
     file.declare::<admin::me::MePatch>("MePatch");
     file.declare::<admin::rooms::SearchMatch>("SearchMatch");
     file.declare::<admin::rooms::FoundSummary>("FoundSummary");
+    file.declare::<admin::rooms::ListCounts>("ListCounts");
     file.declare::<admin::rooms::SummaryList>("SummaryList");
     file.declare::<admin::rooms::SummaryAnswer>("SummaryAnswer");
-    file.declare::<admin::rooms::RoomChange>("RoomChange");
+    file.declare::<admin::room_change::RoomChange>("RoomChange");
     file.declare::<admin::agents::AgentRequest>("AgentRequest");
     file.declare::<admin::agents::AgentChange>("AgentChange");
     file.declare::<admin::agents::AgentList>("AgentList");
@@ -191,6 +194,14 @@ fn generate() -> String {
     file.declare::<admin::api_tokens::ApiTokenRemoval>("ApiTokenRemoval");
     file.declare::<admin::api_tokens::ApiTokenAnswer>("ApiTokenAnswer");
     file.declare::<admin::api_tokens::ApiTokenList>("ApiTokenList");
+    file.declare::<admin::tags::TagRequest>("TagRequest");
+    file.declare::<admin::tags::TagChange>("TagChange");
+    file.declare::<admin::tags::TagAnswer>("TagAnswer");
+    file.declare::<admin::tags::TagList>("TagList");
+    file.declare::<admin::people::Colleague>("Colleague");
+    file.declare::<admin::people::ColleagueList>("ColleagueList");
+    file.declare::<admin::people::Block>("Block");
+    file.declare::<admin::people::BlockList>("BlockList");
     file.declare::<admin::push::PushKeyAnswer>("PushKeyAnswer");
     file.declare::<admin::push::PushSubscriptionKeys>("PushSubscriptionKeys");
     file.declare::<admin::push::PushSubscriptionRequest>("PushSubscriptionRequest");

@@ -35,6 +35,9 @@ impl From<Refusal> for Problem {
             Refusal::Blocked | Refusal::SharedReply => Self::forbidden(detail),
             Refusal::Conflict
             | Refusal::NothingToRate
+            | Refusal::AssigneeMoved(_)
+            | Refusal::TagTaken
+            | Refusal::TooManyTags
             | Refusal::UsernameTaken
             | Refusal::ShortcutTaken
             | Refusal::TooManyReplies

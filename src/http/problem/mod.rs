@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::chat::Summary;
 use crate::chat::limits::Violation;
 use crate::protocol::ErrorCode;
 
@@ -33,6 +34,8 @@ pub(crate) struct Problem {
     pub(crate) retry_after_ms: Option<u64>,
     /// An extra response header, its name in lower case.
     pub(crate) header: Option<(&'static str, &'static str)>,
+    /// The room as it is now, when somebody else has changed it first.
+    pub(crate) summary: Option<Box<Summary>>,
 }
 
 /// One field that is wrong.
@@ -68,6 +71,11 @@ pub(crate) struct ProblemBody<'a> {
     #[schema(required = false)]
     #[cfg_attr(test, ts(optional, as = "Option<&[FieldError]>"))]
     errors: &'a [FieldError],
+    /// The room as it is now, when somebody else has changed it first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    #[cfg_attr(test, ts(optional))]
+    summary: Option<&'a Summary>,
 }
 
 impl Problem {
@@ -79,6 +87,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after_ms: None,
             header: None,
+            summary: None,
         }
     }
 
@@ -204,6 +213,7 @@ impl Problem {
             code: self.code.as_str(),
             detail: &self.detail,
             errors: &self.errors,
+            summary: self.summary.as_deref(),
         })
         .expect("a problem is plain JSON")
     }

@@ -152,8 +152,9 @@ impl LobbyFeed {
     }
 
     fn queue(&mut self, records: Vec<RoomRecord>, presence: &Presence) {
+        let names = self.subscription.names();
         self.unsent.extend(records.into_iter().map(|record| {
-            let summary = record.summary(presence.is_online(record.room.id));
+            let summary = record.summary(presence.is_online(record.room.id), &names);
             let bytes = serde_json::to_string(&summary).map_or(PAGE_BYTES, |text| text.len() + 1);
             UnsentSummary {
                 summary,
@@ -259,6 +260,7 @@ impl LobbyFeed {
             frames.push(encode(&ServerFrame::Removed { cursor, room_id }));
         }
         let page = store.changed_since(&self.cursor, PAGE_ITEMS).await?;
+        let names = self.subscription.names();
         let (reached, more) = (page.changes.clone(), page.more);
         for change in page.into_changes() {
             self.cursor.advance(change.id());
@@ -266,7 +268,7 @@ impl LobbyFeed {
             frames.push(match change {
                 RoomChange::Changed(record) => encode(&ServerFrame::Summary {
                     cursor,
-                    summary: Cow::Owned(record.summary(presence.is_online(record.room.id))),
+                    summary: Cow::Owned(record.summary(presence.is_online(record.room.id), &names)),
                 }),
                 RoomChange::Removed(RemovedRoom { room_id, .. }) => {
                     encode(&ServerFrame::Removed { cursor, room_id })

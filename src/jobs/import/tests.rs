@@ -213,8 +213,15 @@ async fn fill(shop: &Shop, steps: Vec<Step>) {
             Step::Block(room) => {
                 let Some(room) = of(room) else { continue };
                 let by = Principal::CommandLine;
-                shop.apply(room, RoomOp::SetBlocked { blocked: true, by })
-                    .await;
+                shop.apply(
+                    room,
+                    RoomOp::SetBlocked {
+                        blocked: true,
+                        until: None,
+                        by,
+                    },
+                )
+                .await;
             }
         }
     }

@@ -61,6 +61,7 @@ pub(crate) async fn finds(store: &TestStore, words: &str) -> usize {
     let query = SearchQuery {
         words: words.into(),
         status: None,
+        filter: Default::default(),
         cursor: None,
         limit: 50,
     };

@@ -74,6 +74,7 @@ async fn an_imported_room_is_like_any_other_and_goes_on() {
     let query = SearchQuery {
         words: "text 42".into(),
         status: None,
+        filter: Default::default(),
         cursor: None,
         limit: 5,
     };

@@ -1,10 +1,11 @@
-use crate::chat::{ChangeVector, Details, RoomId, Sender, Status};
+use crate::chat::{ChangeVector, Details, Names, RoomId, Sender, Status};
 use crate::persistence::testing::*;
 use crate::persistence::*;
 
 fn query(order: RoomOrder, status: Option<Status>) -> RoomQuery {
     RoomQuery {
         status,
+        filter: Default::default(),
         order,
         cursor: None,
         limit: 2,
@@ -146,7 +147,11 @@ async fn summaries_fit_a_frame() {
     let mut seen = 0;
     loop {
         let page = store.changed_since(&changes, 200).await.expect("it reads");
-        let summaries: Vec<_> = page.records.iter().map(|r| r.summary(true)).collect();
+        let summaries: Vec<_> = page
+            .records
+            .iter()
+            .map(|r| r.summary(true, &Names::default()))
+            .collect();
         let bytes = serde_json::to_vec(&summaries).expect("json").len();
         assert!(bytes < crate::chat::limits::FRAME_BYTES);
         (changes, seen) = (page.changes, seen + summaries.len());

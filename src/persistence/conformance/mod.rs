@@ -3,6 +3,7 @@
 mod agents;
 mod alerts;
 mod api_tokens;
+mod desk;
 pub(crate) mod erasures;
 mod followers;
 mod imports;

@@ -7,6 +7,7 @@ fn query(words: &str) -> SearchQuery {
     SearchQuery {
         words: words.into(),
         status: None,
+        filter: Default::default(),
         cursor: None,
         limit: 50,
     }
@@ -107,6 +108,7 @@ async fn pages_show_every_room_once_and_heed_the_status() {
     let mut found = Vec::new();
     let mut search = SearchQuery {
         status: Some(Status::Waiting),
+        filter: Default::default(),
         limit: 2,
         ..query("needle")
     };

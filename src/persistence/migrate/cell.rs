@@ -11,6 +11,8 @@ pub(super) enum Kind {
     Text,
     Bytes,
     Id,
+    /// Ids, which SQLite has one behind the other.
+    Ids,
 }
 
 impl Kind {
@@ -23,6 +25,7 @@ impl Kind {
             Self::Text => Type::TEXT,
             Self::Bytes => Type::BYTEA,
             Self::Id => Type::UUID,
+            Self::Ids => Type::UUID_ARRAY,
         }
     }
 
@@ -38,6 +41,10 @@ impl Kind {
             }
             (Self::Bytes, ValueRef::Blob(bytes)) => Cell::Bytes(bytes.to_vec()),
             (Self::Id, ValueRef::Blob(bytes)) => Cell::Id(Uuid::from_slice(bytes).ok()?),
+            (Self::Ids, ValueRef::Blob(bytes)) => {
+                let ids = bytes.chunks(16).map(Uuid::from_slice);
+                Cell::Ids(ids.collect::<Result<_, _>>().ok()?)
+            }
             _ => return None,
         })
     }
@@ -53,6 +60,7 @@ pub(super) enum Cell {
     Text(String),
     Bytes(Vec<u8>),
     Id(Uuid),
+    Ids(Vec<Uuid>),
 }
 
 impl ToSql for Cell {
@@ -69,6 +77,7 @@ impl ToSql for Cell {
             Self::Text(value) => value.to_sql(kind, out),
             Self::Bytes(value) => value.to_sql(kind, out),
             Self::Id(value) => value.to_sql(kind, out),
+            Self::Ids(value) => value.to_sql(kind, out),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The tables that move, and what each column is. The text index does not: it is made again.
 
-use super::cell::Kind::{self, Bool, Bytes, Id, Int, Small, Text};
+use super::cell::Kind::{self, Bool, Bytes, Id, Ids, Int, Small, Text};
 
 /// A table of PostgreSQL, and how SQLite has its rows.
 pub(super) struct Table {
@@ -23,8 +23,10 @@ pub(super) const TABLES: &[Table] = &[
             ("\"user\"", Text),
             ("blocked", Bool),
             ("created_at", Int),
+            ("blocked_until", Int),
+            ("attributes", Text),
         ],
-        read: "SELECT id, user, blocked, created_at FROM visitors",
+        read: "SELECT id, user, blocked, created_at, blocked_until, attributes FROM visitors",
         from: "visitors",
         sums: &["created_at"],
     },
@@ -73,10 +75,15 @@ pub(super) const TABLES: &[Table] = &[
             ("last_sender_type", Small),
             ("last_sender_name", Text),
             ("last_content", Text),
+            ("assignee", Id),
+            ("tags", Ids),
+            ("spam", Bool),
+            ("snoozed_until", Int),
         ],
         read: "SELECT pk, status, updated_at, last_seq, customer_read_seq, admin_read_seq,
                    unread_count, version, 0, ifnull(change, 0), waiting_since, waiting_n, last_n,
-                   last_message_at, last_sender_type, last_sender_name, last_content FROM rooms",
+                   last_message_at, last_sender_type, last_sender_name, last_content, assignee, tags,
+                   spam, snoozed_until FROM rooms",
         from: "rooms",
         sums: &["last_seq", "unread_count", "version", "coalesce(change, 0)"],
     },
@@ -297,6 +304,20 @@ pub(super) const TABLES: &[Table] = &[
         read: "SELECT name, cursor FROM followers",
         from: "followers",
         sums: &[],
+    },
+    Table {
+        name: "tags",
+        columns: &[("id", Id), ("name", Text), ("name_key", Text), ("color", Text)],
+        read: "SELECT id, name, name_key, color FROM tags",
+        from: "tags",
+        sums: &[],
+    },
+    Table {
+        name: "room_tags",
+        columns: &[("tag", Id), ("room", Int)],
+        read: "SELECT tag, room FROM room_tags",
+        from: "room_tags",
+        sums: &["room"],
     },
     Table {
         name: "replies",

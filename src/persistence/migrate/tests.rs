@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::chat::{
-    Agent, ApiToken, ChangeVector, Details, Message, Right, Role, RoomId, RoomRecord, Sender, Side,
-    Status, Timestamp,
+    Agent, ApiToken, ChangeVector, DeskPatch, Details, Message, Right, Role, RoomId, RoomRecord,
+    Sender, Side, Status, Timestamp,
 };
 use crate::persistence::testing::*;
 use crate::persistence::*;
@@ -105,6 +105,20 @@ async fn shop() -> Shop {
     let redact = RoomOp::Redact { seq: 2, by };
     store.apply(rooms[6], redact).await.expect("redacted");
     store.apply(rooms[7], mark).await.expect("read");
+    let tag = NewTag {
+        name: "order".into(),
+        color: "#112233".into(),
+    };
+    let tag = store.add_tag(tag).await.expect("added").id;
+    let desk = DeskPatch {
+        assignee: Some(Some(Uuid::from_u128(7))),
+        tags: Some(vec![tag]),
+        spam: Some(true),
+        snoozed_until: Some(Some(Timestamp(9_000_000_000_000))),
+        ..DeskPatch::default()
+    };
+    let desk = RoomOp::SetDesk(Box::new(desk));
+    store.apply(rooms[8], desk).await.expect("changed");
     let erased = record(&store, rooms.remove(2)).await.visitor_id;
     store
         .begin_erasure(vec![erased], by)
@@ -171,6 +185,7 @@ impl Shop {
         loop {
             let query = RoomQuery {
                 status: None,
+                filter: Default::default(),
                 order: RoomOrder::Activity,
                 cursor,
                 limit: 5,

@@ -1,6 +1,6 @@
 //! Customers who wait, and how far their alerts are.
 
-use crate::chat::{RoomId, Timestamp};
+use crate::chat::{AgentId, RoomId, Timestamp};
 
 /// How far the alerts of one wait are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,4 +28,6 @@ pub struct DueAlert {
     pub customer_name: Option<String>,
     /// The beginning of the newest message.
     pub content: String,
+    /// The agent who answers this room, if there is one who is on duty.
+    pub assignee: Option<AgentId>,
 }

@@ -86,6 +86,8 @@ pub enum Principal {
     CommandLine,
     /// Somebody with the setup code.
     SetupLink,
+    /// The server, because a time has come that somebody had set.
+    Server,
 }
 
 impl Principal {
@@ -96,6 +98,7 @@ impl Principal {
             Self::Token(id) => format!("token {id}"),
             Self::CommandLine => "command line".into(),
             Self::SetupLink => "setup link".into(),
+            Self::Server => "server".into(),
         }
     }
 }

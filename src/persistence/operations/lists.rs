@@ -1,6 +1,6 @@
 //! The console's list and search.
 
-use crate::chat::{RoomRecord, Status};
+use crate::chat::{AgentId, RoomRecord, Status, TagId};
 
 /// How a list of rooms is ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,11 +12,45 @@ pub enum RoomOrder {
     Waiting,
 }
 
+/// Which rooms a list has, apart from their status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RoomFilter {
+    /// Those of one agent, or of nobody.
+    pub assignee: Option<Option<AgentId>>,
+    /// Those with a tag.
+    pub tag: Option<TagId>,
+    /// Spam, or everything else.
+    pub spam: bool,
+}
+
+impl RoomFilter {
+    /// Whether a room passes.
+    pub fn matches(&self, record: &RoomRecord) -> bool {
+        let desk = &record.desk;
+        desk.spam == self.spam
+            && self
+                .assignee
+                .is_none_or(|assignee| desk.assignee == assignee)
+            && self.tag.is_none_or(|tag| desk.tags.contains(&tag))
+    }
+}
+
+/// Open rooms that are no spam, as an agent counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AssignedCounts {
+    /// Those of the agent.
+    pub mine: u64,
+    /// Those of nobody.
+    pub unassigned: u64,
+}
+
 /// A page of the console's list.
 #[derive(Debug, Clone)]
 pub struct RoomQuery {
     /// Rooms of one status, or all.
     pub status: Option<Status>,
+    /// Which of them.
+    pub filter: RoomFilter,
     /// The order.
     pub order: RoomOrder,
     /// Where the last page ended: its `next`.
@@ -41,6 +75,8 @@ pub struct SearchQuery {
     pub words: String,
     /// Rooms of one status, or all.
     pub status: Option<Status>,
+    /// Which of them.
+    pub filter: RoomFilter,
     /// Where the last page ended: its `next`.
     pub cursor: Option<String>,
     /// Rooms at most.

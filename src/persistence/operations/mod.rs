@@ -14,6 +14,7 @@ mod replies;
 mod rooms;
 mod settings;
 mod stats;
+mod tags;
 mod visitors;
 
 pub use self::agents::*;
@@ -30,6 +31,7 @@ pub use self::replies::*;
 pub use self::rooms::*;
 pub use self::settings::*;
 pub use self::stats::*;
+pub use self::tags::*;
 pub use self::visitors::*;
 use crate::chat::{ChangeVector, Counts};
 

@@ -38,6 +38,8 @@ pub struct StoredPushSubscription {
 pub enum PushTargets {
     /// Those of all agents on duty.
     OnDuty,
+    /// Those of one agent, if on duty.
+    Agent(AgentId),
     /// Those of one session.
     Session(TokenHash),
 }

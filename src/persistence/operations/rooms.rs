@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::chat::{
-    DetailsPatch, Draft, Message, NewRating, Rating, RoomId, RoomRecord, Sender, Side, Status,
+    DeskPatch, DetailsPatch, Draft, Message, NewRating, Rating, RoomId, RoomRecord, Sender, Side,
+    Status, Timestamp,
 };
 use crate::persistence::Principal;
 
@@ -34,11 +35,15 @@ pub enum RoomOp {
     SetBlocked {
         /// Whether posts are refused from now on.
         blocked: bool,
+        /// When the block ends by itself, if ever.
+        until: Option<Timestamp>,
         /// On whose behalf, for the audit.
         by: Principal,
     },
     /// Rate the newest closing, for the visitor.
     Rate(NewRating),
+    /// Change what agents alone know.
+    SetDesk(Box<DeskPatch>),
     /// Remove the text of a message for good. Its place stays.
     Redact {
         /// Which message.
@@ -78,6 +83,8 @@ pub enum Effect {
     },
     /// Details or the block changed.
     DetailsChanged,
+    /// What agents alone know has changed.
+    DeskChanged,
     /// Nothing changed.
     Unchanged,
 }

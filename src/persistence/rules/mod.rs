@@ -14,6 +14,7 @@
 //! | who may write a canned reply, and which shortcuts are taken | [`replies`] |
 //! | what a visitor may rate, and until when | [`ratings`] |
 //! | how long an API token lives, and how many there may be | [`api_tokens`] |
+//! | which names of tags are taken | [`tags`] |
 //! | how long a session lives | [`sessions`] |
 //! | status and read marks of an imported room | [`import`] |
 //! | how much mail may be queued; what its states are | [`mail`] |
@@ -34,6 +35,7 @@ pub(crate) mod replies;
 pub(crate) mod retention;
 pub(crate) mod rooms;
 pub(crate) mod sessions;
+pub(crate) mod tags;
 pub(crate) mod transfer;
 pub(crate) mod visitors;
 

@@ -1,5 +1,6 @@
 use crate::chat::{
-    ChangeId, Details, DetailsPatch, Room, RoomId, RoomRecord, SignedFields, Status, Timestamp,
+    ChangeId, Desk, Details, DetailsPatch, Room, RoomId, RoomRecord, SignedFields, Status,
+    Timestamp,
 };
 use crate::persistence::rules::visitors::StoredVisitor;
 use crate::persistence::{Identity, Refusal};
@@ -95,6 +96,7 @@ pub(crate) fn new_room(
         unread_count: 0,
         waiting_since: None,
         last_message: None,
+        desk: Desk::default(),
     };
     if let Some(identity) = identity {
         let patch = DetailsPatch::from_identity(identity.details.clone());

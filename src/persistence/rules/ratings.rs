@@ -19,7 +19,8 @@ pub(crate) fn closing(
         return Err(Refusal::Blocked);
     }
     let is_closing = last_event == Some(SystemEvent::Closed);
-    match record.room.status == Status::Closed && is_closing {
+    let may_be_rated = is_closing && !record.desk.spam;
+    match record.room.status == Status::Closed && may_be_rated {
         true => Ok(record.room.last_seq),
         false => Err(Refusal::NothingToRate),
     }

@@ -1,7 +1,7 @@
 use crate::chat::rules::may_post;
 use crate::chat::{
-    DetailsPatch, Draft, Message, MessageId, PastHead, RoomRecord, Sender, SenderType, Side,
-    Status, Timestamp,
+    AgentId, DeskPatch, DetailsPatch, Draft, Message, MessageId, PastHead, RoomRecord, Sender,
+    SenderType, Side, Status, TagId, Timestamp,
 };
 use crate::persistence::{Effect, Refusal};
 
@@ -13,17 +13,43 @@ pub(crate) struct Change {
     pub(crate) effect: Effect,
 }
 
+/// What of the assignee decides what a visitor's message does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AssigneeState {
+    /// There is none, or they are on duty.
+    Present,
+    /// They are disabled or off duty.
+    Absent,
+}
+
+/// Whether a post asks for the [`AssigneeState`] of the room's assignee, and of whom.
+pub(crate) fn asks_for_assignee(record: &RoomRecord, draft: &Draft) -> Option<AgentId> {
+    record
+        .desk
+        .assignee
+        .filter(|_| draft.sender.side() == Side::Visitor)
+}
+
 /// Appends a message. The id is taken for a new one: when the log has it already, the store
 /// writes nothing and asks [`repeated`] instead.
 ///
 /// Refused with `Blocked` when the visitor is blocked. What was stored before stays stored, so
 /// the store looks for the id before it passes that on.
-pub(crate) fn post(record: &RoomRecord, draft: &Draft, now: Timestamp) -> Result<Change, Refusal> {
+pub(crate) fn post(
+    record: &RoomRecord,
+    draft: &Draft,
+    assignee: AssigneeState,
+    now: Timestamp,
+) -> Result<Change, Refusal> {
     if !may_post(record, draft.sender.side()) {
         return Err(Refusal::Blocked);
     }
     let mut record = record.clone();
     let message = record.post(draft.clone(), now);
+    if assignee == AssigneeState::Absent {
+        // Nobody would answer: everybody on duty is to see it.
+        record.desk.assignee = None;
+    }
     Ok(Change {
         record,
         effect: Effect::Posted(message),
@@ -67,6 +93,26 @@ pub(crate) fn redact(record: &RoomRecord, seq: u64, now: Timestamp) -> Change {
         record,
         effect: Effect::Redacted { seq },
     }
+}
+
+/// Changes what agents alone know. `None` when nothing changes. Refused with `AssigneeMoved`.
+pub(crate) fn set_desk(record: &RoomRecord, patch: &DeskPatch) -> Result<Option<Change>, Refusal> {
+    let mut record = record.clone();
+    Ok(record.set_desk(patch)?.then_some(Change {
+        record,
+        effect: Effect::DeskChanged,
+    }))
+}
+
+/// Takes a tag off a room. `None` when the room does not have it.
+pub(crate) fn without_tag(record: &RoomRecord, tag: TagId) -> Option<Change> {
+    let tags = record.desk.tags.iter().copied();
+    let patch = DeskPatch {
+        tags: Some(tags.filter(|other| *other != tag).collect()),
+        ..DeskPatch::default()
+    };
+    // Nobody is expected to be the assignee.
+    set_desk(record, &patch).ok().flatten()
 }
 
 /// Changes the customer's details. `None` when nothing changes.
@@ -185,7 +231,7 @@ mod tests {
     }
 
     fn posted(record: &RoomRecord, sender: Sender) -> RoomRecord {
-        post(record, &draft(sender, "hello"), NOW)
+        post(record, &draft(sender, "hello"), AssigneeState::Present, NOW)
             .expect("it may post")
             .record
     }
@@ -193,7 +239,12 @@ mod tests {
     #[test]
     fn a_block_refuses_the_visitor_and_nobody_else() {
         let blocked = room(true);
-        let refused = post(&blocked, &draft(Sender::Visitor, "hello"), NOW);
+        let refused = post(
+            &blocked,
+            &draft(Sender::Visitor, "hello"),
+            AssigneeState::Present,
+            NOW,
+        );
         assert_eq!(refused, Err(Refusal::Blocked));
         assert_eq!(posted(&blocked, agent()).room.last_seq, 1);
         assert_eq!(posted(&room(false), Sender::Visitor).room.last_seq, 1);
@@ -201,7 +252,13 @@ mod tests {
 
     #[test]
     fn a_repeated_id_is_a_duplicate_only_with_the_same_side_and_text() {
-        let change = post(&room(false), &draft(Sender::Visitor, "hello"), NOW).expect("posted");
+        let change = post(
+            &room(false),
+            &draft(Sender::Visitor, "hello"),
+            AssigneeState::Present,
+            NOW,
+        )
+        .expect("posted");
         let Effect::Posted(stored) = change.effect else {
             panic!("a message was posted");
         };

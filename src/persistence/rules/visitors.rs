@@ -19,6 +19,24 @@ impl From<StoredVisitor> for Visitor {
     }
 }
 
+/// Whether a visitor is blocked, and until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) blocked: bool,
+    /// When it ends by itself, if ever.
+    pub(crate) until: Option<Timestamp>,
+}
+
+impl Block {
+    /// A block, or none, which has no end.
+    pub(crate) fn new(blocked: bool, until: Option<Timestamp>) -> Self {
+        Self {
+            blocked,
+            until: until.filter(|_| blocked),
+        }
+    }
+}
+
 /// A change of a visitor that is applied to all of their rooms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum VisitorChange {

@@ -3,7 +3,7 @@
 use rusqlite::Row;
 use rusqlite::types::Type;
 
-use crate::chat::{Role, SenderType, SignedFields, Status, SystemEvent, Via};
+use crate::chat::{Role, SenderType, SignedFields, Status, SystemEvent, TagId, Via};
 use crate::persistence::MailKind;
 
 /// A count or number as SQLite stores it. One past its range cannot have been stored, so the
@@ -29,6 +29,28 @@ pub(crate) fn optional_uint(row: &Row<'_>, column: usize) -> rusqlite::Result<Op
 /// A LIMIT of `items` rows and `extra` more.
 pub(crate) fn limit(items: usize, extra: usize) -> i64 {
     i64::try_from(items.saturating_add(extra)).unwrap_or(i64::MAX)
+}
+
+/// Tags as one column has them: their bytes, one behind the other; none is null.
+pub(crate) fn tags_bytes(tags: &[TagId]) -> Option<Vec<u8>> {
+    let bytes: Vec<u8> = tags.iter().flat_map(|tag| *tag.as_bytes()).collect();
+    (!bytes.is_empty()).then_some(bytes)
+}
+
+/// Tags from a column of [`tags_bytes`].
+pub(crate) fn tags(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<TagId>> {
+    let Some(bytes) = row.get_ref(column)?.as_blob_or_null()? else {
+        return Ok(Vec::new());
+    };
+    let (tags, rest) = bytes.as_chunks::<16>();
+    if !rest.is_empty() {
+        return Err(rusqlite::Error::FromSqlConversionFailure(
+            column,
+            Type::Blob,
+            format!("{} bytes are no tags", bytes.len()).into(),
+        ));
+    }
+    Ok(tags.iter().copied().map(TagId::from_bytes).collect())
 }
 
 fn unknown<T>(column: usize, value: i64, what: &str) -> rusqlite::Result<T> {

@@ -1,6 +1,8 @@
 //! Whether the database is consistent: every number that is stored is the one that
 //! counting gives.
 
+use std::borrow::Cow;
+
 use rusqlite::Connection;
 
 /// A summary of each room's messages, by one walk over all of them.
@@ -47,9 +49,9 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
     ),
     (
         "statuses whose count is wrong",
-        "SELECT (waiting <> (SELECT count(*) FROM rooms WHERE last_seq > 0 AND status = 0))
-              + (active <> (SELECT count(*) FROM rooms WHERE last_seq > 0 AND status = 1))
-              + (closed <> (SELECT count(*) FROM rooms WHERE last_seq > 0 AND status = 2))
+        "SELECT (waiting <> (SELECT count(*) FROM rooms WHERE last_seq > 0 AND spam = 0 AND status = 0))
+              + (active <> (SELECT count(*) FROM rooms WHERE last_seq > 0 AND spam = 0 AND status = 1))
+              + (closed <> (SELECT count(*) FROM rooms WHERE last_seq > 0 AND spam = 0 AND status = 2))
          FROM state",
     ),
     (
@@ -61,6 +63,14 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
         "SELECT count(*) FROM pragma_foreign_key_check",
     ),
 ];
+
+/// What may contradict itself since there are tags.
+const TAGS: (&str, &str) = (
+    "rooms whose tags are not those of the list of tags",
+    "SELECT (SELECT ifnull(sum(length(tags)), 0) FROM rooms) <> 16 * (SELECT count(*) FROM room_tags)",
+);
+/// The condition of counts since there is spam.
+const NO_SPAM: &str = " AND spam = 0";
 
 /// The findings of SQLite's own check, which works for any schema.
 pub(crate) fn damaged_pages(conn: &Connection) -> rusqlite::Result<Vec<String>> {
@@ -91,8 +101,14 @@ pub(crate) fn contradictions(conn: &Connection) -> rusqlite::Result<Vec<String>>
         )?;
     }
     conn.execute_batch(COUNTED)?;
-    for (what, sql) in CONTRADICTIONS {
-        let count: i64 = conn.query_row(sql, [], |row| row.get(0))?;
+    let has_desk = conn.column_exists(None, "rooms", "spam")?;
+    let tags = has_desk.then_some(&TAGS);
+    for (what, sql) in CONTRADICTIONS.iter().chain(tags) {
+        let sql = match has_desk {
+            true => Cow::Borrowed(*sql),
+            false => Cow::Owned(sql.replace(NO_SPAM, "")),
+        };
+        let count: i64 = conn.query_row(&sql, [], |row| row.get(0))?;
         if count > 0 {
             found.push(format!("{count} {what}"));
         }

@@ -267,6 +267,7 @@ mod tests {
             let query = SearchQuery {
                 words: "hello".into(),
                 status: None,
+                filter: Default::default(),
                 cursor: None,
                 limit: 1,
             };

@@ -263,6 +263,7 @@ mod tests {
             let query = SearchQuery {
                 words: words.into(),
                 status: None,
+                filter: Default::default(),
                 cursor: None,
                 limit: 50,
             };

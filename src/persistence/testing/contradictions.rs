@@ -55,8 +55,14 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
              (SELECT coalesce(sum(waiting), 0) AS w, coalesce(sum(active), 0) AS a,
                      coalesce(sum(closed), 0) AS c FROM slots) s,
              (SELECT count(*) FILTER (WHERE status = 0) AS w, count(*) FILTER (WHERE status = 1) AS a,
-                     count(*) FILTER (WHERE status = 2) AS c FROM counted WHERE last_seq > 0) h
+                     count(*) FILTER (WHERE status = 2) AS c FROM counted
+              WHERE last_seq > 0 AND NOT spam) h
          WHERE (s.w, s.a, s.c) IS DISTINCT FROM (h.w, h.a, h.c)",
+    ),
+    (
+        "rooms whose tags are not those of the list of tags",
+        "SELECT CASE WHEN (SELECT coalesce(sum(cardinality(tags)), 0) FROM room_heads)
+             <> (SELECT count(*) FROM room_tags) THEN 1 ELSE 0 END",
     ),
     (
         "changes past the end of their slot",

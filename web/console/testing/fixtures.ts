@@ -34,6 +34,10 @@ export function summary(id: string, change: Partial<Summary> = {}): Summary {
     waiting_since: null,
     customer_online: false,
     blocked: false,
+    assignee: null,
+    tags: [],
+    spam: false,
+    snoozed_until: null,
     version: 1,
     ...change,
   };

@@ -53,6 +53,7 @@ fn record(version: u64, last_seq: u64) -> Arc<RoomRecord> {
         unread_count: 0,
         waiting_since: None,
         last_message: None,
+        desk: Default::default(),
     })
 }
 

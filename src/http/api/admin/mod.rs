@@ -7,12 +7,15 @@ mod fields;
 pub(super) mod jobs;
 pub(super) mod me;
 mod messages;
+pub(super) mod people;
 pub(super) mod push;
 pub(super) mod ratings;
 pub(super) mod replies;
+pub(super) mod room_change;
 pub(super) mod rooms;
 pub(super) mod settings;
 pub(super) mod sign_in;
+pub(crate) mod tags;
 pub(super) mod transcript;
 
 use serde::Serialize;
@@ -51,6 +54,10 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(push::test))
         .routes(routes!(replies::list, replies::add))
         .routes(routes!(replies::patch, replies::delete))
+        .routes(routes!(tags::list, tags::add))
+        .routes(routes!(tags::patch, tags::delete))
+        .routes(routes!(people::colleagues))
+        .routes(routes!(people::blocks))
         .routes(routes!(jobs::list, jobs::start))
         .routes(routes!(jobs::get, jobs::cancel))
         .routes(routes!(jobs::file))

@@ -1,18 +1,18 @@
 //! Rooms, as agents list, search and change them.
 
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::chat::limits::{self, check_line};
-use crate::chat::{
-    Agent, Authority, Counts, DetailsPatch, RoomId, RoomRecord, Sender, Status, Summary,
-};
-use crate::http::api::extract::{Json, JsonBody, PathId, Query, Violations, nullable};
+use super::room_change::RoomChange;
+use crate::chat::limits::check_line;
+use crate::chat::{AgentId, Counts, RoomId, RoomRecord, Status, Summary, parse_uuid};
+use crate::http::api::extract::{Json, JsonBody, PathId, Query};
 use crate::http::auth::{AgentAuth, Caller};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::persistence::{Principal, RoomOp, RoomOrder, RoomQuery, SearchQuery};
+use crate::persistence::{Refusal, RoomFilter, RoomOrder, RoomQuery, SearchQuery, WriteError};
+use crate::protocol::ErrorCode;
 
 /// The longest search, in characters. Each word costs time, and nobody needs more.
 const SEARCH_CHARS: usize = 500;
@@ -25,12 +25,24 @@ pub(crate) struct SummaryList {
     /// The `cursor` of the next page.
     next: Option<String>,
     /// How many rooms have each status.
-    counts: Counts,
+    counts: ListCounts,
     /// With `q` only: whether the search stopped at its limit, so that there may be more matches.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     #[schema(required = false)]
     truncated: Option<bool>,
+}
+
+/// How many rooms there are that are no spam.
+#[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct ListCounts {
+    #[serde(flatten)]
+    by_status: Counts,
+    /// Open ones of this agent.
+    mine: u64,
+    /// Open ones of nobody.
+    unassigned: u64,
 }
 
 /// A room; with `q` also where it matches.
@@ -62,28 +74,6 @@ pub(crate) struct SummaryAnswer {
     summary: Summary,
 }
 
-/// A change of a room. A detail that is null or empty is removed.
-#[derive(Debug, Deserialize, ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
-pub(crate) struct RoomChange {
-    /// `active` or `closed`.
-    status: Option<Status>,
-    /// At most 100 characters.
-    #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
-    customer_name: Option<Option<String>>,
-    /// At most 254 characters.
-    #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
-    customer_email: Option<Option<String>>,
-    /// At most 40 characters.
-    #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
-    customer_phone: Option<Option<String>>,
-    /// Keep this visitor from posting, in all their rooms.
-    blocked: Option<bool>,
-}
-
 /// The conversations
 ///
 /// Those with at least one message. `q` searches names, e-mail addresses and messages, the
@@ -93,6 +83,9 @@ pub(crate) struct RoomChange {
     params(
         ("status" = Option<Status>, Query, description = "only rooms with this status"),
         ("q" = Option<String>, Query, description = "words that must all occur; the last one may be a prefix"),
+        ("assignee" = Option<String>, Query, description = "only rooms of this agent: an id, `me`, or `none` for those of nobody"),
+        ("tag" = Option<uuid::Uuid>, Query, description = "only rooms with this tag"),
+        ("spam" = Option<bool>, Query, description = "`true`: only spam; default: everything else"),
         ("order" = Option<String>, Query, description = "`activity` (default) or `waiting`; not with `q`"),
         ("cursor" = Option<String>, Query, description = "the `next` of the previous page"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
@@ -100,7 +93,7 @@ pub(crate) struct RoomChange {
     responses((status = 200, description = "a page of rooms", body = SummaryList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
-    _caller: Caller,
+    caller: Caller,
     query: Query,
 ) -> Result<Json<SummaryList>, Problem> {
     let limit = query.limit()?;
@@ -108,12 +101,19 @@ pub(crate) async fn list(
     let order = query.parsed::<OrderParameter>("order")?.unwrap_or_default();
     let words = check_line("q", query.text("q"), SEARCH_CHARS)
         .map_err(|violation| Problem::invalid(vec![violation]))?;
-    let counts = state.store.head().counts;
+    let filter = filter(&query, caller.id())?;
+    let assigned = state.store.assigned_counts(caller.id()).await?;
+    let counts = ListCounts {
+        by_status: state.store.head().counts,
+        mine: assigned.mine,
+        unassigned: assigned.unassigned,
+    };
     let Some(words) = words else {
         let page = state
             .store
             .list_rooms(RoomQuery {
                 status,
+                filter,
                 order: order.0,
                 cursor: query.cursor(),
                 limit,
@@ -135,6 +135,7 @@ pub(crate) async fn list(
         .search(SearchQuery {
             words,
             status,
+            filter,
             cursor: query.cursor(),
             limit,
         })
@@ -172,7 +173,8 @@ pub(crate) async fn get(
 
 /// Change a conversation
 ///
-/// Another status leaves a `system` message; the present one changes nothing.
+/// Another status leaves a `system` message; the present one changes nothing. With `expect_assignee`
+/// a room whose assignee is another one is a conflict, and `summary` says who it is.
 #[utoipa::path(patch, operation_id = "change_room",
     path = "/api/admin/rooms/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
     params(("id" = uuid::Uuid, Path, description = "the room")), request_body = RoomChange,
@@ -185,48 +187,21 @@ pub(crate) async fn patch(
 ) -> Result<Json<SummaryAnswer>, Problem> {
     let mut record = existing_room(&state, room_id).await?;
     // All fields are checked before the first write.
-    for op in request.into_ops(session.agent)? {
-        record = RoomRecord::clone(&state.rooms.write(room_id, op).await?.record);
+    for op in request.into_ops(&state, &record, session.agent).await? {
+        record = match state.rooms.write(room_id, op).await {
+            Ok(commit) => RoomRecord::clone(&commit.record),
+            Err(WriteError::Refused(Refusal::AssigneeMoved(moved))) => {
+                let record = existing_room(&state, room_id).await?;
+                let summary = Some(Box::new(summary(&state, &record)));
+                let problem = Problem::new(ErrorCode::Conflict, moved.to_string());
+                return Err(Problem { summary, ..problem });
+            }
+            Err(error) => return Err(error.into()),
+        };
     }
     Ok(Json(SummaryAnswer {
         summary: summary(&state, &record),
     }))
-}
-
-impl RoomChange {
-    fn into_ops(self, agent: Agent) -> Result<Vec<RoomOp>, Problem> {
-        let mut violations = Violations::default();
-        let mut line = |field, change: Option<Option<String>>, max_chars| {
-            change.map(|value| violations.check(check_line(field, value.as_deref(), max_chars)))
-        };
-        let details = DetailsPatch {
-            name: line("customer_name", self.customer_name, limits::NAME_CHARS),
-            email: line("customer_email", self.customer_email, limits::EMAIL_CHARS),
-            phone: line("customer_phone", self.customer_phone, limits::PHONE_CHARS),
-            page_url: None,
-            authority: Authority::Agent,
-        };
-        violations.finish()?;
-        if self.status == Some(Status::Waiting) {
-            return Err(Problem::invalid_field(
-                "status",
-                "must be active or closed; only a customer's message makes a room wait",
-            ));
-        }
-        let details = (!details.is_empty()).then_some(RoomOp::SetDetails(details));
-        let blocked = self.blocked.map(|blocked| RoomOp::SetBlocked {
-            blocked,
-            by: Principal::Agent(agent.id),
-        });
-        let status = self.status.map(|status| RoomOp::SetStatus {
-            status,
-            by: Sender::Agent {
-                id: agent.id,
-                display_name: agent.display_name,
-            },
-        });
-        Ok([details, blocked, status].into_iter().flatten().collect())
-    }
 }
 
 /// An existing room. Agents may see all of them.
@@ -242,7 +217,37 @@ pub(super) async fn existing_room(
 }
 
 fn summary(state: &AppState, record: &RoomRecord) -> Summary {
-    record.summary(state.presence.is_online(record.room.id))
+    record.summary(state.presence.is_online(record.room.id), &state.names.now())
+}
+
+/// Which rooms this agent asks for.
+fn filter(query: &Query, agent: AgentId) -> Result<RoomFilter, Problem> {
+    let assignee = match query.text("assignee") {
+        None => None,
+        Some("me") => Some(Some(agent)),
+        Some("none") => Some(None),
+        Some(id) => match parse_uuid(id) {
+            Some(id) => Some(Some(id)),
+            None => {
+                return Err(Problem::invalid_field(
+                    "assignee",
+                    "must be an agent's id, me or none",
+                ));
+            }
+        },
+    };
+    let tag = query.text("tag").map(|tag| {
+        parse_uuid(tag).ok_or_else(|| Problem::invalid_field("tag", "must be a tag's id"))
+    });
+    Ok(RoomFilter {
+        assignee,
+        tag: tag.transpose()?,
+        spam: match query.text("spam") {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(Problem::invalid_field("spam", "must be true or false")),
+        },
+    })
 }
 
 /// The query parameter `order`.

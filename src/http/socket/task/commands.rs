@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use super::{Peer, SocketTask};
 use crate::actors::{Incarnation, JoinError, ReplyPort, RequestId};
-use crate::chat::{Draft, MessageId, RoomId, Status};
+use crate::chat::{DeskPatch, Draft, MessageId, RoomId, Status};
+use crate::http::api::check_desk;
 use crate::http::problem::Problem;
 use crate::http::socket::closing::EndReason;
 use crate::http::socket::feed::RoomFeed;
@@ -30,6 +31,7 @@ enum Command {
     Typing,
     History { before: u64, limit: usize },
     Status { status: Status },
+    Assign { patch: Box<DeskPatch> },
 }
 
 impl SocketTask {
@@ -128,6 +130,7 @@ impl SocketTask {
                 let by = self.sender();
                 self.write(room_id, RoomOp::SetStatus { status, by }).await;
             }
+            Command::Assign { patch } => Box::pin(self.assign(room_id, patch)).await,
             Command::Typing => match self.feeds.get(&room_id) {
                 Some(feed) => feed.subscription.typing(),
                 None => self.push_not_joined(room_id),
@@ -137,6 +140,15 @@ impl SocketTask {
             }
         }
         Ok(())
+    }
+
+    async fn assign(&mut self, room_id: RoomId, patch: Box<DeskPatch>) {
+        match check_desk(&self.state.names, &patch).await {
+            Ok(()) => self.write(room_id, RoomOp::SetDesk(patch)).await,
+            Err(problem) => {
+                self.push_error(ErrorFrame::new(problem.code, problem.detail), room_id, None);
+            }
+        }
     }
 
     /// Hands a write to its room without waiting. The outcome arrives as an event.
@@ -331,6 +343,18 @@ fn agent_command(frame: AgentFrame) -> Option<(RoomId, Command)> {
             before,
             limit,
         } => (room_id, Command::History { before, limit }),
+        AgentFrame::Assign {
+            room_id,
+            assignee,
+            expect_assignee,
+        } => {
+            let patch = Box::new(DeskPatch {
+                assignee: Some(assignee),
+                expect_assignee,
+                ..DeskPatch::default()
+            });
+            (room_id, Command::Assign { patch })
+        }
         AgentFrame::Status { room_id, status } => (room_id, Command::Status { status }),
         AgentFrame::Pong => return None,
     })

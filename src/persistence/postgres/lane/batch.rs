@@ -10,14 +10,14 @@ use super::commit::{Publish, ended};
 use super::room_job::{BatchDone, Outcome, RoomAsk, RoomDone, RoomJob, complete, refuse};
 use super::rows::{self, Loaded};
 use super::{CONFLICTS_MAX, Lane, may_run_again};
-use crate::chat::{Message, MessageId, RoomId, SenderType, Status};
+use crate::chat::{AgentId, Message, MessageId, RoomId, SenderType, Status};
 use crate::persistence::postgres::slot::{MOVE, MoveParams};
 use crate::persistence::postgres::tables::messages::{self, MessageColumns};
 use crate::persistence::postgres::tables::room_rows::{HeadColumns, RoomRow, UPDATE_HEADS};
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::{Failure, TxError};
 use crate::persistence::rules::listing::PriorState;
-use crate::persistence::rules::rooms::{self as rules, Change, UnreadCount};
+use crate::persistence::rules::rooms::{self as rules, AssigneeState, Change, UnreadCount};
 use crate::persistence::{
     Effect, Refusal, RoomCommit, RoomCommitted, RoomOp, StoreError, WriteError,
 };
@@ -211,6 +211,7 @@ struct Batch {
     skipped: HashSet<i64>,
     repeated: HashMap<(i64, MessageId), Message>,
     counts: HashMap<(i64, u64), u64>,
+    absent: HashMap<i64, AgentId>,
     numbers: Vec<i64>,
     messages: MessageColumns,
 }
@@ -233,6 +234,7 @@ impl Batch {
             skipped: loaded.skipped,
             repeated: loaded.repeated,
             counts: loaded.counts,
+            absent: loaded.absent,
             numbers: loaded.numbers,
             messages: MessageColumns::default(),
         }
@@ -269,7 +271,11 @@ impl Batch {
                 if let Some(stored) = self.repeated.get(&(pk, draft.id)) {
                     return Ok(rules::repeated(stored.clone(), draft)?);
                 }
-                let change = rules::post(record, draft, now)?;
+                let assignee = match rules::asks_for_assignee(record, draft) {
+                    Some(agent) if self.absent.get(&pk) == Some(&agent) => AssigneeState::Absent,
+                    _ => AssigneeState::Present,
+                };
+                let change = rules::post(record, draft, assignee, now)?;
                 self.replace(pk, change)
             }
             RoomOp::SetStatus { status, by } => {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::batch::RoomNumbers;
 use super::room_job::RoomAsk;
-use crate::chat::{Message, MessageId, Side};
+use crate::chat::{AgentId, Message, MessageId, Side};
 use crate::persistence::RoomOp;
 use crate::persistence::postgres::codes::{int, uint};
 use crate::persistence::postgres::session::Session;
@@ -67,6 +67,11 @@ const COUNTS: &str = "SELECT u.room, u.seq, c.messages
         WHERE m.room = u.room AND m.seq > h.admin_read_seq AND m.seq <= u.seq
             AND m.sender_type = 0) c";
 
+/// Rooms whose assignees would not see the next message.
+const ABSENT: &str =
+    "SELECT h.room, h.assignee FROM room_heads h JOIN agents a ON a.id = h.assignee
+    WHERE h.room = ANY($1) AND (a.disabled OR NOT a.on_duty)";
+
 const NUMBERS: &str = "SELECT nextval('message_n') FROM generate_series(1, $1)";
 
 /// What a transaction on rooms has locked and read.
@@ -80,6 +85,8 @@ pub(super) struct Loaded {
     pub(super) repeated: HashMap<(i64, MessageId), Message>,
     /// The customer's messages past the agents' mark, up to a seq, by room and seq.
     pub(super) counts: HashMap<(i64, u64), u64>,
+    /// Assignees who are disabled or off duty, of rooms in which visitors post.
+    pub(super) absent: HashMap<i64, AgentId>,
     /// Numbers for messages.
     pub(super) numbers: Vec<i64>,
 }
@@ -95,6 +102,7 @@ struct Wanted {
     id_rooms: Vec<i64>,
     mark_rooms: Vec<i64>,
     mark_seqs: Vec<i64>,
+    asked: Vec<i64>,
     messages: i32,
 }
 
@@ -138,6 +146,9 @@ impl Wanted {
             RoomOp::Post(draft) => {
                 self.ids.push(draft.id);
                 self.id_rooms.push(pk);
+                if draft.sender.side() == Side::Visitor {
+                    self.asked.push(pk);
+                }
                 self.messages += 1;
             }
             RoomOp::SetStatus { .. } => self.messages += 1,
@@ -162,12 +173,24 @@ pub(super) async fn load(
 ) -> Result<Loaded, TxError> {
     let wanted = Wanted::by(asks, room_numbers, waits);
     let client = session.client();
-    let statements = [LOCK, LOCK_FREE, HEADS, DETAILS, REPEATED, COUNTS, NUMBERS];
+    let statements = [
+        LOCK, LOCK_FREE, HEADS, DETAILS, REPEATED, COUNTS, ABSENT, NUMBERS,
+    ];
     let mut prepared = Vec::with_capacity(statements.len());
     for statement in statements {
         prepared.push(session.prepare(statement).await?);
     }
-    let [lock, lock_free, heads, details, repeated, counts, numbers] = &prepared[..] else {
+    let [
+        lock,
+        lock_free,
+        heads,
+        details,
+        repeated,
+        counts,
+        absent,
+        numbers,
+    ] = &prepared[..]
+    else {
         return Err(TxError::Bug("a statement was not prepared".into()));
     };
     type OneParam<'p> = [&'p (dyn ToSql + Sync); 1];
@@ -177,9 +200,10 @@ pub(super) async fn load(
     let all: OneParam<'_> = [&wanted.all];
     let ids: [&(dyn ToSql + Sync); 2] = [&wanted.ids, &wanted.id_rooms];
     let marks: [&(dyn ToSql + Sync); 2] = [&wanted.mark_rooms, &wanted.mark_seqs];
+    let asked: OneParam<'_> = [&wanted.asked];
     let messages: OneParam<'_> = [&wanted.messages];
     // Sent one behind the other in this order, without waiting.
-    let (begun, waited_for, locked, read, details, repeated, counts, numbers) = tokio::join!(
+    let (begun, waited_for, locked, read, details, repeated, counts, absent, numbers) = tokio::join!(
         biased;
         client.batch_execute(BEGIN),
         client.query(lock, &waited_for),
@@ -188,6 +212,7 @@ pub(super) async fn load(
         client.query(details, &all),
         client.query(repeated, &ids),
         client.query(counts, &marks),
+        client.query(absent, &asked),
         client.query(numbers, &messages),
     );
     begun?;
@@ -207,6 +232,9 @@ pub(super) async fn load(
     for row in counts? {
         let key = (row.try_get(0)?, uint(&row, 1)?);
         loaded.counts.insert(key, uint(&row, 2)?);
+    }
+    for row in absent? {
+        loaded.absent.insert(row.try_get(0)?, row.try_get(1)?);
     }
     for row in numbers?.iter().rev() {
         loaded.numbers.push(row.try_get(0)?);

@@ -46,7 +46,7 @@ CREATE TABLE visitors (
     -- What the shop has signed about the visitor beside the details: a JSON object.
     attributes TEXT
 );
-CREATE INDEX visitors_blocked_until ON visitors (blocked_until) WHERE blocked_until IS NOT NULL;
+CREATE INDEX visitors_blocked ON visitors (blocked_until) WHERE blocked;
 
 CREATE TABLE visitor_tokens (
     hash       BYTEA  PRIMARY KEY,
@@ -103,11 +103,10 @@ CREATE INDEX room_heads_by_change ON room_heads (slot, change) WHERE change > 0;
 CREATE INDEX room_heads_by_status ON room_heads (status, last_n) WHERE last_n IS NOT NULL;
 CREATE INDEX room_heads_waiting ON room_heads (waiting_n) WHERE waiting_n IS NOT NULL;
 -- The open ones of an agent or of nobody are few, so they are sorted when asked for. Status 2 is closed.
-CREATE INDEX room_heads_open_by_assignee ON room_heads (assignee)
-    WHERE status <> 2 AND NOT spam AND last_n IS NOT NULL;
+CREATE INDEX room_heads_open_by_assignee ON room_heads (assignee) WHERE status <> 2 AND NOT spam;
 CREATE INDEX room_heads_closed_by_assignee ON room_heads (assignee, last_n)
-    WHERE status = 2 AND NOT spam AND last_n IS NOT NULL;
-CREATE INDEX room_heads_spam ON room_heads (last_n) WHERE spam AND last_n IS NOT NULL;
+    WHERE status = 2 AND NOT spam;
+CREATE INDEX room_heads_spam ON room_heads (last_n) WHERE spam;
 CREATE INDEX room_heads_snoozed ON room_heads (snoozed_until) WHERE snoozed_until IS NOT NULL;
 
 -- Numbers of messages and of entries of the text index, in about the order of arrival.
@@ -349,6 +348,7 @@ CREATE TABLE room_tags (
     room BIGINT NOT NULL,
     PRIMARY KEY (tag, room)
 );
+CREATE INDEX room_tags_by_room ON room_tags (room);
 
 -- Words among agents, in an order of their own.
 CREATE TABLE notes (

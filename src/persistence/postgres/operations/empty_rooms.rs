@@ -67,6 +67,8 @@ async fn remove_empty_rooms(
         if deleted == 0 {
             continue;
         }
+        tx.execute("DELETE FROM room_tags WHERE room = $1", &[&pk])
+            .await?;
         tx.execute("DELETE FROM rooms WHERE pk = $1", &[&pk])
             .await?;
         removed += 1;

@@ -22,6 +22,7 @@ mod search;
 mod sessions;
 mod settings;
 mod sign_in;
+mod tags;
 mod transfer;
 mod upkeep;
 pub(crate) mod visitor_changes;

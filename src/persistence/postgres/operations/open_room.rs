@@ -133,14 +133,15 @@ async fn merge(
     merged: &mut Merged,
 ) -> Result<StoredVisitor, TxError> {
     let blocked = blocked_after_merge(anonymous, &user);
+    let block = visitors::block(tx, if user.blocked { user.id } else { anonymous.id }).await?;
     if blocked && !user.blocked {
-        visitors::set_blocked(tx, user.id, true).await?;
+        visitors::set_block(tx, user.id, block).await?;
         let rooms = visitor_changes::block(tx, user.id).await?;
         merged.rooms.extend(rooms);
         user.blocked = true;
     }
     // The rooms that have not moved yet are blocked from now on as well.
-    visitors::set_blocked(tx, anonymous.id, blocked).await?;
+    visitors::set_block(tx, anonymous.id, block).await?;
     let ended = visitors::end_tokens(tx, anonymous.id).await?;
     merged.ended_tokens.extend(ended);
     let moved = visitor_changes::change_owner(tx, anonymous.id, &user).await?;

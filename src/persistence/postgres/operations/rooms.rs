@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::chat::{DetailsPatch, RoomId, RoomRecord};
+use crate::chat::{DeskPatch, DetailsPatch, RoomId, RoomRecord};
 use crate::persistence::postgres::lane::Item;
 use crate::persistence::postgres::lane::room_job::RoomJob;
 use crate::persistence::postgres::operations::{ratings, visitor_changes};
@@ -11,6 +11,7 @@ use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::{Failure, TxError};
 use crate::persistence::rules::listing::PriorState;
 use crate::persistence::rules::rooms as rules;
+use crate::persistence::rules::visitors::Block;
 use crate::persistence::{
     AuditAction, Completion, Effect, Principal, Refusal, RoomCommit, RoomOp, StoreError,
 };
@@ -27,8 +28,15 @@ impl PostgresStore {
                 move |tx| Box::pin(set_details(tx, room_id, patch.clone())),
                 done,
             ),
-            RoomOp::SetBlocked { blocked, by } => self.submit_write(
-                move |tx| Box::pin(set_blocked(tx, room_id, blocked, by)),
+            RoomOp::SetBlocked { blocked, until, by } => {
+                let block = Block::new(blocked, until);
+                self.submit_write(
+                    move |tx| Box::pin(set_blocked(tx, room_id, block, by)),
+                    done,
+                );
+            }
+            RoomOp::SetDesk(patch) => self.submit_write(
+                move |tx| Box::pin(set_desk(tx, room_id, patch.clone())),
                 done,
             ),
             RoomOp::Rate(rating) => self.submit_write(
@@ -75,6 +83,18 @@ async fn set_details(tx: &mut Tx, id: RoomId, patch: DetailsPatch) -> Result<Roo
     Ok(commit(row, change.effect))
 }
 
+async fn set_desk(tx: &mut Tx, id: RoomId, patch: Box<DeskPatch>) -> Result<RoomCommit, TxError> {
+    let mut row = find(tx, id).await?;
+    let Some(change) = rules::set_desk(&row.record, &patch)? else {
+        return Ok(commit(row, Effect::Unchanged));
+    };
+    let before = PriorState::of(&row.record);
+    let tags = std::mem::replace(&mut row.record, change.record).desk.tags;
+    room_rows::update(tx, before, &mut row).await?;
+    room_rows::update_desk(tx, &row, &tags).await?;
+    Ok(commit(row, change.effect))
+}
+
 async fn redact(tx: &mut Tx, id: RoomId, seq: u64, by: Principal) -> Result<RoomCommit, TxError> {
     let mut row = find(tx, id).await?;
     let had_text = messages::redact(tx, row.keys.pk, seq).await?;
@@ -93,7 +113,7 @@ async fn redact(tx: &mut Tx, id: RoomId, seq: u64, by: Principal) -> Result<Room
 async fn set_blocked(
     tx: &mut Tx,
     id: RoomId,
-    blocked: bool,
+    block: Block,
     by: Principal,
 ) -> Result<RoomCommit, TxError> {
     let row = room_rows::by_id(tx, id).await?.ok_or(Refusal::NotFound)?;
@@ -104,15 +124,19 @@ async fn set_blocked(
     if row.record.visitor_id != visitor {
         return Err(TxError::Failed(Failure::Conflict));
     }
-    if row.record.blocked == blocked {
-        return Ok(commit(row, Effect::Unchanged));
+    if row.record.blocked == block.blocked {
+        if visitors::block(tx, visitor).await? == block {
+            return Ok(commit(row, Effect::Unchanged));
+        }
+        visitors::set_block(tx, visitor, block).await?;
+        return Ok(commit(row, Effect::DetailsChanged));
     }
-    visitors::set_blocked(tx, visitor, blocked).await?;
+    visitors::set_block(tx, visitor, block).await?;
     // While the rooms move to a user, the block is the user's as well, and reaches the rooms that
     // have not moved yet when they do.
     if let Some(user) = visitor_changes::new_owner(tx, visitor).await? {
         visitors::lock(tx, user).await?;
-        visitors::set_blocked(tx, user, blocked).await?;
+        visitors::set_block(tx, user, block).await?;
         visitor = user;
     }
     let mut also_changed = visitor_changes::block(tx, visitor).await?;
@@ -122,7 +146,11 @@ async fn set_blocked(
         // Its turn comes later, but this is the room whose reply somebody waits for.
         visitor_changes::block_room(tx, &mut find(tx, id).await?).await?;
     }
-    let change = if blocked { "blocked" } else { "unblocked" };
+    let change = if block.blocked {
+        "blocked"
+    } else {
+        "unblocked"
+    };
     audit::insert(
         tx,
         AuditAction::VisitorBlocked,

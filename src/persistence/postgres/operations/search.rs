@@ -163,7 +163,9 @@ impl Page<'_> {
                     continue;
                 };
                 let status = record.room.status;
-                if self.query.status.is_some_and(|wanted| wanted != status) {
+                if self.query.status.is_some_and(|wanted| wanted != status)
+                    || !self.query.filter.matches(&record)
+                {
                     continue;
                 }
                 if self.found.len() == self.query.limit {

@@ -16,7 +16,7 @@ pub(crate) async fn behind(db: &Session, rooms: &[RoomId]) -> Result<Vec<RoomId>
              LEFT JOIN visitors v ON v.id = r.visitor
              LEFT JOIN alerts a ON a.room = r.pk
              WHERE r.id IS NULL
-                 OR (CASE WHEN h.status = $2 AND NOT v.blocked THEN h.waiting_n END)
+                 OR (CASE WHEN h.status = $2 AND NOT v.blocked AND NOT h.spam AND h.snoozed_until IS NULL THEN h.waiting_n END)
                      IS DISTINCT FROM a.waiting_n",
             &[&rooms, &status_code(Status::Waiting)],
         )
@@ -31,7 +31,7 @@ pub(crate) async fn follow(tx: &Tx, rooms: &[RoomId]) -> Result<(), TxError> {
         "DELETE FROM alerts WHERE NOT EXISTS
              (SELECT 1 FROM room_heads h JOIN rooms r ON r.pk = h.room
               JOIN visitors v ON v.id = r.visitor
-              WHERE h.room = alerts.room AND h.status = $1 AND NOT v.blocked
+              WHERE h.room = alerts.room AND h.status = $1 AND NOT v.blocked AND NOT h.spam AND h.snoozed_until IS NULL
                   AND h.waiting_n = alerts.waiting_n)",
         &[&waiting],
     )
@@ -40,7 +40,7 @@ pub(crate) async fn follow(tx: &Tx, rooms: &[RoomId]) -> Result<(), TxError> {
         "INSERT INTO alerts (room, waiting_n, since, rung, mailed, next_at)
          SELECT r.pk, h.waiting_n, h.waiting_since, 0, FALSE, h.waiting_since
          FROM rooms r JOIN room_heads h ON h.room = r.pk JOIN visitors v ON v.id = r.visitor
-         WHERE r.id = ANY($1) AND h.status = $2 AND NOT v.blocked AND h.waiting_n IS NOT NULL
+         WHERE r.id = ANY($1) AND h.status = $2 AND NOT v.blocked AND NOT h.spam AND h.snoozed_until IS NULL AND h.waiting_n IS NOT NULL
          ON CONFLICT (room) DO NOTHING",
         &[&rooms, &waiting],
     )
@@ -56,10 +56,11 @@ pub(crate) async fn due(
     let rows = db
         .query(
             "SELECT r.id, a.waiting_n, a.since, a.rung, a.mailed, a.next_at, r.customer_name,
-                 coalesce(h.last_content, '')
+                 coalesce(h.last_content, ''), g.id
              FROM alerts a JOIN rooms r ON r.pk = a.room JOIN room_heads h ON h.room = a.room
              JOIN visitors v ON v.id = r.visitor
-             WHERE a.next_at <= $1 AND h.status = $2 AND NOT v.blocked
+             LEFT JOIN agents g ON g.id = h.assignee AND NOT g.disabled AND g.on_duty
+             WHERE a.next_at <= $1 AND h.status = $2 AND NOT v.blocked AND NOT h.spam AND h.snoozed_until IS NULL
                  AND h.waiting_n = a.waiting_n
              ORDER BY a.next_at, a.room LIMIT $3",
             &[&now.0, &status_code(Status::Waiting), &limit],
@@ -78,6 +79,7 @@ pub(crate) async fn due(
             },
             customer_name: row.try_get(6)?,
             content: row.try_get(7)?,
+            assignee: row.try_get(8)?,
         })
     };
     rows.iter().map(read).collect()

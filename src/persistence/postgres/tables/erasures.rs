@@ -214,6 +214,7 @@ pub(crate) async fn delete_rooms(
     for sql in [
         "DELETE FROM redactions WHERE room = ANY($1)",
         "DELETE FROM ratings WHERE room = ANY($1)",
+        "DELETE FROM room_tags WHERE room = ANY($1)",
         "DELETE FROM room_heads WHERE room = ANY($1)",
         "DELETE FROM rooms WHERE pk = ANY($1)",
     ] {

@@ -1,24 +1,30 @@
 //! Heads of several rooms, written at once.
 
-use crate::chat::RoomRecord;
+use crate::chat::{AgentId, RoomRecord};
 use crate::persistence::postgres::codes::{int, sender_code, status_code};
 use crate::persistence::postgres::slot::slot_code;
-use crate::persistence::postgres::tables::room_rows::{HEAD_COLUMNS, RoomKeys};
+use crate::persistence::postgres::tables::room_rows::RoomKeys;
 
-/// Writes the heads of several rooms.
+/// How many columns [`UPDATE_HEADS`] takes.
+const WRITTEN_COLUMNS: usize = 19;
+
+/// Writes the heads of several rooms; tags and spam, which messages do not change, stay.
 pub(crate) const UPDATE_HEADS: &str = "UPDATE room_heads h SET
         status = u.status, updated_at = u.updated_at, last_seq = u.last_seq,
         customer_read_seq = u.customer_read_seq, admin_read_seq = u.admin_read_seq,
         unread_count = u.unread_count, version = u.version, slot = u.slot, change = u.change,
         waiting_since = u.waiting_since, waiting_n = u.waiting_n, last_n = u.last_n,
         last_message_at = u.last_message_at, last_sender_type = u.last_sender_type,
-        last_sender_name = u.last_sender_name, last_content = u.last_content
+        last_sender_name = u.last_sender_name, last_content = u.last_content,
+        assignee = u.assignee, snoozed_until = u.snoozed_until
     FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[],
         $6::bigint[], $7::bigint[], $8::bigint[], $9::smallint[], $10::bigint[], $11::bigint[],
-        $12::bigint[], $13::bigint[], $14::bigint[], $15::smallint[], $16::text[], $17::text[])
+        $12::bigint[], $13::bigint[], $14::bigint[], $15::smallint[], $16::text[], $17::text[],
+        $18::uuid[], $19::bigint[])
         AS u (room, status, updated_at, last_seq, customer_read_seq, admin_read_seq,
             unread_count, version, slot, change, waiting_since, waiting_n, last_n,
-            last_message_at, last_sender_type, last_sender_name, last_content)
+            last_message_at, last_sender_type, last_sender_name, last_content, assignee,
+            snoozed_until)
     WHERE h.room = u.room";
 
 /// The parameters of [`UPDATE_HEADS`], a column each.
@@ -41,6 +47,8 @@ pub(crate) struct HeadColumns<'r> {
     last_sender_type: Vec<Option<i16>>,
     last_sender_name: Vec<Option<&'r str>>,
     last_content: Vec<Option<&'r str>>,
+    assignee: Vec<Option<AgentId>>,
+    snoozed_until: Vec<Option<i64>>,
 }
 
 impl<'r> HeadColumns<'r> {
@@ -69,6 +77,9 @@ impl<'r> HeadColumns<'r> {
             .push(last.map(|last| last.sender_name.as_str()));
         self.last_content
             .push(last.map(|last| last.content.as_str()));
+        self.assignee.push(record.desk.assignee);
+        self.snoozed_until
+            .push(record.desk.snoozed_until.map(|at| at.0));
     }
 
     /// How many rooms there are.
@@ -76,7 +87,9 @@ impl<'r> HeadColumns<'r> {
         self.room.len()
     }
 
-    pub(crate) fn as_params(&self) -> [&(dyn tokio_postgres::types::ToSql + Sync); HEAD_COLUMNS] {
+    pub(crate) fn as_params(
+        &self,
+    ) -> [&(dyn tokio_postgres::types::ToSql + Sync); WRITTEN_COLUMNS] {
         [
             &self.room,
             &self.status,
@@ -95,6 +108,8 @@ impl<'r> HeadColumns<'r> {
             &self.last_sender_type,
             &self.last_sender_name,
             &self.last_content,
+            &self.assignee,
+            &self.snoozed_until,
         ]
     }
 }

@@ -15,4 +15,5 @@ pub(crate) mod room_rows;
 pub(crate) mod search;
 pub(crate) mod sessions;
 pub(crate) mod settings;
+pub(crate) mod tags;
 pub(crate) mod visitors;

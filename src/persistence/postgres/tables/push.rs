@@ -64,6 +64,13 @@ pub(crate) async fn targets(
             );
             db.query(sql, &[&now.0, &MAX_PUSH_TARGETS]).await?
         }
+        PushTargets::Agent(id) => {
+            let sql = concat!(
+                select!(),
+                " AND a.on_duty AND a.id = $2 ORDER BY p.created_at, p.endpoint LIMIT $3"
+            );
+            db.query(sql, &[&now.0, &id, &MAX_PUSH_TARGETS]).await?
+        }
         PushTargets::Session(session) => {
             let sql = concat!(
                 select!(),

@@ -1,6 +1,6 @@
 use tokio_postgres::Row;
 
-use crate::chat::{ChangeId, LastMessage, Room, RoomId, RoomRecord, VisitorId};
+use crate::chat::{ChangeId, Desk, LastMessage, Room, RoomId, RoomRecord, TagId, VisitorId};
 use crate::persistence::postgres::codes::{
     int, optional_time, sender, signed, signed_code, status, status_code, time, uint,
 };
@@ -11,17 +11,18 @@ use crate::persistence::postgres::tx_error::TxError;
 pub(crate) use crate::persistence::room_row::{RoomKeys, RoomRow};
 use crate::persistence::rules::listing::PriorState;
 
-/// The columns of a head, 17 of them.
+/// The columns of a head, 21 of them.
 macro_rules! head_columns {
     () => {
         "h.room, h.status, h.updated_at, h.last_seq, h.customer_read_seq, h.admin_read_seq,
          h.unread_count, h.version, h.slot, h.change, h.waiting_since, h.waiting_n, h.last_n,
-         h.last_message_at, h.last_sender_type, h.last_sender_name, h.last_content"
+         h.last_message_at, h.last_sender_type, h.last_sender_name, h.last_content, h.assignee,
+         h.tags, h.spam, h.snoozed_until"
     };
 }
 
 /// How many columns a head has.
-pub(crate) const HEAD_COLUMNS: usize = 17;
+pub(crate) const HEAD_COLUMNS: usize = 21;
 
 /// The columns of a room and its visitor.
 macro_rules! detail_columns {
@@ -214,6 +215,14 @@ fn read(head: &Row, details: &Row, first: usize) -> Result<RoomRow, TxError> {
             unread_count: uint(head, 6)?,
             waiting_since: optional_time(head, 10)?,
             last_message,
+            desk: Desk {
+                assignee: head.try_get(17)?,
+                tags: head
+                    .try_get::<_, Option<Vec<TagId>>>(18)?
+                    .unwrap_or_default(),
+                spam: head.try_get(19)?,
+                snoozed_until: optional_time(head, 20)?,
+            },
         },
     })
 }
@@ -280,6 +289,33 @@ pub(crate) async fn update(
             "the head of a locked room was not there".into(),
         )),
     }
+}
+
+/// Writes which tags and what else of the desk messages do not change, when the tags were these
+/// before.
+pub(crate) async fn update_desk(tx: &Tx, row: &RoomRow, tags: &[TagId]) -> Result<(), TxError> {
+    let (pk, desk) = (row.keys.pk, &row.record.desk);
+    let stored = (!desk.tags.is_empty()).then_some(&desk.tags);
+    tx.execute(
+        "UPDATE room_heads SET tags = $2, spam = $3 WHERE room = $1",
+        &[&pk, &stored, &desk.spam],
+    )
+    .await?;
+    let added: Vec<TagId> = (desk.tags.iter().copied())
+        .filter(|tag| !tags.contains(tag))
+        .collect();
+    tx.execute(
+        "DELETE FROM room_tags WHERE room = $1 AND tag = ANY($2) AND NOT tag = ANY($3)",
+        &[&pk, &tags, &desk.tags],
+    )
+    .await?;
+    tx.execute(
+        "INSERT INTO room_tags (tag, room) SELECT tag, $1 FROM unnest($2::uuid[]) AS tag
+         ON CONFLICT DO NOTHING",
+        &[&pk, &added],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Writes the details of a room and whose it is.

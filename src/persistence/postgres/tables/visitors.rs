@@ -3,10 +3,11 @@ use uuid::Uuid;
 
 use crate::chat::{Timestamp, VisitorId};
 use crate::persistence::TokenHash;
+use crate::persistence::postgres::codes::optional_time;
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
-use crate::persistence::rules::visitors::StoredVisitor;
+use crate::persistence::rules::visitors::{Block, StoredVisitor};
 
 fn read(row: &Row) -> Result<StoredVisitor, TxError> {
     Ok(StoredVisitor {
@@ -111,11 +112,18 @@ pub(crate) async fn insert_known(
     Ok(())
 }
 
+/// A visitor's block.
+pub(crate) async fn block(db: &Session, visitor: VisitorId) -> Result<Block, TxError> {
+    let sql = "SELECT blocked, blocked_until FROM visitors WHERE id = $1";
+    let row = db.query_one(sql, &[&visitor]).await?;
+    Ok(Block::new(row.try_get(0)?, optional_time(&row, 1)?))
+}
+
 /// Sets or lifts a visitor's block. `operations::visitor_changes` applies it to their rooms.
-pub(crate) async fn set_blocked(tx: &Tx, visitor: VisitorId, blocked: bool) -> Result<(), TxError> {
+pub(crate) async fn set_block(tx: &Tx, visitor: VisitorId, block: Block) -> Result<(), TxError> {
     tx.execute(
-        "UPDATE visitors SET blocked = $2 WHERE id = $1",
-        &[&visitor, &blocked],
+        "UPDATE visitors SET blocked = $2, blocked_until = $3 WHERE id = $1",
+        &[&visitor, &block.blocked, &block.until.map(|at| at.0)],
     )
     .await?;
     Ok(())

@@ -138,6 +138,7 @@ async fn post(node: &Store, room: RoomId) {
 async fn listed(store: &Store) -> HashMap<RoomId, u64> {
     let query = RoomQuery {
         status: None,
+        filter: Default::default(),
         order: RoomOrder::Activity,
         cursor: None,
         limit: 100,

@@ -17,6 +17,7 @@ async fn find(store: &Store, words: &str) -> Vec<(RoomId, Option<u64>)> {
     let query = SearchQuery {
         words: words.into(),
         status: None,
+        filter: Default::default(),
         cursor: None,
         limit: 50,
     };

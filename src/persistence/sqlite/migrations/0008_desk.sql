@@ -6,11 +6,9 @@ ALTER TABLE rooms ADD COLUMN spam INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE rooms ADD COLUMN snoozed_until INTEGER;
 -- The open ones of an agent or of nobody are few, so they are sorted when asked for: an order kept
 -- here would cost every message.
-CREATE INDEX rooms_open_by_assignee ON rooms (assignee)
-    WHERE closed = 0 AND spam = 0 AND last_n IS NOT NULL;
-CREATE INDEX rooms_closed_by_assignee ON rooms (assignee, last_n)
-    WHERE closed = 1 AND spam = 0 AND last_n IS NOT NULL;
-CREATE INDEX rooms_spam ON rooms (last_n) WHERE spam = 1 AND last_n IS NOT NULL;
+CREATE INDEX rooms_open_by_assignee ON rooms (assignee) WHERE closed = 0 AND spam = 0;
+CREATE INDEX rooms_closed_by_assignee ON rooms (assignee, last_n) WHERE closed = 1 AND spam = 0;
+CREATE INDEX rooms_spam ON rooms (last_n) WHERE spam = 1;
 CREATE INDEX rooms_snoozed ON rooms (snoozed_until) WHERE snoozed_until IS NOT NULL;
 
 CREATE TABLE tags (
@@ -27,10 +25,11 @@ CREATE TABLE room_tags (
     room INTEGER NOT NULL,
     PRIMARY KEY (tag, room)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX room_tags_by_room ON room_tags (room);
 
 -- When a block ends by itself; null: never.
 ALTER TABLE visitors ADD COLUMN blocked_until INTEGER;
-CREATE INDEX visitors_blocked_until ON visitors (blocked_until) WHERE blocked_until IS NOT NULL;
+CREATE INDEX visitors_blocked ON visitors (blocked_until) WHERE blocked = 1;
 
 -- What the shop has signed about a visitor beside the details: a JSON object.
 ALTER TABLE visitors ADD COLUMN attributes TEXT;

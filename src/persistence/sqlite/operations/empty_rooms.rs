@@ -44,6 +44,7 @@ fn remove_empty_rooms(
         if keep.contains(&id) || removed == REMOVED_ROOMS {
             continue;
         }
+        tx.execute("DELETE FROM room_tags WHERE room = ?1", [pk])?;
         tx.execute("DELETE FROM rooms WHERE pk = ?1", [pk])?;
         removed += 1;
         let is_left: bool = tx

@@ -25,6 +25,7 @@ mod search;
 mod sessions;
 mod settings;
 mod stats;
+mod tags;
 pub(crate) mod text_index;
 mod transfer;
 mod visitor_changes;

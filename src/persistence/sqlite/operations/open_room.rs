@@ -87,13 +87,14 @@ fn merge(
     merged: &mut Merged,
 ) -> rusqlite::Result<StoredVisitor> {
     let blocked = blocked_after_merge(anonymous, &user);
+    let block = visitors::block(tx.conn, if user.blocked { user.id } else { anonymous.id })?;
     if blocked && !user.blocked {
-        visitors::set_blocked(tx, user.id, true)?;
+        visitors::set_block(tx, user.id, block)?;
         merged.rooms.extend(visitor_changes::block(tx, user.id)?);
         user.blocked = true;
     }
     // The rooms that have not moved yet are blocked from now on as well.
-    visitors::set_blocked(tx, anonymous.id, blocked)?;
+    visitors::set_block(tx, anonymous.id, block)?;
     merged
         .ended_tokens
         .extend(visitors::end_tokens(tx, anonymous.id)?);

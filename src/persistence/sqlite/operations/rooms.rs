@@ -2,15 +2,16 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::chat::{DetailsPatch, Draft, RoomId, RoomRecord, Sender, Side, Status};
+use crate::chat::{DeskPatch, DetailsPatch, Draft, RoomId, RoomRecord, Sender, Side, Status};
 use crate::persistence::rules::listing::PriorState;
-use crate::persistence::rules::rooms::{self as rules, Change, UnreadCount};
+use crate::persistence::rules::rooms::{self as rules, AssigneeState, Change, UnreadCount};
+use crate::persistence::rules::visitors::Block;
 use crate::persistence::sqlite::operations::{ratings, visitor_changes};
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::live_rooms::{LiveRoom, LiveRooms};
 use crate::persistence::sqlite::tables::places::RoomPlaces;
 use crate::persistence::sqlite::tables::room_rows::{self, RoomRow};
-use crate::persistence::sqlite::tables::{audit, messages, visitors};
+use crate::persistence::sqlite::tables::{agents, audit, messages, visitors};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
 use crate::persistence::{
@@ -58,9 +59,14 @@ fn apply(
             rooms.flush_and_clear(tx.conn)?;
             set_details(tx, id, patch)?
         }
-        RoomOp::SetBlocked { blocked, by } => {
+        RoomOp::SetBlocked { blocked, until, by } => {
             rooms.flush_and_clear(tx.conn)?;
-            set_blocked(tx, id, *blocked, *by, &mut also_changed)?
+            let block = Block::new(*blocked, *until);
+            set_blocked(tx, id, block, *by, &mut also_changed)?
+        }
+        RoomOp::SetDesk(patch) => {
+            rooms.flush_and_clear(tx.conn)?;
+            set_desk(tx, id, patch)?
         }
         RoomOp::Rate(rating) => {
             rooms.flush_and_clear(tx.conn)?;
@@ -96,7 +102,11 @@ fn post(
     draft: &Draft,
 ) -> Result<Applied, TxError> {
     let room = find(tx, rooms, id)?;
-    let change = match rules::post(&room.record, draft, tx.now) {
+    let assignee = match rules::asks_for_assignee(&room.record, draft) {
+        Some(agent) => agents::state(tx.conn, agent)?,
+        None => AssigneeState::Present,
+    };
+    let change = match rules::post(&room.record, draft, assignee, tx.now) {
         Ok(change) => change,
         Err(refusal) => {
             let effect = repeated(tx, room, draft)?.ok_or(refusal)?;
@@ -196,6 +206,18 @@ fn set_details(tx: &mut Tx<'_>, id: RoomId, patch: &DetailsPatch) -> Result<Appl
     Ok((Arc::new(row.record), change.effect))
 }
 
+fn set_desk(tx: &mut Tx<'_>, id: RoomId, patch: &DeskPatch) -> Result<Applied, TxError> {
+    let mut row = find_row(tx, id)?;
+    let Some(change) = rules::set_desk(&row.record, patch)? else {
+        return Ok((Arc::new(row.record), Effect::Unchanged));
+    };
+    let before = PriorState::of(&row.record);
+    let tags = std::mem::replace(&mut row.record, change.record).desk.tags;
+    room_rows::update(tx, before, &mut row)?;
+    room_rows::update_desk(tx, &row, &tags)?;
+    Ok((Arc::new(row.record), change.effect))
+}
+
 fn redact(tx: &mut Tx<'_>, id: RoomId, seq: u64, by: Principal) -> Result<Applied, TxError> {
     let mut row = find_row(tx, id)?;
     let places = RoomPlaces::load(tx.conn, row.keys.pk)?.range(tx.conn, seq, seq)?;
@@ -222,20 +244,25 @@ fn redact(tx: &mut Tx<'_>, id: RoomId, seq: u64, by: Principal) -> Result<Applie
 fn set_blocked(
     tx: &mut Tx<'_>,
     id: RoomId,
-    blocked: bool,
+    block: Block,
     by: Principal,
     also_changed: &mut Vec<RoomId>,
 ) -> Result<Applied, TxError> {
     let row = find_row(tx, id)?;
-    if row.record.blocked == blocked {
-        return Ok((Arc::new(row.record), Effect::Unchanged));
-    }
     let mut visitor = row.record.visitor_id;
-    visitors::set_blocked(tx, visitor, blocked)?;
+    if row.record.blocked == block.blocked {
+        let effect = match visitors::block(tx.conn, visitor)? == block {
+            true => Effect::Unchanged,
+            false => Effect::DetailsChanged,
+        };
+        visitors::set_block(tx, visitor, block)?;
+        return Ok((Arc::new(row.record), effect));
+    }
+    visitors::set_block(tx, visitor, block)?;
     // While the rooms move to a user, the block is the user's as well, and reaches the rooms that
     // have not moved yet when they do.
     if let Some(user) = visitor_changes::new_owner(tx, visitor)? {
-        visitors::set_blocked(tx, user, blocked)?;
+        visitors::set_block(tx, user, block)?;
         visitor = user;
     }
     *also_changed = visitor_changes::block(tx, visitor)?;
@@ -245,7 +272,11 @@ fn set_blocked(
         // Its turn comes later, but this is the room whose reply somebody waits for.
         visitor_changes::block_room(tx, &mut find_row(tx, id)?)?;
     }
-    let change = if blocked { "blocked" } else { "unblocked" };
+    let change = if block.blocked {
+        "blocked"
+    } else {
+        "unblocked"
+    };
     audit::insert(
         tx,
         AuditAction::VisitorBlocked,

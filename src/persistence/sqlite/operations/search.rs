@@ -76,10 +76,8 @@ fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, TxError>
         let Some(room) = room_rows::by_pk(conn, pk)? else {
             continue;
         };
-        if query
-            .status
-            .is_some_and(|status| room.record.room.status != status)
-        {
+        let has_status = |status| room.record.room.status == status;
+        if !query.status.is_none_or(has_status) || !query.filter.matches(&room.record) {
             continue;
         }
         if page.hits.len() == query.limit {
@@ -163,6 +161,7 @@ mod tests {
         let query = SearchQuery {
             words: words.into(),
             status: None,
+            filter: Default::default(),
             cursor: None,
             limit: 50,
         };

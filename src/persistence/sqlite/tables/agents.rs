@@ -3,6 +3,7 @@ use uuid::Uuid;
 
 use crate::chat::{Agent, AgentId, Role, Timestamp};
 use crate::persistence::rules::agents::username_key;
+use crate::persistence::rules::rooms::AssigneeState;
 use crate::persistence::sqlite::codes::{self, role_code, uint};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
@@ -37,6 +38,17 @@ pub(crate) fn by_id(conn: &Connection, id: AgentId) -> rusqlite::Result<Option<A
     conn.prepare_cached(&format!("SELECT {COLUMNS} FROM agents a WHERE a.id = ?1"))?
         .query_row([id], read)
         .optional()
+}
+
+/// Whether somebody who is assigned to a room would see its next message.
+pub(crate) fn state(conn: &Connection, id: AgentId) -> rusqlite::Result<AssigneeState> {
+    let present = conn
+        .prepare_cached("SELECT 1 FROM agents WHERE id = ?1 AND disabled = 0 AND on_duty = 1")?
+        .exists([id])?;
+    Ok(match present {
+        true => AssigneeState::Present,
+        false => AssigneeState::Absent,
+    })
 }
 
 /// What sign-in has to check.

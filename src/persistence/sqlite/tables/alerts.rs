@@ -9,7 +9,7 @@ use crate::persistence::{AlertProgress, DueAlert};
 /// whether there is such a row and the customer does not wait.
 pub(crate) fn is_behind(conn: &Connection, room: RoomId) -> rusqlite::Result<bool> {
     conn.prepare_cached(
-        "SELECT CASE WHEN r.status = ?2 AND v.blocked = 0 THEN r.waiting_n END
+        "SELECT CASE WHEN r.status = ?2 AND v.blocked = 0 AND r.spam = 0 AND r.snoozed_until IS NULL THEN r.waiting_n END
              IS NOT (SELECT a.waiting_n FROM alerts a WHERE a.room = r.pk)
          FROM rooms r JOIN visitors v ON v.id = r.visitor WHERE r.id = ?1",
     )?
@@ -27,7 +27,7 @@ pub(crate) fn follow(tx: &Tx<'_>, room: RoomId) -> rusqlite::Result<()> {
     tx.execute(
         "DELETE FROM alerts WHERE NOT EXISTS
              (SELECT 1 FROM rooms r JOIN visitors v ON v.id = r.visitor
-              WHERE r.pk = alerts.room AND r.status = ?1 AND v.blocked = 0
+              WHERE r.pk = alerts.room AND r.status = ?1 AND v.blocked = 0 AND r.spam = 0 AND r.snoozed_until IS NULL
                   AND r.waiting_n = alerts.waiting_n)",
         [waiting],
     )?;
@@ -35,7 +35,7 @@ pub(crate) fn follow(tx: &Tx<'_>, room: RoomId) -> rusqlite::Result<()> {
         "INSERT INTO alerts (room, waiting_n, since, rung, mailed, next_at)
          SELECT r.pk, r.waiting_n, r.waiting_since, 0, 0, r.waiting_since
          FROM rooms r JOIN visitors v ON v.id = r.visitor
-         WHERE r.id = ?1 AND r.status = ?2 AND v.blocked = 0 AND r.waiting_n IS NOT NULL
+         WHERE r.id = ?1 AND r.status = ?2 AND v.blocked = 0 AND r.spam = 0 AND r.snoozed_until IS NULL AND r.waiting_n IS NOT NULL
          ON CONFLICT (room) DO NOTHING",
         params![room, waiting],
     )?;
@@ -49,9 +49,10 @@ pub(crate) fn due(
 ) -> rusqlite::Result<Vec<DueAlert>> {
     conn.prepare_cached(
         "SELECT r.id, a.waiting_n, a.since, a.rung, a.mailed, a.next_at, r.customer_name,
-             ifnull(r.last_content, '')
+             ifnull(r.last_content, ''), g.id
          FROM alerts a JOIN rooms r ON r.pk = a.room JOIN visitors v ON v.id = r.visitor
-         WHERE a.next_at <= ?1 AND r.status = ?2 AND v.blocked = 0 AND r.waiting_n = a.waiting_n
+         LEFT JOIN agents g ON g.id = r.assignee AND g.disabled = 0 AND g.on_duty = 1
+         WHERE a.next_at <= ?1 AND r.status = ?2 AND v.blocked = 0 AND r.spam = 0 AND r.snoozed_until IS NULL AND r.waiting_n = a.waiting_n
          ORDER BY a.next_at, a.room LIMIT ?3",
     )?
     .query_map(params![now.0, status_code(Status::Waiting), limit], |row| {
@@ -66,6 +67,7 @@ pub(crate) fn due(
             },
             customer_name: row.get(6)?,
             content: row.get(7)?,
+            assignee: row.get(8)?,
         })
     })?
     .collect()

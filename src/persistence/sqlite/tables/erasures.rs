@@ -201,6 +201,7 @@ pub(crate) fn delete_room(
     tx.execute("DELETE FROM search_details WHERE room = ?1", [pk])?;
     tx.execute("DELETE FROM redactions WHERE room = ?1", [pk])?;
     ratings::forget_room(tx, pk)?;
+    tx.execute("DELETE FROM room_tags WHERE room = ?1", [pk])?;
     mail::forget_room(tx, room, row.record.room.customer_email.as_deref())?;
     tx.execute("DELETE FROM rooms WHERE pk = ?1", [pk])?;
     tx.execute(

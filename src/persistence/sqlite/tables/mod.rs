@@ -17,4 +17,5 @@ pub(crate) mod replies;
 pub(crate) mod room_rows;
 pub(crate) mod sessions;
 pub(crate) mod settings;
+pub(crate) mod tags;
 pub(crate) mod visitors;

@@ -48,15 +48,15 @@ pub(crate) fn targets(
     targets: PushTargets,
     now: Timestamp,
 ) -> rusqlite::Result<Vec<StoredPushSubscription>> {
-    let session = match targets {
-        PushTargets::OnDuty => None,
-        PushTargets::Session(session) => Some(session.0),
+    let (condition, of): (&str, Option<Vec<u8>>) = match targets {
+        PushTargets::OnDuty => ("a.on_duty = 1 AND ?2 IS NULL", None),
+        PushTargets::Agent(id) => ("a.on_duty = 1 AND a.id = ?2", Some(id.as_bytes().to_vec())),
+        PushTargets::Session(session) => ("s.hash = ?2", Some(session.0.to_vec())),
     };
     conn.prepare_cached(&format!(
-        "{SELECT} AND (CASE WHEN ?2 IS NULL THEN a.on_duty = 1 ELSE s.hash = ?2 END)
-         ORDER BY p.created_at, p.endpoint LIMIT ?3"
+        "{SELECT} AND {condition} ORDER BY p.created_at, p.endpoint LIMIT ?3"
     ))?
-    .query_map(params![now.0, session, MAX_PUSH_TARGETS], read)?
+    .query_map(params![now.0, of, MAX_PUSH_TARGETS], read)?
     .collect()
 }
 

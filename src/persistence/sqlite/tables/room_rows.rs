@@ -1,6 +1,8 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, ToSql, params};
 
-use crate::chat::{ChangeId, LastMessage, Room, RoomId, RoomRecord, Status, Timestamp, VisitorId};
+use crate::chat::{
+    ChangeId, Desk, LastMessage, Room, RoomId, RoomRecord, Status, TagId, Timestamp, VisitorId,
+};
 pub(crate) use crate::persistence::room_row::{RoomKeys, RoomRow};
 use crate::persistence::rules::listing::PriorState;
 use crate::persistence::sqlite::codes::{self, int, optional_uint, uint};
@@ -14,7 +16,7 @@ const SELECT: &str = "SELECT r.pk, r.last_n, r.waiting_n, r.id, r.status, r.cust
     r.customer_email, r.customer_phone, v.user, r.page_url, r.created_at, r.updated_at,
     r.last_message_at, r.last_seq, r.customer_read_seq, r.admin_read_seq, r.visitor, v.blocked,
     r.signed, r.version, r.change, r.unread_count, r.waiting_since, r.last_sender_type,
-    r.last_sender_name, r.last_content
+    r.last_sender_name, r.last_content, r.assignee, r.tags, r.spam, r.snoozed_until
   FROM rooms r CROSS JOIN visitors v ON v.id = r.visitor ";
 
 /// The columns that every change of a room writes.
@@ -123,6 +125,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<RoomRow> {
             unread_count: uint(row, 21)?,
             waiting_since: optional_time(row, 22)?,
             last_message,
+            desk: Desk {
+                assignee: row.get(26)?,
+                tags: codes::tags(row, 27)?,
+                spam: row.get(28)?,
+                snoozed_until: optional_time(row, 29)?,
+            },
         },
     })
 }
@@ -195,6 +203,15 @@ pub(crate) fn write(
         &keys.waiting_n,
         &(room.status == Status::Closed),
     ];
+    if (record.desk.assignee, record.desk.snoozed_until) != (stored.assignee, stored.snoozed_until)
+    {
+        conn.prepare_cached("UPDATE rooms SET assignee = ?2, snoozed_until = ?3 WHERE pk = ?1")?
+            .execute(params![
+                keys.pk,
+                record.desk.assignee,
+                record.desk.snoozed_until.map(|at| at.0)
+            ])?;
+    }
     let (sql, used) = if (room.status == Status::Closed) != (stored.status == Status::Closed) {
         let sql = concat!(update_room!(), move_room!(), ", closed = ?18 WHERE pk = ?1");
         (sql, 18)
@@ -223,6 +240,34 @@ pub(crate) fn update_details(tx: &Tx<'_>, row: &RoomRow) -> rusqlite::Result<()>
             codes::signed_code(row.record.signed),
         ],
     )?;
+    Ok(())
+}
+
+/// Writes what agents alone know of the room, whose tags were these before.
+pub(crate) fn update_desk(tx: &Tx<'_>, row: &RoomRow, tags: &[TagId]) -> rusqlite::Result<()> {
+    let desk = &row.record.desk;
+    tx.execute(
+        "UPDATE rooms SET assignee = ?2, tags = ?3, spam = ?4, snoozed_until = ?5 WHERE pk = ?1",
+        params![
+            row.keys.pk,
+            desk.assignee,
+            codes::tags_bytes(&desk.tags),
+            desk.spam,
+            desk.snoozed_until.map(|at| at.0),
+        ],
+    )?;
+    for tag in tags.iter().filter(|tag| !desk.tags.contains(tag)) {
+        tx.execute(
+            "DELETE FROM room_tags WHERE tag = ?1 AND room = ?2",
+            params![tag, row.keys.pk],
+        )?;
+    }
+    for tag in desk.tags.iter().filter(|tag| !tags.contains(tag)) {
+        tx.execute(
+            "INSERT INTO room_tags (tag, room) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            params![tag, row.keys.pk],
+        )?;
+    }
     Ok(())
 }
 

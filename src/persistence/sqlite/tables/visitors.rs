@@ -3,7 +3,7 @@ use uuid::Uuid;
 
 use crate::chat::{Timestamp, VisitorId};
 use crate::persistence::TokenHash;
-use crate::persistence::rules::visitors::StoredVisitor;
+use crate::persistence::rules::visitors::{Block, StoredVisitor};
 use crate::persistence::sqlite::transaction::Tx;
 
 fn read(row: &Row<'_>) -> rusqlite::Result<StoredVisitor> {
@@ -69,12 +69,21 @@ pub(crate) fn by_id(conn: &Connection, id: VisitorId) -> rusqlite::Result<Stored
         .query_row([id], read)
 }
 
+/// A visitor's block.
+pub(crate) fn block(conn: &Connection, visitor: VisitorId) -> rusqlite::Result<Block> {
+    conn.prepare_cached("SELECT blocked, blocked_until FROM visitors WHERE id = ?1")?
+        .query_row([visitor], |row| {
+            let until: Option<i64> = row.get(1)?;
+            Ok(Block::new(row.get(0)?, until.map(Timestamp)))
+        })
+}
+
 /// Sets or lifts a visitor's block. `operations::visitor_changes` applies it to
 /// their rooms.
-pub(crate) fn set_blocked(tx: &Tx<'_>, visitor: VisitorId, blocked: bool) -> rusqlite::Result<()> {
+pub(crate) fn set_block(tx: &Tx<'_>, visitor: VisitorId, block: Block) -> rusqlite::Result<()> {
     tx.execute(
-        "UPDATE visitors SET blocked = ?2 WHERE id = ?1",
-        params![visitor, blocked],
+        "UPDATE visitors SET blocked = ?2, blocked_until = ?3 WHERE id = ?1",
+        params![visitor, block.blocked, block.until.map(|at| at.0)],
     )?;
     Ok(())
 }

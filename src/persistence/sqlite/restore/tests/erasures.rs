@@ -112,6 +112,7 @@ impl Restored {
         let query = SearchQuery {
             words: words.into(),
             status: None,
+            filter: Default::default(),
             cursor: None,
             limit: 50,
         };
