@@ -42,9 +42,10 @@ const TERSER = {
  */
 const OWN_PROPERTIES = `
   acked addNewer addOlder addStyle base button checkNow clearMemory clock discard emit forget frame
-  hasOlder icon items keyPrefix lastSeq markRead networkLost onChange onFrame onState onStop
+  hello
+  hasOlder icon items jwt keyPrefix lastSeq markRead networkLost onChange onFrame onState onStop
   openSocket pause prefix probe redact redirect replaceSocket resume resumePage resync storage storageArea
-  storageChanged tries until
+  storageChanged tagData tries until
 `;
 
 /**

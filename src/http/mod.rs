@@ -42,8 +42,13 @@ const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Every route of the server, wrapped by the middleware. The layer that is added last is outermost.
 pub(crate) fn router(state: AppState, start_page: StartPage) -> Service {
+    let sends_mail = state.mail.sends();
     let router = api::routes()
-        .merge(pages::routes(start_page, state.settings.clone()))
+        .merge(pages::routes(
+            start_page,
+            state.settings.clone(),
+            sends_mail,
+        ))
         .merge(socket::routes())
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async |method: Method| Problem::method_not_allowed(&method))

@@ -14,8 +14,9 @@ pub(super) const COMPRESSED_BYTES: usize = 896;
 
 impl Widget {
     /// An object of the tag's attributes, as JavaScript: those of all languages, and by language
-    /// those that are texts. `{}` if everything is as the widget has it by itself.
-    pub fn as_attributes(&self) -> String {
+    /// those that are texts. `mail` if the server `sends_mail`. `{}` if everything is as the widget
+    /// has it by itself.
+    pub fn as_attributes(&self, sends_mail: bool) -> String {
         let mut attributes = Map::new();
         let mut set = |name: &str, value: &str| {
             if !value.is_empty() {
@@ -25,6 +26,9 @@ impl Widget {
         set("accent", &self.accent);
         if self.side == WidgetSide::Left {
             set("side", "left");
+        }
+        if sends_mail {
+            set("mail", "on");
         }
         let fields = [
             ("name", self.prechat.name),
@@ -55,7 +59,7 @@ impl Widget {
     pub(super) fn compressed_bytes(&self) -> usize {
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
         encoder
-            .write_all(self.as_attributes().as_bytes())
+            .write_all(self.as_attributes(true).as_bytes())
             .and_then(|()| encoder.finish())
             .map_or(usize::MAX, |bytes| bytes.len())
     }
@@ -82,12 +86,13 @@ mod tests {
 
     fn attributes(widget: Value) -> Value {
         let widget: Widget = serde_json::from_value(widget).expect("a widget");
-        serde_json::from_str(&widget.as_attributes()).expect("JSON")
+        serde_json::from_str(&widget.as_attributes(false)).expect("JSON")
     }
 
     #[test]
     fn settings_become_attributes_of_the_tag() {
-        assert_eq!(Widget::default().as_attributes(), "{}");
+        assert_eq!(Widget::default().as_attributes(false), "{}");
+        assert_eq!(Widget::default().as_attributes(true), r#"{"mail":"on"}"#);
         assert_eq!(
             attributes(json!({
                 "accent": "#0a7", "side": "left",

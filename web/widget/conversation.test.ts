@@ -93,8 +93,8 @@ async function tab({
     base: "https://chat.example",
     keyPrefix: KEY_PREFIX,
     storageArea: view,
-    data,
-    identity,
+    tagData: data,
+    jwt: identity,
     emit() {},
     clear() {
       const own = Object.keys(view).filter((key) => key.startsWith(KEY_PREFIX));
@@ -202,7 +202,7 @@ describe("signing out", () => {
     const there = await tab({ identity: jwt("ann") });
     await here.conversation.reset();
     expect(there.calls.cleared).toBe(1);
-    expect([there.conversation.begun, there.host.identity]).toEqual([false, undefined]);
+    expect([there.conversation.begun, there.host.jwt]).toEqual([false, undefined]);
     expect(storage.items).toEqual({});
   });
 
@@ -244,7 +244,7 @@ describe("signing out", () => {
         {},
         [],
       ]);
-      expect(there.host.identity).toBeUndefined();
+      expect(there.host.jwt).toBeUndefined();
     });
 
     it("nobody is signed in again by a click", async () => {
@@ -292,7 +292,7 @@ describe("signing out", () => {
       const bobs = storedChat();
       there.show();
       expect(there.calls.cleared).toBe(1);
-      expect(there.host.identity).toBeUndefined();
+      expect(there.host.jwt).toBeUndefined();
       expect(storedChat()).toEqual(bobs);
       expect(there.conversation.chat).toEqual(bobs);
     });

@@ -246,7 +246,7 @@ export function saveDraft(text: string) {
  * user wait until the shop identifies the same user again.
  */
 export function resume() {
-  const isKnown = host.identity || !chat.user;
+  const isKnown = host.jwt || !chat.user;
   if (begun || chat.room || (isKnown && unsent().some(({ refused }) => !refused))) begin();
 }
 
@@ -286,9 +286,6 @@ export function beginNew() {
   begin();
 }
 
-/** The visitor's conversations, the newest first. */
-export const rooms = (bearer?: string) => list<Room>("", bearer);
-
 /** Switches to another of the visitor's conversations. */
 export function openRoom(room: string) {
   dropRoom();
@@ -299,21 +296,21 @@ export function openRoom(room: string) {
 /** The shop identifies the visitor; with `now`, begins the conversation at once. */
 export async function identify(jwt: string, now: boolean) {
   sync();
-  host.identity = jwt;
+  host.jwt = jwt;
   refusal = undefined;
   if (!adoptIdentity()) {
-    host.identity = undefined;
+    host.jwt = undefined;
     throw TypeError("shoptalk.identify: not a JWT");
   }
   if (now) begin();
   else resume();
   if (begun) return;
-  const [latest] = await rooms(jwt);
+  const [latest] = await list<Room>("", jwt);
   if (!latest || latest.last_seq <= latest.customer_read_seq) return;
   const path = `${latest.id}/messages/?after=${latest.customer_read_seq}`;
   const unseen = await list<Message>(path, jwt);
   // The visitor may have begun a conversation or signed out meanwhile.
-  if (host.identity !== jwt || begun) return;
+  if (host.jwt !== jwt || begun) return;
   room = latest;
   log.messages = unseen;
   onChange();
@@ -331,8 +328,8 @@ export function begin(details?: Details) {
   sync();
   const user = adoptIdentity();
   // The tag's token is for a browser that holds none, once.
-  saveChat({ token: chat.token || host.data.token, details: details || chat.details });
-  delete host.data.token;
+  saveChat({ token: chat.token || host.tagData.token, details: details || chat.details });
+  delete host.tagData.token;
   // The server moves an anonymous visitor's room to the user when it is requested again.
   if (user && user !== chat.user) {
     leaveRoom();
@@ -345,11 +342,11 @@ export function begin(details?: Details) {
 
 /** Returns the identified user, if any. If it is another one than before, resets first. */
 function adoptIdentity() {
-  const { identity } = host;
-  const user = subject(identity);
+  const { jwt } = host;
+  const user = subject(jwt);
   if (user && chat.user && user !== chat.user) {
     reset();
-    host.identity = identity;
+    host.jwt = jwt;
   }
   return user;
 }
@@ -393,7 +390,7 @@ export function forget() {
   dropRoom();
   storage.clearMemory();
   chat = readChat();
-  host.identity = refusal = undefined;
+  host.jwt = refusal = undefined;
   onCleared();
   onChange();
 }
@@ -424,10 +421,10 @@ function requestRoom(): Socket {
   // It never opens, so nothing is sent on it. Once discarded it has no `onclose`, and the response
   // is ignored.
   const socket = { close() {} } as Socket;
-  const { identity } = host;
-  const user = subject(identity);
+  const { jwt } = host;
+  const user = subject(jwt);
   const page_url = location.href.split("#")[0]!.slice(0, 2_000);
-  const body = { ...chat.details, identity: user && identity, page_url };
+  const body = { ...chat.details, identity: user && jwt, page_url };
   call<{ room: Room; token?: string }>("rooms/", body).then(
     ({ room, token }) => {
       if (!socket.onclose) return;
@@ -444,7 +441,7 @@ function requestRoom(): Socket {
 /** The close code after a failed request for a room: final, or 0 to try again. */
 function closeCodeFor(error: Refusal): number {
   const { status } = error;
-  if (status === 401 && !host.identity) {
+  if (status === 401 && !host.jwt) {
     // Only the token has ended; without it a new conversation begins.
     saveChat({ token: undefined });
     return 0;
@@ -478,7 +475,7 @@ async function list<T>(path: string, bearer?: string) {
 }
 
 /** Calls the server; throws the problem of a refusal, or the network's error. */
-async function call<T>(path: string, body?: object, bearer = chat.token): Promise<T> {
+export async function call<T>(path: string, body?: object, bearer = chat.token): Promise<T> {
   const response = await fetch(`${host.base}/api/chat/${path}`, {
     method: body ? "POST" : "GET",
     body: JSON.stringify(body),

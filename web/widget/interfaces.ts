@@ -44,7 +44,7 @@ export interface Host {
   /** The browser's storage, or a plain object where the browser refuses it. */
   storageArea: StorageArea;
   /** The tag's `data-` attributes, and what admins have set in place of those that are missing. */
-  data: DOMStringMap;
+  tagData: DOMStringMap;
   /** The first supported language among the tag's, the page's and the browser's. */
   lang: string;
   /** The element in the shadow root that carries language, direction and colours. */
@@ -55,7 +55,7 @@ export interface Host {
   icon: typeof dom.icon;
   addStyle(css: string): void;
   /** The JWT of `identify`, if any. */
-  identity?: string | undefined;
+  jwt?: string | undefined;
   emit(event: EventName, detail?: unknown): void;
   /** Removes everything from the browser's storage, and notifies the other tabs. */
   clear(): void;

@@ -49,7 +49,7 @@ function launch({ src, dataset }: HTMLScriptElement) {
     channel = new BroadcastChannel(keyPrefix);
     // Another tab signed out. This one may have nothing stored, so no storage event either.
     channel.onmessage = async () => {
-      host.identity = undefined;
+      host.jwt = undefined;
       (await loading)?.forget();
     };
     storageArea = localStorage || storageArea;
@@ -93,7 +93,7 @@ function launch({ src, dataset }: HTMLScriptElement) {
     base,
     keyPrefix,
     storageArea,
-    data,
+    tagData: data,
     lang,
     frame,
     button,
@@ -143,17 +143,17 @@ function launch({ src, dataset }: HTMLScriptElement) {
       (await loading)?.close();
     },
     async identify(jwt) {
-      host.identity = jwt;
+      host.jwt = jwt;
       const chat = await load();
       // The visitor may have signed out meanwhile.
-      if (host.identity === jwt) await chat.identify(jwt);
+      if (host.jwt === jwt) await chat.identify(jwt);
     },
     async reset() {
       const token = /"token":"(.+?)"/.exec(storageArea[keyPrefix + CHAT_KEY]!)?.[1] || data.token;
       delete data.token;
       // First, since the page may end and the server may be unreachable.
       host.clear();
-      host.identity = undefined;
+      host.jwt = undefined;
       if (loading || token) {
         await load().then(
           (chat) => chat.reset(token),

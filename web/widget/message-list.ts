@@ -27,11 +27,11 @@ export function makeMessageList(box: HTMLElement, edit: (id: string) => void) {
       : at.toLocaleDateString(lang, { dateStyle: "long" });
   };
 
-  const make = ({ sender_type, sender_name, content, event }: Line, at: Date) =>
+  const make = ({ sender_type, sender_name, content, event, via }: Line, at: Date) =>
     event
       ? h("div.day", {}, labels[event])
       : h(
-          `div.line ${sender_type}`,
+          `div.line ${sender_type} ${via}`,
           {},
           sender_type === "admin" && h("div.name", { dir: "auto" }, sender_name),
           h(

@@ -3,6 +3,7 @@
  * the chat there is one for each language. `size.mjs` holds its budget.
  */
 import type { Room } from "../shared/protocol";
+import { splitQuote } from "../shared/quote";
 import type { Host } from "./interfaces";
 import { moreTexts, texts } from "./locales/en";
 
@@ -36,16 +37,77 @@ export function backText(
 /** The day on the wall, counted where every day has as many hours. */
 const midnight = (date: Date) => Date.UTC(date.getFullYear(), date.getMonth(), date.getDate());
 
-/** What shows the visitor's earlier conversations. */
-export function roomList({ h, lang }: Host, rooms: Room[], open: (id: string) => void) {
-  const buttons = rooms.map(({ id, updated_at }) =>
+/** Calls the visitor's API, by POST if there is a body; throws an error that has the status. */
+type Call = <T>(path: string, body?: object) => Promise<T>;
+
+/** What shows the visitor's earlier conversations, and mails them if the server sends mail. */
+export async function rooms(host: Host, open: (id: string) => void, call: Call) {
+  const { h, lang, tagData: data } = host;
+  const { results } = await call<{ results: Room[] }>("rooms/").catch(() => ({ results: [] }));
+  const rows = results.map(({ id, updated_at }) =>
     h(
-      "button.room",
-      { onclick: () => open(id) },
-      new Date(updated_at).toLocaleString(lang, { dateStyle: "long", timeStyle: "short" }),
+      "div",
+      {},
+      h(
+        "button.text room",
+        { onclick: () => open(id) },
+        new Date(updated_at).toLocaleString(lang, { dateStyle: "long", timeStyle: "short" }),
+      ),
+      ...(data.mail ? mailer(host, id, call) : []),
     ),
   );
-  return [h("h2", {}, texts.earlier), ...(buttons[0] ? buttons : [texts.failed])];
+  return [h("h2", {}, texts.earlier), ...(rows[0] ? rows : [texts.failed])];
+}
+
+/** A button that has the conversation mailed, with a field for the address if none is known. */
+function mailer({ h }: Host, id: string, call: Call) {
+  const address = h("input", { type: "email", "aria-label": texts.yourEmail, hidden: true });
+  const result = h("p", { "aria-live": "polite" });
+  const send = h("button", { onclick }, moreTexts.mailIt);
+  return [send, address, result];
+
+  async function onclick() {
+    send.disabled = true;
+    try {
+      await call(`rooms/${id}/transcript/`, address.value ? { email: address.value } : {});
+      send.hidden = address.hidden = true;
+      result.textContent = moreTexts.mailed;
+    } catch (error) {
+      const { status } = error as { status?: number };
+      result.textContent =
+        { 400: moreTexts.toWhom, 409: moreTexts.unanswered, 429: moreTexts.often }[status!] ??
+        texts.failed;
+      if (status === 400) {
+        address.hidden = false;
+        address.focus();
+      }
+    }
+    send.disabled = false;
+  }
+}
+
+/** Folds what mails quote; the message list marks them with a class. */
+export function fold(box: HTMLElement) {
+  for (const line of box.querySelectorAll(".mail")) {
+    line.classList.remove("mail");
+    const text = line.querySelector(".text")!;
+    let left = splitQuote(text.textContent).quote.length;
+    if (!left) continue;
+    const quote = document.createElement("details");
+    const summary = document.createElement("summary");
+    summary.textContent = moreTexts.quote;
+    quote.append(summary);
+    while (left > 0) {
+      let last = text.lastChild as ChildNode;
+      const { length } = last.textContent!;
+      // A link holds no line break, so what begins before the quote is a text.
+      if (length > left) last = (last as Text).splitText(length - left);
+      left -= length;
+      summary.after(last);
+    }
+    text.lastChild!.textContent = text.lastChild!.textContent!.trimEnd();
+    text.append(quote);
+  }
 }
 
 /** Plays a short, soft note. Silent where the browser requires a click first. */

@@ -9,7 +9,7 @@ import { h, host, texts } from "./host";
  */
 export function makePrechatForm(greeting: string, onDone: (details: Details) => void) {
   const field = (name: string, label: string, type: string, maxlength: number) =>
-    (host.data.fields ?? name).includes(name) &&
+    (host.tagData.fields ?? name).includes(name) &&
     h(
       "label",
       {},
@@ -19,7 +19,7 @@ export function makePrechatForm(greeting: string, onDone: (details: Details) => 
         maxlength,
         name: `customer_${name}`,
         autocomplete: type || name,
-        required: host.data.require?.includes(name),
+        required: host.tagData.require?.includes(name),
         dir: "auto",
       }),
     );

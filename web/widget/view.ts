@@ -20,7 +20,7 @@ const NEAR_PX = 60;
  * modules or objects between them cost bytes of the size budget.
  */
 export function makeView(): Chat {
-  const { button, data, lang } = host;
+  const { button, tagData: data, lang } = host;
   const title = button.ariaLabel!;
   const greeting = data.greeting || texts.hello;
   let isOpen = false;
@@ -135,7 +135,7 @@ export function makeView(): Chat {
       conversation.sync();
       if (isOpen) return focus();
       show(true);
-      if (data.prechat === "off" || data.token || host.identity || conversation.chat.details)
+      if (data.prechat === "off" || data.token || host.jwt || conversation.chat.details)
         conversation.begin();
       update();
       scrollToEnd();
@@ -167,11 +167,12 @@ export function makeView(): Chat {
 
   function onAgentMessage(message: Message) {
     host.emit("message", message);
-    if (!isVisible() && data.sound === "on") loadMore().then(() => more!.chime());
+    if (!isVisible() && data.sound === "on") loadMore().then(({ chime }) => chime());
   }
 
   async function loadMore() {
-    more ??= await import(/* @vite-ignore */ import.meta.url.replace("assets/chat", "assets/more"));
+    more ??= await import(/* @vite-ignore */ import.meta.url.replace("s/chat", "s/more"));
+    return more!;
   }
 
   function isVisible() {
@@ -211,7 +212,6 @@ export function makeView(): Chat {
     list.hidden = !showsEarlier;
     backButton.hidden = !showsEarlier;
     earlierButton.hidden = showsEarlier || !conversation.chat.token;
-    if (conversation.backAt && !more) loadMore().then(update, () => {});
     setText(
       presence,
       conversation.room &&
@@ -233,6 +233,8 @@ export function makeView(): Chat {
         : problem,
     );
     if (!pane.hidden) showLog(state === "connected");
+    if ((conversation.backAt || box.querySelector(".mail")) && !more)
+      loadMore().then(update, () => {});
     const count = conversation.unread();
     if (count === unread) return;
     unread = count;
@@ -255,6 +257,7 @@ export function makeView(): Chat {
     // A screen reader reads what comes from now on, not the whole history.
     log.ariaLive = live ? "polite" : "off";
     showMessages(conversation.log.messages, conversation.unsent());
+    more?.fold(box);
     if (wasAtEnd) scrollToEnd();
     else {
       if (box.lastChild !== lastChild) newer.hidden = false;
@@ -301,17 +304,17 @@ export function makeView(): Chat {
 
   async function listRooms() {
     showsEarlier = true;
-    const rooms = await conversation.rooms().catch(() => []);
-    await loadMore();
+    const rooms = await (await loadMore()).rooms(host, openRoom, conversation.call);
     // The visitor may have gone back or signed out meanwhile.
     if (!showsEarlier) return;
-    const open = (id: string) => {
-      conversation.openRoom(id);
-      backButton.click();
-    };
-    list.replaceChildren(...more!.roomList(host, rooms, open));
+    list.replaceChildren(...rooms);
     update();
     list.focus();
+  }
+
+  function openRoom(id: string) {
+    conversation.openRoom(id);
+    backButton.click();
   }
 
   function onKey(event: KeyboardEvent) {

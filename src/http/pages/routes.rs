@@ -32,10 +32,12 @@ pub(crate) enum StartPage {
     Shop,
 }
 
-/// All routes of pages and their files.
+/// All routes of pages and their files. The widget offers what it mails only if the server
+/// `sends_mail`.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
     start: StartPage,
     settings: CurrentSettings,
+    sends_mail: bool,
 ) -> Router<S> {
     Router::new()
         .route("/", get(move |headers| start_page(start, headers)))
@@ -45,7 +47,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
         .route("/admin/{file}", get(installed))
         .route("/assets/page.css", get(style_sheet))
         .merge(assets::routes())
-        .merge(widget::routes(settings))
+        .merge(widget::routes(settings, sends_mail))
 }
 
 async fn start_page(start: StartPage, headers: HeaderMap) -> Response {

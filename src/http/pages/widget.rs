@@ -24,9 +24,13 @@ const NO_SETTINGS: &str = "({});";
 const HASH_BYTES: usize = 9;
 
 /// The widget's file. Any origin may load it.
-pub(super) fn routes<S: Clone + Send + Sync + 'static>(settings: CurrentSettings) -> Router<S> {
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(
+    settings: CurrentSettings,
+    sends_mail: bool,
+) -> Router<S> {
     let script = WidgetScript {
         settings,
+        sends_mail,
         made: Arc::default(),
     };
     let response =
@@ -43,6 +47,7 @@ pub(crate) fn widget_hash() -> Option<String> {
 #[derive(Clone)]
 struct WidgetScript {
     settings: CurrentSettings,
+    sends_mail: bool,
     made: Arc<Mutex<Option<Made>>>,
 }
 
@@ -63,7 +68,7 @@ impl WidgetScript {
         {
             *made = Some(Made {
                 version: settings.version,
-                file: with_argument(&settings.widget.as_attributes()),
+                file: with_argument(&settings.widget.as_attributes(self.sends_mail)),
             });
         }
         made.as_ref().and_then(|made| made.file.clone())
@@ -147,7 +152,7 @@ mod tests {
             accepted = Some(settings);
         }
         let settings = accepted.expect("short ones are accepted");
-        let file = with_argument(&settings.widget.as_attributes()).expect("the widget");
+        let file = with_argument(&settings.widget.as_attributes(true)).expect("the widget");
         let bytes = file.gzip.len();
         assert!(
             (BUDGET + 512..=BUDGET_WITH_SETTINGS).contains(&bytes),

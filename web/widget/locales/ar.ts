@@ -38,4 +38,10 @@ export const moreTexts = {
   backAt: "سنعود {day} الساعة {time}",
   onWeekday: "يوم {}",
   onDate: "في {}",
+  mailIt: "إرسال بالبريد الإلكتروني",
+  mailed: "الرسالة في الطريق إليك",
+  toWhom: "إلى أي عنوان؟",
+  unanswered: "يمكنك استلامها بالبريد بعد أن نجيب",
+  often: "أُرسلت إليك عدة مرات اليوم. حاول غدًا",
+  quote: "النص المقتبس",
 } satisfies MoreTexts;

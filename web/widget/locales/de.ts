@@ -38,4 +38,10 @@ export const moreTexts = {
   backAt: "Wir sind {day} um {time} Uhr wieder da",
   onWeekday: "am {}",
   onDate: "am {}",
+  mailIt: "Per Mail senden",
+  mailed: "Die Mail ist unterwegs",
+  toWhom: "An welche Adresse?",
+  unanswered: "Per Mail geht es, sobald wir geantwortet haben",
+  often: "Sie haben es heute schon mehrmals bekommen. Versuchen Sie es morgen wieder",
+  quote: "Zitierter Text",
 } satisfies MoreTexts;

@@ -39,6 +39,12 @@ export const moreTexts = {
   backAt: "We are back {day} at {time}",
   onWeekday: "on {}",
   onDate: "on {}",
+  mailIt: "Send by mail",
+  mailed: "It is on its way",
+  toWhom: "To which address?",
+  unanswered: "You can have it by mail once we have answered",
+  often: "You were sent it several times today. Try again tomorrow",
+  quote: "Quoted text",
 };
 
 export type Texts = Record<keyof typeof texts, string>;

@@ -38,4 +38,10 @@ export const moreTexts = {
   backAt: "Volvemos {day} a las {time}",
   onWeekday: "el {}",
   onDate: "el {}",
+  mailIt: "Enviar por correo",
+  mailed: "El correo está en camino",
+  toWhom: "¿A qué dirección?",
+  unanswered: "Podrá recibirlo por correo cuando hayamos respondido",
+  often: "Hoy ya lo ha recibido varias veces. Inténtelo mañana",
+  quote: "Texto citado",
 } satisfies MoreTexts;

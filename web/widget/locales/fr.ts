@@ -38,4 +38,10 @@ export const moreTexts = {
   backAt: "Nous serons de retour {day} à {time}",
   onWeekday: "{}",
   onDate: "le {}",
+  mailIt: "Envoyer par e-mail",
+  mailed: "L’e-mail est en route",
+  toWhom: "À quelle adresse ?",
+  unanswered: "L’envoi par e-mail est possible dès que nous aurons répondu",
+  often: "Vous l’avez déjà reçu plusieurs fois aujourd’hui. Réessayez demain",
+  quote: "Texte cité",
 } satisfies MoreTexts;

@@ -1,0 +1,114 @@
+import { expect, it } from "vitest";
+import { eventually } from "./browser";
+import { Environment } from "./environment";
+import { type Mail, MailRelay } from "./mail-relay";
+import { expectFocus } from "./page-objects";
+
+const HOOK_TOKEN = "a token of the mail provider, long enough";
+
+/** A server whose mail goes to the tests' relay, and into which a provider hands replies. */
+async function withMail() {
+  const relay = await MailRelay.start();
+  const settings = {
+    SHOPTALK_MAIL__SMTP_URL: relay.url,
+    SHOPTALK_MAIL__FROM: "The Shop <chat@shop.example>",
+    SHOPTALK_MAIL__HOOK_TOKEN: HOOK_TOKEN,
+    SHOPTALK_MAIL__AFTER_MS: "1",
+  };
+  return { relay, env: await Environment.start({ settings }) };
+}
+
+it("a customer has the conversation sent by mail, to an address typed for it", async () => {
+  const { env, relay } = await withMail();
+  // A refusal is an error for the browser.
+  const [visitor, agent] = await Promise.all([
+    env.visitor({ expectedErrors: /status of 4(00|09) .*\/transcript\// }),
+    env.agent(),
+  ]);
+  const { dialog } = visitor;
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("Do you ship to Norway?");
+  await agent.openConversation("Bea");
+  await visitor.waitUntilConnected();
+  await dialog.getByRole("button", { name: "Earlier conversations" }).click();
+  const send = dialog.getByRole("button", { name: "Send by mail" });
+  const address = dialog.getByRole("textbox", { name: "Email" });
+  await send.click();
+  await expectFocus(address);
+  await dialog.getByText("To which address?").waitFor();
+  await address.fill("bea@example.com");
+  await send.click();
+  await dialog.getByText("once we have answered").waitFor();
+  await agent.send("We do.");
+  await agent.expectMessages("Do you ship to Norway?", "We do.");
+  await send.click();
+  await dialog.getByText("It is on its way").waitFor();
+  expect(await send.isVisible()).toBe(false);
+  await eventually(() => relay.to("bea@example.com").length).toBe(1);
+  const [{ text }] = relay.to("bea@example.com") as [Mail];
+  expect(text).toContain("Do you ship to Norway?");
+  expect(text).toContain("We do.");
+});
+
+it("a reply by mail shows what was written, and folds what it quotes, on both sides", async () => {
+  const { env, relay } = await withMail();
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea", email: "bea@example.com" });
+  await visitor.send("Do you ship to Norway?");
+  await agent.openConversation("Bea");
+  await visitor.page.goto("about:blank");
+  await agent.send("We do.");
+  await eventually(() => relay.to("bea@example.com").length).toBe(1);
+  const [{ text }] = relay.to("bea@example.com") as [Mail];
+  const replyTo = /^Reply-To: .*<(.+)>/m.exec(text)?.[1];
+  const response = await fetch(`${env.server.origin}/api/hooks/mail/`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${HOOK_TOKEN}`, "content-type": "message/rfc822" },
+    body: [
+      "From: Bea <bea@example.com>",
+      `To: <${replyTo}>`,
+      "Message-ID: <1@example.com>",
+      "Subject: Re: Your conversation",
+      "",
+      "Then two, please: https://shop.example/cups",
+      "",
+      "> We do.",
+      "> The Shop",
+      "",
+    ].join("\r\n"),
+  });
+  expect(response.status).toBe(200);
+
+  await visitor.page.goto(env.shop.origin);
+  await visitor.open();
+  const written = "Then two, please: https://shop.example/cups";
+  for (const log of [visitor.log, agent.log]) {
+    await eventually(() => log.innerText()).toContain(written);
+    const toggle = log.getByText("Quoted text");
+    await toggle.waitFor();
+    const unfolded = log.locator("details[open]");
+    expect(await unfolded.count()).toBe(0);
+    await toggle.click();
+    await unfolded.waitFor();
+    expect(await unfolded.innerText()).toMatch(/> We do\.\n> The Shop$/);
+    await log.getByRole("link", { name: "https://shop.example/cups" }).waitFor();
+  }
+  // It stays as it is when the next message comes.
+  await agent.send("Two it is.");
+  await visitor.expectMessages(written, "Two it is.");
+  expect(await visitor.log.locator("details[open]").count()).toBe(1);
+});
+
+it("a server that sends no mail offers none", async () => {
+  const env = await Environment.start();
+  const visitor = await env.visitor();
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("Hello?");
+  await visitor.waitUntilConnected();
+  await visitor.dialog.getByRole("button", { name: "Earlier conversations" }).click();
+  await visitor.dialog.locator("button.room").waitFor();
+  expect(await visitor.dialog.getByRole("button", { name: "Send by mail" }).count()).toBe(0);
+});
