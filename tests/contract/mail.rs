@@ -274,6 +274,8 @@ async fn a_delivery_report_marks_the_address_and_nothing_else() {
     assert_eq!(visitor.messages().await.len(), 2);
     let bounced = server.rows("SELECT address FROM bounced_addresses");
     assert_eq!(bounced, [["ann@example.com"]], "only whom mail was sent to");
+    let known = admin.rest.get(&admin.path(&visitor.room_id, "mail/")).await;
+    assert_eq!(known.is(200), json!({"undeliverable": "5.1.1"}));
     // Nothing more goes there.
     let again = customer(&server, "ann@example.com").await;
     admin.post(&again.room_id, "Hello again").await;
@@ -281,6 +283,16 @@ async fn a_delivery_report_marks_the_address_and_nothing_else() {
     admin.post(&other.room_id, "Hello Bob").await;
     let mails = sink.wait_for(2).await;
     assert_eq!(mails[1].recipient, "bob@example.com");
+    // Agents see it of the address in the details, whatever its case.
+    let agent = server.agent("otto", "agent").await;
+    let known = agent.rest.get(&admin.path(&other.room_id, "mail/")).await;
+    assert_eq!(known.is(200), json!({"undeliverable": null}));
+    let shouting = customer(&server, "ANN@example.com").await;
+    let known = agent
+        .rest
+        .get(&admin.path(&shouting.room_id, "mail/"))
+        .await;
+    assert_eq!(known.is(200), json!({"undeliverable": "5.1.1"}));
 }
 
 #[tokio::test]

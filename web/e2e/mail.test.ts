@@ -1,10 +1,21 @@
 import { expect, it } from "vitest";
+import { audit } from "./audit";
 import { eventually } from "./browser";
 import { Environment } from "./environment";
 import { type Mail, MailRelay } from "./mail-relay";
 import { expectFocus } from "./page-objects";
 
 const HOOK_TOKEN = "a token of the mail provider, long enough";
+
+/** Hands a mail to the server, as the mail provider does. */
+async function handIn(env: Environment, ...lines: string[]) {
+  const response = await fetch(`${env.server.origin}/api/hooks/mail/`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${HOOK_TOKEN}`, "content-type": "message/rfc822" },
+    body: lines.join("\r\n"),
+  });
+  expect(response.status).toBe(200);
+}
 
 /** A server whose mail goes to the tests' relay, and into which a provider hands replies. */
 async function withMail() {
@@ -63,23 +74,19 @@ it("a reply by mail shows what was written, and folds what it quotes, on both si
   await eventually(() => relay.to("bea@example.com").length).toBe(1);
   const [{ text }] = relay.to("bea@example.com") as [Mail];
   const replyTo = /^Reply-To: .*<(.+)>/m.exec(text)?.[1];
-  const response = await fetch(`${env.server.origin}/api/hooks/mail/`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${HOOK_TOKEN}`, "content-type": "message/rfc822" },
-    body: [
-      "From: Bea <bea@example.com>",
-      `To: <${replyTo}>`,
-      "Message-ID: <1@example.com>",
-      "Subject: Re: Your conversation",
-      "",
-      "Then two, please: https://shop.example/cups",
-      "",
-      "> We do.",
-      "> The Shop",
-      "",
-    ].join("\r\n"),
-  });
-  expect(response.status).toBe(200);
+  await handIn(
+    env,
+    "From: Bea <bea@example.com>",
+    `To: <${replyTo}>`,
+    "Message-ID: <1@example.com>",
+    "Subject: Re: Your conversation",
+    "",
+    "Then two, please: https://shop.example/cups",
+    "",
+    "> We do.",
+    "> The Shop",
+    "",
+  );
 
   await visitor.page.goto(env.shop.origin);
   await visitor.open();
@@ -99,6 +106,55 @@ it("a reply by mail shows what was written, and folds what it quotes, on both si
   await agent.send("Two it is.");
   await visitor.expectMessages(written, "Two it is.");
   expect(await visitor.log.locator("details[open]").count()).toBe(1);
+});
+
+it("agents see that mail does not arrive, and admins what became no message", async () => {
+  const { env, relay } = await withMail();
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  const { page } = agent;
+  await visitor.open();
+  await visitor.begin({ name: "Bea", email: "bea@example.com" });
+  await visitor.send("Do you ship to Norway?");
+  await agent.openConversation("Bea");
+  await visitor.page.goto("about:blank");
+  await agent.send("We do.");
+  await eventually(() => relay.to("bea@example.com").length).toBe(1);
+  const [{ text }] = relay.to("bea@example.com") as [Mail];
+  const address = /^Reply-To: .*<(.+)>/m.exec(text)?.[1];
+  const details = page.getByRole("complementary", { name: "Customer" });
+  await details.waitFor();
+  expect(await details.innerText()).not.toContain("does not arrive");
+  await handIn(
+    env,
+    "From: MAILER-DAEMON@mx.example",
+    `To: <${address}>`,
+    "Message-ID: <1@mx.example>",
+    "Subject: Undelivered",
+    "Content-Type: multipart/report; report-type=delivery-status; boundary=x",
+    "",
+    "--x",
+    "Content-Type: message/delivery-status",
+    "",
+    "Reporting-MTA: dns; mx.example",
+    "",
+    "Final-Recipient: rfc822; bea@example.com",
+    "Action: failed",
+    "Status: 5.1.1",
+    "--x--",
+    "",
+  );
+  await page.reload();
+  await details.getByText("Mail to this address does not arrive").waitFor();
+
+  await page.getByRole("button", { name: "Settings", exact: true }).click();
+  await page.getByRole("button", { name: "Open Mail without a conversation" }).click();
+  const dialog = page.getByRole("dialog", { name: "Mail without a conversation" });
+  await dialog.getByText("It reports that a mail did not arrive.").waitFor();
+  await dialog.getByText("Undelivered").waitFor();
+  expect(await audit(page, "html")).toEqual([]);
+  await dialog.getByRole("button", { name: "Open the conversation" }).click();
+  await agent.reply.waitFor();
+  await dialog.waitFor({ state: "hidden" });
 });
 
 it("a server that sends no mail offers none", async () => {

@@ -1145,6 +1145,45 @@ export type SettingsAnswer = {
   fixed: Array<string>;
 };
 
+/** Why a mail that came in is no message. */
+export type QuarantineReason = "too_large" | "unreadable" | "automatic" | "own_mail" | "delivery_report" | "no_reply_address" | "forged" | "no_sender" | "foreign_sender" | "no_room" | "blocked" | "empty";
+
+/** A mail that came in and became no message. */
+export type QuarantinedMail = {
+  /** SHA-256 of the mail, in hexadecimal digits. */
+  id: string;
+  /** Why. */
+  reason: QuarantineReason;
+  /** Whom it says that it is from. */
+  from: string | null;
+  /** Its subject. */
+  subject: string | null;
+  /** The room of its reply address, if that is ours. */
+  room_id: string | null;
+  /** Its bytes. */
+  size: number;
+  /** The beginning of its text. */
+  text: string | null;
+  /** When it came. */
+  at: Timestamp;
+};
+
+/** Mail that became no message. */
+export type QuarantineList = {
+  results: Array<QuarantinedMail>;
+  /** Always null: the newest ones are all there are. */
+  next: string | null;
+};
+
+/** What is known about mail to a customer. */
+export type RoomMail = {
+  /**
+   * Why mail to the customer's address does not arrive, as a mail server said it; null while
+   * nothing is known against the address.
+   */
+  undeliverable: string | null;
+};
+
 /** What the server saw of a request. */
 export type Seen = {
   /** Such as `HTTP/1.1`. */

@@ -13,6 +13,7 @@ use crate::chat;
 use crate::doctor;
 use crate::http::problem;
 use crate::jobs::{erase, export, kept_backups, registry};
+use crate::persistence::{QuarantineReason, QuarantinedMail};
 use crate::protocol::{self, CloseCode};
 use crate::settings;
 
@@ -236,6 +237,10 @@ fn generate() -> String {
     file.declare::<settings::Alerts>("Alerts");
     file.declare::<settings::MailSettings>("MailSettings");
     file.declare::<admin::settings::SettingsAnswer>("SettingsAnswer");
+    file.declare::<QuarantineReason>("QuarantineReason");
+    file.declare::<QuarantinedMail>("QuarantinedMail");
+    file.declare::<admin::transcript::QuarantineList>("QuarantineList");
+    file.declare::<admin::room_mail::RoomMail>("RoomMail");
     file.declare::<doctor::Seen>("Seen");
     file.declare::<doctor::UpgradeProbe>("UpgradeProbe");
     file.declare::<doctor::QuietProbe>("QuietProbe");

@@ -90,6 +90,7 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
         "/api/admin/rooms/{id}/ratings",
         AgentOrToken(Right::RoomsRead),
     ),
+    ("GET", "/api/admin/rooms/{id}/mail", Agent),
     ("POST", "/api/admin/rooms/{id}/transcript", Agent),
     ("GET", "/api/admin/mail/quarantine", Admin),
     ("GET", "/api/admin/agents", Admin),

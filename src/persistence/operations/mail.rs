@@ -117,6 +117,7 @@ pub enum MailOutcome {
 
 /// Why a mail that came in is no message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum QuarantineReason {
     /// It is larger than what is read.
@@ -195,6 +196,7 @@ impl QuarantineReason {
 
 /// A mail that came in and became no message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct QuarantinedMail {
     /// SHA-256 of the mail, in hexadecimal digits.
     pub id: String,

@@ -4,6 +4,7 @@ type DialogName =
   | "agents"
   | "data"
   | "doctor"
+  | "mail"
   | "notifications"
   | "replies"
   | "settings"

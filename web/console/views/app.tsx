@@ -11,6 +11,7 @@ import { DataDialog } from "./data";
 import { Details } from "./details";
 import { DoctorDialog } from "./doctor";
 import { Keys } from "./keys";
+import { MailDialog } from "./mail";
 import { Notifications } from "./notifications";
 import { Palette } from "./palette";
 import { Replies } from "./replies";
@@ -88,6 +89,7 @@ function DeskView() {
       {dialog.value === "notifications" && (
         <Notifications close={() => panels.close("notifications")} />
       )}
+      {dialog.value === "mail" && <MailDialog close={() => panels.close("mail")} />}
       {dialog.value === "settings" && <Settings close={() => panels.close("settings")} />}
       {dialog.value === "shop" && <ShopDialog close={() => panels.close("shop")} />}
       {dialog.value === "tokens" && <TokensDialog close={() => panels.close("tokens")} />}

@@ -54,6 +54,7 @@ export function commandsOf(desk: Desk, session: Session, { t }: Language): Comma
       { name: t("command.agents"), key: "a", run: () => panels.open("agents") },
       { name: t("command.data"), key: "d", run: () => panels.open("data") },
       { name: t("command.shop"), key: "h", run: () => panels.open("shop") },
+      { name: t("command.mail"), run: () => panels.open("mail") },
       { name: t("command.tokens"), run: () => panels.open("tokens") },
       { name: t("command.doctor"), run: () => panels.open("doctor") },
     );

@@ -4,6 +4,7 @@ import { Refused } from "../api";
 import { Icon } from "../icons";
 import { useApp, useDesk, useLanguage } from "./context";
 import { Field } from "./field";
+import { Undeliverable } from "./mail";
 
 /** The right side: who the visitor is. */
 export function Details() {
@@ -39,6 +40,7 @@ export function Details() {
         id={id}
         room={room}
       />
+      <Undeliverable room={room} />
       <dl>
         <dt>{t("details.page")}</dt>
         <dd>

@@ -135,6 +135,9 @@ export function Settings({ close }: { close: () => void }) {
             <button type="button" onClick={() => panels.open("data")}>
               {t("settings.openData")}
             </button>
+            <button type="button" onClick={() => panels.open("mail")}>
+              {t("settings.openMail")}
+            </button>
             <button type="button" onClick={() => panels.open("tokens")}>
               {t("settings.openTokens")}
             </button>

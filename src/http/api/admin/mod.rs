@@ -12,6 +12,7 @@ pub(super) mod push;
 pub(super) mod ratings;
 pub(super) mod replies;
 pub(super) mod room_change;
+pub(super) mod room_mail;
 pub(super) mod rooms;
 pub(super) mod settings;
 pub(super) mod sign_in;
@@ -39,6 +40,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(messages::redact))
         .routes(routes!(messages::read))
         .routes(routes!(ratings::list))
+        .routes(routes!(room_mail::get))
         .routes(routes!(transcript::transcript))
         .routes(routes!(transcript::quarantine))
         .routes(routes!(agents::list, agents::add))

@@ -23,6 +23,7 @@ pub(crate) struct AgentTranscriptRequest {
 
 /// Mail that became no message.
 #[derive(Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct QuarantineList {
     results: Vec<QuarantinedMail>,
     /// Always null: the newest ones are all there are.

@@ -2,6 +2,7 @@
 import { data } from "./data";
 import { desk } from "./desk";
 import { dialogs } from "./dialogs";
+import { mail } from "./mail";
 import { notifications } from "./notifications";
 import { replies } from "./replies";
 import { shell } from "./shell";
@@ -13,6 +14,7 @@ export const texts = {
   ...desk,
   ...dialogs,
   ...data,
+  ...mail,
   ...notifications,
   ...replies,
   ...shop,

@@ -7,6 +7,7 @@
 import { data } from "./data";
 import { desk } from "./desk";
 import { dialogs } from "./dialogs";
+import { mail } from "./mail";
 import { notifications } from "./notifications";
 import { replies } from "./replies";
 import { shell } from "./shell";
@@ -17,6 +18,7 @@ export const texts = {
   ...shell,
   ...desk,
   ...dialogs,
+  ...mail,
   ...notifications,
   ...replies,
   ...data,
