@@ -55,11 +55,12 @@ it("a closed shop says when it is back, in the visitor's own time and language",
   const env = await Environment.start();
   const agent = await env.agent();
   const dialog = await open(agent.page);
-  // Tomorrow at nine, on the clock of this machine.
-  const tomorrow = new Date();
-  tomorrow.setDate(tomorrow.getDate() + 1);
-  tomorrow.setHours(9, 0, 0, 0);
-  const local = new Date(tomorrow.getTime() - tomorrow.getTimezoneOffset() * 60_000);
+  // At nine on a day of this week, on the clock of this machine: it has the same name after midnight.
+  const back = new Date();
+  back.setDate(back.getDate() + 3);
+  back.setHours(9, 0, 0, 0);
+  const dayIn = (locale: string) => back.toLocaleDateString(locale, { weekday: "long" });
+  const local = new Date(back.getTime() - back.getTimezoneOffset() * 60_000);
   await dialog.getByLabel("Closed until").fill(local.toISOString().slice(0, 16));
   await dialog.getByRole("button", { name: "Save" }).click();
   await dialog.getByText("Saved.").waitFor();
@@ -69,12 +70,12 @@ it("a closed shop says when it is back, in the visitor's own time and language",
   const london = await env.visitor({ locale: "en-GB" });
   await london.open();
   await london.begin({ name: "Bea" });
-  await london.dialog.getByText("We are back tomorrow at 09:00").waitFor();
+  await london.dialog.getByText(`We are back on ${dayIn("en-GB")} at 09:00`).waitFor();
   env.shop.page = { lang: "de" };
   const berlin = await env.visitor({ locale: "de-DE" });
   await berlin.open();
   await berlin.dialog.getByRole("button", { name: "Chat starten" }).click();
-  await berlin.dialog.getByText("Wir sind morgen um 09:00 Uhr wieder da").waitFor();
+  await berlin.dialog.getByText(`Wir sind am ${dayIn("de-DE")} um 09:00 Uhr wieder da`).waitFor();
   env.shop.page = { attributes: 'data-away-text="Soon"' };
   const soon = await env.visitor();
   await soon.open();
