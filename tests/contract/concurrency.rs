@@ -86,10 +86,12 @@ async fn counts_and_lists_agree_after_concurrent_changes() {
         }
     }))
     .await;
-    let expected = json!({"waiting": 8 + 4, "active": 8, "closed": 4,
-        "mine": 12, "unassigned": 8});
+    let expected = json!({"waiting": 8 + 4, "active": 8, "closed": 4});
     let list = admin.rest.get("/api/admin/rooms/?limit=200").await.is(200);
-    assert_eq!(list["counts"], expected);
+    let mut listed = expected.clone();
+    listed["mine"] = json!(12);
+    listed["unassigned"] = json!(8);
+    assert_eq!(list["counts"], listed);
     for status in ["waiting", "active", "closed"] {
         let list = admin
             .rest

@@ -9,6 +9,8 @@
  * - `lobby.ts`: the lists of conversations; `search.ts`: the search in them
  * - `conversation.ts`: the open one; `joining.ts`, `typists.ts`: parts of it
  * - `composer.ts`: the field to write in; `outgoing.ts`: messages that are not in a log yet
+ * - `directory.ts`: colleagues and tags; `handling.ts`: who answers, tags, spam, what is put off;
+ *   `selection.ts`: marked rows; `viewers.ts`: who else looks
  * - `replies.ts`: canned replies, for the field to write in
  * - `redaction.ts`: removing the text of a message
  * - `ringing.ts`: whether this device is rung while the console is closed
@@ -28,6 +30,8 @@ import type { Alerts } from "./alerts";
 import { makeComposer } from "./composer";
 import { makeDeskConnection } from "./connection";
 import { makeConversation } from "./conversation";
+import { makeDirectory } from "./directory";
+import { makeHandling } from "./handling";
 import { makeHealth } from "./health";
 import { makeLobby } from "./lobby";
 import type { Notices } from "./notices";
@@ -37,8 +41,10 @@ import { makeRedaction } from "./redaction";
 import { makeReplies } from "./replies";
 import { makeRinging, type NoPush, type PushBrowser } from "./ringing";
 import { makeSearch } from "./search";
+import { makeSelection } from "./selection";
 import type { Session } from "./session";
 import type { DeviceSettings } from "./settings";
+import { makeViewers } from "./viewers";
 
 export interface DeskOptions {
   agentId: string;
@@ -96,6 +102,8 @@ export function makeDesk({
   });
   const { send } = connection;
   const lobby = makeLobby({
+    agentId,
+    clock,
     call,
     attempt: session.attempt,
     schedule,
@@ -146,6 +154,20 @@ export function makeDesk({
     conversations: lobby.conversations,
     onResults: lobby.add,
   });
+  const directory = makeDirectory({ call });
+  const handling = makeHandling({
+    agentId,
+    change: lobby.change,
+    add: lobby.add,
+    summaryOf: lobby.summaryOf,
+    showError: notices.showToast,
+    language,
+  });
+  const selection = makeSelection(search.listed);
+  const viewers = makeViewers({
+    selected: conversation.selected,
+    ownName: () => session.agent.value?.display_name,
+  });
   const redaction = makeRedaction({
     call,
     selected: conversation.selected,
@@ -174,6 +196,10 @@ export function makeDesk({
     composer,
     replies,
     search,
+    directory,
+    handling,
+    selection,
+    viewers,
     redaction,
     ringing,
     health,
@@ -195,6 +221,7 @@ export function makeDesk({
         lobby.welcome(frame);
         // Without them, everything else goes on.
         replies.load().catch(() => {});
+        directory.load().catch(() => {});
         if (!frame.more) outgoing.resume();
         conversation.rejoin();
         break;
@@ -210,6 +237,9 @@ export function makeDesk({
         break;
       case "counts":
         lobby.counted(frame.counts);
+        break;
+      case "viewers":
+        viewers.receive(frame);
         break;
       case "online":
         lobby.online(frame.room_id, frame.customer_online);

@@ -1,5 +1,17 @@
 import type { Counts, Summary } from "../../shared/protocol";
 
+/** Whose conversations a list shows, or those that are outside of all others. */
+export type Scope = "all" | "mine" | "unassigned" | "spam";
+
+/** What a list shows beside the status. */
+export interface Narrowing {
+  scope: Scope;
+  /** The agent whose conversations are `mine`. */
+  agentId: string;
+  /** Only conversations with this tag. */
+  tag: string | undefined;
+}
+
 /** Which conversations a list shows. */
 export type Filter = "open" | "waiting" | "active" | "closed";
 
@@ -46,10 +58,13 @@ export class LobbyState {
     }
   }
 
-  /** The rooms of a list: those waiting the longest first, then by latest activity. */
-  list(filter: Filter): Summary[] {
+  /**
+   * The rooms of a list: those waiting the longest first, then by latest activity, then what is put
+   * off.
+   */
+  list(filter: Filter, narrowing: Narrowing = EVERYTHING): Summary[] {
     const shown = [...this.rooms.values()].filter(
-      ({ status }) => status === filter || (filter === "open" && status !== "closed"),
+      (room) => hasStatus(room, filter) && isInScope(room, narrowing),
     );
     return shown.sort(compareRooms);
   }
@@ -58,7 +73,7 @@ export class LobbyState {
   get longestWaiting(): Summary | undefined {
     let longest: Summary | undefined;
     for (const summary of this.rooms.values()) {
-      if (summary.status !== "waiting") continue;
+      if (summary.status !== "waiting" || summary.spam || summary.snoozed_until) continue;
       if (!longest || waitingSince(summary) < waitingSince(longest)) longest = summary;
     }
     return longest;
@@ -68,7 +83,21 @@ export class LobbyState {
 export const waitingSince = (summary: Summary) => summary.waiting_since ?? summary.updated_at;
 export const lastActivity = (summary: Summary) => summary.last_message_at ?? summary.created_at;
 
+const EVERYTHING: Narrowing = { scope: "all", agentId: "", tag: undefined };
+
+const hasStatus = ({ status }: Summary, filter: Filter) =>
+  status === filter || (filter === "open" && status !== "closed");
+
+function isInScope({ spam, assignee, tags }: Summary, { scope, agentId, tag }: Narrowing) {
+  if (spam !== (scope === "spam")) return false;
+  if (scope === "mine" && assignee?.id !== agentId) return false;
+  if (scope === "unassigned" && assignee) return false;
+  return !tag || tags.some(({ id }) => id === tag);
+}
+
 function compareRooms(a: Summary, b: Summary): number {
+  const putOff = Number(!!a.snoozed_until) - Number(!!b.snoozed_until);
+  if (putOff) return putOff;
   const waiting = Number(b.status === "waiting") - Number(a.status === "waiting");
   if (waiting) return waiting;
   // All times have the same format, so they compare as text.

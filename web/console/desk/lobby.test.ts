@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { AgentServerFrame, Summary } from "../../shared/protocol";
-import { agent, fakeCall, minute, summary } from "../testing/fixtures";
+import { FakeClock } from "../../shared/testing/clock";
+import { agent, fakeCall, minute, settle, summary } from "../testing/fixtures";
 import { type Lobby, makeLobby } from "./lobby";
 
 type Welcome = Extract<AgentServerFrame, { type: "welcome" }>;
@@ -22,12 +23,14 @@ const welcome = (change: Partial<Welcome> = {}): Welcome => ({
   ...change,
 });
 
+let clock: FakeClock;
 let isConnected: boolean;
 let visibleRoom: string | undefined;
 let scheduled: (() => void)[];
 const onNewMessage = vi.fn();
 
 beforeEach(() => {
+  clock = new FakeClock();
   isConnected = true;
   visibleRoom = undefined;
   scheduled = [];
@@ -37,6 +40,8 @@ beforeEach(() => {
 function setUp(...responses: unknown[]) {
   const { call, calls } = fakeCall(...responses);
   const lobby = makeLobby({
+    agentId: "ada",
+    clock,
     call,
     attempt: async (task) => {
       await task();
@@ -200,4 +205,68 @@ it("changes a room and has what the server made of it", async () => {
   expect(calls).toEqual([{ method: "PATCH", path: "rooms/a/", body: { customer_name: " Ann " } }]);
   nextFrame();
   expect(lobby.summaryOf("a")?.customer_name).toBe("Ann");
+});
+
+describe("whose conversations are shown", () => {
+  const ada = { id: "ada", display_name: "Ada" };
+  const tag = { id: "t", name: "order", color: "#112233" };
+
+  it("is everybody's, one's own, nobody's or spam, and those with a tag", () => {
+    const { lobby } = setUp();
+    const summaries = [
+      summary("own", { assignee: ada, tags: [tag] }),
+      summary("free"),
+      summary("junk", { spam: true, tags: [tag] }),
+      summary("later", { snoozed_until: minute(99), last_message_at: minute(9) }),
+    ];
+    lobby.welcome(welcome({ summaries }));
+    nextFrame();
+    expect(listed(lobby)).toEqual(["free", "own", "later"]);
+    lobby.showScope("mine");
+    expect(listed(lobby)).toEqual(["own"]);
+    lobby.showScope("unassigned");
+    expect(listed(lobby)).toEqual(["free", "later"]);
+    lobby.showScope("spam");
+    expect(listed(lobby)).toEqual(["junk"]);
+    lobby.showScope("spam");
+    lobby.tag.value = "t";
+    expect(listed(lobby)).toEqual(["own"]);
+  });
+
+  it("is loaded in pages of its own", async () => {
+    const page = { results: [summary("own", { assignee: ada })], next: null };
+    const { lobby, calls } = setUp(page);
+    lobby.welcome(welcome());
+    lobby.showScope("mine");
+    await lobby.loadMore();
+    expect(calls.map(({ path }) => path)).toEqual([
+      "rooms/?status=active&order=activity&limit=200&assignee=me",
+    ]);
+    await lobby.loadMore();
+    expect(calls).toHaveLength(1);
+  });
+
+  it("is counted again a moment after a change, once for many", async () => {
+    const counts = { waiting: 0, active: 2, closed: 0, mine: 1, unassigned: 1 };
+    const { lobby, calls } = setUp({ results: [], next: null, counts });
+    lobby.summaries([summary("a"), summary("b", { assignee: ada })], "c2");
+    expect(calls).toEqual([]);
+    clock.pass(1_000);
+    await settle();
+    expect(calls).toHaveLength(1);
+    expect(lobby.assigned.value).toEqual({ mine: 1, unassigned: 1 });
+  });
+
+  it("decides who rings: neither spam nor what is put off", () => {
+    const { lobby } = setUp();
+    lobby.welcome(welcome());
+    const rings = (id: string, change: Partial<Summary>) => {
+      onNewMessage.mockClear();
+      lobby.summaries([summary(id, change)], "c2");
+      return onNewMessage.mock.calls.length > 0;
+    };
+    expect(rings("a", {})).toBe(true);
+    expect(rings("b", { spam: true })).toBe(false);
+    expect(rings("c", { snoozed_until: minute(99) })).toBe(false);
+  });
 });

@@ -1,12 +1,15 @@
-import { computed, signal } from "@preact/signals";
-import type { AgentServerFrame, Summary } from "../../shared/protocol";
+import { batch, computed, signal } from "@preact/signals";
+import type { Clock } from "../../shared/clock";
+import type { AgentServerFrame, Summary, SummaryList } from "../../shared/protocol";
 import type { Call } from "../api";
 import { shouldAlert } from "./alerts";
-import { type Filter, LobbyState } from "./lobby-state";
+import { type Filter, LobbyState, type Narrowing, type Scope } from "./lobby-state";
 
 type Frame<Type> = Extract<AgentServerFrame, { type: Type }>;
 
 export interface LobbyOptions {
+  agentId: string;
+  clock: Clock;
   call: Call;
   /** Runs a call and shows why it failed. */
   attempt: (task: () => Promise<unknown>) => Promise<boolean>;
@@ -22,14 +25,17 @@ export interface LobbyOptions {
 export type Lobby = ReturnType<typeof makeLobby>;
 
 const PAGE = 200;
+/** How long after a change the own and the unassigned conversations are counted again. */
+const COUNT_DELAY_MS = 1_000;
 
 /**
  * The lists of conversations, kept up to date by the lobby's frames.
  *
- * Whatever a summary carries belongs here and in `lobby-state.ts`: assignees and tags are further
- * filters of `list` and further fields of `change`.
+ * Whatever a summary carries belongs here and in `lobby-state.ts`.
  */
 export function makeLobby({
+  agentId,
+  clock,
   call,
   attempt,
   schedule,
@@ -41,6 +47,12 @@ export function makeLobby({
   /** Rises with each change of `state`, which is no signal itself. */
   const revision = signal(0);
   const filter = signal<Filter>("open");
+  const scope = signal<Scope>("all");
+  const tag = signal<string | undefined>(undefined);
+  /** How many open conversations are this agent's, and how many are nobody's. */
+  const assigned = signal({ mine: 0, unassigned: 0 });
+  const narrowing = (): Narrowing => ({ scope: scope.value, agentId, tag: tag.value });
+  let isCounting = false;
   /** Per status: the cursor of the next page, null after the last one. Void after a `clear`. */
   let nextPages = new Map<string, string | null>();
   let isLoading = false;
@@ -48,11 +60,22 @@ export function makeLobby({
 
   return {
     filter,
+    scope,
+    tag,
+    assigned,
+
+    /** Shows a list; the same scope again is all conversations. */
+    showScope(next: Scope) {
+      batch(() => {
+        scope.value = scope.value === next ? "all" : next;
+        if (scope.value === "spam") filter.value = "open";
+      });
+    },
 
     /** The conversations of the filter, in order. */
     conversations: computed(() => {
       revision.value;
-      return state.list(filter.value);
+      return state.list(filter.value, narrowing());
     }),
     counts: computed(() => {
       revision.value;
@@ -87,6 +110,7 @@ export function makeLobby({
       addSummaries(frame.summaries, frame.cursor);
       state.setAllOnline(frame.online);
       update();
+      countSoon();
     },
 
     summaries(summaries: Summary[], cursor: string) {
@@ -117,12 +141,18 @@ export function makeLobby({
     /** Loads the next conversations of the list that the connection did not bring. */
     async loadMore() {
       const status = filter.value === "open" ? "active" : filter.value;
-      const cursor = nextPages.get(status);
-      if (isLoading || cursor === null) return;
-      if (state.list(status).length >= state.counts[status]) return;
-      isLoading = true;
       const order = status === "waiting" ? "waiting" : "activity";
       const query = new URLSearchParams({ status, order, limit: `${PAGE}` });
+      const assignee = { all: "", mine: "me", unassigned: "none", spam: "" }[scope.value];
+      if (assignee) query.set("assignee", assignee);
+      if (tag.value) query.set("tag", tag.value);
+      if (scope.value === "spam") query.set("spam", "true");
+      const list = `${query}`;
+      const cursor = nextPages.get(list);
+      if (isLoading || cursor === null) return;
+      const isEverything = scope.value === "all" && !tag.value;
+      if (isEverything && state.list(status).length >= state.counts[status]) return;
+      isLoading = true;
       if (cursor) query.set("cursor", cursor);
       // After a `clear` meanwhile, the pages begin from the first one.
       const pages = nextPages;
@@ -131,7 +161,7 @@ export function makeLobby({
           "GET",
           `rooms/?${query}`,
         );
-        pages.set(status, page.next);
+        pages.set(list, page.next);
         add(page.results);
       });
       isLoading = false;
@@ -141,14 +171,34 @@ export function makeLobby({
     async change(id: string, fields: object) {
       const { summary } = await call<{ summary: Summary }>("PATCH", `rooms/${id}/`, fields);
       add([summary]);
+      countSoon();
     },
   };
+
+  /** Counts again soon, once for many changes. Without it, the old numbers stay. */
+  function countSoon() {
+    if (isCounting) return;
+    isCounting = true;
+    clock.after(COUNT_DELAY_MS, () => {
+      call<SummaryList>("GET", "rooms/?limit=1")
+        .then(({ counts: { mine, unassigned } }) => {
+          assigned.value = { mine, unassigned };
+        })
+        .catch(() => {})
+        .finally(() => {
+          isCounting = false;
+        });
+    });
+  }
 
   function addSummaries(summaries: Summary[], cursor: string) {
     for (const summary of summaries) {
       const { before, added } = state.add(summary);
       const mayAlert = isConnected() || before;
-      if (added && mayAlert && shouldAlert(before, summary, visibleRoom())) onNewMessage(summary);
+      if (added && countsElsewhere(before, summary)) countSoon();
+      const rings = !summary.spam && !summary.snoozed_until;
+      if (added && mayAlert && rings && shouldAlert(before, summary, visibleRoom()))
+        onNewMessage(summary);
     }
     state.cursor = cursor;
   }
@@ -166,4 +216,11 @@ export function makeLobby({
       revision.value++;
     });
   }
+}
+
+/** Whether a change moves the numbers of own and of unassigned conversations. */
+function countsElsewhere(before: Summary | undefined, after: Summary) {
+  const counted = (room: Summary | undefined) =>
+    room && room.status !== "closed" && !room.spam && (room.assignee?.id ?? "nobody");
+  return counted(before) !== counted(after);
 }

@@ -9,6 +9,7 @@ type DialogName =
   | "replies"
   | "settings"
   | "shop"
+  | "tags"
   | "tokens"
   | "keys"
   | "commands";

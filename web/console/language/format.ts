@@ -31,6 +31,7 @@ export function makeFormat({ locale, t }: FormatOptions) {
     const format = computed(() => new Intl.NumberFormat(locale.value, options));
     return (count: number) => format.value.format(count);
   };
+  const lists = computed(() => new Intl.ListFormat(locale.value));
   const time = dates({ timeStyle: "short" });
   const date = dates({ day: "numeric", month: "short" });
   const whole = numbers({ maximumFractionDigits: 0 });
@@ -41,6 +42,9 @@ export function makeFormat({ locale, t }: FormatOptions) {
     day: dates({ weekday: "long", day: "numeric", month: "long" }),
     dayAndTime: dates({ dateStyle: "medium", timeStyle: "short" }),
     number: whole,
+
+    /** "Ada, Bob and Cleo". */
+    list: (names: readonly string[]) => lists.value.format(names),
 
     /** The time for today, the date for other days. */
     short(at: string, now: number): string {

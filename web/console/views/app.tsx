@@ -19,6 +19,7 @@ import { Settings } from "./settings";
 import { ShopDialog } from "./shop/dialog";
 import { SignIn } from "./sign-in";
 import { Banner, Status } from "./status";
+import { TagsDialog } from "./tags";
 import { TokensDialog } from "./tokens";
 
 /** The whole console: nothing yet, the sign-in, or the desk. */
@@ -92,6 +93,7 @@ function DeskView() {
       {dialog.value === "mail" && <MailDialog close={() => panels.close("mail")} />}
       {dialog.value === "settings" && <Settings close={() => panels.close("settings")} />}
       {dialog.value === "shop" && <ShopDialog close={() => panels.close("shop")} />}
+      {dialog.value === "tags" && <TagsDialog close={() => panels.close("tags")} />}
       {dialog.value === "tokens" && <TokensDialog close={() => panels.close("tokens")} />}
       {dialog.value === "commands" && (
         <Palette

@@ -1,5 +1,6 @@
 /** What an agent can do by key or from the palette. */
 import type { Desk } from "../desk/desk";
+import { tomorrow } from "../desk/handling";
 import type { Session } from "../desk/session";
 import type { Language } from "../language/language";
 import { focusElement, focusRowOf, moveFocus } from "./focus";
@@ -13,7 +14,11 @@ export interface Command {
 
 /** The commands that this agent may run. */
 export function commandsOf(desk: Desk, session: Session, { t }: Language): Command[] {
-  const { lobby, conversation, search, panels } = desk;
+  const { lobby, conversation, search, panels, handling } = desk;
+  const ofRoom = (task: (id: string) => unknown) => {
+    const id = conversation.selected.value;
+    if (id) task(id);
+  };
   const showList = (filter: typeof lobby.filter.value) => () => {
     search.setText("");
     lobby.filter.value = filter;
@@ -30,11 +35,18 @@ export function commandsOf(desk: Desk, session: Session, { t }: Language): Comma
       run: () =>
         conversation.setStatus(conversation.room.value?.status === "closed" ? "active" : "closed"),
     },
+    { name: t("handling.claim"), key: "c", run: () => ofRoom(handling.claim) },
+    { name: t("handling.toggleSpam"), key: "!", run: () => ofRoom(toggleSpam(desk)) },
+    { name: t("handling.snoozeTomorrow"), key: "z", run: () => ofRoom(snoozeToTomorrow(desk)) },
+    { name: t("handling.mark"), key: "x", run: () => markFocused(desk) },
     { name: t("command.details"), key: "i", run: panels.toggleDetails },
     { name: t("command.open"), key: "1", run: showList("open") },
     { name: t("command.waiting"), key: "2", run: showList("waiting") },
     { name: t("command.active"), key: "3", run: showList("active") },
     { name: t("command.closed"), key: "4", run: showList("closed") },
+    { name: t("handling.showMine"), key: "m", run: () => lobby.showScope("mine") },
+    { name: t("handling.showUnassigned"), key: "u", run: () => lobby.showScope("unassigned") },
+    { name: t("handling.showSpam"), run: () => lobby.showScope("spam") },
     { name: t("command.replies"), key: "t", run: () => panels.open("replies") },
     { name: t("command.settings"), key: "s", run: () => panels.open("settings") },
     { name: t("command.notifications"), run: () => panels.open("notifications") },
@@ -55,6 +67,7 @@ export function commandsOf(desk: Desk, session: Session, { t }: Language): Comma
       { name: t("command.data"), key: "d", run: () => panels.open("data") },
       { name: t("command.shop"), key: "h", run: () => panels.open("shop") },
       { name: t("command.mail"), run: () => panels.open("mail") },
+      { name: t("tags.title"), run: () => panels.open("tags") },
       { name: t("command.tokens"), run: () => panels.open("tokens") },
       { name: t("command.doctor"), run: () => panels.open("doctor") },
     );
@@ -109,6 +122,23 @@ export function backToList({ conversation }: Desk) {
   const id = conversation.selected.value;
   conversation.leave();
   focusRowOf(id);
+}
+
+const toggleSpam =
+  ({ handling, lobby }: Desk) =>
+  (id: string) =>
+    handling.setSpam(id, !lobby.summaryOf(id)?.spam);
+
+const snoozeToTomorrow =
+  ({ handling, lobby }: Desk) =>
+  (id: string) =>
+    handling.snooze(id, lobby.summaryOf(id)?.snoozed_until ? null : tomorrow(Date.now()));
+
+/** Marks the row that has the focus, or the open conversation. */
+function markFocused({ selection, conversation }: Desk) {
+  const row = document.activeElement?.closest<HTMLElement>(".row");
+  const id = row?.dataset.room ?? conversation.selected.value;
+  if (id) selection.toggle(id);
 }
 
 function openLongest({ lobby, conversation }: Desk) {

@@ -3,6 +3,7 @@ import { Icon } from "../icons";
 import { Composer } from "./composer";
 import { useDesk, useLanguage } from "./context";
 import { Avatar, LongestWaiting } from "./conversations";
+import { AssigneeChoice, Viewers } from "./handling";
 import { Messages } from "./messages";
 
 const kbd = (key: ComponentChildren) => <kbd>{key}</kbd>;
@@ -44,6 +45,7 @@ export function Conversation({ back }: { back: () => void }) {
               .join(" · ")}
           </small>
         </div>
+        {summary && <AssigneeChoice room={summary} />}
         {isClosed ? (
           <button
             type="button"
@@ -72,6 +74,7 @@ export function Conversation({ back }: { back: () => void }) {
         </button>
       </header>
       <LongestWaiting />
+      <Viewers />
       <Messages key={id} />
       <Typing />
       <Composer key={`${id}-composer`} />

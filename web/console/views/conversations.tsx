@@ -5,6 +5,7 @@ import { Icon } from "../icons";
 import { isNameless } from "../language/format";
 import type { PlainKey } from "../language/texts";
 import { useApp, useDesk, useLanguage } from "./context";
+import { BulkBar, Initial, RowMarks, Scopes } from "./handling";
 import { VirtualList } from "./virtual-list";
 
 const ROW_PX = 76;
@@ -46,21 +47,25 @@ export function Conversations() {
           <SearchResult />
         </p>
       ) : (
-        <div class="filters">
-          {FILTERS.map((name) => (
-            <button
-              key={name}
-              type="button"
-              aria-pressed={lobby.filter.value === name}
-              onClick={() => {
-                lobby.filter.value = name;
-              }}
-            >
-              {t(`list.${name}`)} <span class="count">{format.number(count[name])}</span>
-            </button>
-          ))}
-        </div>
+        <>
+          <Scopes />
+          <div class="filters">
+            {FILTERS.map((name) => (
+              <button
+                key={name}
+                type="button"
+                aria-pressed={lobby.filter.value === name}
+                onClick={() => {
+                  lobby.filter.value = name;
+                }}
+              >
+                {t(`list.${name}`)} <span class="count">{format.number(count[name])}</span>
+              </button>
+            ))}
+          </div>
+        </>
       )}
+      <BulkBar />
       {items.length ? (
         <VirtualList
           items={items}
@@ -145,7 +150,7 @@ export function LongestWaiting() {
 function Row({ hit }: { hit: Hit }) {
   const { t, format } = useLanguage();
   const { now } = useApp();
-  const { conversation, search } = useDesk();
+  const { conversation, search, selection } = useDesk();
   const { match, ...room } = hit;
   const name = format.visitor(room);
   const isWaiting = room.status === "waiting";
@@ -169,8 +174,13 @@ function Row({ hit }: { hit: Hit }) {
           </small>
         )}
         {room.blocked && <small class="tag">{t("list.isBlocked")}</small>}
+        <RowMarks room={room} />
       </span>
       <span class="when">
+        {selection.has(room.id) && (
+          <span class="marked" role="img" aria-label={t("handling.isMarked")} />
+        )}
+        <Initial room={room} />
         {isWaiting ? (
           <span title={t("list.isWaiting")}>{format.age(since, now.value)}</span>
         ) : (

@@ -4,6 +4,7 @@ import { Refused } from "../api";
 import { Icon } from "../icons";
 import { useApp, useDesk, useLanguage } from "./context";
 import { Field } from "./field";
+import { HandlingDetails } from "./handling";
 import { Undeliverable } from "./mail";
 
 /** The right side: who the visitor is. */
@@ -41,6 +42,7 @@ export function Details() {
         room={room}
       />
       <Undeliverable room={room} />
+      {summary && <HandlingDetails room={summary} />}
       <dl>
         <dt>{t("details.page")}</dt>
         <dd>

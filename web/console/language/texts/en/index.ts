@@ -7,6 +7,7 @@
 import { data } from "./data";
 import { desk } from "./desk";
 import { dialogs } from "./dialogs";
+import { handling } from "./handling";
 import { mail } from "./mail";
 import { notifications } from "./notifications";
 import { replies } from "./replies";
@@ -19,6 +20,7 @@ export const texts = {
   ...desk,
   ...dialogs,
   ...mail,
+  ...handling,
   ...notifications,
   ...replies,
   ...data,

@@ -2,6 +2,7 @@
 import { data } from "./data";
 import { desk } from "./desk";
 import { dialogs } from "./dialogs";
+import { handling } from "./handling";
 import { mail } from "./mail";
 import { notifications } from "./notifications";
 import { replies } from "./replies";
@@ -15,6 +16,7 @@ export const texts = {
   ...dialogs,
   ...data,
   ...mail,
+  ...handling,
   ...notifications,
   ...replies,
   ...shop,
