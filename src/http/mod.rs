@@ -12,6 +12,7 @@ mod api;
 mod auth;
 mod client_addr;
 mod connections;
+mod desk_ids;
 mod limits;
 mod middleware;
 mod origin;

@@ -134,7 +134,7 @@ it("a whole conversation by keyboard alone, on both sides", async () => {
   await desk.keyboard.press("Escape");
   await keys.waitFor({ state: "hidden" });
   await desk.keyboard.press("Control+k");
-  await expectFocus(desk.getByRole("combobox"));
+  await expectFocus(desk.getByRole("dialog").getByRole("combobox"));
   await desk.keyboard.type("write a reply");
   await desk.keyboard.press("Enter");
   await expectFocus(agent.reply);

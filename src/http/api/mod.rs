@@ -17,6 +17,5 @@ mod transcripts;
 mod typescript;
 mod visitor;
 
-pub(crate) use self::admin::room_change::check_desk;
 pub(crate) use self::admin::tags::take_off_deleted as take_off_deleted_tags;
 pub(crate) use self::openapi::routes;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Peer, SocketTask};
 use crate::actors::{Incarnation, JoinError, ReplyPort, RequestId};
 use crate::chat::{DeskPatch, Draft, MessageId, RoomId, Status};
-use crate::http::api::check_desk;
+use crate::http::desk_ids::check_desk;
 use crate::http::problem::Problem;
 use crate::http::socket::closing::EndReason;
 use crate::http::socket::feed::RoomFeed;
