@@ -23,7 +23,7 @@ export const handling = {
   "handling.notSnoozed": "not snoozed",
   "handling.until": "until {time}",
   "handling.hours": "{count, plural, one {# hour} other {# hours}}",
-  "handling.tomorrow": "until tomorrow, 9 o’clock",
+  "handling.tomorrow": "until tomorrow, 9:00",
   "handling.noSpam": "Not spam",
   "handling.quicker": "{name} was quicker.",
   "handling.freed": "Somebody has given this conversation back; look at it again.",
