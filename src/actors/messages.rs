@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::elsewhere::CountedTyping;
 use super::ids::{Incarnation, SubscriptionId};
 use super::lobby_log::LobbyLog;
+use super::room::Missed;
 use super::subscriber::{LiveSwitch, ReplyPort, Subscriber};
 use crate::chat::{ChangeId, RoomId, RoomRecord, Side};
 use crate::persistence::{Effect, RoomCommit, RoomOp, StoreError, WriteError};
@@ -35,9 +36,9 @@ pub(super) enum RoomMsg {
     TypingElsewhere(CountedTyping),
     /// Take what other nodes have done from the inbox.
     TakeElsewhere,
-    /// The messages whose text was removed, read after another node has changed the room; none if
-    /// they could not be read.
-    RedactionsRead(Vec<u64>),
+    /// What the record does not show, read after another node has changed the room; `None` if it could
+    /// not be read.
+    MissedRead(Option<Missed>),
     /// The lobby accepts one more report: it has published the last one, or is new.
     AllowReport,
     /// The record was read through the writer's queue, behind everything queued before.

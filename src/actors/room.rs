@@ -32,7 +32,8 @@ use crate::chat::{RoomId, RoomRecord};
 use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
 use crate::protocol::CloseCode;
 use decisions::{GoneReason, Loaded, PresenceChange, Route};
-use elsewhere::{RedactionReads, hidden_changes};
+pub(super) use elsewhere::Missed;
+use elsewhere::{MissedReads, hidden_changes};
 use state::{RoomState, Timing};
 use subscribers::Subscribers;
 
@@ -52,7 +53,7 @@ pub(super) struct RoomActorState {
     myself: ActorRef<RoomMsg>,
     state: RoomState,
     subscribers: Subscribers,
-    redactions: RedactionReads,
+    missed: MissedReads,
 }
 
 impl Actor for Room {
@@ -87,7 +88,7 @@ impl Actor for Room {
             myself,
             state: RoomState::new(visitor_online, timing, Instant::now()),
             subscribers: Subscribers::default(),
-            redactions: RedactionReads::default(),
+            missed: MissedReads::default(),
         })
     }
 
@@ -155,7 +156,7 @@ impl RoomActorState {
                 }
             }
             RoomMsg::TakeElsewhere => self.take_elsewhere(),
-            RoomMsg::RedactionsRead(seqs) => self.redactions_read(&seqs),
+            RoomMsg::MissedRead(missed) => self.missed_read(missed.as_ref()),
             RoomMsg::AllowReport => self.state.allow_report(),
             RoomMsg::Loaded(outcome) => self.loaded(outcome),
             RoomMsg::LoadedByReader(outcome) => {

@@ -64,6 +64,8 @@ pub(super) struct Broadcast {
     pub(super) redacted: Option<Utf8Bytes>,
     /// The `room` frame.
     pub(super) room: Option<Utf8Bytes>,
+    /// What agents alone get.
+    pub(super) to_agents: Vec<Utf8Bytes>,
 }
 
 impl Subscriber {
@@ -101,6 +103,11 @@ impl Subscriber {
     fn room_events(&self, broadcast: &Broadcast) -> impl Iterator<Item = Event> {
         let frames = broadcast.reads.iter();
         let frames = frames.chain(&broadcast.redacted).chain(&broadcast.room);
+        let private: &[Utf8Bytes] = match self.side {
+            Side::Agent => &broadcast.to_agents,
+            Side::Visitor => &[],
+        };
+        let frames = frames.chain(private);
         let log_end = broadcast.log_end.filter(|_| self.live.is_on());
         let log_end = log_end.map(|seq| Event::LogEnd {
             room_id: self.room_id,

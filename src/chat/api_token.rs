@@ -20,6 +20,9 @@ pub enum Right {
     /// Post messages, and move the agents' read mark.
     #[serde(rename = "messages:write")]
     MessagesWrite,
+    /// Suggest the agents' next message.
+    #[serde(rename = "drafts:write")]
+    DraftsWrite,
     /// Jobs that export conversations.
     #[serde(rename = "export")]
     Export,
@@ -27,13 +30,19 @@ pub enum Right {
 
 impl Right {
     /// Every right.
-    pub const ALL: [Self; 3] = [Self::RoomsRead, Self::MessagesWrite, Self::Export];
+    pub const ALL: [Self; 4] = [
+        Self::RoomsRead,
+        Self::MessagesWrite,
+        Self::DraftsWrite,
+        Self::Export,
+    ];
 
     /// The word used on the wire and in the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::RoomsRead => "rooms:read",
             Self::MessagesWrite => "messages:write",
+            Self::DraftsWrite => "drafts:write",
             Self::Export => "export",
         }
     }

@@ -7,14 +7,17 @@
 
 mod agent;
 mod api_token;
+mod attributes;
 mod changes;
 mod desk;
 mod details;
 mod message;
+mod page;
 mod rating;
 mod record;
 mod reply;
 mod room;
+mod suggestion;
 mod time;
 mod who;
 
@@ -23,6 +26,7 @@ pub mod rules;
 
 pub use agent::{Agent, AgentId, Role};
 pub use api_token::{API_TOKENS_MAX, ApiToken, ApiTokenId, Right};
+pub use attributes::{ATTRIBUTES_BYTES, ATTRIBUTES_MAX, Attributes};
 pub use changes::{ChangeId, ChangeVector, SLOTS_MAX};
 pub use desk::{
     Assignee, AssigneeMoved, Desk, DeskPatch, Names, ROOM_TAGS_MAX, TAG_NAME_CHARS, TAGS_MAX, Tag,
@@ -30,6 +34,7 @@ pub use desk::{
 };
 pub use details::{Authority, Details, DetailsPatch, SignedFields};
 pub use message::{LastMessage, Message, MessageId, SenderType, SystemEvent, Via};
+pub use page::{PAGES_KEPT, PageVisit, check_page};
 pub use rating::{
     NewRating, RATING_CHANGEABLE_MS, RATING_COMMENT_CHARS, Rating, SCORE_MAX, check_rating_comment,
     check_score,
@@ -40,6 +45,7 @@ pub use reply::{
     shortcut_key,
 };
 pub use room::{Counts, Room, RoomId, Side, Status, Summary, VisitorId};
+pub use suggestion::Suggestion;
 pub use time::Timestamp;
 pub use who::{BadWho, Who};
 

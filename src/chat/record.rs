@@ -384,15 +384,15 @@ impl RoomRecord {
         Ok(changed)
     }
 
+    /// Something has changed that is stored beside the room, for agents alone: a rating, a suggestion, the
+    /// visitor's page. Consoles learn of it by the version; nothing changes that a visitor can see.
+    pub fn changed_for_agents(&mut self) {
+        self.version += 1;
+    }
+
     /// The visitor was blocked or unblocked, which is stored with the visitor.
     pub fn visitor_changed(&mut self, now: Timestamp) {
         self.touch(now);
-    }
-
-    /// The visitor has rated the conversation, which is stored beside the room. Consoles learn of it
-    /// by the version; nothing changes that a visitor can see.
-    pub fn rated(&mut self) {
-        self.version += 1;
     }
 
     /// Moves the room to another visitor, after the anonymous one has signed in.

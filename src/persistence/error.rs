@@ -65,6 +65,9 @@ pub enum Refusal {
         crate::chat::TAGS_MAX
     )]
     TooManyTags,
+    /// The room has newer messages than the suggestion knows of.
+    #[error("the conversation has newer messages; read them, and suggest again")]
+    StaleSuggestion,
     /// Another agent has the user name.
     #[error("this user name is taken")]
     UsernameTaken,

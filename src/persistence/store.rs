@@ -11,6 +11,7 @@ mod replies;
 mod rooms;
 mod settings;
 mod sharing;
+mod suggestions;
 mod tags;
 mod transfers;
 mod visitors;

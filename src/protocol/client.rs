@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use super::ErrorCode;
 use super::client_shapes::{AgentClientFrame, VisitorClientFrame};
 use crate::chat::limits::{self, BadContent, Violation};
-use crate::chat::{AgentId, MessageId, RoomId, Status, parse_uuid};
+use crate::chat::{AgentId, MessageId, RoomId, Status, check_page, parse_uuid};
 
 /// Why a frame is refused, and what the `error` frame in reply says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub enum VisitorFrame {
     Typing,
     /// An older page of the log.
     History { before: u64, limit: usize },
+    /// The page of the shop that the visitor is on, without query and fragment.
+    Page { url: String },
     /// The visitor ends the conversation.
     Close,
     /// The answer to a ping.
@@ -141,6 +143,9 @@ pub fn decode_visitor_frame(text: &str) -> Result<VisitorFrame, FrameError> {
         "history" => VisitorFrame::History {
             before: fields.seq("before")?,
             limit: fields.limit()?,
+        },
+        "page" => VisitorFrame::Page {
+            url: fields.page()?,
         },
         "close" => VisitorFrame::Close,
         "pong" => VisitorFrame::Pong,
@@ -264,6 +269,11 @@ impl Fields {
 
     fn get(&self, field: &str) -> Option<&Value> {
         self.object.get(field).filter(|value| !value.is_null())
+    }
+
+    fn page(&self) -> Result<String, FrameError> {
+        let url = self.string("url")?.unwrap_or_default();
+        check_page(&url).map_err(|violation| self.invalid(&violation))
     }
 
     fn string(&self, field: &'static str) -> Result<Option<String>, FrameError> {

@@ -42,6 +42,9 @@ pub(crate) enum VisitorClientFrame {
         #[cfg_attr(test, ts(optional))]
         limit: Option<usize>,
     },
+    Page {
+        url: String,
+    },
     Close,
     Pong,
 }
@@ -132,6 +135,7 @@ impl From<VisitorFrame> for VisitorClientFrame {
                 before,
                 limit: Some(limit),
             },
+            VisitorFrame::Page { url } => Self::Page { url },
             VisitorFrame::Close => Self::Close,
             VisitorFrame::Pong => Self::Pong,
         }
@@ -236,6 +240,9 @@ mod tests {
             VisitorFrame::History {
                 before: 4,
                 limit: 5,
+            },
+            VisitorFrame::Page {
+                url: "https://shop.example/parcels".into(),
             },
             VisitorFrame::Close,
             VisitorFrame::Pong,

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{ErrorCode, FrameError};
 use crate::chat::{
-    Agent, Counts, Message, MessageId, Room, RoomId, SenderType, Side, Summary, Timestamp,
+    Agent, Counts, Message, MessageId, PageVisit, Room, RoomId, SenderType, Side, Suggestion,
+    Summary, Timestamp,
 };
 
 /// What the server sends on a socket; `welcome`, `joined`, `ping` and `error` have types of
@@ -44,6 +45,16 @@ pub enum ServerFrame<'a> {
     },
     /// The text of a message was removed for good.
     Redacted { room_id: RoomId, seq: u64 },
+    /// A suggestion for the agent's next message, to agents alone; null: there is none any more.
+    Draft {
+        room_id: RoomId,
+        draft: Option<Cow<'a, Suggestion>>,
+    },
+    /// The page of the shop that the visitor is on, to agents alone.
+    Page {
+        room_id: RoomId,
+        page: Cow<'a, PageVisit>,
+    },
     /// Somebody types.
     Typing {
         room_id: RoomId,

@@ -80,6 +80,10 @@ impl Rest {
         Response::to(self.request(Method::DELETE, path).json(&body)).await
     }
 
+    pub async fn put(&self, path: &str, body: Value) -> Response {
+        Response::to(self.request(Method::PUT, path).json(&body)).await
+    }
+
     pub async fn patch(&self, path: &str, body: Value) -> Response {
         Response::to(self.request(Method::PATCH, path).json(&body)).await
     }

@@ -7,7 +7,7 @@ use crate::common::{
     results,
 };
 
-const RIGHTS: [&str; 3] = ["rooms:read", "messages:write", "export"];
+const RIGHTS: [&str; 4] = ["rooms:read", "messages:write", "drafts:write", "export"];
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("a text")

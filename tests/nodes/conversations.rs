@@ -283,3 +283,29 @@ async fn nodes_find_each_other_on_nats_and_go_on_while_it_is_away() {
         () = back => {}
     }
 }
+
+/// A notice of it may be lost: without a bus there is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suggestion_reaches_agents_on_other_nodes_without_a_bus() {
+    let Some(nodes) = Nodes::start(2, None).await else {
+        return;
+    };
+    let (visitor, _, agent, mut console) = conversation(&nodes).await;
+    console.send_post_to(&visitor.room_id, "hello").await;
+    console.expect("ack").await;
+    let path = format!("/api/admin/rooms/{}/draft/", visitor.room_id);
+    let here = agent.on(nodes.at(0)).rest;
+    let request = json!({"after_seq": 1, "content": "Good day"});
+    here.put(&path, request).await.is(200);
+    console
+        .expect_where("the suggestion", |frame| {
+            frame["draft"]["content"] == "Good day"
+        })
+        .await;
+    assert_eq!(here.delete(&path).await.status, 204);
+    console
+        .expect_where("it is gone", |frame| {
+            frame["type"] == "draft" && frame["draft"].is_null()
+        })
+        .await;
+}

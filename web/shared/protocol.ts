@@ -3,6 +3,9 @@
 /** RFC 3339 in UTC with milliseconds. For people to read; nothing is ordered or resumed by it. */
 export type Timestamp = string;
 
+/** Any JSON object. */
+export type JsonObject = { [key: string]: unknown };
+
 /** The state of a conversation. */
 export type Status = "waiting" | "active" | "closed";
 
@@ -175,6 +178,29 @@ export type Counts = {
   closed: number;
 };
 
+/**
+ * A suggestion for an agent's next message. A room has one at most, and no visitor ever gets it. It is
+ * stale once the room has a message past `after_seq`.
+ */
+export type Suggestion = {
+  /** The room's newest message when it was made. */
+  after_seq: number;
+  /** The text. */
+  content: string;
+  /** Who or what made it, as agents see it. */
+  by: string;
+  /** When it was stored. */
+  created_at: Timestamp;
+};
+
+/** A page of the shop that a visitor was on. No visitor ever gets it back. */
+export type PageVisit = {
+  /** Its address, without query and fragment. */
+  url: string;
+  /** When the visitor came there. */
+  at: Timestamp;
+};
+
 /** A person of the shop who answers. */
 export type Agent = {
   /** Stays when the names change. */
@@ -200,6 +226,7 @@ export type VisitorClientFrame =
   | { type: "read", seq: number }
   | { type: "typing" }
   | { type: "history", before: number, limit?: number }
+  | { type: "page", url: string }
   | { type: "close" }
   | { type: "pong" };
 
@@ -329,6 +356,8 @@ export type ServerFrame =
   | { type: "ack", room_id: string, id: string, seq: number, created_at: Timestamp, duplicate: boolean }
   | { type: "read", room_id: string, reader: Side, seq: number }
   | { type: "redacted", room_id: string, seq: number }
+  | { type: "draft", room_id: string, draft: Suggestion | null }
+  | { type: "page", room_id: string, page: PageVisit }
   | { type: "typing", room_id: string, sender_type: SenderType, sender_name: string, expires_in_ms: number }
   | { type: "presence", agents_online: boolean }
   | { type: "room", room_id: string, room: Room }
@@ -346,7 +375,7 @@ export type VisitorServerFrame =
   | VisitorWelcome
   | Ping
   | ErrorFrame
-  | Exclude<ServerFrame, { type: "summary" | "summaries" | "removed" | "counts" | "online" | "viewers" }>;
+  | Exclude<ServerFrame, { type: "summary" | "summaries" | "removed" | "counts" | "online" | "viewers" | "draft" | "page" }>;
 
 /** What the server sends to an agent. */
 export type AgentServerFrame =
@@ -601,6 +630,35 @@ export type RoomChange = {
   snoozed_until?: Timestamp | null;
 };
 
+/** What is known of a room's visitor. */
+export type VisitorAnswer = {
+  /** Their other conversations, the newest first; at most 50. */
+  rooms: Array<Summary>;
+  /** When they were first seen. */
+  first_visit_at: Timestamp;
+  /** When they were last seen: at a page, or when they wrote or began a conversation. */
+  last_visit_at: Timestamp;
+  /** The pages of the shop during this conversation, the newest first; at most 20. */
+  pages: Array<PageVisit>;
+  /** What the shop has signed about them, in `attributes` of their identity; null if nothing. */
+  attributes: JsonObject | null;
+  /** Why the attributes that the shop has signed were dropped; null if they were not. */
+  attributes_problem: string | null;
+};
+
+/** A suggestion. */
+export type DraftRequest = {
+  /** The room's newest message that it takes into account. */
+  after_seq: number;
+  /** 1 to 8,000 characters, not blank, without NUL. */
+  content: string;
+  /** Who or what made it, as agents see it: at most 100 characters. Default: the caller's name. */
+  by?: string;
+};
+
+/** The room's suggestion. */
+export type DraftAnswer = { draft: Suggestion };
+
 /** A new agent. */
 export type AgentRequest = {
   /** 1 to 100 characters; unique, ignoring case. */
@@ -715,7 +773,7 @@ export type RatingList = {
 };
 
 /** What a token may do. Each call that takes tokens needs one of these. */
-export type Right = "rooms:read" | "messages:write" | "export";
+export type Right = "rooms:read" | "messages:write" | "drafts:write" | "export";
 
 /** A token with which a program of the shop makes calls. */
 export type ApiToken = {

@@ -25,7 +25,7 @@ beforeEach(() => {
   requests = [];
   respond = makesRooms();
   vi.stubGlobal("document", new EventTarget());
-  vi.stubGlobal("location", { href: "https://shop.example/cups#top" });
+  vi.stubGlobal("location", { href: "https://shop.example/cups#top", pathname: "/cups" });
   vi.stubGlobal("origin", "https://shop.example");
   vi.stubGlobal(
     "WebSocket",
@@ -165,6 +165,20 @@ async function conversing(options: Parameters<typeof tab>[0] = {}) {
 
 const posted = () =>
   opened.flatMap((each) => each.socket.sent).filter(({ type }) => type === "post");
+
+it("tells agents the page without query and fragment, once for each", async () => {
+  await conversing();
+  const pages = () =>
+    socket()
+      .sent.filter(({ type }) => type === "page")
+      .map(({ url }) => url);
+  expect(pages()).toEqual(["https://shop.example/cups"]);
+  socket().deliver({ type: "ping", last_seq: 0 });
+  expect(pages()).toHaveLength(1);
+  vi.stubGlobal("location", { href: "https://shop.example/mugs?id=7", pathname: "/mugs" });
+  socket().deliver({ type: "ping", last_seq: 0 });
+  expect(pages()).toEqual(["https://shop.example/cups", "https://shop.example/mugs"]);
+});
 
 describe("signing out", () => {
   it("leaves nothing in the browser and ends the token", async () => {

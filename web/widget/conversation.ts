@@ -81,6 +81,8 @@ const clock = browserClock();
 let storage: BrowserStorage;
 /** The stored chat as it was read or written last. */
 let chatText: string | undefined;
+/** The page that the agents know of. */
+let page: string;
 let missedPings = 0;
 let typingSentAt = Number.NEGATIVE_INFINITY;
 let cancelTyping = () => {};
@@ -300,7 +302,7 @@ export async function identify(jwt: string, now: boolean) {
   refusal = undefined;
   if (!adoptIdentity()) {
     host.jwt = undefined;
-    throw TypeError("shoptalk.identify: not a JWT");
+    throw TypeError("shoptalk.identify: no JWT");
   }
   if (now) begin();
   else resume();
@@ -460,6 +462,10 @@ function onFrame(frame: VisitorServerFrame) {
       frame,
     );
   }
+  // Without query and fragment, which may hold anything about a person.
+  const url = origin + location.pathname;
+  if (url !== page) connection.send({ type: "page", url });
+  page = url;
   onChange();
 }
 

@@ -5,15 +5,23 @@ use crate::actors::ElsewhereCommit;
 use crate::actors::elsewhere::Untaken;
 use crate::actors::faults::FaultPoint;
 use crate::actors::messages::RoomMsg;
-use crate::chat::RoomRecord;
-use crate::persistence::{RoomCommit, Store};
+use crate::chat::{PageVisit, RoomId, RoomRecord, Suggestion};
+use crate::persistence::{RoomCommit, Store, StoreError};
 
-/// Reads of which messages' texts were removed. One runs at a time.
+/// Reads of what a notice would have said: which messages' texts were removed, and what is suggested
+/// to agents. One runs at a time.
 #[derive(Default)]
-pub(super) struct RedactionReads {
+pub(super) struct MissedReads {
     is_reading: bool,
     /// Another one has to follow, up to this seq.
     next_until: Option<u64>,
+}
+
+/// What the store says where no notice came.
+pub(in crate::actors) struct Missed {
+    redacted: Vec<u64>,
+    suggestion: Option<Suggestion>,
+    page: Option<PageVisit>,
 }
 
 impl RoomActorState {
@@ -43,37 +51,55 @@ impl RoomActorState {
         self.subscribers
             .broadcast_to_all(&broadcast, &self.context.faults);
         if commit.effect.is_none() && !self.subscribers.audience().is_empty {
-            self.read_redactions(commit.record.room.last_seq);
+            self.read_missed(commit.record.room.last_seq);
         }
     }
 
-    /// Nobody has said which messages' texts were removed, so all of them are looked for.
-    fn read_redactions(&mut self, until: u64) {
-        if self.redactions.is_reading {
-            self.redactions.next_until = Some(until);
+    /// Nobody has said what was done, so what the record does not show is looked for.
+    fn read_missed(&mut self, until: u64) {
+        if self.missed.is_reading {
+            self.missed.next_until = Some(until);
             return;
         }
-        self.redactions.is_reading = true;
+        self.missed.is_reading = true;
         let (store, room_id) = (self.context.store.clone(), self.room_id);
         let myself = self.myself.clone();
         tokio::spawn(async move {
-            let seqs = store.redacted(room_id, until).await;
-            let seqs = seqs.unwrap_or_else(|error| {
-                // Clients that resume get them, and the next change looks again.
-                tracing::warn!(%room_id, %error, "cannot read what was removed");
-                Vec::new()
+            let read = async {
+                Ok::<_, StoreError>(Missed {
+                    redacted: store.redacted(room_id, until).await?,
+                    suggestion: store.suggestion(room_id).await?,
+                    page: newest_page(&store, room_id).await?,
+                })
+            };
+            let missed = read.await.inspect_err(|error| {
+                // Clients that resume or join get it, and the next change looks again.
+                tracing::warn!(%room_id, %error, "cannot read what another node has changed");
             });
-            let _ = myself.cast(RoomMsg::RedactionsRead(seqs));
+            let _ = myself.cast(RoomMsg::MissedRead(missed.ok()));
         });
     }
 
-    pub(super) fn redactions_read(&mut self, seqs: &[u64]) {
-        self.redactions.is_reading = false;
-        self.subscribers.broadcast_redactions(self.room_id, seqs);
-        if let Some(until) = self.redactions.next_until.take() {
-            self.read_redactions(until);
+    pub(super) fn missed_read(&mut self, missed: Option<&Missed>) {
+        self.missed.is_reading = false;
+        if let Some(missed) = missed {
+            self.subscribers
+                .broadcast_redactions(self.room_id, &missed.redacted);
+            self.subscribers
+                .broadcast_suggestion(self.room_id, missed.suggestion.as_ref());
+            if let Some(page) = &missed.page {
+                self.subscribers.broadcast_page(self.room_id, page);
+            }
+        }
+        if let Some(until) = self.missed.next_until.take() {
+            self.read_missed(until);
         }
     }
+}
+
+async fn newest_page(store: &Store, room_id: RoomId) -> Result<Option<PageVisit>, StoreError> {
+    let facts = store.visitor_facts(room_id).await?;
+    Ok(facts.and_then(|facts| facts.pages.into_iter().next()))
 }
 
 /// What other nodes have done in the room between its last known state and its own commit. Their

@@ -11,7 +11,10 @@ use crate::actors::faults::Faults;
 use crate::actors::ids::SubscriptionId;
 use crate::actors::subscriber::{Broadcast, ReplyPort, Subscriber};
 use crate::actors::{ElsewhereCommit, Typing};
-use crate::chat::{AgentId, Room as RoomView, RoomId, RoomRecord, SenderType, Side, VisitorId};
+use crate::chat::{
+    AgentId, PageVisit, Room as RoomView, RoomId, RoomRecord, SenderType, Side, Suggestion,
+    VisitorId,
+};
 use crate::persistence::{Effect, RoomCommit, WriteError};
 use crate::protocol::{CloseCode, ServerFrame, TYPING_EXPIRES_IN_MS, encode};
 
@@ -89,6 +92,14 @@ impl Subscribers {
             Effect::Redacted { seq } => {
                 broadcast.redacted = Some(encode(&ServerFrame::Redacted { room_id, seq: *seq }));
             }
+            Effect::Suggested(suggestion) => {
+                broadcast
+                    .to_agents
+                    .push(draft_frame(room_id, suggestion.as_ref()));
+            }
+            Effect::Visited(visit) => {
+                broadcast.to_agents.push(page_frame(room_id, visit));
+            }
             // Agents read ratings when the version of a room has moved; visitors get none.
             Effect::Rated { .. }
             | Effect::DetailsChanged
@@ -144,6 +155,24 @@ impl Subscribers {
             let frame = encode(&ServerFrame::Redacted { room_id, seq: *seq });
             self.all.retain(|subscriber| subscriber.push(&frame));
         }
+    }
+
+    /// Broadcasts to agents which page the visitor is on.
+    pub(super) fn broadcast_page(&mut self, room_id: RoomId, visit: &PageVisit) {
+        let frame = page_frame(room_id, visit);
+        self.all
+            .retain(|subscriber| subscriber.side == Side::Visitor || subscriber.push(&frame));
+    }
+
+    /// Broadcasts the suggestion to agents.
+    pub(super) fn broadcast_suggestion(
+        &mut self,
+        room_id: RoomId,
+        suggestion: Option<&Suggestion>,
+    ) {
+        let frame = draft_frame(room_id, suggestion);
+        self.all
+            .retain(|subscriber| subscriber.side == Side::Visitor || subscriber.push(&frame));
     }
 
     /// Pushes a broadcast to each subscriber, and replies to the sender. The sender's own copy
@@ -234,6 +263,20 @@ impl Subscribers {
                 || subscriber.push_ephemeral(&frame)
         });
     }
+}
+
+fn page_frame(room_id: RoomId, visit: &PageVisit) -> Utf8Bytes {
+    encode(&ServerFrame::Page {
+        room_id,
+        page: Cow::Borrowed(visit),
+    })
+}
+
+fn draft_frame(room_id: RoomId, suggestion: Option<&Suggestion>) -> Utf8Bytes {
+    encode(&ServerFrame::Draft {
+        room_id,
+        draft: suggestion.map(Cow::Borrowed),
+    })
 }
 
 fn read_frame(room_id: RoomId, reader: Side, seq: u64) -> Utf8Bytes {

@@ -175,6 +175,7 @@ const OWN_ERRORS: &[(&str, &[ErrorCode])] = &[
         "post_message",
         &[ErrorCode::RateLimited, ErrorCode::Conflict],
     ),
+    ("suggest_message", &[ErrorCode::Conflict]),
     (
         "mail_own_transcript",
         &[ErrorCode::RateLimited, ErrorCode::Conflict],

@@ -26,6 +26,9 @@ const HEAD: &str = "// Generated from the server's types by `make types`; do not
 const TIMESTAMP: &str = "
 /** RFC 3339 in UTC with milliseconds. For people to read; nothing is ordered or resumed by it. */
 export type Timestamp = string;
+
+/** Any JSON object. */
+export type JsonObject = { [key: string]: unknown };
 ";
 
 /// Which frames the server sends to each side.
@@ -35,7 +38,7 @@ export type VisitorServerFrame =
   | VisitorWelcome
   | Ping
   | ErrorFrame
-  | Exclude<ServerFrame, { type: \"summary\" | \"summaries\" | \"removed\" | \"counts\" | \"online\" | \"viewers\" }>;
+  | Exclude<ServerFrame, { type: \"summary\" | \"summaries\" | \"removed\" | \"counts\" | \"online\" | \"viewers\" | \"draft\" | \"page\" }>;
 
 /** What the server sends to an agent. */
 export type AgentServerFrame =
@@ -142,6 +145,8 @@ fn generate() -> String {
     file.declare::<chat::Tag>("Tag");
     file.declare::<chat::Summary>("Summary");
     file.declare::<chat::Counts>("Counts");
+    file.declare::<chat::Suggestion>("Suggestion");
+    file.declare::<chat::PageVisit>("PageVisit");
     file.declare::<chat::Agent>("Agent");
 
     file.declare::<protocol::VisitorClientFrame>("VisitorClientFrame");
@@ -176,6 +181,9 @@ fn generate() -> String {
     file.declare::<admin::rooms::SummaryList>("SummaryList");
     file.declare::<admin::rooms::SummaryAnswer>("SummaryAnswer");
     file.declare::<admin::room_change::RoomChange>("RoomChange");
+    file.declare::<admin::visitor::VisitorAnswer>("VisitorAnswer");
+    file.declare::<admin::draft::DraftRequest>("DraftRequest");
+    file.declare::<admin::draft::DraftAnswer>("DraftAnswer");
     file.declare::<admin::agents::AgentRequest>("AgentRequest");
     file.declare::<admin::agents::AgentChange>("AgentChange");
     file.declare::<admin::agents::AgentList>("AgentList");

@@ -50,6 +50,14 @@ impl Caller {
         }
     }
 
+    /// The name that others see.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Agent(agent) => &agent.display_name,
+            Self::Token(token) => &token.name,
+        }
+    }
+
     /// As it writes.
     pub(crate) fn into_sender(self) -> Sender {
         match self {

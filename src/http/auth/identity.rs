@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Map, Value};
 
 use crate::chat::limits::{self, check_line, fitted_line};
-use crate::chat::{Details, Timestamp};
+use crate::chat::{Attributes, Details, Timestamp};
 use crate::config::IdentityConfig;
 use crate::persistence::Identity;
 
@@ -99,6 +99,7 @@ impl IdentityVerifier {
                 phone: line("phone", limits::PHONE_CHARS)?,
                 page_url: None,
             },
+            attributes: claims.get("attributes").map(Attributes::check),
         })
     }
 

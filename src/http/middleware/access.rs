@@ -81,6 +81,21 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ),
     ("POST", "/api/admin/rooms/{id}/messages/{seq}/redact", Admin),
     (
+        "GET",
+        "/api/admin/rooms/{id}/visitor",
+        AgentOrToken(Right::RoomsRead),
+    ),
+    (
+        "PUT",
+        "/api/admin/rooms/{id}/draft",
+        AgentOrToken(Right::DraftsWrite),
+    ),
+    (
+        "DELETE",
+        "/api/admin/rooms/{id}/draft",
+        AgentOrToken(Right::DraftsWrite),
+    ),
+    (
         "POST",
         "/api/admin/rooms/{id}/read",
         AgentOrToken(Right::MessagesWrite),

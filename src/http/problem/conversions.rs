@@ -42,6 +42,7 @@ impl From<Refusal> for Problem {
             | Refusal::ShortcutTaken
             | Refusal::TooManyReplies
             | Refusal::TooManyTokens
+            | Refusal::StaleSuggestion
             | Refusal::LastAdmin
             | Refusal::SettingsMoved => Self::new(ErrorCode::Conflict, detail),
             Refusal::PastHead(past) => {

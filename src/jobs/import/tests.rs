@@ -44,6 +44,7 @@ impl Shop {
         let identity = user.map(|user| Identity {
             user: user.to_owned(),
             details: details.clone(),
+            attributes: None,
         });
         let request = OpenRoom {
             token: None,

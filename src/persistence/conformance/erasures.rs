@@ -26,6 +26,7 @@ pub(crate) fn identified(user: &str, details: Details) -> OpenRoom {
         identity: Some(Identity {
             user: user.into(),
             details,
+            attributes: None,
         }),
         ..anonymous(Details::default())
     }

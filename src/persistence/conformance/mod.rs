@@ -16,3 +16,5 @@ mod replies;
 mod retention;
 mod search;
 mod settings;
+mod suggestions;
+mod visitor_facts;

@@ -334,6 +334,26 @@ pub(super) const TABLES: &[Table] = &[
         sums: &["length(content)"],
     },
     Table {
+        name: "pages",
+        columns: &[("room", Int), ("at", Int), ("url", Text)],
+        read: "SELECT room, at, url FROM pages",
+        from: "pages",
+        sums: &["at", "length(url)"],
+    },
+    Table {
+        name: "drafts",
+        columns: &[
+            ("room", Int),
+            ("after_seq", Int),
+            ("content", Text),
+            ("author", Text),
+            ("created_at", Int),
+        ],
+        read: "SELECT room, after_seq, content, author, created_at FROM drafts",
+        from: "drafts",
+        sums: &["after_seq", "length(content)"],
+    },
+    Table {
         name: "mails",
         columns: &[
             ("id", Id),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::chat::{
-    DeskPatch, DetailsPatch, Draft, Message, NewRating, Rating, RoomId, RoomRecord, Sender, Side,
-    Status, Timestamp,
+    DeskPatch, DetailsPatch, Draft, Message, NewRating, PageVisit, Rating, RoomId, RoomRecord,
+    Sender, Side, Status, Suggestion, Timestamp,
 };
 use crate::persistence::Principal;
 
@@ -44,6 +44,15 @@ pub enum RoomOp {
     Rate(NewRating),
     /// Change what agents alone know.
     SetDesk(Box<DeskPatch>),
+    /// Note on which page the visitor is.
+    Visit {
+        /// It has passed [`check_page`](crate::chat::check_page).
+        url: String,
+    },
+    /// Put a suggestion for agents in the place of the one before.
+    Suggest(NewSuggestion),
+    /// Remove the suggestion.
+    Unsuggest,
     /// Remove the text of a message for good. Its place stays.
     Redact {
         /// Which message.
@@ -51,6 +60,17 @@ pub enum RoomOp {
         /// On whose behalf, for the audit.
         by: Principal,
     },
+}
+
+/// A suggestion to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSuggestion {
+    /// The newest message that it takes into account.
+    pub after_seq: u64,
+    /// It has passed [`check_content`](crate::chat::limits::check_content).
+    pub content: String,
+    /// Who or what made it.
+    pub by: String,
 }
 
 /// What a [`RoomOp`] did.
@@ -81,6 +101,10 @@ pub enum Effect {
         /// Whether it is the first one of this closing.
         is_first: bool,
     },
+    /// This is the suggestion now, or there is none.
+    Suggested(Option<Suggestion>),
+    /// The visitor is on this page.
+    Visited(PageVisit),
     /// Details or the block changed.
     DetailsChanged,
     /// What agents alone know has changed.

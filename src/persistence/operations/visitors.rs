@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::chat::{Details, RoomId, RoomRecord, VisitorId};
+use crate::chat::{Attributes, Details, PageVisit, RoomId, RoomRecord, Timestamp, VisitorId};
 use crate::persistence::TokenHash;
 
 /// Who a visitor is.
@@ -21,6 +21,21 @@ pub struct Identity {
     pub user: String,
     /// The claims `name`, `email`, `phone`.
     pub details: Details,
+    /// The claim `attributes`, if there is one.
+    pub attributes: Option<Attributes>,
+}
+
+/// What is known of a room's visitor apart from their rooms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisitorFacts {
+    /// When the visitor was first seen.
+    pub first_seen_at: Timestamp,
+    /// What the shop has signed.
+    pub attributes: Option<Attributes>,
+    /// The pages of this room, the newest first.
+    pub pages: Vec<PageVisit>,
+    /// When the visitor came to the newest page of all their rooms.
+    pub last_page_at: Option<Timestamp>,
 }
 
 /// A request to open the chat.

@@ -129,6 +129,7 @@ mod tests {
                 name: Some("Signed".into()),
                 ..Details::default()
             },
+            attributes: None,
         }
     }
 

@@ -1,9 +1,9 @@
 use crate::chat::rules::may_post;
 use crate::chat::{
-    AgentId, DeskPatch, DetailsPatch, Draft, Message, MessageId, PastHead, RoomRecord, Sender,
-    SenderType, Side, Status, TagId, Timestamp,
+    AgentId, DeskPatch, DetailsPatch, Draft, Message, MessageId, PageVisit, PastHead, RoomRecord,
+    Sender, SenderType, Side, Status, Suggestion, TagId, Timestamp,
 };
-use crate::persistence::{Effect, Refusal};
+use crate::persistence::{Effect, NewSuggestion, Refusal};
 
 /// A room as it is to be written, and what is reported of it. A message in the effect is to be
 /// appended to the log.
@@ -83,6 +83,61 @@ pub(crate) fn set_status(
         record,
         effect: Effect::StatusChanged(message),
     })
+}
+
+/// Stores a suggestion, which has to take the newest message into account.
+pub(crate) fn suggest(
+    record: &RoomRecord,
+    new: &NewSuggestion,
+    now: Timestamp,
+) -> Result<(Change, Suggestion), Refusal> {
+    let head = record.room.last_seq;
+    let asked = new.after_seq;
+    if asked > head {
+        return Err(Refusal::PastHead(PastHead { asked, head }));
+    }
+    if asked < head {
+        return Err(Refusal::StaleSuggestion);
+    }
+    let suggestion = Suggestion {
+        after_seq: asked,
+        content: new.content.clone(),
+        by: new.by.clone(),
+        created_at: now,
+    };
+    Ok((suggested(record, Some(suggestion.clone())), suggestion))
+}
+
+/// Notes what the suggestion is now.
+pub(crate) fn suggested(record: &RoomRecord, suggestion: Option<Suggestion>) -> Change {
+    let mut record = record.clone();
+    record.changed_for_agents();
+    Change {
+        record,
+        effect: Effect::Suggested(suggestion),
+    }
+}
+
+/// Notes on which page the visitor is. `newest` is the last one that is known, if there is one.
+pub(crate) fn visit(
+    record: &RoomRecord,
+    url: &str,
+    newest: Option<&PageVisit>,
+    now: Timestamp,
+) -> (Change, PageVisit) {
+    // Each has a time of its own, whatever the clock does.
+    let at = newest.map_or(now, |newest| Timestamp(now.0.max(newest.at.0 + 1)));
+    let visit = PageVisit {
+        url: url.to_owned(),
+        at,
+    };
+    let mut record = record.clone();
+    record.changed_for_agents();
+    let change = Change {
+        record,
+        effect: Effect::Visited(visit.clone()),
+    };
+    (change, visit)
 }
 
 /// Notes that the text of a message was removed.

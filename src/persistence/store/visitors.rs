@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::chat::{RoomId, VisitorId};
-use crate::persistence::{RoomPage, StoreError, TokenHash, Visitor, WriteError};
+use crate::persistence::{RoomPage, StoreError, TokenHash, Visitor, VisitorFacts, WriteError};
 
 impl Store {
     /// The visitor of a token, or `None` when it is unknown or has ended.
@@ -31,6 +31,14 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.visitor_rooms(visitor_id, cursor, limit).await,
             Self::Postgres(store) => store.visitor_rooms(visitor_id, cursor, limit).await,
+        }
+    }
+
+    /// What is known of a room's visitor apart from their rooms; `None` when there is no such room.
+    pub async fn visitor_facts(&self, room: RoomId) -> Result<Option<VisitorFacts>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.visitor_facts(room).await,
+            Self::Postgres(store) => store.visitor_facts(room).await,
         }
     }
 

@@ -37,6 +37,7 @@ import { makeLobby } from "./lobby";
 import type { Notices } from "./notices";
 import { makeOutgoing } from "./outgoing";
 import { makePanels } from "./panels";
+import { makeProfile } from "./profile";
 import { makeRedaction } from "./redaction";
 import { makeReplies } from "./replies";
 import { makeRinging, type NoPush, type PushBrowser } from "./ringing";
@@ -44,6 +45,7 @@ import { makeSearch } from "./search";
 import { makeSelection } from "./selection";
 import type { Session } from "./session";
 import type { DeviceSettings } from "./settings";
+import { makeSuggestion } from "./suggestion";
 import { makeViewers } from "./viewers";
 
 export interface DeskOptions {
@@ -174,6 +176,14 @@ export function makeDesk({
     showError: notices.showToast,
     language,
   });
+  const suggestion = makeSuggestion({
+    call,
+    selected: conversation.selected,
+    messages: conversation.messages,
+    showError: notices.showToast,
+    language,
+  });
+  const profile = makeProfile({ call, language });
   const ringing = makeRinging({ call, settings, browser: pushBrowser, language });
   const health = makeHealth({ clock, language });
   const panels = makePanels({ showDetails });
@@ -201,6 +211,8 @@ export function makeDesk({
     selection,
     viewers,
     redaction,
+    suggestion,
+    profile,
     ringing,
     health,
     panels,
@@ -257,6 +269,13 @@ export function makeDesk({
       case "joined":
         if (frame.room_id === conversation.selected.value) notices.clearBanner();
         conversation.receive(frame);
+        suggestion.receive(frame);
+        break;
+      case "draft":
+        suggestion.receive(frame);
+        break;
+      case "page":
+        profile.receive(frame);
         break;
       case "messages":
       case "message":

@@ -33,6 +33,8 @@ export function makeLanguage({ preferred, load = loadTexts }: LanguageOptions) {
     /** The language of what is shown. */
     code: computed(() => current.value.code),
     dir: computed(() => spoken.value.dir),
+    /** How the browser's own texts and times are written. */
+    locale: computed(() => spoken.value.locale),
     /** A text as a string: `t("signIn.title")`. */
     t,
     /** A text with elements in it. */

@@ -3,6 +3,7 @@ import type { CannedReply } from "../../shared/protocol";
 import { Icon } from "../icons";
 import { useDesk, useLanguage } from "./context";
 import { choiceId, ReplyChoices } from "./reply-choices";
+import { Suggestion } from "./suggestion";
 
 /** The counter is shown from here on. */
 const NEAR_LIMIT = 500;
@@ -29,6 +30,11 @@ export function Composer() {
     const insertion = replies.take(reply);
     if (insertion && field.current) replaceText(field.current, insertion);
   };
+  const takeSuggestion = (text: string) => {
+    const { current } = field;
+    if (!current) return;
+    replaceText(current, { from: current.selectionStart, to: current.selectionEnd, text });
+  };
   /** Keys of the open list of canned replies; whether this was one. */
   const takeListKey = ({ key }: KeyboardEvent): boolean => {
     if (!replies.isOpen.value) return false;
@@ -47,6 +53,7 @@ export function Composer() {
         field.current?.focus();
       }}
     >
+      <Suggestion take={takeSuggestion} />
       <ReplyChoices choose={choose} />
       <textarea
         id="reply"

@@ -220,7 +220,8 @@ export function Avatar({
   );
 }
 
-function Preview({ room: { last_message } }: { room: Summary }) {
+/** The newest message of a conversation. */
+export function Preview({ room: { last_message } }: { room: Summary }) {
   const { t } = useLanguage();
   if (!last_message) return <>{t("list.noMessage")}</>;
   const { sender_type, sender_name, content } = last_message;

@@ -6,6 +6,7 @@ import { useApp, useDesk, useLanguage } from "./context";
 import { Field } from "./field";
 import { HandlingDetails } from "./handling";
 import { Undeliverable } from "./mail";
+import { Profile } from "./profile";
 
 /** The right side: who the visitor is. */
 export function Details() {
@@ -73,6 +74,7 @@ export function Details() {
           </>
         )}
       </dl>
+      <Profile id={id} />
       <button type="button" class="danger" onClick={toggleBlock}>
         <Icon name="block" /> {t(isBlocked ? "details.unblock" : "details.block")}
       </button>

@@ -1,7 +1,7 @@
 import type { Labels, MoreTexts, Texts } from "./en";
 
 export const texts = {
-  hello: "مرحبًا! كيف نساعدك؟",
+  hello: "كيف نساعدك؟",
   yourName: "الاسم",
   yourEmail: "البريد",
   yourPhone: "الهاتف (اختياري)",
@@ -20,7 +20,7 @@ export const texts = {
   redacted: "أزيلت",
   newer: "رسائل جديدة",
   signIn: "انتهت جلستك. أعد التحميل",
-  failed: "لم ينجح. حاول ثانية",
+  failed: "حاول ثانية",
 } satisfies Texts;
 
 export const labels = {
@@ -28,7 +28,7 @@ export const labels = {
   reopened: "أعيد فتح المحادثة",
   connected: "متصل مباشرة",
   "catching-up": "تحديث",
-  offline: "غير متصل. سترسل رسائلك لاحقًا",
+  offline: "غير متصل. سترسل لاحقًا",
   sending: "إرسال",
   sent: "أرسلت",
   read: "قرئت",

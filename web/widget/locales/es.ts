@@ -28,7 +28,7 @@ export const labels = {
   reopened: "Conversación reabierta",
   connected: "Conectado en tiempo real",
   "catching-up": "Actualizando",
-  offline: "Sin conexión. Sus mensajes se enviarán después",
+  offline: "Sin conexión. Se enviarán después",
   sending: "Enviando",
   sent: "Enviado",
   read: "Leído",

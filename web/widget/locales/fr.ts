@@ -20,7 +20,7 @@ export const texts = {
   redacted: "Message supprimé",
   newer: "Nouveaux messages",
   signIn: "Votre session a expiré. Veuillez recharger la page",
-  failed: "Cela n’a pas fonctionné. Veuillez réessayer",
+  failed: "Cela a échoué. Veuillez réessayer",
 } satisfies Texts;
 
 export const labels = {
@@ -28,7 +28,7 @@ export const labels = {
   reopened: "Conversation rouverte",
   connected: "Connecté en temps réel",
   "catching-up": "Mise à jour",
-  offline: "Hors ligne. Vos messages sont conservés et seront envoyés plus tard",
+  offline: "Hors ligne. Vos messages seront envoyés plus tard",
   sending: "Envoi en cours",
   sent: "Envoyé",
   read: "Lu",

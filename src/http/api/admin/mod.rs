@@ -3,6 +3,7 @@
 pub(super) mod agents;
 pub(super) mod api_tokens;
 pub(super) mod doctor;
+pub(super) mod draft;
 mod fields;
 pub(super) mod jobs;
 pub(super) mod me;
@@ -18,6 +19,7 @@ pub(super) mod settings;
 pub(super) mod sign_in;
 pub(crate) mod tags;
 pub(super) mod transcript;
+pub(super) mod visitor;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -37,6 +39,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(rooms::list))
         .routes(routes!(rooms::get, rooms::patch))
         .routes(routes!(messages::list, messages::post))
+        .routes(routes!(visitor::get))
+        .routes(routes!(draft::put, draft::delete))
         .routes(routes!(messages::redact))
         .routes(routes!(messages::read))
         .routes(routes!(ratings::list))

@@ -216,7 +216,7 @@ pub(super) async fn existing_room(
         .ok_or_else(Problem::no_such_room)
 }
 
-fn summary(state: &AppState, record: &RoomRecord) -> Summary {
+pub(super) fn summary(state: &AppState, record: &RoomRecord) -> Summary {
     record.summary(state.presence.is_online(record.room.id), &state.names.now())
 }
 

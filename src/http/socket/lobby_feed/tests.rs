@@ -33,6 +33,7 @@ impl Lobby {
             identity: Some(Identity {
                 user: user.to_owned(),
                 details: Details::default(),
+                attributes: None,
             }),
             ..anonymous(Details::default())
         };

@@ -29,6 +29,7 @@ enum Command {
     Post { id: MessageId, content: String },
     Read { seq: u64 },
     Typing,
+    Page { url: String },
     History { before: u64, limit: usize },
     Status { status: Status },
     Assign { patch: Box<DeskPatch> },
@@ -131,6 +132,7 @@ impl SocketTask {
                 self.write(room_id, RoomOp::SetStatus { status, by }).await;
             }
             Command::Assign { patch } => Box::pin(self.assign(room_id, patch)).await,
+            Command::Page { url } => self.write(room_id, RoomOp::Visit { url }).await,
             Command::Typing => match self.feeds.get(&room_id) {
                 Some(feed) => feed.subscription.typing(),
                 None => self.push_not_joined(room_id),
@@ -294,10 +296,23 @@ impl SocketTask {
                     redacted: first.redacted.as_deref().map(Cow::Borrowed),
                 }));
                 self.feeds.insert(room_id, Box::new(feed));
+                self.push_draft(room_id).await;
             }
             Err(error) => self.push_write_error(&error.into(), room_id, None),
         }
         Ok(())
+    }
+
+    /// Pushes the room's suggestion, if there is one. What changes from now on follows as an event.
+    async fn push_draft(&mut self, room_id: RoomId) {
+        match self.state.store.suggestion(room_id).await {
+            Ok(Some(suggestion)) => self.frames.push(encode(&ServerFrame::Draft {
+                room_id,
+                draft: Some(Cow::Owned(suggestion)),
+            })),
+            Ok(None) => {}
+            Err(error) => self.push_write_error(&error.into(), room_id, None),
+        }
     }
 
     pub(super) fn push_join_error(&mut self, error: JoinError, room_id: RoomId) {
@@ -318,6 +333,7 @@ fn visitor_command(frame: VisitorFrame, room_id: RoomId) -> Option<(RoomId, Comm
         VisitorFrame::Post { id, content } => Command::Post { id, content },
         VisitorFrame::Read { seq } => Command::Read { seq },
         VisitorFrame::Typing => Command::Typing,
+        VisitorFrame::Page { url } => Command::Page { url },
         VisitorFrame::History { before, limit } => Command::History { before, limit },
         VisitorFrame::Close => Command::Status {
             status: Status::Closed,

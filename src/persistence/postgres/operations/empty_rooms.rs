@@ -67,10 +67,14 @@ async fn remove_empty_rooms(
         if deleted == 0 {
             continue;
         }
-        tx.execute("DELETE FROM room_tags WHERE room = $1", &[&pk])
-            .await?;
-        tx.execute("DELETE FROM rooms WHERE pk = $1", &[&pk])
-            .await?;
+        for sql in [
+            "DELETE FROM room_tags WHERE room = $1",
+            "DELETE FROM drafts WHERE room = $1",
+            "DELETE FROM pages WHERE room = $1",
+            "DELETE FROM rooms WHERE pk = $1",
+        ] {
+            tx.execute(sql, &[&pk]).await?;
+        }
         removed += 1;
         let is_left = tx
             .query_opt(

@@ -37,6 +37,9 @@ async fn open(tx: &mut Tx, request: OpenRoom) -> Result<OpenedRoom, TxError> {
     };
     let mut merged = Merged::default();
     let visitor = find_or_make(tx, rules::open_as(credentials)?, &mut merged).await?;
+    if let Some(attributes) = identity.and_then(|identity| identity.attributes.as_ref()) {
+        visitors::set_attributes(tx, visitor.id, attributes).await?;
+    }
     let found = room_rows::latest_open(tx, visitor.id).await?;
     let created = found.is_none();
     let record = match found {

@@ -30,7 +30,7 @@ pub(crate) async fn rate(tx: &mut Tx, id: RoomId, new: NewRating) -> Result<Room
     let is_first = earlier.is_none();
     ratings::write(tx, row.keys.pk, &rating).await?;
     let before = PriorState::of(&row.record);
-    row.record.rated();
+    row.record.changed_for_agents();
     room_rows::update(tx, before, &mut row).await?;
     Ok(RoomCommit {
         record: std::sync::Arc::new(row.record),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use crate::chat::{DeskPatch, DetailsPatch, RoomId, RoomRecord};
 use crate::persistence::postgres::lane::Item;
 use crate::persistence::postgres::lane::room_job::RoomJob;
-use crate::persistence::postgres::operations::{ratings, visitor_changes};
+use crate::persistence::postgres::operations::{pages, ratings, suggestions, visitor_changes};
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::room_rows::{self, RoomRow};
 use crate::persistence::postgres::tables::{audit, messages, visitors};
@@ -43,6 +43,21 @@ impl PostgresStore {
                 move |tx| Box::pin(ratings::rate(tx, room_id, rating.clone())),
                 done,
             ),
+            RoomOp::Visit { url } => self.submit_write(
+                move |tx| {
+                    let url = url.clone();
+                    Box::pin(async move { pages::visit(tx, room_id, &url).await })
+                },
+                done,
+            ),
+            RoomOp::Suggest(new) => self.submit_write(
+                move |tx| Box::pin(suggestions::suggest(tx, room_id, new.clone())),
+                done,
+            ),
+            RoomOp::Unsuggest => self.submit_write(
+                move |tx| Box::pin(suggestions::unsuggest(tx, room_id)),
+                done,
+            ),
             RoomOp::Redact { seq, by } => {
                 self.submit_write(move |tx| Box::pin(redact(tx, room_id, seq, by)), done);
             }
@@ -59,11 +74,11 @@ impl PostgresStore {
     }
 }
 
-async fn find(tx: &Tx, id: RoomId) -> Result<RoomRow, TxError> {
+pub(super) async fn find(tx: &Tx, id: RoomId) -> Result<RoomRow, TxError> {
     Ok(room_rows::lock(tx, id).await?.ok_or(Refusal::NotFound)?)
 }
 
-fn commit(row: RoomRow, effect: Effect) -> RoomCommit {
+pub(super) fn commit(row: RoomRow, effect: Effect) -> RoomCommit {
     RoomCommit {
         record: Arc::new(row.record),
         effect,

@@ -1,7 +1,7 @@
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::chat::{Timestamp, VisitorId};
+use crate::chat::{Attributes, Timestamp, VisitorId};
 use crate::persistence::TokenHash;
 use crate::persistence::postgres::codes::optional_time;
 use crate::persistence::postgres::session::Session;
@@ -117,6 +117,32 @@ pub(crate) async fn block(db: &Session, visitor: VisitorId) -> Result<Block, TxE
     let sql = "SELECT blocked, blocked_until FROM visitors WHERE id = $1";
     let row = db.query_one(sql, &[&visitor]).await?;
     Ok(Block::new(row.try_get(0)?, optional_time(&row, 1)?))
+}
+
+/// When the visitor was made, and the attributes as they are stored.
+pub(crate) async fn facts(db: &Session, id: VisitorId) -> Result<(i64, Option<String>), TxError> {
+    let row = db
+        .query_one(
+            "SELECT created_at, attributes FROM visitors WHERE id = $1",
+            &[&id],
+        )
+        .await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+/// Stores what the shop has signed about a visitor.
+pub(crate) async fn set_attributes(
+    tx: &Tx,
+    visitor: VisitorId,
+    attributes: &Attributes,
+) -> Result<(), TxError> {
+    tx.execute(
+        "UPDATE visitors SET attributes = $2
+         WHERE id = $1 AND attributes IS DISTINCT FROM $2",
+        &[&visitor, &attributes.to_json()],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Sets or lifts a visitor's block. `operations::visitor_changes` applies it to their rooms.

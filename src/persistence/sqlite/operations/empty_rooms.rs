@@ -44,7 +44,10 @@ fn remove_empty_rooms(
         if keep.contains(&id) || removed == REMOVED_ROOMS {
             continue;
         }
+        // Their numbers are used again.
         tx.execute("DELETE FROM room_tags WHERE room = ?1", [pk])?;
+        tx.execute("DELETE FROM drafts WHERE room = ?1", [pk])?;
+        tx.execute("DELETE FROM pages WHERE room = ?1", [pk])?;
         tx.execute("DELETE FROM rooms WHERE pk = ?1", [pk])?;
         removed += 1;
         let is_left: bool = tx

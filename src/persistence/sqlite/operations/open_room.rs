@@ -41,6 +41,9 @@ fn open(tx: &mut Tx<'_>, request: OpenRoom) -> Result<OpenedRoom, TxError> {
     };
     let mut merged = Merged::default();
     let visitor = find_or_make(tx, rules::open_as(credentials)?, &mut merged)?;
+    if let Some(attributes) = identity.and_then(|identity| identity.attributes.as_ref()) {
+        visitors::set_attributes(tx, visitor.id, attributes)?;
+    }
     let found = room_rows::latest_open(tx.conn, visitor.id)?;
     let created = found.is_none();
     let record = match found {
@@ -141,6 +144,7 @@ mod tests {
             identity: Some(Identity {
                 user: user.into(),
                 details: named("Signed"),
+                attributes: None,
             }),
             ..anonymous(named("Typed"))
         }

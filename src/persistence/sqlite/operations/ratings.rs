@@ -40,7 +40,7 @@ pub(crate) fn rate(
     let is_first = earlier.is_none();
     ratings::write(tx, row.keys.pk, &rating)?;
     let before = PriorState::of(&row.record);
-    row.record.rated();
+    row.record.changed_for_agents();
     room_rows::update(tx, before, &mut row)?;
     Ok((Arc::new(row.record), Effect::Rated { rating, is_first }))
 }

@@ -6,7 +6,7 @@ use crate::chat::{DeskPatch, DetailsPatch, Draft, RoomId, RoomRecord, Sender, Si
 use crate::persistence::rules::listing::PriorState;
 use crate::persistence::rules::rooms::{self as rules, AssigneeState, Change, UnreadCount};
 use crate::persistence::rules::visitors::Block;
-use crate::persistence::sqlite::operations::{ratings, visitor_changes};
+use crate::persistence::sqlite::operations::{pages, ratings, suggestions, visitor_changes};
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::live_rooms::{LiveRoom, LiveRooms};
 use crate::persistence::sqlite::tables::places::RoomPlaces;
@@ -72,6 +72,18 @@ fn apply(
             rooms.flush_and_clear(tx.conn)?;
             ratings::rate(tx, id, rating.clone())?
         }
+        RoomOp::Visit { url } => {
+            rooms.flush_and_clear(tx.conn)?;
+            pages::visit(tx, id, url)?
+        }
+        RoomOp::Suggest(new) => {
+            rooms.flush_and_clear(tx.conn)?;
+            suggestions::suggest(tx, id, new)?
+        }
+        RoomOp::Unsuggest => {
+            rooms.flush_and_clear(tx.conn)?;
+            suggestions::unsuggest(tx, id)?
+        }
         RoomOp::Redact { seq, by } => {
             rooms.flush_and_clear(tx.conn)?;
             redact(tx, id, *seq, *by)?
@@ -85,7 +97,7 @@ fn apply(
 }
 
 /// The record after an operation, and what it did.
-type Applied = (Arc<RoomRecord>, Effect);
+pub(super) type Applied = (Arc<RoomRecord>, Effect);
 
 fn find<'r>(tx: &Tx<'_>, rooms: &'r mut LiveRooms, id: RoomId) -> Result<&'r LiveRoom, TxError> {
     Ok(rooms.get(tx.conn, id)?.ok_or(Refusal::NotFound)?)
@@ -190,7 +202,7 @@ fn write(
     Ok((record, change.effect))
 }
 
-fn find_row(tx: &Tx<'_>, id: RoomId) -> Result<RoomRow, TxError> {
+pub(super) fn find_row(tx: &Tx<'_>, id: RoomId) -> Result<RoomRow, TxError> {
     Ok(room_rows::by_id(tx.conn, id)?.ok_or(Refusal::NotFound)?)
 }
 

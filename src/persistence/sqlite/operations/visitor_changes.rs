@@ -224,6 +224,7 @@ mod tests {
             identity: Some(Identity {
                 user: "ann".into(),
                 details: Details::default(),
+                attributes: None,
             }),
             ..anonymous(Details::default())
         }

@@ -202,6 +202,8 @@ pub(crate) fn delete_room(
     tx.execute("DELETE FROM redactions WHERE room = ?1", [pk])?;
     ratings::forget_room(tx, pk)?;
     tx.execute("DELETE FROM room_tags WHERE room = ?1", [pk])?;
+    tx.execute("DELETE FROM drafts WHERE room = ?1", [pk])?;
+    tx.execute("DELETE FROM pages WHERE room = ?1", [pk])?;
     mail::forget_room(tx, room, row.record.room.customer_email.as_deref())?;
     tx.execute("DELETE FROM rooms WHERE pk = ?1", [pk])?;
     tx.execute(

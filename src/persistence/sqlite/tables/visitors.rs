@@ -1,7 +1,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use crate::chat::{Timestamp, VisitorId};
+use crate::chat::{Attributes, Timestamp, VisitorId};
 use crate::persistence::TokenHash;
 use crate::persistence::rules::visitors::{Block, StoredVisitor};
 use crate::persistence::sqlite::transaction::Tx;
@@ -76,6 +76,25 @@ pub(crate) fn block(conn: &Connection, visitor: VisitorId) -> rusqlite::Result<B
             let until: Option<i64> = row.get(1)?;
             Ok(Block::new(row.get(0)?, until.map(Timestamp)))
         })
+}
+
+/// When the visitor was made, and the attributes as they are stored.
+pub(crate) fn facts(conn: &Connection, id: VisitorId) -> rusqlite::Result<(i64, Option<String>)> {
+    conn.prepare_cached("SELECT created_at, attributes FROM visitors WHERE id = ?1")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Stores what the shop has signed about a visitor.
+pub(crate) fn set_attributes(
+    tx: &Tx<'_>,
+    visitor: VisitorId,
+    attributes: &Attributes,
+) -> rusqlite::Result<()> {
+    tx.execute(
+        "UPDATE visitors SET attributes = ?2 WHERE id = ?1 AND attributes IS NOT ?2",
+        params![visitor, attributes.to_json()],
+    )?;
+    Ok(())
 }
 
 /// Sets or lifts a visitor's block. `operations::visitor_changes` applies it to

@@ -26,6 +26,7 @@ fn open(token: Option<TokenHash>, user: Option<&str>) -> OpenRoom {
         identity: user.map(|user| Identity {
             user: user.into(),
             details: Details::default(),
+            attributes: None,
         }),
         ..anonymous(Details::default())
     }

@@ -16,6 +16,7 @@ export const tokens = {
   "tokens.rights": "يمكنه",
   "tokens.right.rooms:read": "قراءة المحادثات",
   "tokens.right.messages:write": "الكتابة إلى العملاء",
+  "tokens.right.drafts:write": "اقتراح ردود على الموظفين",
   "tokens.right.export": "تصدير المحادثات",
   "tokens.submit": "إنشاء الرمز",
   "tokens.made": "تم إنشاء الرمز {name}.",

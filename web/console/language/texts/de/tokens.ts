@@ -16,6 +16,7 @@ export const tokens = {
   "tokens.rights": "Es darf",
   "tokens.right.rooms:read": "Gespräche lesen",
   "tokens.right.messages:write": "Kunden schreiben",
+  "tokens.right.drafts:write": "Agenten Antworten vorschlagen",
   "tokens.right.export": "Gespräche exportieren",
   "tokens.submit": "Token erstellen",
   "tokens.made": "Das Token {name} ist erstellt.",

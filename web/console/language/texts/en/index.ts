@@ -4,6 +4,7 @@
  * Texts are messages of ICU: `{name}` for a text, `{count, number}`, `{count, plural, …}`, and
  * `<b>…</b>` for an element.
  */
+import { customer } from "./customer";
 import { data } from "./data";
 import { desk } from "./desk";
 import { dialogs } from "./dialogs";
@@ -26,4 +27,5 @@ export const texts = {
   ...data,
   ...shop,
   ...tokens,
+  ...customer,
 };

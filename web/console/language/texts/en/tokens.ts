@@ -14,6 +14,7 @@ export const tokens = {
   "tokens.rights": "It may",
   "tokens.right.rooms:read": "read conversations",
   "tokens.right.messages:write": "write to customers",
+  "tokens.right.drafts:write": "suggest replies to agents",
   "tokens.right.export": "export conversations",
   "tokens.submit": "Make token",
   "tokens.made": "The token {name} is made.",

@@ -1,4 +1,5 @@
 /** Spanish. Agents are addressed as "usted". */
+import { customer } from "./customer";
 import { data } from "./data";
 import { desk } from "./desk";
 import { dialogs } from "./dialogs";
@@ -21,4 +22,5 @@ export const texts = {
   ...replies,
   ...shop,
   ...tokens,
+  ...customer,
 };

@@ -16,6 +16,7 @@ export const tokens = {
   "tokens.rights": "Puede",
   "tokens.right.rooms:read": "leer conversaciones",
   "tokens.right.messages:write": "escribir a los clientes",
+  "tokens.right.drafts:write": "sugerir respuestas a los agentes",
   "tokens.right.export": "exportar conversaciones",
   "tokens.submit": "Crear token",
   "tokens.made": "El token {name} está creado.",

@@ -16,6 +16,7 @@ export const tokens = {
   "tokens.rights": "Il peut",
   "tokens.right.rooms:read": "lire les conversations",
   "tokens.right.messages:write": "écrire aux clients",
+  "tokens.right.drafts:write": "suggérer des réponses aux agents",
   "tokens.right.export": "exporter les conversations",
   "tokens.submit": "Créer le jeton",
   "tokens.made": "Le jeton {name} est créé.",
