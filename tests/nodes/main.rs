@@ -8,6 +8,7 @@ mod alerts;
 mod api_tokens;
 mod conversations;
 mod cut_off;
+mod desk;
 mod lobby;
 mod people;
 mod settings;

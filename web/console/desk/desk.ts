@@ -243,6 +243,7 @@ export function makeDesk({
         break;
       case "summary":
         lobby.summaries([frame.summary], frame.cursor);
+        directory.noticed([frame.summary]);
         break;
       case "removed":
         erased(frame.room_id, frame.cursor);
