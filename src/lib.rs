@@ -29,7 +29,10 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod credentials;
 #[cfg(feature = "server")]
+mod csv;
+#[cfg(feature = "server")]
 mod current_names;
+#[cfg(feature = "server")]
 mod current_settings;
 #[cfg(feature = "server")]
 pub mod demo;
@@ -58,6 +61,8 @@ mod priority;
 pub mod protocol;
 #[cfg(feature = "server")]
 pub mod push;
+#[cfg(feature = "server")]
+pub mod reports;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]

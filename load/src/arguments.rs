@@ -196,6 +196,18 @@ pub(crate) enum Scenario {
         #[arg(long, default_value_t = 50)]
         backups: usize,
     },
+    /// Measures posting beside reports over all stored messages, against posting without reports.
+    Reports {
+        /// Rooms, each with one visitor who posts.
+        #[arg(long, default_value_t = 256)]
+        senders: usize,
+        /// Messages in the database.
+        #[arg(long, default_value_t = 1_000_000)]
+        messages: usize,
+        /// Reports to make.
+        #[arg(long, default_value_t = 8)]
+        reports: usize,
+    },
     /// Measures the store without a server: processor time, log and disk per message; the time of a
     /// page; the text index.
     Store {

@@ -30,7 +30,7 @@ use peer::Program;
 use report::{Goal, Report};
 use scenarios::{
     Setup, backups, burst, change_cost, everyday, fanout, history, idle, joined, lobby, nodes,
-    open, pairs, rates, soak, store, stored, storm, talk,
+    open, pairs, rates, reports, soak, store, stored, storm, talk,
 };
 use server::Target;
 
@@ -151,6 +151,11 @@ async fn scenario(mut setup: Setup, scenario: Scenario) -> Result<Report> {
             messages,
             backups: wanted,
         } => backups::backups(it, senders, messages, wanted).await?,
+        Scenario::Reports {
+            senders,
+            messages,
+            reports: wanted,
+        } => reports::reports(it, senders, messages, wanted).await?,
         Scenario::Store {
             rooms,
             messages,

@@ -1,11 +1,11 @@
 //! An export: lines of JSON or of CSV, made in bounded parts while the chat goes on.
 
-use std::fmt::Write;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::chat::{Message, Room};
+use crate::csv;
 use crate::persistence::{ExportCursor, ExportError, ExportScope, Store, StoreError, TransferLine};
 
 /// The form of an export.
@@ -131,7 +131,7 @@ impl Export {
             (ExportFormat::Csv, TransferLine::Room(line)) => self.room = Some(line.room),
             (ExportFormat::Csv, TransferLine::Message(message)) => {
                 if let Some(room) = &self.room {
-                    write_row(text, room, &message);
+                    write_message(text, room, &message);
                 }
             }
             (
@@ -147,7 +147,7 @@ impl Export {
 const CSV_HEADER: &str = "room_id,status,customer_name,customer_email,customer_phone,user,page_url,\
     seq,id,sender_type,sender_name,content,event,is_read,created_at\r\n";
 
-fn write_row(text: &mut String, room: &Room, message: &Message) {
+fn write_message(text: &mut String, room: &Room, message: &Message) {
     let optional = |value: &Option<String>| value.clone().unwrap_or_default();
     let event = message.event.map_or("", |event| event.as_str());
     let cells = [
@@ -167,64 +167,5 @@ fn write_row(text: &mut String, room: &Room, message: &Message) {
         message.is_read.to_string(),
         message.created_at.to_string(),
     ];
-    for (column, cell) in cells.iter().enumerate() {
-        if column > 0 {
-            text.push(',');
-        }
-        write_cell(text, cell);
-    }
-    text.push_str("\r\n");
-}
-
-/// Writes a cell. A spreadsheet takes text that begins with one of these characters for a formula
-/// and may run it; behind an apostrophe it is text.
-fn write_cell(text: &mut String, cell: &str) {
-    let is_formula = cell
-        .trim_start()
-        .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
-        || cell.starts_with(['\t', '\r', '\n']);
-    let escape = if is_formula { "'" } else { "" };
-    if is_formula || cell.contains([',', '"', '\r', '\n', ';', '\t', '\'']) {
-        let quoted = cell.replace('"', "\"\"");
-        // Writing to a string cannot fail.
-        let _ = write!(text, "\"{escape}{quoted}\"");
-    } else {
-        text.push_str(cell);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cell(text: &str) -> String {
-        let mut written = String::new();
-        write_cell(&mut written, text);
-        written
-    }
-
-    #[test]
-    fn no_cell_is_a_formula() {
-        for formula in [
-            "=1+1",
-            "+49 30 1234",
-            "-2",
-            "@SUM(A1)",
-            " =1",
-            "\t=1",
-            "\r=1",
-            "\n=1",
-            "=HYPERLINK(\"http://x\")",
-        ] {
-            assert!(cell(formula).starts_with("\"'"), "{formula:?}");
-        }
-        assert_eq!(cell("1 = 1"), "1 = 1");
-    }
-
-    #[test]
-    fn quotes_commas_and_line_breaks_stay_in_their_cell() {
-        assert_eq!(cell("a, \"b\"\nc"), "\"a, \"\"b\"\"\nc\"");
-        assert_eq!(cell("plain"), "plain");
-        assert_eq!(cell(""), "");
-    }
+    csv::write_row(text, cells);
 }

@@ -8,6 +8,7 @@ mod mail;
 mod push;
 mod ratings;
 mod replies;
+mod reports;
 mod rooms;
 mod settings;
 mod sharing;

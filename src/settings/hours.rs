@@ -150,6 +150,18 @@ impl fmt::Display for TimeOfDay {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Date(civil::Date);
 
+impl Date {
+    pub(super) fn civil(self) -> civil::Date {
+        self.0
+    }
+}
+
+impl From<civil::Date> for Date {
+    fn from(date: civil::Date) -> Self {
+        Self(date)
+    }
+}
+
 impl FromStr for Date {
     type Err = &'static str;
 
@@ -240,7 +252,7 @@ impl Shop {
     }
 
     /// The zone of the hours. They were checked with these zones, so there is one.
-    fn zone(&self) -> TimeZone {
+    pub(super) fn zone(&self) -> TimeZone {
         TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC)
     }
 
@@ -270,7 +282,7 @@ impl Shop {
     }
 
     /// What begins on a day, as moments.
-    fn openings(
+    pub(super) fn openings(
         &self,
         zone: &TimeZone,
         day: civil::Date,

@@ -10,6 +10,7 @@
 
 mod check;
 mod hours;
+mod open_hours;
 mod patch;
 mod widget;
 
@@ -20,6 +21,7 @@ use utoipa::ToSchema;
 
 pub use self::check::Fault;
 pub use self::hours::{Date, Day, Exception, Interval, OpenState, TimeOfDay, TimeSpan};
+pub use self::open_hours::OpenHours;
 pub use self::patch::{PatchError, SETTINGS_BYTES};
 use crate::chat::Timestamp;
 

@@ -18,7 +18,7 @@ const VISITOR_CALLS: [(&str, &str); 7] = [
 ];
 
 /// Every call of the console that a visitor must not make.
-const CONSOLE_CALLS: [(&str, &str); 27] = [
+const CONSOLE_CALLS: [(&str, &str); 29] = [
     ("GET", "/api/admin/me/"),
     ("PATCH", "/api/admin/me/"),
     ("GET", "/api/admin/rooms/"),
@@ -39,6 +39,8 @@ const CONSOLE_CALLS: [(&str, &str); 27] = [
     ("POST", "/api/admin/tokens/"),
     ("DELETE", "/api/admin/tokens/"),
     ("DELETE", "/api/admin/tokens/{}/"),
+    ("GET", "/api/admin/reports/"),
+    ("GET", "/api/admin/reports.csv"),
     ("POST", "/api/admin/doctor/seen/"),
     ("POST", "/api/admin/doctor/findings/"),
     ("GET", "/api/admin/jobs/"),

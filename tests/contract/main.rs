@@ -34,6 +34,7 @@ mod push;
 mod ratings;
 mod redaction;
 mod replies;
+mod reports;
 mod rfc6455;
 mod settings;
 mod storage;

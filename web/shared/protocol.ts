@@ -967,6 +967,80 @@ export type PushTestResult = {
 /** How a test went on every device of this session. */
 export type PushTestAnswer = { results: Array<PushTestResult> };
 
+/** What the rows of a report are. */
+export type ReportBy = "day" | "agent" | "tag";
+
+/** How many messages each side wrote. */
+export type MessageFigures = {
+  /** Customers. */
+  customer: number;
+  /** Agents. */
+  agent: number;
+};
+
+/** Durations, in milliseconds. Null without any. */
+export type Durations = {
+  /** How many there are. */
+  count: number;
+  /** At least half are not longer. */
+  median_ms: number | null;
+  /** At least 90 % are not longer. */
+  p90_ms: number | null;
+  /** The same, counting only the time in which the shop is open. */
+  open_median_ms: number | null;
+  /** The same for 90 %. */
+  open_p90_ms: number | null;
+};
+
+/** Ratings. */
+export type RatingFigures = {
+  /** How many there are. */
+  count: number;
+  /** Their mean, rounded to hundredths. Null without any. */
+  average: number | null;
+  /** How many there are of each score, from 1 to 5. */
+  scores: number[];
+};
+
+/** The figures of a day, an agent, a tag, or of everything. */
+export type ReportRow = {
+  /** The day, or the id of the agent or tag. Null: of nobody, of nobody known, without a tag. */
+  key: string | null;
+  /** The name of the agent or tag. */
+  name: string | null;
+  /** Conversations that began. */
+  conversations: number;
+  /** Those among them that no agent has answered. */
+  unanswered: number;
+  /** Messages that were written. */
+  messages: MessageFigures;
+  /** From the customer's first message to the first answer. */
+  first_answer: Durations;
+  /** From the first message to the closing. */
+  whole: Durations;
+  /** What customers thought when conversations were closed. */
+  ratings: RatingFigures;
+};
+
+/** A report. */
+export type Report = {
+  /** The first day, `YYYY-MM-DD`. */
+  from: string;
+  /** The last day. */
+  to: string;
+  /** The shop's time zone, in which days begin. */
+  time_zone: string;
+  /** What the rows are. */
+  by: ReportBy;
+  /**
+   * Every day of the range; or agents or tags with something in it, by name. What belongs to
+   * nobody is in a row without a key.
+   */
+  rows: Array<ReportRow>;
+  /** Everything once, also what has several tags. */
+  total: ReportRow;
+};
+
 /** What a job does. */
 export type JobKind = "backup" | "export" | "erase" | "rewrite";
 

@@ -137,7 +137,7 @@ async fn make_backup(server: &Server, file: &Path) -> Result<Duration> {
 
 /// What several rounds of posting brought.
 #[derive(Default)]
-struct Rounds {
+pub(super) struct Rounds {
     acked: u64,
     seconds: f64,
     latency: Option<Histogram<u64>>,
@@ -145,7 +145,7 @@ struct Rounds {
 }
 
 impl Rounds {
-    fn add(&mut self, round: &Round) -> Result<()> {
+    pub(super) fn add(&mut self, round: &Round) -> Result<()> {
         self.acked += round.acked;
         self.seconds += round.acked as f64 / round.per_second;
         match &mut self.latency {
@@ -155,11 +155,11 @@ impl Rounds {
         Ok(())
     }
 
-    fn per_second(&self) -> f64 {
+    pub(super) fn per_second(&self) -> f64 {
         self.acked as f64 / self.seconds
     }
 
-    fn p99_ms(&self) -> f64 {
+    pub(super) fn p99_ms(&self) -> f64 {
         self.latency.as_ref().map_or(f64::NAN, |latency| {
             latency.value_at_quantile(0.99) as f64 / 1_000.0
         })

@@ -16,6 +16,7 @@ pub(crate) mod nodes;
 pub(crate) mod open;
 pub(crate) mod pairs;
 pub(crate) mod rates;
+pub(crate) mod reports;
 pub(crate) mod soak;
 pub(crate) mod store;
 pub(crate) mod stored;

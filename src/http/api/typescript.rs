@@ -15,6 +15,7 @@ use crate::http::problem;
 use crate::jobs::{erase, export, kept_backups, registry};
 use crate::persistence::{QuarantineReason, QuarantinedMail};
 use crate::protocol::{self, CloseCode};
+use crate::reports;
 use crate::settings;
 
 /// Set by `make types`.
@@ -221,6 +222,12 @@ fn generate() -> String {
     file.declare::<admin::push::PushTestOutcome>("PushTestOutcome");
     file.declare::<admin::push::PushTestResult>("PushTestResult");
     file.declare::<admin::push::PushTestAnswer>("PushTestAnswer");
+    file.declare::<reports::ReportBy>("ReportBy");
+    file.declare::<reports::MessageFigures>("MessageFigures");
+    file.declare::<reports::Durations>("Durations");
+    file.declare::<reports::RatingFigures>("RatingFigures");
+    file.declare::<reports::ReportRow>("ReportRow");
+    file.declare::<reports::Report>("Report");
     file.declare::<registry::JobKind>("JobKind");
     file.declare::<registry::JobState>("JobState");
     file.declare::<registry::Job>("Job");

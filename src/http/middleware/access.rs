@@ -123,6 +123,8 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("DELETE", "/api/admin/tags/{id}", Admin),
     ("GET", "/api/admin/colleagues", Agent),
     ("GET", "/api/admin/blocks", Agent),
+    ("GET", "/api/admin/reports", Admin),
+    ("GET", "/api/admin/reports.csv", Admin),
     ("POST", "/api/admin/doctor/seen", Doctor),
     ("POST", "/api/admin/doctor/findings", Admin),
     ("GET", "/api/admin/tokens", Admin),

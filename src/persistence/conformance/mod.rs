@@ -13,6 +13,7 @@ mod push;
 mod ratings;
 mod redactions;
 mod replies;
+mod reports;
 mod retention;
 mod search;
 mod settings;

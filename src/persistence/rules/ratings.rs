@@ -129,6 +129,14 @@ mod tests {
     }
 
     #[test]
+    fn spam_is_not_rated() {
+        let mut record = closed_room(false);
+        record.desk.spam = true;
+        let refused = closing(&record, Some(SystemEvent::Closed));
+        assert_eq!(refused, Err(Refusal::NothingToRate));
+    }
+
+    #[test]
     fn nothing_is_taken_from_a_blocked_visitor() {
         let refused = closing(&closed_room(true), Some(SystemEvent::Closed));
         assert_eq!(refused, Err(Refusal::Blocked));

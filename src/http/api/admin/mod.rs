@@ -12,6 +12,7 @@ pub(super) mod people;
 pub(super) mod push;
 pub(super) mod ratings;
 pub(super) mod replies;
+pub(super) mod reports;
 pub(super) mod room_change;
 pub(super) mod room_mail;
 pub(super) mod rooms;
@@ -64,6 +65,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tags::patch, tags::delete))
         .routes(routes!(people::colleagues))
         .routes(routes!(people::blocks))
+        .routes(routes!(reports::get))
+        .routes(routes!(reports::table))
         .routes(routes!(jobs::list, jobs::start))
         .routes(routes!(jobs::get, jobs::cancel))
         .routes(routes!(jobs::file))

@@ -17,6 +17,7 @@ pub(crate) mod presence;
 mod push;
 mod ratings;
 mod replies;
+mod reports;
 mod retention;
 mod rooms;
 mod search;

@@ -19,6 +19,7 @@ mod people;
 mod push;
 mod ratings;
 mod replies;
+mod reports;
 mod retention;
 pub(crate) mod rewrite;
 mod rooms;
