@@ -34,7 +34,12 @@ it("no view of the widget has a serious problem", async () => {
   await visitor.message.fill("");
   await agent.page.getByRole("button", { name: "Close conversation" }).click();
   await dialog.getByRole("button", { name: "Start a new conversation" }).waitFor();
+  const rating = dialog.getByRole("group", { name: "How was this conversation?" });
+  await rating.waitFor();
   views["a closed conversation"] = await audit(page, WIDGET);
+  await rating.getByRole("button", { name: "4 of 5" }).click();
+  await dialog.getByText("Thank you for your rating").waitFor();
+  views["a rated conversation"] = await audit(page, WIDGET);
   await dialog.getByRole("button", { name: "Earlier conversations" }).click();
   await dialog.getByRole("heading").waitFor();
   views["the earlier conversations"] = await audit(page, WIDGET);
@@ -95,6 +100,9 @@ it("no view of the console has a serious problem", async () => {
   await check("the details");
   await page.getByRole("button", { name: "Close conversation" }).click();
   await page.getByRole("button", { name: "Reopen conversation" }).waitFor();
+  const rating = visitor.dialog.getByRole("group", { name: "How was this conversation?" });
+  await rating.getByRole("button", { name: "2 of 5" }).click();
+  await agent.log.getByText("Bea rated the conversation 2 of 5").waitFor();
   await check("a closed conversation");
   await agent.searchUntil("question", /^1 conversation$/);
   await check("a search");
@@ -121,6 +129,11 @@ it("no view of the console has a serious problem", async () => {
   await shop.getByRole("button", { name: "Add days" }).click();
   await shop.getByLabel("Time zone").fill("Nowhere");
   await check("Shop settings");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("p");
+  const reports = page.getByRole("dialog", { name: "Reports" });
+  await reports.getByRole("table").waitFor();
+  await check("Reports");
   await page.keyboard.press("Escape");
   await page.keyboard.press("d");
   const data = page.getByRole("dialog", { name: "Data" });

@@ -7,6 +7,8 @@ import { splitQuote } from "../shared/quote";
 import type { Host } from "./interfaces";
 import { moreTexts, texts } from "./locales/en";
 
+export { rate } from "./rating";
+
 const DAY_MS = 86_400_000;
 
 /**

@@ -224,6 +224,7 @@ export function makeView(): Chat {
     setText(typing, conversation.typist && texts.isTyping.replace("{}", conversation.typist));
     endButton.hidden = !conversation.room || closed;
     newButton.hidden = !closed;
+    more?.rate(host, newButton, conversation.log, conversation.call);
     setText(
       notice,
       conversation.refusal
@@ -233,7 +234,7 @@ export function makeView(): Chat {
         : problem,
     );
     if (!pane.hidden) showLog(state === "connected");
-    if ((conversation.backAt || box.querySelector(".mail")) && !more)
+    if ((closed || conversation.backAt || box.querySelector(".mail")) && !more)
       loadMore().then(update, () => {});
     const count = conversation.unread();
     if (count === unread) return;

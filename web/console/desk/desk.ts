@@ -12,6 +12,7 @@
  * - `directory.ts`: colleagues and tags; `handling.ts`: who answers, tags, spam, what is put off;
  *   `selection.ts`: marked rows; `viewers.ts`: who else looks
  * - `replies.ts`: canned replies, for the field to write in
+ * - `ratings.ts`: what the customer thinks of the open conversation
  * - `redaction.ts`: removing the text of a message
  * - `ringing.ts`: whether this device is rung while the console is closed
  * - `panels.ts`: which dialog is open
@@ -38,6 +39,7 @@ import type { Notices } from "./notices";
 import { makeOutgoing } from "./outgoing";
 import { makePanels } from "./panels";
 import { makeProfile } from "./profile";
+import { makeRatings } from "./ratings";
 import { makeRedaction } from "./redaction";
 import { makeReplies } from "./replies";
 import { makeRinging, type NoPush, type PushBrowser } from "./ringing";
@@ -184,6 +186,11 @@ export function makeDesk({
     language,
   });
   const profile = makeProfile({ call, language });
+  const ratings = makeRatings({
+    call,
+    selected: conversation.selected,
+    summary: conversation.summary,
+  });
   const ringing = makeRinging({ call, settings, browser: pushBrowser, language });
   const health = makeHealth({ clock, language });
   const panels = makePanels({ showDetails });
@@ -210,6 +217,7 @@ export function makeDesk({
     handling,
     selection,
     viewers,
+    ratings,
     redaction,
     suggestion,
     profile,
@@ -221,6 +229,7 @@ export function makeDesk({
     close() {
       closed.abort();
       health.stop();
+      ratings.stop();
       connection.close();
     },
   };

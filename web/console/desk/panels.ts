@@ -7,6 +7,7 @@ type DialogName =
   | "mail"
   | "notifications"
   | "replies"
+  | "reports"
   | "settings"
   | "shop"
   | "tags"

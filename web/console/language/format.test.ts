@@ -49,3 +49,12 @@ it("a size and an interval are written in the largest fitting unit", () => {
     "The server makes one every 1,500 ms by itself.",
   ]);
 });
+
+it("a span is written in seconds, minutes, hours or days", () => {
+  const spans = [0, 42_400, 59_499, 60_000, 130 * 60_000, 3 * 86_400_000].map(format.span);
+  expect(spans).toEqual(["0 sec", "42 sec", "59 sec", "1 min", "2 h 10 min", "3 days"]);
+});
+
+it("a day of the shop's calendar is the same wherever the agent is", () => {
+  expect(format.calendarDay("2026-01-05")).toMatch(/5/);
+});

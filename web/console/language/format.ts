@@ -35,6 +35,8 @@ export function makeFormat({ locale, t }: FormatOptions) {
   const time = dates({ timeStyle: "short" });
   const date = dates({ day: "numeric", month: "short" });
   const whole = numbers({ maximumFractionDigits: 0 });
+  const seconds = numbers({ style: "unit", unit: "second", unitDisplay: "short" });
+  const calendarDay = dates({ day: "numeric", month: "short", timeZone: "UTC" });
   const tenths = numbers({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
   return {
@@ -42,6 +44,14 @@ export function makeFormat({ locale, t }: FormatOptions) {
     day: dates({ weekday: "long", day: "numeric", month: "long" }),
     dayAndTime: dates({ dateStyle: "medium", timeStyle: "short" }),
     number: whole,
+    tenths,
+
+    /** A day of the shop's calendar, `YYYY-MM-DD`, wherever the agent is. */
+    calendarDay,
+
+    /** How long something takes: "42 sec", "4 min", "2 h 10 min", "3 days". */
+    span: (ms: number): string =>
+      ms < 60_000 ? seconds(Math.round(ms / 1000)) : lasting("age", Math.floor(ms / 60_000)),
 
     /** "Ada, Bob and Cleo". */
     list: (names: readonly string[]) => lists.value.format(names),
@@ -86,7 +96,10 @@ export function makeFormat({ locale, t }: FormatOptions) {
   };
 
   function duration(kind: "age" | "ago", at: string, now: number): string {
-    const minutes = Math.max(0, Math.floor((now - Date.parse(at)) / 60_000));
+    return lasting(kind, Math.max(0, Math.floor((now - Date.parse(at)) / 60_000)));
+  }
+
+  function lasting(kind: "age" | "ago", minutes: number): string {
     if (minutes < 1) return t(`${kind}.now`);
     if (minutes < 60) return t(`${kind}.minutes`, { minutes });
     const hours = Math.floor(minutes / 60);

@@ -15,6 +15,7 @@ import { MailDialog } from "./mail";
 import { Notifications } from "./notifications";
 import { Palette } from "./palette";
 import { Replies } from "./replies";
+import { ReportsDialog } from "./reports";
 import { Settings } from "./settings";
 import { ShopDialog } from "./shop/dialog";
 import { SignIn } from "./sign-in";
@@ -91,6 +92,7 @@ function DeskView() {
         <Notifications close={() => panels.close("notifications")} />
       )}
       {dialog.value === "mail" && <MailDialog close={() => panels.close("mail")} />}
+      {dialog.value === "reports" && <ReportsDialog close={() => panels.close("reports")} />}
       {dialog.value === "settings" && <Settings close={() => panels.close("settings")} />}
       {dialog.value === "shop" && <ShopDialog close={() => panels.close("shop")} />}
       {dialog.value === "tags" && <TagsDialog close={() => panels.close("tags")} />}

@@ -64,6 +64,7 @@ export function commandsOf(desk: Desk, session: Session, { t }: Language): Comma
         run: () => conversation.selected.value && desk.redaction.toggleChoosing(),
       },
       { name: t("command.agents"), key: "a", run: () => panels.open("agents") },
+      { name: t("command.reports"), key: "p", run: () => panels.open("reports") },
       { name: t("command.data"), key: "d", run: () => panels.open("data") },
       { name: t("command.shop"), key: "h", run: () => panels.open("shop") },
       { name: t("command.mail"), run: () => panels.open("mail") },

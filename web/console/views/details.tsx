@@ -7,6 +7,7 @@ import { Field } from "./field";
 import { HandlingDetails } from "./handling";
 import { Undeliverable } from "./mail";
 import { Profile } from "./profile";
+import { RatingDetails } from "./rating";
 
 /** The right side: who the visitor is. */
 export function Details() {
@@ -73,6 +74,7 @@ export function Details() {
             <dd>{format.age(summary.waiting_since, now.value)}</dd>
           </>
         )}
+        <RatingDetails />
       </dl>
       <Profile id={id} />
       <button type="button" class="danger" onClick={toggleBlock}>

@@ -9,6 +9,7 @@ import { Icon } from "../icons";
 import { Confirm } from "./confirm";
 import { useApp, useDesk, useLanguage } from "./context";
 import { focusElement } from "./focus";
+import { RatingOf } from "./rating";
 
 /** A distance from either end of the log that still counts as that end. */
 const NEAR_PX = 80;
@@ -46,6 +47,7 @@ export function Messages() {
             <Fragment key={message.id}>
               {isNewDay && <div class="day">{messageDay}</div>}
               <LogMessage message={message} isContinued={isContinued} />
+              {message.event === "closed" && <RatingOf closing={message.seq} />}
             </Fragment>
           );
         })}
@@ -67,7 +69,7 @@ export function Messages() {
  * older messages are put in front, and goes to the target of a search. Marks as read what is seen.
  */
 function useLogScroll(all: readonly Message[], pending: readonly PendingMessage[]) {
-  const { conversation } = useDesk();
+  const { conversation, ratings } = useDesk();
   const { messages, target } = conversation;
   const box = useRef<HTMLDivElement>(null);
   /** The log before the last change: its height, first and last seq, and whether it was at its end. */
@@ -101,7 +103,7 @@ function useLogScroll(all: readonly Message[], pending: readonly PendingMessage[
     else if (wasAtEnd && !target.value) scrollToEnd();
     Object.assign(before.current, { height: log.scrollHeight, first: nowFirst });
     viewChanged();
-  }, [all, pending]);
+  }, [all, pending, ratings.list.value]);
   useLayoutEffect(() => {
     const element =
       targetSeq && box.current?.querySelector<HTMLElement>(`[data-seq="${targetSeq}"]`);

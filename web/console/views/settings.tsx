@@ -132,6 +132,9 @@ export function Settings({ close }: { close: () => void }) {
             <button type="button" onClick={() => panels.open("shop")}>
               {t("settings.openShop")}
             </button>
+            <button type="button" onClick={() => panels.open("reports")}>
+              {t("reports.open")}
+            </button>
             <button type="button" onClick={() => panels.open("data")}>
               {t("settings.openData")}
             </button>

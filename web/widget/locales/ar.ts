@@ -44,4 +44,10 @@ export const moreTexts = {
   unanswered: "يمكنك استلامها بالبريد بعد أن نجيب",
   often: "أُرسلت إليك عدة مرات اليوم. حاول غدًا",
   quote: "النص المقتبس",
+  rate: "كيف كانت هذه المحادثة؟",
+  score: "{} من 5",
+  comment: "تعليق (اختياري)",
+  sendComment: "إرسال التعليق",
+  thanks: "شكرًا على تقييمك",
+  ratingIsFinal: "لم يعد من الممكن تغيير هذا التقييم",
 } satisfies MoreTexts;

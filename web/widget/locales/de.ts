@@ -44,4 +44,10 @@ export const moreTexts = {
   unanswered: "Per Mail geht es, sobald wir geantwortet haben",
   often: "Sie haben es heute schon mehrmals bekommen. Versuchen Sie es morgen wieder",
   quote: "Zitierter Text",
+  rate: "Wie war diese Unterhaltung?",
+  score: "{} von 5",
+  comment: "Kommentar (optional)",
+  sendComment: "Kommentar senden",
+  thanks: "Danke für Ihre Bewertung",
+  ratingIsFinal: "Diese Bewertung lässt sich nicht mehr ändern",
 } satisfies MoreTexts;

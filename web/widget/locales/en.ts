@@ -45,6 +45,12 @@ export const moreTexts = {
   unanswered: "You can have it by mail once we have answered",
   often: "You were sent it several times today. Try again tomorrow",
   quote: "Quoted text",
+  rate: "How was this conversation?",
+  score: "{} of 5",
+  comment: "Comment (optional)",
+  sendComment: "Send comment",
+  thanks: "Thank you for your rating",
+  ratingIsFinal: "This rating can no longer be changed",
 };
 
 export type Texts = Record<keyof typeof texts, string>;

@@ -44,4 +44,10 @@ export const moreTexts = {
   unanswered: "Podrá recibirlo por correo cuando hayamos respondido",
   often: "Hoy ya lo ha recibido varias veces. Inténtelo mañana",
   quote: "Texto citado",
+  rate: "¿Qué le ha parecido esta conversación?",
+  score: "{} de 5",
+  comment: "Comentario (opcional)",
+  sendComment: "Enviar comentario",
+  thanks: "Gracias por su valoración",
+  ratingIsFinal: "Esta valoración ya no se puede cambiar",
 } satisfies MoreTexts;

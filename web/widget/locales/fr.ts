@@ -44,4 +44,10 @@ export const moreTexts = {
   unanswered: "L’envoi par e-mail est possible dès que nous aurons répondu",
   often: "Vous l’avez déjà reçu plusieurs fois aujourd’hui. Réessayez demain",
   quote: "Texte cité",
+  rate: "Comment s’est passée cette conversation ?",
+  score: "{} sur 5",
+  comment: "Commentaire (facultatif)",
+  sendComment: "Envoyer le commentaire",
+  thanks: "Merci pour votre avis",
+  ratingIsFinal: "Cet avis ne peut plus être modifié",
 } satisfies MoreTexts;

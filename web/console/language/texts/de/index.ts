@@ -7,6 +7,7 @@ import { handling } from "./handling";
 import { mail } from "./mail";
 import { notifications } from "./notifications";
 import { replies } from "./replies";
+import { reports } from "./reports";
 import { shell } from "./shell";
 import { shop } from "./shop";
 import { tokens } from "./tokens";
@@ -20,6 +21,7 @@ export const texts = {
   ...handling,
   ...notifications,
   ...replies,
+  ...reports,
   ...shop,
   ...tokens,
   ...customer,

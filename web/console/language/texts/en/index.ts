@@ -12,6 +12,7 @@ import { handling } from "./handling";
 import { mail } from "./mail";
 import { notifications } from "./notifications";
 import { replies } from "./replies";
+import { reports } from "./reports";
 import { shell } from "./shell";
 import { shop } from "./shop";
 import { tokens } from "./tokens";
@@ -24,6 +25,7 @@ export const texts = {
   ...handling,
   ...notifications,
   ...replies,
+  ...reports,
   ...data,
   ...shop,
   ...tokens,

@@ -1,0 +1,41 @@
+import type { Translation } from "../../texts";
+import type { reports as english } from "../en/reports";
+
+export const reports = {
+  "rating.title": "Bewertung",
+  "rating.score": "{score, number} von 5",
+  "rating.given": "{name} hat die Unterhaltung mit {score, number} von 5 bewertet",
+
+  "command.reports": "Berichte: Unterhaltungen, Wartezeiten, Bewertungen",
+  "reports.open": "Berichte öffnen",
+  "reports.title": "Berichte",
+  "reports.from": "Von",
+  "reports.to": "Bis",
+  "reports.by": "Zeilen",
+  "reports.day": "Tag",
+  "reports.agent": "Mitarbeitende",
+  "reports.tag": "Schlagwort",
+  "reports.show": "Anzeigen",
+  "reports.loading": "Der Bericht wird erstellt",
+  "reports.loaded": "{count, plural, one {# Unterhaltung} other {# Unterhaltungen}}",
+  "reports.openHours": "Nur Öffnungszeiten zählen",
+  "reports.conversations": "Unterhaltungen",
+  "reports.unanswered": "Unbeantwortet",
+  "reports.firstAnswer": "Erste Antwort",
+  "reports.firstAnswerMedian": "Erste Antwort, Median",
+  "reports.firstAnswerP90": "Erste Antwort, 90 %",
+  "reports.wholeMedian": "Gesamtdauer, Median",
+  "reports.wholeP90": "Gesamtdauer, 90 %",
+  "reports.rating": "Bewertung",
+  "reports.average": "{average} ({count, number})",
+  "reports.none": "–",
+  "reports.fromCustomers": "Nachrichten der Kundschaft",
+  "reports.fromAgents": "Nachrichten des Teams",
+  "reports.total": "Gesamt",
+  "reports.nobody": "Niemand oder unbekannt",
+  "reports.noTag": "Ohne Schlagwort",
+  "reports.table": "Zahlen",
+  "reports.download": "Als CSV herunterladen",
+  "reports.hint":
+    "Tage beginnen in der Zeitzone {zone}. Eine Unterhaltung zählt am Tag ihrer ersten Nachricht und bei der Person, die zuerst geantwortet hat. Die Hälfte aller Zeiten ist nicht länger als der Median, 90 % nicht länger als der andere Wert. Spam zählt nicht.",
+} satisfies Translation<typeof english>;
