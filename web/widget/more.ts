@@ -2,12 +2,12 @@
  * A further file of the chat, for what only some visitors need: loaded when it is first used. Like
  * the chat there is one for each language. `size.mjs` holds its budget.
  */
+import type { MessageLog } from "../shared/message-log";
 import type { Room } from "../shared/protocol";
 import { splitQuote } from "../shared/quote";
 import type { Host } from "./interfaces";
 import { moreTexts, texts } from "./locales/en";
-
-export { rate } from "./rating";
+import { rate } from "./rating";
 
 const DAY_MS = 86_400_000;
 
@@ -42,8 +42,16 @@ const midnight = (date: Date) => Date.UTC(date.getFullYear(), date.getMonth(), d
 /** Calls the visitor's API, by POST if there is a body; throws an error that has the status. */
 type Call = <T>(path: string, body?: object) => Promise<T>;
 
-/** What shows the visitor's earlier conversations, and mails them if the server sends mail. */
-export async function rooms(host: Host, open: (id: string) => void, call: Call) {
+/**
+ * What shows the visitor's earlier conversations, and mails them if the server sends mail. A click
+ * opens one, then leaves the list.
+ */
+export async function rooms(
+  host: Host,
+  open: (id: string) => void,
+  leave: HTMLElement,
+  call: Call,
+) {
   const { h, lang, tagData: data } = host;
   const { results } = await call<{ results: Room[] }>("rooms/").catch(() => ({ results: [] }));
   const rows = results.map(({ id, updated_at }) =>
@@ -52,7 +60,12 @@ export async function rooms(host: Host, open: (id: string) => void, call: Call) 
       {},
       h(
         "button.text room",
-        { onclick: () => open(id) },
+        {
+          onclick() {
+            open(id);
+            leave.click();
+          },
+        },
         new Date(updated_at).toLocaleString(lang, { dateStyle: "long", timeStyle: "short" }),
       ),
       ...(data.mail ? mailer(host, id, call) : []),
@@ -88,8 +101,20 @@ function mailer({ h }: Host, id: string, call: Call) {
   }
 }
 
+/**
+ * What this file adds to the conversation that is shown before `place`: quotes of mails are folded, and
+ * a closed conversation can be rated. A log that showed its end goes on doing so.
+ */
+export function show(host: Host, place: Element, log: MessageLog, call: Call) {
+  const view = place.parentElement!.querySelector(".log")!;
+  const isAtEnd = view.scrollHeight - view.scrollTop - view.clientHeight < 1;
+  fold(view);
+  rate(host, place, log, call);
+  if (isAtEnd) view.scrollTop = view.scrollHeight;
+}
+
 /** Folds what mails quote; the message list marks them with a class. */
-export function fold(box: HTMLElement) {
+function fold(box: Element) {
   for (const line of box.querySelectorAll(".mail")) {
     line.classList.remove("mail");
     const text = line.querySelector(".text")!;

@@ -19,7 +19,7 @@ let shown: HTMLElement | undefined;
 let closing: string | undefined;
 
 /** Shows the buttons before `place` while the newest message is a closing, else nothing. */
-export function rate(host: Host, place: HTMLElement, { messages }: MessageLog, call: Call) {
+export function rate(host: Host, place: Element, { messages }: MessageLog, call: Call) {
   const last = messages.at(-1);
   const key = last?.event === "closed" ? `${last.room_id} ${last.seq}` : undefined;
   if (key === closing) return;

@@ -224,7 +224,6 @@ export function makeView(): Chat {
     setText(typing, conversation.typist && texts.isTyping.replace("{}", conversation.typist));
     endButton.hidden = !conversation.room || closed;
     newButton.hidden = !closed;
-    more?.rate(host, newButton, conversation.log, conversation.call);
     setText(
       notice,
       conversation.refusal
@@ -234,7 +233,8 @@ export function makeView(): Chat {
         : problem,
     );
     if (!pane.hidden) showLog(state === "connected");
-    if ((closed || conversation.backAt || box.querySelector(".mail")) && !more)
+    if (more) more.show(host, newButton, conversation.log, conversation.call);
+    else if (closed || conversation.backAt || box.querySelector(".mail"))
       loadMore().then(update, () => {});
     const count = conversation.unread();
     if (count === unread) return;
@@ -258,7 +258,6 @@ export function makeView(): Chat {
     // A screen reader reads what comes from now on, not the whole history.
     log.ariaLive = live ? "polite" : "off";
     showMessages(conversation.log.messages, conversation.unsent());
-    more?.fold(box);
     if (wasAtEnd) scrollToEnd();
     else {
       if (box.lastChild !== lastChild) newer.hidden = false;
@@ -305,17 +304,17 @@ export function makeView(): Chat {
 
   async function listRooms() {
     showsEarlier = true;
-    const rooms = await (await loadMore()).rooms(host, openRoom, conversation.call);
+    const rooms = await (await loadMore()).rooms(
+      host,
+      conversation.openRoom,
+      backButton,
+      conversation.call,
+    );
     // The visitor may have gone back or signed out meanwhile.
     if (!showsEarlier) return;
     list.replaceChildren(...rooms);
     update();
     list.focus();
-  }
-
-  function openRoom(id: string) {
-    conversation.openRoom(id);
-    backButton.click();
   }
 
   function onKey(event: KeyboardEvent) {
