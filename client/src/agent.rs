@@ -1,15 +1,17 @@
 //! An agent: the list of rooms, and the messages of joined rooms.
 
 mod event;
+mod note_place;
 mod protocol;
 
-use shoptalk::chat::{MessageId, RoomId, Status, Summary};
+use shoptalk::chat::{MessageId, NoteId, RoomId, Status, Summary};
 use uuid::Uuid;
 
 pub use self::event::AgentEvent;
 pub(crate) use self::protocol::{AgentProtocol, Command};
 use crate::connection::TcpDial;
 use crate::handle::{Events, Handle, SendError};
+use crate::outbox::PostKind;
 use crate::rest::{CallError, Server};
 use crate::socket::SocketOptions;
 
@@ -86,6 +88,20 @@ impl Agent {
     ) -> Result<MessageId, SendError> {
         let id = Uuid::now_v7();
         self.handle.post(room_id, id, content.into())?;
+        Ok(id)
+    }
+
+    /// Writes a note about a room for the other agents, joined or not. No visitor gets it. It is sent
+    /// until a [`Noted`](AgentEvent::Noted) or [`Refused`](AgentEvent::Refused) settles it, in the
+    /// order of the calls of this and of [`post`](Self::post).
+    ///
+    /// # Errors
+    ///
+    /// The note was not accepted.
+    pub fn note(&self, room_id: RoomId, content: impl Into<String>) -> Result<NoteId, SendError> {
+        let id = Uuid::now_v7();
+        self.handle
+            .post_as(PostKind::Note, room_id, id, content.into())?;
         Ok(id)
     }
 

@@ -41,7 +41,7 @@ pub enum StopReason {
     Refused(ConnectError),
 }
 
-/// A message that was neither acked nor refused when its client stopped. It may be stored or
+/// A message or note that was neither acked nor refused when its client stopped. It may be stored or
 /// not; posting it again with the same id is safe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsettled {
@@ -455,6 +455,7 @@ impl From<Post> for Unsettled {
             room_id,
             id,
             content,
+            ..
         } = post;
         Self {
             room_id,

@@ -7,7 +7,7 @@ use shoptalk::chat::{MessageId, RoomId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::{COMMANDS, Command, Connection, Dial, EVENTS, Protocol};
-use crate::outbox::Post;
+use crate::outbox::{Post, PostKind};
 
 /// Why a command was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +66,18 @@ impl<C: Send + 'static> Handle<C> {
         id: MessageId,
         content: String,
     ) -> Result<(), SendError> {
+        self.post_as(PostKind::Message, room_id, id, content)
+    }
+
+    pub(crate) fn post_as(
+        &self,
+        kind: PostKind,
+        room_id: RoomId,
+        id: MessageId,
+        content: String,
+    ) -> Result<(), SendError> {
         self.send(Command::Post(Post {
+            kind,
             room_id,
             id,
             content,

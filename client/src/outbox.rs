@@ -10,9 +10,18 @@ use tokio::time::Instant;
 /// The wait after a retryable refusal that names none.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// A message to be posted.
+/// What a post becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PostKind {
+    Message,
+    /// A note, which only agents can write and get.
+    Note,
+}
+
+/// A message or a note to be posted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Post {
+    pub(crate) kind: PostKind,
     pub(crate) room_id: RoomId,
     /// Made before the first attempt and never changed, so that repeating the post is safe.
     pub(crate) id: MessageId,
@@ -146,6 +155,7 @@ mod tests {
 
     fn post(room: u128, id: u128) -> Post {
         Post {
+            kind: PostKind::Message,
             room_id: Uuid::from_u128(room),
             id: Uuid::from_u128(id),
             content: format!("message {id}"),

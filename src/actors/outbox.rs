@@ -33,6 +33,26 @@ pub enum Event {
         /// The newest seq.
         seq: u64,
     },
+    /// A note of a room, for an agent. The socket compares its number as it does a message's seq.
+    Note {
+        /// The room.
+        room_id: RoomId,
+        /// Which of the socket's subscriptions it belongs to.
+        subscription: SubscriptionId,
+        /// Its place among the room's notes.
+        no: u64,
+        /// The `note` frame.
+        frame: Utf8Bytes,
+    },
+    /// A room's notes go as far as this. The socket reads what it has not delivered.
+    NotesEnd {
+        /// The room.
+        room_id: RoomId,
+        /// Which of the socket's subscriptions it belongs to.
+        subscription: SubscriptionId,
+        /// The newest number.
+        no: u64,
+    },
     /// A room's frame that is not part of its log: read marks, status, typing.
     RoomFrame {
         /// The room.
@@ -58,9 +78,11 @@ pub enum Event {
 impl Event {
     fn bytes(&self) -> usize {
         match self {
-            Self::Message { frame, .. } | Self::RoomFrame { frame, .. } => frame.len(),
-            // It stands for messages, so it is bounded as they are.
-            Self::LogEnd { .. } => size_of::<Self>(),
+            Self::Message { frame, .. }
+            | Self::Note { frame, .. }
+            | Self::RoomFrame { frame, .. } => frame.len(),
+            // They stand for messages and notes, so they are bounded as those are.
+            Self::LogEnd { .. } | Self::NotesEnd { .. } => size_of::<Self>(),
             Self::WriteFinished { .. } | Self::WriteLost(_) | Self::Detached(_) => 0,
         }
     }

@@ -51,11 +51,20 @@ pub(super) struct Subscriber {
     pub(super) last_typing: Option<tokio::time::Instant>,
 }
 
+/// A frame that differs between the sides, encoded for those that somebody is on.
+#[derive(Debug, Default)]
+pub(super) struct FrameBySide {
+    pub(super) visitor: Option<Utf8Bytes>,
+    pub(super) agent: Option<Utf8Bytes>,
+}
+
 /// The frames that a commit sends to every subscriber, each encoded once.
 #[derive(Debug, Default)]
 pub(super) struct Broadcast {
     /// The `message` frame, with the message's seq.
-    pub(super) message: Option<(u64, Utf8Bytes)>,
+    pub(super) message: Option<(u64, FrameBySide)>,
+    /// The `note` frame, with the note's number. Only agents get it.
+    pub(super) note: Option<(u64, Utf8Bytes)>,
     /// How far the log goes, when its new messages are left to be read from the store.
     pub(super) log_end: Option<u64>,
     /// The `read` frames.
@@ -75,29 +84,60 @@ impl Subscriber {
         if faults.pushes_are_reliable() {
             return self.outbox.push_all(self.events(broadcast));
         }
-        let is_open = match self.message_event(broadcast) {
+        let is_open = match self.log_event(broadcast) {
             Some(event) => faults.push(&self.outbox, || event.clone()),
             None => true,
         };
         is_open && self.outbox.push_all(self.room_events(broadcast))
     }
 
-    /// A broadcast as this subscriber gets it: the message, if the subscriber is live, and the
-    /// rest.
+    /// A broadcast as this subscriber gets it: the message, if the subscriber is live, or the note,
+    /// and the rest.
     pub(super) fn events(&self, broadcast: &Broadcast) -> impl Iterator<Item = Event> {
-        self.message_event(broadcast)
+        self.log_event(broadcast)
             .into_iter()
             .chain(self.room_events(broadcast))
     }
 
+    /// What a commit has added to the log or to the notes.
+    fn log_event(&self, broadcast: &Broadcast) -> Option<Event> {
+        self.message_event(broadcast)
+            .or_else(|| self.note_event(broadcast))
+    }
+
     fn message_event(&self, broadcast: &Broadcast) -> Option<Event> {
         let (seq, frame) = broadcast.message.as_ref().filter(|_| self.live.is_on())?;
+        let frame = match self.side {
+            Side::Visitor => frame.visitor.clone()?,
+            Side::Agent => frame.agent.clone()?,
+        };
         Some(Event::Message {
             room_id: self.room_id,
             subscription: self.id,
             seq: *seq,
+            frame,
+        })
+    }
+
+    fn note_event(&self, broadcast: &Broadcast) -> Option<Event> {
+        let note = broadcast.note.as_ref();
+        let (no, frame) = note.filter(|_| self.side == Side::Agent)?;
+        Some(Event::Note {
+            room_id: self.room_id,
+            subscription: self.id,
+            no: *no,
             frame: frame.clone(),
         })
+    }
+
+    /// Pushes how far an agent's notes go; the socket reads those that it has not sent.
+    pub(super) fn push_notes_end(&self, no: u64) -> bool {
+        self.side != Side::Agent
+            || self.outbox.push(Event::NotesEnd {
+                room_id: self.room_id,
+                subscription: self.id,
+                no,
+            })
     }
 
     fn room_events(&self, broadcast: &Broadcast) -> impl Iterator<Item = Event> {

@@ -114,9 +114,11 @@ pub struct Message {
     #[cfg_attr(feature = "server", schema(required = false))]
     #[cfg_attr(test, ts(optional, as = "Option<Via>"))]
     pub via: Option<Via>,
-    /// Which agent wrote it, where that is known. A visitor must never get it, so it is in no frame
-    /// and no reply.
-    #[serde(skip)]
+    /// Which agent wrote it, where that is known. Agents alone get it.
+    // Encoded by `for_agents` alone.
+    #[serde(default, skip_serializing)]
+    #[cfg_attr(feature = "server", schema(ignore))]
+    #[cfg_attr(test, ts(optional = nullable))]
     pub agent_id: Option<AgentId>,
     /// When it was committed.
     pub created_at: Timestamp,

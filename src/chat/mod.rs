@@ -12,6 +12,7 @@ mod changes;
 mod desk;
 mod details;
 mod message;
+mod note;
 mod page;
 mod rating;
 mod record;
@@ -21,6 +22,7 @@ mod suggestion;
 mod time;
 mod who;
 
+pub mod for_agents;
 pub mod limits;
 pub mod rules;
 
@@ -34,6 +36,7 @@ pub use desk::{
 };
 pub use details::{Authority, Details, DetailsPatch, SignedFields};
 pub use message::{LastMessage, Message, MessageId, SenderType, SystemEvent, Via};
+pub use note::{Note, NoteDraft, NoteId};
 pub use page::{PAGES_KEPT, PageVisit, check_page};
 pub use rating::{
     NewRating, RATING_CHANGEABLE_MS, RATING_COMMENT_CHARS, Rating, SCORE_MAX, check_rating_comment,

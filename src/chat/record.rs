@@ -119,6 +119,8 @@ pub struct PastMessage {
     pub via: Option<Via>,
     /// What a `system` message records, where that is known.
     pub event: Option<SystemEvent>,
+    /// Which agent wrote it, where that is known.
+    pub agent_id: Option<AgentId>,
     /// When it was written.
     pub created_at: Timestamp,
 }
@@ -216,7 +218,7 @@ impl RoomRecord {
         let entry = Entry {
             sender_type: past.sender_type,
             sender_name: past.sender_name,
-            agent_id: None,
+            agent_id: past.agent_id,
             content: past.content,
             via: past.via,
             event: past.event,
@@ -323,6 +325,11 @@ impl RoomRecord {
             last.content.clear();
         }
         self.touch(now);
+    }
+
+    /// Agents wrote a note about the room. It moves the version, and nothing that a visitor can see.
+    pub fn note(&mut self) {
+        self.touch_unseen();
     }
 
     /// Changes the customer's details as far as the patch's authority allows. Returns whether
@@ -437,8 +444,13 @@ impl RoomRecord {
     }
 
     fn touch(&mut self, now: Timestamp) {
-        self.version += 1;
+        self.touch_unseen();
         self.room.updated_at = now;
+    }
+
+    /// Only agents can see what has changed.
+    fn touch_unseen(&mut self) {
+        self.version += 1;
     }
 }
 

@@ -23,6 +23,7 @@ use crate::chat::{ChangeVector, Timestamp};
 use crate::persistence::{ChangedRooms, FollowerLease, Store, WriteError};
 
 pub(crate) mod alerts;
+pub(crate) mod mentions;
 #[cfg(test)]
 mod tests;
 

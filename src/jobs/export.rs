@@ -136,7 +136,10 @@ impl Export {
             }
             (
                 ExportFormat::Csv,
-                TransferLine::Agent(_) | TransferLine::Visitor(_) | TransferLine::Rating(_),
+                TransferLine::Agent(_)
+                | TransferLine::Visitor(_)
+                | TransferLine::Rating(_)
+                | TransferLine::Note(_),
             ) => {}
         }
         Ok(())

@@ -253,7 +253,7 @@ impl<'e> Batch<'e> {
             }
             TransferItem::Room(room) => {
                 let id = room.line.room.id;
-                self.messages += room.messages.len();
+                self.messages += room.messages.len() + room.notes.len();
                 for message in &mut room.messages {
                     if !message.redacted && self.erased.has_text(id, message.id) {
                         message.content.clear();

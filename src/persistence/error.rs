@@ -43,7 +43,7 @@ pub enum Refusal {
     #[error("the shop does not take messages from you here")]
     Blocked,
     /// The id was used for another message of the room.
-    #[error("this id belongs to another message")]
+    #[error("this id belongs to another message or note")]
     Conflict,
     /// The room is not closed, or its rating is final.
     #[error(

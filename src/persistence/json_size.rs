@@ -1,15 +1,17 @@
 //! Upper bounds on the bytes of messages and summaries as JSON.
 
-use crate::chat::{Message, RoomRecord, limits};
+use crate::chat::{Message, Note, RoomRecord, limits};
 
 /// Bytes of a page left to the frame around it: names, numbers and a whole room.
 const FRAME_SLACK_BYTES: usize = 20 * 1024;
 /// Bytes of messages or summaries in one page, counted by the functions below.
 pub(crate) const PAGE_BUDGET_BYTES: usize = limits::PAGE_BYTES - FRAME_SLACK_BYTES;
 /// Bytes of a message without its texts, names of the fields included.
-const MESSAGE_BYTES: usize = 280;
+const MESSAGE_BYTES: usize = 360;
 /// Messages in one page: more do not fit, however short they are.
 pub(crate) const PAGE_BUDGET_MESSAGES: usize = PAGE_BUDGET_BYTES / MESSAGE_BYTES;
+/// Bytes of a note without its texts, names of the fields included.
+const NOTE_BYTES: usize = 320;
 /// Bytes of a summary without its texts, names of the fields included.
 const SUMMARY_BYTES: usize = 900;
 
@@ -33,6 +35,11 @@ pub(crate) fn message(message: &Message) -> usize {
     MESSAGE_BYTES + text(&message.content) + text(&message.sender_name)
 }
 
+/// Bytes of a note.
+pub(crate) fn note(note: &Note) -> usize {
+    NOTE_BYTES + text(&note.content) + text(&note.agent_name)
+}
+
 /// Bytes of a room's summary.
 pub(crate) fn summary(record: &RoomRecord) -> usize {
     let room = &record.room;
@@ -52,7 +59,7 @@ pub(crate) fn summary(record: &RoomRecord) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{SenderType, SystemEvent, Timestamp};
+    use crate::chat::{SenderType, SystemEvent, Timestamp, Via, for_agents};
     use uuid::Uuid;
 
     #[test]
@@ -67,14 +74,29 @@ mod tests {
                 content: content.repeat(500),
                 event: Some(SystemEvent::Reopened),
                 is_read: false,
-                redacted: false,
-                via: None,
-                agent_id: None,
+                redacted: true,
+                via: Some(Via::Mail),
+                agent_id: Some(Uuid::now_v7()),
+                created_at: Timestamp(0),
+            };
+            let mut encoded = serde_json::Serializer::new(Vec::new());
+            for_agents::message(&sample, &mut encoded).expect("it serialises");
+            let real = encoded.into_inner().len();
+            assert!(message(&sample) >= real, "{content:?}");
+            assert!(message(&sample) < real + MESSAGE_BYTES, "{content:?}");
+            let sample = Note {
+                id: Uuid::now_v7(),
+                room_id: Uuid::now_v7(),
+                no: u64::MAX,
+                after_seq: u64::MAX,
+                agent_id: Uuid::now_v7(),
+                agent_name: content.repeat(20),
+                content: content.repeat(500),
                 created_at: Timestamp(0),
             };
             let real = serde_json::to_string(&sample).expect("it serialises").len();
-            assert!(message(&sample) >= real, "{content:?}");
-            assert!(message(&sample) < real + MESSAGE_BYTES, "{content:?}");
+            assert!(note(&sample) >= real, "{content:?}");
+            assert!(note(&sample) < real + NOTE_BYTES, "{content:?}");
         }
     }
 }

@@ -19,6 +19,7 @@ mod json_size;
 mod list_cursor;
 mod message_page;
 mod migrate;
+mod note_page;
 mod operations;
 mod options;
 mod postgres;
@@ -50,12 +51,13 @@ pub use error::{
 };
 pub use imports::*;
 pub use migrate::{MigrateError, MigrateStep, Migrated, migrate};
+pub use note_page::{NOTE_PAGE_BYTES, note_bytes_beside};
 pub use operations::*;
 pub use options::{StoreMetrics, StoreOptions, Synchronous};
 pub use postgres::connect::{check_url as check_store_url, without_password};
 pub use postgres::inspect::{PostgresReport, inspect as inspect_postgres};
 pub use rules::ratings::check_rating;
-pub use rules::transfer::{check_message, check_room};
+pub use rules::transfer::{check_message, check_note, check_room};
 pub use rules::{RuleSettings, SESSION_LIFETIME};
 pub use sharing::{
     NodeView, OnlineRooms, RoomCommitted, SignInBudget, SlotCommit, StoredPresence,

@@ -5,6 +5,7 @@ mod erasures;
 mod followers;
 mod lists;
 mod mail;
+mod notes;
 mod push;
 mod ratings;
 mod replies;

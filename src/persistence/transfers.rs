@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::chat::{
-    Agent, BadWho, Message, Rating, Room, RoomId, SignedFields, Timestamp, VisitorId, Who,
+    Agent, BadWho, Message, Note, Rating, Room, RoomId, SignedFields, Timestamp, VisitorId, Who,
+    for_agents,
 };
-use crate::persistence::{SeveralPeople, StoreError, WriteError};
+use crate::persistence::{NotePage, SeveralPeople, StoreError, WriteError, json_size};
 
 /// One line of an export. It has no secret: no token, no password hash, no session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,9 +23,11 @@ pub enum TransferLine {
     /// A room, followed by its messages.
     Room(TransferRoom),
     /// A message of the room before it.
-    Message(Message),
+    Message(#[serde(serialize_with = "for_agents::exported")] Message),
     /// A rating of the room before it, after its messages.
     Rating(TransferRating),
+    /// A note about the room before it, after its messages and ratings. Not in the export of a person.
+    Note(Note),
 }
 
 /// A visitor.
@@ -149,6 +152,10 @@ pub struct ExportCursor {
     pub(crate) begun: usize,
     /// The room whose messages come next.
     pub(crate) open: Option<OpenExport>,
+    /// The room whose notes come next.
+    pub(crate) open_notes: Option<OpenNotes>,
+    /// Whether what only agents see is left out.
+    pub(crate) is_of_person: bool,
     /// Visitors whose lines were written.
     pub(crate) visitors: HashSet<Uuid>,
     /// Messages that were written.
@@ -165,6 +172,56 @@ pub(crate) struct OpenExport {
     pub(crate) room: Room,
     /// The newest seq that was read.
     pub(crate) after: u64,
+}
+
+/// A room of which notes are still to be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OpenNotes {
+    /// The room's key.
+    pub(crate) pk: i64,
+    pub(crate) room_id: RoomId,
+    /// The newest seq of the room's line: notes behind later messages are left out.
+    pub(crate) head: u64,
+    /// The newest number that was read.
+    pub(crate) after: u64,
+}
+
+impl ExportCursor {
+    /// Continues with the notes of a room.
+    pub(crate) fn open_notes(&mut self, pk: i64, room_id: RoomId, head: u64) {
+        self.open_notes = (!self.is_of_person).then_some(OpenNotes {
+            pk,
+            room_id,
+            head,
+            after: 0,
+        });
+    }
+
+    /// Takes a page of a room's notes, and says how many bytes it has.
+    pub(crate) fn take_notes(
+        &mut self,
+        open: OpenNotes,
+        page: NotePage,
+        lines: &mut Vec<TransferLine>,
+    ) -> usize {
+        let notes = page.notes.into_iter();
+        let notes: Vec<Note> = notes.take_while(|it| it.after_seq <= open.head).collect();
+        if page.more && notes.last().is_some_and(|last| last.no == page.reached) {
+            self.open_notes = Some(OpenNotes {
+                after: page.reached,
+                ..open
+            });
+        }
+        let bytes = notes.iter().map(json_size::note).sum();
+        lines.extend(notes.into_iter().map(TransferLine::Note));
+        bytes
+    }
+
+    /// The line of a message.
+    pub(crate) fn message_line(&self, mut message: Message) -> TransferLine {
+        message.agent_id = message.agent_id.filter(|_| !self.is_of_person);
+        TransferLine::Message(message)
+    }
 }
 
 /// The lines of a room's ratings, without those of later closings than its line knows.
@@ -199,6 +256,8 @@ pub struct WholeRoom {
     pub messages: Vec<Message>,
     /// Its ratings, by closing.
     pub ratings: Vec<Rating>,
+    /// Its notes, in the order of their numbers.
+    pub notes: Vec<Note>,
 }
 
 /// What an import did.

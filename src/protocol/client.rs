@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use super::ErrorCode;
 use super::client_shapes::{AgentClientFrame, VisitorClientFrame};
 use crate::chat::limits::{self, BadContent, Violation};
-use crate::chat::{AgentId, MessageId, RoomId, Status, check_page, parse_uuid};
+use crate::chat::{AgentId, MessageId, NoteId, RoomId, Status, check_page, parse_uuid};
 
 /// Why a frame is refused, and what the `error` frame in reply says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,13 +77,24 @@ pub enum VisitorFrame {
 #[serde(into = "AgentClientFrame")]
 pub enum AgentFrame {
     /// Deliver this room's log and events here.
-    Join { room_id: RoomId, resume: Resume },
+    Join {
+        room_id: RoomId,
+        resume: Resume,
+        /// The client has the room's notes up to this number.
+        after_note: Option<u64>,
+    },
     /// Stop delivering this room.
     Leave { room_id: RoomId },
     /// A message to append.
     Post {
         room_id: RoomId,
         id: MessageId,
+        content: String,
+    },
+    /// A note for the other agents.
+    Note {
+        room_id: RoomId,
+        id: NoteId,
         content: String,
     },
     /// The agents have read up to here.
@@ -160,6 +171,7 @@ pub fn decode_agent_frame(text: &str) -> Result<AgentFrame, FrameError> {
         "join" => AgentFrame::Join {
             room_id: fields.room_id()?,
             resume: fields.resume()?,
+            after_note: fields.number("after_note")?,
         },
         "leave" => AgentFrame::Leave {
             room_id: fields.room_id()?,
@@ -168,6 +180,15 @@ pub fn decode_agent_frame(text: &str) -> Result<AgentFrame, FrameError> {
             let room_id = fields.room_id()?;
             let (id, content) = fields.post()?;
             AgentFrame::Post {
+                room_id,
+                id,
+                content,
+            }
+        }
+        "note" => {
+            let room_id = fields.room_id()?;
+            let (id, content) = fields.post()?;
+            AgentFrame::Note {
                 room_id,
                 id,
                 content,

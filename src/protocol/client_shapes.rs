@@ -8,7 +8,7 @@
 use serde::Serialize;
 
 use super::{AgentFrame, AgentHello, Resume, VisitorFrame, VisitorHello};
-use crate::chat::{AgentId, MessageId, RoomId, Status};
+use crate::chat::{AgentId, MessageId, NoteId, RoomId, Status};
 
 /// What a visitor may send.
 #[derive(Debug, Serialize)]
@@ -76,6 +76,9 @@ pub(crate) enum AgentClientFrame {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(test, ts(optional))]
         tail: Option<usize>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        after_note: Option<u64>,
     },
     Leave {
         room_id: RoomId,
@@ -83,6 +86,11 @@ pub(crate) enum AgentClientFrame {
     Post {
         room_id: RoomId,
         id: MessageId,
+        content: String,
+    },
+    Note {
+        room_id: RoomId,
+        id: NoteId,
         content: String,
     },
     Read {
@@ -160,13 +168,18 @@ impl From<AgentHello> for AgentClientFrame {
 impl From<AgentFrame> for AgentClientFrame {
     fn from(frame: AgentFrame) -> Self {
         match frame {
-            AgentFrame::Join { room_id, resume } => {
+            AgentFrame::Join {
+                room_id,
+                resume,
+                after_note,
+            } => {
                 let Resume { epoch, after, tail } = resume;
                 Self::Join {
                     room_id,
                     epoch,
                     after,
                     tail,
+                    after_note,
                 }
             }
             AgentFrame::Leave { room_id } => Self::Leave { room_id },
@@ -175,6 +188,15 @@ impl From<AgentFrame> for AgentClientFrame {
                 id,
                 content,
             } => Self::Post {
+                room_id,
+                id,
+                content,
+            },
+            AgentFrame::Note {
+                room_id,
+                id,
+                content,
+            } => Self::Note {
                 room_id,
                 id,
                 content,
@@ -266,12 +288,18 @@ mod tests {
             AgentFrame::Join {
                 room_id,
                 resume: resume(),
+                after_note: Some(2),
             },
             AgentFrame::Leave { room_id },
             AgentFrame::Post {
                 room_id,
                 id: Uuid::now_v7(),
                 content: "Good morning".into(),
+            },
+            AgentFrame::Note {
+                room_id,
+                id: Uuid::now_v7(),
+                content: "She wants a refund".into(),
             },
             AgentFrame::Read { room_id, seq: 3 },
             AgentFrame::Typing { room_id },

@@ -3,11 +3,13 @@
 //! Nothing here depends on sockets or actors. `decode_*` turns text into a frame, or into the error
 //! to reply with. The server's frames are encoded once, and all recipients share the bytes.
 //!
-//! Read next: `client.rs` (what clients send), `server.rs` (what the server sends), `codes.rs`.
+//! Read next: `client.rs` (what clients send), `server.rs` (what the server sends), `for_agents.rs`
+//! (what visitors must not get), `codes.rs`.
 
 mod client;
 mod client_shapes;
 mod codes;
+mod for_agents;
 mod server;
 
 pub use client::{
@@ -17,6 +19,9 @@ pub use client::{
 #[cfg(test)]
 pub(crate) use client_shapes::{AgentClientFrame, VisitorClientFrame};
 pub use codes::{CloseCode, ErrorCode};
+pub use for_agents::FrameForAgents;
+#[cfg(feature = "server")]
+pub use for_agents::{encode_message, encode_messages, encode_note};
 #[cfg(feature = "server")]
 pub use server::encode;
 pub use server::{

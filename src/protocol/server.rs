@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
 
-use super::{ErrorCode, FrameError};
+use super::{ErrorCode, FrameError, FrameForAgents};
 use crate::chat::{
-    Agent, Counts, Message, MessageId, PageVisit, Room, RoomId, SenderType, Side, Suggestion,
-    Summary, Timestamp,
+    Agent, Counts, Message, MessageId, Note, PageVisit, Room, RoomId, SenderType, Side, Suggestion,
+    Summary, Timestamp, for_agents,
 };
 
 /// What the server sends on a socket; `welcome`, `joined`, `ping` and `error` have types of
-/// their own.
+/// their own, and what no visitor may see is in [`FrameForAgents`].
 // The server borrows what it encodes; what a client decodes owns everything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -196,6 +196,7 @@ pub struct Joined<'a> {
     /// Its state.
     pub room: Cow<'a, Room>,
     /// The first page.
+    #[serde(serialize_with = "for_agents::messages")]
     pub messages: Cow<'a, [Message]>,
     /// Whether the log goes on exactly where the client asked.
     pub recovered: bool,
@@ -205,6 +206,16 @@ pub struct Joined<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub redacted: Option<Cow<'a, [u64]>>,
+    /// The notes after `after_note`; without it, or if the log was not recovered, those from the
+    /// page's first message on.
+    #[serde(default)]
+    pub notes: Cow<'a, [Note]>,
+    /// The number of the newest note; 0 without any.
+    #[serde(default)]
+    pub last_note: u64,
+    /// Whether more of these notes follow, in `note` frames.
+    #[serde(default)]
+    pub notes_more: bool,
 }
 
 /// Asks for a sign of life.
@@ -314,6 +325,8 @@ pub enum AgentServerFrame {
     Ping(Ping),
     /// Refuses a frame.
     Error(ErrorFrame),
+    /// What agents get otherwise than visitors, or alone.
+    ForAgents(FrameForAgents<'static>),
     /// Everything else.
     Event(ServerFrame<'static>),
 }
@@ -345,6 +358,9 @@ pub fn decode_agent_server_frame(text: &str) -> Result<AgentServerFrame, serde_j
         "joined" => AgentServerFrame::Joined(serde_json::from_str(text)?),
         "ping" => AgentServerFrame::Ping(serde_json::from_str(text)?),
         "error" => AgentServerFrame::Error(serde_json::from_str(text)?),
+        "message" | "messages" | "history" | "note" | "noted" => {
+            AgentServerFrame::ForAgents(serde_json::from_str(text)?)
+        }
         _ => AgentServerFrame::Event(serde_json::from_str(text)?),
     })
 }

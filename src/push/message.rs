@@ -4,7 +4,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::chat::RoomId;
+use crate::chat::{Note, RoomId};
 
 /// Characters of a message's text that a notification shows, at most.
 const BODY_CHARS: usize = 140;
@@ -16,10 +16,13 @@ const TOPIC_BYTES: usize = 24;
 pub struct PushMessage {
     /// The conversation that a click opens; absent in a test.
     pub room_id: Option<RoomId>,
-    /// The customer's name.
+    /// The name of the customer, or of the agent who wrote a note.
     pub title: String,
     /// The first words of the message.
     pub body: String,
+    /// The number of the note that it is about, if it is.
+    #[serde(skip)]
+    pub(crate) note: Option<u64>,
 }
 
 impl PushMessage {
@@ -30,16 +33,32 @@ impl PushMessage {
             room_id: Some(room_id),
             title: customer_name.to_owned(),
             body: first_words(content),
+            note: None,
         }
     }
 
-    /// What replaces what, while it waits at the push service: a room's messages each other. It is
+    /// A note mentions an agent.
+    #[must_use]
+    pub fn mention(note: &Note) -> Self {
+        Self {
+            room_id: Some(note.room_id),
+            title: note.agent_name.clone(),
+            body: first_words(&note.content),
+            note: Some(note.no),
+        }
+    }
+
+    /// What replaces what, while it waits at the push service: a room's messages each other, and a note
+    /// itself. It is
     /// derived, so that push services do not learn ids of rooms.
     pub(super) fn topic(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(b"shoptalk push topic:");
         if let Some(room_id) = self.room_id {
             hash.update(room_id.as_bytes());
+        }
+        if let Some(no) = self.note {
+            hash.update(no.to_be_bytes());
         }
         URL_SAFE_NO_PAD.encode(&hash.finalize()[..TOPIC_BYTES])
     }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::chat::Timestamp;
 use crate::current_settings::CurrentSettings;
 use crate::followers::alerts::{AlertSettings, Alerts};
+use crate::followers::mentions::Mentions;
 use crate::followers::{Follower, FollowerParts, Waker, run};
 use crate::http::AppState;
 use crate::persistence::{DueAlert, WriteError};
@@ -26,6 +27,8 @@ pub(super) fn start(state: &AppState) {
         waker.clone(),
     );
     start_one(state, alerts, waker);
+    let mentions = Mentions::new(state.store.clone(), state.push.clone());
+    start_one(state, mentions, Waker::default());
     if let Some(mail) = state.mail.follower() {
         start_one(state, mail, state.mail.waker());
     }

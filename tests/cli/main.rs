@@ -18,6 +18,7 @@ mod jobs_of_admins;
 mod mail;
 mod manuals;
 mod metrics;
+mod notes;
 mod passed_sockets;
 mod postgres;
 mod process;

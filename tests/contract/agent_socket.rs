@@ -285,7 +285,17 @@ async fn a_join_answers_with_the_rules_of_resume_and_joining_again_resyncs() {
     let response = joined(&mut console, json!({"type": "join", "room_id": room_id})).await;
     assert_eq!(
         keys(&response),
-        ["messages", "more", "recovered", "room", "room_id", "type"]
+        [
+            "last_note",
+            "messages",
+            "more",
+            "notes",
+            "notes_more",
+            "recovered",
+            "room",
+            "room_id",
+            "type",
+        ]
     );
     assert_eq!(response["room"], visitor.room().await);
     assert_eq!(seqs(&response["messages"]), (11..=60).collect::<Vec<u64>>());

@@ -18,7 +18,7 @@ const VISITOR_CALLS: [(&str, &str); 7] = [
 ];
 
 /// Every call of the console that a visitor must not make.
-const CONSOLE_CALLS: [(&str, &str); 29] = [
+const CONSOLE_CALLS: [(&str, &str); 31] = [
     ("GET", "/api/admin/me/"),
     ("PATCH", "/api/admin/me/"),
     ("GET", "/api/admin/rooms/"),
@@ -30,6 +30,8 @@ const CONSOLE_CALLS: [(&str, &str); 29] = [
     ("GET", "/api/admin/rooms/{}/visitor/"),
     ("PUT", "/api/admin/rooms/{}/draft/"),
     ("DELETE", "/api/admin/rooms/{}/draft/"),
+    ("GET", "/api/admin/rooms/{}/notes/"),
+    ("POST", "/api/admin/rooms/{}/notes/"),
     ("POST", "/api/admin/rooms/{}/read/"),
     ("GET", "/api/admin/rooms/{}/ratings/"),
     ("GET", "/api/admin/agents/"),

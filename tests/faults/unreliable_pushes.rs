@@ -54,3 +54,28 @@ async fn every_subscriber_sees_the_log_with_unreliable_pushes() {
             .await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_agent_sees_each_note_once_with_unreliable_pushes() {
+    const NOTES: u64 = 100;
+    for seed in 1..=3 {
+        let server = TestServer::start_with(|config| config.socket.ping_interval_ms = 200).await;
+        server.faults().make_pushes_unreliable(seed);
+        let visitor = Visitor::named(&server, "Ann").await;
+        let agent = server.agent("mia", "agent").await;
+        let mut writer = agent.joined(&visitor.room_id).await;
+        let mut reader = agent.joined(&visitor.room_id).await;
+        for turn in 0..NOTES {
+            let note = json!({"type": "note", "room_id": visitor.room_id, "id": new_id(), "content": turn.to_string()});
+            writer.send(note).await;
+            writer.expect("noted").await;
+        }
+        for socket in [&mut writer, &mut reader] {
+            for no in 1..=NOTES {
+                let frame = socket.expect("note").await;
+                assert_eq!(frame["note"]["no"], no, "seed {seed}");
+                assert_eq!(frame["note"]["content"], (no - 1).to_string());
+            }
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod conversations;
 mod cut_off;
 mod desk;
 mod lobby;
+mod notes;
 mod people;
 mod settings;
 

@@ -138,6 +138,7 @@ fn room(
                 content: text(random),
                 via: None,
                 event: None,
+                agent_id: None,
                 created_at: Timestamp(1_700_000_000_000 + i64::try_from(number).unwrap_or(0)),
             },
             also_known_as: Uuid::from_u128(random.random()),

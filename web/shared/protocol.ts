@@ -82,6 +82,31 @@ export type Message = {
   redacted?: boolean;
   /** How it came in, if not through the chat. Absent otherwise. */
   via?: Via;
+  /** Which agent wrote it, where that is known. Agents alone get it. */
+  agent_id?: string | null;
+  /** When it was committed. */
+  created_at: Timestamp;
+};
+
+/**
+ * Words among agents about a conversation. Notes have an order of their own in their room, and no
+ * visitor ever gets one.
+ */
+export type Note = {
+  /** The id it was written with. */
+  id: string;
+  /** The room that it is about. */
+  room_id: string;
+  /** Its place among the notes of the room: 1, 2, 3, … without a gap. */
+  no: number;
+  /** The seq of the newest message when it was written; 0 before any. */
+  after_seq: number;
+  /** Which agent wrote it. */
+  agent_id: string;
+  /** That agent's name at that time. */
+  agent_name: string;
+  /** The text, as sent. Text only, never markup. */
+  content: string;
   /** When it was committed. */
   created_at: Timestamp;
 };
@@ -233,9 +258,10 @@ export type VisitorClientFrame =
 /** What an agent may send. */
 export type AgentClientFrame =
   | { type: "hello", token?: string, epoch?: string, cursor?: string }
-  | { type: "join", room_id: string, epoch?: string, after?: number, tail?: number }
+  | { type: "join", room_id: string, epoch?: string, after?: number, tail?: number, after_note?: number }
   | { type: "leave", room_id: string }
   | { type: "post", room_id: string, id: string, content: string }
+  | { type: "note", room_id: string, id: string, content: string }
   | { type: "read", room_id: string, seq: number }
   | { type: "typing", room_id: string }
   | { type: "history", room_id: string, before: number, limit?: number }
@@ -320,6 +346,15 @@ export type Joined = {
   more: boolean;
   /** After a resume: the seqs up to `after` of messages whose text was removed. */
   redacted?: Array<number>;
+  /**
+   * The notes after `after_note`; without it, or if the log was not recovered, those from the
+   * page's first message on.
+   */
+  notes: Array<Note>;
+  /** The number of the newest note; 0 without any. */
+  last_note: number;
+  /** Whether more of these notes follow, in `note` frames. */
+  notes_more: boolean;
 };
 
 /** Asks for a sign of life. */
@@ -348,7 +383,7 @@ export type ErrorFrame = {
 
 /**
  * What the server sends on a socket; `welcome`, `joined`, `ping` and `error` have types of
- * their own.
+ * their own, and what no visitor may see is in [`FrameForAgents`].
  */
 export type ServerFrame =
   | { type: "message", room_id: string, message: Message }
@@ -370,6 +405,14 @@ export type ServerFrame =
   | { type: "viewers", room_id: string, agents: Array<string> }
   | { type: "going_away", reconnect_within_ms: number };
 
+/** What the server sends to agents beside the frames of [`ServerFrame`](super::ServerFrame). */
+export type FrameForAgents =
+  | { type: "message", room_id: string, message: Message }
+  | { type: "messages", room_id: string, messages: Array<Message>, more: boolean }
+  | { type: "history", room_id: string, messages: Array<Message>, more: boolean, notes: Array<Note>, notes_more: boolean }
+  | { type: "note", room_id: string, note: Note }
+  | { type: "noted", room_id: string, id: string, no: number, duplicate: boolean };
+
 /** What the server sends to a visitor. */
 export type VisitorServerFrame =
   | VisitorWelcome
@@ -383,7 +426,8 @@ export type AgentServerFrame =
   | Joined
   | Ping
   | ErrorFrame
-  | Exclude<ServerFrame, { type: "presence" }>;
+  | FrameForAgents
+  | Exclude<ServerFrame, { type: "presence" | "message" | "messages" | "history" }>;
 
 /** One field that is wrong. */
 export type FieldError = {
@@ -476,6 +520,16 @@ export type ReadMark = {
 export type MessageList = {
   results: Array<Message>;
   /** Where the next page begins, for the parameter that was used; `before` when none was. */
+  next: number | null;
+};
+
+/** A note that is on disk. */
+export type NoteAnswer = { note: Note };
+
+/** A page of a room's notes, in the order of their numbers. */
+export type NoteList = {
+  results: Array<Note>;
+  /** Where the next page begins, for `after`. */
   next: number | null;
 };
 

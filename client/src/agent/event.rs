@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use shoptalk::chat::{
-    Agent as AgentAccount, Counts, Message, MessageId, Room, RoomId, SenderType, Side, Summary,
-    Timestamp,
+    Agent as AgentAccount, Counts, Message, MessageId, Note, NoteId, Room, RoomId, SenderType,
+    Side, Summary, Timestamp,
 };
 use shoptalk::protocol::ErrorFrame;
 
@@ -87,7 +87,21 @@ pub enum AgentEvent {
         /// Whether an earlier attempt had stored it.
         duplicate: bool,
     },
-    /// A message of this client was refused for good.
+    /// The next note about a joined room, this agent's own included. After a join that is not resumed
+    /// they begin with those of the first page of messages.
+    Note(Note),
+    /// A note of this client is on disk.
+    Noted {
+        /// Its room.
+        room_id: RoomId,
+        /// Its id.
+        id: NoteId,
+        /// Its place among the room's notes.
+        no: u64,
+        /// Whether an earlier attempt had stored it.
+        duplicate: bool,
+    },
+    /// A message or note of this client was refused for good.
     Refused {
         /// Its room.
         room_id: RoomId,
@@ -128,6 +142,10 @@ pub enum AgentEvent {
         messages: Vec<Message>,
         /// Whether older ones exist.
         more: bool,
+        /// The notes that stand among them.
+        notes: Vec<Note>,
+        /// Whether there are more of these notes than fit.
+        notes_more: bool,
     },
     /// The server is about to close the connection; the client reconnects by itself.
     GoingAway,

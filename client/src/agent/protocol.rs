@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use shoptalk::chat::{Message, RoomId, Side, Summary};
+use shoptalk::chat::{Message, Note, RoomId, Side, Summary};
 use shoptalk::protocol::{
-    AgentFrame, AgentHello, AgentServerFrame, AgentWelcome, ErrorFrame, Joined, Resume, ServerFrame,
+    AgentFrame, AgentHello, AgentServerFrame, AgentWelcome, ErrorFrame, FrameForAgents, Joined,
+    Resume, ServerFrame,
 };
 use tokio::time::Instant;
 
 use super::event::AgentEvent;
+use super::note_place::NotePlace;
 use crate::connection::{Control, Gap, Output, Protocol, StopReason, Unsettled};
-use crate::outbox::{Outbox, Post};
+use crate::outbox::{Outbox, Post, PostKind};
 use crate::place::{Arrival, Place};
 use crate::read_mark::UnconfirmedRead;
 
@@ -38,6 +40,7 @@ pub(crate) enum Command {
 #[derive(Debug, Default)]
 struct Follow {
     place: Place,
+    notes: NotePlace,
     /// A join was sent, and neither `joined` nor an error has arrived.
     joining: bool,
     /// When to send a join again that was refused temporarily.
@@ -75,6 +78,7 @@ impl AgentProtocol {
         if self.epoch.as_ref().is_some_and(|known| *known != epoch) {
             for follow in self.follows.values_mut() {
                 follow.place.forget();
+                follow.notes.forget();
                 follow.unconfirmed_read.forget();
             }
         }
@@ -143,6 +147,7 @@ impl AgentProtocol {
                 after,
                 tail: None,
             },
+            after_note: after.and(follow.notes.last()),
         });
     }
 
@@ -151,6 +156,8 @@ impl AgentProtocol {
             return;
         };
         follow.joining = false;
+        follow.notes.begin(&joined);
+        let notes = joined.notes.into_owned();
         let room = joined.room.into_owned();
         let messages = joined.messages.into_owned();
         follow
@@ -164,7 +171,22 @@ impl AgentProtocol {
             room,
             resumed: joined.recovered,
         });
+        for note in notes {
+            self.note(note, output);
+        }
         self.page(joined.room_id, messages, joined.more, output);
+    }
+
+    fn note(&mut self, note: Note, output: &mut Output<Self>) {
+        let Some(follow) = self.follows.get_mut(&note.room_id) else {
+            return;
+        };
+        match follow.notes.arrive(note.no) {
+            Arrival::Next => output.events.push(AgentEvent::Note(note)),
+            Arrival::Known => {}
+            Arrival::Gap if follow.joining || follow.join_at.is_some() => {}
+            Arrival::Gap => self.join(note.room_id, output),
+        }
     }
 
     fn page(
@@ -206,6 +228,7 @@ impl AgentProtocol {
                 room_id,
                 id,
                 content,
+                ..
             }) = outbox.refused(&error)
             {
                 output.events.push(AgentEvent::Refused {
@@ -239,6 +262,52 @@ impl AgentProtocol {
         }
     }
 
+    fn for_agents(
+        &mut self,
+        frame: FrameForAgents<'static>,
+        outbox: &mut Outbox,
+        output: &mut Output<Self>,
+    ) {
+        let event = match frame {
+            FrameForAgents::Message { room_id, message } => {
+                return self.message(room_id, message.into_owned(), output);
+            }
+            FrameForAgents::Messages {
+                room_id,
+                messages,
+                more,
+            } => return self.page(room_id, messages.into_owned(), more, output),
+            FrameForAgents::Note { note, .. } => return self.note(note.into_owned(), output),
+            FrameForAgents::Noted {
+                room_id,
+                id,
+                no,
+                duplicate,
+            } if outbox.acked(room_id, id) => AgentEvent::Noted {
+                room_id,
+                id,
+                no,
+                duplicate,
+            },
+            // It was settled before.
+            FrameForAgents::Noted { .. } => return,
+            FrameForAgents::History {
+                room_id,
+                messages,
+                more,
+                notes,
+                notes_more,
+            } => AgentEvent::History {
+                room_id,
+                messages: messages.into_owned(),
+                more,
+                notes: notes.into_owned(),
+                notes_more,
+            },
+        };
+        output.events.push(event);
+    }
+
     fn event(
         &mut self,
         frame: ServerFrame<'static>,
@@ -246,14 +315,6 @@ impl AgentProtocol {
         output: &mut Output<Self>,
     ) {
         let event = match frame {
-            ServerFrame::Message { room_id, message } => {
-                return self.message(room_id, message.into_owned(), output);
-            }
-            ServerFrame::Messages {
-                room_id,
-                messages,
-                more,
-            } => return self.page(room_id, messages.into_owned(), more, output),
             ServerFrame::Summaries {
                 cursor,
                 summaries,
@@ -306,15 +367,6 @@ impl AgentProtocol {
                 expires_in: Duration::from_millis(expires_in_ms),
             },
             ServerFrame::Room { room, .. } => AgentEvent::Room(room.into_owned()),
-            ServerFrame::History {
-                room_id,
-                messages,
-                more,
-            } => AgentEvent::History {
-                room_id,
-                messages: messages.into_owned(),
-                more,
-            },
             ServerFrame::Removed { cursor, room_id } => {
                 self.cursor = Some(cursor.into_owned());
                 AgentEvent::Removed(room_id)
@@ -355,10 +407,23 @@ impl Protocol for AgentProtocol {
     }
 
     fn post(post: Post) -> AgentFrame {
-        AgentFrame::Post {
-            room_id: post.room_id,
-            id: post.id,
-            content: post.content,
+        let Post {
+            kind,
+            room_id,
+            id,
+            content,
+        } = post;
+        match kind {
+            PostKind::Message => AgentFrame::Post {
+                room_id,
+                id,
+                content,
+            },
+            PostKind::Note => AgentFrame::Note {
+                room_id,
+                id,
+                content,
+            },
         }
     }
 
@@ -383,6 +448,7 @@ impl Protocol for AgentProtocol {
             AgentServerFrame::Joined(joined) => self.joined(*joined, output),
             AgentServerFrame::Ping(_) => output.frames.push(AgentFrame::Pong),
             AgentServerFrame::Error(error) => self.error(error, outbox, output),
+            AgentServerFrame::ForAgents(frame) => self.for_agents(frame, outbox, output),
             AgentServerFrame::Event(frame) => self.event(frame, outbox, output),
         }
         Ok(())

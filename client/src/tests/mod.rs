@@ -2,6 +2,7 @@
 //! and drops, duplicates and reorders pushes. Time is paused: it advances when every task waits, so
 //! that waits of minutes take no time.
 
+mod notes;
 mod server;
 
 use std::collections::BTreeMap;

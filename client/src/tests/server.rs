@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
 use shoptalk::chat::{
-    Agent, Counts, LastMessage, Message, MessageId, Role, Room, RoomId, SenderType, Status,
+    Agent, Counts, LastMessage, Message, MessageId, Note, Role, Room, RoomId, SenderType, Status,
     Summary, Timestamp,
 };
 use shoptalk::protocol::{
@@ -69,10 +69,11 @@ struct Shared {
     changed: watch::Sender<u64>,
 }
 
-struct State {
+pub(super) struct State {
     random: fastrand::Rng,
     faults: Faults,
     rooms: BTreeMap<RoomId, Vec<Message>>,
+    pub(super) notes: BTreeMap<RoomId, Vec<Note>>,
     refusal: Option<u16>,
     silent: bool,
 }
@@ -84,6 +85,7 @@ impl FakeServer {
                 random: fastrand::Rng::with_seed(seed),
                 faults,
                 rooms: BTreeMap::new(),
+                notes: BTreeMap::new(),
                 refusal: None,
                 silent: false,
             }),
@@ -91,7 +93,7 @@ impl FakeServer {
         }))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -135,8 +137,12 @@ impl FakeServer {
             created_at: Timestamp(0),
         });
         drop(state);
-        self.0.changed.send_modify(|changes| *changes += 1);
+        self.notify();
         (seq, false)
+    }
+
+    pub(super) fn notify(&self) {
+        self.0.changed.send_modify(|changes| *changes += 1);
     }
 
     /// Whether a fault happens now, by its likelihood in percent.
@@ -216,6 +222,7 @@ impl Dial for FakeDial {
                 socket: socket.expect("an upgrade"),
                 server,
                 joined: BTreeMap::new(),
+                noted: BTreeMap::new(),
                 delayed: Vec::new(),
             };
             let _ = match (is_agent, room_id) {
@@ -229,20 +236,22 @@ impl Dial for FakeDial {
 }
 
 /// The connection is over.
-struct Cut;
+pub(super) struct Cut;
 
 /// The server's end of one connection.
-struct Peer {
+pub(super) struct Peer {
     socket: WebSocketStream<DuplexStream>,
-    server: FakeServer,
+    pub(super) server: FakeServer,
     /// How far each joined room was pushed.
     joined: BTreeMap<RoomId, u64>,
+    /// How far the notes of each joined room were pushed.
+    pub(super) noted: BTreeMap<RoomId, u64>,
     /// Pushes that are sent after the next one.
     delayed: Vec<String>,
 }
 
 impl Peer {
-    async fn send(&mut self, frame: &impl Serialize) -> Result<(), Cut> {
+    pub(super) async fn send(&mut self, frame: &impl Serialize) -> Result<(), Cut> {
         let text = serde_json::to_string(frame).expect("plain JSON");
         self.send_text(text).await
     }
@@ -256,7 +265,7 @@ impl Peer {
     }
 
     /// Sends a frame that the contract allows to be lost, duplicated or late.
-    async fn push(&mut self, frame: &impl Serialize) -> Result<(), Cut> {
+    pub(super) async fn push(&mut self, frame: &impl Serialize) -> Result<(), Cut> {
         let text = serde_json::to_string(frame).expect("plain JSON");
         if self.server.happens(|faults| faults.push) {
             return Ok(());
@@ -413,6 +422,7 @@ impl Peer {
     }
 
     async fn push_new(&mut self, is_agent: bool) -> Result<(), Cut> {
+        self.push_new_notes().await?;
         for (room_id, pushed) in self.joined.clone() {
             let log = self.server.log(room_id);
             self.joined.insert(room_id, log.len() as u64);
@@ -444,6 +454,7 @@ impl Peer {
                     self.send(&ServerFrame::Message { room_id, message })
                         .await?;
                 }
+                self.repeat_last_note(room_id).await?;
             }
         }
         self.send(&Ping { last_seq }).await
@@ -468,8 +479,18 @@ impl Peer {
                 let error = ErrorFrame::new(ErrorCode::Busy, "later").about_room(room_id);
                 self.send(&error).await
             }
-            AgentFrame::Join { room_id, resume } => {
+            AgentFrame::Note {
+                room_id,
+                id,
+                content,
+            } => self.note(room_id, id, content).await,
+            AgentFrame::Join {
+                room_id,
+                resume,
+                after_note,
+            } => {
                 let (messages, recovered, more) = self.page(room_id, &resume);
+                let (notes, last_note, notes_more) = self.note_page(room_id, after_note);
                 self.send(&Joined {
                     redacted: None,
                     room_id,
@@ -477,8 +498,12 @@ impl Peer {
                     messages: messages.into(),
                     recovered,
                     more,
+                    notes: notes.into(),
+                    last_note,
+                    notes_more,
                 })
                 .await?;
+                self.push_new_notes().await?;
                 self.rest_of_page(room_id, more).await
             }
             AgentFrame::Pong => Ok(()),

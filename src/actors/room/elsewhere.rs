@@ -8,8 +8,8 @@ use crate::actors::messages::RoomMsg;
 use crate::chat::{PageVisit, RoomId, RoomRecord, Suggestion};
 use crate::persistence::{RoomCommit, Store, StoreError};
 
-/// Reads of what a notice would have said: which messages' texts were removed, and what is suggested
-/// to agents. One runs at a time.
+/// Reads of what a notice would have said: which messages' texts were removed, how far the notes go,
+/// and what is suggested to agents. One runs at a time.
 #[derive(Default)]
 pub(super) struct MissedReads {
     is_reading: bool,
@@ -20,6 +20,7 @@ pub(super) struct MissedReads {
 /// What the store says where no notice came.
 pub(in crate::actors) struct Missed {
     redacted: Vec<u64>,
+    last_note: u64,
     suggestion: Option<Suggestion>,
     page: Option<PageVisit>,
 }
@@ -68,6 +69,7 @@ impl RoomActorState {
             let read = async {
                 Ok::<_, StoreError>(Missed {
                     redacted: store.redacted(room_id, until).await?,
+                    last_note: store.last_note(room_id).await?,
                     suggestion: store.suggestion(room_id).await?,
                     page: newest_page(&store, room_id).await?,
                 })
@@ -85,6 +87,7 @@ impl RoomActorState {
         if let Some(missed) = missed {
             self.subscribers
                 .broadcast_redactions(self.room_id, &missed.redacted);
+            self.subscribers.push_notes_end(missed.last_note);
             self.subscribers
                 .broadcast_suggestion(self.room_id, missed.suggestion.as_ref());
             if let Some(page) = &missed.page {

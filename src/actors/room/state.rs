@@ -13,7 +13,7 @@ use super::decisions::{
 use crate::actors::JoinError;
 use crate::actors::messages::RoomMsg;
 use crate::chat::{ChangeId, RoomRecord, Side};
-use crate::persistence::{Effect, RoomCommit, StoreError, WriteError};
+use crate::persistence::{RoomCommit, StoreError, WriteError};
 
 /// A room that has just started rests after this time at the earliest, so that whoever had it
 /// started can reach it.
@@ -235,7 +235,7 @@ impl RoomState {
     ) -> Option<Committed> {
         self.writes -= 1;
         let commit = outcome.as_ref().ok()?;
-        if matches!(commit.effect, Effect::Duplicate(_) | Effect::Unchanged) {
+        if !commit.effect.is_change() {
             return None;
         }
         let Phase::Live { record, .. } = &mut self.phase else {

@@ -9,14 +9,16 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::decisions::Audience;
 use crate::actors::faults::Faults;
 use crate::actors::ids::SubscriptionId;
-use crate::actors::subscriber::{Broadcast, ReplyPort, Subscriber};
+use crate::actors::subscriber::{Broadcast, FrameBySide, ReplyPort, Subscriber};
 use crate::actors::{ElsewhereCommit, Typing};
 use crate::chat::{
-    AgentId, PageVisit, Room as RoomView, RoomId, RoomRecord, SenderType, Side, Suggestion,
-    VisitorId,
+    AgentId, Message, PageVisit, Room as RoomView, RoomId, RoomRecord, SenderType, Side,
+    Suggestion, VisitorId,
 };
 use crate::persistence::{Effect, RoomCommit, WriteError};
-use crate::protocol::{CloseCode, ServerFrame, TYPING_EXPIRES_IN_MS, encode};
+use crate::protocol::{
+    CloseCode, ServerFrame, TYPING_EXPIRES_IN_MS, encode, encode_message, encode_note,
+};
 
 /// One subscriber's typing is broadcast at most this often.
 const TYPING_THROTTLE: Duration = Duration::from_secs(2);
@@ -34,11 +36,12 @@ impl Subscribers {
     pub(super) fn audience(&self) -> Audience {
         Audience {
             is_empty: self.all.is_empty(),
-            has_visitor: self
-                .all
-                .iter()
-                .any(|subscriber| subscriber.side == Side::Visitor),
+            has_visitor: self.has(Side::Visitor),
         }
+    }
+
+    fn has(&self, side: Side) -> bool {
+        self.all.iter().any(|subscriber| subscriber.side == side)
     }
 
     pub(super) fn add(&mut self, subscriber: Subscriber) {
@@ -80,11 +83,11 @@ impl Subscribers {
         let room_id = commit.record.room.id;
         match &commit.effect {
             Effect::Posted(message) | Effect::StatusChanged(message) => {
-                let frame = encode(&ServerFrame::Message {
-                    room_id,
-                    message: Cow::Borrowed(message),
-                });
-                broadcast.message = Some((message.seq, frame));
+                broadcast.message = Some((message.seq, self.message_frame(room_id, message)));
+            }
+            Effect::Noted(note) => {
+                let encoded = || (note.no, encode_note(note));
+                broadcast.note = self.has(Side::Agent).then(encoded);
             }
             Effect::ReadMoved { side, seq } => {
                 broadcast.reads.push(read_frame(room_id, *side, *seq));
@@ -105,10 +108,23 @@ impl Subscribers {
             | Effect::DetailsChanged
             | Effect::DeskChanged
             | Effect::Duplicate(_)
+            | Effect::DuplicateNote(_)
             | Effect::Unchanged => {}
         }
         broadcast.room = before.and_then(|before| room_frame(&before.room, &commit.record.room));
         broadcast
+    }
+
+    /// The `message` frame for the sides that somebody is on.
+    fn message_frame(&self, room_id: RoomId, message: &Message) -> FrameBySide {
+        let for_side = |side| {
+            self.has(side)
+                .then(|| encode_message(side, room_id, message))
+        };
+        FrameBySide {
+            visitor: for_side(Side::Visitor),
+            agent: for_side(Side::Agent),
+        }
     }
 
     /// Encodes what another node has committed. If it did not say what it was, subscribers are told
@@ -147,6 +163,11 @@ impl Subscribers {
     pub(super) fn broadcast_to_all(&mut self, broadcast: &Broadcast, faults: &Faults) {
         self.all
             .retain(|subscriber| subscriber.push_broadcast(broadcast, faults));
+    }
+
+    /// Pushes to agents how far the notes go.
+    pub(super) fn push_notes_end(&mut self, no: u64) {
+        self.all.retain(|subscriber| subscriber.push_notes_end(no));
     }
 
     /// Broadcasts that the texts of these messages were removed.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::chat::limits::check_message_id;
-use crate::chat::{Draft, Message, RoomId, Sender, Side};
+use crate::chat::{Draft, Message, RoomId, Sender, Side, for_agents};
 use crate::http::api::extract::{DeferredJson, Json, Query, check_content, check_seq};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -17,9 +17,9 @@ use crate::persistence::{Effect, RoomOp};
 pub(crate) struct PostRequest {
     /// Chosen by the sender; posting it again is safe.
     #[schema(format = Uuid)]
-    id: String,
+    pub(super) id: String,
     /// 1 to 8,000 characters, not blank, without NUL.
-    content: String,
+    pub(super) content: String,
 }
 
 /// A message that is on disk.
@@ -27,6 +27,24 @@ pub(crate) struct PostRequest {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct PostAnswer {
     pub(super) message: Message,
+}
+
+/// A message that is on disk, for agents.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AgentPostAnswer {
+    #[serde(serialize_with = "for_agents::message")]
+    #[schema(value_type = AgentMessage)]
+    pub(super) message: Message,
+}
+
+/// A message as agents get it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it documents what `for_agents` encodes")]
+pub(crate) struct AgentMessage {
+    #[serde(flatten)]
+    message: Message,
+    /// Which agent wrote it, where that is known.
+    agent_id: Option<uuid::Uuid>,
 }
 
 /// How far a side has read.
@@ -46,12 +64,34 @@ pub(crate) struct MessageList {
     next: Option<u64>,
 }
 
+/// A page of a room's messages for agents, in seq order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AgentMessageList {
+    #[serde(serialize_with = "for_agents::messages")]
+    #[schema(value_type = Vec<AgentMessage>)]
+    results: Vec<Message>,
+    /// Where the next page begins, for the parameter that was used; `before` when none was.
+    next: Option<u64>,
+}
+
+impl From<PostAnswer> for AgentPostAnswer {
+    fn from(PostAnswer { message }: PostAnswer) -> Self {
+        Self { message }
+    }
+}
+
+impl From<MessageList> for AgentMessageList {
+    fn from(MessageList { results, next }: MessageList) -> Self {
+        Self { results, next }
+    }
+}
+
 /// Lists messages by the parameters `after`, `before` and `limit`.
 pub(crate) async fn list(
     state: &AppState,
     room_id: RoomId,
     query: &Query,
-) -> Result<Json<MessageList>, Problem> {
+) -> Result<MessageList, Problem> {
     let limit = query.limit()?;
     let (page, next) = match (query.number("after")?, query.number("before")?) {
         (Some(_), Some(_)) => {
@@ -71,10 +111,10 @@ pub(crate) async fn list(
             (page, next)
         }
     };
-    Ok(Json(MessageList {
+    Ok(MessageList {
         next: next.filter(|_| page.more),
         results: page.messages,
-    }))
+    })
 }
 
 /// Posts a message: 201 for a new one, 200 for a duplicate.
@@ -84,7 +124,7 @@ pub(crate) async fn post(
     sender_id: uuid::Uuid,
     sender: Sender,
     body: DeferredJson,
-) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
+) -> Result<(StatusCode, PostAnswer), Problem> {
     let posted = try_post(state, room_id, sender_id, sender, body).await;
     if let Err(problem) = &posted {
         state.metrics.post_refused(problem.code);
@@ -98,7 +138,7 @@ async fn try_post(
     sender_id: uuid::Uuid,
     sender: Sender,
     body: DeferredJson,
-) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
+) -> Result<(StatusCode, PostAnswer), Problem> {
     state.limits.check_post(sender_id)?;
     let request: PostRequest = body.read().await?;
     let id =
@@ -112,8 +152,8 @@ async fn try_post(
     };
     let commit = state.rooms.write(room_id, RoomOp::Post(draft)).await?;
     match commit.effect {
-        Effect::Posted(message) => Ok((StatusCode::CREATED, Json(PostAnswer { message }))),
-        Effect::Duplicate(message) => Ok((StatusCode::OK, Json(PostAnswer { message }))),
+        Effect::Posted(message) => Ok((StatusCode::CREATED, PostAnswer { message })),
+        Effect::Duplicate(message) => Ok((StatusCode::OK, PostAnswer { message })),
         effect => {
             tracing::error!(?effect, "bug: a post was committed as something else");
             Err(Problem::internal())

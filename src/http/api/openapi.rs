@@ -176,6 +176,7 @@ const OWN_ERRORS: &[(&str, &[ErrorCode])] = &[
         &[ErrorCode::RateLimited, ErrorCode::Conflict],
     ),
     ("suggest_message", &[ErrorCode::Conflict]),
+    ("add_note", &[ErrorCode::RateLimited, ErrorCode::Conflict]),
     (
         "mail_own_transcript",
         &[ErrorCode::RateLimited, ErrorCode::Conflict],

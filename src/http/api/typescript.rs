@@ -47,7 +47,8 @@ export type AgentServerFrame =
   | Joined
   | Ping
   | ErrorFrame
-  | Exclude<ServerFrame, { type: \"presence\" }>;
+  | FrameForAgents
+  | Exclude<ServerFrame, { type: \"presence\" | \"message\" | \"messages\" | \"history\" }>;
 ";
 
 struct File {
@@ -141,6 +142,7 @@ fn generate() -> String {
     file.declare::<protocol::ErrorCode>("ErrorCode");
     file.declare::<chat::Room>("Room");
     file.declare::<chat::Message>("Message");
+    file.declare::<chat::Note>("Note");
     file.declare::<chat::LastMessage>("LastMessage");
     file.declare::<chat::Assignee>("Assignee");
     file.declare::<chat::Tag>("Tag");
@@ -158,6 +160,7 @@ fn generate() -> String {
     file.declare::<protocol::Ping>("Ping");
     file.declare::<protocol::ErrorFrame>("ErrorFrame");
     file.declare::<protocol::ServerFrame<'_>>("ServerFrame");
+    file.declare::<protocol::FrameForAgents<'_>>("FrameForAgents");
     file.text.push_str(SIDES);
 
     file.declare::<problem::FieldError>("FieldError");
@@ -171,6 +174,8 @@ fn generate() -> String {
     file.declare::<messages::PostAnswer>("PostAnswer");
     file.declare::<messages::ReadMark>("ReadMark");
     file.declare::<messages::MessageList>("MessageList");
+    file.declare::<admin::notes::NoteAnswer>("NoteAnswer");
+    file.declare::<admin::notes::NoteList>("NoteList");
     file.declare::<admin::sign_in::LoginRequest>("LoginRequest");
     file.declare::<admin::sign_in::SetupRequest>("SetupRequest");
     file.declare::<admin::sign_in::LogoutRequest>("LogoutRequest");

@@ -80,6 +80,8 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
         AgentOrToken(Right::MessagesWrite),
     ),
     ("POST", "/api/admin/rooms/{id}/messages/{seq}/redact", Admin),
+    ("GET", "/api/admin/rooms/{id}/notes", Agent),
+    ("POST", "/api/admin/rooms/{id}/notes", Agent),
     (
         "GET",
         "/api/admin/rooms/{id}/visitor",

@@ -1,14 +1,13 @@
 //! The log of one room, as one socket is sent it.
 
-use std::borrow::Cow;
-
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::actors::Subscription;
 use crate::chat::limits::{PAGE_ITEMS, PAGE_ITEMS_DEFAULT};
-use crate::chat::{Message, RoomId};
-use crate::persistence::{MessagePage, Store, StoreError};
-use crate::protocol::{Resume, ServerFrame, encode};
+use crate::chat::{Message, RoomId, Side};
+use crate::http::socket::note_feed::NoteFeed;
+use crate::persistence::{MessagePage, NotePage, NoteRange, Store, StoreError};
+use crate::protocol::{Resume, encode_message, encode_messages};
 
 /// One socket's position in the log of one room.
 ///
@@ -18,10 +17,14 @@ use crate::protocol::{Resume, ServerFrame, encode};
 pub(super) struct RoomFeed {
     pub(super) subscription: Subscription,
     room_id: RoomId,
+    /// For whom frames are encoded.
+    side: Side,
     /// The seq up to which the client has been sent everything it asked for.
     delivered: u64,
     /// Pages of a long resume are still to be sent; newer messages wait in the store.
     catching_up: bool,
+    /// The room's notes, for an agent.
+    notes: Option<NoteFeed>,
 }
 
 /// The messages of a `welcome` or `joined` frame.
@@ -39,6 +42,7 @@ impl RoomFeed {
     /// Starts where the client left off, by the contract's rules of resume.
     pub(super) async fn start(
         subscription: Subscription,
+        side: Side,
         resume: &Resume,
         store: &Store,
     ) -> Result<(Self, FirstPage), StoreError> {
@@ -50,8 +54,10 @@ impl RoomFeed {
         let mut feed = Self {
             subscription,
             room_id,
+            side,
             delivered: 0,
             catching_up: false,
+            notes: None,
         };
         // Whether `after` is past the head is decided by the page: the room that this process has
         // in memory may be older.
@@ -96,13 +102,41 @@ impl RoomFeed {
         })
     }
 
+    /// Starts the notes of an agent's feed: those after `after_note` if the log goes on where the
+    /// client left off, or if it has none of it; otherwise those from the first message of the page
+    /// on.
+    pub(super) async fn start_notes(
+        &mut self,
+        resume: &Resume,
+        after_note: Option<u64>,
+        first: &FirstPage,
+        store: &Store,
+    ) -> Result<NotePage, StoreError> {
+        let epoch = resume.epoch.as_deref();
+        let continues = first.recovered
+            || (resume.after.is_none() && epoch.is_none_or(|epoch| epoch == store.epoch()));
+        let first_seq = first.messages.first().map(|message| message.seq);
+        let range = match after_note.filter(|_| continues) {
+            Some(no) => NoteRange::After(no),
+            None => NoteRange::of_page(first_seq, self.delivered, None),
+        };
+        let (notes, page) = NoteFeed::start(store, self.room_id, range, &first.messages).await?;
+        self.notes = Some(notes);
+        Ok(page)
+    }
+
+    /// The room's notes, of an agent's feed.
+    pub(super) fn notes_mut(&mut self) -> Option<&mut NoteFeed> {
+        self.notes.as_mut()
+    }
+
     pub(super) fn delivered(&self) -> u64 {
         self.delivered
     }
 
     /// Whether [`catch_up`](Self::catch_up) has to be called.
     pub(super) fn is_catching_up(&self) -> bool {
-        self.catching_up
+        self.catching_up || self.notes.as_ref().is_some_and(NoteFeed::is_behind)
     }
 
     /// Continues with the subscription to the room's next incarnation.
@@ -111,17 +145,30 @@ impl RoomFeed {
         if !self.catching_up {
             self.subscription.live.turn_on();
         }
+        if let Some(notes) = &mut self.notes {
+            notes.check();
+        }
     }
 
-    /// Reads the next page of a long resume.
-    pub(super) async fn catch_up(&mut self, store: &Store) -> Result<Utf8Bytes, StoreError> {
+    /// Reads the next page of a long resume, or of notes that are missing.
+    pub(super) async fn catch_up(
+        &mut self,
+        store: &Store,
+        frames: &mut Vec<Utf8Bytes>,
+    ) -> Result<(), StoreError> {
+        if !self.catching_up
+            && let Some(notes) = &mut self.notes
+        {
+            return notes.catch_up(store, self.room_id, frames).await;
+        }
         let page = self.next_page(store).await?;
-        let frame = ServerFrame::Messages {
-            room_id: self.room_id,
-            messages: Cow::Borrowed(&page.messages),
-            more: page.more,
-        };
-        Ok(encode(&frame))
+        frames.push(encode_messages(
+            self.side,
+            self.room_id,
+            &page.messages,
+            page.more,
+        ));
+        Ok(())
     }
 
     /// The page after `delivered`. Pushes are turned on before it is read, so that no message can
@@ -173,10 +220,7 @@ impl RoomFeed {
             .messages_after(self.room_id, self.delivered, PAGE_ITEMS)
             .await?;
         for message in &page.messages {
-            frames.push(encode(&ServerFrame::Message {
-                room_id: self.room_id,
-                message: Cow::Borrowed(message),
-            }));
+            frames.push(encode_message(self.side, self.room_id, message));
             self.delivered = message.seq;
         }
         Ok(page.more)

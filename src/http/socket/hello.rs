@@ -166,7 +166,7 @@ async fn welcome_visitor(
             _ => CloseCode::ResyncWanted,
         })?;
     let room = subscription.record.room.clone();
-    let (feed, first) = RoomFeed::start(subscription, &hello.resume, &state.store)
+    let (feed, first) = RoomFeed::start(subscription, Side::Visitor, &hello.resume, &state.store)
         .await
         .map_err(store_failed)?;
     let OpenState { open, back_at } = state.settings.now().shop.open_at(Timestamp::now());

@@ -13,6 +13,7 @@ mod frame_limiter;
 mod hello;
 mod liveness;
 mod lobby_feed;
+mod note_feed;
 mod pending;
 mod task;
 mod upgrade;

@@ -27,7 +27,7 @@ pub(super) struct PendingWrites {
 pub(super) struct PendingWrite {
     pub(super) room_id: RoomId,
     op: RoomOp,
-    /// The id of the message, if it is a post; the reply carries it.
+    /// The id of the message or note, if it is one; the reply carries it.
     pub(super) message_id: Option<MessageId>,
     /// The incarnation of the room that got the write last.
     sent_to: Option<Incarnation>,
@@ -92,6 +92,7 @@ impl PendingWrites {
         let request = RequestId(self.last_request);
         let message_id = match &op {
             RoomOp::Post(draft) => Some(draft.id),
+            RoomOp::Note(draft) => Some(draft.id),
             _ => None,
         };
         let deadline = Instant::now() + self.timeout;

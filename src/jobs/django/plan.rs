@@ -244,6 +244,7 @@ fn entries(
                     content: part.to_owned(),
                     via: None,
                     event: None,
+                    agent_id: None,
                     created_at,
                 },
                 also_known_as,

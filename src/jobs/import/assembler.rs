@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use crate::chat::{Agent, Message, VisitorId};
+use crate::chat::{Agent, Message, Note, VisitorId};
 use crate::persistence::{
     TransferItem, TransferRating, TransferRoom, TransferVisitor, WholeRoom, check_message,
-    check_rating, check_room,
+    check_note, check_rating, check_room,
 };
 
 /// Gathers the lines of each room, and checks them.
@@ -16,7 +16,7 @@ pub(super) struct Assembler {
     room: Option<Box<WholeRoom>>,
     /// Visitors that have a line so far; a room's has to be among them.
     visitors: HashSet<VisitorId>,
-    /// After a bad line, messages and ratings are skipped until the next room: what follows from one
+    /// After a bad line, messages, ratings and notes are skipped until the next room: what follows from one
     /// mistake is not named a thousand times.
     skips_messages: bool,
 }
@@ -41,6 +41,7 @@ impl Assembler {
         match kind.r#type.as_str() {
             "message" => return self.take_of_room(line, "message", add_message),
             "rating" => return self.take_of_room(line, "rating", add_rating),
+            "note" => return self.take_of_room(line, "note", add_note),
             _ => {}
         }
         let closed = self.close_room(done);
@@ -90,6 +91,7 @@ impl Assembler {
             line,
             messages: Vec::new(),
             ratings: Vec::new(),
+            notes: Vec::new(),
         }));
         Ok(())
     }
@@ -154,6 +156,13 @@ fn add_rating(room: &mut WholeRoom, line: &[u8]) -> Result<(), String> {
     let before = room.ratings.last();
     check_rating(&room.line, &room.messages, before, &rating.rating)?;
     room.ratings.push(rating.rating);
+    Ok(())
+}
+
+fn add_note(room: &mut WholeRoom, line: &[u8]) -> Result<(), String> {
+    let note: Note = parse(line)?;
+    check_note(room, &note)?;
+    room.notes.push(note);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::*;
-use crate::chat::{Details, Draft, NewRating, RoomId, Sender, Side, Status};
+use crate::chat::{Details, Draft, NewRating, NoteDraft, RoomId, Sender, Side, Status};
 use crate::jobs::export::{Export, ExportFormat};
 use crate::persistence::{
     ExportScope, Identity, NewAgent, OpenRoom, RoomOp, RuleSettings, StoreOptions, Synchronous,
@@ -66,7 +66,11 @@ impl Shop {
     }
 
     async fn export(&self, format: ExportFormat) -> String {
-        let begun = Export::begin(&self.store, ExportScope::All, format).await;
+        self.export_of(ExportScope::All, format).await
+    }
+
+    async fn export_of(&self, scope: ExportScope, format: ExportFormat) -> String {
+        let begun = Export::begin(&self.store, scope, format).await;
         let mut export = begun.expect("it begins");
         let mut text = String::new();
         while let Some(part) = export.next().await.expect("it goes on") {
@@ -99,6 +103,7 @@ enum Step {
     Block(usize),
     Redact(usize),
     Rate(usize, u8, Option<String>),
+    Note(usize, String),
 }
 
 /// Texts that formats stumble over: line breaks of all kinds, quotes, what looks like an end of a
@@ -121,6 +126,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => room.clone().prop_map(Step::Close),
         1 => room.clone().prop_map(Step::Reopen),
         1 => room.clone().prop_map(Step::Redact),
+        3 => (room.clone(), odd_text()).prop_map(|(room, text)| Step::Note(room, text)),
         2 => (room.clone(), 1_u8..=5, proptest::option::of(odd_text()))
             .prop_map(|(room, score, comment)| Step::Rate(room, score, comment)),
         1 => room.prop_map(Step::Block),
@@ -202,6 +208,16 @@ async fn fill(shop: &Shop, steps: Vec<Step>) {
                 };
                 let by = Principal::CommandLine;
                 shop.apply(room, RoomOp::Redact { seq, by }).await;
+            }
+            Step::Note(room, content) => {
+                let Some(room) = of(room) else { continue };
+                let draft = NoteDraft {
+                    id: Uuid::now_v7(),
+                    agent_id: Uuid::from_u128(7),
+                    agent_name: "Mia".into(),
+                    content,
+                };
+                shop.apply(room, RoomOp::Note(draft)).await;
             }
             Step::Rate(room, score, comment) => {
                 let Some(room) = of(room) else { continue };
@@ -310,6 +326,68 @@ async fn a_file_with_a_bad_line_changes_nothing_and_the_line_is_named() {
         assert!(failure.contains(word), "{failure}");
         assert!(failure.contains("run the import again"), "{failure}");
         assert_eq!(to.export(ExportFormat::Jsonl).await, "", "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn an_export_has_notes_and_agents_ids_unless_it_is_of_a_person() {
+    let shop = Shop::new();
+    let details = Details {
+        email: Some("ann@example.com".into()),
+        ..Details::default()
+    };
+    let (agent, room) = (Uuid::from_u128(7), shop.open(None, details).await);
+    let sender = Sender::Agent {
+        id: agent,
+        display_name: "Mia".into(),
+    };
+    for (after_seq, content) in ["before", "after"].into_iter().enumerate() {
+        let note = NoteDraft {
+            id: Uuid::now_v7(),
+            agent_id: agent,
+            agent_name: "Mia".into(),
+            content: content.into(),
+        };
+        shop.apply(room, RoomOp::Note(note)).await;
+        let draft = Draft {
+            id: Uuid::now_v7(),
+            sender: sender.clone(),
+            content: format!("message {after_seq}"),
+            via: None,
+        };
+        shop.apply(room, RoomOp::Post(draft)).await;
+    }
+    let all = shop.export(ExportFormat::Jsonl).await;
+    let of_type = |kind: &str| all.matches(&format!("{{\"type\":\"{kind}\"")).count();
+    assert_eq!((of_type("message"), of_type("note")), (2, 2), "{all}");
+    assert_eq!(
+        all.matches(&format!("\"agent_id\":\"{agent}\"")).count(),
+        4,
+        "{all}"
+    );
+    let to = Shop::new();
+    to.import(&all).await.expect("it imports");
+    assert_eq!(to.export(ExportFormat::Jsonl).await, all);
+    for (wrong, word) in [
+        (all.replace("\"no\":2", "\"no\":3"), "no is 3"),
+        (
+            all.replace("\"after_seq\":1", "\"after_seq\":3"),
+            "after_seq is 3",
+        ),
+        (
+            all.replace("\"content\":\"after\"", "\"content\":\" \""),
+            "content",
+        ),
+    ] {
+        let failure = Shop::new().import(&wrong).await.expect_err("refused");
+        assert!(failure.to_string().contains(word), "{failure}");
+    }
+    let who = "email:ann@example.com".parse().expect("a person");
+    let scope = ExportScope::Person(who);
+    let of_person = shop.export_of(scope, ExportFormat::Jsonl).await;
+    assert_eq!(of_person.matches("{\"type\":\"message\"").count(), 2);
+    for word in ["note", "agent_id", "before", &agent.to_string()] {
+        assert!(!of_person.contains(word), "{word}: {of_person}");
     }
 }
 

@@ -13,6 +13,7 @@ fn message(number: u128, sender_type: SenderType, content: &str) -> ImportedMess
             content: content.into(),
             via: None,
             event: None,
+            agent_id: None,
             created_at: Timestamp(i64::try_from(number).expect("small")),
         },
         also_known_as: Uuid::from_u128(number + 1_000_000),

@@ -9,6 +9,7 @@ mod followers;
 mod imports;
 mod lists;
 mod mail;
+mod notes;
 mod push;
 mod ratings;
 mod redactions;

@@ -23,6 +23,56 @@ async fn find(store: &TestStore, words: &str) -> Vec<(RoomId, Option<u64>)> {
 }
 
 #[tokio::test]
+async fn notes_are_found_at_their_place_until_they_are_erased() {
+    let store = TestStore::new();
+    let (room, other) = (store.new_room("Ann").await, store.new_room("Bob").await);
+    let write = async |room: RoomId, content: &str| {
+        let note = crate::chat::NoteDraft {
+            id: uuid::Uuid::now_v7(),
+            agent_id: uuid::Uuid::nil(),
+            agent_name: "Mia".into(),
+            content: content.into(),
+        };
+        let written = store.apply(room, RoomOp::Note(note)).await;
+        written.expect("it is written");
+    };
+    write(room, "a zymurgist by trade").await;
+    store.post_as_visitor(room, "hello").await;
+    store.post_as_visitor(other, "hello").await;
+    write(room, "wants a refund").await;
+    store.flush_search_index().await.expect("indexed");
+    write(other, "knows the zymurgist, ann@example.com").await;
+    store.flush_search_index().await.expect("indexed");
+    assert_eq!(
+        find(&store, "zymurg").await,
+        [(other, Some(1)), (room, None)]
+    );
+    assert_eq!(find(&store, "refund").await, [(room, Some(1))]);
+    let page = store.search(query("a refu")).await.expect("it searches");
+    assert!(page.hits[0].snippet.contains("wants a refund"));
+    // Who erases Ann learns that it is written down elsewhere, too.
+    let patch = DetailsPatch {
+        email: Some(Some("ann@example.com".into())),
+        ..DetailsPatch::default()
+    };
+    let named = store.apply(room, RoomOp::SetDetails(patch)).await;
+    named.expect("it is changed");
+    store.flush_search_index().await.expect("indexed");
+    let who = "email:ann@example.com".parse().expect("a person");
+    let person = store.find_person(&who).await.expect("found");
+    let person = person.alone().expect("one");
+    let mentions = store.mentions(&person).await.expect("searched");
+    assert_eq!(mentions.rooms, [other]);
+    store
+        .begin_erasure(person.visitors, Principal::CommandLine)
+        .await
+        .expect("decided");
+    while store.erase_step().await.expect("it goes on").is_some() {}
+    assert_eq!(find(&store, "zymurg").await, [(other, Some(1))]);
+    assert_eq!(find(&store, "refund").await, []);
+}
+
+#[tokio::test]
 async fn words_are_found_all_of_them_and_the_last_as_a_prefix() {
     let store = TestStore::new();
     let one = store.new_room("Ann Smith").await;

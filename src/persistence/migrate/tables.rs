@@ -108,6 +108,24 @@ pub(super) const TABLES: &[Table] = &[
         sums: &["seq", "n", "length(content)"],
     },
     Table {
+        name: "notes",
+        columns: &[
+            ("room", Int),
+            ("no", Int),
+            ("id", Id),
+            ("after_seq", Int),
+            ("agent", Id),
+            ("agent_name", Text),
+            ("content", Text),
+            ("created_at", Int),
+            ("to_ring", Bool),
+        ],
+        read: "SELECT room, no, id, after_seq, agent, agent_name, content, created_at, to_ring
+               FROM notes",
+        from: "notes",
+        sums: &["no", "after_seq", "length(content)"],
+    },
+    Table {
         name: "agents",
         columns: &[
             ("id", Id),

@@ -99,6 +99,16 @@ async fn shop() -> Shop {
         score: 4,
         comment: Some("quick \u{1f600}".into()),
     };
+    for content in ["one \u{1f600}", "two"] {
+        let note = crate::chat::NoteDraft {
+            id: uuid::Uuid::now_v7(),
+            agent_id: uuid::Uuid::nil(),
+            agent_name: "Mia".into(),
+            content: content.into(),
+        };
+        let noted = store.apply(rooms[4], RoomOp::Note(note)).await;
+        noted.expect("noted");
+    }
     let rated = store.apply(rooms[4], RoomOp::Rate(rating)).await;
     rated.expect("rated");
     store.apply(rooms[5], block()).await.expect("blocked");

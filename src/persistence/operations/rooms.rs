@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::chat::{
-    DeskPatch, DetailsPatch, Draft, Message, NewRating, PageVisit, Rating, RoomId, RoomRecord,
-    Sender, Side, Status, Suggestion, Timestamp,
+    DeskPatch, DetailsPatch, Draft, Message, NewRating, Note, NoteDraft, PageVisit, Rating, RoomId,
+    RoomRecord, Sender, Side, Status, Suggestion, Timestamp, for_agents,
 };
 use crate::persistence::Principal;
 
@@ -60,6 +60,8 @@ pub enum RoomOp {
         /// On whose behalf, for the audit.
         by: Principal,
     },
+    /// Add a note, which only agents see.
+    Note(NoteDraft),
 }
 
 /// A suggestion to be stored.
@@ -73,13 +75,13 @@ pub struct NewSuggestion {
     pub by: String,
 }
 
-/// What a [`RoomOp`] did.
+/// What a [`RoomOp`] did. Other nodes are sent it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
     /// A message was appended.
-    Posted(Message),
+    Posted(#[serde(serialize_with = "for_agents::message")] Message),
     /// The message was there already; nothing changed.
-    Duplicate(Message),
+    Duplicate(#[serde(serialize_with = "for_agents::message")] Message),
     /// A mark moved.
     ReadMoved {
         /// Whose mark.
@@ -88,7 +90,7 @@ pub enum Effect {
         seq: u64,
     },
     /// The status changed, and this `system` message was appended.
-    StatusChanged(Message),
+    StatusChanged(#[serde(serialize_with = "for_agents::message")] Message),
     /// The text of this message was removed.
     Redacted {
         /// Which message.
@@ -105,12 +107,26 @@ pub enum Effect {
     Suggested(Option<Suggestion>),
     /// The visitor is on this page.
     Visited(PageVisit),
+    /// A note was added.
+    Noted(Note),
+    /// The note was there already; nothing changed.
+    DuplicateNote(Note),
     /// Details or the block changed.
     DetailsChanged,
     /// What agents alone know has changed.
     DeskChanged,
     /// Nothing changed.
     Unchanged,
+}
+
+impl Effect {
+    /// Whether the room is another one than before.
+    pub fn is_change(&self) -> bool {
+        !matches!(
+            self,
+            Self::Duplicate(_) | Self::DuplicateNote(_) | Self::Unchanged
+        )
+    }
 }
 
 /// A committed [`RoomOp`].

@@ -159,6 +159,7 @@ async fn index_rooms(db: &Session, page: &ChangePage) -> Result<usize, TxError> 
     for room in &mut rooms {
         room.seq = room.last_seq;
     }
+    add_notes(db, &mut rooms, &mut entries).await?;
     add_details(db, &mut rooms, &mut entries).await?;
     entries.insert(db).await?;
     search::set_rooms(db, &rooms).await?;
@@ -217,6 +218,50 @@ async fn add_messages(
     Ok(())
 }
 
+/// Adds the notes that are new. There are too few of them to count against the step's bound.
+async fn add_notes(
+    db: &Session,
+    rooms: &mut [IndexedRoom],
+    entries: &mut NewEntries,
+) -> Result<(), TxError> {
+    let pks: Vec<i64> = rooms.iter().map(|room| room.room).collect();
+    let known: Vec<i64> = rooms.iter().map(|room| room.note).collect();
+    let rows = db
+        .query(
+            "SELECT t.room, t.no, t.agent_name, t.content
+             FROM unnest($1::bigint[], $2::bigint[]) u (room, after)
+             CROSS JOIN LATERAL (SELECT * FROM notes t
+                 WHERE t.room = u.room AND t.no > u.after) t",
+            &[&pks, &known],
+        )
+        .await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let numbers = next_numbers(db, rows.len()).await?;
+    for (row, n) in rows.iter().zip(numbers) {
+        let (pk, no): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let (name, content): (&str, &str) = (row.try_get(2)?, row.try_get(3)?);
+        entries.push(n, pk, -no, &[name, content]);
+        if let Some(room) = rooms.iter_mut().find(|room| room.room == pk) {
+            room.note = room.note.max(no);
+        }
+    }
+    Ok(())
+}
+
+/// Numbers of new entries.
+async fn next_numbers(db: &Session, count: usize) -> Result<Vec<i64>, TxError> {
+    let count = i32::try_from(count).unwrap_or(i32::MAX);
+    let rows = db
+        .query(
+            "SELECT nextval('message_n') FROM generate_series(1, $1)",
+            &[&count],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
 /// Replaces the entries of details that have changed.
 async fn add_details(
     db: &Session,
@@ -231,18 +276,11 @@ async fn add_details(
     let old: Vec<i64> = changed.iter().filter_map(|room| room.entry).collect();
     db.execute("DELETE FROM search WHERE n = ANY($1)", &[&old])
         .await?;
-    let count = i32::try_from(changed.len()).unwrap_or(i32::MAX);
-    let numbers = db
-        .query(
-            "SELECT nextval('message_n') FROM generate_series(1, $1)",
-            &[&count],
-        )
-        .await?;
-    for (room, row) in changed.iter_mut().zip(&numbers) {
+    let numbers = next_numbers(db, changed.len()).await?;
+    for (room, n) in changed.iter_mut().zip(numbers) {
         room.indexed = room.details.clone();
         room.entry = None;
         if room.details.iter().any(Option::is_some) {
-            let n: i64 = row.try_get(0)?;
             let texts = room.details.iter().flatten().map(String::as_str);
             let texts: Vec<&str> = texts.collect();
             entries.push(n, room.room, 0, &texts);

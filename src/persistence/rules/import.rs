@@ -121,6 +121,7 @@ mod tests {
                 content: "hello".into(),
                 via: None,
                 event: None,
+                agent_id: None,
                 created_at: Timestamp(i64::try_from(number).expect("small")),
             };
             append(record, &mut marks, past, *is_read);

@@ -8,6 +8,7 @@
 //! | rule | where |
 //! | --- | --- |
 //! | who may post; what a repeated id means; unread counts | [`rooms`] |
+//! | what a repeated note is; what a note leaves alone | [`notes`] |
 //! | which visitor a chat is opened as; what a new room begins with | [`open_room`] |
 //! | what a block or a sign-in does to all rooms of a visitor | [`visitors`] |
 //! | what a change of an agent ends, and who has to stay | [`agents`] |
@@ -29,6 +30,7 @@ pub(crate) mod api_tokens;
 pub(crate) mod import;
 pub(crate) mod listing;
 pub(crate) mod mail;
+pub(crate) mod notes;
 pub(crate) mod open_room;
 pub(crate) mod ratings;
 pub(crate) mod replies;

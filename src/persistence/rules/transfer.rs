@@ -1,10 +1,10 @@
 use std::collections::HashSet;
 
 use crate::chat::limits::{self, BadContent, Violation};
-use crate::chat::{Details, Message, PastMessage, RoomRecord, SenderType};
-use crate::persistence::TransferRoom;
+use crate::chat::{Details, Message, Note, PastMessage, RoomRecord, SenderType};
 use crate::persistence::rules::open_room::new_room;
 use crate::persistence::rules::visitors::StoredVisitor;
+use crate::persistence::{TransferRoom, WholeRoom};
 
 /// A room of an export before its messages are appended.
 pub(crate) fn begin(line: &TransferRoom, visitor: &StoredVisitor) -> RoomRecord {
@@ -29,6 +29,7 @@ pub(crate) fn append(record: &mut RoomRecord, message: &Message) -> Message {
         content: message.content.clone(),
         via: message.via,
         event: message.event,
+        agent_id: message.agent_id,
         created_at: message.created_at,
     };
     record.append_past(past)
@@ -97,12 +98,50 @@ pub fn check_message(line: &TransferRoom, seq: u64, message: &Message) -> Result
             false => Err("a redacted message has no content".into()),
         };
     }
-    limits::check_content(&message.content).map_err(|bad| match bad {
+    check_text(&message.content)
+}
+
+fn check_text(content: &str) -> Result<(), String> {
+    limits::check_content(content).map_err(|bad| match bad {
         BadContent::TooLarge => {
             format!("content has more than {} characters", limits::CONTENT_CHARS)
         }
         BadContent::Invalid(violation) => sentence(&violation),
     })
+}
+
+/// Checks that a note can be the next one of its room.
+///
+/// # Errors
+///
+/// What does not fit.
+pub fn check_note(room: &WholeRoom, note: &Note) -> Result<(), String> {
+    let id = room.line.room.id;
+    if note.room_id != id {
+        return Err(format!(
+            "the note is about the room {}, but follows the line of {id}",
+            note.room_id
+        ));
+    }
+    let next = room.notes.len() as u64 + 1;
+    if note.no != next {
+        return Err(format!(
+            "no is {}, but the next note about the room is {next}",
+            note.no
+        ));
+    }
+    let after = room.notes.last().map_or(0, |before| before.after_seq);
+    let head = room.line.room.last_seq;
+    if !(after..=head).contains(&note.after_seq) {
+        return Err(format!(
+            "after_seq is {}, but has to be {after} to {head}",
+            note.after_seq
+        ));
+    }
+    if room.notes.iter().any(|other| other.id == note.id) {
+        return Err(format!("the note id {} occurs twice in its room", note.id));
+    }
+    check_text(&note.content)
 }
 
 fn check_details(line: &TransferRoom) -> Result<(), Violation> {

@@ -26,6 +26,15 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
          WHERE messages <> last_seq OR seqs <> messages OR first_seq <> 1",
     ),
     (
+        "rooms with a gap in the numbers of their notes",
+        "SELECT count(*) FROM (SELECT 1 FROM notes GROUP BY room
+                               HAVING min(no) <> 1 OR max(no) <> count(*))",
+    ),
+    (
+        "notes after a message that is not there",
+        "SELECT count(*) FROM notes n JOIN rooms r ON r.pk = n.room WHERE n.after_seq > r.last_seq",
+    ),
+    (
         "rooms whose newest seq is not that of their newest message",
         "SELECT count(*) FROM counted c JOIN rooms r USING (pk) WHERE r.last_seq <> c.last_seq",
     ),
@@ -94,11 +103,16 @@ pub(crate) fn contradictions(conn: &Connection) -> rusqlite::Result<Vec<String>>
         // The rows of damaged pages cannot be trusted, so counting them is useless.
         return Ok(found);
     }
-    if !conn.table_exists(None, "erasing_rooms")? {
-        // A backup of an earlier version.
-        conn.execute_batch(
-            "CREATE TEMP TABLE IF NOT EXISTS erasing_rooms (pk INTEGER PRIMARY KEY)",
-        )?;
+    for (table, columns) in [
+        ("erasing_rooms", "pk INTEGER PRIMARY KEY"),
+        ("notes", "room, no, after_seq"),
+    ] {
+        if !conn.table_exists(None, table)? {
+            // A backup of an earlier version.
+            conn.execute_batch(&format!(
+                "CREATE TEMP TABLE IF NOT EXISTS {table} ({columns})"
+            ))?;
+        }
     }
     conn.execute_batch(COUNTED)?;
     let has_desk = conn.column_exists(None, "rooms", "spam")?;

@@ -30,6 +30,16 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
          WHERE messages <> last_seq OR seqs <> messages OR first_seq <> 1 OR newest_seq <> last_seq",
     ),
     (
+        "rooms with a gap in the numbers of their notes",
+        "SELECT count(*) FROM (SELECT 1 FROM notes GROUP BY room
+                               HAVING min(no) <> 1 OR max(no) <> count(*)) gaps",
+    ),
+    (
+        "notes without a room, or after a message that is not there",
+        "SELECT count(*) FROM notes n LEFT JOIN room_heads h USING (room)
+         WHERE n.after_seq > coalesce(h.last_seq, -1)",
+    ),
+    (
         "rooms whose newest message is another one",
         "SELECT count(*) FROM counted c LEFT JOIN messages m ON m.room = c.room AND m.seq = c.last_seq
          WHERE (m.n, m.created_at, m.sender_type, m.sender_name)

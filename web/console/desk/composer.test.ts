@@ -11,7 +11,7 @@ let clock: FakeClock;
 let storage: FakeStorage;
 let isOnline: boolean;
 let typing: string[];
-let posted: [string, string][];
+let posted: [string, string, string][];
 let composer: Composer;
 
 beforeEach(() => {
@@ -29,7 +29,7 @@ beforeEach(() => {
       if (isOnline) typing.push(room);
       return isOnline;
     },
-    post: (room, content) => posted.push([room, content]),
+    post: (kind, room, content) => posted.push([kind, room, content]),
   });
 });
 
@@ -58,9 +58,9 @@ describe("a draft", () => {
 
   it("stays behind an inserted text", () => {
     composer.open("room");
-    composer.insert("refused");
+    composer.insert("refused", "message");
     expect(composer.draft.value).toBe("refused");
-    composer.insert("earlier");
+    composer.insert("earlier", "message");
     expect(composer.draft.value).toBe("earlier\nrefused");
   });
 });
@@ -70,7 +70,7 @@ describe("sending", () => {
     composer.open("room");
     composer.write("  hello ");
     composer.submit();
-    expect(posted).toEqual([["room", "hello"]]);
+    expect(posted).toEqual([["message", "room", "hello"]]);
     expect([composer.draft.value, storage.items]).toEqual(["", {}]);
   });
 
@@ -123,5 +123,93 @@ describe("typing", () => {
     isOnline = true;
     composer.write("he");
     expect(typing).toEqual(["room"]);
+  });
+});
+
+describe("a note", () => {
+  const NOTE = "shoptalk:console:ada:draft-note:room";
+
+  it("has a draft of its own, and neither is shown as the other's", () => {
+    composer.open("room");
+    composer.write("to the customer");
+    composer.setKind("note");
+    expect([composer.kind.value, composer.draft.value]).toEqual(["note", ""]);
+    composer.write("to the others");
+    expect(storage.items).toMatchObject({ [KEY]: "to the customer", [NOTE]: "to the others" });
+    composer.setKind("message");
+    expect(composer.draft.value).toBe("to the customer");
+  });
+
+  it("is sent as one, and the reply stays", () => {
+    composer.open("room");
+    composer.write("to the customer");
+    composer.setKind("note");
+    composer.write("to the others");
+    composer.submit();
+    composer.setKind("message");
+    expect(posted).toEqual([["note", "room", "to the others"]]);
+    expect(composer.draft.value).toBe("to the customer");
+  });
+
+  it("is written where it was begun, also after other rooms and a reload", () => {
+    composer.open("room");
+    composer.setKind("note");
+    composer.write("to the others");
+    composer.open("other");
+    expect([composer.kind.value, composer.draft.value]).toEqual(["message", ""]);
+    composer.write("to the customer");
+    composer.submit();
+    const reloaded = makeComposer({
+      language: english,
+      clock,
+      storage: makeStorage(storage.view()),
+      agentId: "ada",
+      sendTyping: () => true,
+      post: (kind, room, content) => posted.push([kind, room, content]),
+    });
+    reloaded.open("room");
+    expect([reloaded.kind.value, reloaded.draft.value]).toEqual(["note", "to the others"]);
+    reloaded.submit();
+    expect(posted).toEqual([
+      ["message", "other", "to the customer"],
+      ["note", "room", "to the others"],
+    ]);
+  });
+
+  it("is a note even where nothing can be stored", () => {
+    composer.open("room");
+    storage.full = true;
+    composer.setKind("note");
+    composer.write("to the others");
+    composer.submit();
+    expect(posted).toEqual([["note", "room", "to the others"]]);
+  });
+
+  it("that was refused is put back as one", () => {
+    composer.open("room");
+    composer.write("to the customer");
+    composer.insert("refused", "note");
+    expect([composer.kind.value, composer.draft.value]).toEqual(["note", "refused"]);
+    composer.setKind("message");
+    expect(composer.draft.value).toBe("to the customer");
+  });
+
+  it("sends no typing", () => {
+    composer.open("room");
+    composer.setKind("note");
+    composer.write("to the others");
+    expect(typing).toEqual([]);
+    composer.setKind("message");
+    composer.write("h");
+    expect(typing).toEqual(["room"]);
+  });
+
+  it("of an erased conversation is forgotten with its mode", () => {
+    composer.open("room");
+    composer.write("to the customer");
+    composer.setKind("note");
+    composer.write("to the others");
+    composer.forget("room");
+    expect(storage.items).toEqual({});
   });
 });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { AgentClientFrame, Room, Summary } from "../../shared/protocol";
+import type { AgentClientFrame, Message, Summary } from "../../shared/protocol";
 import { FakeClock } from "../../shared/testing/clock";
-import { english, message, summary } from "../testing/fixtures";
+import { english, joinedFrame, message, summary } from "../testing/fixtures";
 import { type Conversation, makeConversation } from "./conversation";
 
 let clock: FakeClock;
@@ -10,6 +10,7 @@ let isOnline: boolean;
 let isVisible: boolean;
 let known: Record<string, Summary>;
 let events: string[];
+let lastNotes: Record<string, number>;
 let conversation: Conversation;
 
 beforeEach(() => {
@@ -17,6 +18,7 @@ beforeEach(() => {
   sent = [];
   isOnline = isVisible = true;
   known = {};
+  lastNotes = {};
   events = [];
   conversation = makeConversation({
     language: english,
@@ -26,6 +28,7 @@ beforeEach(() => {
       return isOnline;
     },
     lobby: { epoch: "e", summaryOf: (id) => known[id] },
+    lastNote: (id) => lastNotes[id],
     isPageVisible: () => isVisible,
     onOpen: (id) => events.push(`open ${id}`),
     onLeave: () => events.push("leave"),
@@ -37,13 +40,15 @@ beforeEach(() => {
 const page = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
 const joined = (from: number, to: number, recovered = false, id = "room") =>
+  conversation.receive(joinedFrame({ room_id: id, messages: page(from, to), recovered }));
+const older = (messages: Message[], more: boolean) =>
   conversation.receive({
-    type: "joined",
-    room_id: id,
-    room: summary(id) as Room,
-    messages: page(from, to),
-    recovered,
-    more: false,
+    type: "history",
+    room_id: "room",
+    messages,
+    more,
+    notes: [],
+    notes_more: false,
   });
 const seqs = () => conversation.messages.value.map(({ seq }) => seq);
 const types = () => sent.map(({ type }) => type);
@@ -121,6 +126,12 @@ describe("messages", () => {
     expect(sent).toEqual([{ type: "join", room_id: "room", epoch: "e", after: 12 }]);
   });
 
+  it("resume with the last note", () => {
+    lastNotes = { room: 7 };
+    conversation.rejoin();
+    expect(sent).toEqual([{ type: "join", room_id: "room", epoch: "e", after: 12, after_note: 7 }]);
+  });
+
   it("are replaced when the server could not resume", () => {
     joined(40, 41);
     expect(seqs()).toEqual([40, 41]);
@@ -130,7 +141,7 @@ describe("messages", () => {
     conversation.loadOlder();
     conversation.loadOlder();
     expect(sent).toEqual([{ type: "history", room_id: "room", before: 10, limit: 50 }]);
-    conversation.receive({ type: "history", room_id: "room", messages: page(1, 9), more: false });
+    older(page(1, 9), false);
     expect(seqs()[0]).toBe(1);
     conversation.loadOlder();
     expect(sent).toHaveLength(1);
@@ -146,9 +157,9 @@ describe("messages", () => {
   it("are loaded in large pages back to a searched one", () => {
     conversation.open("room", 3);
     expect(sent).toEqual([{ type: "history", room_id: "room", before: 10, limit: 200 }]);
-    conversation.receive({ type: "history", room_id: "room", messages: page(5, 9), more: true });
+    older(page(5, 9), true);
     expect(sent).toHaveLength(2);
-    conversation.receive({ type: "history", room_id: "room", messages: page(2, 4), more: true });
+    older(page(2, 4), true);
     expect([sent.length, conversation.target.value]).toEqual([2, 3]);
   });
 
@@ -269,15 +280,7 @@ describe("a message whose text was removed", () => {
     conversation.open("other");
     conversation.open("room");
     expect(contents()).toEqual(["1", "2", "3"]);
-    conversation.receive({
-      type: "joined",
-      room_id: "room",
-      room: summary("room") as Room,
-      messages: [],
-      recovered: true,
-      more: false,
-      redacted: [1],
-    });
+    conversation.receive(joinedFrame({ recovered: true, redacted: [1] }));
     expect(contents()).toEqual(["", "2", "3"]);
   });
 });

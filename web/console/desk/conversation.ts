@@ -18,6 +18,8 @@ export interface ConversationOptions {
   /** Sends a frame; false when there is no connection. */
   send: (frame: AgentClientFrame) => boolean;
   lobby: Pick<Lobby, "epoch" | "summaryOf">;
+  /** The number of the last note of a room, to resume from. */
+  lastNote: (id: string) => number | undefined;
   isPageVisible: () => boolean;
   onOpen: (id: string) => void;
   onLeave: () => void;
@@ -39,13 +41,14 @@ const MAX_LOGS = 30;
 /**
  * The open conversation: which one it is, its messages, and who is typing in it.
  *
- * The messages come from the room's log alone. What else is shown between them, such as private
- * notes, is a part of its own that gets the same frames in `desk.ts`.
+ * The messages come from the room's log alone. What else is shown between them, such as notes, is a
+ * part of its own that gets the same frames in `desk.ts`.
  */
 export function makeConversation({
   clock,
   send,
   lobby,
+  lastNote,
   isPageVisible,
   onOpen,
   onLeave,
@@ -180,10 +183,17 @@ export function makeConversation({
   function sendJoin(id: string) {
     const log = logs.get(id);
     const canResume = log?.epoch && log.epoch === lobby.epoch && log.lastSeq;
+    const after_note = lastNote(id);
     send({
       type: "join",
       room_id: id,
-      ...(canResume ? { epoch: log.epoch!, after: log.lastSeq } : { tail: PAGE }),
+      ...(canResume
+        ? {
+            epoch: log.epoch!,
+            after: log.lastSeq,
+            ...(after_note !== undefined && { after_note }),
+          }
+        : { tail: PAGE }),
     });
   }
 

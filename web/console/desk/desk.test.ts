@@ -4,7 +4,7 @@ import { makeStorage } from "../../shared/storage";
 import { FakeClock } from "../../shared/testing/clock";
 import { FakeSocket } from "../../shared/testing/socket";
 import { FakeStorage } from "../../shared/testing/storage";
-import { agent, english, fakeCall, message, summary } from "../testing/fixtures";
+import { agent, english, fakeCall, joinedFrame, message, note, summary } from "../testing/fixtures";
 import type { Alerts } from "./alerts";
 import { type Desk, makeDesk } from "./desk";
 import { makeNotices, type Notices } from "./notices";
@@ -103,15 +103,7 @@ const reconnect = (change: object = {}) => {
   connect(change);
 };
 
-const joined = (messages = [message(1)]) =>
-  socket().deliver({
-    type: "joined",
-    room_id: "room",
-    room: summary("room"),
-    messages,
-    recovered: false,
-    more: false,
-  });
+const joined = (messages = [message(1)]) => socket().deliver({ ...joinedFrame({ messages }) });
 
 describe("a welcome", () => {
   it("fills the lists and the composer's limit", () => {
@@ -127,13 +119,13 @@ describe("a welcome", () => {
     reconnect({ recovered: true });
     expect(socket().sent).toEqual([
       { type: "hello", epoch: "e", cursor: "c2" },
-      { type: "join", room_id: "room", epoch: "e", after: 1 },
+      { type: "join", room_id: "room", epoch: "e", after: 1, after_note: 0 },
     ]);
   });
 
   it("with more pages lets unsent messages wait for the last one", () => {
     socket().end();
-    desk.outgoing.post("room", "hello");
+    desk.outgoing.post("message", "room", "hello");
     clock.pass(5_000);
     connect({ more: true });
     socket().deliver({ type: "summaries", cursor: "c2", summaries: [], more: true });
@@ -181,6 +173,42 @@ describe("an erased conversation", () => {
   });
 });
 
+describe("a note", () => {
+  const secret = note(3, { id: "n", content: "secret" });
+
+  it("is shown among the messages until it arrives, and then as one of the notes", () => {
+    desk.conversation.open("room");
+    joined();
+    desk.composer.setKind("note");
+    desk.composer.write("secret");
+    desk.composer.submit();
+    const { id } = socket().sent.at(-1) as unknown as { id: string };
+    expect(socket().sent.at(-1)).toEqual({ type: "note", room_id: "room", id, content: "secret" });
+    socket().deliver({ type: "noted", room_id: "room", id, no: 3, duplicate: false });
+    expect(desk.outgoing.pending.value).toMatchObject([{ kind: "note", isSent: true }]);
+    socket().deliver({ type: "note", room_id: "room", note: { ...secret, id } });
+    expect([desk.outgoing.pending.value, desk.notes.list.value.length]).toEqual([[], 1]);
+  });
+
+  it("is resumed from, beside the messages", () => {
+    desk.conversation.open("room");
+    socket().deliver({
+      ...joinedFrame({ messages: [message(1)], notes: [secret], last_note: 3 }),
+    });
+    reconnect({ recovered: true });
+    const join = { type: "join", room_id: "room", epoch: "e", after: 1, after_note: 3 };
+    expect(socket().sent.at(-1)).toEqual(join);
+  });
+
+  it("goes with its conversation", () => {
+    desk.conversation.open("room");
+    socket().deliver({ ...joinedFrame({ notes: [secret], last_note: 3 }) });
+    socket().deliver({ type: "removed", cursor: "c2", room_id: "room" });
+    desk.conversation.open("room");
+    expect(desk.notes.list.value).toEqual([]);
+  });
+});
+
 describe("a reply", () => {
   beforeEach(() => {
     desk.conversation.open("room");
@@ -213,7 +241,7 @@ describe("a reply", () => {
     });
     const [refused] = desk.outgoing.pending.value;
     expect(refused).toMatchObject({ content: "hello", refused: "no" });
-    desk.composer.insert(desk.outgoing.discard(refused!.id));
+    desk.composer.insert(desk.outgoing.discard(refused!), "message");
     expect([desk.composer.draft.value, pending()]).toEqual(["hello", []]);
     expect(notices.toast.value, "it is shown at the message").toBe("");
   });

@@ -11,6 +11,7 @@
  * - `composer.ts`: the field to write in; `outgoing.ts`: messages that are not in a log yet
  * - `directory.ts`: colleagues and tags; `handling.ts`: who answers, tags, spam, what is put off;
  *   `selection.ts`: marked rows; `viewers.ts`: who else looks
+ * - `notes.ts`: notes among agents about conversations
  * - `replies.ts`: canned replies, for the field to write in
  * - `ratings.ts`: what the customer thinks of the open conversation
  * - `redaction.ts`: removing the text of a message
@@ -35,6 +36,7 @@ import { makeDirectory } from "./directory";
 import { makeHandling } from "./handling";
 import { makeHealth } from "./health";
 import { makeLobby } from "./lobby";
+import { makeNotes } from "./notes";
 import type { Notices } from "./notices";
 import { makeOutgoing } from "./outgoing";
 import { makePanels } from "./panels";
@@ -119,12 +121,18 @@ export function makeDesk({
     clock,
     send,
     lobby,
+    lastNote: (id) => notes.resumeFrom(id),
     isPageVisible,
     onOpen: (id) => composer.open(id),
     onLeave: () => outgoing.clearAcked(),
-    onMessages: (messages) => outgoing.arrived(messages),
+    onMessages: (messages) => outgoing.arrived("message", messages),
     showError: notices.showToast,
     language,
+  });
+  const notes = makeNotes({
+    call,
+    selected: conversation.selected,
+    onNotes: (arrived) => outgoing.arrived("note", arrived),
   });
   const outgoing = makeOutgoing({
     clock,
@@ -134,6 +142,7 @@ export function makeDesk({
     language,
     selected: conversation.selected,
     messages: conversation.messages,
+    notes: notes.list,
   });
   const composer = makeComposer({
     clock,
@@ -209,6 +218,7 @@ export function makeDesk({
     connection,
     lobby,
     conversation,
+    notes,
     outgoing,
     composer,
     replies,
@@ -271,7 +281,14 @@ export function makeDesk({
         break;
       case "ack":
         notices.clearBanner();
-        outgoing.acked(frame.id, conversation.lacks(frame.room_id, frame.seq));
+        outgoing.acked("message", frame.id, conversation.lacks(frame.room_id, frame.seq));
+        break;
+      case "noted":
+        notices.clearBanner();
+        outgoing.acked("note", frame.id, frame.room_id === conversation.selected.value);
+        break;
+      case "note":
+        notes.receive(frame);
         break;
       case "error":
         refused(frame);
@@ -280,6 +297,11 @@ export function makeDesk({
         if (frame.room_id === conversation.selected.value) notices.clearBanner();
         conversation.receive(frame);
         suggestion.receive(frame);
+        notes.receive(frame);
+        break;
+      case "history":
+        conversation.receive(frame);
+        notes.receive(frame);
         break;
       case "draft":
         suggestion.receive(frame);
@@ -293,7 +315,6 @@ export function makeDesk({
       case "read":
       case "typing":
       case "room":
-      case "history":
         conversation.receive(frame);
         break;
       case "ping":
@@ -305,6 +326,7 @@ export function makeDesk({
   function erased(room: string, cursor?: string) {
     lobby.removed(room, cursor);
     composer.forget(room);
+    notes.erased(room);
     conversation.erased(room);
   }
 

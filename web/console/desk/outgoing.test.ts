@@ -1,13 +1,14 @@
 import { signal } from "@preact/signals";
 import { beforeEach, expect, it } from "vitest";
-import type { AgentClientFrame, Message } from "../../shared/protocol";
+import type { AgentClientFrame, Message, Note } from "../../shared/protocol";
 import { makeStorage, type StorageArea } from "../../shared/storage";
 import { FakeClock } from "../../shared/testing/clock";
-import { english, message } from "../testing/fixtures";
+import { english, message, note } from "../testing/fixtures";
 import { makeOutgoing, type Outgoing } from "./outgoing";
 
 const selected = signal<string | undefined>("room");
 const messages = signal<readonly Message[]>([]);
+const notes = signal<readonly Note[]>([]);
 let area: StorageArea;
 let sent: AgentClientFrame[];
 let outgoing: Outgoing;
@@ -15,6 +16,7 @@ let outgoing: Outgoing;
 beforeEach(() => {
   selected.value = "room";
   messages.value = [];
+  notes.value = [];
   area = {};
   sent = [];
   outgoing = makeOutgoing({
@@ -25,6 +27,7 @@ beforeEach(() => {
     send: (frame) => !!sent.push(frame),
     selected,
     messages,
+    notes,
   });
   outgoing.resume();
 });
@@ -33,55 +36,56 @@ const pending = () => outgoing.pending.value.map(({ content, isSent }) => [conte
 const error = { type: "error", code: "invalid", message: "no", retryable: false } as const;
 
 it("stores a message under the agent's key and sends it", () => {
-  const id = outgoing.post("room", "hello");
+  const id = outgoing.post("message", "room", "hello");
   expect(Object.keys(area)).toEqual([`shoptalk:console:ada:out:${id}`]);
   expect(sent).toEqual([{ type: "post", room_id: "room", id, content: "hello" }]);
   expect(pending()).toEqual([["hello", false]]);
 });
 
 it("shows an acked message until it is in the log", () => {
-  const id = outgoing.post("room", "hello");
-  outgoing.acked(id, true);
+  const id = outgoing.post("message", "room", "hello");
+  outgoing.acked("message", id, true);
   expect([pending(), outgoing.queued.value]).toEqual([[["hello", true]], []]);
   messages.value = [message(1, { id })];
-  outgoing.arrived(messages.value);
+  outgoing.arrived("message", messages.value);
   expect(pending()).toEqual([]);
 });
 
 it("does not show an acked message that is in the log already", () => {
-  outgoing.acked(outgoing.post("room", "hello"), false);
+  outgoing.acked("message", outgoing.post("message", "room", "hello"), false);
   expect(pending()).toEqual([]);
 });
 
 it("counts a message in the log as acked", () => {
-  const id = outgoing.post("room", "hello");
-  outgoing.arrived([message(1, { id })]);
+  const id = outgoing.post("message", "room", "hello");
+  outgoing.arrived("message", [message(1, { id })]);
   expect(outgoing.queued.value).toEqual([]);
 });
 
 it("shows the open conversation's messages, and counts those of all", () => {
-  outgoing.post("room", "here");
-  outgoing.post("other", "there");
+  outgoing.post("message", "room", "here");
+  outgoing.post("message", "other", "there");
   expect([pending(), outgoing.queued.value.length]).toEqual([[["here", false]], 2]);
   selected.value = "other";
   expect(pending()).toEqual([["there", false]]);
 });
 
 it("forgets what was acked when another conversation is shown", () => {
-  outgoing.acked(outgoing.post("room", "hello"), true);
+  outgoing.acked("message", outgoing.post("message", "room", "hello"), true);
   outgoing.clearAcked();
   expect(pending()).toEqual([]);
 });
 
 it("keeps a refused message with its reason until it is discarded", () => {
-  const id = outgoing.post("room", "hello");
+  const id = outgoing.post("message", "room", "hello");
   outgoing.refused({ ...error, id });
   expect(outgoing.pending.value).toMatchObject([{ content: "hello", refused: "no" }]);
-  expect([outgoing.discard(id), outgoing.pending.value]).toEqual(["hello", []]);
+  const [pending] = outgoing.pending.value;
+  expect([outgoing.discard(pending!), outgoing.pending.value]).toEqual(["hello", []]);
 });
 
 it("takes an unreadable frame for the message in flight, and no other error without an id", () => {
-  outgoing.post("room", "hello");
+  outgoing.post("message", "room", "hello");
   outgoing.refused({ ...error, code: "busy" });
   expect(outgoing.pending.value[0]?.refused).toBeUndefined();
   outgoing.refused({ ...error, code: "bad_frame" });
@@ -89,8 +93,24 @@ it("takes an unreadable frame for the message in flight, and no other error with
 });
 
 it("sends again after a lost connection", () => {
-  outgoing.post("room", "hello");
+  outgoing.post("message", "room", "hello");
   outgoing.pause();
   outgoing.resume();
   expect(sent).toHaveLength(2);
+});
+
+it("keeps notes apart from messages: under other keys and in other frames", () => {
+  const id = outgoing.post("note", "room", "secret");
+  expect(Object.keys(area)).toEqual([`shoptalk:console:ada:out-note:${id}`]);
+  expect(sent).toEqual([{ type: "note", room_id: "room", id, content: "secret" }]);
+  outgoing.pause();
+  outgoing.resume();
+  expect(sent.map(({ type }) => type)).toEqual(["note", "note"]);
+  outgoing.acked("message", id, true);
+  expect(outgoing.pending.value).toMatchObject([{ kind: "note", isSent: false }]);
+  outgoing.acked("note", id, true);
+  expect(outgoing.pending.value).toMatchObject([{ kind: "note", isSent: true }]);
+  notes.value = [note(1, { id })];
+  outgoing.arrived("note", notes.value);
+  expect([outgoing.pending.value, outgoing.queued.value]).toEqual([[], []]);
 });

@@ -1,12 +1,16 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Clock } from "../../shared/clock";
 import { makeOutbox, type OutboxItem } from "../../shared/outbox";
-import type { AgentClientFrame, AgentServerFrame, Message } from "../../shared/protocol";
+import type { AgentClientFrame, AgentServerFrame, Message, Note } from "../../shared/protocol";
 import type { BrowserStorage } from "../../shared/storage";
 import type { Language } from "../language/language";
 
-/** A message of the open conversation that is not in its log yet. */
+/** What becomes of a text: a message to the customer, or a note for the other agents. */
+export type Kind = "message" | "note";
+
+/** A message or note of the open conversation that has not arrived in it yet. */
 export interface PendingMessage extends OutboxItem {
+  kind: Kind;
   /** The server has acked it. */
   isSent: boolean;
 }
@@ -20,11 +24,16 @@ export interface OutgoingOptions {
   /** The open conversation. */
   selected: ReadonlySignal<string | undefined>;
   messages: ReadonlySignal<readonly Message[]>;
+  notes: ReadonlySignal<readonly Note[]>;
 }
 
 export type Outgoing = ReturnType<typeof makeOutgoing>;
 
-/** The agent's messages until they are in a log: the outbox of all rooms, and what is acked. */
+/**
+ * The agent's messages and notes until they have arrived: the outboxes of all rooms, and what is
+ * acked. Notes have an outbox and keys in the storage of their own, so that nothing that sends
+ * messages ever finds one.
+ */
 export function makeOutgoing({
   clock,
   storage,
@@ -33,24 +42,38 @@ export function makeOutgoing({
   language: { describeRefusal },
   selected,
   messages,
+  notes,
 }: OutgoingOptions) {
   /** Rises with each change of the outbox, which is no signal itself. */
   const revision = signal(0);
   /** Acked in the open conversation; shown until their messages arrive, so nothing flickers. */
-  const acked = signal<readonly OutboxItem[]>([]);
-  const outbox = makeOutbox({
-    clock,
-    storage,
-    prefix: `shoptalk:console:${agentId}:out:`,
-    send: ({ id, room, content }) => send({ type: "post", room_id: room, id, content }),
-    onChange() {
-      revision.value++;
-    },
-  });
-  /** What is in the outbox, in all conversations. */
+  const acked = signal<readonly PendingMessage[]>([]);
+  const onChange = () => {
+    revision.value++;
+  };
+  const outboxes = {
+    message: makeOutbox({
+      clock,
+      storage,
+      prefix: `shoptalk:console:${agentId}:out:`,
+      send: ({ id, room, content }) => send({ type: "post", room_id: room, id, content }),
+      onChange,
+    }),
+    note: makeOutbox({
+      clock,
+      storage,
+      prefix: `shoptalk:console:${agentId}:out-note:`,
+      send: ({ id, room, content }) => send({ type: "note", room_id: room, id, content }),
+      onChange,
+    }),
+  };
+  const both = Object.values(outboxes);
+  const itemsOf = (kind: Kind) =>
+    outboxes[kind].items().map((item): PendingMessage => ({ ...item, kind, isSent: false }));
+  /** What is in the outboxes, in all conversations. */
   const queued = computed(() => {
     revision.value;
-    return outbox.items();
+    return [...itemsOf("message"), ...itemsOf("note")].sort((a, b) => a.at - b.at);
   });
 
   return {
@@ -58,43 +81,42 @@ export function makeOutgoing({
 
     /** What to show after the messages of the open conversation. */
     pending: computed((): PendingMessage[] => {
-      const inLog = new Set(messages.value.map(({ id }) => id));
-      const sent = acked.value.map((item) => ({ ...item, isSent: true }));
-      const unsent = queued.value
-        .filter(({ room }) => room === selected.value)
-        .map((item) => ({ ...item, isSent: false }));
-      return [...sent, ...unsent].filter(({ id }) => !inLog.has(id));
+      const here = { message: ids(messages.value), note: ids(notes.value) };
+      const unsent = queued.value.filter(({ room }) => room === selected.value);
+      return [...acked.value, ...unsent].filter(({ id, kind }) => !here[kind].has(id));
     }),
 
-    /** Stores a message and sends it. */
-    post: (room: string, content: string) => outbox.add(room, content),
+    /** Stores a message or note and sends it. */
+    post: (kind: Kind, room: string, content: string) => outboxes[kind].add(room, content),
 
-    /** Removes a message that the server refused, and returns its text. */
-    discard: (id: string) => outbox.discard(id),
+    /** Removes what the server refused, and returns its text. */
+    discard: ({ kind, id }: PendingMessage) => outboxes[kind].discard(id),
 
-    resume: outbox.resume,
-    pause: outbox.pause,
-    storageChanged: outbox.storageChanged,
+    resume: () => both.forEach((outbox) => void outbox.resume()),
+    pause: () => both.forEach((outbox) => void outbox.pause()),
+    storageChanged: (key: string | null) =>
+      both.forEach((outbox) => void outbox.storageChanged(key)),
 
-    /** The server acked a message; with `show`, it is shown until it arrives in the log. */
-    acked(id: string, show: boolean) {
-      const item = outbox.items().find((each) => each.id === id);
-      if (item && show) acked.value = [...acked.value, item];
-      outbox.acked(id);
+    /** The server acked one; with `show`, it is shown until it arrives in the conversation. */
+    acked(kind: Kind, id: string, show: boolean) {
+      const item = itemsOf(kind).find((each) => each.id === id);
+      if (item && show) acked.value = [...acked.value, { ...item, isSent: true }];
+      outboxes[kind].acked(id);
     },
 
-    /** Messages have arrived in the log. */
-    arrived(arrived: readonly Message[]) {
-      const ids = new Set(arrived.map(({ id }) => id));
-      for (const id of ids) outbox.acked(id);
-      acked.value = acked.value.filter(({ id }) => !ids.has(id));
+    /** Messages or notes have arrived in the conversation. */
+    arrived(kind: Kind, arrived: readonly { id: string }[]) {
+      const known = ids(arrived);
+      for (const id of known) outboxes[kind].acked(id);
+      acked.value = acked.value.filter((item) => item.kind !== kind || !known.has(item.id));
     },
 
     /** The server replied with an error that may be about a message. */
     refused({ id, code, message, retryable, retry_after_ms }: ErrorFrame) {
       // A frame that the server could not read has no id, and may have been a message.
       if (!id && code !== "bad_frame") return;
-      outbox.refused(id, describeRefusal(code, message), retryable, retry_after_ms);
+      const reason = describeRefusal(code, message);
+      for (const outbox of both) outbox.refused(id, reason, retryable, retry_after_ms);
     },
 
     /** Another conversation is shown. */
@@ -103,5 +125,7 @@ export function makeOutgoing({
     },
   };
 }
+
+const ids = (of: readonly { id: string }[]) => new Set(of.map(({ id }) => id));
 
 type ErrorFrame = Extract<AgentServerFrame, { type: "error" }>;

@@ -1,4 +1,4 @@
-import type { Agent, Message, Problem, Summary } from "../../shared/protocol";
+import type { Agent, Joined, Message, Note, Problem, Room, Summary } from "../../shared/protocol";
 import { type Call, Refused } from "../api";
 import { makeLanguage } from "../language/language";
 
@@ -54,6 +54,36 @@ export function message(seq: number, change: Partial<Message> = {}): Message {
     event: null,
     is_read: false,
     created_at: minute(0),
+    ...change,
+  };
+}
+
+export function note(no: number, change: Partial<Note> = {}): Note {
+  return {
+    id: `note-${no}`,
+    room_id: "room",
+    no,
+    after_seq: 0,
+    agent_id: "mia",
+    agent_name: "Mia",
+    content: `note ${no}`,
+    created_at: minute(0),
+    ...change,
+  };
+}
+
+/** The reply to a join, of a room without messages and notes. */
+export function joinedFrame(change: Partial<Joined> = {}): Joined {
+  return {
+    type: "joined",
+    room_id: "room",
+    room: summary(change.room_id ?? "room") as Room,
+    messages: [],
+    recovered: false,
+    more: false,
+    notes: [],
+    last_note: 0,
+    notes_more: false,
     ...change,
   };
 }

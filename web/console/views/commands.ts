@@ -1,6 +1,7 @@
 /** What an agent can do by key or from the palette. */
 import type { Desk } from "../desk/desk";
 import { tomorrow } from "../desk/handling";
+import type { Kind } from "../desk/outgoing";
 import type { Session } from "../desk/session";
 import type { Language } from "../language/language";
 import { focusElement, focusRowOf, moveFocus } from "./focus";
@@ -28,7 +29,8 @@ export function commandsOf(desk: Desk, session: Session, { t }: Language): Comma
     { name: t("command.next"), key: "j", run: () => moveFocus(desk, 1) },
     { name: t("command.previous"), key: "k", run: () => moveFocus(desk, -1) },
     { name: t("command.search"), key: "/", run: () => focusElement("search") },
-    { name: t("command.reply"), key: "r", run: () => focusElement("reply") },
+    { name: t("command.reply"), key: "r", run: () => writeAs(desk, "message") },
+    { name: t("command.note"), key: "n", run: () => writeAs(desk, "note") },
     {
       name: t("command.closeOrReopen"),
       key: "e",
@@ -140,6 +142,11 @@ function markFocused({ selection, conversation }: Desk) {
   const row = document.activeElement?.closest<HTMLElement>(".row");
   const id = row?.dataset.room ?? conversation.selected.value;
   if (id) selection.toggle(id);
+}
+
+function writeAs({ composer }: Desk, kind: Kind) {
+  composer.setKind(kind);
+  focusElement("reply");
 }
 
 function openLongest({ lobby, conversation }: Desk) {

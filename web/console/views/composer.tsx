@@ -8,24 +8,28 @@ import { Suggestion } from "./suggestion";
 /** The counter is shown from here on. */
 const NEAR_LIMIT = 500;
 
-/** Where replies are written. Enter sends, Shift+Enter begins a new line. */
+/** Where replies and notes are written. Enter sends, Shift+Enter begins a new line. */
 export function Composer() {
   const { t } = useLanguage();
   const { composer, replies } = useDesk();
   const { draft, canSend, write, submit } = composer;
+  const isNote = composer.kind.value === "note";
   const field = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => {
     const { current } = field;
     if (!current) return;
     current.style.height = "auto";
     current.style.height = `${current.scrollHeight + 2}px`;
-  }, [draft.value]);
+  }, [draft.value, isNote]);
+  const isFirst = useRef(true);
   // At once: what is typed after the key that opens a conversation is text, and no command.
   useLayoutEffect(() => {
-    // On a phone the keyboard would cover the conversation.
-    if (!matchMedia("(pointer: coarse)").matches) field.current?.focus();
+    // On a phone the keyboard would cover the conversation that was just opened.
+    const mayFocus = !isFirst.current || !matchMedia("(pointer: coarse)").matches;
+    isFirst.current = false;
+    if (mayFocus) field.current?.focus();
     return replies.close;
-  }, []);
+  }, [isNote]);
   const choose = (reply?: CannedReply) => {
     const insertion = replies.take(reply);
     if (insertion && field.current) replaceText(field.current, insertion);
@@ -46,7 +50,7 @@ export function Composer() {
   };
   return (
     <form
-      class="composer"
+      class={isNote ? "composer note-mode" : "composer"}
       onSubmit={(event) => {
         event.preventDefault();
         submit();
@@ -55,17 +59,34 @@ export function Composer() {
     >
       <Suggestion take={takeSuggestion} />
       <ReplyChoices choose={choose} />
+      {isNote && (
+        <p class="mode" id="note-mode">
+          <Icon name="note" /> {t("composer.noteOnly")}
+        </p>
+      )}
+      <button
+        type="button"
+        aria-label={t("composer.writeNote")}
+        title={t("composer.writeNote")}
+        aria-pressed={isNote}
+        onClick={() => composer.setKind(isNote ? "message" : "note")}
+      >
+        <Icon name="note" />
+      </button>
       <textarea
         id="reply"
+        // Another field: neither undo nor a half-composed word takes a note's text into a reply.
+        key={composer.kind.value}
         ref={field}
         rows={1}
         dir="auto"
-        aria-label={t("composer.name")}
+        aria-label={t(isNote ? "composer.note" : "composer.name")}
+        aria-describedby={isNote ? "note-mode" : undefined}
         aria-autocomplete="list"
         aria-haspopup="listbox"
         aria-controls={replies.isOpen.value ? "reply-choices" : undefined}
         aria-activedescendant={replies.isOpen.value ? choiceId(replies.chosen.value) : undefined}
-        placeholder={t("composer.hint")}
+        placeholder={t(isNote ? "composer.noteHint" : "composer.hint")}
         enterkeyhint="send"
         value={draft.value}
         onInput={({ currentTarget, isComposing }) => {
@@ -87,7 +108,7 @@ export function Composer() {
       <button
         type="submit"
         class="primary"
-        aria-label={t("composer.send")}
+        aria-label={t(isNote ? "composer.addNote" : "composer.send")}
         disabled={!canSend.value}
       >
         <Icon name="send" />

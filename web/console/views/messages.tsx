@@ -1,9 +1,10 @@
 import { signal, useSignalEffect } from "@preact/signals";
-import { Fragment } from "preact";
+import { type ComponentChildren, Fragment } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import type { Message } from "../../shared/protocol";
+import type { Message, Note } from "../../shared/protocol";
 import { splitQuote } from "../../shared/quote";
 import { linkify } from "../../shared/text";
+import { splitMentions, withNotes } from "../desk/notes";
 import type { PendingMessage } from "../desk/outgoing";
 import { Icon } from "../icons";
 import { Confirm } from "./confirm";
@@ -14,13 +15,14 @@ import { RatingOf } from "./rating";
 /** A distance from either end of the log that still counts as that end. */
 const NEAR_PX = 80;
 
-/** The log of the open conversation, with messages that are not in it yet. */
+/** The log of the open conversation with its notes, and what is not in it yet. */
 export function Messages() {
   const { t, format } = useLanguage();
-  const { conversation, outgoing, redaction } = useDesk();
+  const { conversation, notes, outgoing, redaction } = useDesk();
   const all = conversation.messages.value;
   const pending = outgoing.pending.value;
-  const { box, newBelow, onScroll, scrollToEnd } = useLogScroll(all, pending);
+  const allNotes = notes.list.value;
+  const { box, newBelow, onScroll, scrollToEnd } = useLogScroll(all, allNotes, pending);
   let day = "";
   let last: Message | undefined;
   return (
@@ -34,25 +36,30 @@ export function Messages() {
         ref={box}
         onScroll={onScroll}
       >
-        {all.map((message) => {
-          const messageDay = format.day(message.created_at);
-          const isNewDay = messageDay !== day;
+        {withNotes(all, allNotes).map((entry) => {
+          const entryDay = format.day(entry.at);
+          const isNewDay = entryDay !== day;
+          const message = entry.kind === "message" ? entry.message : undefined;
           const isContinued =
             !isNewDay &&
-            last?.sender_type === message.sender_type &&
-            last.sender_name === message.sender_name;
-          day = messageDay;
+            last?.sender_type === message?.sender_type &&
+            last?.sender_name === message?.sender_name;
+          day = entryDay;
           last = message;
           return (
-            <Fragment key={message.id}>
-              {isNewDay && <div class="day">{messageDay}</div>}
-              <LogMessage message={message} isContinued={isContinued} />
-              {message.event === "closed" && <RatingOf closing={message.seq} />}
+            <Fragment key={entry.kind === "note" ? `note-${entry.note.id}` : entry.message.id}>
+              {isNewDay && <div class="day">{entryDay}</div>}
+              {entry.kind === "note" ? (
+                <LogNote note={entry.note} />
+              ) : (
+                <LogMessage message={entry.message} isContinued={isContinued} />
+              )}
+              {message?.event === "closed" && <RatingOf closing={message.seq} />}
             </Fragment>
           );
         })}
         {pending.map((message) => (
-          <Pending key={message.id} message={message} />
+          <Pending key={`${message.kind}-${message.id}`} message={message} />
         ))}
       </div>
       {newBelow > 0 && (
@@ -68,7 +75,11 @@ export function Messages() {
  * Where the log is scrolled to: it stays at its end while that is visible, keeps its place when
  * older messages are put in front, and goes to the target of a search. Marks as read what is seen.
  */
-function useLogScroll(all: readonly Message[], pending: readonly PendingMessage[]) {
+function useLogScroll(
+  all: readonly Message[],
+  allNotes: readonly Note[],
+  pending: readonly PendingMessage[],
+) {
   const { conversation, ratings } = useDesk();
   const { messages, target } = conversation;
   const box = useRef<HTMLDivElement>(null);
@@ -103,7 +114,7 @@ function useLogScroll(all: readonly Message[], pending: readonly PendingMessage[
     else if (wasAtEnd && !target.value) scrollToEnd();
     Object.assign(before.current, { height: log.scrollHeight, first: nowFirst });
     viewChanged();
-  }, [all, pending, ratings.list.value]);
+  }, [all, allNotes, pending, ratings.list.value]);
   useLayoutEffect(() => {
     const element =
       targetSeq && box.current?.querySelector<HTMLElement>(`[data-seq="${targetSeq}"]`);
@@ -177,6 +188,51 @@ function LogMessage({ message, isContinued }: { message: Message; isContinued: b
   );
 }
 
+/** A note, which is no message: it says so to eyes and to screen readers. */
+function LogNote({ note: { no, agent_name, content, created_at } }: { note: Note }) {
+  const { format } = useLanguage();
+  return (
+    <div class="note" role="note" data-no={no}>
+      <NoteName name={agent_name} />
+      <NoteText content={content} />
+      <div class="meta">
+        <time dateTime={created_at}>{format.time(created_at)}</time>
+      </div>
+    </div>
+  );
+}
+
+function NoteName({ name }: { name?: string }) {
+  const { t } = useLanguage();
+  return (
+    <div class="name">
+      <Icon name="note" /> {t("messages.note")}
+      {name && (
+        <>
+          {" "}
+          · <bdi>{name}</bdi>
+        </>
+      )}
+    </div>
+  );
+}
+
+/** A note's text, with the agents that it mentions. */
+function NoteText({ content }: { content: string }) {
+  return <Text content={content} plain={mentions} />;
+}
+
+const mentions = (content: string) =>
+  splitMentions(content).map(({ text, isMention }) =>
+    isMention ? (
+      <b class="mention">
+        <bdi>{text}</bdi>
+      </b>
+    ) : (
+      text
+    ),
+  );
+
 /** Removes the message's text; shown with the pointer on it, or on all messages when asked for. */
 function Remove({ message: { seq, content } }: { message: Message }) {
   const { session } = useApp();
@@ -194,8 +250,14 @@ function Remove({ message: { seq, content } }: { message: Message }) {
   );
 }
 
-/** A message's text; links lead to http and https only. */
-function Text({ content }: { content: string }) {
+/** A text; links lead to http and https only. `plain` shows what is no link. */
+function Text({
+  content,
+  plain = (text) => text,
+}: {
+  content: string;
+  plain?: (text: string) => ComponentChildren;
+}) {
   return (
     <div class="text" dir="auto">
       {linkify(content).map(({ text, href }) =>
@@ -204,7 +266,7 @@ function Text({ content }: { content: string }) {
             {text}
           </a>
         ) : (
-          text
+          plain(text)
         ),
       )}
     </div>
@@ -228,17 +290,25 @@ function MailText({ content }: { content: string }) {
   );
 }
 
-/** A message that is not in the log yet. */
+/** A message or note that has not arrived yet. */
 function Pending({ message }: { message: PendingMessage }) {
   const { t } = useLanguage();
   const { outgoing, composer, connection } = useDesk();
   const edit = () => {
-    composer.insert(outgoing.discard(message.id));
+    composer.insert(outgoing.discard(message), message.kind);
     focusElement("reply");
   };
   return (
-    <div class={`message admin unsent ${message.refused ? "refused" : ""}`}>
-      <Text content={message.content} />
+    <div
+      class={`${message.kind === "note" ? "note" : "message admin"} unsent ${message.refused ? "refused" : ""}`}
+      role={message.kind === "note" ? "note" : undefined}
+    >
+      {message.kind === "note" && <NoteName />}
+      {message.kind === "note" ? (
+        <NoteText content={message.content} />
+      ) : (
+        <Text content={message.content} />
+      )}
       <div class="meta">
         {message.refused ? (
           <>
@@ -246,7 +316,7 @@ function Pending({ message }: { message: PendingMessage }) {
             <button type="button" onClick={edit}>
               {t("messages.edit")}
             </button>
-            <button type="button" onClick={() => outgoing.discard(message.id)}>
+            <button type="button" onClick={() => outgoing.discard(message)}>
               {t("messages.discard")}
             </button>
           </>

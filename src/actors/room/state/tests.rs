@@ -6,7 +6,7 @@ use crate::actors::ids::SubscriptionId;
 use crate::actors::outbox::Outbox;
 use crate::actors::subscriber::{ReplyPort, Subscriber};
 use crate::chat::{Draft, Message, Room, Sender, SignedFields, Status, Timestamp};
-use crate::persistence::RoomOp;
+use crate::persistence::{Effect, RoomOp};
 
 const GRACE: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(60);

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use super::rooms::existing_room;
 use crate::chat::{Side, parse_uuid};
 use crate::http::api::extract::{DeferredJson, Json, JsonBody, PathId, Query};
-use crate::http::api::messages::{self, MessageList, PostAnswer, PostRequest, ReadMark};
+use crate::http::api::messages::{self, AgentMessageList, AgentPostAnswer, PostRequest, ReadMark};
 use crate::http::auth::{AdminAuth, Caller};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -23,15 +23,16 @@ use crate::persistence::{Principal, RoomOp};
         ("before" = Option<u64>, Query, description = "the newest messages before this seq"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
     ),
-    responses((status = 200, description = "a page of messages", body = MessageList)))]
+    responses((status = 200, description = "a page of messages", body = AgentMessageList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
     _caller: Caller,
     PathId(room_id): PathId,
     query: Query,
-) -> Result<Json<MessageList>, Problem> {
+) -> Result<Json<AgentMessageList>, Problem> {
     existing_room(&state, room_id).await?;
-    messages::list(&state, room_id, &query).await
+    let page = messages::list(&state, room_id, &query).await?;
+    Ok(Json(page.into()))
 }
 
 /// Post a message
@@ -41,18 +42,19 @@ pub(crate) async fn list(
     path = "/api/admin/rooms/{id}/messages", tag = "agent", security(("agent" = []), ("cookie" = [])),
     params(("id" = uuid::Uuid, Path, description = "the room")), request_body = PostRequest,
     responses(
-        (status = 201, description = "it is on disk", body = PostAnswer),
-        (status = 200, description = "the stored message, since the id was posted before", body = PostAnswer),
+        (status = 201, description = "it is on disk", body = AgentPostAnswer),
+        (status = 200, description = "the stored message, since the id was posted before", body = AgentPostAnswer),
     ))]
 pub(crate) async fn post(
     State(state): State<AppState>,
     caller: Caller,
     PathId(room_id): PathId,
     body: DeferredJson,
-) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
+) -> Result<(StatusCode, Json<AgentPostAnswer>), Problem> {
     existing_room(&state, room_id).await?;
-    let id = caller.id();
-    messages::post(&state, room_id, id, caller.into_sender(), body).await
+    let (id, sender) = (caller.id(), caller.into_sender());
+    let (status, posted) = messages::post(&state, room_id, id, sender, body).await?;
+    Ok((status, Json(posted.into())))
 }
 
 /// Move the agents' read mark
@@ -83,12 +85,12 @@ pub(crate) async fn read(
         ("id" = uuid::Uuid, Path, description = "the room"),
         ("seq" = u64, Path, description = "the message"),
     ),
-    responses((status = 200, description = "the message without its text", body = PostAnswer)))]
+    responses((status = 200, description = "the message without its text", body = AgentPostAnswer)))]
 pub(crate) async fn redact(
     State(state): State<AppState>,
     AdminAuth(session): AdminAuth,
     Path((room_id, seq)): Path<(String, String)>,
-) -> Result<Json<PostAnswer>, Problem> {
+) -> Result<Json<AgentPostAnswer>, Problem> {
     let room_id = parse_uuid(&room_id).ok_or_else(Problem::not_found)?;
     let seq = seq
         .parse::<u64>()
@@ -103,7 +105,7 @@ pub(crate) async fn redact(
         .await?;
     let page = state.store.messages_after(room_id, seq - 1, 1).await?;
     let message = page.messages.into_iter().next();
-    Ok(Json(PostAnswer {
+    Ok(Json(AgentPostAnswer {
         message: message.ok_or_else(Problem::not_found)?,
     }))
 }

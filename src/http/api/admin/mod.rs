@@ -8,6 +8,7 @@ mod fields;
 pub(super) mod jobs;
 pub(super) mod me;
 mod messages;
+pub(super) mod notes;
 pub(super) mod people;
 pub(super) mod push;
 pub(super) mod ratings;
@@ -43,6 +44,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(visitor::get))
         .routes(routes!(draft::put, draft::delete))
         .routes(routes!(messages::redact))
+        .routes(routes!(notes::list, notes::add))
         .routes(routes!(messages::read))
         .routes(routes!(ratings::list))
         .routes(routes!(room_mail::get))

@@ -258,6 +258,7 @@ pub(crate) async fn test(
         room_id: None,
         title: "Shoptalk".to_owned(),
         body: "This device rings when a customer waits.".to_owned(),
+        note: None,
     };
     let own = PushTargets::Session(session.token_hash);
     let deliveries = state.push.send(own, &message).await?;

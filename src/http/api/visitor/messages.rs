@@ -30,7 +30,7 @@ pub(crate) async fn list(
     query: Query,
 ) -> Result<Json<MessageList>, Problem> {
     own_room(&state, &visitor, room_id).await?;
-    messages::list(&state, room_id, &query).await
+    Ok(Json(messages::list(&state, room_id, &query).await?))
 }
 
 /// Post a message
@@ -50,7 +50,9 @@ pub(crate) async fn post(
     body: DeferredJson,
 ) -> Result<(StatusCode, Json<PostAnswer>), Problem> {
     own_room(&state, &visitor, room_id).await?;
-    messages::post(&state, room_id, visitor.id, Sender::Visitor, body).await
+    let (status, posted) =
+        messages::post(&state, room_id, visitor.id, Sender::Visitor, body).await?;
+    Ok((status, Json(posted)))
 }
 
 /// Move the customer's read mark

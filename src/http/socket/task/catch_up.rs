@@ -40,8 +40,9 @@ impl SocketTask {
             return Ok(());
         }
         if let Some(feed) = self.feeds.values_mut().find(|feed| feed.is_catching_up()) {
-            let frame = feed.catch_up(store).await.map_err(resync_wanted)?;
-            self.frames.push(frame);
+            feed.catch_up(store, &mut self.frames)
+                .await
+                .map_err(resync_wanted)?;
         }
         Ok(())
     }

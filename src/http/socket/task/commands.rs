@@ -3,17 +3,18 @@
 use std::borrow::Cow;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
-use super::{Peer, SocketTask};
+use super::{Peer, SocketTask, history};
 use crate::actors::{Incarnation, JoinError, ReplyPort, RequestId};
-use crate::chat::{DeskPatch, Draft, MessageId, RoomId, Status};
+use crate::chat::{DeskPatch, Draft, MessageId, NoteDraft, NoteId, RoomId, Sender, Side, Status};
 use crate::http::desk_ids::check_desk;
 use crate::http::problem::Problem;
 use crate::http::socket::closing::EndReason;
 use crate::http::socket::feed::RoomFeed;
 use crate::http::socket::frame_limiter::LimitExceeded;
 use crate::http::socket::wire::Incoming;
-use crate::persistence::{RoomOp, WriteError};
+use crate::persistence::{RoomOp, StoreError, WriteError};
 use crate::protocol::{
     AgentFrame, CloseCode, ErrorCode, ErrorFrame, FrameError, Joined, Resume, ServerFrame,
     VisitorFrame, decode_agent_frame, decode_visitor_frame, encode,
@@ -22,11 +23,19 @@ use crate::protocol::{
 /// How many rooms the socket of an agent may follow.
 const JOINS_MAX: usize = 128;
 
-/// What a client's frame asks for, apart from the room that it is about.
+/// Where a console goes on in a room.
+struct JoinFrom {
+    resume: Resume,
+    after_note: Option<u64>,
+}
+
+/// What a client's frame asks for, apart from the room that it is about. It is small, since every
+/// socket has memory for one.
 enum Command {
-    Join { resume: Resume },
+    Join(Box<JoinFrom>),
     Leave,
     Post { id: MessageId, content: String },
+    Note { id: NoteId, content: String },
     Read { seq: u64 },
     Typing,
     Page { url: String },
@@ -102,17 +111,12 @@ impl SocketTask {
 
     async fn execute(&mut self, room_id: RoomId, command: Command) -> Result<(), EndReason> {
         match command {
-            Command::Join { resume } => return Box::pin(self.join(room_id, &resume)).await,
+            Command::Join(from) => return Box::pin(self.join(room_id, *from)).await,
             Command::Leave => {
                 self.feeds.remove(&room_id);
             }
             Command::Post { id, content } => {
-                if let Err(retry_after_ms) =
-                    self.state.limits.check_post(self.joiner.participant_id)
-                {
-                    let error =
-                        ErrorFrame::new(ErrorCode::RateLimited, "too many messages; wait a moment");
-                    self.push_error(error.retry_after(Some(retry_after_ms.0)), room_id, Some(id));
+                if !self.may_write(room_id, id) {
                     return Ok(());
                 }
                 let draft = Draft {
@@ -123,6 +127,7 @@ impl SocketTask {
                 };
                 self.write(room_id, RoomOp::Post(draft)).await;
             }
+            Command::Note { id, content } => Box::pin(self.note(room_id, id, content)).await,
             Command::Read { seq } => {
                 let side = self.joiner.side;
                 self.write(room_id, RoomOp::MarkRead { side, seq }).await;
@@ -150,6 +155,38 @@ impl SocketTask {
             Err(problem) => {
                 self.push_error(ErrorFrame::new(problem.code, problem.detail), room_id, None);
             }
+        }
+    }
+
+    /// Counts a message or a note against the sender's limit. If there are too many, the reply says
+    /// so.
+    fn may_write(&mut self, room_id: RoomId, id: Uuid) -> bool {
+        let limit = self.state.limits.check_post(self.joiner.participant_id);
+        let Err(retry_after_ms) = limit else {
+            return true;
+        };
+        let error = ErrorFrame::new(ErrorCode::RateLimited, "too many messages; wait a moment");
+        self.push_error(error.retry_after(Some(retry_after_ms.0)), room_id, Some(id));
+        false
+    }
+
+    /// Writes a note by this socket's agent.
+    async fn note(&mut self, room_id: RoomId, id: NoteId, content: String) {
+        let Sender::Agent {
+            id: agent_id,
+            display_name,
+        } = self.sender()
+        else {
+            return;
+        };
+        if self.may_write(room_id, id) {
+            let draft = NoteDraft {
+                id,
+                agent_id,
+                agent_name: display_name,
+                content,
+            };
+            self.write(room_id, RoomOp::Note(draft)).await;
         }
     }
 
@@ -216,20 +253,12 @@ impl SocketTask {
             self.push_not_joined(room_id);
             return Ok(());
         }
-        match self
-            .state
-            .store
-            .messages_before(room_id, Some(before), limit)
-            .await
-        {
-            Ok(page) => {
-                let frame = ServerFrame::History {
-                    room_id,
-                    messages: Cow::Borrowed(&page.messages),
-                    more: page.more,
-                };
-                self.frames.push(encode(&frame));
-            }
+        let frame = match self.joiner.side {
+            Side::Visitor => history::for_visitor(&self.state.store, room_id, before, limit).await,
+            Side::Agent => history::for_agent(&self.state.store, room_id, before, limit).await,
+        };
+        match frame {
+            Ok(frame) => self.frames.push(frame),
             Err(error) => self.push_write_error(&error.into(), room_id, None),
         }
         Ok(())
@@ -258,7 +287,7 @@ impl SocketTask {
 
     fn push_error(&mut self, error: ErrorFrame, room_id: RoomId, id: Option<MessageId>) {
         let error = match id {
-            // Only posts have an id.
+            // Only posts and notes have an id.
             Some(id) => {
                 self.state.metrics.post_refused(error.code);
                 error.about_message(id)
@@ -268,7 +297,8 @@ impl SocketTask {
         self.frames.push(encode(&error.about_room(room_id)));
     }
 
-    async fn join(&mut self, room_id: RoomId, resume: &Resume) -> Result<(), EndReason> {
+    async fn join(&mut self, room_id: RoomId, from: JoinFrom) -> Result<(), EndReason> {
+        let JoinFrom { resume, after_note } = from;
         if self.feeds.len() >= JOINS_MAX && !self.feeds.contains_key(&room_id) {
             let message =
                 format!("at most {JOINS_MAX} rooms can be joined at once; leave one first");
@@ -285,8 +315,15 @@ impl SocketTask {
             }
         };
         let room = subscription.record.room.clone();
-        match RoomFeed::start(subscription, resume, &self.state.store).await {
-            Ok((feed, first)) => {
+        let store = &self.state.store;
+        let started = async {
+            let (mut feed, first) =
+                RoomFeed::start(subscription, Side::Agent, &resume, store).await?;
+            let notes = feed.start_notes(&resume, after_note, &first, store).await?;
+            Ok::<_, StoreError>((feed, first, notes))
+        };
+        match started.await {
+            Ok((feed, first, notes)) => {
                 self.frames.push(encode(&Joined {
                     room_id,
                     room: Cow::Borrowed(&room),
@@ -294,6 +331,9 @@ impl SocketTask {
                     recovered: first.recovered,
                     more: first.more,
                     redacted: first.redacted.as_deref().map(Cow::Borrowed),
+                    notes: Cow::Borrowed(&notes.notes),
+                    last_note: notes.last,
+                    notes_more: notes.more,
                 }));
                 self.feeds.insert(room_id, Box::new(feed));
                 self.push_draft(room_id).await;
@@ -345,13 +385,25 @@ fn visitor_command(frame: VisitorFrame, room_id: RoomId) -> Option<(RoomId, Comm
 
 fn agent_command(frame: AgentFrame) -> Option<(RoomId, Command)> {
     Some(match frame {
-        AgentFrame::Join { room_id, resume } => (room_id, Command::Join { resume }),
+        AgentFrame::Join {
+            room_id,
+            resume,
+            after_note,
+        } => {
+            let from = JoinFrom { resume, after_note };
+            (room_id, Command::Join(Box::new(from)))
+        }
         AgentFrame::Leave { room_id } => (room_id, Command::Leave),
         AgentFrame::Post {
             room_id,
             id,
             content,
         } => (room_id, Command::Post { id, content }),
+        AgentFrame::Note {
+            room_id,
+            id,
+            content,
+        } => (room_id, Command::Note { id, content }),
         AgentFrame::Read { room_id, seq } => (room_id, Command::Read { seq }),
         AgentFrame::Typing { room_id } => (room_id, Command::Typing),
         AgentFrame::History {
@@ -376,9 +428,9 @@ fn agent_command(frame: AgentFrame) -> Option<(RoomId, Command)> {
     })
 }
 
-fn post_id(command: &Command) -> Option<MessageId> {
+fn post_id(command: &Command) -> Option<Uuid> {
     match command {
-        Command::Post { id, .. } => Some(*id),
+        Command::Post { id, .. } | Command::Note { id, .. } => Some(*id),
         _ => None,
     }
 }

@@ -1,15 +1,17 @@
 //! What the actors push into the outbox becomes frames.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::SocketTask;
 use crate::actors::{Event, JoinError, RequestId, SubscriptionId};
-use crate::chat::{Message, RoomId};
+use crate::chat::{Message, Note, RoomId};
 use crate::http::socket::closing::EndReason;
+use crate::http::socket::feed::RoomFeed;
+use crate::http::socket::note_feed::NoteFeed;
 use crate::http::socket::wire::Wire;
 use crate::persistence::{Effect, RoomCommit, StoreError, WriteError};
-use crate::protocol::{CloseCode, ServerFrame, encode};
+use crate::protocol::{CloseCode, FrameForAgents, ServerFrame, encode};
 
 /// Frames that one turn collects before it sends them.
 const TURN_FRAMES: usize = 256;
@@ -49,6 +51,26 @@ impl SocketTask {
                     });
                     if is_behind {
                         Box::pin(self.close_gap(room_id, wire)).await?;
+                    }
+                }
+                Event::Note {
+                    room_id,
+                    subscription,
+                    no,
+                    frame,
+                } => {
+                    let (feeds, frames) = (&mut self.feeds, &mut self.frames);
+                    if let Some(notes) = notes_of(feeds, room_id, subscription) {
+                        notes.accept(no, frame, frames);
+                    }
+                }
+                Event::NotesEnd {
+                    room_id,
+                    subscription,
+                    no,
+                } => {
+                    if let Some(notes) = notes_of(&mut self.feeds, room_id, subscription) {
+                        notes.goes_to(no);
                     }
                 }
                 Event::RoomFrame {
@@ -107,6 +129,8 @@ impl SocketTask {
             Ok(commit) => match commit.effect {
                 Effect::Posted(message) => self.push_ack(&message, false),
                 Effect::Duplicate(message) => self.push_ack(&message, true),
+                Effect::Noted(note) => self.push_noted(&note, false),
+                Effect::DuplicateNote(note) => self.push_noted(&note, true),
                 _ => {}
             },
             Err(error) => self.push_write_error(&error, write.room_id, write.message_id),
@@ -119,6 +143,15 @@ impl SocketTask {
             id: message.id,
             seq: message.seq,
             created_at: message.created_at,
+            duplicate,
+        }));
+    }
+
+    fn push_noted(&mut self, note: &Note, duplicate: bool) {
+        self.frames.push(encode(&FrameForAgents::Noted {
+            room_id: note.room_id,
+            id: note.id,
+            no: note.no,
             duplicate,
         }));
     }
@@ -166,4 +199,14 @@ impl SocketTask {
             }
         }
     }
+}
+
+/// The notes that a subscription of an agent's socket belongs to.
+fn notes_of(
+    feeds: &mut HashMap<RoomId, Box<RoomFeed>>,
+    room_id: RoomId,
+    subscription: SubscriptionId,
+) -> Option<&mut NoteFeed> {
+    let feed = feeds.get_mut(&room_id)?;
+    (feed.subscription.id == subscription).then(|| feed.notes_mut())?
 }

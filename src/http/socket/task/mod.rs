@@ -23,6 +23,7 @@ mod catch_up;
 mod commands;
 mod draining;
 mod events;
+mod history;
 mod live;
 mod timers;
 

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::{Peer, SocketTask, resync_wanted};
 use crate::chat::RoomId;
 use crate::http::socket::closing::EndReason;
+use crate::http::socket::feed::RoomFeed;
 use crate::http::socket::liveness::Due;
 use crate::http::socket::wire::Wire;
 use crate::persistence::StoreError;
@@ -63,6 +64,7 @@ impl SocketTask {
             if feed.is_some_and(|feed| feed.delivered() < head) {
                 self.close_gap(room_id, wire).await?;
             }
+            self.check_notes(room_id).await?;
         }
         let last_seq = match &self.peer {
             Peer::Visitor { room_id, .. } => self.feeds.get(room_id).map(|feed| feed.delivered()),
@@ -75,6 +77,20 @@ impl SocketTask {
         };
         self.frames.push(encode(&Ping { last_seq }));
         self.liveness.ping_sent(Instant::now());
+        Ok(())
+    }
+
+    /// Notices notes whose push was lost; the next turn reads them.
+    async fn check_notes(&mut self, room_id: RoomId) -> Result<(), EndReason> {
+        let notes = |feed: &mut Box<RoomFeed>| feed.notes_mut().is_some();
+        if !self.feeds.get_mut(&room_id).is_some_and(notes) {
+            return Ok(());
+        }
+        let last = self.state.store.last_note(room_id).await;
+        let last = last.map_err(resync_wanted)?;
+        if let Some(notes) = self.feeds.get_mut(&room_id).and_then(|it| it.notes_mut()) {
+            notes.goes_to(last);
+        }
         Ok(())
     }
 

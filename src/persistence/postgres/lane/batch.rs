@@ -187,7 +187,7 @@ fn changes_of(outcomes: &[Outcome], has_listener: bool) -> Option<Vec<RoomCommit
             _ => None,
         });
         commits
-            .filter(|commit| !matches!(commit.effect, Effect::Duplicate(_) | Effect::Unchanged))
+            .filter(|commit| commit.effect.is_change())
             .map(|commit| RoomCommitted {
                 record: Arc::clone(&commit.record),
                 effect: commit.effect.clone(),

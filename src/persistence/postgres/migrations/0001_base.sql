@@ -280,8 +280,8 @@ CREATE TABLE redactions (
     PRIMARY KEY (room, seq)
 );
 
--- The text index: the words of a message, or of a room's details (seq 0), each behind the number of
--- the block of entries that it occurs in.
+-- The text index: the words of a message, of a room's details (seq 0), or of a note (its number below
+-- 0), each behind the number of the block of entries that it occurs in.
 CREATE TABLE search (
     n     BIGINT   PRIMARY KEY,
     room  BIGINT   NOT NULL,
@@ -311,7 +311,9 @@ CREATE TABLE search_rooms (
     -- The entry of its details, and what they say.
     n     BIGINT,
     name  TEXT,
-    email TEXT
+    email TEXT,
+    -- Notes up to this number are in the index.
+    note  BIGINT NOT NULL
 );
 
 -- What follows the log of changes: how far it is, and which node does it until when.
@@ -361,9 +363,12 @@ CREATE TABLE notes (
     agent_name TEXT   NOT NULL,
     content    TEXT   NOT NULL,
     created_at BIGINT NOT NULL,
+    -- The agents that it may mention are still to be rung.
+    to_ring    BOOLEAN NOT NULL,
     PRIMARY KEY (room, no),
     UNIQUE (id, room)
 );
+CREATE INDEX notes_to_ring ON notes (room, no) WHERE to_ring;
 
 -- Bearer tokens for programs of the shop.
 CREATE TABLE api_tokens (

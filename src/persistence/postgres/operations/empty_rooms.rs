@@ -71,6 +71,7 @@ async fn remove_empty_rooms(
             "DELETE FROM room_tags WHERE room = $1",
             "DELETE FROM drafts WHERE room = $1",
             "DELETE FROM pages WHERE room = $1",
+            "DELETE FROM notes WHERE room = $1",
             "DELETE FROM rooms WHERE pk = $1",
         ] {
             tx.execute(sql, &[&pk]).await?;

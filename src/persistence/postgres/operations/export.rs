@@ -12,12 +12,12 @@ use crate::persistence::postgres::codes::{int, time, uint};
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::messages::{self, Marks, message_columns};
-use crate::persistence::postgres::tables::{ratings, room_rows};
+use crate::persistence::postgres::tables::{notes, ratings, room_rows};
 use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::transfers::rating_lines;
 use crate::persistence::{
-    ExportCursor, ExportError, ExportScope, OpenExport, TransferLine, TransferRoom,
-    TransferVisitor, json_size,
+    ExportCursor, ExportError, ExportScope, NOTE_PAGE_BYTES, NoteRange, OpenExport, TransferLine,
+    TransferRoom, TransferVisitor, json_size,
 };
 
 /// Ratings of a room, at most: more than anybody gives.
@@ -51,6 +51,7 @@ impl PostgresStore {
         &self,
         scope: ExportScope,
     ) -> Result<ExportCursor, ExportError> {
+        let is_of_person = matches!(scope, ExportScope::Person(_));
         let agents = match scope {
             ExportScope::All => self.agents().await?,
             ExportScope::Person(_) | ExportScope::Room(_) => Vec::new(),
@@ -67,6 +68,8 @@ impl PostgresStore {
             rooms: Arc::new(keys),
             begun: 0,
             open: None,
+            open_notes: None,
+            is_of_person,
             visitors: std::collections::HashSet::new(),
             done: 0,
             total: rooms.messages,
@@ -169,12 +172,18 @@ async fn step(
             };
             bytes += read.messages.iter().map(json_size::message).sum::<usize>();
             cursor.done += read.messages.len() as u64;
-            lines.extend(read.messages.into_iter().map(TransferLine::Message));
+            lines.extend(read.messages.into_iter().map(|it| cursor.message_line(it)));
             cursor.open = read.rest;
             if cursor.open.is_none() {
                 let ratings = ratings::of_room(db, pk, RATINGS).await?;
                 lines.extend(rating_lines(id, head, ratings));
+                cursor.open_notes(pk, id, head);
             }
+        } else if let Some(open) = cursor.open_notes.take() {
+            let range = NoteRange::After(open.after);
+            let id = open.room_id;
+            let page = notes::page(db, open.pk, id, range, STEP_LINES, NOTE_PAGE_BYTES).await?;
+            bytes += cursor.take_notes(open, page, &mut lines);
         } else if let Some(pk) = cursor.rooms.get(cursor.begun) {
             cursor.begun += 1;
             begin_room(db, *pk, cursor, &mut lines).await?;
@@ -212,7 +221,9 @@ async fn begin_room(
         visitor_id: record.visitor_id,
         signed: record.signed,
     }));
-    if record.room.last_seq > 0 {
+    if record.room.last_seq == 0 {
+        cursor.open_notes(pk, record.room.id, 0);
+    } else {
         cursor.open = Some(OpenExport {
             room: record.room,
             after: 0,

@@ -11,12 +11,14 @@ use crate::persistence::{Mentions, Person, StoreError};
 /// Entries of the text index that a search for mentions looks at, at most.
 const MENTIONS: usize = 10_000;
 
-/// What entries of the index are about: the e-mail address of a room, or the text of a message.
+/// What entries of the index are about: the e-mail address of a room, or the text of a message or note.
 const TEXTS: &str = "SELECT r.pk, r.id, r.visitor,
-        CASE u.seq WHEN 0 THEN coalesce(r.customer_email, '') ELSE coalesce(m.content, '') END
+        CASE u.seq WHEN 0 THEN coalesce(r.customer_email, '')
+                   ELSE coalesce(m.content, t.content, '') END
     FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY u (room, seq, place)
     JOIN rooms r ON r.pk = u.room
     LEFT JOIN messages m ON m.room = u.room AND m.seq = u.seq
+    LEFT JOIN notes t ON t.room = u.room AND t.no = -u.seq
     ORDER BY u.place";
 
 impl PostgresStore {
@@ -26,7 +28,7 @@ impl PostgresStore {
     }
 }
 
-/// Rooms of others whose messages or details have one of the person's addresses.
+/// Rooms of others whose messages, notes or details have one of the person's addresses.
 async fn mentions(db: &Session, person: &Person) -> Result<Mentions, TxError> {
     // Otherwise a plan that reads the whole table is made while it is small.
     db.run("SET LOCAL enable_seqscan = off").await?;

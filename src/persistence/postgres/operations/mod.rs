@@ -10,6 +10,7 @@ mod lists;
 mod mail;
 mod mentions;
 mod messages;
+mod notes;
 mod open_room;
 mod pages;
 mod people;

@@ -3,7 +3,9 @@ use std::sync::Arc;
 use crate::chat::{DeskPatch, DetailsPatch, RoomId, RoomRecord};
 use crate::persistence::postgres::lane::Item;
 use crate::persistence::postgres::lane::room_job::RoomJob;
-use crate::persistence::postgres::operations::{pages, ratings, suggestions, visitor_changes};
+use crate::persistence::postgres::operations::{
+    notes, pages, ratings, suggestions, visitor_changes,
+};
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::room_rows::{self, RoomRow};
 use crate::persistence::postgres::tables::{audit, messages, visitors};
@@ -61,6 +63,16 @@ impl PostgresStore {
             RoomOp::Redact { seq, by } => {
                 self.submit_write(move |tx| Box::pin(redact(tx, room_id, seq, by)), done);
             }
+            RoomOp::Note(draft) => self.submit_write(
+                move |tx| {
+                    let draft = draft.clone();
+                    Box::pin(async move {
+                        let row = find(tx, room_id).await?;
+                        notes::add(tx, row, draft).await
+                    })
+                },
+                done,
+            ),
         }
     }
 

@@ -188,13 +188,13 @@ impl Page<'_> {
     ) -> Result<SearchPage, TxError> {
         let texts = texts(db, &self.found).await?;
         let hits = self.found.into_iter().map(|(found, record)| {
-            let text = match texts.get(&(found.room, found.seq)) {
-                Some(text) => text.clone(),
-                None => SearchWords::details_text(&record),
+            let (seq, text) = match texts.get(&(found.room, found.seq)) {
+                Some((seq, text)) => (*seq, text.clone()),
+                None => (0, SearchWords::details_text(&record)),
             };
             SearchHit {
                 snippet: words.map_or(String::new(), |words| words.snippet(&text)),
-                seq: u64::try_from(found.seq).ok().filter(|seq| *seq > 0),
+                seq: u64::try_from(seq).ok().filter(|seq| *seq > 0),
                 record,
             }
         });
@@ -213,11 +213,12 @@ async fn records(db: &Session, matches: &[Match]) -> Result<HashMap<i64, RoomRec
     Ok(records.collect())
 }
 
-/// The texts of the messages that match, by room and seq.
+/// The texts of the messages and notes that match, by the room and seq of their entry: each with the
+/// seq of the message, or of that before the note.
 async fn texts(
     db: &Session,
     found: &[(Match, RoomRecord)],
-) -> Result<HashMap<(i64, i64), String>, TxError> {
+) -> Result<HashMap<(i64, i64), (i64, String)>, TxError> {
     if found.is_empty() {
         return Ok(HashMap::new());
     }
@@ -225,14 +226,19 @@ async fn texts(
     let seqs: Vec<i64> = found.iter().map(|(found, _)| found.seq).collect();
     let rows = db
         .query(
-            "SELECT m.room, m.seq, m.content
+            "SELECT u.room, u.seq, m.seq, m.content
              FROM unnest($1::bigint[], $2::bigint[]) u (room, seq)
-             CROSS JOIN LATERAL (SELECT * FROM messages m
-                 WHERE m.room = u.room AND m.seq = u.seq LIMIT 1) m",
+             CROSS JOIN LATERAL (SELECT m.seq, m.content FROM messages m
+                 WHERE m.room = u.room AND m.seq = u.seq
+                 UNION ALL SELECT t.after_seq, t.content FROM notes t
+                 WHERE t.room = u.room AND t.no = -u.seq) m",
             &[&rooms, &seqs],
         )
         .await?;
     rows.iter()
-        .map(|row| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?)))
+        .map(|row| {
+            let text = (row.try_get(2)?, row.try_get(3)?);
+            Ok(((row.try_get(0)?, row.try_get(1)?), text))
+        })
         .collect()
 }

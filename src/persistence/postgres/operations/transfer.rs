@@ -10,7 +10,7 @@ use crate::chat::{Agent, Message};
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::messages::{self, MessageColumns};
 use crate::persistence::postgres::tables::room_rows::{self, RoomRow};
-use crate::persistence::postgres::tables::{agents, erasures, ratings, visitors};
+use crate::persistence::postgres::tables::{agents, erasures, notes, ratings, visitors};
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::rules::listing::PriorState;
@@ -86,6 +86,7 @@ async fn import_room(
         line,
         messages: log,
         ratings: given,
+        notes: words,
     } = room;
     let visitor = find_visitor(tx, line.room.user.as_deref(), line.visitor_id).await?;
     if room_rows::by_id(tx, line.room.id).await?.is_some() {
@@ -110,6 +111,9 @@ async fn import_room(
     room_rows::update(tx, before, &mut row).await?;
     for rating in given {
         ratings::write(tx, row.keys.pk, rating).await?;
+    }
+    for note in words {
+        notes::insert(tx, row.keys.pk, note, false).await?;
     }
     counts.rooms += 1;
     counts.messages += log.len() as u64;

@@ -217,6 +217,7 @@ pub(crate) async fn delete_rooms(
         "DELETE FROM room_tags WHERE room = ANY($1)",
         "DELETE FROM drafts WHERE room = ANY($1)",
         "DELETE FROM pages WHERE room = ANY($1)",
+        "DELETE FROM notes WHERE room = ANY($1)",
         "DELETE FROM room_heads WHERE room = ANY($1)",
         "DELETE FROM rooms WHERE pk = ANY($1)",
     ] {

@@ -8,6 +8,7 @@ pub(crate) mod head_columns;
 pub(crate) mod mail;
 pub(crate) mod mail_addresses;
 pub(crate) mod messages;
+pub(crate) mod notes;
 pub(crate) mod pages;
 pub(crate) mod push;
 pub(crate) mod ratings;

@@ -76,7 +76,7 @@ pub(crate) async fn pause_index(tx: &Tx) -> Result<(), TxError> {
     Ok(())
 }
 
-/// Removes the entries of some of a room's messages; 0 is the seq of its details.
+/// Removes the entries of some of a room's messages.
 pub(crate) async fn remove_entries(
     tx: &Tx,
     room: i64,
@@ -95,7 +95,7 @@ pub(crate) async fn remove_entries(
 pub(crate) async fn forget_rooms(tx: &Tx, rooms: &[i64]) -> Result<(), TxError> {
     pause_index(tx).await?;
     for sql in [
-        "DELETE FROM search WHERE room = ANY($1) AND seq = 0",
+        "DELETE FROM search WHERE room = ANY($1) AND seq <= 0",
         "DELETE FROM search_rooms WHERE room = ANY($1)",
     ] {
         tx.execute(sql, &[&rooms]).await?;
@@ -145,7 +145,8 @@ pub(crate) struct NewEntries {
 }
 
 impl NewEntries {
-    /// Adds an entry, unless its texts have no words. `seq` is 0 for a room's details.
+    /// Adds an entry, unless its texts have no words. `seq` is 0 for a room's details, and for a note
+    /// its number below 0.
     pub(crate) fn push(&mut self, n: i64, room: i64, seq: i64, texts: &[&str]) {
         if let Some(words) = vector(n, texts) {
             self.n.push(n);
@@ -185,6 +186,8 @@ pub(crate) struct IndexedRoom {
     pub(crate) indexed: [Option<String>; 2],
     /// What they say now: name and e-mail address.
     pub(crate) details: [Option<String>; 2],
+    /// Notes up to this number are in it.
+    pub(crate) note: i64,
 }
 
 /// The rooms with these numbers that are there and that consoles list.
@@ -192,7 +195,7 @@ pub(crate) async fn rooms(db: &Session, pks: &[i64]) -> Result<Vec<IndexedRoom>,
     let rows = db
         .query(
             "SELECT h.room, coalesce(s.seq, 0), h.last_seq, s.n, s.name, s.email,
-                 r.customer_name, r.customer_email
+                 r.customer_name, r.customer_email, coalesce(s.note, 0)
              FROM unnest($1::bigint[]) WITH ORDINALITY u (room, place)
              JOIN room_heads h ON h.room = u.room JOIN rooms r ON r.pk = u.room
              LEFT JOIN search_rooms s ON s.room = u.room
@@ -209,6 +212,7 @@ pub(crate) async fn rooms(db: &Session, pks: &[i64]) -> Result<Vec<IndexedRoom>,
                 entry: row.try_get(3)?,
                 indexed: [row.try_get(4)?, row.try_get(5)?],
                 details: [row.try_get(6)?, row.try_get(7)?],
+                note: row.try_get(8)?,
             })
         })
         .collect()
@@ -218,17 +222,19 @@ pub(crate) async fn rooms(db: &Session, pks: &[i64]) -> Result<Vec<IndexedRoom>,
 pub(crate) async fn set_rooms(db: &Session, rooms: &[IndexedRoom]) -> Result<(), TxError> {
     let pks: Vec<i64> = rooms.iter().map(|room| room.room).collect();
     let seqs: Vec<i64> = rooms.iter().map(|room| room.seq).collect();
+    let notes: Vec<i64> = rooms.iter().map(|room| room.note).collect();
     let entries: Vec<Option<i64>> = rooms.iter().map(|room| room.entry).collect();
     let column = |at: usize| -> Vec<Option<&str>> {
         let texts = rooms.iter().map(|room| room.indexed[at].as_deref());
         texts.collect()
     };
     db.execute(
-        "INSERT INTO search_rooms (room, seq, n, name, email)
-         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])
+        "INSERT INTO search_rooms (room, seq, n, name, email, note)
+         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[],
+             $6::bigint[])
          ON CONFLICT (room) DO UPDATE SET seq = excluded.seq, n = excluded.n,
-             name = excluded.name, email = excluded.email",
-        &[&pks, &seqs, &entries, &column(0), &column(1)],
+             name = excluded.name, email = excluded.email, note = excluded.note",
+        &[&pks, &seqs, &entries, &column(0), &column(1), &notes],
     )
     .await?;
     Ok(())

@@ -225,6 +225,7 @@ fn exported(count: u128) -> Vec<TransferItem> {
             line,
             messages: Vec::new(),
             ratings: Vec::new(),
+            notes: Vec::new(),
         }))
     });
     std::iter::once(TransferItem::Visitor(visitor.clone()))

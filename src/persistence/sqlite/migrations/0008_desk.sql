@@ -45,9 +45,15 @@ CREATE TABLE notes (
     agent_name TEXT    NOT NULL,
     content    TEXT    NOT NULL,
     created_at INTEGER NOT NULL,
+    -- Its entry in the text index.
+    n          INTEGER NOT NULL UNIQUE,
+    -- The agents that it may mention are still to be rung.
+    to_ring    INTEGER NOT NULL,
     PRIMARY KEY (room, no),
     UNIQUE (id, room)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX notes_to_ring ON notes (room, no) WHERE to_ring = 1;
 
 -- Bearer tokens for programs of the shop.
 CREATE TABLE api_tokens (

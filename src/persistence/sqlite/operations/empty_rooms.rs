@@ -6,7 +6,7 @@ use crate::chat::{RoomId, Timestamp, VisitorId};
 use crate::persistence::WriteError;
 use crate::persistence::sqlite::codes::limit;
 use crate::persistence::sqlite::store::SqliteStore;
-use crate::persistence::sqlite::tables::visitors;
+use crate::persistence::sqlite::tables::{notes, visitors};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
 
@@ -48,6 +48,7 @@ fn remove_empty_rooms(
         tx.execute("DELETE FROM room_tags WHERE room = ?1", [pk])?;
         tx.execute("DELETE FROM drafts WHERE room = ?1", [pk])?;
         tx.execute("DELETE FROM pages WHERE room = ?1", [pk])?;
+        notes::delete(tx, pk)?;
         tx.execute("DELETE FROM rooms WHERE pk = ?1", [pk])?;
         removed += 1;
         let is_left: bool = tx

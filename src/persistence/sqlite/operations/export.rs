@@ -9,15 +9,15 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use crate::chat::{RoomId, Timestamp, VisitorId, Who};
+use crate::chat::{Message, RoomId, Timestamp, VisitorId, Who};
 use crate::persistence::sqlite::codes::uint;
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::messages::Log;
-use crate::persistence::sqlite::tables::{ratings, room_rows};
+use crate::persistence::sqlite::tables::{notes, ratings, room_rows};
 use crate::persistence::transfers::rating_lines;
 use crate::persistence::{
-    ExportCursor, ExportError, ExportScope, OpenExport, TransferLine, TransferRoom,
-    TransferVisitor, json_size,
+    ExportCursor, ExportError, ExportScope, NOTE_PAGE_BYTES, NoteRange, OpenExport, TransferLine,
+    TransferRoom, TransferVisitor, json_size,
 };
 
 /// Ratings of a room, at most: more than anybody gives.
@@ -33,6 +33,7 @@ impl SqliteStore {
         scope: ExportScope,
     ) -> Result<ExportCursor, ExportError> {
         let all = scope == ExportScope::All;
+        let is_of_person = matches!(scope, ExportScope::Person(_));
         let agents = if all {
             self.agents().await?
         } else {
@@ -48,6 +49,8 @@ impl SqliteStore {
             rooms: Arc::new(rooms),
             begun: 0,
             open: None,
+            open_notes: None,
+            is_of_person,
             visitors: std::collections::HashSet::new(),
             done: 0,
             total,
@@ -130,16 +133,23 @@ fn step(
     while lines.len() < STEP_LINES && bytes < STEP_BYTES {
         if let Some(open) = cursor.open.take() {
             let (id, pk, head) = (open.room.id, open.pk, open.room.last_seq);
-            let Some(read) = read_messages(conn, open, &mut lines)? else {
+            let Some(read) = read_messages(conn, open)? else {
                 return Ok(Err(id));
             };
-            bytes += read.bytes;
-            cursor.done += read.messages;
+            bytes += read.messages.iter().map(json_size::message).sum::<usize>();
+            cursor.done += read.messages.len() as u64;
+            lines.extend(read.messages.into_iter().map(|it| cursor.message_line(it)));
             cursor.open = read.rest;
             if cursor.open.is_none() {
                 let ratings = ratings::of_room(conn, pk, RATINGS)?;
                 lines.extend(rating_lines(id, head, ratings));
+                cursor.open_notes(pk, id, head);
             }
+        } else if let Some(open) = cursor.open_notes.take() {
+            let range = NoteRange::After(open.after);
+            let id = open.room_id;
+            let page = notes::page(conn, open.pk, id, range, STEP_LINES, NOTE_PAGE_BYTES)?;
+            bytes += cursor.take_notes(open, page, &mut lines);
         } else if let Some(pk) = cursor.rooms.get(cursor.begun) {
             cursor.begun += 1;
             begin_room(conn, *pk, cursor, &mut lines)?;
@@ -170,7 +180,9 @@ fn begin_room(
         visitor_id: record.visitor_id,
         signed: record.signed,
     }));
-    if record.room.last_seq > 0 {
+    if record.room.last_seq == 0 {
+        cursor.open_notes(pk, record.room.id, 0);
+    } else {
         cursor.open = Some(OpenExport {
             pk,
             room: record.room,
@@ -194,15 +206,13 @@ fn visitor(conn: &Connection, id: VisitorId) -> rusqlite::Result<TransferVisitor
 
 /// The outcome of a read of messages.
 struct MessagesRead {
-    messages: u64,
-    bytes: usize,
+    messages: Vec<Message>,
     rest: Option<OpenExport>,
 }
 
 fn read_messages(
     conn: &Connection,
     mut open: OpenExport,
-    lines: &mut Vec<TransferLine>,
 ) -> rusqlite::Result<Option<MessagesRead>> {
     // The read marks are those of the room's line, even if they have moved since.
     let Some(log) = Log::load(conn, open.room.id)?.map(|log| log.at_state_of(&open.room)) else {
@@ -214,14 +224,10 @@ fn read_messages(
     let Some(newest) = page.last().map(|message| message.seq) else {
         return Ok(None);
     };
-    let messages = page.len() as u64;
-    let bytes = page.iter().map(json_size::message).sum();
-    lines.extend(page.into_iter().map(TransferLine::Message));
     open.after = newest;
     let rest = (newest < open.room.last_seq).then_some(open);
     Ok(Some(MessagesRead {
-        messages,
-        bytes,
+        messages: page,
         rest,
     }))
 }

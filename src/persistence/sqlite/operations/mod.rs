@@ -13,6 +13,7 @@ mod import;
 mod lists;
 mod mail;
 mod messages;
+mod notes;
 mod open_room;
 mod pages;
 mod people;

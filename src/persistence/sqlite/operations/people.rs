@@ -155,7 +155,7 @@ fn count(conn: &Connection, visitor: VisitorId, held: &mut Holdings) -> rusqlite
     Ok(())
 }
 
-/// Rooms of others whose messages or details have one of the person's addresses.
+/// Rooms of others whose messages, notes or details have one of the person's addresses.
 fn mentions(conn: &Connection, person: &Person) -> rusqlite::Result<Mentions> {
     let mut found = Mentions::default();
     let mut seen = HashSet::new();
@@ -167,7 +167,10 @@ fn mentions(conn: &Connection, person: &Person) -> rusqlite::Result<Mentions> {
          WHERE m.n = ?1
          UNION ALL
          SELECT r.pk, r.id, r.visitor, ifnull(d.email, '')
-         FROM search_details d JOIN rooms r ON r.pk = d.room WHERE d.n = ?1",
+         FROM search_details d JOIN rooms r ON r.pk = d.room WHERE d.n = ?1
+         UNION ALL
+         SELECT r.pk, r.id, r.visitor, t.content
+         FROM notes t JOIN rooms r ON r.pk = t.room WHERE t.n = ?1",
     )?;
     for email in &person.emails {
         let Some(words) = SearchWords::parse(email) else {

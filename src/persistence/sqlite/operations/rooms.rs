@@ -6,7 +6,7 @@ use crate::chat::{DeskPatch, DetailsPatch, Draft, RoomId, RoomRecord, Sender, Si
 use crate::persistence::rules::listing::PriorState;
 use crate::persistence::rules::rooms::{self as rules, AssigneeState, Change, UnreadCount};
 use crate::persistence::rules::visitors::Block;
-use crate::persistence::sqlite::operations::{pages, ratings, suggestions, visitor_changes};
+use crate::persistence::sqlite::operations::{notes, pages, ratings, suggestions, visitor_changes};
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::live_rooms::{LiveRoom, LiveRooms};
 use crate::persistence::sqlite::tables::places::RoomPlaces;
@@ -87,6 +87,10 @@ fn apply(
         RoomOp::Redact { seq, by } => {
             rooms.flush_and_clear(tx.conn)?;
             redact(tx, id, *seq, *by)?
+        }
+        RoomOp::Note(draft) => {
+            rooms.flush_and_clear(tx.conn)?;
+            notes::add(tx, find_row(tx, id)?, draft)?
         }
     };
     Ok(RoomCommit {

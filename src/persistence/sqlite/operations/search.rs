@@ -7,6 +7,7 @@ use crate::persistence::list_cursor::ListCursor;
 use crate::persistence::search_words::{MATCHES_MAX, SEARCH, SearchWords};
 use crate::persistence::sqlite::codes::{int, uint};
 use crate::persistence::sqlite::state::State;
+use crate::persistence::sqlite::tables::notes;
 use crate::persistence::sqlite::tables::room_rows::{self, RoomRow};
 use crate::persistence::sqlite::tx_error::TxError;
 use crate::persistence::{SearchHit, SearchPage, SearchQuery, WriteError};
@@ -67,7 +68,7 @@ fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, TxError>
         }
         looked_at += 1;
         let n = row.get(0)?;
-        let Some((pk, seq)) = locate(conn, n)? else {
+        let Some((pk, place)) = locate(conn, n)? else {
             continue;
         };
         if !rooms.insert(pk) || n >= seen_until {
@@ -85,7 +86,7 @@ fn search(conn: &Connection, query: &SearchQuery) -> Result<SearchPage, TxError>
             break;
         }
         last_n = n;
-        page.hits.push(hit(conn, &words, room, n, seq)?);
+        page.hits.push(hit(conn, &words, room, n, place)?);
     }
     Ok(page)
 }
@@ -117,18 +118,34 @@ fn expansions(conn: &Connection, words: &SearchWords) -> rusqlite::Result<Vec<St
     }
 }
 
-/// The room of an entry, and the seq of its message; `None` for an entry of details.
-fn locate(conn: &Connection, n: i64) -> rusqlite::Result<Option<(i64, Option<u64>)>> {
+/// What an entry of the index is about.
+enum Place {
+    /// The room's details.
+    Details,
+    /// The message with this seq.
+    Message(u64),
+    /// A note after the message with this seq, and its text.
+    Note(u64, String),
+}
+
+/// The room of an entry, and what it is about.
+fn locate(conn: &Connection, n: i64) -> rusqlite::Result<Option<(i64, Place)>> {
     let message = conn
         .prepare_cached("SELECT room, seq FROM messages WHERE n = ?1")?
-        .query_row([n], |row| Ok((row.get(0)?, Some(uint(row, 1)?))))
+        .query_row([n], |row| Ok((row.get(0)?, Place::Message(uint(row, 1)?))))
         .optional()?;
     if message.is_some() {
         return Ok(message);
     }
-    conn.prepare_cached("SELECT room FROM search_details WHERE n = ?1")?
-        .query_row([n], |row| Ok((row.get(0)?, None)))
-        .optional()
+    let details = conn
+        .prepare_cached("SELECT room FROM search_details WHERE n = ?1")?
+        .query_row([n], |row| Ok((row.get(0)?, Place::Details)))
+        .optional()?;
+    if details.is_some() {
+        return Ok(details);
+    }
+    let note = notes::by_entry(conn, n)?;
+    Ok(note.map(|(pk, after, text)| (pk, Place::Note(after, text))))
 }
 
 fn hit(
@@ -136,13 +153,17 @@ fn hit(
     words: &SearchWords,
     room: RoomRow,
     n: i64,
-    seq: Option<u64>,
+    place: Place,
 ) -> rusqlite::Result<SearchHit> {
-    let text = match seq {
-        Some(_) => conn
-            .prepare_cached("SELECT content FROM messages WHERE n = ?1")?
-            .query_row([n], |row| row.get(0))?,
-        None => SearchWords::details_text(&room.record),
+    let (seq, text) = match place {
+        Place::Message(seq) => {
+            let text = conn
+                .prepare_cached("SELECT content FROM messages WHERE n = ?1")?
+                .query_row([n], |row| row.get(0))?;
+            (Some(seq), text)
+        }
+        Place::Details => (None, SearchWords::details_text(&room.record)),
+        Place::Note(after, text) => (Some(after).filter(|seq| *seq > 0), text),
     };
     Ok(SearchHit {
         snippet: words.snippet(&text),

@@ -10,7 +10,7 @@ use crate::persistence::rules::visitors::StoredVisitor;
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::places::{Place, RoomPlaces};
 use crate::persistence::sqlite::tables::{
-    agents, erasures, messages, ratings, room_rows, visitors,
+    agents, erasures, messages, notes, ratings, room_rows, visitors,
 };
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
@@ -83,6 +83,7 @@ fn import_room(
         line,
         messages: log,
         ratings: given,
+        notes: words,
     } = room;
     let is_present = tx
         .conn
@@ -120,6 +121,9 @@ fn import_room(
     room_rows::write(tx.conn, before, row.keys, &row.record, Some(places.tail()))?;
     for rating in given {
         ratings::write(tx, row.keys.pk, rating)?;
+    }
+    for note in words {
+        notes::insert(tx, row.keys.pk, note, false)?;
     }
     counts.rooms += 1;
     counts.messages += log.len() as u64;

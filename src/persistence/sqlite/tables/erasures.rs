@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::chat::{ChangeId, ChangeVector, RoomId, Timestamp, VisitorId};
 use crate::persistence::sqlite::codes::{self, int, uint};
 use crate::persistence::sqlite::tables::mail;
+use crate::persistence::sqlite::tables::notes;
 use crate::persistence::sqlite::tables::places::{Places, RoomPlaces};
 use crate::persistence::sqlite::tables::room_rows::RoomRow;
 use crate::persistence::sqlite::tables::{ratings, visitors};
@@ -204,6 +205,7 @@ pub(crate) fn delete_room(
     tx.execute("DELETE FROM room_tags WHERE room = ?1", [pk])?;
     tx.execute("DELETE FROM drafts WHERE room = ?1", [pk])?;
     tx.execute("DELETE FROM pages WHERE room = ?1", [pk])?;
+    notes::delete(tx, pk)?;
     mail::forget_room(tx, room, row.record.room.customer_email.as_deref())?;
     tx.execute("DELETE FROM rooms WHERE pk = ?1", [pk])?;
     tx.execute(

@@ -10,6 +10,7 @@ pub(crate) mod live_rooms;
 pub(crate) mod mail;
 pub(crate) mod mail_addresses;
 pub(crate) mod messages;
+pub(crate) mod notes;
 pub(crate) mod pages;
 pub(crate) mod places;
 pub(crate) mod push;

@@ -82,6 +82,7 @@ export const dialogs = {
   "command.previous": "المحادثة السابقة",
   "command.search": "بحث",
   "command.reply": "كتابة رد",
+  "command.note": "كتابة ملاحظة",
   "command.closeOrReopen": "إنهاء المحادثة أو إعادة فتحها",
   "command.details": "إظهار تفاصيل العميل أو إخفاؤها",
   "command.open": "عرض المحادثات المفتوحة",

@@ -83,6 +83,7 @@ export const dialogs = {
   "command.previous": "Vorherige Unterhaltung",
   "command.search": "Suchen",
   "command.reply": "Antwort schreiben",
+  "command.note": "Notiz schreiben",
   "command.closeOrReopen": "Unterhaltung beenden oder wieder öffnen",
   "command.details": "Details zum Kunden ein- oder ausblenden",
   "command.open": "Offene Unterhaltungen zeigen",

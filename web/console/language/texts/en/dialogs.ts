@@ -81,6 +81,7 @@ export const dialogs = {
   "command.previous": "Previous conversation",
   "command.search": "Search",
   "command.reply": "Write a reply",
+  "command.note": "Write a note",
   "command.closeOrReopen": "Close or reopen the conversation",
   "command.details": "Show or hide the customer's details",
   "command.open": "Show open conversations",

@@ -84,6 +84,7 @@ export const dialogs = {
   "command.previous": "Conversación anterior",
   "command.search": "Buscar",
   "command.reply": "Escribir una respuesta",
+  "command.note": "Escribir una nota",
   "command.closeOrReopen": "Terminar o reabrir la conversación",
   "command.details": "Mostrar u ocultar los detalles del cliente",
   "command.open": "Mostrar las conversaciones abiertas",

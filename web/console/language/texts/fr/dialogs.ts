@@ -85,6 +85,7 @@ export const dialogs = {
   "command.previous": "Conversation précédente",
   "command.search": "Rechercher",
   "command.reply": "Écrire une réponse",
+  "command.note": "Écrire une note",
   "command.closeOrReopen": "Terminer ou rouvrir la conversation",
   "command.details": "Afficher ou masquer les détails du client",
   "command.open": "Afficher les conversations ouvertes",
