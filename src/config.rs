@@ -110,7 +110,7 @@ pub struct BackupConfig {
 pub struct RetentionConfig {
     /// 0 keeps all.
     pub closed_days: u64,
-    /// Has no effect until conversations can be marked as spam.
+    /// 0 keeps all.
     pub spam_days: u64,
 }
 

@@ -63,6 +63,11 @@ impl DeskPatch {
 pub struct AssigneeMoved;
 
 impl Desk {
+    /// Whether nothing is set.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Applies a patch. Returns whether anything has changed.
     ///
     /// # Errors

@@ -162,7 +162,7 @@ pub async fn serve(
                 recipients,
                 &doctor_code,
             );
-            if let Some(Err(error)) = drain.run_until_cancelled(handled).await {
+            if let Some(Err(error)) = drain.run_until_cancelled(Box::pin(handled)).await {
                 tracing::debug!(%error, "a command hung up");
             }
         });

@@ -20,7 +20,7 @@ use super::schedule::BackupSettings;
 use crate::actors::Rooms;
 use crate::chat::Timestamp;
 use crate::persistence::{
-    Holdings, POSTGRES_BYTES, Person, RewriteError, Store, StoreError, WriteError,
+    Expiry, Holdings, POSTGRES_BYTES, Person, RewriteError, Store, StoreError, WriteError,
 };
 
 /// Erases people. Clones share its state.
@@ -230,21 +230,21 @@ impl Eraser {
         Ok(quiet.is_quiet(self.store.stats().await?.newest_at))
     }
 
-    /// Deletes closed rooms without a message since `before`, some at a time, with one entry in the
+    /// Deletes rooms past their time, some at a time, with one entry in the
     /// audit if there are any. Returns how many.
     ///
     /// # Errors
     ///
     /// When the store fails. What is left goes with the next call.
-    pub async fn expire(&self, before: Timestamp) -> Result<usize, WriteError> {
+    pub async fn expire(&self, expiry: Expiry) -> Result<usize, WriteError> {
         let run = uuid::Uuid::now_v7();
         let mut expired = 0;
         loop {
-            let found = self.store.expired_rooms(before).await?;
+            let found = self.store.expired_rooms(expiry).await?;
             if found.is_empty() {
                 return Ok(expired);
             }
-            let removed = self.store.expire_rooms(run, found, before).await?;
+            let removed = self.store.expire_rooms(run, found, expiry).await?;
             expired += removed.len();
             if let Some(rooms) = &self.rooms {
                 rooms.reload(removed);

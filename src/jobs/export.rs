@@ -137,6 +137,7 @@ impl Export {
             (
                 ExportFormat::Csv,
                 TransferLine::Agent(_)
+                | TransferLine::Tag(_)
                 | TransferLine::Visitor(_)
                 | TransferLine::Rating(_)
                 | TransferLine::Note(_),

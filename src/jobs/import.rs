@@ -239,7 +239,7 @@ impl<'e> Batch<'e> {
     /// Adds an item, unless it was erased.
     fn add(&mut self, mut item: TransferItem) {
         match &mut item {
-            TransferItem::Agent(_) => {}
+            TransferItem::Agent(_) | TransferItem::Tag(_) => {}
             TransferItem::Visitor(line) if self.erased.has_visitor(line.id) => {
                 self.counts.erased_visitors += 1;
                 return;

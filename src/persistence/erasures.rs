@@ -192,3 +192,22 @@ impl Unrecorded {
         self.erasures.is_empty() && self.redactions.is_empty()
     }
 }
+
+/// Rooms past their time: those without a message since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiry {
+    /// For closed rooms; `None`: they stay.
+    pub closed_before: Option<Timestamp>,
+    /// For spam, whatever its status; `None`: it stays.
+    pub spam_before: Option<Timestamp>,
+}
+
+impl Expiry {
+    /// Of closed rooms alone.
+    pub fn of_closed(before: Timestamp) -> Self {
+        Self {
+            closed_before: Some(before),
+            spam_before: None,
+        }
+    }
+}

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::chat::{
-    Agent, BadWho, Message, Note, Rating, Room, RoomId, SignedFields, Timestamp, VisitorId, Who,
-    for_agents,
+    Agent, BadWho, Desk, Message, Note, Rating, Room, RoomId, RoomRecord, SignedFields, Tag,
+    Timestamp, VisitorId, Who, for_agents,
 };
 use crate::persistence::{NotePage, SeveralPeople, StoreError, WriteError, json_size};
 
@@ -18,6 +18,8 @@ use crate::persistence::{NotePage, SeveralPeople, StoreError, WriteError, json_s
 pub enum TransferLine {
     /// An agent. Agents come first.
     Agent(Agent),
+    /// A tag. Tags come after the agents.
+    Tag(Tag),
     /// A visitor, before the first of their rooms.
     Visitor(TransferVisitor),
     /// A room, followed by its messages.
@@ -54,6 +56,9 @@ pub struct TransferRoom {
     /// Which of the customer's details are signed.
     #[serde(default)]
     pub signed: SignedFields,
+    /// What agents alone know of it. Absent if nothing is set, and in the export of a person.
+    #[serde(default, skip_serializing_if = "Desk::is_empty")]
+    pub desk: Desk,
 }
 
 /// What a customer thinks of a room.
@@ -146,6 +151,8 @@ impl From<WriteError> for ExportError {
 pub struct ExportCursor {
     /// Agents that are to be written before everything else.
     pub(crate) agents: Vec<Agent>,
+    /// Tags that are to be written next.
+    pub(crate) tags: Vec<Tag>,
     /// The keys of the rooms, those with the oldest newest message first.
     pub(crate) rooms: Arc<Vec<i64>>,
     /// How many of them were begun.
@@ -187,6 +194,27 @@ pub(crate) struct OpenNotes {
 }
 
 impl ExportCursor {
+    /// The lines that come before all rooms.
+    pub(crate) fn first_lines(&mut self) -> Vec<TransferLine> {
+        let agents = self.agents.drain(..).map(TransferLine::Agent);
+        agents
+            .chain(self.tags.drain(..).map(TransferLine::Tag))
+            .collect()
+    }
+
+    /// The line of a room.
+    pub(crate) fn room_line(&self, record: &RoomRecord) -> TransferLine {
+        TransferLine::Room(TransferRoom {
+            room: record.room.clone(),
+            visitor_id: record.visitor_id,
+            signed: record.signed,
+            desk: match self.is_of_person {
+                true => Desk::default(),
+                false => record.desk.clone(),
+            },
+        })
+    }
+
     /// Continues with the notes of a room.
     pub(crate) fn open_notes(&mut self, pk: i64, room_id: RoomId, head: u64) {
         self.open_notes = (!self.is_of_person).then_some(OpenNotes {
@@ -241,6 +269,8 @@ pub(crate) fn rating_lines(
 pub enum TransferItem {
     /// An agent, who has no password then.
     Agent(Agent),
+    /// A tag.
+    Tag(Tag),
     /// A visitor.
     Visitor(TransferVisitor),
     /// A room with all that belongs to it.

@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actors::{Presence, Rooms};
 use crate::chat::Timestamp;
+use crate::config::RetentionConfig;
 use crate::jobs::erase::Eraser;
 use crate::jobs::quiet::Quiet;
-use crate::persistence::Store;
+use crate::persistence::{Expiry, Store};
 
 /// Rooms that are still without a message after this time are removed.
 const EMPTY_ROOM_AGE_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -124,19 +125,27 @@ pub(super) async fn rewrite_when_quiet(
     }
 }
 
-/// Deletes closed rooms past their time, once a day when the chat is quiet. The first time is the
+/// Deletes closed rooms and spam past their time, once a day when the chat is quiet. The first time is the
 /// first quiet one after a start.
 pub(super) async fn expire_rooms(
     eraser: Eraser,
     presence: Presence,
-    closed_days: u64,
+    retention: RetentionConfig,
     drain: CancellationToken,
 ) {
-    if closed_days == 0 {
+    let RetentionConfig {
+        closed_days,
+        spam_days,
+    } = retention;
+    if closed_days == 0 && spam_days == 0 {
         return;
     }
-    let age = i64::try_from(closed_days).unwrap_or(i64::MAX);
-    let age = age.saturating_mul(DAY_MS);
+    let before = |now: Timestamp, days: u64| {
+        let age = i64::try_from(days)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(DAY_MS);
+        (days > 0).then(|| Timestamp(now.0.saturating_sub(age)))
+    };
     let mut wait = QUIET_INTERVAL;
     while drain
         .run_until_cancelled(tokio::time::sleep(wait))
@@ -147,7 +156,13 @@ pub(super) async fn expire_rooms(
         let quiet = Quiet::now(presence.has_visitors());
         let expired = match eraser.is_quiet(quiet).await {
             Ok(false) => continue,
-            Ok(true) => eraser.expire(Timestamp(quiet.now.0 - age)).await,
+            Ok(true) => {
+                let expiry = Expiry {
+                    closed_before: before(quiet.now, closed_days),
+                    spam_before: before(quiet.now, spam_days),
+                };
+                eraser.expire(expiry).await
+            }
             Err(error) => Err(error.into()),
         };
         match expired {
@@ -157,12 +172,13 @@ pub(super) async fn expire_rooms(
                     tracing::info!(
                         expired,
                         closed_days,
-                        "deleted closed conversations past their time"
+                        spam_days,
+                        "deleted closed conversations and spam past their time"
                     );
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot delete closed conversations past their time, retrying");
+                tracing::warn!(%error, "cannot delete conversations past their time, retrying");
             }
         }
     }

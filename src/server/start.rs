@@ -250,7 +250,7 @@ fn spawn_control(state: &AppState) {
     tokio::spawn(background::expire_rooms(
         eraser.clone(),
         state.presence.clone(),
-        state.config.retention.closed_days,
+        state.config.retention,
         drain.clone(),
     ));
     tokio::spawn(background::rewrite_when_quiet(

@@ -1,7 +1,7 @@
 use super::*;
 use crate::chat::{Details, Sender, Status};
 use crate::persistence::testing::*;
-use crate::persistence::{Principal, RoomOp};
+use crate::persistence::{Expiry, Principal, RoomOp};
 
 fn backups_in(directory: &std::path::Path) -> BackupSettings {
     BackupSettings {
@@ -89,8 +89,8 @@ async fn closed_rooms_past_their_time_go_in_steps_until_none_is_left() {
     }
     let open = store.new_room("Bob").await;
     store.post_as_visitor(open, "hello").await;
-    assert_eq!(eraser.expire(Timestamp(0)).await, Ok(0));
-    let before = Timestamp(Timestamp::now().0 + 1);
+    assert_eq!(eraser.expire(Expiry::of_closed(Timestamp(0))).await, Ok(0));
+    let before = Expiry::of_closed(Timestamp(Timestamp::now().0 + 1));
     assert_eq!(eraser.expire(before).await, Ok(65));
     assert_eq!(eraser.expire(before).await, Ok(0));
     assert!(store.room(open).await.expect("it reads").is_some());

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use crate::chat::{Agent, Message, Note, VisitorId};
+use crate::chat::{Agent, Message, Note, Tag, VisitorId};
 use crate::persistence::{
     TransferItem, TransferRating, TransferRoom, TransferVisitor, WholeRoom, check_message,
     check_note, check_rating, check_room,
@@ -59,6 +59,10 @@ impl Assembler {
         match kind {
             "agent" => {
                 done(TransferItem::Agent(parse::<Agent>(line)?));
+                Ok(())
+            }
+            "tag" => {
+                done(TransferItem::Tag(parse::<Tag>(line)?));
                 Ok(())
             }
             "visitor" => {

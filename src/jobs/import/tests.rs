@@ -4,11 +4,13 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::*;
-use crate::chat::{Details, Draft, NewRating, NoteDraft, RoomId, Sender, Side, Status};
+use crate::chat::{
+    DeskPatch, Details, Draft, NewRating, NoteDraft, RoomId, Sender, Side, Status, Timestamp,
+};
 use crate::jobs::export::{Export, ExportFormat};
 use crate::persistence::{
-    ExportScope, Identity, NewAgent, OpenRoom, RoomOp, RuleSettings, StoreOptions, Synchronous,
-    TokenHash,
+    ExportScope, Identity, NewAgent, NewTag, OpenRoom, RoomOp, RuleSettings, StoreOptions,
+    Synchronous, TokenHash,
 };
 
 struct Shop {
@@ -101,6 +103,7 @@ enum Step {
     Close(usize),
     Reopen(usize),
     Block(usize),
+    Desk(usize, bool, bool),
     Redact(usize),
     Rate(usize, u8, Option<String>),
     Note(usize, String),
@@ -129,6 +132,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (room.clone(), odd_text()).prop_map(|(room, text)| Step::Note(room, text)),
         2 => (room.clone(), 1_u8..=5, proptest::option::of(odd_text()))
             .prop_map(|(room, score, comment)| Step::Rate(room, score, comment)),
+        2 => (room.clone(), any::<bool>(), any::<bool>())
+            .prop_map(|(room, is_tagged, spam)| Step::Desk(room, is_tagged, spam)),
         1 => room.prop_map(Step::Block),
     ]
 }
@@ -222,10 +227,23 @@ async fn fill(shop: &Shop, steps: Vec<Step>) {
             Step::Rate(room, score, comment) => {
                 let Some(room) = of(room) else { continue };
                 let record = shop.store.room(room).await.expect("read").expect("there");
-                if record.room.status == Status::Closed && !record.blocked {
+                if record.room.status == Status::Closed && !record.blocked && !record.desk.spam {
                     shop.apply(room, RoomOp::Rate(NewRating { score, comment }))
                         .await;
                 }
+            }
+            Step::Desk(room, is_tagged, spam) => {
+                let Some(room) = of(room) else { continue };
+                let tags = shop.store.tags().await.expect("read");
+                let tags = tags.iter().filter(|_| is_tagged).map(|tag| tag.id);
+                let patch = DeskPatch {
+                    assignee: Some(Some(Uuid::from_u128(7))),
+                    tags: Some(tags.collect()),
+                    spam: Some(spam),
+                    snoozed_until: Some(spam.then_some(Timestamp(9_000_000_000_000))),
+                    ..DeskPatch::default()
+                };
+                shop.apply(room, RoomOp::SetDesk(Box::new(patch))).await;
             }
             Step::Block(room) => {
                 let Some(room) = of(room) else { continue };
@@ -253,6 +271,13 @@ async fn add_mia(shop: &Shop) {
     };
     let added = shop.store.add_agent(mia, Principal::CommandLine).await;
     added.expect("added");
+    for name in ["order", "returns"] {
+        let tag = NewTag {
+            name: name.into(),
+            color: "#112233".into(),
+        };
+        shop.store.add_tag(tag).await.expect("added");
+    }
 }
 
 proptest! {

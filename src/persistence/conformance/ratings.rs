@@ -116,6 +116,7 @@ async fn ratings_go_with_their_room() {
     let comments = "SELECT comment FROM ratings ORDER BY comment";
     assert_eq!(store.rows(comments), ["Bob", "Cid"]);
     let before = crate::chat::Timestamp(crate::chat::Timestamp::now().0 + 1);
+    let before = Expiry::of_closed(before);
     let run = uuid::Uuid::now_v7();
     let expired = store.expire_rooms(run, vec![rooms[1]], before).await;
     assert_eq!(expired, Ok(vec![rooms[1]]));

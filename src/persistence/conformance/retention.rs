@@ -25,8 +25,11 @@ async fn old_closed_rooms_go_and_those_that_were_opened_again_stay() {
     let (reopened, other) = closed_room(&store).await;
     let open = store.new_room("Bob").await;
     store.post_as_visitor(open, "hello").await;
-    let before = Timestamp(Timestamp::now().0 + 1);
-    let none = store.expired_rooms(Timestamp(0)).await.expect("it reads");
+    let before = Expiry::of_closed(Timestamp(Timestamp::now().0 + 1));
+    let none = store
+        .expired_rooms(Expiry::of_closed(Timestamp(0)))
+        .await
+        .expect("it reads");
     assert!(none.is_empty());
     let mut found = store.expired_rooms(before).await.expect("it reads");
     found.sort();
@@ -54,4 +57,32 @@ async fn old_closed_rooms_go_and_those_that_were_opened_again_stay() {
     assert!(!store.is_rewrite_due().await.expect("it reads"));
     let unrecorded = store.unrecorded().await.expect("it reads");
     assert_eq!(unrecorded.erased.rooms, [old]);
+}
+
+#[tokio::test]
+async fn old_spam_goes_whatever_its_status() {
+    let store = TestStore::new();
+    let (spam, open) = (store.new_room("Spam").await, store.new_room("Ann").await);
+    for room in [spam, open] {
+        store.post_as_visitor(room, "hello").await;
+    }
+    let marked = crate::chat::DeskPatch {
+        spam: Some(true),
+        ..Default::default()
+    };
+    let marked = RoomOp::SetDesk(Box::new(marked));
+    store.apply(spam, marked).await.expect("marked");
+    let now = Timestamp(Timestamp::now().0 + 1);
+    let closed = Expiry::of_closed(now);
+    assert_eq!(store.expired_rooms(closed).await, Ok(Vec::new()));
+    let expiry = Expiry {
+        closed_before: None,
+        spam_before: Some(now),
+    };
+    let found = store.expired_rooms(expiry).await.expect("it reads");
+    assert_eq!(found, [spam]);
+    let removed = store.expire_rooms(Uuid::now_v7(), found, expiry).await;
+    assert_eq!(removed, Ok(vec![spam]));
+    assert!(store.room(open).await.expect("it reads").is_some());
+    assert!(store.contradictions().await.is_empty());
 }

@@ -1,9 +1,14 @@
 use crate::chat::{RoomRecord, Status, Timestamp};
+use crate::persistence::Expiry;
 
-/// Whether a room is past its time: closed, and without a message since `before`.
-pub(crate) fn is_expired(record: &RoomRecord, before: Timestamp) -> bool {
-    let last = record.room.last_message_at;
-    record.room.status == Status::Closed && last.is_some_and(|last| last < before)
+/// Whether a room is past its time.
+pub(crate) fn is_expired(record: &RoomRecord, expiry: Expiry) -> bool {
+    let Some(last) = record.room.last_message_at else {
+        return false;
+    };
+    let is_past = |before: Option<Timestamp>| before.is_some_and(|before| last < before);
+    (record.room.status == Status::Closed && is_past(expiry.closed_before))
+        || (record.desk.spam && is_past(expiry.spam_before))
 }
 
 #[cfg(test)]
@@ -29,11 +34,28 @@ mod tests {
             Default::default(),
             at(1),
         );
-        assert!(!is_expired(&record, at(100)), "it has no message");
+        assert!(
+            !is_expired(&record, Expiry::of_closed(at(100))),
+            "it has no message"
+        );
         record.room.last_message_at = Some(at(10));
-        assert!(!is_expired(&record, at(100)), "it is open");
+        assert!(
+            !is_expired(&record, Expiry::of_closed(at(100))),
+            "it is open"
+        );
         record.room.status = Status::Closed;
-        assert!(is_expired(&record, at(11)));
-        assert!(!is_expired(&record, at(10)), "it is not that old");
+        assert!(is_expired(&record, Expiry::of_closed(at(11))));
+        assert!(
+            !is_expired(&record, Expiry::of_closed(at(10))),
+            "it is not that old"
+        );
+        let spam = Expiry {
+            closed_before: None,
+            spam_before: Some(at(11)),
+        };
+        assert!(!is_expired(&record, spam));
+        record.desk.spam = true;
+        record.room.status = Status::Active;
+        assert!(is_expired(&record, spam));
     }
 }

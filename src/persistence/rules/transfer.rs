@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use crate::chat::limits::{self, BadContent, Violation};
-use crate::chat::{Details, Message, Note, PastMessage, RoomRecord, SenderType};
+use crate::chat::{Details, Message, Note, PastMessage, ROOM_TAGS_MAX, RoomRecord, SenderType};
 use crate::persistence::rules::open_room::new_room;
 use crate::persistence::rules::visitors::StoredVisitor;
 use crate::persistence::{TransferRoom, WholeRoom};
@@ -55,6 +55,9 @@ pub(crate) fn settle(
 /// What contradicts itself, or is past a limit.
 pub fn check_room(line: &TransferRoom, log: &[Message]) -> Result<(), String> {
     check_details(line).map_err(|violation| sentence(&violation))?;
+    if line.desk.tags.len() > ROOM_TAGS_MAX {
+        return Err(format!("it has more than {ROOM_TAGS_MAX} tags"));
+    }
     let visitor = StoredVisitor {
         id: line.visitor_id,
         user: line.room.user.clone(),
@@ -193,6 +196,7 @@ mod tests {
             room,
             visitor_id: visitor.id,
             signed: SignedFields::default(),
+            desk: Default::default(),
         }
     }
 

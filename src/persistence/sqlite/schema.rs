@@ -273,7 +273,7 @@ mod tests {
     }
 
     /// SHA-256 of each released step. A new step adds a line; a line that is here never changes.
-    const RELEASED: [&str; 7] = [
+    const RELEASED: [&str; 8] = [
         "7346cd1d11f6f5a92f4a905afbfb086e108f3768be0d01ac9d5c2aa77acccb33",
         "4f53cf5d0046bbf950cfadec19963e1b0ec794f50aafa65c13b543f3a91da272",
         "aafb08bebe46014bfccee0f1663ca1069e98945ca4e15bbe70802c0b644da9a8",
@@ -281,6 +281,7 @@ mod tests {
         "6e4cf7b6f28e760a028761279ef47efe8daef71f707718784bc043d68f7b1e9e",
         "94b6e6c401444ae4edf98f3bc862ba6a73ac60e6949499ca6b14c795a937c874",
         "6bcee704e49844179f5859c23a99b03e156a17564ed2be14b96bcc7918184c3d",
+        "e8ae3430465cfd0c859d6e611190c2997537ce6b71f90e9ca6bbb6dfdc8265f9",
     ];
 
     #[test]

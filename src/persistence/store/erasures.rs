@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Store;
 use crate::chat::{RoomId, Timestamp, VisitorId, Who};
 use crate::persistence::{
-    BegunErasure, Erasure, ErasureId, ErasureStep, Holdings, Mentions, Person, Principal,
+    BegunErasure, Erasure, ErasureId, ErasureStep, Expiry, Holdings, Mentions, Person, Principal,
     RewriteError, StoreError, Unrecorded, WriteError,
 };
 
@@ -106,26 +106,26 @@ impl Store {
         }
     }
 
-    /// Closed rooms without a message since `before`, as many as one step deletes.
-    pub async fn expired_rooms(&self, before: Timestamp) -> Result<Vec<RoomId>, StoreError> {
+    /// Rooms past their time, as many as one step deletes.
+    pub async fn expired_rooms(&self, expiry: Expiry) -> Result<Vec<RoomId>, StoreError> {
         match self {
-            Self::Sqlite(store) => store.expired_rooms(before).await,
-            Self::Postgres(store) => store.expired_rooms(before).await,
+            Self::Sqlite(store) => store.expired_rooms(expiry).await,
+            Self::Postgres(store) => store.expired_rooms(expiry).await,
         }
     }
 
-    /// Deletes those of these rooms that are still closed and without a message since `before`.
+    /// Deletes those of these rooms that are still past their time.
     /// Returns which; [`erase_step`](Self::erase_step) deletes their messages. `run` names all that
     /// one run deletes.
     pub async fn expire_rooms(
         &self,
         run: ErasureId,
         rooms: Vec<RoomId>,
-        before: Timestamp,
+        expiry: Expiry,
     ) -> Result<Vec<RoomId>, WriteError> {
         match self {
-            Self::Sqlite(store) => store.expire_rooms(run, rooms, before).await,
-            Self::Postgres(store) => store.expire_rooms(run, rooms, before).await,
+            Self::Sqlite(store) => store.expire_rooms(run, rooms, expiry).await,
+            Self::Postgres(store) => store.expire_rooms(run, rooms, expiry).await,
         }
     }
 

@@ -17,7 +17,7 @@ use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::transfers::rating_lines;
 use crate::persistence::{
     ExportCursor, ExportError, ExportScope, NOTE_PAGE_BYTES, NoteRange, OpenExport, TransferLine,
-    TransferRoom, TransferVisitor, json_size,
+    TransferVisitor, json_size,
 };
 
 /// Ratings of a room, at most: more than anybody gives.
@@ -52,9 +52,9 @@ impl PostgresStore {
         scope: ExportScope,
     ) -> Result<ExportCursor, ExportError> {
         let is_of_person = matches!(scope, ExportScope::Person(_));
-        let agents = match scope {
-            ExportScope::All => self.agents().await?,
-            ExportScope::Person(_) | ExportScope::Room(_) => Vec::new(),
+        let (agents, tags) = match scope {
+            ExportScope::All => (self.agents().await?, self.tags().await?),
+            ExportScope::Person(_) | ExportScope::Room(_) => (Vec::new(), Vec::new()),
         };
         let mut rooms = match scope {
             ExportScope::All => self.all_rooms().await?,
@@ -65,6 +65,7 @@ impl PostgresStore {
         let keys = rooms.by_activity.into_iter().map(|(_, pk)| pk).collect();
         Ok(ExportCursor {
             agents,
+            tags,
             rooms: Arc::new(keys),
             begun: 0,
             open: None,
@@ -162,7 +163,7 @@ async fn step(
     db: &Session,
     cursor: &mut ExportCursor,
 ) -> Result<Result<Vec<TransferLine>, RoomId>, TxError> {
-    let mut lines: Vec<_> = cursor.agents.drain(..).map(TransferLine::Agent).collect();
+    let mut lines = cursor.first_lines();
     let mut bytes = 0;
     while lines.len() < STEP_LINES && bytes < STEP_BYTES {
         if let Some(open) = cursor.open.take() {
@@ -216,11 +217,7 @@ async fn begin_room(
             break row.record;
         }
     };
-    lines.push(TransferLine::Room(TransferRoom {
-        room: record.room.clone(),
-        visitor_id: record.visitor_id,
-        signed: record.signed,
-    }));
+    lines.push(cursor.room_line(&record));
     if record.room.last_seq == 0 {
         cursor.open_notes(pk, record.room.id, 0);
     } else {

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::chat::{RoomId, Status, Timestamp, VisitorId};
+use crate::chat::{RoomId, Status, VisitorId};
 use crate::persistence::postgres::codes::{limit, status_code};
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::erasures::{self, Kind};
@@ -12,18 +12,21 @@ use crate::persistence::postgres::tables::{audit, room_rows, visitors};
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::rules::retention::is_expired;
-use crate::persistence::{AuditAction, ErasureId, ErasureStep, StoreError, WriteError};
+use crate::persistence::{AuditAction, ErasureId, ErasureStep, Expiry, StoreError, WriteError};
 
 impl PostgresStore {
-    pub(crate) async fn expired_rooms(&self, before: Timestamp) -> Result<Vec<RoomId>, StoreError> {
+    pub(crate) async fn expired_rooms(&self, expiry: Expiry) -> Result<Vec<RoomId>, StoreError> {
         self.read(async |db| {
             let rows = db
                 .query(
                     "SELECT r.id FROM room_heads h JOIN rooms r ON r.pk = h.room
-                     WHERE h.status = $1 AND h.last_message_at < $2 LIMIT $3",
+                     WHERE h.status = $1 AND h.last_message_at < $2
+                     UNION SELECT r.id FROM room_heads h JOIN rooms r ON r.pk = h.room
+                     WHERE h.spam AND h.last_message_at < $3 LIMIT $4",
                     &[
                         &status_code(Status::Closed),
-                        &before.0,
+                        &expiry.closed_before.map(|at| at.0),
+                        &expiry.spam_before.map(|at| at.0),
                         &limit(ErasureStep::ROOMS_MAX, 0),
                     ],
                 )
@@ -37,12 +40,12 @@ impl PostgresStore {
         &self,
         run: ErasureId,
         rooms: Vec<RoomId>,
-        before: Timestamp,
+        expiry: Expiry,
     ) -> Result<Vec<RoomId>, WriteError> {
         let rooms = Arc::new(rooms);
         self.write(move |tx| {
             let rooms = Arc::clone(&rooms);
-            Box::pin(async move { expire(tx, run, &rooms, before).await })
+            Box::pin(async move { expire(tx, run, &rooms, expiry).await })
         })
         .await
     }
@@ -52,7 +55,7 @@ async fn expire(
     tx: &mut Tx,
     run: ErasureId,
     rooms: &[RoomId],
-    before: Timestamp,
+    expiry: Expiry,
 ) -> Result<Vec<RoomId>, TxError> {
     if !erasures::lock(tx, run).await? {
         erasures::insert(tx, run, Kind::Retention).await?;
@@ -64,7 +67,7 @@ async fn expire(
     let mut rows = room_rows::lock_to_delete(tx, &pks).await?;
     // A message may have come since it was found; and one that has just got another owner waits for
     // the next run.
-    rows.retain(|row| is_expired(&row.record, before) && owners.contains(&row.record.visitor_id));
+    rows.retain(|row| is_expired(&row.record, expiry) && owners.contains(&row.record.visitor_id));
     erasures::delete_rooms(tx, run, &rows).await?;
     visitors::delete_unused(tx, &Vec::from_iter(owners)).await?;
     erasures::settle(tx, run).await?;

@@ -10,7 +10,7 @@ use crate::chat::{Agent, Message};
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::messages::{self, MessageColumns};
 use crate::persistence::postgres::tables::room_rows::{self, RoomRow};
-use crate::persistence::postgres::tables::{agents, erasures, notes, ratings, visitors};
+use crate::persistence::postgres::tables::{agents, erasures, notes, ratings, tags, visitors};
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::rules::listing::PriorState;
@@ -37,6 +37,7 @@ async fn import(tx: &mut Tx, items: &[TransferItem]) -> Result<TransferCounts, T
     for item in items {
         match item {
             TransferItem::Agent(agent) => import_agent(tx, agent, &mut counts).await?,
+            TransferItem::Tag(tag) => tags::insert_known(tx, tag).await?,
             TransferItem::Visitor(visitor) => import_visitor(tx, visitor, &mut counts).await?,
             TransferItem::Room(room) => import_room(tx, room, &mut counts).await?,
         }
@@ -107,8 +108,10 @@ async fn import_room(
     append(tx, &mut row, log).await?;
     // It was checked before.
     rules::settle(&mut row.record, line, log).map_err(TxError::Bug)?;
+    row.record.desk = line.desk.clone();
     row.keys.append(None, &row.record);
     room_rows::update(tx, before, &mut row).await?;
+    room_rows::update_desk(tx, &row, &[]).await?;
     for rating in given {
         ratings::write(tx, row.keys.pk, rating).await?;
     }

@@ -33,6 +33,19 @@ pub(crate) async fn write(tx: &mut Tx, tag: &Tag) -> Result<(), TxError> {
     Ok(())
 }
 
+/// Adds a tag of an export, unless its id or its name is taken.
+pub(crate) async fn insert_known(tx: &mut Tx, tag: &Tag) -> Result<(), TxError> {
+    let added = tx
+        .execute(
+            "INSERT INTO tags (id, name, name_key, color) VALUES ($1, $2, $3, $4)
+             ON CONFLICT DO NOTHING",
+            &[&tag.id, &tag.name, &tag.name_key(), &tag.color],
+        )
+        .await?;
+    tx.auth_changed |= added > 0;
+    Ok(())
+}
+
 /// Deletes a tag. Rooms still have its id.
 pub(crate) async fn delete(tx: &mut Tx, id: TagId) -> Result<(), TxError> {
     tx.execute("DELETE FROM tags WHERE id = $1", &[&id]).await?;

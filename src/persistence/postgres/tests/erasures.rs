@@ -163,7 +163,7 @@ async fn nodes_that_expire_the_same_rooms_delete_each_once() {
         first.apply(room, close()).await.expect("it closes");
         rooms.push(room);
     }
-    let before = Timestamp(Timestamp::now().0 + 1);
+    let before = Expiry::of_closed(Timestamp(Timestamp::now().0 + 1));
     let runs = nodes.iter().enumerate().map(|(at, node)| {
         let (node, mut rooms) = (node.clone(), rooms.clone());
         rooms.rotate_left(at * 7);
@@ -220,6 +220,7 @@ fn exported(count: u128) -> Vec<TransferItem> {
             room,
             visitor_id: visitor.id,
             signed: SignedFields::default(),
+            desk: Default::default(),
         };
         TransferItem::Room(Box::new(WholeRoom {
             line,

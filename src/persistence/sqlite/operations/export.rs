@@ -17,7 +17,7 @@ use crate::persistence::sqlite::tables::{notes, ratings, room_rows};
 use crate::persistence::transfers::rating_lines;
 use crate::persistence::{
     ExportCursor, ExportError, ExportScope, NOTE_PAGE_BYTES, NoteRange, OpenExport, TransferLine,
-    TransferRoom, TransferVisitor, json_size,
+    TransferVisitor, json_size,
 };
 
 /// Ratings of a room, at most: more than anybody gives.
@@ -34,10 +34,9 @@ impl SqliteStore {
     ) -> Result<ExportCursor, ExportError> {
         let all = scope == ExportScope::All;
         let is_of_person = matches!(scope, ExportScope::Person(_));
-        let agents = if all {
-            self.agents().await?
-        } else {
-            Vec::new()
+        let (agents, tags) = match all {
+            true => (self.agents().await?, self.tags().await?),
+            false => (Vec::new(), Vec::new()),
         };
         let (rooms, total) = match scope {
             ExportScope::All => self.readers().read(all_rooms).await?,
@@ -46,6 +45,7 @@ impl SqliteStore {
         };
         Ok(ExportCursor {
             agents,
+            tags,
             rooms: Arc::new(rooms),
             begun: 0,
             open: None,
@@ -128,7 +128,7 @@ fn step(
     conn: &Connection,
     cursor: &mut ExportCursor,
 ) -> rusqlite::Result<Result<Vec<TransferLine>, RoomId>> {
-    let mut lines: Vec<_> = cursor.agents.drain(..).map(TransferLine::Agent).collect();
+    let mut lines = cursor.first_lines();
     let mut bytes = 0;
     while lines.len() < STEP_LINES && bytes < STEP_BYTES {
         if let Some(open) = cursor.open.take() {
@@ -175,11 +175,7 @@ fn begin_room(
     if cursor.visitors.insert(record.visitor_id) {
         lines.push(TransferLine::Visitor(visitor(conn, record.visitor_id)?));
     }
-    lines.push(TransferLine::Room(TransferRoom {
-        room: record.room.clone(),
-        visitor_id: record.visitor_id,
-        signed: record.signed,
-    }));
+    lines.push(cursor.room_line(&record));
     if record.room.last_seq == 0 {
         cursor.open_notes(pk, record.room.id, 0);
     } else {

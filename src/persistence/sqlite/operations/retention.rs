@@ -3,7 +3,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use crate::chat::{RoomId, Timestamp, VisitorId};
+use crate::chat::{RoomId, VisitorId};
 use crate::persistence::rules::retention::is_expired;
 use crate::persistence::sqlite::codes::{limit, status_code};
 use crate::persistence::sqlite::store::SqliteStore;
@@ -11,19 +11,21 @@ use crate::persistence::sqlite::tables::erasures::{self, Kind};
 use crate::persistence::sqlite::tables::{audit, room_rows, visitors};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
-use crate::persistence::{AuditAction, ErasureId, ErasureStep, StoreError, WriteError};
+use crate::persistence::{AuditAction, ErasureId, ErasureStep, Expiry, StoreError, WriteError};
 
 impl SqliteStore {
-    pub(crate) async fn expired_rooms(&self, before: Timestamp) -> Result<Vec<RoomId>, StoreError> {
+    pub(crate) async fn expired_rooms(&self, expiry: Expiry) -> Result<Vec<RoomId>, StoreError> {
         self.readers()
             .read(move |conn| {
                 conn.prepare_cached(
-                    "SELECT id FROM rooms WHERE status = ?1 AND last_message_at < ?2 LIMIT ?3",
+                    "SELECT id FROM rooms WHERE status = ?1 AND last_message_at < ?2
+                     UNION SELECT id FROM rooms WHERE spam = 1 AND last_message_at < ?3 LIMIT ?4",
                 )?
                 .query_map(
                     params![
                         status_code(crate::chat::Status::Closed),
-                        before.0,
+                        expiry.closed_before.map(|at| at.0),
+                        expiry.spam_before.map(|at| at.0),
                         limit(ErasureStep::ROOMS_MAX, 0)
                     ],
                     |row| row.get(0),
@@ -37,9 +39,9 @@ impl SqliteStore {
         &self,
         run: ErasureId,
         rooms: Vec<RoomId>,
-        before: Timestamp,
+        expiry: Expiry,
     ) -> Result<Vec<RoomId>, WriteError> {
-        self.write(move |tx| expire(tx, run, &rooms, before)).await
+        self.write(move |tx| expire(tx, run, &rooms, expiry)).await
     }
 }
 
@@ -47,7 +49,7 @@ fn expire(
     tx: &mut Tx<'_>,
     run: ErasureId,
     rooms: &[RoomId],
-    before: Timestamp,
+    expiry: Expiry,
 ) -> Result<Vec<RoomId>, TxError> {
     if erasures::by_id(tx.conn, run)?.is_none() {
         erasures::insert(tx, run, Kind::Retention)?;
@@ -57,7 +59,7 @@ fn expire(
     for room in rooms {
         let row = room_rows::by_id(tx.conn, *room)?;
         // A message may have come since it was found.
-        if let Some(row) = row.filter(|row| is_expired(&row.record, before)) {
+        if let Some(row) = row.filter(|row| is_expired(&row.record, expiry)) {
             erasures::delete_room(tx, run, &row)?;
             delete_if_unused(tx, row.record.visitor_id)?;
             removed.push(*room);

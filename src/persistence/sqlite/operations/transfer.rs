@@ -10,7 +10,7 @@ use crate::persistence::rules::visitors::StoredVisitor;
 use crate::persistence::sqlite::store::SqliteStore;
 use crate::persistence::sqlite::tables::places::{Place, RoomPlaces};
 use crate::persistence::sqlite::tables::{
-    agents, erasures, messages, notes, ratings, room_rows, visitors,
+    agents, erasures, messages, notes, ratings, room_rows, tags, visitors,
 };
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
@@ -28,6 +28,7 @@ impl SqliteStore {
             for item in &items {
                 match item {
                     TransferItem::Agent(agent) => import_agent(tx, agent, &mut counts)?,
+                    TransferItem::Tag(tag) => tags::insert_known(tx, tag)?,
                     TransferItem::Visitor(visitor) => import_visitor(tx, visitor, &mut counts)?,
                     TransferItem::Room(room) => import_room(tx, room, &mut counts)?,
                 }
@@ -116,9 +117,11 @@ fn import_room(
     }
     // It was checked before.
     rules::settle(&mut row.record, line, log).map_err(TxError::Bug)?;
+    row.record.desk = line.desk.clone();
     row.keys.append(None, &row.record);
     tx.state.record_change(before, &mut row.record);
     room_rows::write(tx.conn, before, row.keys, &row.record, Some(places.tail()))?;
+    room_rows::update_desk(tx, &row, &[])?;
     for rating in given {
         ratings::write(tx, row.keys.pk, rating)?;
     }

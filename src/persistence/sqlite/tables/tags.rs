@@ -31,6 +31,17 @@ pub(crate) fn write(tx: &mut Tx<'_>, tag: &Tag) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Adds a tag of an export, unless its id or its name is taken.
+pub(crate) fn insert_known(tx: &mut Tx<'_>, tag: &Tag) -> rusqlite::Result<()> {
+    let added = tx.execute(
+        "INSERT INTO tags (id, name, name_key, color) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO NOTHING",
+        params![tag.id, tag.name, tag.name_key(), tag.color],
+    )?;
+    tx.state.auth_version += added as u64;
+    Ok(())
+}
+
 /// Deletes a tag. Rooms still have its id.
 pub(crate) fn delete(tx: &mut Tx<'_>, id: TagId) -> rusqlite::Result<()> {
     tx.execute("DELETE FROM tags WHERE id = ?1", [id])?;
