@@ -115,7 +115,15 @@ pub(crate) async fn killed(form: Form, line: Line) -> Result<()> {
         ensure!(began.elapsed() < DEADLINE, "a partial backup stays");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    back_up(&setup, &setup.outside("after.db")).await?;
+    // A killed command's request may reach the server late; until it is given up, another copy is
+    // refused.
+    let after = setup.outside("after.db");
+    while back_up(&setup, &after).await.is_err() {
+        ensure!(
+            began.elapsed() < DEADLINE,
+            "no backup after the killed ones"
+        );
+    }
     let histories = workload.finish().await?;
     server.kill().await?;
     let verdict = check_histories(&setup.database(), &histories, None)?;
