@@ -59,7 +59,7 @@ async fn an_assignee_and_a_renamed_tag_are_shown_on_the_other_nodes() {
     let tag = json!({"name": "order", "color": "#112233"});
     let made = ada.rest.post("/api/admin/tags/", tag).await.is(201);
     let tag = made["tag"]["id"].as_str().expect("an id");
-    // The other node has never heard of the tag.
+    // The other node does not know the tag yet.
     let path = ada.path(&visitor.room_id, "");
     let change = json!({"tags": [tag], "assignee": ada.id});
     elsewhere.rest.patch(&path, change).await.is(200);
