@@ -110,13 +110,20 @@ async fn talk_among_agents(
             .await;
         secrets.extend([over_http, over_socket, agent.id.clone()]);
     }
-    // What this version has of it; without it these calls change nothing.
-    let desk = json!({"assignee": agents[0].id, "tags": [], "spam": false});
-    agents[0].rest.patch(&agents[0].path(room, ""), desk).await;
+    let tag = json!({"name": "SECRET tag", "color": "#112233"});
+    let made = agents[0].rest.post("/api/admin/tags/", tag).await.is(201);
+    let tag = made["tag"]["id"].as_str().expect("an id").to_owned();
+    let desk = json!({"assignee": agents[0].id, "tags": [tag],
+                      "snoozed_until": "2999-01-01T00:00:00.000Z"});
+    let path = agents[0].path(room, "");
+    agents[0].rest.patch(&path, desk).await.is(200);
+    secrets.push(tag);
     let draft = json!({"after_seq": 3, "content": "SECRET a suggestion", "by": "SECRET bot"});
     let path = agents[0].path(room, "draft/");
     let request = agents[0].rest.request(reqwest::Method::PUT, &path);
-    crate::common::Response::to(request.json(&draft)).await;
+    crate::common::Response::to(request.json(&draft))
+        .await
+        .success();
     secrets.extend(["SECRET".to_owned(), "discount".to_owned()]);
     secrets
 }
@@ -237,13 +244,13 @@ async fn a_visitor_gets_nothing_of_it_on_any_way() {
     let mut console = agents[0].online().await;
     console.send(json!({"type": "join", "room_id": room})).await;
     expect(&mut console, "joined", &mut of_agent).await;
+    of_agent.add("summary", agents[0].summary(room).await);
     let found = secrets.found_in(&of_agent);
-    for secret in secrets
-        .0
-        .iter()
-        .map(String::as_str)
-        .chain(["the field agent_id"])
-    {
+    for secret in secrets.0.iter().map(String::as_str).chain([
+        "the field agent_id",
+        "the field tags",
+        "the field assignee",
+    ]) {
         assert!(
             found.iter().any(|it| it.contains(secret)),
             "{secret}: {found:?}"
