@@ -114,3 +114,28 @@ it("spam is a folder of its own, and several rows are changed at once by key", a
   await agent.item("Bea").waitFor();
   await agent.item("Cem").waitFor();
 });
+
+it("a visitor is blocked for some days, and the list of blocks lifts it", async () => {
+  const env = await Environment.start();
+  const agent = await env.agent();
+  const { page } = agent;
+  await ask(env, "Bea");
+  await agent.openConversation("Bea");
+  const details = page.getByRole("complementary", { name: "Customer" });
+  if (!(await details.isVisible())) await page.getByRole("button", { name: "Details" }).click();
+  // The question of the browser.
+  await page.evaluate(() => {
+    window.confirm = () => true;
+  });
+  await details.getByRole("combobox", { name: "Block for some days" }).selectOption("7 days");
+  await agent.item("Bea").getByText("blocked").waitFor();
+  await page.keyboard.press("Control+k");
+  await page.getByRole("dialog", { name: "Commands" }).getByRole("combobox").fill("Blocked");
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog", { name: "Blocked visitors" });
+  await dialog.getByText(/^until /).waitFor();
+  await dialog.getByRole("button", { name: "Unblock: Bea" }).click();
+  await dialog.getByText("Nobody is blocked.").waitFor();
+  await page.keyboard.press("Escape");
+  await eventually(() => agent.item("Bea").getByText("blocked").count()).toBe(0);
+});

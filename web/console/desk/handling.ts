@@ -48,6 +48,9 @@ export function makeHandling({
       return attempt(() => change(id, { tags: changed }));
     },
 
+    blockUntil: (id: string, until: Date) =>
+      attempt(() => change(id, { blocked_until: until.toISOString() })),
+
     setSpam: (id: string, spam: boolean) => attempt(() => change(id, { spam })),
 
     snooze: (id: string, until: Date | null) =>

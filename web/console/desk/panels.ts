@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 
 type DialogName =
   | "agents"
+  | "blocks"
   | "data"
   | "doctor"
   | "mail"

@@ -3,6 +3,7 @@ import { useLayoutEffect } from "preact/hooks";
 import type { Desk } from "../desk/desk";
 import { Icon } from "../icons";
 import { Agents } from "./agents";
+import { BlocksDialog } from "./blocks";
 import { backToList, commandsOf, handleKey } from "./commands";
 import { DeskContext, useApp, useDesk, useLanguage } from "./context";
 import { Conversation } from "./conversation";
@@ -85,6 +86,7 @@ function DeskView() {
         <Details />
       </div>
       {dialog.value === "agents" && <Agents close={() => panels.close("agents")} />}
+      {dialog.value === "blocks" && <BlocksDialog close={() => panels.close("blocks")} />}
       {dialog.value === "data" && <DataDialog close={() => panels.close("data")} />}
       {dialog.value === "doctor" && <DoctorDialog close={() => panels.close("doctor")} />}
       {dialog.value === "replies" && <Replies close={() => panels.close("replies")} />}

@@ -49,6 +49,7 @@ export function commandsOf(desk: Desk, session: Session, { t }: Language): Comma
     { name: t("handling.showMine"), key: "m", run: () => lobby.showScope("mine") },
     { name: t("handling.showUnassigned"), key: "u", run: () => lobby.showScope("unassigned") },
     { name: t("handling.showSpam"), run: () => lobby.showScope("spam") },
+    { name: t("blocks.title"), run: () => panels.open("blocks") },
     { name: t("command.replies"), key: "t", run: () => panels.open("replies") },
     { name: t("command.settings"), key: "s", run: () => panels.open("settings") },
     { name: t("command.notifications"), run: () => panels.open("notifications") },

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { Room, Summary } from "../../shared/protocol";
 import { Refused } from "../api";
 import { Icon } from "../icons";
+import { BlockFor } from "./blocks";
 import { useApp, useDesk, useLanguage } from "./context";
 import { Field } from "./field";
 import { HandlingDetails } from "./handling";
@@ -80,6 +81,7 @@ export function Details() {
       <button type="button" class="danger" onClick={toggleBlock}>
         <Icon name="block" /> {t(isBlocked ? "details.unblock" : "details.block")}
       </button>
+      {!isBlocked && <BlockFor id={id} name={format.visitor(room)} />}
       {session.agent.value?.role === "admin" && (
         <button
           type="button"

@@ -49,4 +49,13 @@ export const handling = {
   "tags.question": "حذف {name}؟ سيُزال من كل المحادثات.",
   "tags.saved": "تم الحفظ.",
   "tags.deleted": "تم الحذف.",
+  "blocks.title": "الزوار المحظورون",
+  "blocks.none": "لا أحد محظور.",
+  "blocks.endless": "بلا نهاية",
+  "blocks.open": "فتح",
+  "blocks.lift": "رفع الحظر",
+  "blocks.liftOf": "رفع الحظر: {name}",
+  "blocks.for": "حظر لعدة أيام",
+  "blocks.days":
+    "{count, plural, zero {# يوم} one {يوم واحد} two {يومان} few {# أيام} many {# يومًا} other {# يوم}}",
 } satisfies Translation<typeof english>;

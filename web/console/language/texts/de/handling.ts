@@ -48,4 +48,12 @@ export const handling = {
   "tags.question": "{name} löschen? Es verschwindet von allen Unterhaltungen.",
   "tags.saved": "Gespeichert.",
   "tags.deleted": "Gelöscht.",
+  "blocks.title": "Gesperrte Besucher",
+  "blocks.none": "Niemand ist gesperrt.",
+  "blocks.endless": "ohne Ende",
+  "blocks.open": "Öffnen",
+  "blocks.lift": "Freigeben",
+  "blocks.liftOf": "Freigeben: {name}",
+  "blocks.for": "Für einige Tage sperren",
+  "blocks.days": "{count, plural, one {# Tag} other {# Tage}}",
 } satisfies Translation<typeof english>;

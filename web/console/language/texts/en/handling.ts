@@ -45,4 +45,12 @@ export const handling = {
   "tags.question": "Delete {name}? It is taken off all conversations.",
   "tags.saved": "Saved.",
   "tags.deleted": "Deleted.",
+  "blocks.title": "Blocked visitors",
+  "blocks.none": "Nobody is blocked.",
+  "blocks.endless": "without an end",
+  "blocks.open": "Open",
+  "blocks.lift": "Unblock",
+  "blocks.liftOf": "Unblock: {name}",
+  "blocks.for": "Block for some days",
+  "blocks.days": "{count, plural, one {# day} other {# days}}",
 } as const;

@@ -48,4 +48,12 @@ export const handling = {
   "tags.question": "¿Eliminar {name}? Desaparece de todas las conversaciones.",
   "tags.saved": "Guardado.",
   "tags.deleted": "Eliminado.",
+  "blocks.title": "Visitantes bloqueados",
+  "blocks.none": "No hay nadie bloqueado.",
+  "blocks.endless": "sin fin",
+  "blocks.open": "Abrir",
+  "blocks.lift": "Desbloquear",
+  "blocks.liftOf": "Desbloquear: {name}",
+  "blocks.for": "Bloquear unos días",
+  "blocks.days": "{count, plural, one {# día} other {# días}}",
 } satisfies Translation<typeof english>;

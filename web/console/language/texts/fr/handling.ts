@@ -47,4 +47,12 @@ export const handling = {
   "tags.question": "Supprimer {name} ? Elle disparaît de toutes les conversations.",
   "tags.saved": "Enregistré.",
   "tags.deleted": "Supprimé.",
+  "blocks.title": "Visiteurs bloqués",
+  "blocks.none": "Personne n’est bloqué.",
+  "blocks.endless": "sans fin",
+  "blocks.open": "Ouvrir",
+  "blocks.lift": "Débloquer",
+  "blocks.liftOf": "Débloquer : {name}",
+  "blocks.for": "Bloquer quelques jours",
+  "blocks.days": "{count, plural, one {# jour} other {# jours}}",
 } satisfies Translation<typeof english>;
