@@ -183,7 +183,7 @@ it("visitors' details, list, search and notifications are text", async () => {
   // The palette shows all names, too.
   await page.keyboard.press("Escape");
   await page.keyboard.press("Control+k");
-  await page.getByRole("combobox").fill("onerror");
+  await page.getByRole("dialog").getByRole("combobox").fill("onerror");
   await page.getByRole("option").first().waitFor();
   await expectOnlyText(page, "[role=listbox]");
   expect(await page.evaluate(() => window.__xss)).toBeUndefined();

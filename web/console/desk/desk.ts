@@ -238,6 +238,7 @@ export function makeDesk({
     /** Ends everything that runs. */
     close() {
       closed.abort();
+      lobby.close();
       health.stop();
       ratings.stop();
       connection.close();

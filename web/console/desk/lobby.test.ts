@@ -257,6 +257,14 @@ describe("whose conversations are shown", () => {
     expect(lobby.assigned.value).toEqual({ mine: 1, unassigned: 1 });
   });
 
+  it("is not counted any more at the end", () => {
+    const { lobby, calls } = setUp();
+    lobby.summaries([summary("a")], "c2");
+    lobby.close();
+    clock.pass(10_000);
+    expect(calls).toEqual([]);
+  });
+
   it("decides who rings: neither spam nor what is put off", () => {
     const { lobby } = setUp();
     lobby.welcome(welcome());

@@ -52,7 +52,9 @@ export function makeLobby({
   /** How many open conversations are this agent's, and how many are nobody's. */
   const assigned = signal({ mine: 0, unassigned: 0 });
   const narrowing = (): Narrowing => ({ scope: scope.value, agentId, tag: tag.value });
+  /** Set while a count is due or on its way. */
   let isCounting = false;
+  let cancelCount = () => {};
   /** Per status: the cursor of the next page, null after the last one. Void after a `clear`. */
   let nextPages = new Map<string, string | null>();
   let isLoading = false;
@@ -167,6 +169,9 @@ export function makeLobby({
       isLoading = false;
     },
 
+    /** Ends what would still be counted. */
+    close: () => cancelCount(),
+
     /** Changes a room, for example the visitor's details. Throws what the server refuses. */
     async change(id: string, fields: object) {
       const { summary } = await call<{ summary: Summary }>("PATCH", `rooms/${id}/`, fields);
@@ -179,7 +184,7 @@ export function makeLobby({
   function countSoon() {
     if (isCounting) return;
     isCounting = true;
-    clock.after(COUNT_DELAY_MS, () => {
+    cancelCount = clock.after(COUNT_DELAY_MS, () => {
       call<SummaryList>("GET", "rooms/?limit=1")
         .then(({ counts: { mine, unassigned } }) => {
           assigned.value = { mine, unassigned };
