@@ -184,7 +184,7 @@ it("visitors' details, list, search and notifications are text", async () => {
   await page.keyboard.press("Escape");
   await page.keyboard.press("Control+k");
   await page.getByRole("dialog").getByRole("combobox").fill("onerror");
-  await page.getByRole("option").first().waitFor();
+  await page.getByRole("dialog").getByRole("option").first().waitFor();
   await expectOnlyText(page, "[role=listbox]");
   expect(await page.evaluate(() => window.__xss)).toBeUndefined();
 });
