@@ -37,13 +37,13 @@ export function makeHandling({
     },
 
     addTag(id: string, tag: string) {
-      const tags = (summaryOf(id)?.tags ?? []).map((each) => each.id);
+      const tags = tagsOf(id);
       return attempt(() => change(id, { tags: [...new Set([...tags, tag])] }));
     },
 
     /** Puts a tag on a conversation, or takes it off. */
     toggleTag(id: string, tag: string) {
-      const tags = (summaryOf(id)?.tags ?? []).map((each) => each.id);
+      const tags = tagsOf(id);
       const changed = tags.includes(tag) ? tags.filter((each) => each !== tag) : [...tags, tag];
       return attempt(() => change(id, { tags: changed }));
     },
@@ -56,6 +56,10 @@ export function makeHandling({
     snooze: (id: string, until: Date | null) =>
       attempt(() => change(id, { snoozed_until: until?.toISOString() ?? null })),
   };
+
+  function tagsOf(id: string): string[] {
+    return (summaryOf(id)?.tags ?? []).map((tag) => tag.id);
+  }
 
   /** Gives a conversation to an agent, or to nobody, unless somebody else was quicker. */
   async function assign(id: string, assignee: string | null) {
