@@ -5,6 +5,7 @@
 //! `raw.rs`, `validate.rs` (`ranges.rs` for a number) and `describe.rs`. Sections of plain numbers
 //! have one struct for both.
 
+mod cards;
 mod describe;
 mod error;
 mod keys;
@@ -19,6 +20,7 @@ mod validate;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub use cards::CardsConfig;
 pub use error::ConfigError;
 pub use mail::{MailLogin, MailProof, MailSecurity, MailServer};
 pub use tls::{AcmeConfig, TlsConfig};
@@ -45,6 +47,8 @@ pub struct Config {
     pub import: ImportConfig,
     pub mail: MailConfig,
     pub push: PushConfig,
+    /// `None`: there are no cards.
+    pub cards: Option<CardsConfig>,
     pub alerts: AlertsConfig,
     pub metrics: MetricsConfig,
     pub limits: LimitsConfig,

@@ -1,12 +1,17 @@
-//! A small HTTPS client for the server's own needs: authorities for certificates, and the health
-//! of a server. One connection per request, HTTP/1.1, no redirects, no proxy.
+//! A small HTTPS client for the server's own needs: authorities for certificates, push services, the
+//! shop's cards, and the health of a server. One connection per request, HTTP/1.1, no redirects, no
+//! proxy.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+mod network;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
 use hyper::http::header::HOST;
 use hyper::http::uri::PathAndQuery;
@@ -20,9 +25,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use self::network::Network;
+pub use self::network::{Reach, is_public};
+
 /// How long a request may take, its response included.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes of a response's body, at most.
+/// Bytes of a response's body, at most, unless the caller allows fewer.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// Whose certificates a client accepts.
@@ -33,15 +41,6 @@ pub enum Trust {
     Authorities,
     /// Any certificate: to ask a server of this machine about its health.
     Anyone,
-}
-
-/// To which addresses a client connects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// All.
-    Anywhere,
-    /// Only those that are public, whatever names resolve to: for URLs that others have given.
-    PublicAddresses,
 }
 
 /// Why a request got no response.
@@ -68,7 +67,10 @@ pub enum ClientError {
     /// The connection failed.
     #[error("the connection to {0} failed: {1}; try again")]
     Connection(String, hyper::Error),
-    /// The response is unreadable or too large.
+    /// The response is larger than this client reads.
+    #[error("the response of {0} is larger than {1} bytes; have it send less")]
+    TooLarge(String, usize),
+    /// The response is unreadable.
     #[error("the response of {0} is unreadable: {1}; check that it is the right server")]
     Body(String, Box<dyn std::error::Error + Send + Sync>),
     /// No response in time.
@@ -80,7 +82,8 @@ pub enum ClientError {
 #[derive(Clone)]
 pub struct HttpsClient {
     tls: TlsConnector,
-    reach: Reach,
+    network: Network,
+    max_body_bytes: usize,
 }
 
 impl std::fmt::Debug for HttpsClient {
@@ -111,14 +114,25 @@ impl HttpsClient {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self {
             tls: Arc::new(config).into(),
-            reach: Reach::Anywhere,
+            network: Network::default(),
+            max_body_bytes: MAX_BODY_BYTES,
         }
     }
 
     /// The same client for these addresses alone.
     #[must_use]
-    pub fn reaching(self, reach: Reach) -> Self {
-        Self { reach, ..self }
+    pub fn reaching(mut self, reach: Reach) -> Self {
+        self.network.reach = reach;
+        self
+    }
+
+    /// The same client for responses of at most this size.
+    #[must_use]
+    pub fn with_max_body_bytes(self, max_body_bytes: usize) -> Self {
+        Self {
+            max_body_bytes,
+            ..self
+        }
     }
 
     /// Sends a request whose URI is absolute. `connect_to` is where to connect instead of the
@@ -156,20 +170,11 @@ impl HttpsClient {
         if let Some(address) = connect_to {
             return TcpStream::connect(address).await.map_err(failed);
         }
-        let host = (target.host.as_str(), target.port);
-        if self.reach == Reach::Anywhere {
-            return TcpStream::connect(host).await.map_err(failed);
-        }
-        // What is checked is what is connected to: a name may resolve differently the next time.
-        let mut addresses: Vec<_> = tokio::net::lookup_host(host)
+        let connecting = self.network.connect(&target.host, target.port);
+        connecting
             .await
             .map_err(failed)?
-            .collect();
-        addresses.retain(|address| is_public(address.ip()));
-        if addresses.is_empty() {
-            return Err(ClientError::Private(name.clone()));
-        }
-        TcpStream::connect(&addresses[..]).await.map_err(failed)
+            .ok_or_else(|| ClientError::Private(name.clone()))
     }
 
     async fn exchange<B>(
@@ -187,7 +192,7 @@ impl HttpsClient {
         let stream = self.connect(&target, connect_to).await?;
         let request = target.origin_form(request);
         if !target.is_https {
-            return exchange_over(stream, request, name).await;
+            return exchange_over(stream, request, name, self.max_body_bytes).await;
         }
         let host = ServerName::try_from(target.host).map_err(|_| ClientError::Url(name.clone()))?;
         let stream = self
@@ -195,46 +200,7 @@ impl HttpsClient {
             .connect(host, stream)
             .await
             .map_err(|error| ClientError::Tls(name.clone(), error))?;
-        exchange_over(stream, request, name).await
-    }
-}
-
-/// Whether an address is of the internet, and not of this machine, its network or a tunnel into one.
-#[must_use]
-pub fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let special = address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_multicast()
-        || address.is_documentation();
-    !special
-        && match address.octets() {
-            // This network; shared by customers of a provider; protocols; measurements; reserved.
-            [0, ..] | [192, 0, 0, _] | [198, 18..=19, ..] | [240..=255, ..] => false,
-            [100, second, ..] => !(64..=127).contains(&second),
-            _ => true,
-        }
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    // An address of version 4 in another form is what it stands for.
-    if let Some(mapped) = address.to_ipv4_mapped() {
-        return is_public_v4(mapped);
-    }
-    match address.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-            is_public_v4((u32::from(high) << 16 | u32::from(low)).into())
-        }
-        // Documentation, tunnels and protocols; the rest of 2000::/3 is of the internet.
-        [0x2001, 0xdb8, ..] | [0x2001, 0..=0x1ff, ..] | [0x2002, ..] | [0x3fff, ..] => false,
-        [first, ..] => (0x2000..=0x3fff).contains(&first),
+        exchange_over(stream, request, name, self.max_body_bytes).await
     }
 }
 
@@ -283,6 +249,7 @@ async fn exchange_over<S, B>(
     stream: S,
     request: Request<B>,
     name: String,
+    max_body_bytes: usize,
 ) -> Result<Response<Bytes>, ClientError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -297,10 +264,13 @@ where
     let exchange = async {
         let response = sender.send_request(request).await.map_err(failed)?;
         let (parts, body) = response.into_parts();
-        let body = Limited::new(body, MAX_BODY_BYTES)
+        let body = Limited::new(body, max_body_bytes)
             .collect()
             .await
-            .map_err(|error| ClientError::Body(name.clone(), error))?;
+            .map_err(|error| match error.is::<LengthLimitError>() {
+                true => ClientError::TooLarge(name.clone(), max_body_bytes),
+                false => ClientError::Body(name.clone(), error),
+            })?;
         Ok(Response::from_parts(parts, body.to_bytes()))
     };
     let mut exchange = std::pin::pin!(exchange);

@@ -21,6 +21,8 @@ pub mod actors;
 pub mod bus;
 #[cfg(feature = "server")]
 mod canary;
+#[cfg(feature = "server")]
+pub mod cards;
 pub mod chat;
 #[cfg(feature = "server")]
 mod cluster;

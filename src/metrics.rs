@@ -4,6 +4,7 @@
 //! separately. Handles are registered once and given to whoever counts.
 
 mod descriptions;
+mod requests;
 
 use std::sync::Arc;
 
@@ -20,7 +21,6 @@ use crate::jobs::schedule::BackupMetrics;
 use crate::mail::MailMetrics;
 use crate::persistence::{QuarantineReason, StoreMetrics};
 use crate::protocol::ErrorCode;
-use crate::push::PushMetrics;
 use crate::tls::TlsMetrics;
 
 const METADATA: Metadata<'static> =
@@ -247,24 +247,6 @@ impl Metrics {
             dropped: notices("shoptalk_notices_dropped_total"),
             received: notices("shoptalk_notices_received_total"),
             ignored: notices("shoptalk_notices_ignored_total"),
-        }
-    }
-
-    /// The metrics of messages to agents' devices.
-    pub(crate) fn push(&self) -> PushMetrics {
-        let recorder = &self.0.recorder;
-        let messages = |outcome: &'static str| {
-            let labels = vec![Label::new("outcome", outcome)];
-            let key = Key::from_parts("shoptalk_push_messages_total", labels);
-            recorder.register_counter(&key, &METADATA)
-        };
-        let retries = Key::from_static_name("shoptalk_push_retries_total");
-        PushMetrics {
-            accepted: messages("accepted"),
-            gone: messages("gone"),
-            refused: messages("refused"),
-            failed: messages("failed"),
-            retries: recorder.register_counter(&retries, &METADATA),
         }
     }
 

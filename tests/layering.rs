@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("bus", &["persistence"]),
     ("cluster", &["actors", "bus", "chat", "persistence"]),
     ("followers", &["chat", "persistence", "push"]),
-    ("config", &["bus", "chat", "persistence"]),
+    ("config", &["bus", "chat", "https_client", "persistence"]),
     ("https_client", &[]),
     (
         "mail",
@@ -37,11 +37,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("tls", &["config", "https_client"]),
     ("push", &["chat", "config", "https_client", "persistence"]),
+    ("cards", &["chat", "config", "https_client"]),
     (
         "metrics",
         &[
             "actors",
             "canary",
+            "cards",
             "chat",
             "cluster",
             "jobs",
@@ -57,6 +59,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "actors",
             "canary",
+            "cards",
             "chat",
             "config",
             "credentials",
@@ -225,7 +228,10 @@ const LAYERS_INSIDE: &[&[&str]] = &[
 const STAYS_IN: &[(&str, &[&str])] = &[
     ("axum", &["http"]),
     ("axum_extra", &["http"]),
-    ("hyper", &["doctor", "http", "https_client", "push", "tls"]),
+    (
+        "hyper",
+        &["cards", "doctor", "http", "https_client", "push", "tls"],
+    ),
     ("hyper_util", &["doctor", "http", "https_client"]),
     ("tower", &["http"]),
     ("tower_http", &["http"]),

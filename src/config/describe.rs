@@ -108,6 +108,10 @@ impl Config {
             Some(from) => from.to_string(),
             None => "(none)".to_owned(),
         };
+        let (cards_url, cards_secret, cards_private) = match &self.cards {
+            Some(cards) => (cards.url.as_str(), "(redacted)", cards.allow_private),
+            None => ("(none)", "(none)", false),
+        };
         let format = match self.log.format {
             LogFormat::Text => "text",
             LogFormat::Json => "json",
@@ -156,6 +160,9 @@ impl Config {
             ("alerts.mail_ms", &self.alerts.mail_ms.unwrap_or(0)),
             ("push.subject", &subject),
             ("push.allow_private", &self.push.allow_private),
+            ("cards.url", &cards_url),
+            ("cards.secret", &cards_secret),
+            ("cards.allow_private", &cards_private),
             ("mail.hook_token", &redacted(&self.mail.hook_token)),
             ("alerts.mail_to", &list(&self.alerts.mail_to)),
             ("metrics.token", &token),

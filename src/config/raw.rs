@@ -19,6 +19,7 @@ pub(super) struct Raw {
     pub(super) import: RawImport,
     pub(super) mail: RawMail,
     pub(super) push: RawPush,
+    pub(super) cards: RawCards,
     pub(super) alerts: RawAlerts,
     pub(super) metrics: RawMetrics,
     pub(super) limits: LimitsConfig,
@@ -130,6 +131,16 @@ pub(super) struct RawAlerts {
 pub(super) struct RawPush {
     #[serde(deserialize_with = "text")]
     pub(super) subject: String,
+    pub(super) allow_private: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCards {
+    #[serde(deserialize_with = "text")]
+    pub(super) url: String,
+    #[serde(deserialize_with = "text")]
+    pub(super) secret: String,
     pub(super) allow_private: bool,
 }
 

@@ -15,10 +15,10 @@ use super::{
     BackupConfig, ClusterConfig, Config, IdentityConfig, ImportConfig, LogConfig, LogFormat,
     MetricsConfig, Overrides, PushConfig, Secret, ServerConfig, StorageConfig,
 };
-use super::{mail, tls};
+use super::{cards, mail, tls};
 use crate::persistence::Synchronous;
 
-/// Bytes of a secret that signs identities or session tokens, at least.
+/// Bytes of a secret that signs identities, session tokens or requests, at least.
 const SECRET_BYTES_MIN: usize = 32;
 
 impl Raw {
@@ -35,6 +35,7 @@ impl Raw {
             import: import(self.import)?,
             mail: mail::mail(self.mail)?,
             push: push(self.push)?,
+            cards: cards::cards(self.cards)?,
             alerts: mail::alerts(self.alerts)?,
             metrics: MetricsConfig {
                 token: Some(self.metrics.token)
@@ -219,11 +220,11 @@ fn log_format(text: &str) -> Result<LogFormat, ConfigError> {
     }
 }
 
-fn is_too_short(secret: &str) -> bool {
+pub(super) fn is_too_short(secret: &str) -> bool {
     secret.len() < SECRET_BYTES_MIN
 }
 
-fn too_short(what: &str) -> String {
+pub(super) fn too_short(what: &str) -> String {
     format!("{what} needs at least {SECRET_BYTES_MIN} bytes; make one with: openssl rand -hex 32")
 }
 

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::actors::{LobbyHandle, Presence, Rooms};
 use crate::canary::Canary;
+use crate::cards::Cards;
 use crate::config::Config;
 use crate::credentials::SetupCode;
 use crate::current_names::CurrentNames;
@@ -81,6 +82,8 @@ pub(crate) struct Services {
     pub(crate) origins: Arc<Origins>,
     /// The limits on rates and sockets.
     pub(crate) limits: Limits,
+    /// Asks the shop's own server about customers.
+    pub(crate) cards: Cards,
     /// Checks tokens, identities and cookies.
     pub(crate) auth: Authenticator,
     /// Hashes passwords.
@@ -103,6 +106,11 @@ impl AppState {
         Self(Arc::new(Services {
             auth: Authenticator::new(parts.store.clone(), &config.identity, origins.clone()),
             origins,
+            cards: Cards::new(
+                config.cards.clone(),
+                parts.metrics.cards(),
+                parts.drain.clone(),
+            ),
             limits: Limits::new(&limits),
             passwords: PasswordHasher::default(),
             open_tokens: OpenTokens::default(),

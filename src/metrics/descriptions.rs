@@ -118,6 +118,10 @@ pub(super) fn describe(recorder: &PrometheusRecorder) {
             "Attempts to reach a push service after the first one",
         ),
         (
+            "shoptalk_cards_requests_total",
+            "Requests to the shop's server for cards, by outcome",
+        ),
+        (
             "shoptalk_canary_failures_total",
             "Health checks that failed",
         ),

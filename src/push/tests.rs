@@ -2,11 +2,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
-use http_body_util::Empty;
 use hyper::http::header::RETRY_AFTER;
-use hyper::http::{HeaderMap, HeaderValue, Request, StatusCode};
-use tokio::net::TcpListener;
+use hyper::http::{HeaderMap, HeaderValue, StatusCode};
 use uuid::Uuid;
 use web_push_native::p256::SecretKey;
 use web_push_native::{Auth, decrypt, encrypt};
@@ -15,7 +12,6 @@ use super::key::PushKey;
 use super::message::PushMessage;
 use super::reply::Reply;
 use super::{BadSubscription, check_subscription};
-use crate::https_client::{ClientError, HttpsClient, Reach, Trust, is_public};
 
 fn bytes(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).expect("base64url")
@@ -189,79 +185,4 @@ fn a_notification_has_the_first_words_and_a_topic_that_hides_the_room() {
     let other = PushMessage::waiting(Uuid::now_v7(), "Ann", "Hello");
     assert_ne!(message.topic(), other.topic());
     assert!(!message.topic().contains(&URL_SAFE_NO_PAD.encode(room)));
-}
-
-#[test]
-fn public_addresses_are_those_of_the_internet() {
-    let public = |text: &str| is_public(text.parse().expect("an address"));
-    for address in [
-        "1.1.1.1",
-        "100.63.0.1",
-        "100.128.0.1",
-        "172.15.0.1",
-        "172.32.0.1",
-        "2606:4700::1111",
-        "64:ff9b::1.1.1.1",
-        "::ffff:1.1.1.1",
-    ] {
-        assert!(public(address), "{address}");
-    }
-    for address in [
-        "0.0.0.0",
-        "0.1.2.3",
-        "10.0.0.1",
-        "100.64.0.1",
-        "127.0.0.1",
-        "127.255.0.1",
-        "169.254.169.254",
-        "172.16.0.1",
-        "172.31.255.255",
-        "192.0.0.8",
-        "192.0.2.1",
-        "192.168.1.1",
-        "198.18.0.1",
-        "224.0.0.1",
-        "240.0.0.1",
-        "255.255.255.255",
-        "::",
-        "::1",
-        "::127.0.0.1",
-        "::ffff:10.0.0.1",
-        "64:ff9b::10.0.0.1",
-        "64:ff9b:1::1",
-        "2001::1",
-        "2001:db8::1",
-        "2002:0a00:0001::1",
-        "fc00::1",
-        "fd12::1",
-        "fe80::1",
-        "fec0::1",
-        "ff02::1",
-    ] {
-        assert!(!public(address), "{address}");
-    }
-}
-
-/// A name whose address is private, whatever it was when the subscription was checked.
-#[tokio::test]
-async fn a_private_address_is_refused_when_it_is_connected_to() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!(
-        "http://localhost:{}/",
-        listener.local_addr().expect("one").port()
-    );
-    let send = async |reach| {
-        let client = HttpsClient::new(Trust::Anyone).reaching(reach);
-        let request = Request::get(&url).body(Empty::<Bytes>::new());
-        client.send(request.expect("a request"), None).await
-    };
-    let refused = send(Reach::PublicAddresses).await;
-    assert!(
-        matches!(refused, Err(ClientError::Private(_))),
-        "{refused:?}"
-    );
-    let reached = tokio::spawn(async move { listener.accept().await.map(drop) });
-    // The listener hangs up, but it was reached.
-    let _ = send(Reach::Anywhere).await;
-    reached.await.expect("no panic").expect("a connection");
 }

@@ -12,6 +12,7 @@ mod push_service;
 mod raw;
 mod rest;
 mod server;
+mod shop_server;
 mod smtp;
 mod socket;
 mod tls;
@@ -26,6 +27,7 @@ pub use raw::RawSocket;
 pub use rest::{Response, Rest, keys, next_page, results};
 pub use serde_json::{Value, json};
 pub use server::{Nodes, TestServer};
+pub use shop_server::ShopServer;
 pub use shoptalk_local_servers::{
     left_out_on_postgres, left_out_on_several_nodes, postgres_is_tested,
 };

@@ -3,7 +3,9 @@
 
 use shoptalk::config::{MailSecurity, MailServer};
 
-use crate::common::{Agent, SmtpSink, Socket, TestServer, Value, Visitor, json, new_id};
+use crate::common::{
+    Agent, ShopServer, SmtpSink, Socket, TestServer, Value, Visitor, json, new_id,
+};
 
 /// Fields that agents alone get, wherever they stand.
 const FIELDS: &[&str] = &[
@@ -13,6 +15,7 @@ const FIELDS: &[&str] = &[
     "agents",
     "assignee",
     "blocked",
+    "cards",
     "draft",
     "last_note",
     "note",
@@ -124,6 +127,8 @@ async fn talk_among_agents(
     crate::common::Response::to(request.json(&draft))
         .await
         .success();
+    let cards = agents[0].rest.get(&agents[0].path(room, "cards/")).await;
+    assert_eq!(cards.is(200)["cards"][0]["title"], "SECRET order");
     secrets.extend(["SECRET".to_owned(), "discount".to_owned()]);
     secrets
 }
@@ -139,8 +144,10 @@ async fn call_everything(visitor: &Visitor, seen: &mut Seen) {
         visitor.path("messages/?before=99"),
         visitor.path("notes/"),
         visitor.path("draft/"),
+        visitor.path("cards/"),
         visitor.path("rating/"),
         format!("/api/admin/rooms/{}/notes/", visitor.room_id),
+        format!("/api/admin/rooms/{}/cards/", visitor.room_id),
         format!("/api/admin/rooms/{}/", visitor.room_id),
         "/api/admin/rooms/?q=SECRET".to_owned(),
     ] {
@@ -177,8 +184,12 @@ async fn call_everything(visitor: &Visitor, seen: &mut Seen) {
 #[tokio::test]
 async fn a_visitor_gets_nothing_of_it_on_any_way() {
     let sink = SmtpSink::start().await;
+    let shop = ShopServer::start().await;
+    let order = json!({"title": "SECRET order", "lines": ["SECRET line"], "link": "https://s.example/SECRET"});
+    shop.reply_next(axum::Json(json!({"cards": [order]})));
     let server = TestServer::start_with(|config| {
         config.limits.enabled = false;
+        config.cards = Some(shop.config());
         config.mail.smtp = Some(MailServer {
             host: sink.addr().ip().to_string(),
             port: sink.addr().port(),

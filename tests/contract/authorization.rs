@@ -18,7 +18,7 @@ const VISITOR_CALLS: [(&str, &str); 7] = [
 ];
 
 /// Every call of the console that a visitor must not make.
-const CONSOLE_CALLS: [(&str, &str); 31] = [
+const CONSOLE_CALLS: [(&str, &str); 32] = [
     ("GET", "/api/admin/me/"),
     ("PATCH", "/api/admin/me/"),
     ("GET", "/api/admin/rooms/"),
@@ -27,6 +27,7 @@ const CONSOLE_CALLS: [(&str, &str); 31] = [
     ("GET", "/api/admin/rooms/{}/messages/"),
     ("POST", "/api/admin/rooms/{}/messages/"),
     ("POST", "/api/admin/rooms/{}/messages/1/redact/"),
+    ("GET", "/api/admin/rooms/{}/cards/"),
     ("GET", "/api/admin/rooms/{}/visitor/"),
     ("PUT", "/api/admin/rooms/{}/draft/"),
     ("DELETE", "/api/admin/rooms/{}/draft/"),

@@ -13,6 +13,7 @@ mod api_tokens;
 mod audit;
 mod authorization;
 mod boundary_values;
+mod cards;
 mod close_codes;
 mod concurrency;
 mod connections;

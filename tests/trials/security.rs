@@ -100,6 +100,31 @@ const SHOWN: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "S13",
+        "the shop's server for cards: signed, no private address in any form, no redirects",
+        &[
+            "lib cards::request::tests::the_question_is_signed_together_with_the_time",
+            "lib cards::tests::private_addresses_are_refused_in_every_form",
+            "lib https_client::tests::a_name_that_is_private_the_next_time_is_connected_to_where_it_was_checked",
+            "lib https_client::tests::of_several_addresses_only_public_ones_are_connected_to",
+            "lib cards::tests::errors_redirects_and_pages_are_refused_with_the_reason",
+            "contract cards::agents_alone_may_ask_and_only_about_rooms",
+            "contract agents_only::a_visitor_gets_nothing_of_it_on_any_way",
+        ],
+    ),
+    (
+        "S13",
+        "a shop's server that is slow, large, wrong or hangs delays nothing but its cards",
+        &[
+            "lib cards::tests::a_server_that_is_slow_is_given_up_after_3_s",
+            "lib cards::tests::a_reply_of_more_than_64_kib_is_refused",
+            "lib cards::tests::requests_past_the_bound_are_refused_and_places_are_given_back",
+            "lib cards::reply::tests::what_cannot_be_shown_is_refused_with_the_reason",
+            "contract cards::a_failure_of_the_shop_s_server_is_a_reason_and_the_next_call_asks_again",
+            "contract cards::a_shop_s_server_that_hangs_delays_neither_others_nor_the_end",
+        ],
+    ),
+    (
         "S14",
         "floods get warnings, then 4013; sockets and rooms are limited",
         &[
@@ -189,6 +214,11 @@ const IN_A_BROWSER: &[(&str, &str, &[&str])] = &[
         "S11",
         "text stays text, links only http(s), 0 CSP reports",
         &["e2e/injection.test.ts", "e2e/csp.test.ts"],
+    ),
+    (
+        "S13",
+        "the console goes on while the shop's server fails, and shows no other customer's cards",
+        &["e2e/cards.test.ts"],
     ),
 ];
 

@@ -19,9 +19,15 @@ export class Refused extends Error {
 export type Call = typeof call;
 
 /** Calls the agents' API with the console's cookie. Throws `Refused`, or the network's error. */
-export async function call<T = void>(method: string, path: string, body?: object): Promise<T> {
+export async function call<T = void>(
+  method: string,
+  path: string,
+  body?: object,
+  signal?: AbortSignal,
+): Promise<T> {
   const response = await fetch(`/api/admin/${path}`, {
     method,
+    ...(signal && { signal }),
     ...(body && { headers: { "content-type": "application/json" }, body: toJson(body) }),
   });
   if (response.status === 204) return undefined as T;

@@ -700,6 +700,24 @@ export type VisitorAnswer = {
   attributes_problem: string | null;
 };
 
+/** A card: something that the shop's server says about a customer, as text. */
+export type Card = {
+  /** 1 to 100 characters. */
+  title: string;
+  /** At most 10 lines of 1 to 200 characters. */
+  lines: Array<string>;
+  /** An http or https URL where agents see more. */
+  link: string | null;
+};
+
+/** The shop's cards about a customer, or why there are none. */
+export type CardsAnswer = {
+  /** Null when the shop has no server for them (`cards.url`), or when it failed. */
+  cards: Array<Card> | null;
+  /** Why it failed, and what to do; null when it did not. */
+  problem: string | null;
+};
+
 /** A suggestion. */
 export type DraftRequest = {
   /** The room's newest message that it takes into account. */

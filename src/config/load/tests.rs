@@ -88,11 +88,16 @@ fn the_file_of_a_variable_is_refused_by_its_name_without_its_content() {
         ("SHOPTALK_METRICS__TOKEN_FILE", path),
     ]);
     assert!(both.contains("SHOPTALK_METRICS__TOKEN_FILE"), "{both}");
+    let cards = error(&[
+        ("SHOPTALK_CARDS__URL", "https://shop.example/"),
+        ("SHOPTALK_CARDS__SECRET_FILE", path),
+    ]);
+    assert!(cards.contains("cards.secret"), "{cards}");
     let short = error(&[("SHOPTALK_IDENTITY__SECRETS_FILE", path)]);
     assert!(short.contains("identity.secrets"), "{short}");
     let unknown = error(&[("SHOPTALK_METRICS__TOKN_FILE", path)]);
     assert!(unknown.contains("SHOPTALK_METRICS__TOKN_FILE"), "{unknown}");
-    for message in [both, short, unknown] {
+    for message in [both, cards, short, unknown] {
         assert!(!message.contains("1234567"), "{message}");
         assert!(!message.contains("7654321"), "{message}");
     }

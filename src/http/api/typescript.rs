@@ -9,6 +9,7 @@ use std::path::Path;
 use ts_rs::{Config, TS};
 
 use super::{admin, messages, visitor};
+use crate::cards;
 use crate::chat;
 use crate::doctor;
 use crate::http::problem;
@@ -188,6 +189,8 @@ fn generate() -> String {
     file.declare::<admin::rooms::SummaryAnswer>("SummaryAnswer");
     file.declare::<admin::room_change::RoomChange>("RoomChange");
     file.declare::<admin::visitor::VisitorAnswer>("VisitorAnswer");
+    file.declare::<cards::Card>("Card");
+    file.declare::<admin::cards::CardsAnswer>("CardsAnswer");
     file.declare::<admin::draft::DraftRequest>("DraftRequest");
     file.declare::<admin::draft::DraftAnswer>("DraftAnswer");
     file.declare::<admin::agents::AgentRequest>("AgentRequest");

@@ -82,6 +82,7 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/api/admin/rooms/{id}/messages/{seq}/redact", Admin),
     ("GET", "/api/admin/rooms/{id}/notes", Agent),
     ("POST", "/api/admin/rooms/{id}/notes", Agent),
+    ("GET", "/api/admin/rooms/{id}/cards", Agent),
     (
         "GET",
         "/api/admin/rooms/{id}/visitor",

@@ -16,6 +16,7 @@
  * - `ratings.ts`: what the customer thinks of the open conversation
  * - `redaction.ts`: removing the text of a message
  * - `ringing.ts`: whether this device is rung while the console is closed
+ * - `profile.ts`, `cards.ts`: who the customer is, and what the shop says about them
  * - `panels.ts`: which dialog is open
  *
  * What exists before sign-in, such as notices and settings, is made by `../app.ts`.
@@ -29,6 +30,7 @@ import type { BrowserStorage } from "../../shared/storage";
 import type { Call } from "../api";
 import type { Language } from "../language/language";
 import type { Alerts } from "./alerts";
+import { makeCards } from "./cards";
 import { makeComposer } from "./composer";
 import { makeDeskConnection } from "./connection";
 import { makeConversation } from "./conversation";
@@ -195,6 +197,7 @@ export function makeDesk({
     language,
   });
   const profile = makeProfile({ call, language });
+  const cards = makeCards({ call, language });
   const ratings = makeRatings({
     call,
     selected: conversation.selected,
@@ -231,6 +234,7 @@ export function makeDesk({
     redaction,
     suggestion,
     profile,
+    cards,
     ringing,
     health,
     panels,

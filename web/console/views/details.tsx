@@ -3,6 +3,7 @@ import type { Room, Summary } from "../../shared/protocol";
 import { Refused } from "../api";
 import { Icon } from "../icons";
 import { BlockFor } from "./blocks";
+import { Cards } from "./cards";
 import { useApp, useDesk, useLanguage } from "./context";
 import { Field } from "./field";
 import { HandlingDetails } from "./handling";
@@ -20,6 +21,7 @@ export function Details() {
   const room = conversation.room.value ?? summary;
   if (!id || !room || !panels.details.value) return null;
   const isBlocked = summary?.blocked ?? false;
+  const about = [id, room.customer_name, room.customer_email, room.customer_phone].join();
   const toggleBlock = () => {
     const name = format.visitor(room);
     const key = isBlocked ? "details.unblockQuestion" : "details.blockQuestion";
@@ -39,11 +41,7 @@ export function Details() {
           <Icon name="close" />
         </button>
       </header>
-      <VisitorForm
-        key={[id, room.customer_name, room.customer_email, room.customer_phone].join()}
-        id={id}
-        room={room}
-      />
+      <VisitorForm key={about} id={id} room={room} />
       <Undeliverable room={room} />
       {summary && <HandlingDetails room={summary} />}
       <dl>
@@ -77,6 +75,7 @@ export function Details() {
         )}
         <RatingDetails />
       </dl>
+      <Cards key={[about, room.user].join()} id={id} />
       <Profile id={id} />
       <button type="button" class="danger" onClick={toggleBlock}>
         <Icon name="block" /> {t(isBlocked ? "details.unblock" : "details.block")}

@@ -2,6 +2,7 @@
 
 pub(super) mod agents;
 pub(super) mod api_tokens;
+pub(super) mod cards;
 pub(super) mod doctor;
 pub(super) mod draft;
 mod fields;
@@ -41,6 +42,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(rooms::list))
         .routes(routes!(rooms::get, rooms::patch))
         .routes(routes!(messages::list, messages::post))
+        .routes(routes!(cards::get))
         .routes(routes!(visitor::get))
         .routes(routes!(draft::put, draft::delete))
         .routes(routes!(messages::redact))

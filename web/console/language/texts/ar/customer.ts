@@ -16,4 +16,9 @@ export const customer = {
   "profile.dropped": "تم تجاهل ما وقّعه المتجر:",
   "profile.pages": "الصفحات",
   "profile.others": "محادثات أخرى",
+  "cards.name": "في المتجر",
+  "cards.again": "إعادة التحميل",
+  "cards.loading": "جارٍ التحميل من المتجر",
+  "cards.none": "ليس لدى المتجر شيء عن هذا العميل.",
+  "cards.failed": "تعذّر التحميل من المتجر:",
 } satisfies Translation<typeof english>;

@@ -16,4 +16,9 @@ export const customer = {
   "profile.dropped": "Was der Shop signiert hat, wurde verworfen:",
   "profile.pages": "Seiten",
   "profile.others": "Andere Gespräche",
+  "cards.name": "Im Shop",
+  "cards.again": "Neu laden",
+  "cards.loading": "Vom Shop wird geladen",
+  "cards.none": "Der Shop hat nichts über diesen Kunden.",
+  "cards.failed": "Vom Shop konnte nicht geladen werden:",
 } satisfies Translation<typeof english>;

@@ -1,4 +1,4 @@
-/** Beside a conversation: who the customer is, and what programs suggest. */
+/** Beside a conversation: who the customer is, what the shop says about them, and what programs suggest. */
 export const customer = {
   "suggestion.name": "Suggestion",
   "suggestion.by": "{name} suggests",
@@ -14,4 +14,9 @@ export const customer = {
   "profile.dropped": "What the shop signed was dropped:",
   "profile.pages": "Pages",
   "profile.others": "Other conversations",
+  "cards.name": "In the shop",
+  "cards.again": "Load again",
+  "cards.loading": "Loading from the shop",
+  "cards.none": "The shop has nothing about this customer.",
+  "cards.failed": "Loading from the shop has failed:",
 } as const;

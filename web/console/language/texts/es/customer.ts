@@ -16,4 +16,9 @@ export const customer = {
   "profile.dropped": "Lo que firmó la tienda se descartó:",
   "profile.pages": "Páginas",
   "profile.others": "Otras conversaciones",
+  "cards.name": "En la tienda",
+  "cards.again": "Volver a cargar",
+  "cards.loading": "Cargando de la tienda",
+  "cards.none": "La tienda no tiene nada sobre este cliente.",
+  "cards.failed": "No se ha podido cargar de la tienda:",
 } satisfies Translation<typeof english>;

@@ -16,4 +16,9 @@ export const customer = {
   "profile.dropped": "Ce que la boutique a signé a été écarté :",
   "profile.pages": "Pages",
   "profile.others": "Autres conversations",
+  "cards.name": "Dans la boutique",
+  "cards.again": "Recharger",
+  "cards.loading": "Chargement depuis la boutique",
+  "cards.none": "La boutique n’a rien sur ce client.",
+  "cards.failed": "Le chargement depuis la boutique a échoué :",
 } satisfies Translation<typeof english>;
