@@ -208,6 +208,16 @@ pub(crate) enum Scenario {
         #[arg(long, default_value_t = 8)]
         reports: usize,
     },
+    /// Measures posting on a server that rings devices and sends mail, in turns with posting on one
+    /// that does not.
+    Notifications {
+        /// Rooms, each with one visitor who posts.
+        #[arg(long, default_value_t = 64)]
+        senders: usize,
+        /// Turns of five seconds of each server.
+        #[arg(long, default_value_t = 6)]
+        rounds: usize,
+    },
     /// Measures the store without a server: processor time, log and disk per message; the time of a
     /// page; the text index.
     Store {

@@ -11,6 +11,7 @@ mod delivery_check;
 mod peer;
 mod raw;
 mod raw_postgres;
+mod receivers;
 mod report;
 mod scenarios;
 mod server;
@@ -30,7 +31,7 @@ use peer::Program;
 use report::{Goal, Report};
 use scenarios::{
     Setup, backups, burst, change_cost, everyday, fanout, history, idle, joined, lobby, nodes,
-    open, pairs, rates, reports, soak, store, stored, storm, talk,
+    notifications, open, pairs, rates, reports, soak, store, stored, storm, talk,
 };
 use server::Target;
 
@@ -156,6 +157,9 @@ async fn scenario(mut setup: Setup, scenario: Scenario) -> Result<Report> {
             messages,
             reports: wanted,
         } => reports::reports(it, senders, messages, wanted).await?,
+        Scenario::Notifications { senders, rounds } => {
+            notifications::notifications(it, senders, rounds).await?;
+        }
         Scenario::Store {
             rooms,
             messages,

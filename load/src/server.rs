@@ -116,6 +116,15 @@ impl Server {
     /// The target; a binary serves this directory on a free port, without rate limits and with
     /// everything else on.
     pub(crate) async fn start(target: &Target, data_dir: &Path) -> Result<Self> {
+        Self::start_with(target, data_dir, &[]).await
+    }
+
+    /// The same with these settings, as the environment names them; only a binary takes them.
+    pub(crate) async fn start_with(
+        target: &Target,
+        data_dir: &Path,
+        settings: &[(&str, String)],
+    ) -> Result<Self> {
         let binary = match target {
             Target::Binary(binary) => binary,
             Target::Running { addr, agent } => {
@@ -150,7 +159,7 @@ impl Server {
         drop(stdin);
         // An agent that is there already is refused, which is as good.
         add.wait().await?;
-        Self::serve(binary, data_dir, "127.0.0.1:0", &[]).await
+        Self::serve(binary, data_dir, "127.0.0.1:0", settings).await
     }
 
     /// The target's binary as a node on a database in PostgreSQL, with nobody to sign in.

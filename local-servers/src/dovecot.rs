@@ -16,10 +16,22 @@ const TRIES: usize = 10;
 /// The password of every user.
 const PASSWORD: &str = "secret";
 
+/// How a mailbox is read by TLS alone, with access tokens instead of passwords.
+pub struct Tokens {
+    /// The server's certificate and key in PEM format.
+    pub certificate: String,
+    /// The key of the certificate.
+    pub key: String,
+    /// What knows the tokens: an address to which the token is appended, and which responds to `GET`
+    /// with a JSON object whose `email` is the user, or with an error.
+    pub known_at: String,
+}
+
 /// Dovecot, a server for IMAP, with one mailbox that any user reads. Dropping it ends it.
 pub struct Dovecot {
     program: PathBuf,
     port: u16,
+    tokens: Option<Tokens>,
     /// Whom the mailbox belongs to, if this process is root.
     owner: Option<User>,
     delivered: AtomicUsize,
@@ -29,6 +41,15 @@ pub struct Dovecot {
 impl Dovecot {
     /// Starts a server with an empty mailbox, in plain text.
     pub fn start() -> Result<Self, Error> {
+        Self::start_as(None)
+    }
+
+    /// Starts a server with an empty mailbox that is read with access tokens (XOAUTH2).
+    pub fn start_with_tokens(tokens: Tokens) -> Result<Self, Error> {
+        Self::start_as(Some(tokens))
+    }
+
+    fn start_as(tokens: Option<Tokens>) -> Result<Self, Error> {
         let program = programs::dovecot()?;
         programs::setpriv()?;
         let directory = Directory::new()?;
@@ -36,6 +57,7 @@ impl Dovecot {
         let mut dovecot = Self {
             program,
             port: 0,
+            tokens,
             owner,
             delivered: AtomicUsize::new(0),
             server: ServerProcess::new("dovecot", directory),
@@ -51,6 +73,11 @@ impl Dovecot {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The URL of the mailbox, with a user and a password.
@@ -80,8 +107,9 @@ impl Dovecot {
         std::fs::write(&settings, self.settings()?).map_err(Error::io("the settings"))?;
         let mut command = Command::new(&self.program);
         command.arg("-F").arg("-c").arg(&settings);
+        let is_tls = self.tokens.is_some();
         self.server
-            .start(&command, "TERM", |_| (), || greets(self.port))
+            .start(&command, "TERM", |_| (), || listens(self.port, is_tls))
     }
 
     /// Has the mailbox number its mails anew.
@@ -136,26 +164,58 @@ impl Dovecot {
                 format!("default_login_user = {name}\ndefault_internal_user = {name}\n")
             }
         };
+        let (plain, encrypted) = match self.tokens {
+            None => (self.port, 0),
+            Some(_) => (0, self.port),
+        };
+        let sign_in = self.sign_in_settings()?;
         let settings = format!(
             "base_dir = {path}/run\nlog_path = /dev/stderr\nprotocols = imap\nlisten = 127.0.0.1\n\
-             ssl = no\ndisable_plaintext_auth = no\nmail_location = maildir:{path}/mail\n\
-             first_valid_uid = 1\nfirst_valid_gid = 1\n{users}\
-             passdb {{\n driver = static\n args = password={PASSWORD}\n}}\n\
+             mail_location = maildir:{path}/mail\n\
+             first_valid_uid = 1\nfirst_valid_gid = 1\n{users}{sign_in}\
              userdb {{\n driver = static\n args = uid={uid} gid={gid} home={path}\n}}\n\
-             service imap-login {{\n chroot =\n inet_listener imap {{\n  port = {port}\n }}\n \
-             inet_listener imaps {{\n  port = 0\n }}\n}}\n\
+             service imap-login {{\n chroot =\n inet_listener imap {{\n  port = {plain}\n }}\n \
+             inet_listener imaps {{\n  port = {encrypted}\n }}\n}}\n\
              service anvil {{\n chroot =\n}}\nservice stats {{\n chroot =\n}}\n",
-            port = self.port
         );
         Ok(settings)
     }
+
+    /// How users sign in, and whether the connection is encrypted.
+    fn sign_in_settings(&self) -> Result<String, Error> {
+        let Some(tokens) = &self.tokens else {
+            return Ok(format!(
+                "ssl = no\ndisable_plaintext_auth = no\n\
+                 passdb {{\n driver = static\n args = password={PASSWORD}\n}}\n"
+            ));
+        };
+        let known_at = &tokens.known_at;
+        let of_tokens = format!("tokeninfo_url = {known_at}\nusername_attribute = email\n");
+        let path = self.server.path();
+        for (name, text) in [
+            ("cert.pem", &tokens.certificate),
+            ("key.pem", &tokens.key),
+            ("tokens.conf", &of_tokens),
+        ] {
+            std::fs::write(path.join(name), text).map_err(Error::io("the settings"))?;
+        }
+        let path = path.display();
+        Ok(format!(
+            "ssl = required\nssl_cert = <{path}/cert.pem\nssl_key = <{path}/key.pem\n\
+             auth_mechanisms = xoauth2\n\
+             passdb {{\n driver = oauth2\n mechanisms = xoauth2\n args = {path}/tokens.conf\n}}\n"
+        ))
+    }
 }
 
-/// Whether the server lets users sign in: it begins with a line about itself.
-fn greets(port: u16) -> bool {
+/// Whether the server lets users sign in: in plain text it begins with a line about itself.
+fn listens(port: u16, is_tls: bool) -> bool {
     let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
         return false;
     };
+    if is_tls {
+        return true;
+    }
     let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).is_ok() && line.starts_with("* OK")

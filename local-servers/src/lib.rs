@@ -30,7 +30,7 @@ mod standby;
 mod under_test;
 mod user;
 
-pub use dovecot::Dovecot;
+pub use dovecot::{Dovecot, Tokens};
 pub use error::Error;
 pub use nats::Nats;
 pub use postgres::{Database, Postgres};

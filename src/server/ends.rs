@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actors::Rooms;
 use crate::chat::{DeskPatch, RoomId, Timestamp};
-use crate::persistence::{Principal, RoomOp, Store, StoreError, WriteError};
+use crate::persistence::{Principal, RoomOp, Store, WriteError};
 
 /// How often it is looked whether something has ended.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -41,8 +41,7 @@ async fn end_due(store: &Store, rooms: &Rooms, now: Timestamp) -> Result<(), Wri
         };
         end(rooms, room, RoomOp::SetDesk(Box::new(patch))).await?;
     }
-    let ended = ended_blocks(store, now).await?;
-    for room in ended {
+    for room in store.ended_blocks(now, AT_ONCE).await? {
         let unblock = RoomOp::SetBlocked {
             blocked: false,
             until: None,
@@ -51,14 +50,6 @@ async fn end_due(store: &Store, rooms: &Rooms, now: Timestamp) -> Result<(), Wri
         end(rooms, room, unblock).await?;
     }
     Ok(())
-}
-
-async fn ended_blocks(store: &Store, now: Timestamp) -> Result<Vec<RoomId>, StoreError> {
-    let blocked = store.blocked_visitors(AT_ONCE).await?;
-    let ended = blocked
-        .into_iter()
-        .filter(|visitor| visitor.until.is_some_and(|until| until <= now));
-    Ok(ended.map(|visitor| visitor.room_id).collect())
 }
 
 async fn end(rooms: &Rooms, room: RoomId, op: RoomOp) -> Result<(), WriteError> {

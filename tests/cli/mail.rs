@@ -10,14 +10,14 @@ async fn serve(place: &Place) -> Running {
 }
 
 /// Signs in as the admin.
-async fn admin(rest: &Rest) -> Rest {
+pub(crate) async fn admin(rest: &Rest) -> Rest {
     let credentials = json!({"username": "ada", "password": "correct horse battery"});
     let session = rest.post("/api/admin/login/", credentials).await.is(200);
     rest.bearer(session["token"].as_str().expect("a token"))
 }
 
 /// A customer who waits for an answer: the room's id.
-async fn customer(rest: &Rest) -> String {
+pub(crate) async fn customer(rest: &Rest) -> String {
     let body = json!({"customer_name": "Ann", "customer_email": "ann@example.com"});
     let opened = rest.post("/api/chat/rooms/", body).await.is(201);
     let room = opened["room"]["id"].as_str().expect("an id").to_owned();
@@ -31,12 +31,12 @@ async fn customer(rest: &Rest) -> String {
     room
 }
 
-async fn post(rest: &Rest, path: &str, content: &str) {
+pub(crate) async fn post(rest: &Rest, path: &str, content: &str) {
     let body = json!({"id": new_id(), "content": content});
     rest.post(path, body).await.is(201);
 }
 
-async fn messages(rest: &Rest, room: &str) -> Vec<Value> {
+pub(crate) async fn messages(rest: &Rest, room: &str) -> Vec<Value> {
     let list = rest
         .get(&format!("/api/admin/rooms/{room}/messages/"))
         .await;
@@ -138,4 +138,81 @@ async fn a_reply_that_arrives_around_a_kill_is_one_message() {
     assert_eq!(contents, ["Is it red?", "Yes", "Fine"]);
     assert_eq!(log[2]["via"], "mail");
     server.stop().await;
+}
+
+/// The database of a server that does not run.
+fn database(place: &Place) -> rusqlite::Connection {
+    rusqlite::Connection::open(place.data_dir().join("shoptalk.db")).expect("it opens")
+}
+
+/// Lets this much time pass for mail that waits, and makes it due.
+fn let_hours_pass(place: &Place, hours: i64) {
+    let ms = hours * 3_600_000;
+    let changed = database(place).execute(
+        "UPDATE mails SET created_at = created_at - ?1, due = 0 WHERE state = 0",
+        [ms],
+    );
+    assert_eq!(changed.expect("changed"), 3, "all three wait");
+}
+
+#[tokio::test]
+async fn a_relay_that_is_away_for_a_day_loses_and_doubles_nothing() {
+    let relay = {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        taken.local_addr().expect("it is bound")
+    };
+    let place = Place::new()
+        .with("SHOPTALK_MAIL__SMTP_URL", &format!("smtp://{relay}"))
+        .with("SHOPTALK_MAIL__FROM", "The Shop <chat@shop.example>")
+        .with("SHOPTALK_MAIL__AFTER_MS", "1");
+    place
+        .add("ada", "correct horse battery", &["--role", "admin"])
+        .await;
+    let mut server = serve(&place).await;
+    let agent = admin(&server.rest()).await;
+    for _ in 0..3 {
+        let room = customer(&server.rest()).await;
+        post(&agent, &format!("/api/admin/rooms/{room}/messages/"), "Yes").await;
+    }
+    eventually("all three wait", async || {
+        let waiting = "SELECT count(*) FROM mails WHERE state = 0";
+        database(&place).query_row(waiting, [], |row| row.get(0)) == Ok(3)
+    })
+    .await;
+    for _ in 0..4 {
+        let rest = server.rest();
+        eventually("it was tried", async || {
+            rest.metric("shoptalk_mail_postponed_total").await >= 1.0
+        })
+        .await;
+        server.end(Signal::KILL).await;
+        let_hours_pass(&place, 6);
+        server = serve(&place).await;
+    }
+    server.end(Signal::KILL).await;
+    let_hours_pass(&place, 0);
+    let sink = SmtpSink::start_at(relay).await;
+    let server = serve(&place).await;
+    let rest = server.rest();
+    eventually("all three are sent", async || {
+        rest.metric("shoptalk_mail_sent_total").await == 3.0
+    })
+    .await;
+    let mut ids: Vec<_> = sink
+        .mails()
+        .iter()
+        .map(|mail| mail.header("Message-ID"))
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((sink.mails().len(), ids.len()), (3, 3));
+    server.stop().await;
+    let unsent: Vec<String> = database(&place)
+        .prepare("SELECT recipient FROM mails WHERE state != 1")
+        .and_then(|mut rows| rows.query_map([], |row| row.get(0))?.collect())
+        .expect("read");
+    assert_eq!(
+        unsent, [""; 0],
+        "nothing waits any more, and nothing failed"
+    );
 }

@@ -16,6 +16,7 @@ mod health;
 mod import_django;
 mod jobs_of_admins;
 mod mail;
+mod mail_tokens;
 mod manuals;
 mod metrics;
 mod notes;

@@ -31,7 +31,7 @@ pub use shop_server::ShopServer;
 pub use shoptalk_local_servers::{
     left_out_on_postgres, left_out_on_several_nodes, postgres_is_tested,
 };
-pub use smtp::{ReceivedMail, SmtpSink, SmtpStep};
+pub use smtp::{ReceivedMail, SmtpSink, SmtpStep, SmtpTls};
 pub use socket::{RefusedUpgrade, Socket};
 pub use tls::{Authority, Pair, TlsClient};
 

@@ -3,11 +3,18 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
 
 use super::eventually;
+use super::tls::Pair;
 
 /// A mail that the relay has taken.
 #[derive(Debug, Clone)]
@@ -50,6 +57,23 @@ pub enum SmtpStep {
     Accepted,
 }
 
+/// When a relay and its client begin to encrypt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SmtpTls {
+    /// With the first byte.
+    AtOnce,
+    /// With the client's STARTTLS.
+    AfterAsking,
+}
+
+/// A relay that takes mail by TLS alone, from whoever has the access token.
+#[derive(Clone)]
+struct Guard {
+    acceptor: TlsAcceptor,
+    when: SmtpTls,
+    token: String,
+}
+
 #[derive(Default)]
 struct State {
     mails: Vec<ReceivedMail>,
@@ -71,7 +95,32 @@ impl SmtpSink {
         Self::start_at("127.0.0.1:0".parse().expect("an address")).await
     }
 
+    /// A relay with this certificate, which takes mail after a sign-in by XOAUTH2 with this token.
+    pub async fn start_with_token(pair: &Pair, when: SmtpTls, token: &str) -> Self {
+        let chain = CertificateDer::pem_slice_iter(pair.cert.as_bytes());
+        let chain = chain.collect::<Result<_, _>>().expect("a certificate");
+        let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the defaults")
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .expect("they fit");
+        let guard = Guard {
+            acceptor: Arc::new(config).into(),
+            when,
+            token: token.to_owned(),
+        };
+        Self::serve_at("127.0.0.1:0".parse().expect("an address"), Some(guard)).await
+    }
+
+    /// A relay at this address.
     pub async fn start_at(addr: SocketAddr) -> Self {
+        Self::serve_at(addr, None).await
+    }
+
+    async fn serve_at(addr: SocketAddr, guard: Option<Guard>) -> Self {
         let listener = TcpListener::bind(addr).await.expect("a port");
         let sink = Self {
             addr: listener.local_addr().expect("a bound listener"),
@@ -81,7 +130,8 @@ impl SmtpSink {
         let (state, stopped) = (sink.state.clone(), sink.stopped.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, state.clone(), stopped.clone()));
+                let conversation = serve(stream, guard.clone(), state.clone(), stopped.clone());
+                tokio::spawn(conversation);
             }
         });
         sink
@@ -134,19 +184,73 @@ impl SmtpSink {
     }
 }
 
-async fn serve(stream: TcpStream, state: Arc<Mutex<State>>, stopped: Arc<Notify>) {
+async fn serve(
+    stream: TcpStream,
+    guard: Option<Guard>,
+    state: Arc<Mutex<State>>,
+    stopped: Arc<Notify>,
+) {
     // A server that is killed leaves a broken connection behind.
-    let _ = converse(BufReader::new(stream), &state, &stopped).await;
+    let _ = match guard {
+        None => greet_and_converse(stream, None, &state, &stopped).await,
+        Some(guard) => serve_guarded(stream, &guard, &state, &stopped).await,
+    };
+}
+
+async fn serve_guarded(
+    mut stream: TcpStream,
+    guard: &Guard,
+    state: &Mutex<State>,
+    stopped: &Notify,
+) -> std::io::Result<()> {
+    if guard.when == SmtpTls::AtOnce {
+        let stream = guard.acceptor.accept(stream).await?;
+        return greet_and_converse(stream, Some(guard), state, stopped).await;
+    }
+    stream.write_all(b"220 sink.example ESMTP\r\n").await?;
+    let mut plain = BufReader::new(stream);
+    for (expected, response) in [
+        ("EHLO", "250-sink.example\r\n250 STARTTLS"),
+        ("STARTTLS", "220 begin"),
+    ] {
+        let mut line = String::new();
+        plain.read_line(&mut line).await?;
+        if !line.starts_with(expected) {
+            return reply(&mut plain, "530 5.7.0 TLS first").await;
+        }
+        reply(&mut plain, response).await?;
+    }
+    let stream = guard.acceptor.accept(plain.into_inner()).await?;
+    converse(BufReader::new(stream), Some(guard), state, stopped).await
+}
+
+async fn greet_and_converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    guard: Option<&Guard>,
+    state: &Mutex<State>,
+    stopped: &Notify,
+) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    reply(&mut stream, "220 sink.example ESMTP").await?;
+    converse(stream, guard, state, stopped).await
+}
+
+/// Whether this is the guard's token, as XOAUTH2 transmits it.
+fn is_token(guard: &Guard, response: &str) -> bool {
+    let decoded = STANDARD.decode(response).unwrap_or_default();
+    let bearer = format!("\x01auth=Bearer {}\x01\x01", guard.token);
+    decoded.starts_with(b"user=") && decoded.ends_with(bearer.as_bytes())
 }
 
 async fn converse(
-    mut stream: BufReader<TcpStream>,
+    mut stream: BufReader<impl AsyncRead + AsyncWrite + Unpin>,
+    guard: Option<&Guard>,
     state: &Mutex<State>,
     stopped: &Notify,
 ) -> std::io::Result<()> {
     let locked = || state.lock().expect("no test panics with it");
     let (mut sender, mut recipient) = (String::new(), String::new());
-    reply(&mut stream, "220 sink.example ESMTP").await?;
+    let mut signed_in = guard.is_none();
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await? == 0 {
@@ -159,7 +263,20 @@ async fn converse(
         };
         let upper = line.to_ascii_uppercase();
         if upper.starts_with("EHLO") || upper.starts_with("HELO") {
-            reply(&mut stream, "250 sink.example").await?;
+            let capabilities = match guard {
+                None => "250 sink.example",
+                Some(_) => "250-sink.example\r\n250 AUTH XOAUTH2",
+            };
+            reply(&mut stream, capabilities).await?;
+        } else if let (Some(guard), Some(response)) = (guard, line.strip_prefix("AUTH XOAUTH2 ")) {
+            signed_in = is_token(guard, response);
+            let outcome = match signed_in {
+                true => "235 2.7.0 welcome",
+                false => "535 5.7.8 no such token",
+            };
+            reply(&mut stream, outcome).await?;
+        } else if !signed_in {
+            reply(&mut stream, "530 5.7.0 sign in first").await?;
         } else if upper.starts_with("MAIL FROM") {
             sender = address();
             reply(&mut stream, "250 sender ok").await?;
@@ -209,13 +326,13 @@ async fn converse(
 }
 
 /// Says nothing until the other end is gone.
-async fn silence(stream: &mut BufReader<TcpStream>, stopped: &Notify) -> std::io::Result<()> {
+async fn silence(stream: &mut (impl AsyncRead + Unpin), stopped: &Notify) -> std::io::Result<()> {
     stopped.notify_one();
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).await.map(|_| ())
 }
 
-async fn data(stream: &mut BufReader<TcpStream>) -> std::io::Result<String> {
+async fn data(stream: &mut BufReader<impl AsyncRead + Unpin>) -> std::io::Result<String> {
     let mut raw = String::new();
     loop {
         let mut line = String::new();
@@ -226,6 +343,6 @@ async fn data(stream: &mut BufReader<TcpStream>) -> std::io::Result<String> {
     }
 }
 
-async fn reply(stream: &mut BufReader<TcpStream>, line: &str) -> std::io::Result<()> {
+async fn reply(stream: &mut (impl AsyncWrite + Unpin), line: &str) -> std::io::Result<()> {
     stream.write_all(format!("{line}\r\n").as_bytes()).await
 }

@@ -159,9 +159,17 @@ impl Rounds {
         self.acked as f64 / self.seconds
     }
 
+    pub(super) fn p50_ms(&self) -> f64 {
+        self.quantile_ms(0.5)
+    }
+
     pub(super) fn p99_ms(&self) -> f64 {
+        self.quantile_ms(0.99)
+    }
+
+    fn quantile_ms(&self, quantile: f64) -> f64 {
         self.latency.as_ref().map_or(f64::NAN, |latency| {
-            latency.value_at_quantile(0.99) as f64 / 1_000.0
+            latency.value_at_quantile(quantile) as f64 / 1_000.0
         })
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod idle;
 pub(crate) mod joined;
 pub(crate) mod lobby;
 pub(crate) mod nodes;
+pub(crate) mod notifications;
 pub(crate) mod open;
 pub(crate) mod pairs;
 pub(crate) mod rates;

@@ -366,8 +366,12 @@ async fn a_block_may_have_an_end_which_a_sign_in_keeps() {
         until: Some(Timestamp(7_000)),
     };
     assert_eq!(list().await, [entry]);
+    let ended = async |now| store.ended_blocks(Timestamp(now), 9).await.expect("read");
+    assert!(ended(6_999).await.is_empty());
+    assert_eq!(ended(7_000).await, [room]);
     change(&store, room, blocked(None)).await;
     assert_eq!(list().await[0].until, None, "the end alone has changed");
+    assert!(ended(7_000).await.is_empty(), "it has no end");
     let lift = RoomOp::SetBlocked {
         blocked: false,
         until: Some(Timestamp(9_000)),

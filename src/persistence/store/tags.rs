@@ -68,6 +68,18 @@ impl Store {
         }
     }
 
+    /// The newest room of each visitor whose block has ended by now.
+    pub async fn ended_blocks(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<RoomId>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.ended_blocks(now, limit).await,
+            Self::Postgres(store) => store.ended_blocks(now, limit).await,
+        }
+    }
+
     /// Blocked visitors, each with one of their rooms, those first whose block ends first.
     pub async fn blocked_visitors(&self, limit: usize) -> Result<Vec<BlockedVisitor>, StoreError> {
         match self {

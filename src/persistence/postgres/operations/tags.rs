@@ -51,6 +51,15 @@ impl PostgresStore {
             .await
     }
 
+    pub(crate) async fn ended_blocks(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<RoomId>, StoreError> {
+        self.read(async |db| tags::ended_blocks(db, now, limit).await)
+            .await
+    }
+
     pub(crate) async fn blocked_visitors(
         &self,
         limit: usize,

@@ -82,6 +82,19 @@ pub(crate) async fn ended_snoozes(
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
+/// The newest room of each visitor whose block has ended.
+pub(crate) async fn ended_blocks(
+    db: &Session,
+    now: Timestamp,
+    items: usize,
+) -> Result<Vec<RoomId>, TxError> {
+    let sql = "SELECT r.id FROM visitors v
+         JOIN rooms r ON r.pk = (SELECT max(pk) FROM rooms WHERE visitor = v.id)
+         WHERE v.blocked AND v.blocked_until <= $1 ORDER BY v.blocked_until LIMIT $2";
+    let rows = db.query(sql, &[&now.0, &limit(items, 0)]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
 /// Blocked visitors with a room, those first whose block ends first.
 pub(crate) async fn blocked(db: &Session, items: usize) -> Result<Vec<BlockedVisitor>, TxError> {
     let sql = "SELECT r.id, r.customer_name, v.\"user\", v.blocked_until FROM visitors v

@@ -71,6 +71,16 @@ impl SqliteStore {
             .await
     }
 
+    pub(crate) async fn ended_blocks(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<RoomId>, StoreError> {
+        self.readers()
+            .read(move |conn| tags::ended_blocks(conn, now, limit))
+            .await
+    }
+
     pub(crate) async fn blocked_visitors(
         &self,
         limit: usize,

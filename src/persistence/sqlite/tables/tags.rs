@@ -80,6 +80,21 @@ pub(crate) fn ended_snoozes(
     .collect()
 }
 
+/// The newest room of each visitor whose block has ended.
+pub(crate) fn ended_blocks(
+    conn: &Connection,
+    now: Timestamp,
+    items: usize,
+) -> rusqlite::Result<Vec<RoomId>> {
+    conn.prepare_cached(
+        "SELECT r.id FROM visitors v
+         JOIN rooms r ON r.pk = (SELECT max(pk) FROM rooms WHERE visitor = v.id)
+         WHERE v.blocked = 1 AND v.blocked_until <= ?1 ORDER BY v.blocked_until LIMIT ?2",
+    )?
+    .query_map(params![now.0, limit(items, 0)], |row| row.get(0))?
+    .collect()
+}
+
 /// Blocked visitors with a room, those first whose block ends first.
 pub(crate) fn blocked(conn: &Connection, items: usize) -> rusqlite::Result<Vec<BlockedVisitor>> {
     conn.prepare_cached(
