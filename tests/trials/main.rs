@@ -24,6 +24,7 @@ mod fixtures;
 mod followers;
 mod frame_fuzz;
 mod history;
+mod mailbox;
 mod migrations;
 mod mutation;
 mod nodes;
@@ -183,6 +184,7 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P17" "released schemas" => upgrades::released_schemas,
     "P18" "soak" => soak::soak,
     "P19" "alerts killed at each step" => alerts::killed_at_each_step,
+    "P19" "a mailbox read while killed" => mailbox::killed_while_it_reads,
     "G2" "killed nodes" => nodes::killed,
     "G3" "immediate stops of PostgreSQL" => postgres::immediate_stops,
     "G3" "promoted standbys" => postgres::promotions,
