@@ -20,9 +20,15 @@ pub enum Right {
     /// Post messages, and move the agents' read mark.
     #[serde(rename = "messages:write")]
     MessagesWrite,
+    /// Write notes for agents.
+    #[serde(rename = "notes:write")]
+    NotesWrite,
     /// Suggest the agents' next message.
     #[serde(rename = "drafts:write")]
     DraftsWrite,
+    /// Reports, also as tables.
+    #[serde(rename = "reports:read")]
+    ReportsRead,
     /// Jobs that export conversations.
     #[serde(rename = "export")]
     Export,
@@ -30,10 +36,12 @@ pub enum Right {
 
 impl Right {
     /// Every right.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::RoomsRead,
         Self::MessagesWrite,
+        Self::NotesWrite,
         Self::DraftsWrite,
+        Self::ReportsRead,
         Self::Export,
     ];
 
@@ -42,7 +50,9 @@ impl Right {
         match self {
             Self::RoomsRead => "rooms:read",
             Self::MessagesWrite => "messages:write",
+            Self::NotesWrite => "notes:write",
             Self::DraftsWrite => "drafts:write",
+            Self::ReportsRead => "reports:read",
             Self::Export => "export",
         }
     }
@@ -71,7 +81,7 @@ pub struct ApiToken {
     /// Names it, also in the audit.
     #[cfg_attr(feature = "server", schema(value_type = Uuid))]
     pub id: ApiTokenId,
-    /// What writes with it; customers see this name beside its messages.
+    /// What writes with it; customers see this name beside its messages, agents also beside its notes.
     pub name: String,
     /// What it may do.
     pub rights: Vec<Right>,

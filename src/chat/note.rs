@@ -22,10 +22,10 @@ pub struct Note {
     pub no: u64,
     /// The seq of the newest message when it was written; 0 before any.
     pub after_seq: u64,
-    /// Which agent wrote it.
+    /// Which agent wrote it, or which API token.
     #[cfg_attr(feature = "server", schema(value_type = Uuid))]
     pub agent_id: AgentId,
-    /// That agent's name at that time.
+    /// The name of who wrote it, at that time.
     pub agent_name: String,
     /// The text, as sent. Text only, never markup.
     pub content: String,

@@ -7,7 +7,14 @@ use crate::common::{
     results,
 };
 
-const RIGHTS: [&str; 4] = ["rooms:read", "messages:write", "drafts:write", "export"];
+const RIGHTS: [&str; 6] = [
+    "rooms:read",
+    "messages:write",
+    "notes:write",
+    "drafts:write",
+    "reports:read",
+    "export",
+];
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
@@ -196,6 +203,44 @@ async fn what_a_token_writes_has_its_name() {
             row[0] == action && row[1] == *actor && subject.as_ref().is_none_or(|it| row[2] == *it)
         });
         assert!(found, "{action}: {rows:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_s_note_has_its_name_and_no_visitor_gets_it() {
+    let server = TestServer::start().await;
+    let visitor = Visitor::named(&server, "Ann").await;
+    visitor.post("hello").await;
+    let (id, robot) = make(&server, &["notes:write"]).await;
+    let path = format!("/api/admin/rooms/{}/notes/", visitor.room_id);
+    let note = json!({"id": new_id(), "content": "Two parcels are on their way"});
+    let written = robot.post(&path, note.clone()).await.is(201);
+    assert_eq!(written["note"]["agent_name"], "Robot");
+    assert_eq!(written["note"]["agent_id"], id);
+    assert_eq!(robot.post(&path, note).await.is(200), written);
+    let other = robot.post(
+        &path,
+        json!({"id": written["note"]["id"], "content": "other"}),
+    );
+    other.await.problem(409, "conflict");
+    let admin = &server.admin().await.rest;
+    let listed = admin.get(&path).await.is(200);
+    assert_eq!(results(&listed), &[written["note"].clone()]);
+    // It may write notes, and not read them.
+    robot.get(&path).await.problem(403, "forbidden");
+    assert_eq!(visitor.messages().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_reads_reports_as_an_admin_does() {
+    let server = TestServer::start().await;
+    let visitor = Visitor::named(&server, "Ann").await;
+    visitor.post("hello").await;
+    let (_, robot) = make(&server, &["reports:read"]).await;
+    let admin = &server.admin().await.rest;
+    for path in ["/api/admin/reports/?by=agent", "/api/admin/reports.csv"] {
+        let [read, by_admin] = [robot.get(path).await, admin.get(path).await];
+        assert_eq!((read.status, &read.text), (200, &by_admin.text), "{path}");
     }
 }
 

@@ -101,9 +101,9 @@ export type Note = {
   no: number;
   /** The seq of the newest message when it was written; 0 before any. */
   after_seq: number;
-  /** Which agent wrote it. */
+  /** Which agent wrote it, or which API token. */
   agent_id: string;
-  /** That agent's name at that time. */
+  /** The name of who wrote it, at that time. */
   agent_name: string;
   /** The text, as sent. Text only, never markup. */
   content: string;
@@ -845,13 +845,13 @@ export type RatingList = {
 };
 
 /** What a token may do. Each call that takes tokens needs one of these. */
-export type Right = "rooms:read" | "messages:write" | "drafts:write" | "export";
+export type Right = "rooms:read" | "messages:write" | "notes:write" | "drafts:write" | "reports:read" | "export";
 
 /** A token with which a program of the shop makes calls. */
 export type ApiToken = {
   /** Names it, also in the audit. */
   id: string;
-  /** What writes with it; customers see this name beside its messages. */
+  /** What writes with it; customers see this name beside its messages, agents also beside its notes. */
   name: string;
   /** What it may do. */
   rights: Array<Right>;
@@ -887,7 +887,7 @@ export type ApiTokenAnswer = {
   token: string;
   /** Names it, also in the audit. */
   id: string;
-  /** What writes with it; customers see this name beside its messages. */
+  /** What writes with it; customers see this name beside its messages, agents also beside its notes. */
   name: string;
   /** What it may do. */
   rights: Array<Right>;

@@ -81,7 +81,11 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ),
     ("POST", "/api/admin/rooms/{id}/messages/{seq}/redact", Admin),
     ("GET", "/api/admin/rooms/{id}/notes", Agent),
-    ("POST", "/api/admin/rooms/{id}/notes", Agent),
+    (
+        "POST",
+        "/api/admin/rooms/{id}/notes",
+        AgentOrToken(Right::NotesWrite),
+    ),
     ("GET", "/api/admin/rooms/{id}/cards", Agent),
     (
         "GET",
@@ -126,8 +130,16 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("DELETE", "/api/admin/tags/{id}", Admin),
     ("GET", "/api/admin/colleagues", Agent),
     ("GET", "/api/admin/blocks", Agent),
-    ("GET", "/api/admin/reports", Admin),
-    ("GET", "/api/admin/reports.csv", Admin),
+    (
+        "GET",
+        "/api/admin/reports",
+        AdminOrToken(Right::ReportsRead),
+    ),
+    (
+        "GET",
+        "/api/admin/reports.csv",
+        AdminOrToken(Right::ReportsRead),
+    ),
     ("POST", "/api/admin/doctor/seen", Doctor),
     ("POST", "/api/admin/doctor/findings", Admin),
     ("GET", "/api/admin/tokens", Admin),

@@ -7,7 +7,14 @@ import { useApp, useLanguage } from "./context";
 import { Dialog } from "./dialog";
 import { Field } from "./field";
 
-const RIGHTS: readonly Right[] = ["rooms:read", "messages:write", "drafts:write", "export"];
+const RIGHTS: readonly Right[] = [
+  "rooms:read",
+  "messages:write",
+  "notes:write",
+  "drafts:write",
+  "reports:read",
+  "export",
+];
 
 const DAY_MS = 86_400_000;
 

@@ -10,7 +10,7 @@ use crate::chat::limits::check_message_id;
 use crate::chat::{Note, NoteDraft, RoomId};
 use crate::http::api::extract::{DeferredJson, Json, PathId, Query, check_content};
 use crate::http::api::messages::PostRequest;
-use crate::http::auth::AgentAuth;
+use crate::http::auth::{AgentAuth, Caller};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::persistence::{Effect, NOTE_PAGE_BYTES, NoteRange, RoomOp};
@@ -64,7 +64,7 @@ pub(crate) async fn list(
 /// Write a note
 ///
 /// 201 once it is on disk; 200 with the stored one if the id was used before. The room's version
-/// moves, and nothing that a visitor can see.
+/// moves, and nothing that a visitor can see. A program's note has the id and the name of its API token.
 #[utoipa::path(post, operation_id = "add_note",
     path = "/api/admin/rooms/{id}/notes", tag = "agent", security(("agent" = []), ("cookie" = [])),
     params(("id" = uuid::Uuid, Path, description = "the room")), request_body = PostRequest,
@@ -74,18 +74,18 @@ pub(crate) async fn list(
     ))]
 pub(crate) async fn add(
     State(state): State<AppState>,
-    AgentAuth(session): AgentAuth,
+    caller: Caller,
     PathId(room_id): PathId,
     body: DeferredJson,
 ) -> Result<(StatusCode, Json<NoteAnswer>), Problem> {
     existing_room(&state, room_id).await?;
-    state.limits.check_post(session.agent.id)?;
+    state.limits.check_post(caller.id())?;
     let request: PostRequest = body.read().await?;
     let id = check_message_id(&request.id);
     let draft = NoteDraft {
         id: id.map_err(|violation| Problem::invalid(vec![violation]))?,
-        agent_id: session.agent.id,
-        agent_name: session.agent.display_name,
+        agent_id: caller.id(),
+        agent_name: caller.name().to_owned(),
         content: request.content,
     };
     check_content(&draft.content)?;

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::chat::Timestamp;
 use crate::http::api::extract::{Json, Query};
-use crate::http::auth::AdminAuth;
+use crate::http::auth::Caller;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::persistence::{ReportCursor, StoreError};
@@ -27,7 +27,7 @@ use crate::settings::Date;
     responses((status = 200, description = "the report", body = Report)))]
 pub(crate) async fn get(
     State(state): State<AppState>,
-    _admin: AdminAuth,
+    _caller: Caller,
     query: Query,
 ) -> Result<Json<Report>, Problem> {
     Ok(Json(report(&state, &query).await?))
@@ -46,7 +46,7 @@ pub(crate) async fn get(
     responses((status = 200, description = "the table", body = String, content_type = "text/csv")))]
 pub(crate) async fn table(
     State(state): State<AppState>,
-    _admin: AdminAuth,
+    _caller: Caller,
     query: Query,
 ) -> Result<Response, Problem> {
     let report = report(&state, &query).await?;
