@@ -8,7 +8,7 @@ use super::elsewhere::Elsewhere;
 use super::faults::Faults;
 use super::ids::SubscriptionIds;
 use super::messages::{LobbyMsg, SupervisorMsg, Typing};
-use super::{Presence, SharedNames, TreeFailure};
+use super::{Presence, SharedNames, TreeFailure, Viewers};
 use crate::chat::SenderType;
 use crate::persistence::{Effect, Store};
 
@@ -16,6 +16,7 @@ use crate::persistence::{Effect, Store};
 pub(super) struct ActorContext {
     pub(super) store: Store,
     pub(super) presence: Presence,
+    pub(super) viewers: Viewers,
     pub(super) names: SharedNames,
     pub(super) faults: Faults,
     pub(super) metrics: ActorMetrics,

@@ -36,6 +36,8 @@ struct Inbox {
     room: ActorRef<RoomMsg>,
     /// While there is something, one `RoomMsg::TakeElsewhere` is in the mailbox.
     untaken: Option<Box<Untaken>>,
+    /// While it is set, one `RoomMsg::ShowViewers` is in the mailbox.
+    has_other_viewers: bool,
 }
 
 /// What a room takes from its inbox.
@@ -112,6 +114,7 @@ impl Elsewhere {
         let inbox = Inbox {
             room,
             untaken: None,
+            has_other_viewers: false,
         };
         self.rooms().insert(room_id, inbox);
     }
@@ -161,6 +164,25 @@ impl Elsewhere {
                 _permit: permit,
             };
             let _ = inbox.room.cast(RoomMsg::TypingElsewhere(counted));
+        }
+    }
+
+    /// Others have these rooms open on another node: those with an actor are notified.
+    pub(super) fn notify_of_viewers(&self, room_ids: &[RoomId]) {
+        let mut rooms = self.rooms();
+        for room_id in room_ids {
+            if let Some(inbox) = rooms.get_mut(room_id)
+                && !std::mem::replace(&mut inbox.has_other_viewers, true)
+            {
+                let _ = inbox.room.cast(RoomMsg::ShowViewers);
+            }
+        }
+    }
+
+    /// The room reads them now.
+    pub(super) fn take_viewers(&self, room_id: RoomId) {
+        if let Some(inbox) = self.rooms().get_mut(&room_id) {
+            inbox.has_other_viewers = false;
         }
     }
 

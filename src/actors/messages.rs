@@ -34,6 +34,8 @@ pub(super) enum RoomMsg {
     Reload,
     /// Somebody types who is connected to another node.
     TypingElsewhere(CountedTyping),
+    /// Show agents who has the room open: that has changed on another node.
+    ShowViewers,
     /// Take what other nodes have done from the inbox.
     TakeElsewhere,
     /// What the record does not show, read after another node has changed the room; `None` if it could

@@ -34,6 +34,7 @@ mod rooms;
 mod root;
 mod state_log;
 mod subscriber;
+mod viewers;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -56,6 +57,7 @@ pub use outbox::{Event, Outbox};
 pub use presence::Presence;
 pub use rooms::{Joiner, Rooms};
 pub use subscriber::{LiveSwitch, ReplyPort};
+pub use viewers::{ViewedRooms, Viewer, Viewers};
 
 use crate::persistence::Store;
 use context::ActorContext;
@@ -123,6 +125,7 @@ impl Actors {
         let context = Arc::new(ActorContext {
             store: options.store,
             presence: Presence::default(),
+            viewers: Viewers::default(),
             names: SharedNames::default(),
             faults: options.faults,
             metrics: options.metrics,

@@ -117,10 +117,9 @@ impl Actor for Room {
 impl Drop for RoomActorState {
     fn drop(&mut self) {
         self.context.metrics.rooms_live.decrement(1.0);
-        let incarnation = self.myself.get_id();
-        self.context
-            .elsewhere
-            .remove_room(self.room_id, incarnation);
+        let (context, incarnation) = (&self.context, self.myself.get_id());
+        context.elsewhere.remove_room(self.room_id, incarnation);
+        context.viewers.remove_here(self.room_id, incarnation);
     }
 }
 
@@ -141,7 +140,7 @@ impl RoomActorState {
             RoomMsg::Join { subscriber, reply } => self.join(subscriber, reply),
             RoomMsg::Leave(id) => {
                 self.subscribers.remove(id);
-                self.subscribers.broadcast_viewers(self.room_id);
+                self.show_viewers(None);
             }
             RoomMsg::Write { op, reply } => self.write(op, reply),
             RoomMsg::BroadcastTyping(id) => self.broadcast_typing(id),
@@ -154,6 +153,10 @@ impl RoomActorState {
                     self.subscribers
                         .broadcast_typing(&counted.typing, &record.room);
                 }
+            }
+            RoomMsg::ShowViewers => {
+                self.context.elsewhere.take_viewers(self.room_id);
+                self.show_viewers(None);
             }
             RoomMsg::TakeElsewhere => self.take_elsewhere(),
             RoomMsg::MissedRead(missed) => self.missed_read(missed.as_ref()),
@@ -282,8 +285,9 @@ impl RoomActorState {
             return;
         }
         let change = self.state.joined(subscriber.side);
+        let joined = subscriber.id;
         self.subscribers.add(subscriber);
-        self.subscribers.broadcast_viewers(self.room_id);
+        self.show_viewers(Some(joined));
         self.set_presence(change);
     }
 
@@ -340,6 +344,19 @@ impl RoomActorState {
             // What does not fit is dropped: it is of no use later.
             let _ = listener.try_send(typing);
         }
+    }
+
+    /// Shows agents who has the room open, if that has changed; `joined` in any case.
+    fn show_viewers(&mut self, joined: Option<SubscriptionId>) {
+        let (room_id, viewers) = (self.room_id, &self.context.viewers);
+        let here = self.subscribers.viewers_here();
+        if here.is_empty() && !self.subscribers.has_shown_viewers() {
+            // A room that no agent has open, as most.
+            return;
+        }
+        viewers.set_here(room_id, self.myself.get_id(), here);
+        let everywhere = viewers.of_room(room_id);
+        self.subscribers.show_viewers(room_id, everywhere, joined);
     }
 
     fn set_presence(&self, change: Option<PresenceChange>) {

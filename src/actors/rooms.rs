@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Typing;
@@ -11,7 +12,7 @@ use super::messages::{Delivery, RoomMsg, SupervisorMsg};
 use super::subscriber::Subscriber;
 use super::{
     CALL_TIMEOUT, ElsewhereCommit, Incarnation, JoinError, LiveSwitch, Outbox, ReplyPort,
-    Subscription,
+    Subscription, ViewedRooms, Viewers,
 };
 use crate::chat::{RoomId, Side};
 use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
@@ -169,6 +170,24 @@ impl Rooms {
     /// Shows the subscribers of a room who types on another node.
     pub fn typing_elsewhere(&self, typing: Typing) {
         self.context.elsewhere.put_typing(typing);
+    }
+
+    /// Who has which room open.
+    pub fn viewers(&self) -> Viewers {
+        self.context.viewers.clone()
+    }
+
+    /// Shows the agents of this node who has which room open on another one.
+    pub fn viewers_elsewhere(&self, node: u64, rooms: ViewedRooms) {
+        let viewers = &self.context.viewers;
+        let changed = viewers.set_elsewhere(node, rooms, Instant::now());
+        self.context.elsewhere.notify_of_viewers(&changed);
+    }
+
+    /// Whoever had a room open on a node that is silent has it open no longer.
+    pub fn forget_silent_viewers(&self) {
+        let left = self.context.viewers.forget_silent(Instant::now());
+        self.context.elsewhere.notify_of_viewers(&left);
     }
 
     /// The rooms that have an actor.

@@ -48,8 +48,8 @@ impl Follower {
         loop {
             tokio::select! {
                 (_, payload) = bus.recv() => {
-                    if let Some(notice) = notices::decode(self.node, &payload, &self.metrics) {
-                        self.take(notice);
+                    if let Some((node, notice)) = notices::decode(self.node, &payload, &self.metrics) {
+                        self.take(node, notice);
                     }
                 }
                 changed = head.changed() => {
@@ -71,10 +71,11 @@ impl Follower {
         }
     }
 
-    fn take(&mut self, notice: Notice) {
+    fn take(&mut self, node: Node, notice: Notice) {
         match notice {
             Notice::Committed(commit) => self.take_commit(commit),
             Notice::Typing(typing) => self.rooms.typing_elsewhere(typing),
+            Notice::Viewers(rooms) => self.rooms.viewers_elsewhere(node.0, rooms),
         }
     }
 

@@ -12,6 +12,7 @@ pub(crate) mod follower;
 mod metrics;
 pub(crate) mod notices;
 mod presence;
+mod viewers;
 
 use std::time::Duration;
 
@@ -66,6 +67,12 @@ pub(crate) fn start(parts: ClusterParts) -> watch::Receiver<bool> {
     if let Some(typing) = rooms.typing_here().filter(|_| bus.is_there()) {
         let publishing = publish_typing(typing, bus.publisher(), node, metrics.clone());
         tokio::spawn(drain.clone().run_until_cancelled_owned(publishing));
+    }
+    if bus.is_there() {
+        let publishing = viewers::publish(rooms.viewers(), bus.publisher(), node, metrics.clone());
+        tokio::spawn(drain.clone().run_until_cancelled_owned(publishing));
+        let forgetting = viewers::forget_silent(rooms.clone());
+        tokio::spawn(drain.clone().run_until_cancelled_owned(forgetting));
     }
     let polling = adapt_poll(
         store.clone(),

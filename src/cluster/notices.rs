@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::actors::Typing;
+use crate::actors::{Typing, ViewedRooms};
 use crate::bus::{Publisher, Topic};
 use crate::cluster::metrics::ClusterMetrics;
 use crate::persistence::SlotCommit;
@@ -13,7 +13,7 @@ const FRAME_BYTES: usize = 512 * 1024;
 
 /// Which node a notice comes from, so that a node ignores its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Node(u64);
+pub(crate) struct Node(pub(crate) u64);
 
 impl Node {
     /// A node that starts now.
@@ -30,13 +30,15 @@ pub(crate) enum Notice {
     Committed(SlotCommit),
     /// Somebody types.
     Typing(Typing),
+    /// Who has which room open on the node.
+    Viewers(ViewedRooms),
 }
 
 impl Notice {
     fn topic(&self) -> Topic {
         match self {
             Self::Committed(_) => Topic::Log,
-            Self::Typing(_) => Topic::Ephemeral,
+            Self::Typing(_) | Self::Viewers(_) => Topic::Ephemeral,
         }
     }
 }
@@ -88,13 +90,17 @@ fn encode(node: Node, notice: Notice) -> Option<Vec<u8>> {
     }
 }
 
-/// Reads a notice of another node; `None` for anything else.
-pub(crate) fn decode(own: Node, payload: &[u8], metrics: &ClusterMetrics) -> Option<Notice> {
+/// Reads a notice of another node, and which one; `None` for anything else.
+pub(crate) fn decode(
+    own: Node,
+    payload: &[u8],
+    metrics: &ClusterMetrics,
+) -> Option<(Node, Notice)> {
     match serde_json::from_slice::<Envelope>(payload) {
         Ok(envelope) if envelope.node == own => None,
         Ok(envelope) if envelope.version == VERSION => {
             metrics.received.increment(1);
-            Some(envelope.notice)
+            Some((envelope.node, envelope.notice))
         }
         Ok(_) => {
             metrics.ignored.increment(1);
@@ -128,7 +134,7 @@ mod tests {
         });
         let payload = encode(other, notice.clone()).expect("it encodes");
         let metrics = ClusterMetrics::default();
-        assert_eq!(decode(own, &payload, &metrics), Some(notice));
+        assert_eq!(decode(own, &payload, &metrics), Some((other, notice)));
         assert_eq!(decode(other, &payload, &metrics), None);
         for wrong in [&b""[..], b"{}", b"[1]", b"\xff", b"{\"version\":2}"] {
             assert_eq!(decode(own, wrong, &metrics), None);

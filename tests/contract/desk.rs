@@ -261,8 +261,9 @@ async fn agents_see_who_has_a_room_open() {
     sees(&mut first, &["Ada Admin"]).await;
     let second = bob.joined(&ann.room_id).await;
     sees(&mut first, &["Ada Admin", "Bob Agent"]).await;
-    // Another tab of the same agent is nobody new.
-    let tab = bob.joined(&ann.room_id).await;
+    // Another tab of the same agent is nobody new, and is shown all.
+    let mut tab = bob.joined(&ann.room_id).await;
+    sees(&mut tab, &["Ada Admin", "Bob Agent"]).await;
     drop(second);
     drop(tab);
     sees(&mut first, &["Ada Admin"]).await;

@@ -13,6 +13,7 @@ mod lobby;
 mod notes;
 mod people;
 mod settings;
+mod viewers;
 
 use std::time::Duration;
 

@@ -10,10 +10,10 @@ use super::decisions::Audience;
 use crate::actors::faults::Faults;
 use crate::actors::ids::SubscriptionId;
 use crate::actors::subscriber::{Broadcast, FrameBySide, ReplyPort, Subscriber};
-use crate::actors::{ElsewhereCommit, Typing};
+use crate::actors::{ElsewhereCommit, Typing, Viewer};
 use crate::chat::{
-    AgentId, Message, PageVisit, Room as RoomView, RoomId, RoomRecord, SenderType, Side,
-    Suggestion, VisitorId,
+    Message, PageVisit, Room as RoomView, RoomId, RoomRecord, SenderType, Side, Suggestion,
+    VisitorId,
 };
 use crate::persistence::{Effect, RoomCommit, WriteError};
 use crate::protocol::{
@@ -28,8 +28,8 @@ const TYPING_THROTTLE: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(super) struct Subscribers {
     all: Vec<Subscriber>,
-    /// The agents who were last shown as having the room open, in ascending order.
-    viewers: Vec<AgentId>,
+    /// The agents who were last shown as having the room open, by id; none without an agent here.
+    viewers: Vec<Viewer>,
 }
 
 impl Subscribers {
@@ -246,28 +246,48 @@ impl Subscribers {
         })
     }
 
-    /// Shows agents who has the room open, if others have than before.
-    pub(super) fn broadcast_viewers(&mut self, room_id: RoomId) {
-        let agents = || (self.all.iter()).filter(|subscriber| subscriber.side == Side::Agent);
-        let mut viewers: Vec<AgentId> = agents().map(|agent| agent.participant_id).collect();
-        viewers.sort_unstable();
-        viewers.dedup();
-        if viewers == self.viewers {
-            return;
-        }
-        let name_of = |id: &AgentId| {
-            let agent = agents().find(|agent| agent.participant_id == *id);
-            agent.and_then(|agent| agent.display_name.as_deref())
-        };
-        let mut names: Vec<&str> = viewers.iter().filter_map(name_of).collect();
+    /// The agents of this node who have the room open, each once, by id.
+    pub(super) fn viewers_here(&self) -> Vec<Viewer> {
+        let agents = self.all.iter().filter(|it| it.side == Side::Agent);
+        let mut viewers: Vec<Viewer> = agents
+            .map(|agent| Viewer {
+                id: agent.participant_id,
+                name: agent.display_name.clone().unwrap_or_default(),
+            })
+            .collect();
+        viewers.sort();
+        viewers.dedup_by_key(|viewer| viewer.id);
+        viewers
+    }
+
+    /// Whether agents here were shown anybody.
+    pub(super) fn has_shown_viewers(&self) -> bool {
+        !self.viewers.is_empty()
+    }
+
+    /// Shows agents who has the room open, if others have than before. Who has just `joined` was
+    /// shown nobody yet.
+    pub(super) fn show_viewers(
+        &mut self,
+        room_id: RoomId,
+        viewers: Vec<Viewer>,
+        joined: Option<SubscriptionId>,
+    ) {
+        let is_new = viewers != self.viewers;
+        let mut names: Vec<&str> = viewers.iter().map(|viewer| &viewer.name[..]).collect();
         names.sort_unstable();
         let frame = encode(&ServerFrame::Viewers {
             room_id,
             agents: names.into_iter().map(Cow::Borrowed).collect(),
         });
         self.viewers = viewers;
-        self.all
-            .retain(|subscriber| subscriber.side != Side::Agent || subscriber.push(&frame));
+        self.all.retain(|subscriber| {
+            let is_shown = is_new || Some(subscriber.id) == joined;
+            !(is_shown && subscriber.side == Side::Agent) || subscriber.push(&frame)
+        });
+        if !self.has(Side::Agent) {
+            self.viewers = Vec::new();
+        }
     }
 
     /// Broadcasts that somebody is typing, except to the typist's own sockets.
