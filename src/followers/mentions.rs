@@ -26,11 +26,11 @@ impl Mentions {
 
     async fn notify(&self, note: Note) -> Result<(), FollowerError> {
         let agents = self.store.agents().await?;
-        let mentioned = agents
-            .iter()
-            .filter(|agent| agent.id != note.agent_id && is_mentioned(agent, &note.content));
         let message = PushMessage::mention(&note);
-        for agent in mentioned {
+        for agent in mentioned(&agents, &note.content) {
+            if agent.id == note.agent_id {
+                continue;
+            }
             match self.push.send(PushTargets::Agent(agent.id), &message).await {
                 Ok(_) => {}
                 Err(PushError::Read(error)) => return Err(error.into()),
@@ -64,22 +64,43 @@ impl Follower for Mentions {
     }
 }
 
-/// Whether a text has `@` and the agent's user name or display name, in any case.
-fn is_mentioned(agent: &Agent, text: &str) -> bool {
+/// The agents whom a text mentions: it has `@` and their user name or display name, not inside of a
+/// word, in any case. Where several names fit, the longest one counts.
+fn mentioned<'a>(agents: &'a [Agent], text: &str) -> Vec<&'a Agent> {
     let text = text.to_lowercase();
-    [&agent.username, &agent.display_name]
-        .into_iter()
-        .any(|name| has_mention(&text, &name.to_lowercase()))
+    let names: Vec<(&Agent, String)> = agents
+        .iter()
+        .flat_map(|agent| [&agent.username, &agent.display_name].map(|name| (agent, name)))
+        .map(|(agent, name)| (agent, name.to_lowercase()))
+        .collect();
+    let mut found: Vec<&Agent> = Vec::new();
+    for behind in behind_signs(&text) {
+        let fits = |name: &str| {
+            let rest = behind.strip_prefix(name).filter(|_| !name.is_empty());
+            rest.is_some_and(|rest| !is_inside(rest.chars().next()))
+        };
+        let fitting: Vec<_> = names.iter().filter(|(_, name)| fits(name)).collect();
+        let longest = fitting.iter().map(|(_, name)| name.len()).max();
+        let meant = fitting
+            .iter()
+            .filter(|(_, name)| Some(name.len()) == longest);
+        found.extend(meant.map(|(agent, _)| *agent));
+    }
+    found.sort_by_key(|agent| agent.id);
+    found.dedup_by_key(|agent| agent.id);
+    found
 }
 
-fn has_mention(text: &str, name: &str) -> bool {
-    !name.is_empty()
-        && text.match_indices('@').any(|(at, _)| {
-            let before = text[..at].chars().next_back();
-            let behind = text[at + 1..].strip_prefix(name);
-            let is_inside = |char: Option<char>| char.is_some_and(char::is_alphanumeric);
-            !is_inside(before) && behind.is_some_and(|rest| !is_inside(rest.chars().next()))
-        })
+/// What follows each `@` that is not inside of a word.
+fn behind_signs(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices('@')
+        .filter(|(at, _)| !is_inside(text[..*at].chars().next_back()))
+        .map(|(at, _)| &text[at + 1..])
+}
+
+/// Whether a word goes on with this character.
+fn is_inside(char: Option<char>) -> bool {
+    char.is_some_and(char::is_alphanumeric)
 }
 
 #[cfg(test)]
@@ -87,17 +108,22 @@ mod tests {
     use super::*;
     use crate::chat::Role;
 
-    #[test]
-    fn an_agent_is_mentioned_by_either_name_and_by_no_part_of_a_word() {
-        let agent = Agent {
-            id: uuid::Uuid::nil(),
-            username: "zoe".into(),
-            display_name: "Zoë van Dam".into(),
+    fn agent(n: u128, username: &str, display_name: &str) -> Agent {
+        Agent {
+            id: uuid::Uuid::from_u128(n),
+            username: username.into(),
+            display_name: display_name.into(),
             role: Role::Agent,
             disabled: false,
             on_duty: true,
             created_at: Timestamp(0),
-        };
+        }
+    }
+
+    #[test]
+    fn an_agent_is_mentioned_by_either_name_and_by_no_part_of_a_word() {
+        let agents = [agent(1, "zoe", "Zoë van Dam")];
+        let is_mentioned = |text| !mentioned(&agents, text).is_empty();
         for text in [
             "@zoe",
             "ask @ZOE, please",
@@ -106,7 +132,7 @@ mod tests {
             "@@zoe",
             "x @zoe-2",
         ] {
-            assert!(is_mentioned(&agent, text), "{text}");
+            assert!(is_mentioned(text), "{text}");
         }
         for text in [
             "zoe",
@@ -116,8 +142,21 @@ mod tests {
             "me@zoe",
             "ann@zoe.example",
             "@",
+            "@nobody",
         ] {
-            assert!(!is_mentioned(&agent, text), "{text}");
+            assert!(!is_mentioned(text), "{text}");
         }
+    }
+
+    #[test]
+    fn the_longest_name_counts_and_each_agent_once() {
+        let agents = [agent(1, "tom", "Tom"), agent(2, "tl", "Tom Lee")];
+        let mentions = |text| -> Vec<&str> {
+            let found = mentioned(&agents, text).into_iter();
+            found.map(|agent| &agent.username[..]).collect()
+        };
+        assert_eq!(mentions("@Tom Lee"), ["tl"]);
+        assert_eq!(mentions("@Tom, Lee"), ["tom"]);
+        assert_eq!(mentions("@tl and @tom lee and @Tom"), ["tom", "tl"]);
     }
 }

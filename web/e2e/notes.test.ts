@@ -1,11 +1,12 @@
 import { expect, it } from "vitest";
 import { audit } from "./audit";
 import { eventually } from "./browser";
-import { Environment } from "./environment";
+import { Environment, PASSWORD } from "./environment";
 import { expectFocus } from "./page-objects";
 
 it("a note is written for agents alone, and its mode and draft stay with the conversation", async () => {
   const env = await Environment.start();
+  await env.server.addAgent("tom", PASSWORD, "agent");
   const [visitor, other] = await Promise.all([env.visitor(), env.visitor()]);
   const [agent, colleague] = await Promise.all([env.agent(), env.agent()]);
   const { page, reply } = agent;
@@ -25,15 +26,22 @@ it("a note is written for agents alone, and its mode and draft stay with the con
   await expectFocus(note);
   await page.getByText("A note: only agents see it.").waitFor();
   expect(await note.inputValue()).toBe("");
-  await page.keyboard.type("It is lost, ask @tom");
+  // `@` opens the list of colleagues; who is nobody's name stays plain.
+  await page.keyboard.type("It is lost, ask @to");
+  const colleagues = page.getByRole("listbox", { name: "Colleagues" });
+  await colleagues.getByRole("option", { name: "tom", selected: true }).waitFor();
   await page.keyboard.press("Enter");
-  const shown = agent.log.getByRole("note").filter({ hasText: "It is lost, ask @tom" });
+  await colleagues.waitFor({ state: "hidden" });
+  expect(await note.inputValue()).toBe("It is lost, ask @tom ");
+  await page.keyboard.type("or @nobody");
+  await page.keyboard.press("Enter");
+  const shown = agent.log.getByRole("note").filter({ hasText: "It is lost, ask @tom or @nobody" });
   await eventually(() => shown.innerText()).toMatch(/^Note ·\s+ada/i);
-  expect(await shown.locator(".mention").innerText()).toBe("@tom");
+  expect(await shown.locator(".mention").allInnerTexts()).toEqual(["@tom"]);
 
   // Others see it among the messages.
   await colleague.openConversation("Bea");
-  await colleague.expectMessages("Where is my parcel?", "It is lost, ask @tom");
+  await colleague.expectMessages("Where is my parcel?", "It is lost, ask @tom or @nobody");
 
   // The mode and both drafts stay with the conversation, over others and a reload.
   await page.keyboard.type("half a note");
@@ -64,7 +72,11 @@ it("a note is written for agents alone, and its mode and draft stay with the con
   await expectFocus(note);
   expect(await note.inputValue()).toBe("half a note");
   await page.getByRole("button", { name: "Add note" }).click();
-  await colleague.expectMessages("It is lost, ask @tom", "Dear Bea, we look for it", "half a note");
+  await colleague.expectMessages(
+    "It is lost, ask @tom or @nobody",
+    "Dear Bea, we look for it",
+    "half a note",
+  );
 
   // The visitor has got two texts, and was never shown that somebody writes a note.
   const texts = await visitor.log.innerText();
@@ -101,6 +113,7 @@ it("a note that is written offline arrives as one, once", async () => {
 
 it("notes have no serious problem", async () => {
   const env = await Environment.start();
+  await env.server.addAgent("tom", PASSWORD, "agent");
   const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
   await visitor.open();
   await visitor.begin({ name: "Bea" });
@@ -111,6 +124,7 @@ it("notes have no serious problem", async () => {
   await note.fill("See https://example.com/, @tom");
   await note.press("Enter");
   await agent.log.getByRole("note").locator("time").waitFor();
-  await note.fill("The next one");
+  await note.fill("The next one for @");
+  await agent.page.getByRole("listbox", { name: "Colleagues" }).waitFor();
   expect(await audit(agent.page, "html")).toEqual([]);
 });

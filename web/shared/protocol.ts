@@ -938,6 +938,8 @@ export type TagList = {
 export type Colleague = {
   /** Stays when the name changes. */
   id: string;
+  /** By which notes mention the agent, as by the display name. */
+  username: string;
   /** The name that customers see. */
   display_name: string;
   /** Whether the agent is rung when a customer waits. */

@@ -11,8 +11,8 @@
  * - `composer.ts`: the field to write in; `outgoing.ts`: messages that are not in a log yet
  * - `directory.ts`: colleagues and tags; `handling.ts`: who answers, tags, spam, what is put off;
  *   `selection.ts`: marked rows; `viewers.ts`: who else looks
- * - `notes.ts`: notes among agents about conversations
- * - `replies.ts`: canned replies, for the field to write in
+ * - `notes.ts`: notes among agents about conversations; `mentions.ts`: colleagues in them
+ * - `replies.ts`: canned replies, for the field to write in; `choices.ts`: the list that opens there
  * - `ratings.ts`: what the customer thinks of the open conversation
  * - `redaction.ts`: removing the text of a message
  * - `ringing.ts`: whether this device is rung while the console is closed
@@ -38,6 +38,7 @@ import { makeDirectory } from "./directory";
 import { makeHandling } from "./handling";
 import { makeHealth } from "./health";
 import { makeLobby } from "./lobby";
+import { makeMentions } from "./mentions";
 import { makeNotes } from "./notes";
 import type { Notices } from "./notices";
 import { makeOutgoing } from "./outgoing";
@@ -170,6 +171,7 @@ export function makeDesk({
     onResults: lobby.add,
   });
   const directory = makeDirectory({ call });
+  const mentions = makeMentions(agentId, directory.colleagues);
   const handling = makeHandling({
     agentId,
     change: lobby.change,
@@ -227,6 +229,7 @@ export function makeDesk({
     replies,
     search,
     directory,
+    mentions,
     handling,
     selection,
     viewers,

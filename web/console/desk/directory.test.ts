@@ -3,7 +3,7 @@ import { fakeCall, settle, summary } from "../testing/fixtures";
 import { makeDirectory } from "./directory";
 
 const tag = { id: "t", name: "order", color: "#112233" };
-const ada = { id: "ada", display_name: "Ada" };
+const ada = { id: "ada", username: "ada", display_name: "Ada" };
 const colleagues = { results: [{ ...ada, on_duty: true }], next: null };
 
 it("is loaded again when a conversation has a tag or an agent that is not known", async () => {

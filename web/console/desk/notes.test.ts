@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 import { beforeEach, expect, it } from "vitest";
 import type { Note } from "../../shared/protocol";
 import { fakeCall, joinedFrame, message, note, settle } from "../testing/fixtures";
-import { makeNotes, type Notes, splitMentions, withNotes } from "./notes";
+import { makeNotes, type Notes, withNotes } from "./notes";
 
 const selected = signal<string | undefined>("room");
 let arrived: number[];
@@ -108,15 +108,4 @@ it.each([
   [entries([5], [1, 2]), [5]],
 ])("stand among messages: %j", (shown, expected) => {
   expect(shown).toEqual(expected);
-});
-
-it.each([
-  ["@mia, please. Ask @Tom.", ["@mia", "@Tom"]],
-  ["@o.k-9: yes", ["@o.k-9"]],
-  ["@سارة و @Zoë", ["@سارة", "@Zoë"]],
-  ["mail ann@example.com or @", []],
-])("mentions in %j are %j", (text, expected) => {
-  const parts = splitMentions(text);
-  expect(parts.map((part) => part.text).join("")).toBe(text);
-  expect(parts.filter((part) => part.isMention).map((part) => part.text)).toEqual(expected);
 });

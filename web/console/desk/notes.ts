@@ -53,22 +53,6 @@ export function withNotes(messages: readonly Message[], notes: readonly Note[]):
   return entries;
 }
 
-/** A part of a note; a mention is `@` and a name. */
-export interface NotePart {
-  text: string;
-  isMention: boolean;
-}
-
-/** Splits a text at the agents that it mentions. */
-export function splitMentions(text: string): NotePart[] {
-  const parts = text.split(
-    /(?<![\p{L}\p{N}])(@[\p{L}\p{N}](?:[\p{L}\p{N}\p{M}._-]*[\p{L}\p{N}\p{M}])?)/u,
-  );
-  return parts
-    .map((part, index) => ({ text: part, isMention: index % 2 === 1 }))
-    .filter((part) => part.text);
-}
-
 /**
  * The notes about conversations: words among agents that no customer ever gets.
  *

@@ -1,8 +1,8 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { CannedReply } from "../../shared/protocol";
+import type { Insertion } from "../desk/choices";
 import { Icon } from "../icons";
+import { CHOICES_ID, Choices, choiceId } from "./choices";
 import { useDesk, useLanguage } from "./context";
-import { choiceId, ReplyChoices } from "./reply-choices";
 import { Suggestion } from "./suggestion";
 
 /** The counter is shown from here on. */
@@ -11,7 +11,7 @@ const NEAR_LIMIT = 500;
 /** Where replies and notes are written. Enter sends, Shift+Enter begins a new line. */
 export function Composer() {
   const { t } = useLanguage();
-  const { composer, replies } = useDesk();
+  const { composer, replies, mentions } = useDesk();
   const { draft, canSend, write, submit } = composer;
   const isNote = composer.kind.value === "note";
   const field = useRef<HTMLTextAreaElement>(null);
@@ -21,6 +21,10 @@ export function Composer() {
     current.style.height = "auto";
     current.style.height = `${current.scrollHeight + 2}px`;
   }, [draft.value, isNote]);
+  const closeLists = () => {
+    replies.close();
+    mentions.close();
+  };
   const isFirst = useRef(true);
   // At once: what is typed after the key that opens a conversation is text, and no command.
   useLayoutEffect(() => {
@@ -28,10 +32,10 @@ export function Composer() {
     const mayFocus = !isFirst.current || !matchMedia("(pointer: coarse)").matches;
     isFirst.current = false;
     if (mayFocus) field.current?.focus();
-    return replies.close;
+    return closeLists;
   }, [isNote]);
-  const choose = (reply?: CannedReply) => {
-    const insertion = replies.take(reply);
+  const open = [replies, mentions].find(({ isOpen }) => isOpen.value);
+  const insert = (insertion: Insertion | undefined) => {
     if (insertion && field.current) replaceText(field.current, insertion);
   };
   const takeSuggestion = (text: string) => {
@@ -39,12 +43,12 @@ export function Composer() {
     if (!current) return;
     replaceText(current, { from: current.selectionStart, to: current.selectionEnd, text });
   };
-  /** Keys of the open list of canned replies; whether this was one. */
+  /** Keys of the open list; whether this was one. */
   const takeListKey = ({ key }: KeyboardEvent): boolean => {
-    if (!replies.isOpen.value) return false;
-    if (key === "ArrowDown" || key === "ArrowUp") replies.move(key === "ArrowDown" ? 1 : -1);
-    else if (key === "Enter" || key === "Tab") choose();
-    else if (key === "Escape") replies.close();
+    if (!open) return false;
+    if (key === "ArrowDown" || key === "ArrowUp") open.move(key === "ArrowDown" ? 1 : -1);
+    else if (key === "Enter" || key === "Tab") insert(open.take());
+    else if (key === "Escape") open.close();
     else return false;
     return true;
   };
@@ -58,7 +62,38 @@ export function Composer() {
       }}
     >
       <Suggestion take={takeSuggestion} />
-      <ReplyChoices choose={choose} />
+      <Choices
+        choices={replies}
+        label={t("replies.title")}
+        keyOf={({ id }) => id}
+        choose={(reply) => insert(replies.take(reply))}
+      >
+        {({ shortcut, title, content }) => (
+          <>
+            <b>
+              <bdi>/{shortcut}</bdi>
+            </b>
+            <span dir="auto">{title || content}</span>
+          </>
+        )}
+      </Choices>
+      <Choices
+        choices={mentions}
+        label={t("composer.colleagues")}
+        keyOf={({ id }) => id}
+        choose={(colleague) => insert(mentions.take(colleague))}
+      >
+        {({ display_name, username }) => (
+          <>
+            <b>
+              <bdi>{display_name}</bdi>
+            </b>
+            <span>
+              <bdi>@{username}</bdi>
+            </span>
+          </>
+        )}
+      </Choices>
       {isNote && (
         <p class="mode" id="note-mode">
           <Icon name="note" /> {t("composer.noteOnly")}
@@ -84,16 +119,19 @@ export function Composer() {
         aria-describedby={isNote ? "note-mode" : undefined}
         aria-autocomplete="list"
         aria-haspopup="listbox"
-        aria-controls={replies.isOpen.value ? "reply-choices" : undefined}
-        aria-activedescendant={replies.isOpen.value ? choiceId(replies.chosen.value) : undefined}
+        aria-controls={open && CHOICES_ID}
+        aria-activedescendant={open && choiceId(open.chosen.value)}
         placeholder={t(isNote ? "composer.noteHint" : "composer.hint")}
         enterkeyhint="send"
         value={draft.value}
         onInput={({ currentTarget, isComposing }) => {
-          write(currentTarget.value);
-          if (!isComposing) replies.follow(currentTarget.value, currentTarget.selectionStart);
+          const { value, selectionStart } = currentTarget;
+          write(value);
+          if (isComposing) return;
+          replies.follow(value, selectionStart);
+          if (isNote) mentions.follow(value, selectionStart);
         }}
-        onBlur={replies.close}
+        onBlur={closeLists}
         onKeyDown={(event) => {
           if (event.isComposing) return;
           if (takeListKey(event)) {

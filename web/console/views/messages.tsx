@@ -1,10 +1,11 @@
 import { signal, useSignalEffect } from "@preact/signals";
 import { type ComponentChildren, Fragment } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import type { Message, Note } from "../../shared/protocol";
+import type { Colleague, Message, Note } from "../../shared/protocol";
 import { splitQuote } from "../../shared/quote";
 import { linkify } from "../../shared/text";
-import { splitMentions, withNotes } from "../desk/notes";
+import { splitMentions } from "../desk/mentions";
+import { withNotes } from "../desk/notes";
 import type { PendingMessage } from "../desk/outgoing";
 import { Icon } from "../icons";
 import { Confirm } from "./confirm";
@@ -219,11 +220,12 @@ function NoteName({ name }: { name?: string }) {
 
 /** A note's text, with the agents that it mentions. */
 function NoteText({ content }: { content: string }) {
-  return <Text content={content} plain={mentions} />;
+  const colleagues = useDesk().directory.colleagues.value;
+  return <Text content={content} plain={(text) => mentions(text, colleagues)} />;
 }
 
-const mentions = (content: string) =>
-  splitMentions(content).map(({ text, isMention }) =>
+const mentions = (content: string, colleagues: readonly Colleague[]) =>
+  splitMentions(content, colleagues).map(({ text, isMention }) =>
     isMention ? (
       <b class="mention">
         <bdi>{text}</bdi>

@@ -20,6 +20,8 @@ pub(crate) struct Colleague {
     /// Stays when the name changes.
     #[schema(value_type = Uuid)]
     id: AgentId,
+    /// By which notes mention the agent, as by the display name.
+    username: String,
     /// The name that customers see.
     display_name: String,
     /// Whether the agent is rung when a customer waits.
@@ -76,6 +78,7 @@ pub(crate) async fn colleagues(
     let mut results: Vec<Colleague> = enabled
         .map(|agent| Colleague {
             id: agent.id,
+            username: agent.username,
             display_name: agent.display_name,
             on_duty: agent.on_duty,
         })

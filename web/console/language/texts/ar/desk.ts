@@ -90,6 +90,7 @@ export const desk = {
   "composer.send": "إرسال",
   "composer.note": "ملاحظة",
   "composer.noteHint": "اكتب ملاحظة لبقية الموظفين…",
+  "composer.colleagues": "الزملاء",
   "composer.addNote": "إضافة الملاحظة",
   "composer.writeNote": "كتابة ملاحظة",
   "composer.noteOnly": "ملاحظة: لا يراها إلا الموظفون.",

@@ -87,6 +87,7 @@ export const desk = {
   "composer.send": "Senden",
   "composer.note": "Notiz",
   "composer.noteHint": "Notiz für andere Mitarbeiter schreiben …",
+  "composer.colleagues": "Kollegen",
   "composer.addNote": "Notiz hinzufügen",
   "composer.writeNote": "Notiz schreiben",
   "composer.noteOnly": "Notiz: Nur Mitarbeiter sehen sie.",

@@ -82,6 +82,7 @@ export const desk = {
   "composer.send": "Send",
   "composer.note": "Note",
   "composer.noteHint": "Write a note for other agents…",
+  "composer.colleagues": "Colleagues",
   "composer.addNote": "Add note",
   "composer.writeNote": "Write a note",
   "composer.noteOnly": "A note: only agents see it.",

@@ -87,6 +87,7 @@ export const desk = {
   "composer.send": "Enviar",
   "composer.note": "Nota",
   "composer.noteHint": "Escriba una nota para otros agentes…",
+  "composer.colleagues": "Compañeros",
   "composer.addNote": "Añadir nota",
   "composer.writeNote": "Escribir una nota",
   "composer.noteOnly": "Nota: solo la ven los agentes.",

@@ -87,6 +87,7 @@ export const desk = {
   "composer.send": "Envoyer",
   "composer.note": "Note",
   "composer.noteHint": "Écrire une note aux autres agents…",
+  "composer.colleagues": "Collègues",
   "composer.addNote": "Ajouter la note",
   "composer.writeNote": "Écrire une note",
   "composer.noteOnly": "Note : seuls les agents la voient.",
