@@ -20,40 +20,50 @@ export type Filter = "open" | "waiting" | "active" | "closed";
  * higher version replaces what is known, so it does not matter how often or by which way it comes.
  */
 export class LobbyState {
-  readonly rooms = new Map<string, Summary>();
+  readonly #rooms = new Map<string, Summary>();
+  /** The same rooms in the order of every list, so that no change sorts all of them again. */
+  #ordered: Summary[] = [];
   counts: Counts = { waiting: 0, active: 0, closed: 0 };
   epoch: string | undefined;
   cursor: string | undefined;
 
   /** Forgets all rooms, because the server could not resume from the cursor. */
   clear() {
-    this.rooms.clear();
+    this.#rooms.clear();
+    this.#ordered = [];
     this.cursor = undefined;
+  }
+
+  /** What is known of a room. */
+  get(room: string): Summary | undefined {
+    return this.#rooms.get(room);
   }
 
   /** Adds a summary unless a newer one is known; `before` is what was known. */
   add(summary: Summary): { before: Summary | undefined; added: boolean } {
-    const before = this.rooms.get(summary.id);
+    const before = this.#rooms.get(summary.id);
     const added = !before || summary.version >= before.version;
-    if (added) this.rooms.set(summary.id, summary);
+    if (added) this.#replace(before, summary);
     return { before, added };
   }
 
   /** Forgets a room that was erased. */
   remove(room: string) {
-    this.rooms.delete(room);
+    const before = this.#rooms.get(room);
+    if (before) this.#ordered.splice(this.#placeOf(before), 1);
+    this.#rooms.delete(room);
   }
 
   /** Whether a room's visitor is online; this does not change the room's version. */
   setOnline(room: string, customer_online: boolean) {
-    const summary = this.rooms.get(room);
-    if (summary) this.rooms.set(room, { ...summary, customer_online });
+    const summary = this.#rooms.get(room);
+    if (summary) this.#replace(summary, { ...summary, customer_online });
   }
 
   /** The visitors of these rooms are online, and nobody else. */
   setAllOnline(rooms: readonly string[]) {
     const online = new Set(rooms);
-    for (const [id, summary] of this.rooms) {
+    for (const [id, summary] of this.#rooms) {
       if (summary.customer_online !== online.has(id)) this.setOnline(id, online.has(id));
     }
   }
@@ -63,20 +73,35 @@ export class LobbyState {
    * off.
    */
   list(filter: Filter, narrowing: Narrowing = EVERYTHING): Summary[] {
-    const shown = [...this.rooms.values()].filter(
-      (room) => hasStatus(room, filter) && isInScope(room, narrowing),
-    );
-    return shown.sort(compareRooms);
+    return this.#ordered.filter((room) => hasStatus(room, filter) && isInScope(room, narrowing));
   }
 
   /** The room that has waited longest for an answer. */
   get longestWaiting(): Summary | undefined {
-    let longest: Summary | undefined;
-    for (const summary of this.rooms.values()) {
-      if (summary.status !== "waiting" || summary.spam || summary.snoozed_until) continue;
-      if (!longest || waitingSince(summary) < waitingSince(longest)) longest = summary;
+    const first = this.#ordered.find(({ spam }) => !spam);
+    return first?.status === "waiting" && !first.snoozed_until ? first : undefined;
+  }
+
+  /** Puts a summary in the place of what was known of its room. */
+  #replace(before: Summary | undefined, summary: Summary) {
+    this.#rooms.set(summary.id, summary);
+    if (before && !compareRooms(before, summary)) {
+      this.#ordered[this.#placeOf(before)] = summary;
+      return;
     }
-    return longest;
+    if (before) this.#ordered.splice(this.#placeOf(before), 1);
+    this.#ordered.splice(this.#placeOf(summary), 0, summary);
+  }
+
+  /** Where a room is in the order, or where it would be. */
+  #placeOf(summary: Summary): number {
+    let [low, high] = [0, this.#ordered.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compareRooms(this.#ordered[middle]!, summary) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 

@@ -43,10 +43,11 @@ function setUp(...responses: unknown[]) {
     agentId: "ada",
     clock,
     call,
-    attempt: async (task) => {
-      await task();
-      return true;
-    },
+    attempt: (task) =>
+      task().then(
+        () => true,
+        () => false,
+      ),
     schedule: (then) => scheduled.push(then),
     isConnected: () => isConnected,
     visibleRoom: () => visibleRoom,
@@ -184,6 +185,63 @@ describe("loading more", () => {
     expect(calls[0]!.path).toBe("rooms/?status=waiting&order=waiting&limit=200");
   });
 
+  it("loads those who wait first, and goes on behind a page that brings nothing new", async () => {
+    const known = summary("a", { status: "waiting" });
+    const { lobby, calls } = setUp(
+      { results: [known], next: "w2" },
+      { results: [known], next: null },
+      { results: [summary("b")], next: null },
+    );
+    lobby.welcome(welcome({ summaries: [known], counts: { waiting: 2, active: 1, closed: 0 } }));
+    await lobby.loadMore();
+    expect(calls.map(({ path }) => path)).toEqual([
+      "rooms/?status=waiting&order=waiting&limit=200",
+      "rooms/?status=waiting&order=waiting&limit=200&cursor=w2",
+      "rooms/?status=active&order=activity&limit=200",
+    ]);
+    nextFrame();
+    expect(listed(lobby)).toEqual(["a", "b"]);
+    expect(lobby.loading.value).toBe(0);
+    await lobby.loadMore();
+    expect(calls).toHaveLength(3);
+  });
+
+  it("loads a list while a page of another one is on its way, and each page once", async () => {
+    const { lobby, calls } = setUp(closedPage(["a"], null), closedPage([], null));
+    lobby.welcome(welcome({ counts: { waiting: 1, active: 0, closed: 1 } }));
+    lobby.filter.value = "closed";
+    const closed = [lobby.loadMore(), lobby.loadMore()];
+    lobby.filter.value = "waiting";
+    const waiting = lobby.loadMore();
+    expect(lobby.loading.value).toBe(2);
+    await Promise.all([...closed, waiting]);
+    expect(calls.map(({ path }) => path)).toEqual([
+      "rooms/?status=closed&order=activity&limit=200",
+      "rooms/?status=waiting&order=waiting&limit=200",
+    ]);
+  });
+
+  it("loads spam that waits, which is in no count", async () => {
+    const junk = summary("junk", { spam: true, status: "waiting" });
+    const { lobby, calls } = setUp({ results: [junk], next: null });
+    lobby.welcome(welcome());
+    lobby.showScope("spam");
+    await lobby.loadMore();
+    expect(calls[0]!.path).toBe("rooms/?status=waiting&order=waiting&limit=200&spam=true");
+    nextFrame();
+    expect(listed(lobby)).toEqual(["junk"]);
+  });
+
+  it("ends at a page that cannot be loaded", async () => {
+    const { lobby, calls } = setUp(new Error("no network"), closedPage(["a"], null));
+    lobby.welcome(welcome({ counts }));
+    lobby.filter.value = "closed";
+    await lobby.loadMore();
+    expect([calls.length, lobby.loading.value]).toEqual([1, 0]);
+    await lobby.loadMore();
+    expect(calls).toHaveLength(2);
+  });
+
   it("begins from the first page when a welcome has replaced the lists", async () => {
     const { lobby, calls } = setUp(closedPage(["a", "b", "c"], null), closedPage(["a"], null));
     lobby.welcome(welcome({ counts }));
@@ -236,7 +294,7 @@ describe("whose conversations are shown", () => {
   it("is loaded in pages of its own", async () => {
     const page = { results: [summary("own", { assignee: ada })], next: null };
     const { lobby, calls } = setUp(page);
-    lobby.welcome(welcome());
+    lobby.welcome(welcome({ counts: { waiting: 0, active: 2, closed: 0 } }));
     lobby.showScope("mine");
     await lobby.loadMore();
     expect(calls.map(({ path }) => path)).toEqual([

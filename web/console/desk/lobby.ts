@@ -57,7 +57,9 @@ export function makeLobby({
   let cancelCount = () => {};
   /** Per status: the cursor of the next page, null after the last one. Void after a `clear`. */
   let nextPages = new Map<string, string | null>();
-  let isLoading = false;
+  /** The lists of which a page is on its way. */
+  const loads = new Set<string>();
+  const loading = signal(0);
   let isScheduled = false;
 
   return {
@@ -91,7 +93,7 @@ export function makeLobby({
     /** What is known of a room; a signal's reader is updated when it changes. */
     summaryOf(id: string): Summary | undefined {
       revision.value;
-      return state.rooms.get(id);
+      return state.get(id);
     },
 
     get epoch() {
@@ -140,33 +142,22 @@ export function makeLobby({
     /** Adds rooms that a call has brought; they alert nobody. */
     add,
 
+    /** How many loads are on their way. */
+    loading,
+
     /** Loads the next conversations of the list that the connection did not bring. */
     async loadMore() {
-      const status = filter.value === "open" ? "active" : filter.value;
-      const order = status === "waiting" ? "waiting" : "activity";
-      const query = new URLSearchParams({ status, order, limit: `${PAGE}` });
-      const assignee = { all: "", mine: "me", unassigned: "none", spam: "" }[scope.value];
-      if (assignee) query.set("assignee", assignee);
-      if (tag.value) query.set("tag", tag.value);
-      if (scope.value === "spam") query.set("spam", "true");
-      const list = `${query}`;
-      const cursor = nextPages.get(list);
-      if (isLoading || cursor === null) return;
-      const isEverything = scope.value === "all" && !tag.value;
-      if (isEverything && state.list(status).length >= state.counts[status]) return;
-      isLoading = true;
-      if (cursor) query.set("cursor", cursor);
-      // After a `clear` meanwhile, the pages begin from the first one.
-      const pages = nextPages;
-      await attempt(async () => {
-        const page = await call<{ results: Summary[]; next: string | null }>(
-          "GET",
-          `rooms/?${query}`,
-        );
-        pages.set(list, page.next);
-        add(page.results);
-      });
-      isLoading = false;
+      const statuses = filter.value === "open" ? (["waiting", "active"] as const) : [filter.value];
+      const lists = statuses.map((status) => ({ status, list: listOf(status) }));
+      for (const { status, list } of lists) {
+        if (loads.has(list)) return;
+        loads.add(list);
+        loading.value++;
+        const hasAdded = await loadPages(status, list);
+        loads.delete(list);
+        loading.value--;
+        if (hasAdded) return;
+      }
     },
 
     /** Ends what would still be counted. */
@@ -180,13 +171,47 @@ export function makeLobby({
     },
   };
 
+  /** What asks for the rooms of a status that the list shows. */
+  function listOf(status: Summary["status"]): string {
+    const order = status === "waiting" ? "waiting" : "activity";
+    const query = new URLSearchParams({ status, order, limit: `${PAGE}` });
+    const assignee = { all: "", mine: "me", unassigned: "none", spam: "" }[scope.value];
+    if (assignee) query.set("assignee", assignee);
+    if (tag.value) query.set("tag", tag.value);
+    if (scope.value === "spam") query.set("spam", "true");
+    return `${query}`;
+  }
+
+  /** Loads pages of a list until one has brought something new. Returns whether one has. */
+  async function loadPages(status: Summary["status"], list: string): Promise<boolean> {
+    const isSpam = scope.value === "spam";
+    let hasAdded = false;
+    let hasFailed = false;
+    while (!hasAdded && !hasFailed) {
+      const cursor = nextPages.get(list);
+      if (cursor === null) break;
+      // Spam is in no count.
+      if (!isSpam && state.list(status).length >= state.counts[status]) break;
+      // After a `clear` meanwhile, the pages begin from the first one.
+      const pages = nextPages;
+      const path = `rooms/?${list}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`;
+      hasFailed = !(await attempt(async () => {
+        const page = await call<{ results: Summary[]; next: string | null }>("GET", path);
+        pages.set(list, page.next);
+        hasAdded = page.results.some(({ id }) => !state.get(id));
+        add(page.results);
+      }));
+    }
+    return hasAdded;
+  }
+
   /** Counts again soon, once for many changes. Without it, the old numbers stay. */
   function countSoon() {
     if (isCounting) return;
     isCounting = true;
     cancelCount = clock.after(COUNT_DELAY_MS, () => {
       call<SummaryList>("GET", "rooms/?limit=1")
-        .then(({ counts: { mine, unassigned } }) => {
+        .then(({ counts: { mine = 0, unassigned = 0 } }) => {
           assigned.value = { mine, unassigned };
         })
         .catch(() => {})

@@ -1,3 +1,4 @@
+import { useEffect } from "preact/hooks";
 import type { Summary } from "../../shared/protocol";
 import { type Filter, lastActivity, waitingSince } from "../desk/lobby-state";
 import { type Hit, MAX_RESULTS } from "../desk/search";
@@ -103,9 +104,15 @@ function SearchResult() {
 function EmptyList() {
   const { t } = useLanguage();
   const { lobby, search } = useDesk();
-  if (search.query.value) return <ul aria-label={t("list.name")} class="none" />;
+  const isSearching = !!search.query.value;
+  const counts = lobby.counts.value;
+  // What the connection has not brought: closed conversations, for example.
+  useEffect(() => {
+    if (!isSearching) lobby.loadMore();
+  }, [isSearching, counts, lobby.filter.value, lobby.scope.value, lobby.tag.value]);
+  if (isSearching || lobby.loading.value) return <ul aria-label={t("list.name")} class="none" />;
   const texts = {
-    open: lobby.counts.value.closed ? "list.allDone" : "list.noneOpen",
+    open: counts.closed ? "list.allDone" : "list.noneOpen",
     waiting: "list.noneWaiting",
     active: "list.noneActive",
     closed: "list.noneClosed",
