@@ -110,9 +110,41 @@ it("spam is a folder of its own, and several rows are changed at once by key", a
   const bar = page.getByRole("region", { name: "2 conversations marked" });
   await bar.getByRole("button", { name: "Close" }).click();
   await eventually(() => agent.item("Bea").count()).toBe(0);
+  // What is closed, and spam that waits, is there after a reload, too.
+  await page.reload();
+  await agent.waitUntilConnected();
+  await page.getByRole("button", { name: "Spam", exact: true }).first().click();
+  await agent.item("Dan").waitFor();
+  await page.getByRole("button", { name: "All", exact: true }).click();
   await page.getByRole("button", { name: /^Closed/ }).click();
   await agent.item("Bea").waitFor();
   await agent.item("Cem").waitFor();
+
+  // Reopened from the palette, closed by key, reopened by key.
+  const markBoth = async () => {
+    for (const name of ["Bea", "Cem"]) {
+      await agent.item(name).getByRole("button").focus();
+      await page.keyboard.press("x");
+    }
+    await bar.waitFor();
+  };
+  const areGone = () => eventually(() => agent.item("Bea").or(agent.item("Cem")).count()).toBe(0);
+  await markBoth();
+  expect(await bar.getByRole("button", { name: "Close" }).count()).toBe(0);
+  await page.keyboard.press("Control+k");
+  await page.getByRole("dialog", { name: "Commands" }).getByRole("combobox").fill("reopen marked");
+  await page.keyboard.press("Enter");
+  await areGone();
+  await page.getByRole("button", { name: /^Active/ }).click();
+  await markBoth();
+  expect(await bar.getByRole("button", { name: "Reopen" }).count()).toBe(0);
+  await page.keyboard.press("Shift+E");
+  await areGone();
+  await page.getByRole("button", { name: /^Closed/ }).click();
+  await markBoth();
+  await page.keyboard.press("Shift+O");
+  await areGone();
+  await bar.waitFor({ state: "hidden" });
 });
 
 it("a visitor is blocked for some days, and the list of blocks lifts it", async () => {

@@ -51,6 +51,10 @@ export function makeHandling({
     blockUntil: (id: string, until: Date) =>
       attempt(() => change(id, { blocked_until: until.toISOString() })),
 
+    close: (id: string) => attempt(() => change(id, { status: "closed" })),
+
+    reopen: (id: string) => attempt(() => change(id, { status: "active" })),
+
     setSpam: (id: string, spam: boolean) => attempt(() => change(id, { spam })),
 
     snooze: (id: string, until: Date | null) =>

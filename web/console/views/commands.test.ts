@@ -17,6 +17,7 @@ it.each([
   ["w", { key: "w", code: "KeyW" }],
   ["w", { key: "ص", code: "KeyW" }],
   ["k", { key: "ن", code: "KeyK" }],
+  ["E", { key: "ُ", code: "KeyE", shiftKey: true }],
   ["/", { key: "ظ", code: "Slash" }],
   ["?", { key: "؟", code: "Slash", shiftKey: true }],
   ["1", { key: "١", code: "Digit1" }],

@@ -15,7 +15,7 @@ export interface Command {
 
 /** The commands that this agent may run. */
 export function commandsOf(desk: Desk, session: Session, { t }: Language): Command[] {
-  const { lobby, conversation, search, panels, handling } = desk;
+  const { lobby, conversation, search, panels, handling, selection } = desk;
   const ofRoom = (task: (id: string) => unknown) => {
     const id = conversation.selected.value;
     if (id) task(id);
@@ -41,6 +41,8 @@ export function commandsOf(desk: Desk, session: Session, { t }: Language): Comma
     { name: t("handling.toggleSpam"), key: "!", run: () => ofRoom(toggleSpam(desk)) },
     { name: t("handling.snoozeTomorrow"), key: "z", run: () => ofRoom(snoozeToTomorrow(desk)) },
     { name: t("handling.mark"), key: "x", run: () => markFocused(desk) },
+    { name: t("handling.closeMarked"), key: "E", run: () => selection.changeAll(handling.close) },
+    { name: t("handling.reopenMarked"), key: "O", run: () => selection.changeAll(handling.reopen) },
     { name: t("command.details"), key: "i", run: panels.toggleDetails },
     { name: t("command.open"), key: "1", run: showList("open") },
     { name: t("command.waiting"), key: "2", run: showList("waiting") },
@@ -118,7 +120,8 @@ export function handleKey(event: KeyboardEvent, desk: Desk, session: Session, la
 export function latinKey({ key, code, shiftKey }: KeyboardEvent): string {
   if (key.length > 1 || key <= "~") return key;
   if (code === "Slash") return shiftKey ? "?" : "/";
-  return /^(?:Key|Digit)(.)$/.exec(code)?.[1]?.toLowerCase() ?? key;
+  const place = /^(?:Key|Digit)(.)$/.exec(code)?.[1];
+  return (shiftKey ? place : place?.toLowerCase()) ?? key;
 }
 
 /** Closes the open conversation and focuses its row in the list. */

@@ -2,7 +2,7 @@ import { useId } from "preact/hooks";
 import type { Summary } from "../../shared/protocol";
 import { tomorrow } from "../desk/handling";
 import type { Scope } from "../desk/lobby-state";
-import { useApp, useDesk, useLanguage } from "./context";
+import { useDesk, useLanguage } from "./context";
 
 const HOUR_MS = 3_600_000;
 const SCOPES: readonly Scope[] = ["all", "mine", "unassigned", "spam"];
@@ -49,22 +49,24 @@ export function Scopes() {
 /** What can be done to all marked conversations. */
 export function BulkBar() {
   const { t } = useLanguage();
-  const { session } = useApp();
-  const { selection, handling, lobby, directory } = useDesk();
-  const ids = selection.ids.value;
-  if (!ids.length) return null;
-  const forAll = (task: (id: string) => Promise<unknown>) => async () => {
-    // One after the other, so that a failure is about one of them.
-    for (const id of ids) await task(id);
-    selection.clear();
-  };
-  const close = (id: string) => session.attempt(() => lobby.change(id, { status: "closed" }));
+  const { selection, handling, directory } = useDesk();
+  const rooms = selection.rooms.value;
+  if (!rooms.length) return null;
+  const forAll = (change: (id: string) => Promise<unknown>) => () => selection.changeAll(change);
+  const isClosed = ({ status }: Summary) => status === "closed";
   return (
-    <section class="bulk" aria-label={t("handling.marked", { count: ids.length })}>
-      <b aria-live="polite">{t("handling.marked", { count: ids.length })}</b>
-      <button type="button" onClick={forAll(close)}>
-        {t("conversation.close")}
-      </button>
+    <section class="bulk" aria-label={t("handling.marked", { count: rooms.length })}>
+      <b aria-live="polite">{t("handling.marked", { count: rooms.length })}</b>
+      {!rooms.every(isClosed) && (
+        <button type="button" onClick={forAll(handling.close)}>
+          {t("conversation.close")}
+        </button>
+      )}
+      {rooms.some(isClosed) && (
+        <button type="button" onClick={forAll(handling.reopen)}>
+          {t("conversation.reopen")}
+        </button>
+      )}
       <button type="button" onClick={forAll(handling.take)}>
         {t("handling.take")}
       </button>

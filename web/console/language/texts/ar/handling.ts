@@ -35,6 +35,8 @@ export const handling = {
   "handling.toggleSpam": "مزعجة أو غير مزعجة",
   "handling.snoozeTomorrow": "التأجيل حتى الغد أو إلغاؤه",
   "handling.mark": "تحديد الصف لتغيير عدة محادثات معًا",
+  "handling.closeMarked": "إنهاء المحادثات المحددة",
+  "handling.reopenMarked": "إعادة فتح المحادثات المحددة",
   "handling.showMine": "عرض محادثاتي أو الكل",
   "handling.showUnassigned": "عرض ما بلا مسؤول أو الكل",
   "handling.showSpam": "عرض المزعجة أو الكل",

@@ -34,6 +34,8 @@ export const handling = {
   "handling.toggleSpam": "Spam oder kein Spam",
   "handling.snoozeTomorrow": "Bis morgen zurückstellen oder zurückholen",
   "handling.mark": "Zeile markieren, um mehrere auf einmal zu ändern",
+  "handling.closeMarked": "Markierte Unterhaltungen beenden",
+  "handling.reopenMarked": "Markierte Unterhaltungen wieder öffnen",
   "handling.showMine": "Meine oder alle zeigen",
   "handling.showUnassigned": "Freie oder alle zeigen",
   "handling.showSpam": "Spam oder alle zeigen",

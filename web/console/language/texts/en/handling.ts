@@ -31,6 +31,8 @@ export const handling = {
   "handling.toggleSpam": "Spam, or not spam",
   "handling.snoozeTomorrow": "Snooze until tomorrow, or wake up",
   "handling.mark": "Mark the row, to change several at once",
+  "handling.closeMarked": "Close the marked conversations",
+  "handling.reopenMarked": "Reopen the marked conversations",
   "handling.showMine": "Show mine, or all",
   "handling.showUnassigned": "Show unassigned, or all",
   "handling.showSpam": "Show spam, or all",

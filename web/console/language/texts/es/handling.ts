@@ -34,6 +34,8 @@ export const handling = {
   "handling.toggleSpam": "Spam o no spam",
   "handling.snoozeTomorrow": "Aplazar hasta mañana o retomar",
   "handling.mark": "Marcar la fila, para cambiar varias a la vez",
+  "handling.closeMarked": "Terminar las conversaciones marcadas",
+  "handling.reopenMarked": "Reabrir las conversaciones marcadas",
   "handling.showMine": "Mostrar las mías o todas",
   "handling.showUnassigned": "Mostrar las libres o todas",
   "handling.showSpam": "Mostrar el spam o todas",

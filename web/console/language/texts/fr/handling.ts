@@ -33,6 +33,8 @@ export const handling = {
   "handling.toggleSpam": "Spam ou pas",
   "handling.snoozeTomorrow": "Reporter à demain ou reprendre",
   "handling.mark": "Cocher la ligne, pour en changer plusieurs à la fois",
+  "handling.closeMarked": "Terminer les conversations cochées",
+  "handling.reopenMarked": "Rouvrir les conversations cochées",
   "handling.showMine": "Montrer les miennes ou toutes",
   "handling.showUnassigned": "Montrer les libres ou toutes",
   "handling.showSpam": "Montrer le spam ou toutes",
