@@ -5,13 +5,17 @@
 
 mod assembler;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
 use self::assembler::Assembler;
 use super::ledger::ErasedIds;
-use crate::persistence::{AuditAction, Principal, Store, TransferCounts, TransferItem, WriteError};
+use crate::chat::{Agent, AgentId};
+use crate::persistence::{
+    AuditAction, Principal, Store, TransferCounts, TransferItem, WholeRoom, WriteError,
+};
 
 /// Messages of one transaction, about; a larger room is committed alone.
 const BATCH_MESSAGES: usize = 2_000;
@@ -158,7 +162,11 @@ async fn commit_lines(
     mut read: impl FnMut(u64),
 ) -> Result<TransferCounts, ImportError> {
     let mut assembler = Assembler::default();
-    let mut batch = Batch::new(erased);
+    let present = store.agents().await;
+    let present = present.map_err(|cause| ImportError::Store {
+        cause: cause.into(),
+    })?;
+    let mut batch = Batch::new(erased, &present);
     let mut lines = Lines::new(file);
     loop {
         let line = lines.next().map_err(|cause| cannot_read(path, cause))?;
@@ -221,15 +229,21 @@ impl BadLines {
 /// What the next transaction imports, and what the import has done so far.
 struct Batch<'e> {
     erased: &'e ErasedIds,
+    /// The agents who were there before.
+    present: &'e [Agent],
+    /// Agents of the file who are there under another id, because they have the same user name.
+    same_agents: HashMap<AgentId, AgentId>,
     items: Vec<TransferItem>,
     messages: usize,
     counts: TransferCounts,
 }
 
 impl<'e> Batch<'e> {
-    fn new(erased: &'e ErasedIds) -> Self {
+    fn new(erased: &'e ErasedIds, present: &'e [Agent]) -> Self {
         Self {
             erased,
+            present,
+            same_agents: HashMap::new(),
             items: Vec::new(),
             messages: 0,
             counts: TransferCounts::default(),
@@ -239,7 +253,14 @@ impl<'e> Batch<'e> {
     /// Adds an item, unless it was erased.
     fn add(&mut self, mut item: TransferItem) {
         match &mut item {
-            TransferItem::Agent(_) | TransferItem::Tag(_) => {}
+            TransferItem::Agent(agent) => {
+                let name = agent.username.to_lowercase();
+                let mut present = self.present.iter();
+                let same = present.find(|present| present.username.to_lowercase() == name);
+                self.same_agents
+                    .extend(same.map(|present| (agent.id, present.id)));
+            }
+            TransferItem::Tag(_) => {}
             TransferItem::Visitor(line) if self.erased.has_visitor(line.id) => {
                 self.counts.erased_visitors += 1;
                 return;
@@ -252,6 +273,7 @@ impl<'e> Batch<'e> {
                 return;
             }
             TransferItem::Room(room) => {
+                self.rename_agents(room);
                 let id = room.line.room.id;
                 self.messages += room.messages.len() + room.notes.len();
                 for message in &mut room.messages {
@@ -264,6 +286,22 @@ impl<'e> Batch<'e> {
             }
         }
         self.items.push(item);
+    }
+
+    /// Gives what agents have written to those who are there, under their ids here.
+    fn rename_agents(&self, room: &mut WholeRoom) {
+        let WholeRoom {
+            line,
+            messages,
+            notes,
+            ..
+        } = room;
+        let assignee = line.desk.assignee.iter_mut();
+        let of_messages = messages.iter_mut().filter_map(|it| it.agent_id.as_mut());
+        let of_notes = notes.iter_mut().map(|note| &mut note.agent_id);
+        for id in assignee.chain(of_messages).chain(of_notes) {
+            *id = self.same_agents.get(id).copied().unwrap_or(*id);
+        }
     }
 
     fn take(&mut self) -> Vec<TransferItem> {

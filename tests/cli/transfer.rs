@@ -115,6 +115,51 @@ async fn an_export_beside_a_server_and_without_one_and_after_an_import_is_the_sa
     }
 }
 
+/// A report by agent, read by mia.
+async fn report(running: &Running) -> Value {
+    let sign_in = json!({"username": "mia", "password": PASSWORD});
+    let session = running.rest().post("/api/admin/login/", sign_in).await;
+    let rest = running
+        .rest()
+        .bearer(session.is(200)["token"].as_str().expect("a token"));
+    let rooms: Value = rest.get("/api/admin/rooms/").await.is(200);
+    let room = rooms["results"][0]["id"].as_str().expect("an id");
+    let path = format!("/api/admin/rooms/{room}/messages/");
+    let answers: Value = rest.get(&path).await.is(200);
+    if answers["results"].as_array().map(Vec::len) == Some(1) {
+        let message = json!({"id": uuid::Uuid::new_v4(), "content": "an answer"});
+        rest.post(&path, message).await.is(201);
+    }
+    rest.get("/api/admin/reports/?by=agent").await.is(200)
+}
+
+#[tokio::test]
+async fn reports_say_the_same_of_agents_after_an_import() {
+    let place = Place::new();
+    place
+        .add("mia", PASSWORD, &["--role", "admin"])
+        .await
+        .well();
+    let running = place.serve().await;
+    talk(&running, json!({"customer_name": "Ann"}), &["one"]).await;
+    let before = report(&running).await;
+    assert!(before.to_string().contains("\"name\":\"mia\""), "{before}");
+    running.stop().await;
+    let all = place.run(&["export"]).await.well();
+
+    let fresh = Place::new();
+    fresh.write("all.jsonl", &all);
+    fresh.run(&["import", "all.jsonl"]).await.well();
+    let args = ["agent", "passwd", "mia", "--password-stdin"];
+    fresh
+        .run_with_input(&args, &format!("{PASSWORD}\n"))
+        .await
+        .well();
+    let running = fresh.serve().await;
+    assert_eq!(report(&running).await, before);
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn an_import_does_not_bring_an_erased_person_back() {
     let place = Place::new();

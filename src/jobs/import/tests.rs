@@ -416,6 +416,48 @@ async fn an_export_has_notes_and_agents_ids_unless_it_is_of_a_person() {
     }
 }
 
+/// Somebody was added with `agent add` before the import.
+#[tokio::test]
+async fn what_an_agent_wrote_belongs_to_the_one_who_has_the_user_name_here() {
+    let (from, to) = (Shop::new(), Shop::new());
+    let add = async |shop: &Shop| {
+        let agent = NewAgent {
+            username: "mia".into(),
+            display_name: "Mia".into(),
+            role: crate::chat::Role::Agent,
+            password_hash: "none".into(),
+        };
+        let added = shop.store.add_agent(agent, Principal::CommandLine).await;
+        added.expect("added").id
+    };
+    let (there, here) = (add(&from).await, add(&to).await);
+    let room = from.open(None, Details::default()).await;
+    let note = NoteDraft {
+        id: Uuid::now_v7(),
+        agent_id: there,
+        agent_name: "Mia".into(),
+        content: "a note".into(),
+    };
+    from.apply(room, RoomOp::Note(note)).await;
+    let post = Draft {
+        id: Uuid::now_v7(),
+        sender: Sender::Agent {
+            id: there,
+            display_name: "Mia".into(),
+        },
+        content: "hello".into(),
+        via: None,
+    };
+    from.apply(room, RoomOp::Post(post)).await;
+    let text = from.export(ExportFormat::Jsonl).await;
+    // The agent's own line, the message, the note and the assignee.
+    assert_eq!(text.matches(&there.to_string()).count(), 4, "{text}");
+    to.import(&text).await.expect("it imports");
+    let imported = to.export(ExportFormat::Jsonl).await;
+    assert_eq!(imported.matches(&here.to_string()).count(), 4, "{imported}");
+    assert!(!imported.contains(&there.to_string()), "{imported}");
+}
+
 #[tokio::test]
 async fn a_room_that_is_there_stays_whole() {
     let (shop, text) = sample().await;
