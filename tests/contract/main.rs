@@ -18,6 +18,7 @@ mod close_codes;
 mod concurrency;
 mod connections;
 mod desk;
+mod desk_history;
 mod drafts;
 mod drain;
 mod errors;
