@@ -1,6 +1,8 @@
 use crate::common::{IDENTITY_SECRET, PASSWORD, Socket, in_seconds, json, jwt, new_id};
 use crate::process::Place;
 
+const CARDS_SECRET: &str = "the secret of the cards, 32 bytes";
+
 #[tokio::test]
 async fn the_log_never_shows_a_secret() {
     for format in ["text", "json"] {
@@ -8,7 +10,10 @@ async fn the_log_never_shows_a_secret() {
             .with("SHOPTALK_LOG__FILTER", "trace")
             .with("SHOPTALK_LOG__FORMAT", format)
             .with("SHOPTALK_IDENTITY__SECRETS", IDENTITY_SECRET)
-            .with("SHOPTALK_METRICS__TOKEN", "the token of the metrics");
+            .with("SHOPTALK_METRICS__TOKEN", "the token of the metrics")
+            .with("SHOPTALK_CARDS__URL", "http://localhost:1/")
+            .with("SHOPTALK_CARDS__ALLOW_PRIVATE", "true")
+            .with("SHOPTALK_CARDS__SECRET", CARDS_SECRET);
         let mut running = place.serve().await;
         let rest = running.rest();
         let code = running
@@ -73,6 +78,16 @@ async fn the_log_never_shows_a_secret() {
             .get("/api/admin/me/")
             .await
             .is(200);
+        let cards = rest
+            .bearer(&text(&login["token"]))
+            .get(&format!("/api/admin/rooms/{id}/cards/"))
+            .await
+            .is(200);
+        let problem = text(&cards["problem"]);
+        assert!(
+            problem.starts_with("cannot connect to localhost:1"),
+            "{problem}"
+        );
 
         let lines = running.stop().await;
         assert!(lines.len() > 10, "it logs much: {lines:?}");
@@ -82,6 +97,7 @@ async fn the_log_never_shows_a_secret() {
             "a wrong password",
             IDENTITY_SECRET,
             "the token of the metrics",
+            CARDS_SECRET,
             &identity,
             &text(&made["token"]),
             &text(&login["token"]),

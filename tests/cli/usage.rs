@@ -250,6 +250,8 @@ async fn check_prints_every_key_without_secrets() {
     let place = Place::new()
         .with("SHOPTALK_IDENTITY__SECRETS", &secrets)
         .with("SHOPTALK_METRICS__TOKEN", "token-of-the-metrics")
+        .with("SHOPTALK_CARDS__URL", "https://shop.example/cards")
+        .with("SHOPTALK_CARDS__SECRET", &"c4rds".repeat(8))
         .with(
             "SHOPTALK_SERVER__ALLOWED_ORIGINS",
             "https://a.example, https://b.example",
@@ -257,7 +259,7 @@ async fn check_prints_every_key_without_secrets() {
     let ended = place.run(&["check"]).await;
     assert_eq!(ended.stderr, "", "nothing to warn about");
     let printed = ended.well();
-    for hidden in ["s3cret", "tttt", "token-of"] {
+    for hidden in ["s3cret", "tttt", "token-of", "c4rds"] {
         assert!(!printed.contains(hidden), "{printed}");
     }
     for (section, keys) in [
@@ -267,6 +269,7 @@ async fn check_prints_every_key_without_secrets() {
         ),
         ("storage", "data_dir synchronous"),
         ("identity", "secrets"),
+        ("cards", "url secret allow_private"),
         ("metrics", "token"),
         ("limits", "enabled"),
         ("rooms", "idle_timeout_ms"),

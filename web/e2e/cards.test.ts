@@ -31,9 +31,9 @@ it("a shop's server that fails has its reason in the details, and the conversati
   await visitor.send("Where is my order?");
   shop.reply = (response) => response.writeHead(500).end("oh");
   await agent.openConversation("Bea");
-  const details = await showDetails(page);
-  const cards = details.getByRole("region", { name: "In the shop" });
+  const cards = (await showDetails(page)).getByRole("region", { name: "In the shop" });
   await cards.getByText("replied with 500 Internal Server Error").waitFor();
+  expect(await audit(page, "html")).toEqual([]);
   await agent.send("I will have a look.");
   await visitor.expectMessages("Where is my order?", "I will have a look.");
   await visitor.send("Thank you");

@@ -1,6 +1,7 @@
 import { useEffect } from "preact/hooks";
 import type { Card } from "../../shared/protocol";
 import type { ShopCards } from "../desk/cards";
+import { Icon } from "../icons";
 import { useDesk, useLanguage } from "./context";
 import { ServerText } from "./server-text";
 
@@ -18,8 +19,13 @@ export function Cards({ id }: { id: string }) {
     <section class="profile" aria-label={t("cards.name")} aria-busy={shown.state === "loading"}>
       <header>
         <h3>{t("cards.name")}</h3>
-        <button type="button" class="plain" onClick={() => cards.load(id)}>
-          {t("cards.again")}
+        <button
+          type="button"
+          class="plain"
+          aria-label={t("cards.again")}
+          onClick={() => cards.load(id)}
+        >
+          <Icon name="reopen" />
         </button>
       </header>
       <Shown cards={shown} />
