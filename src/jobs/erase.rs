@@ -15,7 +15,7 @@ pub use self::receipt::{EraseFailure, EraseProgress, EraseRequest, ErasedCounts,
 use super::kept_backups::{self, KeptBackup};
 use super::ledger::{LEDGER_FILE, Ledger};
 use super::quiet::Quiet;
-use super::registry;
+use super::registry::{self, JobKind};
 use super::schedule::BackupSettings;
 use crate::actors::Rooms;
 use crate::chat::Timestamp;
@@ -122,6 +122,11 @@ impl Eraser {
         let removed = removing.await.map_err(std::io::Error::other).flatten();
         if let Err(error) = removed {
             tracing::warn!(%error, "cannot remove the exports in the directory `jobs` of the data directory, which may hold somebody who is erased; they go within 24 hours");
+        }
+        // Those of all nodes.
+        let removed = self.store.remove_job_files(JobKind::Export.name()).await;
+        if let Err(error) = removed {
+            tracing::warn!(%error, "cannot remove the exports in the database, which may hold somebody who is erased; they go within 24 hours");
         }
     }
 

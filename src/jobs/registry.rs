@@ -2,11 +2,13 @@
 //!
 //! Each job has a small file beside its result in the directory `jobs` of the data directory
 //! (`files.rs`). So the list is right even after the server was killed: a job that was
-//! running then has failed. Nothing here names who was exported or erased.
+//! running then has failed. Several nodes keep their jobs and the files in the store they share
+//! (`shared.rs`). Nothing here names who was exported or erased.
 //!
 //! Read next: `registry/work.rs`, what a job of each kind does.
 
 mod files;
+mod shared;
 mod work;
 
 use std::io;
@@ -19,7 +21,8 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::files::{Entry, JobFiles};
+use self::files::{Entry, JobFiles, download_name, end_of};
+use self::shared::SharedJobs;
 use super::erase::Eraser;
 use super::export::ExportFormat;
 use super::schedule::Backups;
@@ -50,6 +53,24 @@ pub enum JobKind {
     Rewrite,
 }
 
+impl JobKind {
+    const ALL: [Self; 4] = [Self::Backup, Self::Export, Self::Erase, Self::Rewrite];
+
+    /// As it is stored and transmitted.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Backup => "backup",
+            Self::Export => "export",
+            Self::Erase => "erase",
+            Self::Rewrite => "rewrite",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
 /// Whether a job is running, and how it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -63,6 +84,23 @@ pub enum JobState {
     Failed,
     /// Somebody cancelled it.
     Cancelled,
+}
+
+impl JobState {
+    const ALL: [Self; 4] = [Self::Running, Self::Done, Self::Failed, Self::Cancelled];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
 }
 
 /// A job.
@@ -150,9 +188,18 @@ pub enum JobRefused {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobFile {
     /// Where it is, if nothing has removed it since.
-    pub path: PathBuf,
+    pub place: JobFilePlace,
     /// The name to save it under.
     pub name: String,
+}
+
+/// Where the file of a job is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobFilePlace {
+    /// On the disk.
+    Disk(PathBuf),
+    /// In the store that nodes share, with so many bytes: read its parts with [`Jobs::file_part`].
+    Store(u64),
 }
 
 /// The jobs of a server. Clones share them.
@@ -166,14 +213,22 @@ struct Shared {
     eraser: Eraser,
     files: JobFiles,
     drain: CancellationToken,
+    /// All jobs that are kept; with a shared store, those that run on this node.
     entries: Mutex<Vec<Entry>>,
+    shared: Option<SharedJobs>,
 }
 
 impl Jobs {
     /// The jobs of a data directory, with those that earlier servers have left. Blocking.
     pub fn open(store: Store, backups: Backups, eraser: Eraser, drain: CancellationToken) -> Self {
         let files = JobFiles::in_data_dir(&backups.settings().data_dir);
-        let entries = files.load().unwrap_or_else(|error| {
+        let shared = SharedJobs::of(&store);
+        let loaded = match &shared {
+            None => files.load(),
+            // What a killed node has left half done.
+            Some(_) => files.clear().map(|()| Vec::new()),
+        };
+        let entries = loaded.unwrap_or_else(|error| {
             let path = files.directory().display();
             tracing::warn!(%error, %path, "cannot read the jobs of earlier servers; check the directory's owner and mode");
             Vec::new()
@@ -185,6 +240,7 @@ impl Jobs {
             files,
             drain,
             entries: Mutex::new(entries),
+            shared,
         }))
     }
 
@@ -199,31 +255,69 @@ impl Jobs {
     }
 
     /// All jobs, the newest first.
-    pub fn list(&self) -> Vec<Job> {
-        let entries = self.lock();
-        entries
-            .iter()
-            .rev()
-            .map(|entry| entry.job.clone())
-            .collect()
+    ///
+    /// # Errors
+    ///
+    /// When nodes share the store and it fails.
+    pub async fn list(&self) -> Result<Vec<Job>, StoreError> {
+        let mut jobs = match &self.0.shared {
+            Some(shared) => shared.list().await?,
+            None => self.lock().iter().map(|entry| entry.job.clone()).collect(),
+        };
+        jobs.reverse();
+        Ok(jobs)
     }
 
     /// One job, if it is still kept.
-    pub fn get(&self, id: Uuid) -> Option<Job> {
-        let entries = self.lock();
-        let entry = entries.iter().find(|entry| entry.job.id == id)?;
-        Some(entry.job.clone())
+    ///
+    /// # Errors
+    ///
+    /// As for [`list`](Self::list).
+    pub async fn get(&self, id: Uuid) -> Result<Option<Job>, StoreError> {
+        Ok(match &self.0.shared {
+            Some(shared) => shared.get(id).await?.map(|(job, _)| job),
+            None => self.own(id).map(|entry| entry.job),
+        })
     }
 
     /// The file of a job that has one.
-    pub fn file(&self, id: Uuid) -> Option<JobFile> {
+    ///
+    /// # Errors
+    ///
+    /// As for [`list`](Self::list).
+    pub async fn file(&self, id: Uuid) -> Result<Option<JobFile>, StoreError> {
+        if let Some(shared) = &self.0.shared {
+            let found = shared.get(id).await?;
+            return Ok(found.and_then(|(job, file)| {
+                let file = file?;
+                Some(JobFile {
+                    name: download_name(&job, &file.end),
+                    place: JobFilePlace::Store(file.bytes),
+                })
+            }));
+        }
+        Ok(self.own(id).and_then(|entry| {
+            let file = entry.file.as_deref()?;
+            Some(JobFile {
+                name: download_name(&entry.job, end_of(file)),
+                place: JobFilePlace::Disk(self.0.files.path(file)),
+            })
+        }))
+    }
+
+    /// A part of a file in the store, counted from 0; `None` past the last one, and when the file was
+    /// removed.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn file_part(&self, id: Uuid, part: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.store.job_part(id, part).await
+    }
+
+    fn own(&self, id: Uuid) -> Option<Entry> {
         let entries = self.lock();
-        let entry = entries.iter().find(|entry| entry.job.id == id)?;
-        let file = entry.file.as_deref()?;
-        Some(JobFile {
-            path: self.0.files.path(file),
-            name: entry.download_name(file),
-        })
+        entries.iter().find(|entry| entry.job.id == id).cloned()
     }
 
     /// Starts a job.
@@ -243,13 +337,19 @@ impl Jobs {
             self.0.store.find_person(who).await?.alone()?;
         }
         let entry = Entry::begin(request.kind(), self.0.drain.child_token());
-        self.admit(&entry)?;
+        self.admit(&entry).await?;
         let job = entry.job.clone();
         tokio::spawn(self.clone().run(entry, request, by));
         Ok(job)
     }
 
-    fn admit(&self, entry: &Entry) -> Result<(), JobRefused> {
+    async fn admit(&self, entry: &Entry) -> Result<(), JobRefused> {
+        if let Some(shared) = &self.0.shared {
+            self.0.files.make_directory()?;
+            shared.begin(entry).await?;
+            self.lock().push(entry.clone());
+            return Ok(());
+        }
         let mut entries = self.lock();
         let is_same = |other: &Entry| other.is_running() && other.job.kind == entry.job.kind;
         if entries.iter().any(is_same) {
@@ -265,11 +365,17 @@ impl Jobs {
 
     /// Cancels a job at its next step. It does not change one that has ended, and an erasure that is
     /// decided and a rewrite continue.
-    pub fn cancel(&self, id: Uuid) -> Option<Job> {
-        let entries = self.lock();
-        let entry = entries.iter().find(|entry| entry.job.id == id)?;
-        entry.cancel.cancel();
-        Some(entry.job.clone())
+    ///
+    /// # Errors
+    ///
+    /// As for [`list`](Self::list).
+    pub async fn cancel(&self, id: Uuid) -> Result<Option<Job>, StoreError> {
+        if let Some(entry) = self.own(id) {
+            entry.cancel.cancel();
+        }
+        // It may be running on another node.
+        self.0.store.cancel_job(id).await?;
+        self.get(id).await
     }
 
     /// Removes jobs and files that are past their time, until the server drains.
@@ -278,7 +384,15 @@ impl Jobs {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let drain = &self.0.drain;
         while drain.run_until_cancelled(tick.tick()).await.is_some() {
-            self.remove_before(Timestamp(Timestamp::now().0 - KEPT_MS));
+            let before = Timestamp(Timestamp::now().0 - KEPT_MS);
+            match &self.0.shared {
+                None => self.remove_before(before),
+                Some(shared) => {
+                    if let Err(error) = shared.forget(before).await {
+                        tracing::warn!(%error, "cannot remove jobs that are past their time, retrying");
+                    }
+                }
+            }
         }
     }
 

@@ -3,6 +3,7 @@ mod alerts;
 mod api_tokens;
 mod erasures;
 mod followers;
+mod jobs;
 mod lists;
 mod mail;
 mod notes;

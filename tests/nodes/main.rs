@@ -9,6 +9,7 @@ mod api_tokens;
 mod conversations;
 mod cut_off;
 mod desk;
+mod jobs;
 mod lobby;
 mod notes;
 mod people;

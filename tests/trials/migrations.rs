@@ -204,12 +204,19 @@ impl Shop {
     }
 }
 
-/// A console's welcome.
+/// A console's welcome, with the cursor of the last frame that belongs to it.
 async fn console(server: &Process, mut hello: Value) -> Value {
     let mut socket = Socket::connect(server.addr, "/ws/admin/chat/").await;
     hello["type"] = json!("hello");
     socket.send(hello).await;
-    socket.expect("welcome").await
+    let mut welcome = socket.expect("welcome").await;
+    let mut more = welcome["more"].clone();
+    while more == true {
+        let page = socket.expect("summaries").await;
+        welcome["cursor"] = page["cursor"].clone();
+        more = page["more"].clone();
+    }
+    welcome
 }
 
 /// Every page of the lists of rooms and of messages: its path and its text.

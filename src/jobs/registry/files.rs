@@ -65,24 +65,27 @@ impl Entry {
         self.ended_at = Some(Timestamp::now());
         self.file = file;
     }
+}
 
-    /// What a browser saves the result as: the kind, the time, and the end of the file's name.
-    pub(super) fn download_name(&self, file: &Path) -> String {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let end = name.split_once('.').map_or("", |(_, end)| end);
-        let kind = match self.job.kind {
-            JobKind::Backup => "backup",
-            JobKind::Export => "export",
-            JobKind::Erase => "receipt",
-            JobKind::Rewrite => "rewrite",
-        };
-        let at = self.job.created_at.to_string().replace(':', "-");
-        format!("shoptalk-{kind}-{at}.{end}")
-    }
+/// What the name of a file ends with, such as `jsonl` or `db.age`.
+pub(super) fn end_of(file: &Path) -> &str {
+    let name = file.file_name().and_then(|name| name.to_str());
+    name.and_then(|name| name.split_once('.'))
+        .map_or("", |(_, end)| end)
+}
+
+/// What a browser saves the result of a job as: the kind, the time, and the end of the file's name.
+pub(super) fn download_name(job: &Job, end: &str) -> String {
+    let kind = match job.kind {
+        JobKind::Erase => "receipt",
+        kind => kind.name(),
+    };
+    let at = job.created_at.to_string().replace(':', "-");
+    format!("shoptalk-{kind}-{at}.{end}")
 }
 
 /// Why a job has failed that was running when the server ended.
-pub(super) fn interrupted(kind: JobKind) -> String {
+pub(super) fn interrupted(kind: JobKind) -> &'static str {
     match kind {
         JobKind::Backup | JobKind::Export => {
             "the server was stopped before it was done; start it again"
@@ -95,7 +98,6 @@ pub(super) fn interrupted(kind: JobKind) -> String {
             "the server was stopped before it was done; the next one does it when the chat is quiet"
         }
     }
-    .to_owned()
 }
 
 /// The directory with the jobs' files.
@@ -140,12 +142,17 @@ impl JobFiles {
         }
     }
 
-    /// Writes a job's state, whole or not at all.
-    pub(super) fn write(&self, entry: &Entry) -> io::Result<()> {
+    /// Makes the directory, if it is not there.
+    pub(super) fn make_directory(&self) -> io::Result<()> {
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(&self.directory)?;
+            .create(&self.directory)
+    }
+
+    /// Writes a job's state, whole or not at all.
+    pub(super) fn write(&self, entry: &Entry) -> io::Result<()> {
+        self.make_directory()?;
         let file = tempfile::NamedTempFile::new_in(&self.directory)?;
         serde_json::to_writer(file.as_file(), entry)?;
         file.as_file().sync_all()?;
@@ -176,6 +183,14 @@ impl JobFiles {
         }
     }
 
+    /// Removes whatever is there.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        for name in names(&self.directory)? {
+            remove_if_there(&self.path(&name))?;
+        }
+        Ok(())
+    }
+
     /// Reads the jobs in the order of their starts. One that was running has failed; whatever
     /// belongs to none is removed.
     pub(super) fn load(&self) -> io::Result<Vec<Entry>> {
@@ -194,7 +209,8 @@ impl JobFiles {
             }
         }
         for entry in entries.iter_mut().filter(|entry| entry.is_running()) {
-            entry.end(JobState::Failed, interrupted(entry.job.kind), None);
+            let why = interrupted(entry.job.kind).to_owned();
+            entry.end(JobState::Failed, why, None);
             self.write(entry)?;
         }
         for name in others {

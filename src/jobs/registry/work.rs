@@ -30,24 +30,43 @@ impl Jobs {
             JobKind::Backup | JobKind::Export => &entry.cancel,
             JobKind::Erase | JobKind::Rewrite => &self.0.drain,
         };
-        let worked = stop
-            .run_until_cancelled(self.work(&entry, request, by))
-            .await;
+        let working = stop.run_until_cancelled(self.work(&entry, request, by));
+        let worked = match &self.0.shared {
+            None => working.await,
+            Some(shared) => tokio::select! {
+                worked = working => worked,
+                never = shared.report(&self, id) => match never {},
+            },
+        };
         let (state, message, file) = match worked {
             Some(Ok(Some(Product { message, file }))) => (JobState::Done, message, file),
             Some(Err(why)) => {
                 tracing::warn!(job = %id, ?kind, error = why, "a job failed");
                 (JobState::Failed, why, None)
             }
-            None if self.0.drain.is_cancelled() => (JobState::Failed, interrupted(kind), None),
+            None if self.0.drain.is_cancelled() => {
+                (JobState::Failed, interrupted(kind).to_owned(), None)
+            }
             None | Some(Ok(None)) => (JobState::Cancelled, "cancelled".to_owned(), None),
         };
         self.change(id, |entry| entry.end(state, message, file));
-        let ended = self.lock().iter().find(|entry| entry.job.id == id).cloned();
-        if let Some(entry) = ended
-            && let Err(error) = self.0.files.write(&entry)
-        {
-            tracing::warn!(%error, job = %id, "cannot record the end of a job");
+        if let Some(entry) = self.own(id) {
+            self.record_end(entry).await;
+        }
+    }
+
+    async fn record_end(&self, entry: Entry) {
+        if let Some(shared) = &self.0.shared {
+            shared.end(&entry, &self.0.files).await;
+            // The store has all of it now.
+            self.lock().retain(|own| own.job.id != entry.job.id);
+            let files = self.0.files.clone();
+            let removing = tokio::task::spawn_blocking(move || files.remove(&entry));
+            if let Err(error) = removing.await {
+                tracing::warn!(%error, "cannot remove the files of a job");
+            }
+        } else if let Err(error) = self.0.files.write(&entry) {
+            tracing::warn!(%error, job = %entry.job.id, "cannot record the end of a job");
         }
     }
 
@@ -116,9 +135,7 @@ impl Jobs {
             blocking(move || std::fs::remove_file(path))
                 .await
                 .map_err(failed)?;
-            return Err(
-                "somebody was erased while it was made, so it was removed; start it again".into(),
-            );
+            return Err(ERASED_MEANWHILE.to_owned());
         }
         Ok(Product {
             message: contents(export.rooms(), export.done()),
@@ -218,6 +235,10 @@ impl Jobs {
     }
 }
 
+/// Why an export is not kept.
+pub(super) const ERASED_MEANWHILE: &str =
+    "somebody was erased while it was made, so it was removed; start it again";
+
 /// Jobs never name anybody. The names are in the refusal of the next request.
 const AMBIGUOUS: &str = "several people match by now; start it again to see whom";
 
@@ -237,7 +258,7 @@ fn contents(rooms: u64, messages: u64) -> String {
     format!("{rooms} with {messages}")
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(work)

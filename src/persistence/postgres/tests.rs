@@ -4,6 +4,7 @@ mod agents;
 mod changes;
 mod erasures;
 mod followers;
+mod jobs;
 mod notes;
 mod presence;
 mod schema;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -18,7 +19,7 @@ use crate::http::auth::{AdminAuth, Caller};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::jobs::export::ExportFormat;
-use crate::jobs::registry::{Job, JobFile, JobKind, JobRefused, JobRequest};
+use crate::jobs::registry::{Job, JobFilePlace, JobKind, JobRefused, JobRequest, Jobs};
 use crate::jobs::schedule::Backups;
 use crate::persistence::{BadScope, ExportScope};
 use crate::protocol::ErrorCode;
@@ -95,12 +96,15 @@ impl From<&Backups> for BackupState {
 #[utoipa::path(get, operation_id = "list_jobs",
     path = "/api/admin/jobs", tag = "agent", security(("agent" = []), ("cookie" = [])),
     responses((status = 200, description = "all jobs", body = JobList)))]
-pub(crate) async fn list(State(state): State<AppState>, _admin: AdminAuth) -> Json<JobList> {
-    Json(JobList {
-        results: state.jobs.list(),
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    _admin: AdminAuth,
+) -> Result<Json<JobList>, Problem> {
+    Ok(Json(JobList {
+        results: state.jobs.list().await?,
         next: None,
         backup: (!state.store.is_shared()).then(|| state.jobs.backups().into()),
-    })
+    }))
 }
 
 /// Start a job
@@ -168,9 +172,10 @@ fn may_reach(caller: &Caller, kind: JobKind) -> bool {
     }
 }
 
-fn find(state: &AppState, caller: &Caller, id: Uuid) -> Option<Job> {
-    let job = state.jobs.get(id)?;
-    may_reach(caller, job.kind).then_some(job)
+async fn find(state: &AppState, caller: &Caller, id: Uuid) -> Result<Job, Problem> {
+    let job = state.jobs.get(id).await?;
+    job.filter(|job| may_reach(caller, job.kind))
+        .ok_or_else(Problem::not_found)
 }
 
 /// A job
@@ -185,7 +190,7 @@ pub(crate) async fn get(
     caller: Caller,
     PathId(id): PathId,
 ) -> Result<Json<JobAnswer>, Problem> {
-    let job = find(&state, &caller, id).ok_or_else(Problem::not_found)?;
+    let job = find(&state, &caller, id).await?;
     Ok(Json(JobAnswer { job }))
 }
 
@@ -202,8 +207,9 @@ pub(crate) async fn cancel(
     caller: Caller,
     PathId(id): PathId,
 ) -> Result<Json<JobAnswer>, Problem> {
-    find(&state, &caller, id).ok_or_else(Problem::not_found)?;
-    let job = state.jobs.cancel(id).ok_or_else(Problem::not_found)?;
+    find(&state, &caller, id).await?;
+    let job = state.jobs.cancel(id).await?;
+    let job = job.ok_or_else(Problem::not_found)?;
     Ok(Json(JobAnswer { job }))
 }
 
@@ -220,21 +226,14 @@ pub(crate) async fn file(
     caller: Caller,
     PathId(id): PathId,
 ) -> Result<Response, Problem> {
-    let file = find(&state, &caller, id)
-        .and_then(|job| state.jobs.file(job.id))
-        .ok_or_else(|| Problem::new(ErrorCode::NotFound, "no job with this id has a file"))?;
-    let opening = tokio::task::spawn_blocking(move || open(&file).map(|opened| (file, opened)));
-    let opened = opening.await.map_err(io::Error::other).flatten();
-    let (file, (opened, bytes)) = opened.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Problem::new(
-            ErrorCode::Gone,
-            "the file was removed since, by an erasure or the rotation of backups; start the job again",
-        ),
-        _ => {
-            tracing::error!(%error, job = %id, "cannot read the file of a job");
-            Problem::internal()
-        }
-    })?;
+    let job = find(&state, &caller, id).await?;
+    let file = state.jobs.file(job.id).await?;
+    let file =
+        file.ok_or_else(|| Problem::new(ErrorCode::NotFound, "no job with this id has a file"))?;
+    let (body, bytes) = match &file.place {
+        JobFilePlace::Disk(path) => from_disk(id, path.clone()).await?,
+        JobFilePlace::Store(bytes) => (from_store(&state.jobs, id).await?, *bytes),
+    };
     let disposition = format!("attachment; filename=\"{}\"", file.name);
     let headers = [
         (
@@ -251,13 +250,50 @@ pub(crate) async fn file(
             HeaderValue::try_from(disposition).map_err(|_| Problem::internal())?,
         ),
     ];
-    Ok((headers, Body::from_stream(parts(opened))).into_response())
+    Ok((headers, body).into_response())
 }
 
-fn open(file: &JobFile) -> io::Result<(File, u64)> {
-    let opened = File::open(&file.path)?;
+fn gone() -> Problem {
+    Problem::new(
+        ErrorCode::Gone,
+        "the file was removed since, by an erasure or the rotation of backups; start the job again",
+    )
+}
+
+/// A file's content and its size.
+async fn from_disk(id: Uuid, path: PathBuf) -> Result<(Body, u64), Problem> {
+    let opening = tokio::task::spawn_blocking(move || open(&path));
+    let opened = opening.await.map_err(io::Error::other).flatten();
+    let (file, bytes) = opened.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => gone(),
+        _ => {
+            tracing::error!(%error, job = %id, "cannot read the file of a job");
+            Problem::internal()
+        }
+    })?;
+    Ok((Body::from_stream(parts(file)), bytes))
+}
+
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    let opened = File::open(path)?;
     let bytes = opened.metadata()?.len();
     Ok((opened, bytes))
+}
+
+/// A file's content, a part at a time. If the file is removed meanwhile, the response ends too early,
+/// which its length shows.
+async fn from_store(jobs: &Jobs, id: Uuid) -> Result<Body, Problem> {
+    let first = jobs.file_part(id, 0).await?.ok_or_else(gone)?;
+    let begin = (jobs.clone(), 0, Some(first));
+    let parts = futures_util::stream::try_unfold(begin, move |(jobs, part, read)| async move {
+        let read = match read {
+            Some(first) => Some(first),
+            None => jobs.file_part(id, part).await.map_err(io::Error::other)?,
+        };
+        let read = read.map(|read| (Bytes::from(read), (jobs, part + 1, None)));
+        Ok::<_, io::Error>(read)
+    });
+    Ok(Body::from_stream(parts))
 }
 
 /// The parts of a file, each read when the client has taken the one before.

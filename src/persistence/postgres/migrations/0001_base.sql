@@ -512,3 +512,32 @@ CREATE UNLOGGED TABLE online (
 );
 CREATE INDEX online_by_no ON online (slot, no);
 CREATE INDEX online_gone ON online (slot, no) WHERE gone;
+
+-- The jobs that admins have started on any node. Those that have ended are kept for a day.
+CREATE TABLE jobs (
+    id         UUID        PRIMARY KEY,
+    kind       TEXT        NOT NULL,
+    state      TEXT        NOT NULL,
+    done       BIGINT      NOT NULL DEFAULT 0,
+    total      BIGINT      NOT NULL DEFAULT 0,
+    message    TEXT,
+    created_at BIGINT      NOT NULL,
+    ended_at   BIGINT,
+    -- What the name of its file ends with, if it has one, and the file's size.
+    file_end   TEXT,
+    file_bytes BIGINT,
+    -- When its node last reported, while it runs.
+    seen_at    TIMESTAMPTZ NOT NULL DEFAULT now(),
+    cancelled  BOOLEAN     NOT NULL DEFAULT false,
+    -- Somebody was erased since it began, so that its file may not be kept.
+    outdated   BOOLEAN     NOT NULL DEFAULT false
+);
+CREATE UNIQUE INDEX jobs_running ON jobs (kind) WHERE ended_at IS NULL;
+
+-- Their files.
+CREATE TABLE job_parts (
+    job   UUID   NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    part  BIGINT NOT NULL,
+    bytes BYTEA  NOT NULL,
+    PRIMARY KEY (job, part)
+);

@@ -6,6 +6,7 @@ mod erasures;
 mod export;
 mod followers;
 mod import;
+mod jobs;
 mod lists;
 mod mail;
 mod mentions;
