@@ -55,7 +55,7 @@ pub enum JobOrder {
     Cancel,
 }
 
-/// Why jobs have failed whose node was not heard of for long, by what was left undone.
+/// Why jobs of a kind have failed whose node has not reported for long.
 #[derive(Debug, Clone, Copy)]
 pub struct Interrupted {
     /// Of a job of this kind.
