@@ -3,12 +3,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use hdrhistogram::Histogram;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::Setup;
-use super::closed_loop::{Round, closed_loop};
+use super::closed_loop::closed_loop;
+use super::rounds::Rounds;
 use crate::clients::Visitor;
 use crate::delivery_check::DeliveryCheck;
 use crate::raw::Inserter;
@@ -19,8 +19,6 @@ use crate::server::Server;
 const ROOMS: usize = 10_000;
 /// How long customers post without a backup, before each.
 const ROUND: Duration = Duration::from_secs(3);
-/// They post in slices of this length until a backup is made and verified.
-const SLICE: Duration = Duration::from_millis(500);
 /// The time between two checks of the write-ahead log's size.
 const LOOK: Duration = Duration::from_millis(20);
 const MIB: f64 = 1_048_576.0;
@@ -44,30 +42,18 @@ pub(crate) async fn backups(
     customers = closed_loop(customers, ROUND).await?.0;
     let mut alone = Rounds::default();
     let mut beside = Rounds::default();
-    let (mut made, mut longest) = (0, Duration::ZERO);
+    let (mut made, mut longest, mut log_bytes) = (0, Duration::ZERO, 0);
     while made < wanted {
         let (back, round) = closed_loop(customers, ROUND).await?;
         alone.add(&round)?;
         let log = LogWatch::start(&data);
-        let (done, is_done) = watch::channel(false);
-        let making = async {
-            let time = make_backup(&server, &out.path().join(format!("backup-{made}.db"))).await;
-            done.send_replace(true);
-            time
-        };
-        let posting = async {
-            let mut back = back;
-            while !*is_done.borrow() {
-                let (again, round) = closed_loop(back, SLICE).await?;
-                beside.add(&round)?;
-                back = again;
-            }
-            anyhow::Ok(back)
-        };
-        let (back, time) = tokio::join!(posting, making);
-        customers = back?;
-        longest = longest.max(time?);
-        beside.log_bytes = beside.log_bytes.max(log.highest().await?);
+        let file = out.path().join(format!("backup-{made}.db"));
+        let (back, time) = beside
+            .post_during(back, make_backup(&server, &file))
+            .await?;
+        customers = back;
+        longest = longest.max(time);
+        log_bytes = log_bytes.max(log.highest().await?);
         made += 1;
     }
     drop(customers);
@@ -117,7 +103,7 @@ pub(crate) async fn backups(
     );
     add(
         "the write-ahead log at its largest",
-        beside.log_bytes as f64 / MIB,
+        log_bytes as f64 / MIB,
         "MiB",
         Goal::AtMost(64.0),
     );
@@ -133,45 +119,6 @@ async fn make_backup(server: &Server, file: &Path) -> Result<Duration> {
     server.run("verify", file).await?;
     std::fs::remove_file(file)?;
     Ok(time)
-}
-
-/// What several rounds of posting brought.
-#[derive(Default)]
-pub(super) struct Rounds {
-    acked: u64,
-    seconds: f64,
-    latency: Option<Histogram<u64>>,
-    log_bytes: u64,
-}
-
-impl Rounds {
-    pub(super) fn add(&mut self, round: &Round) -> Result<()> {
-        self.acked += round.acked;
-        self.seconds += round.acked as f64 / round.per_second;
-        match &mut self.latency {
-            Some(latency) => latency.add(&round.latency)?,
-            empty => *empty = Some(round.latency.clone()),
-        }
-        Ok(())
-    }
-
-    pub(super) fn per_second(&self) -> f64 {
-        self.acked as f64 / self.seconds
-    }
-
-    pub(super) fn p50_ms(&self) -> f64 {
-        self.quantile_ms(0.5)
-    }
-
-    pub(super) fn p99_ms(&self) -> f64 {
-        self.quantile_ms(0.99)
-    }
-
-    fn quantile_ms(&self, quantile: f64) -> f64 {
-        self.latency.as_ref().map_or(f64::NAN, |latency| {
-            latency.value_at_quantile(quantile) as f64 / 1_000.0
-        })
-    }
 }
 
 /// Watches how large the write-ahead log gets.

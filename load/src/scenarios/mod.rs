@@ -18,6 +18,7 @@ pub(crate) mod open;
 pub(crate) mod pairs;
 pub(crate) mod rates;
 pub(crate) mod reports;
+mod rounds;
 pub(crate) mod soak;
 pub(crate) mod store;
 pub(crate) mod stored;

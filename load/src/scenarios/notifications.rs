@@ -12,8 +12,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use super::Setup;
-use super::backups::Rounds;
 use super::closed_loop::closed_loop;
+use super::rounds::Rounds;
 use crate::clients::Visitor;
 use crate::delivery_check::DeliveryCheck;
 use crate::receivers::Receiver;

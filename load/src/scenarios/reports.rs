@@ -3,11 +3,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
-use tokio::sync::watch;
 
 use super::Setup;
-use super::backups::Rounds;
 use super::closed_loop::closed_loop;
+use super::rounds::Rounds;
 use crate::clients::Visitor;
 use crate::delivery_check::DeliveryCheck;
 use crate::raw::Inserter;
@@ -18,8 +17,6 @@ use crate::server::Server;
 const ROOMS: usize = 10_000;
 /// How long customers post without a report, before each.
 const ROUND: Duration = Duration::from_secs(3);
-/// They post in slices of this length until a report is made.
-const SLICE: Duration = Duration::from_millis(500);
 /// The day on which the stored messages were written.
 const DAY: &str = "2023-11-14";
 
@@ -47,24 +44,10 @@ pub(crate) async fn reports(
     for _ in 0..wanted {
         let (back, round) = closed_loop(customers, ROUND).await?;
         alone.add(&round)?;
-        let (done, is_done) = watch::channel(false);
-        let making = async {
-            let time = make_report(&server, &token, rooms, messages).await;
-            done.send_replace(true);
-            time
-        };
-        let posting = async {
-            let mut back = back;
-            while !*is_done.borrow() {
-                let (again, round) = closed_loop(back, SLICE).await?;
-                beside.add(&round)?;
-                back = again;
-            }
-            anyhow::Ok(back)
-        };
-        let (back, time) = tokio::join!(posting, making);
-        customers = back?;
-        longest = longest.max(time?);
+        let making = make_report(&server, &token, rooms, messages);
+        let (back, time) = beside.post_during(back, making).await?;
+        customers = back;
+        longest = longest.max(time);
     }
     drop(customers);
     server.stop().await?;
