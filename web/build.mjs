@@ -41,9 +41,9 @@ const TERSER = {
  * storage or of `window.shoptalk`, which other code reads, or of the browser's own objects.
  */
 const OWN_PROPERTIES = `
-  acked addNewer addOlder addStyle base button checkNow clearMemory clock discard emit forget frame
+  settle addNewer addOlder addStyle base button checkNow clearMemory clock emit forget frame
   hello
-  hasOlder icon items jwt keyPrefix lastSeq markRead networkLost onChange onFrame onState onStop
+  firstSeq icon items jwt keyPrefix lastSeq markRead networkLost onChange onFrame onState onStop
   openSocket pause prefix probe redact redirect replaceSocket resume resumePage resync storage storageArea
   storageChanged tagData tries until
 `;

@@ -14,7 +14,7 @@ beforeEach(() => {
   connection.checkNow.mockClear();
   connection.networkLost.mockClear();
   stop = new AbortController();
-  followBrowserEvents(connection, stop.signal);
+  followBrowserEvents(connection, stop);
 });
 afterEach(() => vi.unstubAllGlobals());
 

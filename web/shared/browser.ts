@@ -6,14 +6,13 @@ export function openWebSocket(url: string): Socket {
 }
 
 /**
- * Passes on the browser's events after which a connection should not wait for its timers, until
- * `signal` aborts.
+ * Passes on the browser's events after which a connection should not wait for its timers, `until` a
+ * signal aborts.
  */
 export function followBrowserEvents(
   connection: Pick<Connection<never>, "checkNow" | "networkLost">,
-  signal?: AbortSignal,
+  until?: { signal: AbortSignal },
 ) {
-  const until = { signal: signal! };
   const checkIfVisible = () => {
     if (!document.hidden) connection.checkNow();
   };

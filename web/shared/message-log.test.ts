@@ -37,14 +37,13 @@ it("a message whose text was removed keeps its place, and no other changes", () 
 describe("newer messages", () => {
   it("start from an empty log, which has nothing older", () => {
     const log = new MessageLog();
-    expect([log.lastSeq, log.hasOlder]).toEqual([0, false]);
+    expect([log.lastSeq, log.firstSeq]).toEqual([0, 0]);
   });
 
   it("may start at any seq", () => {
     const log = logOf(7, 9);
     expect(seqs(log)).toEqual([7, 8, 9]);
-    expect([log.lastSeq, log.hasOlder]).toEqual([9, true]);
-    expect(logOf(1, 2).hasOlder).toBe(false);
+    expect([log.lastSeq, log.firstSeq]).toEqual([9, 7]);
   });
 
   it("are added once each, however often and late they come", () => {
@@ -78,9 +77,9 @@ describe("older messages", () => {
     const log = logOf(50, 52);
     log.addOlder(page(40, 49));
     expect(seqs(log)).toEqual(page(40, 52).map(({ seq }) => seq));
-    expect(log.hasOlder).toBe(true);
+    expect(log.firstSeq).toBe(40);
     log.addOlder(page(1, 39));
-    expect(log.hasOlder).toBe(false);
+    expect(log.firstSeq).toBe(1);
   });
 
   it("may overlap with what is there", () => {

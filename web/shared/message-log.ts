@@ -15,9 +15,9 @@ export class MessageLog {
     return this.messages.at(-1)?.seq ?? 0;
   }
 
-  /** Whether the server has messages before the first one here. */
-  get hasOlder(): boolean {
-    return (this.messages[0]?.seq ?? 0) > 1;
+  /** The oldest seq here, or 0. The server has messages before it if it is past 1. */
+  get firstSeq(): number {
+    return this.messages[0]?.seq ?? 0;
   }
 
   /** Appends the messages that are new; false when one before them is missing. */
@@ -31,9 +31,8 @@ export class MessageLog {
 
   /** Puts a page of older messages in front; one that does not end right before is ignored. */
   addOlder(page: Message[]) {
-    const first = this.messages[0]?.seq ?? 0;
-    const older = page.filter(({ seq }) => seq < first);
-    if (older.at(-1)?.seq === first - 1) this.messages = [...older, ...this.messages];
+    const older = page.filter(({ seq }) => seq < this.firstSeq);
+    if (older.at(-1)?.seq === this.firstSeq - 1) this.messages = [...older, ...this.messages];
   }
 
   /** Removes the texts of these messages, as the server has. */

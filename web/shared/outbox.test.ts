@@ -91,7 +91,7 @@ describe("the storage", () => {
     here.outbox.add("room", "second");
     here.outbox.add(null, "third");
     expect(here.waiting).toEqual(["first", "second", "third"]);
-    here.outbox.acked(here.sent[0]!.id);
+    here.outbox.settle(here.sent[0]!.id);
     expect(here.texts).toEqual(["first", "second"]);
     here.outbox.redirect(null, "room");
     here.outbox.refused(here.sent[1]!.id, "no", false);
@@ -107,7 +107,7 @@ describe("the storage", () => {
     here.outbox.redirect(null, "room");
     expect(here.texts).toEqual(["written before"]);
     expect(here.waiting).toEqual(["written before"]);
-    here.outbox.acked(here.sent[0]!.id);
+    here.outbox.settle(here.sent[0]!.id);
     expect([here.waiting, storage.items]).toEqual([[], {}]);
   });
 
@@ -154,7 +154,7 @@ describe("the storage", () => {
     storage.items["shop:session"] = "not JSON";
     storage.items["another:out:1"] = "not JSON either";
     const here = tab();
-    here.outbox.discard(here.outbox.add("room", "hello"));
+    here.outbox.settle(here.outbox.add("room", "hello"));
     expect(storage.items).toEqual({
       "shop:session": "not JSON",
       "another:out:1": "not JSON either",
@@ -197,10 +197,10 @@ describe("sending", () => {
     here.outbox.resume();
     const ids = ["1", "2", "3"].map((text) => here.outbox.add("room", text));
     expect(here.texts).toEqual(["1"]);
-    here.outbox.acked(ids[0]!);
+    here.outbox.settle(ids[0]!);
     expect(here.texts).toEqual(["1", "2"]);
-    here.outbox.acked(ids[1]!);
-    here.outbox.acked(ids[2]!);
+    here.outbox.settle(ids[1]!);
+    here.outbox.settle(ids[2]!);
     expect(here.texts).toEqual(["1", "2", "3"]);
     expect(stored()).toEqual([]);
   });
@@ -213,7 +213,7 @@ describe("sending", () => {
     const b1 = here.outbox.add("b", "b1");
     here.outbox.add("b", "b2");
     expect(here.texts).toEqual(["a1", "b1"]);
-    here.outbox.acked(b1);
+    here.outbox.settle(b1);
     expect(here.texts).toEqual(["a1", "b1", "b2"]);
   });
 
@@ -249,7 +249,7 @@ describe("sending", () => {
   it("drops a message that is in the log, whoever sent it", () => {
     const here = tab();
     const id = here.outbox.add("room", "hello");
-    here.outbox.acked(id);
+    here.outbox.settle(id);
     here.outbox.resume();
     expect(here.sent).toEqual([]);
     expect(stored()).toEqual([]);
@@ -261,10 +261,10 @@ describe("sending", () => {
     const id = here.outbox.add("room", "1");
     here.outbox.add("room", "2");
     const changes = here.changes;
-    here.outbox.acked("another");
+    here.outbox.settle("another");
     expect([here.texts, here.changes]).toEqual([["1"], changes]);
-    here.outbox.acked(id);
-    here.outbox.acked(id);
+    here.outbox.settle(id);
+    here.outbox.settle(id);
     expect(here.texts).toEqual(["1", "2"]);
   });
 
@@ -275,7 +275,7 @@ describe("sending", () => {
     before.outbox.pause();
     const after = tab();
     after.outbox.resume();
-    for (const id of ids) after.outbox.acked(id);
+    for (const id of ids) after.outbox.settle(id);
     expect(after.sent.map(({ id }) => id)).toEqual(ids);
     expect(after.texts).toEqual(["1", "2", "3"]);
   });
@@ -319,7 +319,7 @@ describe("a retryable error", () => {
       here.outbox.refused(first, "busy", true);
       clock.pass(clock.next);
     }
-    here.outbox.acked(first);
+    here.outbox.settle(first);
     expect(here.texts.at(-1)).toBe("2");
     here.outbox.refused(second, "busy", true);
     expect(clock.next).toBe(1_000);
@@ -352,7 +352,7 @@ describe("a retryable error", () => {
     const first = here.outbox.add("room", "1");
     here.outbox.add("room", "2");
     here.outbox.refused(first, "storage_unavailable", true, 60_000);
-    here.outbox.acked(first);
+    here.outbox.settle(first);
     clock.pass(60_000);
     expect(here.texts).toEqual(["1", "2"]);
   });
@@ -384,14 +384,13 @@ describe("a final error", () => {
     expect(after.waiting).toEqual(["bad"]);
   });
 
-  it("lets the writer discard the item and get its text", () => {
+  it("lets the writer take the item back", () => {
     const here = tab();
     here.outbox.resume();
     const id = here.outbox.add("room", "bad");
     here.outbox.refused(id, "no", false);
-    expect(here.outbox.discard(id)).toBe("bad");
+    here.outbox.settle(id);
     expect(stored()).toEqual([]);
-    expect(here.outbox.discard(id), "once").toBe("");
   });
 
   it("without an id is about what is in flight in any room", () => {
@@ -446,8 +445,8 @@ describe("tabs", () => {
     here.outbox.resume();
     for (const text of ["1", "2", "3"]) there.outbox.add("room", text);
     clock.pass(5_000);
-    here.outbox.acked(here.sent[0]!.id);
-    here.outbox.acked(here.sent[1]!.id);
+    here.outbox.settle(here.sent[0]!.id);
+    here.outbox.settle(here.sent[1]!.id);
     expect(here.texts).toEqual(["1", "2", "3"]);
   });
 
@@ -456,7 +455,7 @@ describe("tabs", () => {
     const id = there.outbox.add("room", "from there");
     expect(here.waiting).toEqual(["from there"]);
     expect(here.changes).toBe(1);
-    there.outbox.acked(id);
+    there.outbox.settle(id);
     expect(here.waiting).toEqual([]);
     expect(here.changes).toBe(2);
   });
@@ -466,7 +465,7 @@ describe("tabs", () => {
     here.outbox.resume();
     const id = there.outbox.add("room", "from there");
     there.outbox.resume();
-    there.outbox.acked(id);
+    there.outbox.settle(id);
     clock.pass(60_000);
     expect([here.texts, there.texts]).toEqual([[], ["from there"]]);
   });
@@ -476,7 +475,7 @@ describe("tabs", () => {
     here.outbox.resume();
     const first = here.outbox.add("room", "1");
     here.outbox.add("room", "2");
-    there.outbox.acked(first);
+    there.outbox.settle(first);
     expect(here.texts).toEqual(["1", "2"]);
   });
 
@@ -487,7 +486,7 @@ describe("tabs", () => {
     here.outbox.add("room", "2");
     expect(here.texts, "the other tab's is first").toEqual([]);
     clock.pass(5_000);
-    here.outbox.acked(here.sent[0]!.id);
+    here.outbox.settle(here.sent[0]!.id);
     expect(here.texts).toEqual(["1", "2"]);
   });
 
@@ -516,7 +515,7 @@ describe("redirecting", () => {
     here.outbox.resume();
     const ids = ["1", "2"].map((text) => here.outbox.add(null, text));
     here.outbox.redirect(null, "room");
-    here.outbox.acked(ids[0]!);
+    here.outbox.settle(ids[0]!);
     expect(here.sent.map(({ id, room }) => [id, room])).toEqual(ids.map((id) => [id, "room"]));
   });
 
@@ -536,7 +535,7 @@ describe("redirecting", () => {
       ["other", "2"],
       ["new", "1"],
     ]);
-    here.outbox.acked(id);
+    here.outbox.settle(id);
     expect(here.waiting).toEqual(["2"]);
   });
 
@@ -650,13 +649,13 @@ describe("random histories", () => {
     };
     const handleReply = (tab: Tab) => {
       const reply = tab.toClient.shift();
-      if (reply?.kind === "message") tab.outbox.acked(reply.id);
+      if (reply?.kind === "message") tab.outbox.settle(reply.id);
       else if (reply) tab.outbox.refused(reply.id, "no", reply.retryable);
     };
     const connect = (tab: Tab) => {
       if (tab.isConnected || !room) return;
       tab.isConnected = true;
-      for (const { id } of log) tab.outbox.acked(id);
+      for (const { id } of log) tab.outbox.settle(id);
       tab.outbox.resume();
     };
     const write = (tab: Tab) => {

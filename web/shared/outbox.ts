@@ -84,7 +84,7 @@ export function makeOutbox({ clock, storage, prefix, send, onChange }: OutboxOpt
       cancelTimer();
     },
 
-    acked,
+    settle,
 
     /**
      * The server replied with an error. One without an id is about a frame that the server could
@@ -104,13 +104,6 @@ export function makeOutbox({ clock, storage, prefix, send, onChange }: OutboxOpt
         }
       }
       update();
-    },
-
-    /** Removes an item and returns its text. */
-    discard(id: string): string {
-      const text = items().find((item) => item.id === id)?.content ?? "";
-      acked(id);
-      return text;
     },
 
     /** Moves what waits for one room to another. */
@@ -144,8 +137,8 @@ export function makeOutbox({ clock, storage, prefix, send, onChange }: OutboxOpt
     return all;
   }
 
-  /** The message is in the room's log. */
-  function acked(id: string) {
+  /** Removes an item: its message is in the room's log, or the writer takes it back. */
+  function settle(id: string) {
     if (storage.get(prefix + id)) {
       storage.remove(prefix + id);
       update();

@@ -53,6 +53,11 @@ interface Refusal {
   message: string;
 }
 
+/** A page of a list. */
+interface List<T> {
+  results: T[];
+}
+
 /** A function per type of frame. */
 type Handlers = {
   [Type in Exclude<VisitorServerFrame["type"], "going_away">]: (
@@ -120,7 +125,7 @@ const handlers: Handlers = {
   // The message itself removes the item from the outbox, so that it never shows twice or not at
   // all; only a duplicate is in the log before.
   ack({ id, seq }) {
-    if (seq <= log.lastSeq) outbox.acked(id);
+    if (seq <= log.lastSeq) outbox.settle(id);
   },
   redacted({ seq }) {
     log.redact([seq]);
@@ -276,7 +281,7 @@ export function markRead() {
 
 /** Requests the messages before the first one here. */
 export function loadOlder() {
-  if (log.hasOlder) connection.send({ type: "history", before: log.messages[0]!.seq });
+  if (log.firstSeq > 1) connection.send({ type: "history", before: log.firstSeq });
 }
 
 /** Ends the conversation; false while there is no connection. */
@@ -307,10 +312,10 @@ export async function identify(jwt: string, now: boolean) {
   if (now) begin();
   else resume();
   if (begun) return;
-  const [latest] = await list<Room>("", jwt);
+  const [latest] = (await call<List<Room>>("rooms/", undefined, jwt)).results;
   if (!latest || latest.last_seq <= latest.customer_read_seq) return;
-  const path = `${latest.id}/messages/?after=${latest.customer_read_seq}`;
-  const unseen = await list<Message>(path, jwt);
+  const path = `rooms/${latest.id}/messages/?after=${latest.customer_read_seq}`;
+  const unseen = (await call<List<Message>>(path, undefined, jwt)).results;
   // The visitor may have begun a conversation or signed out meanwhile.
   if (host.jwt !== jwt || begun) return;
   room = latest;
@@ -472,12 +477,7 @@ function onFrame(frame: VisitorServerFrame) {
 function addMessages(messages: Message[]) {
   if (!log.addNewer(messages)) connection.resync();
   // A message in the log counts as acked.
-  for (const { id } of messages) outbox.acked(id);
-}
-
-/** A page of the visitor's rooms, or of a room's messages. */
-async function list<T>(path: string, bearer?: string) {
-  return (await call<{ results: T[] }>(`rooms/${path}`, undefined, bearer)).results;
+  for (const { id } of messages) outbox.settle(id);
 }
 
 /** Calls the server; throws the problem of a refusal, or the network's error. */

@@ -3,15 +3,14 @@
 /** Keeps the Tab key inside of the dialog, in both directions. */
 export function keepFocusInside(panel: HTMLElement, event: KeyboardEvent) {
   if (event.key !== "Tab") return;
+  event.preventDefault();
   const stops = [...panel.querySelectorAll<HTMLElement>("*")].filter(
     (node) => node.tabIndex >= 0 && node.checkVisibility(),
   );
-  const index = stops.indexOf(event.target as HTMLElement);
-  const edge = event.shiftKey ? index < 1 : index === stops.length - 1;
-  if (edge) {
-    event.preventDefault();
-    stops.at(event.shiftKey ? -1 : 0)?.focus();
-  }
+  if (event.shiftKey) stops.reverse();
+  // The dialog itself is no stop, so the first one follows.
+  const next = stops.indexOf(event.target as HTMLElement) + 1;
+  (stops[next] ?? stops[0])?.focus();
 }
 
 /** Keeps the dialog of a phone as high as the part of the screen above the keyboard. */

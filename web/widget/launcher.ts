@@ -63,8 +63,8 @@ function launch({ src, dataset }: HTMLScriptElement) {
 
   const languages = [dataset.locale, document.documentElement.lang, ...navigator.languages, "en"];
   const lang = LANGUAGE.exec(languages.join())![1]!.toLowerCase();
-  const settings = __SETTINGS__;
-  const data = { ...settings, ...(settings[lang] as object), ...dataset } as DOMStringMap;
+  const own = __SETTINGS__[lang] as object;
+  const data = { ...__SETTINGS__, ...own, ...dataset } as DOMStringMap;
   const element = h("shoptalk-chat", { "data-side": data.side });
   const root = element.attachShadow({ mode: "open" });
   // A constructed style sheet, which no policy of the page forbids.

@@ -14,7 +14,7 @@ type Line = Pick<Message, "id" | "sender_type" | "content"> &
  * reader reads only new ones. `edit` is called when the visitor edits a message that the server
  * refused.
  */
-export function makeMessageList(box: HTMLElement, edit: (id: string) => void) {
+export function makeMessageList(box: HTMLElement, edit: (line: Line) => void) {
   const { lang } = host;
   let shown = new Map<string, HTMLElement>();
   const relative = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
@@ -51,7 +51,8 @@ export function makeMessageList(box: HTMLElement, edit: (id: string) => void) {
         );
 
   /** Shows whether a message is sent and read, or why it was refused. */
-  const setMark = (node: HTMLElement, { id, seq, is_read, refused }: Line) => {
+  const setMark = (node: HTMLElement, line: Line) => {
+    const { seq, is_read, refused } = line;
     const place = node.querySelector<HTMLElement>(".mark");
     const mark = seq ? (is_read ? "read" : "sent") : "sending";
     const state = refused ?? mark;
@@ -59,7 +60,7 @@ export function makeMessageList(box: HTMLElement, edit: (id: string) => void) {
     place.dataset.mark = state;
     place.replaceChildren(
       refused ?? h("span.unseen", {}, labels[mark]),
-      refused ? h("button", { onclick: () => edit(id) }, texts.edit) : "",
+      refused ? h("button", { onclick: () => edit(line) }, texts.edit) : "",
     );
   };
 

@@ -51,8 +51,9 @@ export function makeView(): Chat {
     h("div.text", { dir: "auto" }, greeting),
     box,
   );
-  const showMessages = makeMessageList(box, (id) => {
-    text.value += (text.value && "\n") + conversation.outbox.discard(id);
+  const showMessages = makeMessageList(box, ({ id, content }) => {
+    text.value += (text.value && "\n") + content;
+    conversation.outbox.settle(id);
     onInput();
     text.focus();
   });
@@ -196,7 +197,7 @@ export function makeView(): Chat {
    */
   function clear() {
     showsEarlier = false;
-    list.textContent = "";
+    list.replaceChildren();
     form.reset();
     text.value = "";
     text.style.height = "";
@@ -209,8 +210,7 @@ export function makeView(): Chat {
     const closed = conversation.room?.status === "closed";
     form.hidden = conversation.begun || showsEarlier;
     pane.hidden = !conversation.begun || showsEarlier;
-    list.hidden = !showsEarlier;
-    backButton.hidden = !showsEarlier;
+    list.hidden = backButton.hidden = !showsEarlier;
     earlierButton.hidden = showsEarlier || !conversation.chat.token;
     setText(
       presence,
@@ -254,7 +254,7 @@ export function makeView(): Chat {
     const { scrollHeight } = log;
     const { lastChild } = box;
     const firstBefore = firstSeq;
-    firstSeq = conversation.log.messages[0]?.seq ?? 0;
+    firstSeq = conversation.log.firstSeq;
     // A screen reader reads what comes from now on, not the whole history.
     log.ariaLive = live ? "polite" : "off";
     showMessages(conversation.log.messages, conversation.unsent());

@@ -201,7 +201,7 @@ export function makeConversation({
   function loadOlder(limit = PAGE) {
     const id = selected.value;
     const log = id && logs.get(id);
-    if (!log || isLoadingOlder || !log.hasOlder) return;
+    if (!log || isLoadingOlder || log.firstSeq < 2) return;
     const before = log.messages[0]!.seq;
     isLoadingOlder = send({ type: "history", room_id: id, before, limit });
   }

@@ -210,7 +210,7 @@ export function makeDesk({
   const panels = makePanels({ showDetails });
 
   const closed = new AbortController();
-  followBrowserEvents(connection, closed.signal);
+  followBrowserEvents(connection, closed);
   addEventListener("storage", ({ key }) => outgoing.storageChanged(key), {
     signal: closed.signal,
   });

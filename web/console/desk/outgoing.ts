@@ -90,7 +90,10 @@ export function makeOutgoing({
     post: (kind: Kind, room: string, content: string) => outboxes[kind].add(room, content),
 
     /** Removes what the server refused, and returns its text. */
-    discard: ({ kind, id }: PendingMessage) => outboxes[kind].discard(id),
+    discard({ kind, id, content }: PendingMessage): string {
+      outboxes[kind].settle(id);
+      return content;
+    },
 
     resume: () => both.forEach((outbox) => void outbox.resume()),
     pause: () => both.forEach((outbox) => void outbox.pause()),
@@ -101,13 +104,13 @@ export function makeOutgoing({
     acked(kind: Kind, id: string, show: boolean) {
       const item = itemsOf(kind).find((each) => each.id === id);
       if (item && show) acked.value = [...acked.value, { ...item, isSent: true }];
-      outboxes[kind].acked(id);
+      outboxes[kind].settle(id);
     },
 
     /** Messages or notes have arrived in the conversation. */
     arrived(kind: Kind, arrived: readonly { id: string }[]) {
       const known = ids(arrived);
-      for (const id of known) outboxes[kind].acked(id);
+      for (const id of known) outboxes[kind].settle(id);
       acked.value = acked.value.filter((item) => item.kind !== kind || !known.has(item.id));
     },
 
