@@ -71,6 +71,8 @@ mod server;
 pub mod settings;
 #[cfg(feature = "server")]
 pub mod tls;
+#[cfg(feature = "server")]
+mod translations;
 
 #[cfg(feature = "server")]
 pub use actors::{ActorStartError, TreeFailure};

@@ -23,6 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("followers", &["chat", "persistence", "push"]),
     ("config", &["bus", "chat", "https_client", "persistence"]),
     ("https_client", &[]),
+    ("translations", &["chat"]),
     (
         "mail",
         &[
@@ -33,10 +34,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "followers",
             "https_client",
             "persistence",
+            "translations",
         ],
     ),
     ("tls", &["config", "https_client"]),
-    ("push", &["chat", "config", "https_client", "persistence"]),
+    (
+        "push",
+        &[
+            "chat",
+            "config",
+            "https_client",
+            "persistence",
+            "translations",
+        ],
+    ),
     ("cards", &["chat", "config", "https_client"]),
     (
         "metrics",

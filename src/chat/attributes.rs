@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::Language;
+
 /// Keys of a visitor's attributes, at most.
 pub const ATTRIBUTES_MAX: usize = 20;
 /// Bytes of a visitor's attributes as JSON, at most.
@@ -35,6 +37,14 @@ impl Attributes {
             ));
         }
         Self::Known(object.clone())
+    }
+
+    /// The customer's language, if the shop says one of ours.
+    pub fn language(&self) -> Option<Language> {
+        match self {
+            Self::Known(object) => Language::of_tag(object.get("language")?.as_str()?),
+            Self::Dropped(_) => None,
+        }
     }
 
     /// As it is stored: an object, or the reason as a string.

@@ -11,6 +11,7 @@ mod attributes;
 mod changes;
 mod desk;
 mod details;
+mod language;
 mod message;
 mod note;
 mod page;
@@ -35,6 +36,7 @@ pub use desk::{
     TagId, check_color,
 };
 pub use details::{Authority, Details, DetailsPatch, SignedFields};
+pub use language::Language;
 pub use message::{LastMessage, Message, MessageId, SenderType, SystemEvent, Via};
 pub use note::{Note, NoteDraft, NoteId};
 pub use page::{PAGES_KEPT, PageVisit, check_page};
@@ -47,7 +49,7 @@ pub use reply::{
     CannedReply, REPLIES_MAX, ReplyId, SHORTCUT_CHARS, check_reply_content, check_shortcut,
     shortcut_key,
 };
-pub use room::{Counts, Room, RoomId, Side, Status, Summary, VisitorId};
+pub use room::{Counts, NAMELESS, Room, RoomId, Side, Status, Summary, VisitorId};
 pub use suggestion::Suggestion;
 pub use time::Timestamp;
 pub use who::{BadWho, Who};

@@ -9,6 +9,9 @@ pub type RoomId = Uuid;
 /// Identifies one visitor, anonymous or identified, inside the store. It is never sent to anybody.
 pub type VisitorId = Uuid;
 
+/// What a visitor without a name is called. Faces and mail say it in the language of whoever reads it.
+pub const NAMELESS: &str = "Visitor";
+
 /// The state of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
@@ -116,7 +119,7 @@ impl Room {
 
     /// The customer's name as agents and messages show it.
     pub fn display_name(&self) -> &str {
-        self.customer_name.as_deref().unwrap_or("Visitor")
+        self.customer_name.as_deref().unwrap_or(NAMELESS)
     }
 }
 

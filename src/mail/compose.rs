@@ -7,9 +7,13 @@ use lettre::message::{Mailbox, Message as Mail, MultiPart, SinglePart};
 use lettre::{Address, message};
 
 use super::address::ReplyAddresses;
-use super::words::Words;
-use crate::chat::{Message, SenderType};
+use super::words::{self, Words};
+use crate::chat::{Language, Message, NAMELESS, SenderType};
 use crate::persistence::DueMail;
+
+/// Invisible marks around what keeps its order of signs among Arabic ones.
+const LEFT_TO_RIGHT: char = '\u{2066}';
+const END_OF_DIRECTION: char = '\u{2069}';
 
 /// Why a mail cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +73,7 @@ impl SenderIdentity {
             .from(self.from.clone())
             .to(Mailbox::new(None, recipient.clone()))
             .subject(content.words.subject.clone())
+            .raw_header(raw("Content-Language", content.words.language.code()))
             .message_id(Some(self.addresses.message_id(mail.id, mail.room)))
             .raw_header(raw("Auto-Submitted", "auto-generated"))
             .raw_header(raw("X-Auto-Response-Suppress", "All"));
@@ -111,10 +116,19 @@ fn body(content: &Content<'_>) -> MultiPart {
 
 fn plain(content: &Content<'_>) -> String {
     let zone = zone(content);
+    let language = content.words.language;
     let mut text = format!("{}\r\n\r\n", content.words.greeting);
     for message in content.messages {
-        text.push_str(&format!("{}\r\n", heading(message, &zone)));
-        for line in message.content.lines() {
+        let at = written_at(message, &zone);
+        let heading = match sender(message, language) {
+            Some(sender) if language == Language::Arabic => {
+                format!("{sender}, {LEFT_TO_RIGHT}{at}{END_OF_DIRECTION}")
+            }
+            Some(sender) => format!("{sender}, {at}"),
+            None => at,
+        };
+        text.push_str(&format!("{heading}\r\n"));
+        for line in text_of(message, language).lines() {
             text.push_str(&format!("{line}\r\n"));
         }
         text.push_str("\r\n");
@@ -125,20 +139,29 @@ fn plain(content: &Content<'_>) -> String {
 
 fn html(content: &Content<'_>) -> String {
     let zone = zone(content);
+    let language = content.words.language;
+    let direction = match language {
+        Language::Arabic => "rtl",
+        _ => "ltr",
+    };
     let lines = |text: &str| {
         let lines: Vec<String> = text.lines().map(escaped).collect();
         lines.join("<br>\r\n")
     };
     let mut html = format!(
-        "<!doctype html>\r\n<html><body style=\"font-family: sans-serif; max-width: 40em\">\r\n\
-         <p>{}</p>\r\n",
+        "<!doctype html>\r\n<html lang=\"{}\" dir=\"{direction}\">\
+         <body style=\"font-family: sans-serif; max-width: 40em\">\r\n<p>{}</p>\r\n",
+        language.code(),
         lines(&content.words.greeting)
     );
     for message in content.messages {
+        let sender = sender(message, language)
+            .map(|sender| format!("<bdi>{}</bdi>, ", escaped(sender)))
+            .unwrap_or_default();
         html.push_str(&format!(
-            "<p dir=\"auto\"><small>{}</small><br>\r\n{}</p>\r\n",
-            escaped(&heading(message, &zone)),
-            lines(&message.content)
+            "<p><small>{sender}<bdi>{}</bdi></small></p>\r\n<p dir=\"auto\">{}</p>\r\n",
+            written_at(message, &zone),
+            lines(text_of(message, language))
         ));
     }
     html.push_str(&format!(
@@ -152,13 +175,27 @@ fn zone(content: &Content<'_>) -> TimeZone {
     TimeZone::get(&content.time_zone).unwrap_or(TimeZone::UTC)
 }
 
-/// Who wrote a message, and when: minutes are enough for people.
-fn heading(message: &Message, zone: &TimeZone) -> String {
-    let at = jiff::Timestamp::from_millisecond(message.created_at.0).unwrap_or_default();
-    let at = at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z");
+/// Who wrote a message; nobody if it records an event.
+fn sender(message: &Message, language: Language) -> Option<&str> {
     match message.sender_type {
-        SenderType::System => at.to_string(),
-        SenderType::Admin | SenderType::Customer => format!("{}, {at}", message.sender_name),
+        SenderType::System => None,
+        SenderType::Customer if message.sender_name == NAMELESS => Some(words::visitor(language)),
+        SenderType::Admin | SenderType::Customer => Some(&message.sender_name),
+    }
+}
+
+/// When a message was written: minutes are enough for people.
+fn written_at(message: &Message, zone: &TimeZone) -> String {
+    let at = jiff::Timestamp::from_millisecond(message.created_at.0).unwrap_or_default();
+    let at = at.to_zoned(zone.clone());
+    at.strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
+/// The text of a message; events are stored in English.
+fn text_of(message: &Message, language: Language) -> &str {
+    match message.event {
+        Some(event) => words::event(language, event),
+        None => &message.content,
     }
 }
 
@@ -177,123 +214,4 @@ fn escaped(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::super::address::AddressKind;
-    use super::super::address::tests::addresses;
-    use super::super::received::{Origin, read};
-    use super::*;
-    use crate::chat::Timestamp;
-    use crate::persistence::MailKind;
-
-    fn sender() -> SenderIdentity {
-        SenderIdentity {
-            from: "The Shop <chat@shop.example>".parse().expect("a mailbox"),
-            addresses: addresses(1, "epoch"),
-            takes_replies: true,
-        }
-    }
-
-    fn due(room: Uuid) -> DueMail {
-        DueMail {
-            id: Uuid::now_v7(),
-            kind: MailKind::Answers,
-            room: Some(room),
-            recipient: None,
-            after_seq: 0,
-            until_seq: None,
-            text: None,
-            tries: 0,
-            due: Timestamp(0),
-            created_at: Timestamp(0),
-        }
-    }
-
-    fn message(content: &str) -> Message {
-        Message {
-            id: Uuid::now_v7(),
-            room_id: Uuid::now_v7(),
-            seq: 1,
-            sender_type: SenderType::Admin,
-            sender_name: "Zoë <b>".to_owned(),
-            content: content.to_owned(),
-            agent_id: None,
-            via: None,
-            event: None,
-            is_read: false,
-            redacted: false,
-            created_at: Timestamp(0),
-        }
-    }
-
-    fn written(mail: &DueMail, content: &str) -> String {
-        let messages = [message(content)];
-        let content = Content {
-            words: Words {
-                subject: "Your conversation".to_owned(),
-                greeting: "Hello".to_owned(),
-                footer: "Bye".to_owned(),
-            },
-            messages: &messages,
-            time_zone: "Europe/Berlin".to_owned(),
-        };
-        let mail = sender()
-            .write(mail, "ada@example.com", &content, true)
-            .expect("it is written");
-        String::from_utf8(mail.bytes).expect("ASCII")
-    }
-
-    #[test]
-    fn a_mail_is_automatic_and_its_reply_address_names_the_room() {
-        let room = Uuid::now_v7();
-        let raw = written(&due(room), "Grüße & <script>\n.\nfrom here");
-        assert!(raw.contains("Auto-Submitted: auto-generated\r\n"), "{raw}");
-        assert!(raw.contains("References: <"), "{raw}");
-        let ours = addresses(1, "epoch");
-        let reply_to = raw
-            .replace("\r\n ", " ")
-            .lines()
-            .find_map(|line| Some(line.strip_prefix("Reply-To: ")?.to_owned()))
-            .expect("a reply address");
-        let address = reply_to
-            .rsplit('<')
-            .next()
-            .expect("one")
-            .trim_end_matches('>');
-        let expected = AddressKind::Room {
-            room,
-            is_older_epoch: false,
-        };
-        assert_eq!(ours.kind(address), expected);
-        let read = read(raw.as_bytes()).expect("a mail");
-        assert_eq!(
-            read.origin,
-            Origin::Automatic,
-            "it is not answered by ourselves"
-        );
-        assert!(
-            read.text.contains("Grüße & <script>\n.\nfrom here")
-                || read.text.contains("Grüße & <script>\r\n.\r\nfrom here")
-        );
-        assert!(
-            read.text.contains("Zoë <b>, 1970-01-01 01:00 CET"),
-            "{}",
-            read.text
-        );
-        assert!(raw.is_ascii());
-        assert!(!raw.contains("<script>") || raw.matches("<script>").count() == 1);
-        assert!(raw.contains("&lt;script&gt;"), "{raw}");
-    }
-
-    #[test]
-    fn the_same_mail_keeps_its_id() {
-        let mail = due(Uuid::now_v7());
-        let id = |raw: &str| read(raw.as_bytes()).expect("a mail").message_id;
-        assert_eq!(id(&written(&mail, "a")), id(&written(&mail, "a")));
-        assert_ne!(
-            id(&written(&mail, "a")),
-            id(&written(&due(Uuid::now_v7()), "a"))
-        );
-    }
-}
+mod tests;

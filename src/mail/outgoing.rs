@@ -16,7 +16,7 @@ use super::plan::{self, CustomerAddress};
 use super::relay::{Relay, SendFailure};
 use super::words;
 use crate::actors::Presence;
-use crate::chat::{Message, RoomId, RoomRecord, Timestamp};
+use crate::chat::{Language, Message, RoomId, RoomRecord, Timestamp};
 use crate::current_settings::CurrentSettings;
 use crate::followers::FollowerError;
 use crate::persistence::{DueMail, MailKind, MailOutcome, Store};
@@ -264,7 +264,8 @@ impl Outgoing {
         messages: &[Message],
         takes_reply: bool,
     ) -> Result<Attempt, FollowerError> {
-        let content = self.content(mail, messages, takes_reply);
+        let language = self.language(mail).await?;
+        let content = self.content(mail, messages, takes_reply, language);
         let attempt = match self.identity.write(mail, recipient, &content, takes_reply) {
             Ok(written) => self.relay.send(&written).await,
             Err(error) => Err(SendFailure::Never(error.to_string())),
@@ -299,6 +300,7 @@ impl Outgoing {
         mail: &DueMail,
         messages: &'m [Message],
         takes_reply: bool,
+        language: Language,
     ) -> Content<'m> {
         let settings = self.settings.now();
         let shop = &settings.shop;
@@ -307,8 +309,8 @@ impl Outgoing {
             name => name,
         };
         let words = match (mail.kind, &mail.text) {
-            (MailKind::Answers, _) => words::answers(name, takes_reply),
-            (MailKind::Transcript, _) => words::transcript(name),
+            (MailKind::Answers, _) => words::answers(language, name, takes_reply),
+            (MailKind::Transcript, _) => words::transcript(language, name),
             (MailKind::Alert, text) => {
                 let (subject, body) = text.clone().unwrap_or_default();
                 words::alert(name, subject, body)
@@ -353,6 +355,15 @@ impl Outgoing {
             self.changed(&record).await?;
         }
         Ok(())
+    }
+
+    /// The language of the customer; English while none is known.
+    async fn language(&self, mail: &DueMail) -> Result<Language, FollowerError> {
+        let known = match mail.room {
+            Some(room) => self.store.visitor_language(room).await?,
+            None => None,
+        };
+        Ok(known.unwrap_or(Language::English))
     }
 
     async fn record(&self, mail: &DueMail) -> Result<Option<RoomRecord>, FollowerError> {

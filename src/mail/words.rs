@@ -1,7 +1,12 @@
-//! The words of mail, in English.
+//! The words of mail. Mail to customers is in the language of their chat, mail to the shop in English,
+//! since the shop's settings have no language.
+
+use crate::chat::{Language, SystemEvent};
+use crate::translations::texts;
 
 /// What a mail says apart from a room's messages.
 pub(crate) struct Words {
+    pub(crate) language: Language,
     pub(crate) subject: String,
     /// In front of the messages.
     pub(crate) greeting: String,
@@ -10,41 +15,51 @@ pub(crate) struct Words {
 }
 
 /// A mail with answers that the customer has not read.
-pub(super) fn answers(shop: &str, takes_reply: bool) -> Words {
-    Words {
-        subject: subject(shop),
-        greeting: format!("{shop} has answered you in the chat:"),
-        footer: match takes_reply {
-            true => format!("You can reply to this mail: {shop} reads your reply in the chat."),
-            false => {
-                "Please do not reply to this mail: nobody reads replies. Use the chat instead."
-                    .into()
-            }
-        },
-    }
+pub(super) fn answers(language: Language, shop: &str, takes_reply: bool) -> Words {
+    let texts = texts(language);
+    let footer = match takes_reply {
+        true => texts.replies_are_read,
+        false => texts.replies_are_not_read,
+    };
+    of_conversation(language, shop, texts.answers, footer)
 }
 
 /// A whole conversation.
-pub(super) fn transcript(shop: &str) -> Words {
+pub(super) fn transcript(language: Language, shop: &str) -> Words {
+    let texts = texts(language);
+    let footer = texts.transcript_was_asked_for;
+    of_conversation(language, shop, texts.transcript, footer)
+}
+
+fn of_conversation(language: Language, shop: &str, greeting: &str, footer: &str) -> Words {
+    let fill_in = |text: &str| text.replace("{shop}", shop);
     Words {
-        subject: subject(shop),
-        greeting: format!("This is your conversation with {shop}:"),
-        footer: "You get this mail because somebody asked for it in the chat. \
-                 Please do not reply to it: nobody reads replies."
-            .into(),
+        language,
+        subject: fill_in(texts(language).subject),
+        greeting: fill_in(greeting),
+        footer: fill_in(footer),
     }
 }
 
 /// A notice to the shop.
 pub(super) fn alert(shop: &str, subject: String, body: String) -> Words {
     Words {
+        language: Language::English,
         subject,
         greeting: body,
         footer: format!("{shop}: this address is set in alerts.mail_to."),
     }
 }
 
-/// The same for all mail of a conversation, so that mail programs show it together.
-fn subject(shop: &str) -> String {
-    format!("Your conversation with {shop}")
+/// What a customer without a name is called.
+pub(super) fn visitor(language: Language) -> &'static str {
+    texts(language).visitor
+}
+
+/// What a `system` message says.
+pub(super) fn event(language: Language, event: SystemEvent) -> &'static str {
+    match event {
+        SystemEvent::Closed => texts(language).closed,
+        SystemEvent::Reopened => texts(language).reopened,
+    }
 }

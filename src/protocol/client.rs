@@ -38,6 +38,8 @@ pub struct VisitorHello {
     pub token: Option<String>,
     /// Where to resume.
     pub resume: Resume,
+    /// The language that the client speaks, such as `de` or `fr-CA`.
+    pub locale: Option<String>,
 }
 
 /// An agent's first frame.
@@ -126,6 +128,7 @@ pub fn decode_visitor_hello(text: &str) -> Result<VisitorHello, FrameError> {
     Ok(VisitorHello {
         token: fields.string("token")?,
         resume: fields.resume()?,
+        locale: fields.string("locale")?,
     })
 }
 

@@ -28,6 +28,9 @@ pub(crate) enum VisitorClientFrame {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(test, ts(optional))]
         tail: Option<usize>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(test, ts(optional))]
+        locale: Option<String>,
     },
     Post {
         id: MessageId,
@@ -122,13 +125,18 @@ pub(crate) enum AgentClientFrame {
 
 impl From<VisitorHello> for VisitorClientFrame {
     fn from(hello: VisitorHello) -> Self {
-        let VisitorHello { token, resume } = hello;
+        let VisitorHello {
+            token,
+            resume,
+            locale,
+        } = hello;
         let Resume { epoch, after, tail } = resume;
         Self::Hello {
             token,
             epoch,
             after,
             tail,
+            locale,
         }
     }
 }
@@ -249,6 +257,7 @@ mod tests {
         let hello = VisitorHello {
             token: Some("stv_x".into()),
             resume: resume(),
+            locale: Some("de-AT".into()),
         };
         let text = encode(&hello);
         assert_eq!(decode_visitor_hello(&text), Ok(hello), "{text}");

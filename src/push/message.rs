@@ -4,36 +4,53 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::chat::{Note, RoomId};
+use crate::chat::{Language, Note, RoomId};
+use crate::translations::texts;
 
 /// Characters of a message's text that a notification shows, at most.
 const BODY_CHARS: usize = 140;
 /// Bytes of a topic: 32 characters of base64url, the most that RFC 8030 allows.
 const TOPIC_BYTES: usize = 24;
 
-/// What a device shows. It is encrypted for the browser; a push service cannot read it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// What agents are notified of. Each device gets it in its language.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushMessage {
-    /// The conversation that a click opens; absent in a test.
-    pub room_id: Option<RoomId>,
-    /// The name of the customer, or of the agent who wrote a note.
-    pub title: String,
-    /// The first words of the message.
-    pub body: String,
+    room_id: Option<RoomId>,
     /// The number of the note that it is about, if it is.
-    #[serde(skip)]
-    pub(crate) note: Option<u64>,
+    note: Option<u64>,
+    about: About,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum About {
+    /// What somebody wrote: their name, if they have one, and their first words.
+    Words { name: Option<String>, words: String },
+    /// Nothing: an agent tries the device.
+    Trial,
+}
+
+/// What a device shows. It is encrypted for the browser; a push service cannot read it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Payload<'m> {
+    /// The conversation that a click opens; null in a trial.
+    room_id: Option<RoomId>,
+    /// The name of the customer, or of the agent who wrote a note.
+    title: &'m str,
+    /// The first words of the message.
+    pub(super) body: &'m str,
 }
 
 impl PushMessage {
     /// A customer waits.
     #[must_use]
-    pub fn waiting(room_id: RoomId, customer_name: &str, content: &str) -> Self {
+    pub fn waiting(room_id: RoomId, customer_name: Option<&str>, content: &str) -> Self {
         Self {
             room_id: Some(room_id),
-            title: customer_name.to_owned(),
-            body: first_words(content),
             note: None,
+            about: About::Words {
+                name: customer_name.map(str::to_owned),
+                words: first_words(content),
+            },
         }
     }
 
@@ -42,9 +59,35 @@ impl PushMessage {
     pub fn mention(note: &Note) -> Self {
         Self {
             room_id: Some(note.room_id),
-            title: note.agent_name.clone(),
-            body: first_words(&note.content),
             note: Some(note.no),
+            about: About::Words {
+                name: Some(note.agent_name.clone()),
+                words: first_words(&note.content),
+            },
+        }
+    }
+
+    /// An agent tries whether the device rings.
+    #[must_use]
+    pub fn trial() -> Self {
+        Self {
+            room_id: None,
+            note: None,
+            about: About::Trial,
+        }
+    }
+
+    /// What a device shows whose console speaks this language.
+    pub(super) fn payload(&self, language: Language) -> Payload<'_> {
+        let texts = texts(language);
+        let (title, body) = match &self.about {
+            About::Words { name, words } => (name.as_deref().unwrap_or(texts.visitor), &words[..]),
+            About::Trial => ("Shoptalk", texts.device_rings),
+        };
+        Payload {
+            room_id: self.room_id,
+            title,
+            body,
         }
     }
 

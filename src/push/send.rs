@@ -125,7 +125,8 @@ impl Sender {
         let endpoint: Uri = (to.endpoint.parse()).map_err(|error| format!("{error}"))?;
         let public = PublicKey::from_sec1_bytes(&to.p256dh).map_err(|error| error.to_string())?;
         let auth = <[u8; 16]>::try_from(&to.auth[..]).map_err(|error| error.to_string())?;
-        let text = serde_json::to_vec(message).map_err(|error| error.to_string())?;
+        let text =
+            serde_json::to_vec(&message.payload(to.language)).map_err(|error| error.to_string())?;
         let authorization = key
             .authorization(
                 &origin(&to.endpoint),

@@ -4,6 +4,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use url::{Host, Url};
 use web_push_native::p256::PublicKey;
 
+use crate::chat::Language;
 use crate::https_client::is_public;
 use crate::persistence::PushSubscription;
 
@@ -29,7 +30,7 @@ pub struct BadSubscription {
     pub message: String,
 }
 
-/// Checks what a browser says of itself.
+/// Checks what a browser says of itself, whose console speaks English unless it says otherwise.
 ///
 /// # Errors
 ///
@@ -57,6 +58,7 @@ pub fn check_subscription(
         endpoint: endpoint.to_owned(),
         p256dh,
         auth,
+        language: Language::English,
     })
 }
 

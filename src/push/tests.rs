@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::http::header::RETRY_AFTER;
 use hyper::http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::json;
 use uuid::Uuid;
 use web_push_native::p256::SecretKey;
 use web_push_native::{Auth, decrypt, encrypt};
@@ -12,6 +13,7 @@ use super::key::PushKey;
 use super::message::PushMessage;
 use super::reply::Reply;
 use super::{BadSubscription, check_subscription};
+use crate::chat::Language;
 
 fn bytes(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).expect("base64url")
@@ -170,19 +172,34 @@ fn a_subscription_is_a_public_https_url_and_two_keys() {
 #[test]
 fn a_notification_has_the_first_words_and_a_topic_that_hides_the_room() {
     let room = Uuid::now_v7();
-    let message = PushMessage::waiting(room, "Ann", "Hello,\n\n  is it\tin stock?");
-    assert_eq!(message.body, "Hello, is it in stock?");
-    let long = PushMessage::waiting(room, "Ann", &"ä".repeat(8_000));
-    assert_eq!(long.body.chars().count(), 140);
-    assert!(long.body.ends_with('…'));
+    let payload = |message: &PushMessage| json!(message.payload(Language::German));
+    let message = PushMessage::waiting(room, Some("Ann"), "Hello,\n\n  is it\tin stock?");
+    let expected = json!({"room_id": room, "title": "Ann", "body": "Hello, is it in stock?"});
+    assert_eq!(payload(&message), expected);
+    let long = PushMessage::waiting(room, Some("Ann"), &"ä".repeat(8_000));
+    let body = payload(&long)["body"]
+        .as_str()
+        .map(str::to_owned)
+        .expect("a text");
+    assert_eq!(body.chars().count(), 140);
+    assert!(body.ends_with('…'));
     // The largest one fits the 4,096 bytes that every push service takes.
-    let wide = PushMessage::waiting(room, &"🧵".repeat(100), &"🧵".repeat(8_000));
-    assert!(serde_json::to_vec(&wide).expect("JSON").len() < 3_000);
+    let wide = PushMessage::waiting(room, Some(&"🧵".repeat(100)), &"🧵".repeat(8_000));
+    assert!(payload(&wide).to_string().len() < 3_000);
+    // What nobody wrote is in the device's language.
+    let nameless = PushMessage::waiting(room, None, "Hello");
+    assert_eq!(payload(&nameless)["title"], "Besucher");
+    let trial = payload(&PushMessage::trial());
+    let body = "Dieses Gerät klingelt, wenn ein Kunde wartet.";
+    assert_eq!(
+        trial,
+        json!({"room_id": null, "title": "Shoptalk", "body": body})
+    );
 
     assert_eq!(message.topic(), long.topic(), "one replaces the other");
     assert_eq!(message.topic().len(), 32);
     assert!(bytes(&message.topic()).len() == 24);
-    let other = PushMessage::waiting(Uuid::now_v7(), "Ann", "Hello");
+    let other = PushMessage::waiting(Uuid::now_v7(), Some("Ann"), "Hello");
     assert_ne!(message.topic(), other.topic());
     assert!(!message.topic().contains(&URL_SAFE_NO_PAD.encode(room)));
 }

@@ -23,10 +23,13 @@ pub use self::check::Fault;
 pub use self::hours::{Date, Day, Exception, Interval, OpenState, TimeOfDay, TimeSpan};
 pub use self::open_hours::OpenHours;
 pub use self::patch::{PatchError, SETTINGS_BYTES};
-use crate::chat::Timestamp;
+use crate::chat::{Language, Timestamp};
 
 /// The languages that the widget speaks.
-pub const LANGUAGES: [&str; 5] = ["ar", "de", "en", "es", "fr"];
+pub const LANGUAGES: [&str; 5] = {
+    let [ar, de, en, es, fr] = Language::ALL;
+    [ar.code(), de.code(), en.code(), es.code(), fr.code()]
+};
 
 /// All settings of a shop.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -28,13 +28,13 @@ fn use_relay(config: &mut Config, sink: &SmtpSink) {
 }
 
 /// A server with a relay. A customer who is away gets unread answers at once.
-async fn start() -> (SmtpSink, TestServer) {
+pub(crate) async fn start() -> (SmtpSink, TestServer) {
     let sink = SmtpSink::start().await;
     let server = TestServer::start_with(|config| use_relay(config, &sink)).await;
     (sink, server)
 }
 
-async fn customer(server: &TestServer, email: &str) -> Visitor {
+pub(crate) async fn customer(server: &TestServer, email: &str) -> Visitor {
     let body = json!({"customer_name": "Ann", "customer_email": email});
     let visitor = Visitor::arrive_with(server, body).await;
     visitor.post("Is it red?").await;

@@ -29,6 +29,8 @@ mod jobs;
 mod lifecycle;
 mod limits;
 mod mail;
+mod mail_bounced;
+mod mail_language;
 mod mailbox;
 mod notes;
 mod origins;

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use crate::common::{Agent, Device, PASSWORD, PushService, TestServer, Value, json};
+use crate::common::{Agent, Device, PASSWORD, PushService, TestServer, Value, Visitor, json};
 
 const SUBSCRIPTIONS: &str = "/api/admin/push/subscriptions/";
 
@@ -109,6 +109,34 @@ async fn a_device_that_has_subscribed_rings_and_only_it_can_read_the_message() {
         .is(200);
     assert_eq!(nothing["results"], json!([]));
     assert_eq!(service.count(), 1);
+}
+
+#[tokio::test]
+async fn what_nobody_wrote_is_in_the_language_of_the_devices_console() {
+    let server = start().await;
+    let service = PushService::start().await;
+    let bob = server.agent("bob", "agent").await;
+    let phone = service.device("phone");
+    for (language, body) in [
+        (
+            json!("de-AT"),
+            "Dieses Gerät klingelt, wenn ein Kunde wartet.",
+        ),
+        (json!("it"), "This device rings when a customer waits."),
+        (json!("ar"), "يرن هذا الجهاز عندما ينتظر عميل."),
+    ] {
+        let mut subscription = phone.subscription();
+        subscription["language"] = language;
+        bob.rest.post(SUBSCRIPTIONS, subscription).await.is(201);
+        assert_eq!(try_it(&bob).await.0, "accepted");
+        let rung = phone.rung();
+        let last = rung.last().expect("it has rung");
+        assert_eq!(last.payload["body"], body);
+    }
+    Visitor::arrive(&server).await.post("Is it red?").await;
+    let rung = phone.has_rung(4).await;
+    assert_eq!(rung[3].payload["title"], "زائر");
+    assert_eq!(rung[3].payload["body"], "Is it red?");
 }
 
 #[tokio::test]

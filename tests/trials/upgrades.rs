@@ -47,6 +47,9 @@ const STEPS: &[M<'_>] = &[
     M::up(include_str!(
         "../../src/persistence/sqlite/migrations/0008_desk.sql"
     )),
+    M::up(include_str!(
+        "../../src/persistence/sqlite/migrations/0009_language.sql"
+    )),
     M::up(
         "ALTER TABLE messages ADD COLUMN mood TEXT;
          UPDATE messages SET mood = 'a mood for message ' || n;

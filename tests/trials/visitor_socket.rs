@@ -88,6 +88,7 @@ impl VisitorSocket {
                 after: Some(view.last()),
                 ..Resume::default()
             },
+            locale: None,
         };
         if live.send(&hello).await.is_none() {
             return Ok(None);

@@ -108,6 +108,25 @@ it("a reply by mail shows what was written, and folds what it quotes, on both si
   expect(await visitor.log.locator("details[open]").count()).toBe(1);
 });
 
+it("mail is in the language of the customer's widget", async () => {
+  const { env, relay } = await withMail();
+  env.shop.page = { lang: "de" };
+  const [visitor, agent] = await Promise.all([env.visitor({ locale: "de-DE" }), env.agent()]);
+  const { dialog } = visitor;
+  await visitor.open();
+  await dialog.getByRole("textbox", { name: "Name" }).fill("Bea");
+  await dialog.getByRole("textbox", { name: "E-Mail" }).fill("bea@example.com");
+  await dialog.getByRole("button", { name: "Chat starten" }).click();
+  await dialog.getByRole("textbox", { name: "Nachricht" }).fill("Haben Sie das in Blau?");
+  await dialog.getByRole("button", { name: "Senden" }).click();
+  await agent.openConversation("Bea");
+  await visitor.page.goto("about:blank");
+  await agent.send("Ja.");
+  await eventually(() => relay.to("bea@example.com").length).toBe(1);
+  const [{ text }] = relay.to("bea@example.com") as [Mail];
+  expect(text).toMatch(/^Subject: Ihre Unterhaltung mit The Shop\r$/m);
+});
+
 it("agents see that mail does not arrive, and admins what became no message", async () => {
   const { env, relay } = await withMail();
   const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);

@@ -246,7 +246,7 @@ export type Agent = {
 
 /** What a visitor may send. */
 export type VisitorClientFrame =
-  | { type: "hello", token?: string, epoch?: string, after?: number, tail?: number }
+  | { type: "hello", token?: string, epoch?: string, after?: number, tail?: number, locale?: string }
   | { type: "post", id: string, content: string }
   | { type: "read", seq: number }
   | { type: "typing" }
@@ -994,6 +994,11 @@ export type PushSubscriptionRequest = {
   /** An https URL of at most 2,000 characters, not at a private address. */
   endpoint: string;
   keys: PushSubscriptionKeys;
+  /**
+   * The language of the console there, such as `de` or `fr-CA`; what is not a name or somebody's words is
+   * in it. English if it is left out or not spoken here.
+   */
+  language?: string;
 };
 
 /** Which subscription is meant. */

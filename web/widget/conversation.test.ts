@@ -94,6 +94,7 @@ async function tab({
     keyPrefix: KEY_PREFIX,
     storageArea: view,
     tagData: data,
+    lang: "fr",
     jwt: identity,
     emit() {},
     clear() {
@@ -178,6 +179,20 @@ it("tells agents the page without query and fragment, once for each", async () =
   vi.stubGlobal("location", { href: "https://shop.example/mugs?id=7", pathname: "/mugs" });
   socket().deliver({ type: "ping", last_seq: 0 });
   expect(pages()).toEqual(["https://shop.example/cups", "https://shop.example/mugs"]);
+});
+
+it("says which language it speaks, so that mail is in it", async () => {
+  await conversing();
+  expect(socket().sent[0]).toMatchObject({ type: "hello", locale: "fr" });
+});
+
+it("shows when the shop is back as the server says it, whatever the visitor's clock", async () => {
+  const { conversation } = await conversing();
+  expect(conversation.backAt).toBeNull();
+  for (const back_at of ["2026-01-05T09:00:00.000Z", null]) {
+    socket().deliver({ type: "presence", agents_online: false, open: !back_at, back_at });
+    expect([conversation.agentsOnline, conversation.backAt]).toEqual([false, back_at]);
+  }
 });
 
 describe("signing out", () => {

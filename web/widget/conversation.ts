@@ -185,6 +185,7 @@ export function start(
     hello: () => ({
       type: "hello",
       token: chat.token as string,
+      locale: host.lang,
       ...(log.epoch && { epoch: log.epoch, after: log.lastSeq }),
     }),
     resumePage: "messages",

@@ -204,6 +204,7 @@ impl Protocol for VisitorProtocol {
                 after: self.place.last_seq(),
                 tail: None,
             },
+            locale: None,
         }
     }
 

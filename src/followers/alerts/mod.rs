@@ -26,8 +26,6 @@ use crate::push::{Push, PushError, PushMessage};
 const AT_ONCE: usize = 64;
 /// The wait after a step failed.
 const RETRY: Duration = Duration::from_secs(5);
-/// What a customer without a name is called.
-const NAMELESS: &str = "Visitor";
 
 /// What the shop has set.
 #[derive(Debug, Clone, Copy)]
@@ -191,7 +189,7 @@ impl Steps {
     ) -> Result<(), StepError> {
         match step {
             Step::Ring => {
-                let name = alert.customer_name.as_deref().unwrap_or(NAMELESS);
+                let name = alert.customer_name.as_deref();
                 let message = PushMessage::waiting(alert.room_id, name, &alert.content);
                 // First the one whose conversation it is, then everybody.
                 let is_first = alert.progress.rung == 0 && !plan::is_late(alert.since, situation);

@@ -108,6 +108,7 @@ impl Authenticator {
             return Ok(known.unwrap_or_else(|| Visitor {
                 id: uuid::Uuid::now_v7(),
                 user: Some(identity.user),
+                language: None,
             }));
         }
         if TokenKind::of(token) != Some(TokenKind::Visitor) {

@@ -13,12 +13,12 @@ use super::task::{Peer, SocketTask};
 use super::wire::{Incoming, Wire};
 use crate::actors::{JoinError, Joiner, Outbox};
 use crate::chat::limits::CONTENT_CHARS;
-use crate::chat::{RoomId, Side, Timestamp};
+use crate::chat::{Language, RoomId, Side, Timestamp};
 use crate::credentials::hash_token;
 use crate::http::auth::{AuthError, Session, is_identity};
 use crate::http::limits::SocketGuard;
 use crate::http::state::AppState;
-use crate::persistence::StoreError;
+use crate::persistence::{StoreError, Visitor};
 use crate::protocol::{
     AgentHello, AgentWelcome, CloseCode, PROTOCOL_VERSION, ServerFrame, VisitorHello,
     VisitorWelcome, decode_agent_hello, decode_visitor_hello, encode,
@@ -149,6 +149,7 @@ async fn welcome_visitor(
         .limits
         .visitor_socket(visitor.id)
         .ok_or(CloseCode::TooManySockets)?;
+    remember_language(state, &visitor, hello);
 
     let joiner = Joiner {
         side: Side::Visitor,
@@ -274,6 +275,15 @@ async fn welcome_agent(
         lobby: Box::new(lobby),
     };
     Ok((SocketTask::new(state.clone(), ending, peer, joiner), guard))
+}
+
+/// Mail to the visitor is in the language of their chat, or in English if we do not speak it.
+fn remember_language(state: &AppState, visitor: &Visitor, hello: &VisitorHello) {
+    let spoken = hello.locale.as_deref();
+    let language = spoken.map(|tag| Language::of_tag(tag).unwrap_or(Language::English));
+    if let Some(language) = language.filter(|language| visitor.language != Some(*language)) {
+        state.store.set_visitor_language(visitor.id, language);
+    }
 }
 
 fn outbox(state: &AppState) -> Outbox {

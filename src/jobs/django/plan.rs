@@ -7,7 +7,7 @@ use super::error::ImportError;
 use super::report::{Finding, Report};
 use super::text::{self, Content};
 use crate::chat::limits::{NAME_CHARS, USER_CHARS, check_line, fitted_line};
-use crate::chat::{PastMessage, RoomId, SenderType, Timestamp};
+use crate::chat::{NAMELESS, PastMessage, RoomId, SenderType, Timestamp};
 use crate::credentials::{hash_token, session_token};
 use crate::jobs::ledger::ErasedIds;
 use crate::persistence::{
@@ -257,7 +257,7 @@ fn entries(
 fn sender_name(room: &StagedRoom, message: &StagedMessage) -> String {
     let own = message.sender_name.as_deref();
     let instead = match message.sender_type {
-        SenderType::Customer => room.details.name.as_deref().unwrap_or("Visitor"),
+        SenderType::Customer => room.details.name.as_deref().unwrap_or(NAMELESS),
         SenderType::Admin => "Agent",
         SenderType::System => "System",
     };

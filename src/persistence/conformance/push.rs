@@ -1,4 +1,4 @@
-use crate::chat::{Agent, Role, Timestamp};
+use crate::chat::{Agent, Language, Role, Timestamp};
 use crate::persistence::testing::*;
 use crate::persistence::*;
 
@@ -38,6 +38,7 @@ fn device(name: &str) -> PushSubscription {
         endpoint: format!("https://push.example.com/{name}"),
         p256dh: vec![4; 65],
         auth: vec![7; 16],
+        language: Language::German,
     }
 }
 
@@ -189,6 +190,13 @@ async fn a_device_belongs_to_who_has_signed_in_there_last() {
     assert_eq!(found.expect("read")[0].problem.as_deref(), Some("refused"));
     let moved = subscribe(&store, toms, "shared").await;
     assert_eq!((moved.agent, moved.problem), (tom.id, None));
+    assert_eq!(moved.subscription.language, Language::German);
+    let in_french = PushSubscription {
+        language: Language::French,
+        ..device("shared")
+    };
+    let spoken = store.add_push_subscription(toms, in_french.clone()).await;
+    assert_eq!(spoken.expect("stored").subscription, in_french);
     assert!(devices(&store, PushTargets::Session(mias)).await.is_empty());
 
     let remove = |session| store.remove_push_subscription(session, endpoint.clone());

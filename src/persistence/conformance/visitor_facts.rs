@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::chat::{Attributes, Details, PAGES_KEPT, RoomId, RoomRecord, Timestamp};
+use crate::chat::{Attributes, Details, Language, PAGES_KEPT, RoomId, RoomRecord, Timestamp};
 use crate::persistence::testing::*;
 use crate::persistence::*;
 
@@ -54,6 +54,39 @@ async fn signed_attributes_are_kept_until_others_are_signed() {
 }
 
 #[tokio::test]
+async fn a_visitor_is_written_to_in_the_language_of_their_chat_or_the_signed_one() {
+    let store = TestStore::new();
+    let language = async |room| store.visitor_language(room).await.expect("it reads");
+    let request = anonymous(Details::default());
+    let token = request.fresh_token;
+    let opened = store.open_room(request).await.expect("opened");
+    let (room, ann) = (opened.record.room.id, opened.record.visitor_id);
+    assert_eq!(language(room).await, None);
+    for spoken in [Language::Arabic, Language::French] {
+        store.set_visitor_language(ann, spoken);
+        // Whoever writes afterwards has waited for it.
+        store.post_as_visitor(room, "hello").await;
+        assert_eq!(language(room).await, Some(spoken));
+        let caller = store.visitor_by_token(token).await.expect("it reads");
+        assert_eq!(caller.expect("known").language, Some(spoken));
+    }
+    let said = json!({"language": "es-MX"});
+    let opened = store.open_room(signed(Some(&said))).await.expect("opened");
+    let (room, bob) = (opened.record.room.id, opened.record.visitor_id);
+    assert_eq!(language(room).await, Some(Language::Spanish));
+    let caller = store.visitor_by_user("ann").await.expect("it reads");
+    assert_eq!(
+        caller.expect("known").language,
+        None,
+        "the chat's is not known"
+    );
+    store.set_visitor_language(bob, Language::German);
+    store.post_as_visitor(room, "hello").await;
+    assert_eq!(language(room).await, Some(Language::German));
+    assert_eq!(language(uuid::Uuid::now_v7()).await, None);
+}
+
+#[tokio::test]
 async fn the_newest_pages_are_kept_and_nothing_of_the_room_moves() {
     let store = TestStore::new();
     let room = store.new_room("Ann").await;
@@ -89,12 +122,13 @@ async fn an_erased_person_leaves_no_page_and_no_attribute() {
     let room = record.room.id;
     store.post_as_visitor(room, "hello").await;
     visit(&store, room, "https://a/secret").await;
+    store.set_visitor_language(record.visitor_id, Language::French);
     let begun = store.begin_erasure(vec![record.visitor_id], Principal::CommandLine);
     begun.await.expect("decided");
     while store.erase_step().await.expect("it goes on").is_some() {}
     assert_eq!(store.rows("SELECT url FROM pages"), [""; 0]);
-    let left = store.rows("SELECT attributes FROM visitors WHERE attributes IS NOT NULL");
-    assert_eq!(left, [""; 0]);
+    let left = "SELECT id FROM visitors WHERE attributes IS NOT NULL OR language IS NOT NULL";
+    assert_eq!(store.rows(left), [""; 0]);
 }
 
 #[tokio::test]

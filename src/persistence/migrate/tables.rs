@@ -25,8 +25,10 @@ pub(super) const TABLES: &[Table] = &[
             ("created_at", Int),
             ("blocked_until", Int),
             ("attributes", Text),
+            ("language", Text),
         ],
-        read: "SELECT id, user, blocked, created_at, blocked_until, attributes FROM visitors",
+        read: "SELECT id, user, blocked, created_at, blocked_until, attributes, language
+               FROM visitors",
         from: "visitors",
         sums: &["created_at"],
     },
@@ -189,8 +191,9 @@ pub(super) const TABLES: &[Table] = &[
             ("session", Bytes),
             ("created_at", Int),
             ("problem", Text),
+            ("language", Text),
         ],
-        read: "SELECT endpoint, p256dh, auth, session, created_at, problem
+        read: "SELECT endpoint, p256dh, auth, session, created_at, problem, language
                FROM push_subscriptions",
         from: "push_subscriptions",
         sums: &["created_at"],

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::chat::{
-    Agent, ApiToken, ChangeVector, DeskPatch, Details, Message, Right, Role, RoomId, RoomRecord,
-    Sender, Side, Status, Timestamp,
+    Agent, ApiToken, ChangeVector, DeskPatch, Details, Language, Message, Right, Role, RoomId,
+    RoomRecord, Sender, Side, Status, Timestamp,
 };
 use crate::persistence::testing::*;
 use crate::persistence::*;
@@ -144,6 +144,7 @@ async fn shop() -> Shop {
     let visitor = request.fresh_token;
     let opened = store.open_room(request).await.expect("it opens");
     rooms.push(opened.record.room.id);
+    store.set_visitor_language(opened.record.visitor_id, Language::Arabic);
     store.post_as_visitor(rooms[0], "the last one").await;
     let mut shop = Shop {
         directory: TempDir::new().expect("a directory"),
@@ -166,7 +167,9 @@ async fn shop() -> Shop {
         },
     };
     shop.seen = shop.look_at(&store).await;
-    assert!(shop.seen.session.is_some() && shop.seen.visitor.is_some());
+    assert!(shop.seen.session.is_some());
+    let visitor = shop.seen.visitor.as_ref().expect("known");
+    assert_eq!(visitor.language, Some(Language::Arabic));
     assert_eq!(shop.seen.removed.len(), 1);
     store.close().await;
     shop.directory = store.directory;

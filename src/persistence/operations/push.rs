@@ -1,6 +1,6 @@
 //! Devices that ring: Web Push subscriptions, and the key by which push services know this server.
 
-use crate::chat::{AgentId, Timestamp};
+use crate::chat::{AgentId, Language, Timestamp};
 use crate::persistence::TokenHash;
 
 /// Subscriptions of one session, at most; the oldest go. A browser has one.
@@ -18,6 +18,8 @@ pub struct PushSubscription {
     pub p256dh: Vec<u8>,
     /// The secret that the browser shares with this server.
     pub auth: Vec<u8>,
+    /// The language of its console.
+    pub language: Language,
 }
 
 /// A subscription as it is stored.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::chat::{Attributes, Details, PageVisit, RoomId, RoomRecord, Timestamp, VisitorId};
+use crate::chat::{
+    Attributes, Details, Language, PageVisit, RoomId, RoomRecord, Timestamp, VisitorId,
+};
 use crate::persistence::TokenHash;
 
 /// Who a visitor is.
@@ -12,6 +14,8 @@ pub struct Visitor {
     pub id: VisitorId,
     /// The signed identity's `sub`.
     pub user: Option<String>,
+    /// The language of their chat, where that is known.
+    pub language: Option<Language>,
 }
 
 /// A verified identity.

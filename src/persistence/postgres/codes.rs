@@ -3,7 +3,7 @@
 
 use tokio_postgres::Row;
 
-use crate::chat::{Role, SenderType, SignedFields, Status, SystemEvent, Timestamp, Via};
+use crate::chat::{Language, Role, SenderType, SignedFields, Status, SystemEvent, Timestamp, Via};
 use crate::persistence::MailKind;
 use crate::persistence::postgres::tx_error::TxError;
 
@@ -44,6 +44,12 @@ pub(crate) fn optional_uint(row: &Row, column: usize) -> Result<Option<u64>, TxE
         Some(_) => uint(row, column).map(Some),
         None => Ok(None),
     }
+}
+
+/// A language from a column that may be null. One of a newer program is not known here.
+pub(crate) fn language(row: &Row, column: usize) -> Result<Option<Language>, TxError> {
+    let code: Option<&str> = row.try_get(column)?;
+    Ok(code.and_then(Language::of_tag))
 }
 
 pub(crate) fn mail_kind(row: &Row, column: usize) -> Result<MailKind, TxError> {

@@ -1,5 +1,4 @@
 use crate::chat::{RoomRecord, Timestamp, VisitorId};
-use crate::persistence::Visitor;
 
 /// A visitor as a store keeps them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,15 +7,6 @@ pub(crate) struct StoredVisitor {
     /// The signed identity's `sub`; `None` for an anonymous visitor.
     pub(crate) user: Option<String>,
     pub(crate) blocked: bool,
-}
-
-impl From<StoredVisitor> for Visitor {
-    fn from(stored: StoredVisitor) -> Self {
-        Self {
-            id: stored.id,
-            user: stored.user,
-        }
-    }
 }
 
 /// Whether a visitor is blocked, and until when.

@@ -3,7 +3,7 @@
 use rusqlite::Row;
 use rusqlite::types::Type;
 
-use crate::chat::{Role, SenderType, SignedFields, Status, SystemEvent, TagId, Via};
+use crate::chat::{Language, Role, SenderType, SignedFields, Status, SystemEvent, TagId, Via};
 use crate::persistence::MailKind;
 
 /// A count or number as SQLite stores it. One past its range cannot have been stored, so the
@@ -138,6 +138,12 @@ pub(crate) fn role(row: &Row<'_>, column: usize) -> rusqlite::Result<Role> {
         1 => Ok(Role::Admin),
         other => unknown(column, other, "role"),
     }
+}
+
+/// A language from a column that may be null. One of a newer program is not known here.
+pub(crate) fn language(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Language>> {
+    let code: Option<String> = row.get(column)?;
+    Ok(code.as_deref().and_then(Language::of_tag))
 }
 
 pub(crate) fn mail_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<MailKind> {

@@ -7,7 +7,7 @@ use crate::persistence::sqlite::tx_error::classify;
 
 /// Every change of the schema, oldest first. A released one is never edited, comments included:
 /// SQLite keeps them, and a database whose schema reads otherwise counts as damaged.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 9] = [
     include_str!("migrations/0001_base.sql"),
     include_str!("migrations/0002_search.sql"),
     include_str!("migrations/0003_arrival.sql"),
@@ -16,6 +16,7 @@ const TEXTS: [&str; 8] = [
     include_str!("migrations/0006_erasures.sql"),
     include_str!("migrations/0007_reach.sql"),
     include_str!("migrations/0008_desk.sql"),
+    include_str!("migrations/0009_language.sql"),
 ];
 const STEPS: &[M<'_>] = &[
     M::up(TEXTS[0]),
@@ -26,6 +27,7 @@ const STEPS: &[M<'_>] = &[
     M::up(TEXTS[5]),
     M::up(TEXTS[6]),
     M::up(TEXTS[7]),
+    M::up(TEXTS[8]),
 ];
 /// The number of the schema that this program makes.
 pub(crate) const LATEST: u64 = TEXTS.len() as u64;

@@ -1,7 +1,7 @@
 //! Visitors and their tokens.
 
 use super::Store;
-use crate::chat::{RoomId, VisitorId};
+use crate::chat::{Language, RoomId, VisitorId};
 use crate::persistence::{RoomPage, StoreError, TokenHash, Visitor, VisitorFacts, WriteError};
 
 impl Store {
@@ -39,6 +39,23 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.visitor_facts(room).await,
             Self::Postgres(store) => store.visitor_facts(room).await,
+        }
+    }
+
+    /// The language in which a room's visitor is written to: that of their chat, else the one that the
+    /// shop has signed, if it is one of ours.
+    pub async fn visitor_language(&self, room: RoomId) -> Result<Option<Language>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.visitor_language(room).await,
+            Self::Postgres(store) => store.visitor_language(room).await,
+        }
+    }
+
+    /// Stores the language of a visitor's chat. Nobody waits for it.
+    pub fn set_visitor_language(&self, visitor: VisitorId, language: Language) {
+        match self {
+            Self::Sqlite(store) => store.set_visitor_language(visitor, language),
+            Self::Postgres(store) => store.set_visitor_language(visitor, language),
         }
     }
 

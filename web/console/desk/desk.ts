@@ -248,6 +248,7 @@ export function makeDesk({
       lobby.close();
       health.stop();
       ratings.stop();
+      ringing.stop();
       connection.close();
     },
   };

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { makeStorage } from "../../shared/storage";
+import { type Language, makeLanguage } from "../language/language";
 import { english, fakeCall, refused } from "../testing/fixtures";
 import { makeRinging, type PushBrowser } from "./ringing";
 import { makeSettings } from "./settings";
@@ -14,9 +15,16 @@ interface SetUp {
   permission?: NotificationPermission;
   answer?: NotificationPermission;
   ring?: boolean;
+  language?: Language;
 }
 
-function setUp({ responses = [], permission = "default", answer = "granted", ring }: SetUp = {}) {
+function setUp({
+  responses = [],
+  permission = "default",
+  answer = "granted",
+  ring,
+  language = english,
+}: SetUp = {}) {
   const { call, calls } = fakeCall(...responses);
   const settings = makeSettings({ storage: makeStorage({}) });
   if (ring) settings.change({ ring });
@@ -31,7 +39,7 @@ function setUp({ responses = [], permission = "default", answer = "granted", rin
     current: async () => subscription,
     subscribe: vi.fn(async (_key: string) => subscription),
   } satisfies PushBrowser;
-  const ringing = makeRinging({ call, settings, browser, language: english });
+  const ringing = makeRinging({ call, settings, browser, language });
   return { ringing, calls, settings, browser, subscription };
 }
 
@@ -47,9 +55,26 @@ describe("ringing this device", () => {
     expect(calls.at(-1)).toEqual({
       method: "POST",
       path: "push/subscriptions/",
-      body: { endpoint: ENDPOINT, keys: {} },
+      body: { endpoint: ENDPOINT, keys: {}, language: "en" },
     });
     expect([ringing.state.value, settings.current.value.ring]).toEqual(["on", true]);
+  });
+
+  it("has the server speak the console's language, also once that is another one", async () => {
+    const language = makeLanguage({ preferred: ["de"] });
+    const { ringing, calls } = setUp({ responses: [KEY, known(), {}, {}], language });
+    await language.show("fr");
+    const spoken = () => calls.map(({ body }) => (body as { language?: string })?.language);
+    expect(calls).toEqual([]);
+    await ringing.turnOn();
+    expect(spoken()).toEqual([undefined, undefined, "fr"]);
+    await language.show("auto");
+    expect(spoken()).toEqual([undefined, undefined, "fr", "de"]);
+    await ringing.turnOff();
+    await language.show("es");
+    ringing.stop();
+    await language.show("ar");
+    expect(paths(calls).at(-1)).toBe("DELETE push/subscriptions/");
   });
 
   it.each(["denied", "default"] as const)("stays off when the answer is %s", async (answer) => {

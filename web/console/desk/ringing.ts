@@ -1,4 +1,4 @@
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import type {
   PushKeyAnswer,
   PushSubscriptionList,
@@ -48,8 +48,8 @@ export function makeRinging({ call, settings, browser, language }: RingingOption
   const permission = signal<NotificationPermission>(
     typeof browser === "string" ? "denied" : browser.permission(),
   );
-  /** The endpoint under which the server knows this device. */
-  const endpoint = signal<string | undefined>(undefined);
+  /** What this device has subscribed with, once the server knows it. */
+  const subscription = signal<Subscription | undefined>(undefined);
   /** What the switch shows: while it is being done, what the agent has chosen. */
   const isWanted = signal(false);
   const isBusy = signal(false);
@@ -60,7 +60,14 @@ export function makeRinging({ call, settings, browser, language }: RingingOption
   const state = computed(() => {
     if (typeof browser === "string") return browser;
     if (permission.value === "denied") return "blocked";
-    return endpoint.value ? "on" : "off";
+    return subscription.value ? "on" : "off";
+  });
+  /** The language in which the server notifies this device. */
+  let spoken: string | undefined;
+  const stop = effect(() => {
+    const code = language.code.value;
+    const known = subscription.value;
+    if (known && spoken && code !== spoken) register(known).catch(() => {});
   });
 
   return {
@@ -69,6 +76,7 @@ export function makeRinging({ call, settings, browser, language }: RingingOption
     isBusy: computed(() => isBusy.value),
     problem: computed(() => problem.value),
     done: computed(() => done.value),
+    stop,
 
     /** After a sign-in: subscribes if this device is to be rung. */
     async resume() {
@@ -93,20 +101,20 @@ export function makeRinging({ call, settings, browser, language }: RingingOption
       attempt(async () => {
         if (typeof browser === "string") return;
         isWanted.value = false;
-        const subscription = await browser.current();
-        if (subscription) {
-          await call("DELETE", "push/subscriptions/", { endpoint: subscription.endpoint });
-          await subscription.unsubscribe();
+        const current = await browser.current();
+        if (current) {
+          await call("DELETE", "push/subscriptions/", { endpoint: current.endpoint });
+          await current.unsubscribe();
         }
         settings.change({ ring: false });
-        endpoint.value = undefined;
+        subscription.value = undefined;
       }),
 
     /** Rings this device now, and says what went wrong. */
     test: () =>
       attempt(async () => {
         const { results } = await call<PushTestAnswer>("POST", "push/test/");
-        const own = results.find((result) => result.endpoint === endpoint.value);
+        const own = results.find(({ endpoint }) => endpoint === subscription.value?.endpoint);
         if (own?.outcome === "accepted") done.value = t("ring.accepted");
         else problem.value = describeResult(own);
       }),
@@ -115,13 +123,20 @@ export function makeRinging({ call, settings, browser, language }: RingingOption
   async function subscribe() {
     if (typeof browser === "string") return;
     const { key } = await call<PushKeyAnswer>("GET", "push/key/");
-    const subscription = await browser.subscribe(key);
+    const subscribed = await browser.subscribe(key);
     // Before it is stored again, since that forgets what was wrong.
     const known = await call<PushSubscriptionList>("GET", "push/subscriptions/");
-    const before = known.results.find((each) => each.endpoint === subscription.endpoint);
+    const before = known.results.find((each) => each.endpoint === subscribed.endpoint);
     if (before?.problem) problem.value = t("ring.refused", { detail: asSentence(before.problem) });
-    else await call("POST", "push/subscriptions/", subscription.toJSON());
-    endpoint.value = subscription.endpoint;
+    else await register(subscribed);
+    subscription.value = subscribed;
+  }
+
+  /** Has the server ring this device, in the language that the console speaks now. */
+  async function register(device: Subscription) {
+    const code = language.code.peek();
+    spoken = code;
+    await call("POST", "push/subscriptions/", { ...device.toJSON(), language: code });
   }
 
   function describeResult(result: PushTestResult | undefined): string {
@@ -144,7 +159,7 @@ export function makeRinging({ call, settings, browser, language }: RingingOption
           : describeError(error);
     } finally {
       isBusy.value = false;
-      isWanted.value = endpoint.value !== undefined;
+      isWanted.value = subscription.value !== undefined;
     }
   }
 }

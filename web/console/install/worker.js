@@ -2,14 +2,23 @@
  * The console's service worker: shows what the server pushes, and opens the conversation on a click.
  * It answers no requests, so the console is always the server's newest one.
  */
+// For what cannot be read: a browser that gets a push has to show something, whatever it is.
+const WAITING = {
+  ar: "عميل ينتظر",
+  de: "Ein Kunde wartet",
+  en: "A customer is waiting",
+  es: "Un cliente espera",
+  fr: "Un client attend",
+};
+
 self.addEventListener("push", (event) => {
   let message = {};
   try {
     message = event.data.json();
   } catch {
-    // A browser that gets a push has to show something, whatever it is.
+    message.body = WAITING[navigator.language.slice(0, 2)] ?? WAITING.en;
   }
-  const { room_id, title = "Shoptalk", body = "A customer is waiting." } = message;
+  const { room_id, title = "Shoptalk", body } = message;
   const options = { body, tag: room_id ?? "shoptalk", renotify: true, icon: "/admin/icon-192.png" };
   event.waitUntil(registration.showNotification(title, { ...options, data: { room_id } }));
 });

@@ -5,8 +5,8 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::chat::Timestamp;
 use crate::chat::limits::Violation;
+use crate::chat::{Language, Timestamp};
 use crate::http::api::extract::{Json, JsonBody};
 use crate::http::auth::AgentAuth;
 use crate::http::problem::Problem;
@@ -30,6 +30,11 @@ pub(crate) struct PushSubscriptionRequest {
     /// An https URL of at most 2,000 characters, not at a private address.
     endpoint: String,
     keys: PushSubscriptionKeys,
+    /// The language of the console there, such as `de` or `fr-CA`; what is not a name or somebody's words is
+    /// in it. English if it is left out or not spoken here.
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional))]
+    language: Option<String>,
 }
 
 /// The keys of a subscription.
@@ -207,13 +212,15 @@ pub(crate) async fn add(
         &request.keys.auth,
         state.push.allows_private(),
     );
-    let subscription = checked.map_err(|bad| {
+    let mut subscription = checked.map_err(|bad| {
         let violation = |bad: crate::push::BadSubscription| Violation {
             field: bad.field,
             message: bad.message,
         };
         Problem::invalid(bad.into_iter().map(violation).collect())
     })?;
+    let spoken = request.language.as_deref().and_then(Language::of_tag);
+    subscription.language = spoken.unwrap_or(Language::English);
     let stored = state
         .store
         .add_push_subscription(session.token_hash, subscription)
@@ -254,14 +261,8 @@ pub(crate) async fn test(
     State(state): State<AppState>,
     AgentAuth(session): AgentAuth,
 ) -> Result<Json<PushTestAnswer>, Problem> {
-    let message = PushMessage {
-        room_id: None,
-        title: "Shoptalk".to_owned(),
-        body: "This device rings when a customer waits.".to_owned(),
-        note: None,
-    };
     let own = PushTargets::Session(session.token_hash);
-    let deliveries = state.push.send(own, &message).await?;
+    let deliveries = state.push.send(own, &PushMessage::trial()).await?;
     Ok(Json(PushTestAnswer {
         results: deliveries.into_iter().map(PushTestResult::from).collect(),
     }))

@@ -44,7 +44,9 @@ CREATE TABLE visitors (
     -- When a block ends by itself; null: never.
     blocked_until BIGINT,
     -- What the shop has signed about the visitor beside the details: a JSON object.
-    attributes TEXT
+    attributes TEXT,
+    -- The language of the visitor's chat (`de`), in which mail to them is written; null: not known.
+    language   TEXT
 );
 CREATE INDEX visitors_blocked ON visitors (blocked_until) WHERE blocked;
 
@@ -178,7 +180,9 @@ CREATE TABLE push_subscriptions (
     session    BYTEA  NOT NULL REFERENCES agent_sessions (hash) ON DELETE CASCADE,
     created_at BIGINT NOT NULL,
     -- Why the push service refused the last message.
-    problem    TEXT
+    problem    TEXT,
+    -- The language of the device's console; null: English.
+    language   TEXT
 );
 CREATE INDEX push_subscriptions_by_session ON push_subscriptions (session);
 

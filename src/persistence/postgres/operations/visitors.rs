@@ -1,4 +1,4 @@
-use crate::chat::VisitorId;
+use crate::chat::{Language, RoomId, VisitorId};
 use crate::persistence::postgres::codes::limit as sql_limit;
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::room_rows::{self, select_rooms};
@@ -11,13 +11,25 @@ impl PostgresStore {
         &self,
         token: TokenHash,
     ) -> Result<Option<Visitor>, StoreError> {
-        self.read(async |db| Ok(visitors::by_token(db, token).await?.map(Visitor::from)))
+        self.read(async |db| visitors::caller_by_token(db, token).await)
             .await
     }
 
     pub(crate) async fn visitor_by_user(&self, user: &str) -> Result<Option<Visitor>, StoreError> {
-        self.read(async |db| Ok(visitors::by_user(db, user).await?.map(Visitor::from)))
+        self.read(async |db| visitors::caller_by_user(db, user).await)
             .await
+    }
+
+    pub(crate) async fn visitor_language(
+        &self,
+        room: RoomId,
+    ) -> Result<Option<Language>, StoreError> {
+        self.read(async |db| visitors::language_in(db, room).await)
+            .await
+    }
+
+    pub(crate) fn set_visitor_language(&self, visitor: VisitorId, language: Language) {
+        self.write_behind(move |tx| Box::pin(visitors::set_language(tx, visitor, language)));
     }
 
     pub(crate) async fn valid_visitor_tokens(

@@ -1,7 +1,7 @@
 use tokio_postgres::Row;
 
-use crate::chat::Timestamp;
-use crate::persistence::postgres::codes::time;
+use crate::chat::{Language, Timestamp};
+use crate::persistence::postgres::codes::{language, time};
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
@@ -13,7 +13,8 @@ use crate::persistence::{
 /// A device with whose it is. A session that has expired may not have been deleted yet.
 macro_rules! select {
     () => {
-        "SELECT p.endpoint, p.p256dh, p.auth, s.agent, p.created_at, p.problem
+        "SELECT p.endpoint, p.p256dh, p.auth, s.agent, p.created_at, p.problem,
+             p.language
          FROM push_subscriptions p
          JOIN agent_sessions s ON s.hash = p.session
          JOIN agents a ON a.id = s.agent
@@ -27,6 +28,7 @@ fn read(row: &Row) -> Result<StoredPushSubscription, TxError> {
             endpoint: row.try_get(0)?,
             p256dh: row.try_get(1)?,
             auth: row.try_get(2)?,
+            language: language(row, 6)?.unwrap_or(Language::English),
         },
         agent: row.try_get(3)?,
         created_at: time(row, 4)?,
@@ -109,16 +111,18 @@ pub(crate) async fn put(
     )
     .await?;
     tx.execute(
-        "INSERT INTO push_subscriptions (endpoint, p256dh, auth, session, created_at)
-         SELECT $1, $2, $3, hash, $5 FROM agent_sessions WHERE hash = $4
+        "INSERT INTO push_subscriptions (endpoint, p256dh, auth, session, created_at, language)
+         SELECT $1, $2, $3, hash, $5, $6 FROM agent_sessions WHERE hash = $4
          ON CONFLICT (endpoint) DO UPDATE SET p256dh = excluded.p256dh, auth = excluded.auth,
-             session = excluded.session, created_at = excluded.created_at, problem = NULL",
+             session = excluded.session, created_at = excluded.created_at, problem = NULL,
+             language = excluded.language",
         &[
             &subscription.endpoint,
             &subscription.p256dh,
             &subscription.auth,
             &&session.0[..],
             &tx.now.0,
+            &subscription.language.code(),
         ],
     )
     .await?;

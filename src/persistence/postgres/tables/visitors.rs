@@ -1,13 +1,13 @@
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::chat::{Attributes, Timestamp, VisitorId};
-use crate::persistence::TokenHash;
-use crate::persistence::postgres::codes::optional_time;
+use crate::chat::{Attributes, Language, RoomId, Timestamp, VisitorId};
+use crate::persistence::postgres::codes::{language, optional_time};
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::rules::visitors::{Block, StoredVisitor};
+use crate::persistence::{TokenHash, Visitor};
 
 fn read(row: &Row) -> Result<StoredVisitor, TxError> {
     Ok(StoredVisitor {
@@ -22,6 +22,36 @@ fn read_token(row: &Row) -> Result<TokenHash, TxError> {
     let hash = bytes.try_into();
     hash.map(TokenHash)
         .map_err(|_| TxError::unreadable("a token's hash has another length than 32"))
+}
+
+fn read_caller(row: &Row) -> Result<Visitor, TxError> {
+    Ok(Visitor {
+        id: row.try_get(0)?,
+        user: row.try_get(1)?,
+        language: language(row, 2)?,
+    })
+}
+
+/// Whoever calls with a token.
+pub(crate) async fn caller_by_token(
+    db: &Session,
+    token: TokenHash,
+) -> Result<Option<Visitor>, TxError> {
+    let row = db
+        .query_opt(
+            "SELECT v.id, v.\"user\", v.language
+             FROM visitor_tokens t JOIN visitors v ON v.id = t.visitor WHERE t.hash = $1",
+            &[&&token.0[..]],
+        )
+        .await?;
+    row.as_ref().map(read_caller).transpose()
+}
+
+/// Whoever calls with a signed identity.
+pub(crate) async fn caller_by_user(db: &Session, user: &str) -> Result<Option<Visitor>, TxError> {
+    let sql = "SELECT id, \"user\", language FROM visitors WHERE \"user\" = $1";
+    let row = db.query_opt(sql, &[&user]).await?;
+    row.as_ref().map(read_caller).transpose()
 }
 
 /// The visitor of a token.
@@ -142,6 +172,35 @@ pub(crate) async fn set_attributes(
         &[&visitor, &attributes.to_json()],
     )
     .await?;
+    Ok(())
+}
+
+/// The language of a room's visitor: that of their chat, else the one that the shop has signed.
+pub(crate) async fn language_in(db: &Session, room: RoomId) -> Result<Option<Language>, TxError> {
+    let row = db
+        .query_opt(
+            "SELECT v.language, v.attributes FROM rooms r JOIN visitors v ON v.id = r.visitor
+             WHERE r.id = $1",
+            &[&room],
+        )
+        .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let spoken = language(&row, 0)?;
+    let attributes: Option<&str> = row.try_get(1)?;
+    let signed = attributes.and_then(Attributes::from_json);
+    Ok(spoken.or_else(|| signed?.language()))
+}
+
+/// Stores the language of a visitor's chat.
+pub(crate) async fn set_language(
+    tx: &Tx,
+    visitor: VisitorId,
+    language: Language,
+) -> Result<(), TxError> {
+    let sql = "UPDATE visitors SET language = $2 WHERE id = $1";
+    tx.execute(sql, &[&visitor, &language.code()]).await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 use rusqlite::params;
 
-use crate::chat::VisitorId;
+use crate::chat::{Language, RoomId, VisitorId};
 use crate::persistence::room_list;
 use crate::persistence::sqlite::codes::limit;
 use crate::persistence::sqlite::store::SqliteStore;
@@ -13,15 +13,32 @@ impl SqliteStore {
         token: TokenHash,
     ) -> Result<Option<Visitor>, StoreError> {
         self.readers()
-            .read(move |conn| Ok(visitors::by_token(conn, token)?.map(Visitor::from)))
+            .read(move |conn| visitors::caller_by_token(conn, token))
             .await
     }
 
     pub(crate) async fn visitor_by_user(&self, user: &str) -> Result<Option<Visitor>, StoreError> {
         let user = user.to_owned();
         self.readers()
-            .read(move |conn| Ok(visitors::by_user(conn, &user)?.map(Visitor::from)))
+            .read(move |conn| visitors::caller_by_user(conn, &user))
             .await
+    }
+
+    pub(crate) async fn visitor_language(
+        &self,
+        room: RoomId,
+    ) -> Result<Option<Language>, StoreError> {
+        self.readers()
+            .read(move |conn| visitors::language_in(conn, room))
+            .await
+    }
+
+    pub(crate) fn set_visitor_language(&self, visitor: VisitorId, language: Language) {
+        // It concerns no room, so those in memory stay there.
+        self.submit_to_rooms(
+            move |tx, _| Ok(visitors::set_language(tx, visitor, language)?),
+            Box::new(|_| {}),
+        );
     }
 
     pub(crate) async fn visitor_rooms(

@@ -1,6 +1,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::chat::Timestamp;
+use crate::chat::{Language, Timestamp};
+use crate::persistence::sqlite::codes::language;
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::{
     MAX_PUSH_SUBSCRIPTIONS, MAX_PUSH_TARGETS, PushSubscription, PushTargets,
@@ -8,7 +9,8 @@ use crate::persistence::{
 };
 
 /// A device with whose it is. A session that has expired may not have been deleted yet.
-const SELECT: &str = "SELECT p.endpoint, p.p256dh, p.auth, s.agent, p.created_at, p.problem
+const SELECT: &str =
+    "SELECT p.endpoint, p.p256dh, p.auth, s.agent, p.created_at, p.problem, p.language
     FROM push_subscriptions p
     JOIN agent_sessions s ON s.hash = p.session
     JOIN agents a ON a.id = s.agent
@@ -20,6 +22,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<StoredPushSubscription> {
             endpoint: row.get(0)?,
             p256dh: row.get(1)?,
             auth: row.get(2)?,
+            language: language(row, 6)?.unwrap_or(Language::English),
         },
         agent: row.get(3)?,
         created_at: Timestamp(row.get(4)?),
@@ -79,16 +82,18 @@ pub(crate) fn put(
     subscription: &PushSubscription,
 ) -> rusqlite::Result<()> {
     tx.execute(
-        "INSERT INTO push_subscriptions (endpoint, p256dh, auth, session, created_at)
-         SELECT ?1, ?2, ?3, hash, ?5 FROM agent_sessions WHERE hash = ?4
+        "INSERT INTO push_subscriptions (endpoint, p256dh, auth, session, created_at, language)
+         SELECT ?1, ?2, ?3, hash, ?5, ?6 FROM agent_sessions WHERE hash = ?4
          ON CONFLICT (endpoint) DO UPDATE SET p256dh = excluded.p256dh, auth = excluded.auth,
-             session = excluded.session, created_at = excluded.created_at, problem = NULL",
+             session = excluded.session, created_at = excluded.created_at, problem = NULL,
+             language = excluded.language",
         params![
             subscription.endpoint,
             subscription.p256dh,
             subscription.auth,
             session.0,
             tx.now.0,
+            subscription.language.code(),
         ],
     )?;
     tx.execute(

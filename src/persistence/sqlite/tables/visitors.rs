@@ -1,10 +1,11 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use crate::chat::{Attributes, Timestamp, VisitorId};
-use crate::persistence::TokenHash;
+use crate::chat::{Attributes, Language, RoomId, Timestamp, VisitorId};
 use crate::persistence::rules::visitors::{Block, StoredVisitor};
+use crate::persistence::sqlite::codes::language;
 use crate::persistence::sqlite::transaction::Tx;
+use crate::persistence::{TokenHash, Visitor};
 
 fn read(row: &Row<'_>) -> rusqlite::Result<StoredVisitor> {
     Ok(StoredVisitor {
@@ -12,6 +13,34 @@ fn read(row: &Row<'_>) -> rusqlite::Result<StoredVisitor> {
         user: row.get(1)?,
         blocked: row.get(2)?,
     })
+}
+
+fn read_caller(row: &Row<'_>) -> rusqlite::Result<Visitor> {
+    Ok(Visitor {
+        id: row.get(0)?,
+        user: row.get(1)?,
+        language: language(row, 2)?,
+    })
+}
+
+/// Whoever calls with a token.
+pub(crate) fn caller_by_token(
+    conn: &Connection,
+    token: TokenHash,
+) -> rusqlite::Result<Option<Visitor>> {
+    conn.prepare_cached(
+        "SELECT v.id, v.user, v.language
+         FROM visitor_tokens t JOIN visitors v ON v.id = t.visitor WHERE t.hash = ?1",
+    )?
+    .query_row([token.0], read_caller)
+    .optional()
+}
+
+/// Whoever calls with a signed identity.
+pub(crate) fn caller_by_user(conn: &Connection, user: &str) -> rusqlite::Result<Option<Visitor>> {
+    conn.prepare_cached("SELECT id, user, language FROM visitors WHERE user = ?1")?
+        .query_row([user], read_caller)
+        .optional()
 }
 
 /// The visitor of a token.
@@ -93,6 +122,33 @@ pub(crate) fn set_attributes(
     tx.execute(
         "UPDATE visitors SET attributes = ?2 WHERE id = ?1 AND attributes IS NOT ?2",
         params![visitor, attributes.to_json()],
+    )?;
+    Ok(())
+}
+
+/// The language of a room's visitor: that of their chat, else the one that the shop has signed.
+pub(crate) fn language_in(conn: &Connection, room: RoomId) -> rusqlite::Result<Option<Language>> {
+    let known: Option<(Option<Language>, Option<String>)> = conn
+        .prepare_cached(
+            "SELECT v.language, v.attributes FROM rooms r JOIN visitors v ON v.id = r.visitor
+             WHERE r.id = ?1",
+        )?
+        .query_row([room], |row| Ok((language(row, 0)?, row.get(1)?)))
+        .optional()?;
+    let (spoken, attributes) = known.unwrap_or_default();
+    let signed = attributes.as_deref().and_then(Attributes::from_json);
+    Ok(spoken.or_else(|| signed?.language()))
+}
+
+/// Stores the language of a visitor's chat.
+pub(crate) fn set_language(
+    tx: &Tx<'_>,
+    visitor: VisitorId,
+    language: Language,
+) -> rusqlite::Result<()> {
+    tx.execute(
+        "UPDATE visitors SET language = ?2 WHERE id = ?1",
+        params![visitor, language.code()],
     )?;
     Ok(())
 }
