@@ -1,6 +1,6 @@
 //! Canned replies: shared ones and one's own.
 
-use crate::common::{Rest, TestServer, json, keys, results};
+use crate::common::{Rest, TestServer, eventually, json, keys, results};
 
 #[tokio::test]
 async fn an_admin_s_shared_reply_is_everybody_s_and_an_own_one_is_one_s_own() {
@@ -90,4 +90,19 @@ async fn a_doubled_shortcut_and_bad_fields_are_refused() {
         change[field] = value;
         admin.patch(&path, change).await.invalid(field);
     }
+}
+
+#[tokio::test]
+async fn every_agent_gets_the_hours_of_the_shop_beside_the_replies() {
+    let server = TestServer::start().await;
+    let admin = &server.admin().await.rest;
+    let tom = &server.agent("tom", "agent").await.rest;
+    let hours = async || tom.get("/api/admin/replies/").await.is(200)["hours"].clone();
+    assert_eq!(hours().await, json!([]));
+    let week = json!([{"day": "mon", "from": "09:00", "to": "17:00"}]);
+    let version = admin.get("/api/admin/settings/").await.is(200)["version"].clone();
+    let change = json!({"version": version, "shop": {"hours": week}});
+    admin.patch("/api/admin/settings/", change).await.is(200);
+    // Another node sees it a moment later.
+    eventually("they are there", async || hours().await == week).await;
 }

@@ -1,7 +1,27 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
-import { Environment } from "./environment";
+import { Environment, PASSWORD } from "./environment";
 import { expectFocus } from "./page-objects";
+
+it("an agent who is no admin inserts the hours of the shop", async () => {
+  const env = await Environment.start();
+  await env.server.addAgent("otto", PASSWORD, "agent");
+  const admin = await env.admin();
+  const hours = ["mon", "tue", "wed"].map((day) => ({ day, from: "09:00", to: "17:00" }));
+  await admin("PATCH", "settings/", { version: 0, shop: { hours } });
+  const content = "We are open {{hours}}.";
+  await admin("POST", "replies/", { shortcut: "hours", content, shared: true });
+  const visitor = await env.visitor();
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("When can I come?");
+  const agent = await env.agentIn(await env.profile({ locale: "en-GB" }), "otto");
+  await agent.openConversation("Bea");
+  await agent.reply.pressSequentially("/hours");
+  await agent.page.getByRole("listbox", { name: "Canned replies" }).waitFor();
+  await agent.page.keyboard.press("Enter");
+  await eventually(() => agent.reply.inputValue()).toBe("We are open Mon–Wed 09:00–17:00.");
+});
 
 it("a canned reply is written, inserted at the caret by keyboard alone, and undone", async () => {
   const env = await Environment.start();

@@ -66,12 +66,30 @@ export class Environment {
     return this.agentIn(await this.profile(options));
   }
 
-  /** The agent "ada" in a new tab of a browser. */
-  async agentIn(profile: BrowserProfile): Promise<Agent> {
+  /** The agent "ada", or another one, in a new tab of a browser. */
+  async agentIn(profile: BrowserProfile, name = "ada"): Promise<Agent> {
     const origin = this.options.proxyFor === "agent" ? this.proxy!.origin : this.server.origin;
     const agent = new Agent(await profile.tab(`${origin}/admin/chat`));
-    await agent.signIn("ada", PASSWORD);
+    await agent.signIn(name, PASSWORD);
     return agent;
+  }
+
+  /** The admin "ada" without a console: a function that makes calls below `/api/admin/`. */
+  async admin() {
+    const call = async (method: string, path: string, body?: object, token?: string) => {
+      const response = await fetch(`${this.server.origin}/api/admin/${path}`, {
+        method,
+        headers: {
+          "content-type": "application/json",
+          ...(token && { authorization: `Bearer ${token}` }),
+        },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+      if (!response.ok) throw Error(`${method} ${path}: ${response.status}`);
+      return response.json();
+    };
+    const { token } = await call("POST", "login/", { username: "ada", password: PASSWORD });
+    return (method: string, path: string, body?: object) => call(method, path, body, token);
   }
 
   /** A browser without a page. */

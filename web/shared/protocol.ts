@@ -810,6 +810,8 @@ export type ReplyList = {
   results: Array<CannedReply>;
   /** Always null: there is only one page. */
   next: string | null;
+  /** What `{{hours}}` in a reply stands for: the shop's hours of each week. Empty: always open. */
+  hours: Array<Interval>;
 };
 
 /** What a customer thinks of a conversation. There is one for each time it was closed. */

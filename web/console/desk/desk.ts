@@ -162,6 +162,7 @@ export function makeDesk({
       agent_name: session.agent.value?.display_name,
       customer_name: conversation.room.value?.customer_name,
     }),
+    language,
   });
   const search = makeSearch({
     clock,

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { CannedReply } from "../../shared/protocol";
 import { FakeClock } from "../../shared/testing/clock";
-import { fakeCall, settle } from "../testing/fixtures";
+import { english, fakeCall, settle } from "../testing/fixtures";
 import { makeReplies } from "./replies";
 
 const reply = (shortcut: string, title = "", content = "text"): CannedReply => ({
@@ -13,10 +13,11 @@ const reply = (shortcut: string, title = "", content = "text"): CannedReply => (
 });
 
 async function start(...all: CannedReply[]) {
-  const { call, calls } = fakeCall({ results: all, next: null });
+  const hours = [{ day: "mon", from: "09:00", to: "17:00" }];
+  const { call, calls } = fakeCall({ results: all, next: null, hours });
   const values = { customer_name: "Ann", agent_name: "Mia" };
   const clock = new FakeClock();
-  const replies = makeReplies({ clock, call, values: () => values });
+  const replies = makeReplies({ clock, call, values: () => values, language: english });
   await replies.load();
   return {
     replies,
@@ -68,6 +69,22 @@ it("takes the marked one in the place of the word, filled in", async () => {
   expect(replies.take()).toBeUndefined();
 });
 
+it("fills in the shop's hours, which all agents get beside the replies", async () => {
+  const { replies } = await start(reply("hi", "", "We are open {{hours}}."));
+  replies.follow("/hi", 3);
+  expect(replies.take()?.text).toMatch(/^We are open Mon 0?9:00/);
+});
+
+it("leaves a place for hours as it is where the shop has none", async () => {
+  const open = reply("hi", "", "We are open {{hours}}.");
+  const { call } = fakeCall({ results: [open], next: null, hours: [] });
+  const values = () => ({});
+  const replies = makeReplies({ clock: new FakeClock(), call, values, language: english });
+  await replies.load();
+  replies.follow("/hi", 3);
+  expect(replies.take()?.text).toBe(open.content);
+});
+
 it("marks the first one again when other ones match", async () => {
   const { replies } = await start(reply("hi"), reply("hint"));
   replies.follow("/h", 2);
@@ -92,7 +109,12 @@ it("keeps the list in order when one is added, changed or deleted", async () => 
     { reply: { ...reply("m"), shortcut: "z" } },
     undefined,
   );
-  const replies = makeReplies({ clock: new FakeClock(), call, values: () => ({}) });
+  const replies = makeReplies({
+    clock: new FakeClock(),
+    call,
+    values: () => ({}),
+    language: english,
+  });
   replies.all.value = [reply("a"), reply("x")];
   const shortcuts = () => replies.all.value.map(({ shortcut }) => shortcut);
   await replies.add({ shortcut: "m", content: "text" });

@@ -1,7 +1,14 @@
 import { signal } from "@preact/signals";
 import type { Clock } from "../../shared/clock";
-import type { CannedReply, ReplyAnswer, ReplyList, ReplyRequest } from "../../shared/protocol";
+import type {
+  CannedReply,
+  Interval,
+  ReplyAnswer,
+  ReplyList,
+  ReplyRequest,
+} from "../../shared/protocol";
 import type { Call } from "../api";
+import type { Language } from "../language/language";
 import { makeChoices } from "./choices";
 import { fillIn, type PlaceValues } from "./placeholders";
 
@@ -23,14 +30,18 @@ export interface RepliesOptions {
   call: Call;
   /** What is known of the open conversation. */
   values: () => PlaceValues;
+  language: Language;
 }
 
-export function makeReplies({ clock, call, values }: RepliesOptions) {
+export function makeReplies({ clock, call, values, language }: RepliesOptions) {
+  const { format } = language;
   const all = signal<readonly CannedReply[]>([]);
+  /** When the shop is open each week; empty: always. */
+  let hours: readonly Interval[] = [];
   const choices = makeChoices<CannedReply>({
     pattern: SHORTCUT,
     matching: (word) => matching(all.value, word),
-    textOf: ({ content }) => fillIn(content, values()),
+    textOf: ({ content }) => fillIn(content, places()),
   });
   let loadedAt = Number.NEGATIVE_INFINITY;
 
@@ -68,7 +79,14 @@ export function makeReplies({ clock, call, values }: RepliesOptions) {
   /** Loads what there is now. */
   async function load() {
     loadedAt = clock.now();
-    all.value = (await call<ReplyList>("GET", "replies/")).results;
+    const list = await call<ReplyList>("GET", "replies/");
+    all.value = list.results;
+    // A node that is not upgraded yet sends none.
+    hours = list.hours ?? [];
+  }
+
+  function places(): PlaceValues {
+    return { ...values(), hours: hours.length ? format.hours(hours) : undefined };
   }
 
   function put(reply: CannedReply) {

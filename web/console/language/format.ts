@@ -1,6 +1,7 @@
 /** How times, numbers and visitors are written in the console's language. */
 import { computed, type ReadonlySignal } from "@preact/signals";
-import type { Summary } from "../../shared/protocol";
+import type { Interval, Summary } from "../../shared/protocol";
+import { describeHours } from "./hours";
 import type { Translate } from "./translate";
 
 export interface FormatOptions {
@@ -52,6 +53,9 @@ export function makeFormat({ locale, t }: FormatOptions) {
     /** How long something takes: "42 sec", "4 min", "2 h 10 min", "3 days". */
     span: (ms: number): string =>
       ms < 60_000 ? seconds(Math.round(ms / 1000)) : lasting("age", Math.floor(ms / 60_000)),
+
+    /** The hours of a week: "Mon–Fri 09:00–17:00". */
+    hours: (week: readonly Interval[]) => describeHours(week, locale.value),
 
     /** "Ada, Bob and Cleo". */
     list: (names: readonly string[]) => lists.value.format(names),

@@ -238,7 +238,7 @@ function Editor({ reply, mayShare, save, cancel }: EditorProps) {
           <small id="reply-places" class="dim">
             {t("replies.places", {
               // untranslated: the server's and the console's own names of places.
-              places: "{{customer_name|there}}, {{agent_name}}",
+              places: "{{customer_name|there}}, {{agent_name}}, {{hours}}",
             })}
           </small>
         </div>

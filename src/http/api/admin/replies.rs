@@ -12,6 +12,7 @@ use crate::http::auth::AgentAuth;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::persistence::{NewReply, ReplyPatch};
+use crate::settings::Interval;
 
 /// A new canned reply.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -56,11 +57,13 @@ pub(crate) struct ReplyList {
     /// Always null: there is only one page.
     #[schema(value_type = Option<String>)]
     next: Option<String>,
+    /// What `{{hours}}` in a reply stands for: the shop's hours of each week. Empty: always open.
+    hours: Vec<Interval>,
 }
 
 /// Canned replies
 ///
-/// The shared ones and one's own, by shortcut.
+/// The shared ones and one's own, by shortcut; beside them what agents need to fill in their places.
 #[utoipa::path(get, operation_id = "list_replies",
     path = "/api/admin/replies", tag = "agent", security(("agent" = []), ("cookie" = [])),
     responses((status = 200, description = "the canned replies", body = ReplyList)))]
@@ -71,6 +74,7 @@ pub(crate) async fn list(
     Ok(Json(ReplyList {
         results: state.store.replies(session.agent.id).await?,
         next: None,
+        hours: state.settings.now().shop.hours.clone(),
     }))
 }
 
