@@ -61,6 +61,11 @@ impl CurrentSettings {
         self.now.borrow().clone()
     }
 
+    /// The settings as they are now. The receiver is notified of every change.
+    pub(crate) fn watch(&self) -> watch::Receiver<Arc<Settings>> {
+        self.now.subscribe()
+    }
+
     /// The settings as they are stored now, also when another node has just changed them.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod ends;
 mod followers;
 mod listeners;
 mod nodes;
+mod opening;
 mod start;
 
 use std::net::SocketAddr;

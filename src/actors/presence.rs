@@ -6,17 +6,17 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::state_log::{Gap, Slice, StateLog};
-use crate::chat::RoomId;
+use crate::chat::{Availability, RoomId, Timestamp};
 use crate::persistence::OnlineRooms;
 use crate::protocol::{ServerFrame, encode};
 
 /// Rooms whose changes of presence are kept. A console that is further behind has to start again.
 const CHANGES_MAX: usize = 65_536;
 
-/// Who is online. Anybody can read it at any time.
+/// Who is online, and whether the shop is open. Anybody can read it at any time.
 ///
-/// Rooms set whether their visitor is online, the lobby sets whether any agent is. It outlives
-/// both, so that nobody seems to leave because an actor dies. Where nodes share a store, visitors
+/// Rooms set whether their visitor is online, the lobby sets whether any agent is, and the server
+/// whether the shop is open. It outlives them, so that nobody seems to leave because an actor dies. Where nodes share a store, visitors
 /// and agents who are connected to another one are in it as well.
 #[derive(Clone, Debug)]
 pub struct Presence {
@@ -26,7 +26,7 @@ pub struct Presence {
     /// Notified when anybody has come online or gone offline on this node.
     changed_here: Arc<Notify>,
     agents: Arc<Mutex<Agents>>,
-    agents_online: Arc<watch::Sender<bool>>,
+    availability: Arc<watch::Sender<Availability>>,
 }
 
 /// Where agents are online.
@@ -72,7 +72,11 @@ impl Default for Presence {
             changed: Arc::new(watch::Sender::new(())),
             changed_here: Arc::default(),
             agents: Arc::default(),
-            agents_online: Arc::new(watch::Sender::new(false)),
+            availability: Arc::new(watch::Sender::new(Availability {
+                agents_online: false,
+                open: true,
+                back_at: None,
+            })),
         }
     }
 }
@@ -199,9 +203,25 @@ impl Presence {
         self.changed_here.notified().await;
     }
 
-    /// Whether any agent is online. The receiver is notified of every change.
-    pub fn agents_online(&self) -> watch::Receiver<bool> {
-        self.agents_online.subscribe()
+    /// What visitors are shown of the shop. The receiver is notified of every change.
+    pub fn availability(&self) -> watch::Receiver<Availability> {
+        self.availability.subscribe()
+    }
+
+    /// Sets whether the shop is open, and when it opens again if it is closed.
+    pub(crate) fn set_open(&self, open: bool, back_at: Option<Timestamp>) {
+        self.change_availability(|now| Availability {
+            open,
+            back_at,
+            ..now
+        });
+    }
+
+    fn change_availability(&self, change: impl FnOnce(Availability) -> Availability) {
+        self.availability.send_if_modified(|now| {
+            let before = std::mem::replace(now, change(*now));
+            *now != before
+        });
     }
 
     /// Whether any agent is online on this node.
@@ -229,8 +249,10 @@ impl Presence {
         let mut agents = self.lock_agents();
         let changed = set(&mut agents);
         let online = agents.here || agents.elsewhere;
-        self.agents_online
-            .send_if_modified(|present| std::mem::replace(present, online) != online);
+        self.change_availability(|now| Availability {
+            agents_online: online,
+            ..now
+        });
         changed
     }
 
@@ -349,9 +371,10 @@ mod tests {
         presence.set_agents_online(true);
         presence.set_agents_elsewhere(true);
         presence.set_agents_online(false);
-        assert!(*presence.agents_online().borrow() && !presence.has_agents_here());
+        let agents_online = || presence.availability().borrow().agents_online;
+        assert!(agents_online() && !presence.has_agents_here());
         presence.set_agents_elsewhere(false);
-        assert!(!*presence.agents_online().borrow());
+        assert!(!agents_online());
     }
 
     #[test]

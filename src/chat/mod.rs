@@ -8,6 +8,7 @@
 mod agent;
 mod api_token;
 mod attributes;
+mod availability;
 mod changes;
 mod desk;
 mod details;
@@ -30,6 +31,7 @@ pub mod rules;
 pub use agent::{Agent, AgentId, Role};
 pub use api_token::{API_TOKENS_MAX, ApiToken, ApiTokenId, Right};
 pub use attributes::{ATTRIBUTES_BYTES, ATTRIBUTES_MAX, Attributes};
+pub use availability::Availability;
 pub use changes::{ChangeId, ChangeVector, SLOTS_MAX};
 pub use desk::{
     Assignee, AssigneeMoved, Desk, DeskPatch, Names, ROOM_TAGS_MAX, TAG_NAME_CHARS, TAGS_MAX, Tag,

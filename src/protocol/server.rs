@@ -62,8 +62,15 @@ pub enum ServerFrame<'a> {
         sender_name: Cow<'a, str>,
         expires_in_ms: u64,
     },
-    /// Whether any agent is there.
-    Presence { agents_online: bool },
+    /// Whether any agent is there, whether the shop is open, and when it opens again if it is closed and
+    /// that is known: to visitors, when one of these changes.
+    Presence {
+        agents_online: bool,
+        #[serde(default = "open_unless_said")]
+        open: bool,
+        #[serde(default)]
+        back_at: Option<Timestamp>,
+    },
     /// The room's status or details changed.
     Room {
         room_id: RoomId,
@@ -414,6 +421,8 @@ mod tests {
         let frames = [
             ServerFrame::Presence {
                 agents_online: true,
+                open: false,
+                back_at: Some(Timestamp(5)),
             },
             ServerFrame::Typing {
                 room_id: Uuid::nil(),

@@ -10,10 +10,11 @@ use tokio_util::task::TaskTracker;
 use super::listeners::{Listeners, bind_http};
 use super::nodes::Nodes;
 use super::{Listening, Server, StartError};
-use super::{background, ends, followers};
+use super::{background, ends, followers, opening};
 use crate::actors::{ActorOptions, ActorStartError, Actors, Faults, Rooms};
 use crate::bus::Bus;
 use crate::canary::Canary;
+use crate::chat::Timestamp;
 use crate::config::Config;
 use crate::credentials::SetupCode;
 use crate::current_names::CurrentNames;
@@ -70,6 +71,12 @@ impl Server {
         let nodes = Nodes::start(&config, &store, &actors, bus, &metrics, &listening.drain).await?;
         let jobs = open_jobs(&config, &store, actors.rooms(), &metrics, &listening.drain).await?;
         let settings = open_settings(&config, &store, &listening.drain).await?;
+        tokio::spawn(opening::follow(
+            settings.watch(),
+            actors.presence(),
+            Timestamp::now,
+            listening.drain.clone(),
+        ));
         let mail = Mail::open(
             &config.mail,
             store.clone(),

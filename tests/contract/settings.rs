@@ -186,6 +186,29 @@ async fn visitors_hear_whether_the_shop_is_open_and_when_it_opens() {
     assert_eq!(welcome["open"], true);
 }
 
+#[tokio::test]
+async fn an_open_socket_is_shown_when_the_shop_closes_and_opens() {
+    let server = TestServer::start().await;
+    let rest = &server.admin().await.rest;
+    let mut socket = Visitor::arrive(&server).await.online().await;
+    let until = std::time::SystemTime::now() + 10 * DEADLINE;
+    let until = until.duration_since(std::time::UNIX_EPOCH);
+    let until = shoptalk::chat::Timestamp(until.expect("after 1970").as_millis() as i64);
+    let until = json!(until.to_string());
+    for (version, until, open) in [(0, until, false), (1, Value::Null, true)] {
+        let shop = json!({"closed_until": until});
+        let change = rest.patch(PATH, json!({"version": version, "shop": shop}));
+        change.await.is(200);
+        let shown = socket
+            .expect_where("the change", |frame| {
+                frame["type"] == "presence" && frame["open"] == open
+            })
+            .await;
+        assert_eq!(shown["back_at"], until);
+        assert_eq!(shown["agents_online"], false);
+    }
+}
+
 #[cfg(feature = "front-ends")]
 #[tokio::test]
 async fn the_widget_carries_what_admins_have_set() {

@@ -11,6 +11,13 @@ async function open(page: Page) {
   return dialog;
 }
 
+/** An admin changes settings of the shop while no console is open. */
+async function changeShop(env: Environment, shop: object) {
+  const admin = await env.admin();
+  const { version } = await admin("GET", "settings/");
+  await admin("PATCH", "settings/", { version, shop });
+}
+
 it("what an admin sets reaches the next page, and attributes of the tag come first", async () => {
   const env = await Environment.start();
   const { page } = await env.agent();
@@ -76,6 +83,12 @@ it("a closed shop says when it is back, in the visitor's own time and language",
   await berlin.open();
   await berlin.dialog.getByRole("button", { name: "Chat starten" }).click();
   await berlin.dialog.getByText(`Wir sind am ${dayIn("de-DE")} um 09:00 Uhr wieder da`).waitFor();
+  // Once the shop is open again, every open page shows it by itself.
+  await changeShop(env, { closed_until: null });
+  await london.dialog.getByText("Leave a message and we will reply here").waitFor();
+  await berlin.dialog.getByText("Schreiben Sie uns, wir antworten hier").waitFor();
+  await changeShop(env, { closed_until: back.toISOString() });
+  await london.dialog.getByText(`We are back on ${dayIn("en-GB")} at 09:00`).waitFor();
   env.shop.page = { attributes: 'data-away-text="Soon"' };
   const soon = await env.visitor();
   await soon.open();

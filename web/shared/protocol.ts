@@ -394,7 +394,7 @@ export type ServerFrame =
   | { type: "draft", room_id: string, draft: Suggestion | null }
   | { type: "page", room_id: string, page: PageVisit }
   | { type: "typing", room_id: string, sender_type: SenderType, sender_name: string, expires_in_ms: number }
-  | { type: "presence", agents_online: boolean }
+  | { type: "presence", agents_online: boolean, open: boolean, back_at: Timestamp | null }
   | { type: "room", room_id: string, room: Room }
   | { type: "history", room_id: string, messages: Array<Message>, more: boolean }
   | { type: "summary", cursor: string, summary: Summary }

@@ -104,7 +104,6 @@ const handlers: Handlers = {
     log.redact(frame.redacted);
     log.epoch = frame.epoch;
     maxContent = frame.max_content;
-    backAt = frame.back_at;
     handlers.presence(frame);
     handlers.room(frame);
     handlers.messages(frame);
@@ -142,8 +141,9 @@ const handlers: Handlers = {
       onChange();
     });
   },
-  presence({ agents_online }) {
+  presence({ agents_online, back_at }) {
     agentsOnline = agents_online;
+    backAt = back_at;
   },
   room(frame) {
     room = frame.room;

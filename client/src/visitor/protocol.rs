@@ -167,7 +167,9 @@ impl VisitorProtocol {
                 sender_name: sender_name.into_owned(),
                 expires_in: Duration::from_millis(expires_in_ms),
             },
-            ServerFrame::Presence { agents_online } => VisitorEvent::AgentsOnline(agents_online),
+            ServerFrame::Presence { agents_online, .. } => {
+                VisitorEvent::AgentsOnline(agents_online)
+            }
             ServerFrame::Room { room, .. } => VisitorEvent::Room(room.into_owned()),
             ServerFrame::History { messages, more, .. } => {
                 self.history = None;

@@ -157,7 +157,9 @@ async fn welcome_visitor(
         display_name: None,
         outbox: outbox(state),
     };
-    let mut agents_online = state.presence.agents_online();
+    // Marked as seen before the hours are looked at, so that no later change is missed.
+    let mut availability = state.presence.availability();
+    let agents_online = availability.borrow_and_update().agents_online;
     let subscription = state
         .rooms
         .join(room_id, &joiner)
@@ -180,7 +182,7 @@ async fn welcome_visitor(
         recovered: first.recovered,
         more: first.more,
         redacted: first.redacted.as_deref().map(Cow::Borrowed),
-        agents_online: *agents_online.borrow_and_update(),
+        agents_online,
         open,
         back_at,
         ping_interval_ms: state.config.socket.ping_interval_ms,
@@ -191,7 +193,7 @@ async fn welcome_visitor(
     let peer = Peer::Visitor {
         room_id,
         token: open_token,
-        agents_online,
+        availability,
     };
     let mut task = SocketTask::new(state.clone(), ending, peer, joiner);
     task.follow(room_id, feed);

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Peer, SocketTask};
 use crate::actors::{Event, LobbyGone};
+use crate::chat::Availability;
 use crate::http::auth::OpenToken;
 use crate::http::socket::closing::EndReason;
 use crate::http::socket::wire::Wire;
@@ -26,8 +27,8 @@ enum RareEvent {
     ServerDrains,
     /// The visitor's token has ended.
     TokenEnded,
-    /// The first agent came online, or the last one went offline.
-    AgentsOnlineChanged,
+    /// The first agent came online, the last one went offline, or the shop opened or closed.
+    AvailabilityChanged,
     /// An agent or a session has changed, maybe this one.
     SessionsChanged,
 }
@@ -84,14 +85,14 @@ impl SocketTask {
     /// The next rare event. Its handler marks the change as seen before this is called again.
     fn next_rare_event(&self) -> impl Future<Output = RareEvent> + Send + use<> {
         let ending = self.ending.clone();
-        let (token_ended, mut agents_online, mut auth_version) = match &self.peer {
+        let (token_ended, mut availability, mut auth_version) = match &self.peer {
             Peer::Visitor {
                 token,
-                agents_online,
+                availability,
                 ..
             } => {
                 let token_ended = token.as_ref().map(OpenToken::ended);
-                (token_ended, Some(agents_online.clone()), None)
+                (token_ended, Some(availability.clone()), None)
             }
             Peer::Agent { auth_version, .. } => (None, None, Some(auth_version.clone())),
         };
@@ -99,7 +100,7 @@ impl SocketTask {
             tokio::select! {
                 () = ending.cancelled() => RareEvent::ServerDrains,
                 () = cancelled(token_ended.as_ref()) => RareEvent::TokenEnded,
-                () = changed(agents_online.as_mut()) => RareEvent::AgentsOnlineChanged,
+                () = changed(availability.as_mut()) => RareEvent::AvailabilityChanged,
                 () = changed(auth_version.as_mut()) => RareEvent::SessionsChanged,
             }
         }
@@ -107,11 +108,18 @@ impl SocketTask {
 
     async fn handle_rare_event(&mut self, event: RareEvent) -> Result<(), EndReason> {
         match event {
-            RareEvent::AgentsOnlineChanged => {
-                if let Peer::Visitor { agents_online, .. } = &mut self.peer {
-                    let agents_online = *agents_online.borrow_and_update();
-                    let frame = ServerFrame::Presence { agents_online };
-                    self.frames.push(encode(&frame));
+            RareEvent::AvailabilityChanged => {
+                if let Peer::Visitor { availability, .. } = &mut self.peer {
+                    let Availability {
+                        agents_online,
+                        open,
+                        back_at,
+                    } = *availability.borrow_and_update();
+                    self.frames.push(encode(&ServerFrame::Presence {
+                        agents_online,
+                        open,
+                        back_at,
+                    }));
                 }
                 Ok(())
             }

@@ -43,7 +43,7 @@ use super::lobby_feed::LobbyFeed;
 use super::pending::PendingWrites;
 use super::wire::Wire;
 use crate::actors::Joiner;
-use crate::chat::{RoomId, Sender};
+use crate::chat::{Availability, RoomId, Sender};
 use crate::http::auth::OpenToken;
 use crate::http::state::AppState;
 use crate::persistence::{StoreError, TokenHash};
@@ -56,7 +56,7 @@ pub(super) enum Peer {
         room_id: RoomId,
         /// `None` for a signed identity, which is not ended by a sign-out.
         token: Option<OpenToken>,
-        agents_online: watch::Receiver<bool>,
+        availability: watch::Receiver<Availability>,
     },
     /// An agent, in any room.
     Agent {
