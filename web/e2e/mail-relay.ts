@@ -12,6 +12,8 @@ export interface Mail {
 /** A mail relay of the tests: it takes every mail and delivers none. */
 export class MailRelay {
   readonly mails: Mail[] = [];
+  /** With which line every recipient is refused, if so. */
+  refused: string | undefined;
 
   private constructor(readonly url: string) {}
 
@@ -61,6 +63,10 @@ export class MailRelay {
           continue;
         }
         const recipient = /^RCPT TO:<(.+?)>/i.exec(text)?.[1];
+        if (recipient && this.refused) {
+          reply(this.refused);
+          continue;
+        }
         if (recipient) recipients.push(recipient);
         isData = /^DATA/i.test(text);
         if (isData) reply("354 go on");

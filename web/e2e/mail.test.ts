@@ -176,6 +176,29 @@ it("agents see that mail does not arrive, and admins what became no message", as
   await dialog.waitFor({ state: "hidden" });
 });
 
+it("admins see which addresses mail does not reach, and have one mailed again", async () => {
+  const { env, relay } = await withMail();
+  relay.refused = "550 5.1.1 no such user";
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  const { page } = agent;
+  await visitor.open();
+  await visitor.begin({ name: "Bea", email: "bea@example.com" });
+  await visitor.send("Do you ship to Norway?");
+  await agent.openConversation("Bea");
+  await visitor.page.goto("about:blank");
+  await agent.send("We do.");
+  const mail = () => page.evaluate(async () => (await fetch("/api/admin/mail/bounced/")).json());
+  await eventually(async () => (await mail()).results.length).toBe(1);
+  await page.getByRole("button", { name: "Settings", exact: true }).click();
+  await page.getByRole("button", { name: "Open Addresses that mail does not reach" }).click();
+  const dialog = page.getByRole("dialog", { name: "Addresses that mail does not reach" });
+  await dialog.getByText("5.1.1 no such user").waitFor();
+  expect(await audit(page, "html")).toEqual([]);
+  await dialog.getByRole("button", { name: "Allow again: bea@example.com" }).click();
+  await dialog.getByText("There are none.").waitFor();
+  expect((await mail()).results).toEqual([]);
+});
+
 it("a server that sends no mail offers none", async () => {
   const env = await Environment.start();
   const visitor = await env.visitor();

@@ -1388,6 +1388,31 @@ export type QuarantineList = {
   next: string | null;
 };
 
+/** An address that mail does not reach. */
+export type BouncedAddress = {
+  /** In lower case. */
+  address: string;
+  /** When that was noticed last. */
+  at: Timestamp;
+  /** Why, as a mail server said it. */
+  reason: string;
+  /** A conversation that was mailed there, if that is still remembered. */
+  room_id: string | null;
+};
+
+/** Addresses that mail does not reach. */
+export type BouncedList = {
+  results: Array<BouncedAddress>;
+  /** Always null: the newest ones are all that are listed. */
+  next: string | null;
+};
+
+/** Which address is meant. */
+export type BouncedRemoval = {
+  /** The address, in any case. */
+  address: string;
+};
+
 /** What is known about mail to a customer. */
 export type RoomMail = {
   /**

@@ -14,7 +14,7 @@ use crate::chat;
 use crate::doctor;
 use crate::http::problem;
 use crate::jobs::{erase, export, kept_backups, registry};
-use crate::persistence::{QuarantineReason, QuarantinedMail};
+use crate::persistence::{BouncedAddress, QuarantineReason, QuarantinedMail};
 use crate::protocol::{self, CloseCode};
 use crate::reports;
 use crate::settings;
@@ -263,6 +263,9 @@ fn generate() -> String {
     file.declare::<QuarantineReason>("QuarantineReason");
     file.declare::<QuarantinedMail>("QuarantinedMail");
     file.declare::<admin::transcript::QuarantineList>("QuarantineList");
+    file.declare::<BouncedAddress>("BouncedAddress");
+    file.declare::<admin::bounced::BouncedList>("BouncedList");
+    file.declare::<admin::bounced::BouncedRemoval>("BouncedRemoval");
     file.declare::<admin::room_mail::RoomMail>("RoomMail");
     file.declare::<doctor::Seen>("Seen");
     file.declare::<doctor::UpgradeProbe>("UpgradeProbe");

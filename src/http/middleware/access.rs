@@ -115,6 +115,8 @@ pub(crate) const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/api/admin/rooms/{id}/mail", Agent),
     ("POST", "/api/admin/rooms/{id}/transcript", Agent),
     ("GET", "/api/admin/mail/quarantine", Admin),
+    ("GET", "/api/admin/mail/bounced", Admin),
+    ("DELETE", "/api/admin/mail/bounced", Admin),
     ("GET", "/api/admin/agents", Admin),
     ("POST", "/api/admin/agents", Admin),
     ("PATCH", "/api/admin/agents/{id}", Admin),

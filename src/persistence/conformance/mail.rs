@@ -263,3 +263,35 @@ async fn an_erased_person_is_forgotten_by_mail_too() {
         .collect();
     assert_eq!(from, ["bob@example.com"]);
 }
+
+#[tokio::test]
+async fn an_address_that_mail_does_not_reach_is_listed_until_it_is_allowed_again() {
+    let store = TestStore::new();
+    let room = store.new_room("Ann").await;
+    let queued = store.queue_mail(transcript(room, "ann@example.com"), None);
+    queued.await.expect("it is queued");
+    for address in ["bob@example.com", "ann@example.com"] {
+        let marked = store.mark_bounced(address.into(), "5.1.1".into()).await;
+        marked.expect("it is marked");
+    }
+    let listed = async |limit| {
+        let all = store.bounced_addresses(limit).await.expect("it reads");
+        let all = all.into_iter();
+        all.map(|one| (one.address, one.reason, one.room_id))
+            .collect::<Vec<_>>()
+    };
+    let ann = ("ann@example.com".into(), "5.1.1".into(), Some(room));
+    let bob = ("bob@example.com".into(), "5.1.1".into(), None);
+    assert_eq!(listed(2).await, [ann.clone(), bob.clone()]);
+    assert_eq!(listed(1).await, [ann]);
+    // Again changes nothing.
+    for _ in 0..2 {
+        let by = Principal::CommandLine;
+        let allowed = store.allow_address("ann@example.com".into(), by).await;
+        allowed.expect("it is allowed");
+    }
+    assert_eq!(listed(2).await, [bob]);
+    assert_eq!(store.bounced("ann@example.com".into()).await, Ok(None));
+    let audited = "SELECT action, actor FROM audit WHERE subject IS NULL";
+    assert_eq!(store.rows(audited), ["address_allowed|command line"]);
+}

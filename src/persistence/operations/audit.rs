@@ -31,6 +31,8 @@ pub enum AuditAction {
     MessageRedacted,
     /// The settings of the shop were changed.
     SettingsChanged,
+    /// An address that mail does not reach is mailed again.
+    AddressAllowed,
     /// An API token was made.
     TokenMade,
     /// An API token was ended.
@@ -64,6 +66,7 @@ impl AuditAction {
             Self::RoomsExpired => "rooms_expired",
             Self::MessageRedacted => "message_redacted",
             Self::SettingsChanged => "settings_changed",
+            Self::AddressAllowed => "address_allowed",
             Self::TokenMade => "token_made",
             Self::TokenEnded => "token_ended",
             Self::BackupMade => "backup_made",

@@ -217,6 +217,21 @@ pub struct QuarantinedMail {
     pub at: Timestamp,
 }
 
+/// An address that mail does not reach.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct BouncedAddress {
+    /// In lower case.
+    pub address: String,
+    /// When that was noticed last.
+    pub at: Timestamp,
+    /// Why, as a mail server said it.
+    pub reason: String,
+    /// A conversation that was mailed there, if that is still remembered.
+    #[schema(value_type = Option<Uuid>)]
+    pub room_id: Option<RoomId>,
+}
+
 /// How far a mailbox was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MailboxPosition {

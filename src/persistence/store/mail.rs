@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::Store;
 use crate::chat::{RoomId, Timestamp};
 use crate::persistence::{
-    AnswersMail, DueMail, MailBudget, MailOutcome, MailboxPosition, NewMail, QuarantinedMail,
-    Queued, StoreError, WriteError,
+    AnswersMail, BouncedAddress, DueMail, MailBudget, MailOutcome, MailboxPosition, NewMail,
+    Principal, QuarantinedMail, Queued, StoreError, WriteError,
 };
 
 macro_rules! of_either {
@@ -115,6 +115,16 @@ impl Store {
     /// Why mail to this address does not arrive, if so.
     pub async fn bounced(&self, address: String) -> Result<Option<String>, StoreError> {
         of_either!(self, store => store.bounced(address))
+    }
+
+    /// The addresses that mail does not reach, the newest ones first.
+    pub async fn bounced_addresses(&self, limit: usize) -> Result<Vec<BouncedAddress>, StoreError> {
+        of_either!(self, store => store.bounced_addresses(limit))
+    }
+
+    /// Mail to this address may go out again. One that was not marked is no error.
+    pub async fn allow_address(&self, address: String, by: Principal) -> Result<(), WriteError> {
+        of_either!(self, store => store.allow_address(address, by))
     }
 
     /// Whether answers of this room were mailed to this address, so that its owner may reply.

@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 type DialogName =
   | "agents"
   | "blocks"
+  | "bounced"
   | "data"
   | "doctor"
   | "mail"

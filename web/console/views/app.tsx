@@ -4,6 +4,7 @@ import type { Desk } from "../desk/desk";
 import { Icon } from "../icons";
 import { Agents } from "./agents";
 import { BlocksDialog } from "./blocks";
+import { BouncedDialog } from "./bounced";
 import { backToList, commandsOf, handleKey } from "./commands";
 import { DeskContext, useApp, useDesk, useLanguage } from "./context";
 import { Conversation } from "./conversation";
@@ -93,6 +94,7 @@ function DeskView() {
       {dialog.value === "notifications" && (
         <Notifications close={() => panels.close("notifications")} />
       )}
+      {dialog.value === "bounced" && <BouncedDialog close={() => panels.close("bounced")} />}
       {dialog.value === "mail" && <MailDialog close={() => panels.close("mail")} />}
       {dialog.value === "reports" && <ReportsDialog close={() => panels.close("reports")} />}
       {dialog.value === "settings" && <Settings close={() => panels.close("settings")} />}

@@ -73,6 +73,7 @@ export function commandsOf(desk: Desk, session: Session, { t }: Language): Comma
       { name: t("command.data"), key: "d", run: () => panels.open("data") },
       { name: t("command.shop"), key: "h", run: () => panels.open("shop") },
       { name: t("command.mail"), run: () => panels.open("mail") },
+      { name: t("bounced.title"), run: () => panels.open("bounced") },
       { name: t("tags.title"), run: () => panels.open("tags") },
       { name: t("command.tokens"), run: () => panels.open("tokens") },
       { name: t("command.doctor"), run: () => panels.open("doctor") },

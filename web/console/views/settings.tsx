@@ -141,6 +141,9 @@ export function Settings({ close }: { close: () => void }) {
             <button type="button" onClick={() => panels.open("mail")}>
               {t("settings.openMail")}
             </button>
+            <button type="button" onClick={() => panels.open("bounced")}>
+              {t("settings.openBounced")}
+            </button>
             <button type="button" onClick={() => panels.open("tokens")}>
               {t("settings.openTokens")}
             </button>

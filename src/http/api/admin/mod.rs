@@ -2,6 +2,7 @@
 
 pub(super) mod agents;
 pub(super) mod api_tokens;
+pub(super) mod bounced;
 pub(super) mod cards;
 pub(super) mod doctor;
 pub(super) mod draft;
@@ -52,6 +53,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(room_mail::get))
         .routes(routes!(transcript::transcript))
         .routes(routes!(transcript::quarantine))
+        .routes(routes!(bounced::list, bounced::allow))
         .routes(routes!(agents::list, agents::add))
         .routes(routes!(agents::patch))
         .routes(routes!(

@@ -4,14 +4,15 @@ use uuid::Uuid;
 
 use crate::chat::{RoomId, Timestamp};
 use crate::persistence::postgres::store::PostgresStore;
+use crate::persistence::postgres::tables::audit;
 use crate::persistence::postgres::tables::mail;
 use crate::persistence::postgres::tables::mail_addresses as addresses;
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::rules::mail as rules;
 use crate::persistence::{
-    AnswersMail, DueMail, MailBudget, MailOutcome, MailboxPosition, NewMail, QuarantinedMail,
-    Queued, Refusal, StoreError, WriteError,
+    AnswersMail, AuditAction, BouncedAddress, DueMail, MailBudget, MailOutcome, MailboxPosition,
+    NewMail, Principal, QuarantinedMail, Queued, Refusal, StoreError, WriteError,
 };
 
 impl PostgresStore {
@@ -134,6 +135,32 @@ impl PostgresStore {
             let sql = "SELECT reason FROM bounced_addresses WHERE address = $1";
             let row = db.query_opt(sql, &[&address]).await?;
             Ok(row.map(|row| row.try_get(0)).transpose()?)
+        })
+        .await
+    }
+
+    pub(crate) async fn bounced_addresses(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<BouncedAddress>, StoreError> {
+        self.read(async |db| addresses::all_bounced(db, limit).await)
+            .await
+    }
+
+    pub(crate) async fn allow_address(
+        &self,
+        address: String,
+        by: Principal,
+    ) -> Result<(), WriteError> {
+        self.write(move |tx| {
+            let address = address.clone();
+            Box::pin(async move {
+                if addresses::allow(tx, &address).await? {
+                    // The audit keeps nobody's address.
+                    audit::insert(tx, AuditAction::AddressAllowed, Some(by), None).await?;
+                }
+                Ok(())
+            })
         })
         .await
     }

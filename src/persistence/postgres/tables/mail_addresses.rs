@@ -8,7 +8,7 @@ use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::rules::mail::QUARANTINED_MAX;
-use crate::persistence::{MailboxPosition, QuarantineReason, QuarantinedMail};
+use crate::persistence::{BouncedAddress, MailboxPosition, QuarantineReason, QuarantinedMail};
 
 /// The key that signs reply addresses; `offered` if there was none. Of nodes that offer one at the
 /// same time, the first wins.
@@ -63,6 +63,37 @@ pub(crate) async fn insert_quarantined(
     )
     .await?;
     Ok(())
+}
+
+/// The addresses that mail does not reach, the newest ones first.
+pub(crate) async fn all_bounced(
+    db: &Session,
+    items: usize,
+) -> Result<Vec<BouncedAddress>, TxError> {
+    let rows = db
+        .query(
+            "SELECT b.address, b.at, b.reason,
+                    (SELECT m.room FROM mails m WHERE m.recipient = b.address AND m.room IS NOT NULL
+                     ORDER BY m.created_at DESC LIMIT 1)
+             FROM bounced_addresses b ORDER BY b.at DESC, b.address LIMIT $1",
+            &[&limit(items, 0)],
+        )
+        .await?;
+    let bounced = rows.iter().map(|row| {
+        Ok(BouncedAddress {
+            address: row.try_get(0)?,
+            at: time(row, 1)?,
+            reason: row.try_get(2)?,
+            room_id: row.try_get(3)?,
+        })
+    });
+    bounced.collect()
+}
+
+/// Mail to this address may go out again. Returns whether it was marked.
+pub(crate) async fn allow(tx: &Tx, address: &str) -> Result<bool, TxError> {
+    let sql = "DELETE FROM bounced_addresses WHERE address = $1";
+    Ok(tx.execute(sql, &[&address]).await? > 0)
 }
 
 /// The newest mails that were kept apart.

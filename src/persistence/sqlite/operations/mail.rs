@@ -6,14 +6,15 @@ use uuid::Uuid;
 use crate::chat::{RoomId, Timestamp};
 use crate::persistence::rules::mail as rules;
 use crate::persistence::sqlite::store::SqliteStore;
+use crate::persistence::sqlite::tables::audit;
 use crate::persistence::sqlite::tables::mail;
 use crate::persistence::sqlite::tables::mail_addresses as addresses;
 use crate::persistence::sqlite::tables::room_rows;
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
 use crate::persistence::{
-    AnswersMail, DueMail, MailBudget, MailOutcome, MailboxPosition, NewMail, QuarantinedMail,
-    Queued, Refusal, StoreError, WriteError,
+    AnswersMail, AuditAction, BouncedAddress, DueMail, MailBudget, MailOutcome, MailboxPosition,
+    NewMail, Principal, QuarantinedMail, Queued, Refusal, StoreError, WriteError,
 };
 
 impl SqliteStore {
@@ -127,6 +128,30 @@ impl SqliteStore {
                     .optional()
             })
             .await
+    }
+
+    pub(crate) async fn bounced_addresses(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<BouncedAddress>, StoreError> {
+        self.readers()
+            .read(move |conn| addresses::all_bounced(conn, limit))
+            .await
+    }
+
+    pub(crate) async fn allow_address(
+        &self,
+        address: String,
+        by: Principal,
+    ) -> Result<(), WriteError> {
+        self.write(move |tx| {
+            if addresses::allow(tx, &address)? {
+                // The audit keeps nobody's address.
+                audit::insert(tx, AuditAction::AddressAllowed, Some(by), None)?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     pub(crate) async fn was_mailed(

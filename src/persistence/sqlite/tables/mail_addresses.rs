@@ -8,7 +8,7 @@ use crate::persistence::rules::mail::QUARANTINED_MAX;
 use crate::persistence::sqlite::codes::{int, limit, uint};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
-use crate::persistence::{MailboxPosition, QuarantineReason, QuarantinedMail};
+use crate::persistence::{BouncedAddress, MailboxPosition, QuarantineReason, QuarantinedMail};
 
 /// The key that signs reply addresses; `offered` if there was none.
 pub(crate) fn key(tx: &Tx<'_>, offered: [u8; 32]) -> Result<[u8; 32], TxError> {
@@ -60,6 +60,34 @@ pub(crate) fn insert_quarantined(
         [limit(QUARANTINED_MAX, 0)],
     )?;
     Ok(())
+}
+
+/// The addresses that mail does not reach, the newest ones first.
+pub(crate) fn all_bounced(
+    conn: &Connection,
+    items: usize,
+) -> rusqlite::Result<Vec<BouncedAddress>> {
+    conn.prepare_cached(
+        "SELECT b.address, b.at, b.reason,
+                (SELECT m.room FROM mails m WHERE m.recipient = b.address AND m.room IS NOT NULL
+                 ORDER BY m.created_at DESC LIMIT 1)
+         FROM bounced_addresses b ORDER BY b.at DESC, b.address LIMIT ?1",
+    )?
+    .query_map([limit(items, 0)], |row| {
+        Ok(BouncedAddress {
+            address: row.get(0)?,
+            at: Timestamp(row.get(1)?),
+            reason: row.get(2)?,
+            room_id: row.get(3)?,
+        })
+    })?
+    .collect()
+}
+
+/// Mail to this address may go out again. Returns whether it was marked.
+pub(crate) fn allow(tx: &Tx<'_>, address: &str) -> rusqlite::Result<bool> {
+    let sql = "DELETE FROM bounced_addresses WHERE address = ?1";
+    Ok(tx.execute(sql, [address])? > 0)
 }
 
 /// The newest mails that were kept apart.

@@ -22,4 +22,12 @@ export const mail = {
   "mail.reason.blocked": "العميل محظور.",
   "mail.reason.empty": "لا نص فيها.",
   "command.mail": "رسائل بريد بلا محادثة",
+  "bounced.title": "عناوين لا يصل إليها البريد",
+  "bounced.hint":
+    "لا يُرسل شيء إلى هذه العناوين لأن خادم بريد رفضها. اسمح بأحدها من جديد عندما تعرف أنه يعمل.",
+  "bounced.none": "لا يوجد شيء.",
+  "bounced.since": "منذ {time}",
+  "bounced.allow": "السماح من جديد",
+  "bounced.allowOf": "السماح من جديد: {address}",
+  "settings.openBounced": "فتح عناوين لا يصل إليها البريد",
 } satisfies Translation<typeof english>;

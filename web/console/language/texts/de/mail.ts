@@ -25,4 +25,12 @@ export const mail = {
   "mail.reason.blocked": "Der Kunde ist blockiert.",
   "mail.reason.empty": "Es steht nichts darin.",
   "command.mail": "Mails ohne Unterhaltung",
+  "bounced.title": "Adressen, die keine Mail erreicht",
+  "bounced.hint":
+    "An diese Adressen wird nichts gesendet, weil ein Mailserver sie abgelehnt hat. Lassen Sie eine wieder zu, sobald Sie wissen, dass sie funktioniert.",
+  "bounced.none": "Es gibt keine.",
+  "bounced.since": "seit {time}",
+  "bounced.allow": "Wieder zulassen",
+  "bounced.allowOf": "Wieder zulassen: {address}",
+  "settings.openBounced": "Adressen, die keine Mail erreicht, öffnen",
 } satisfies Translation<typeof english>;

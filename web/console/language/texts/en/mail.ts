@@ -1,4 +1,4 @@
-/** Mail that became no message. */
+/** Mail that became no message, and addresses that mail does not reach. */
 export const mail = {
   "mail.title": "Mail without a conversation",
   "mail.hint":
@@ -21,4 +21,12 @@ export const mail = {
   "mail.reason.blocked": "The customer is blocked.",
   "mail.reason.empty": "Nothing is written in it.",
   "command.mail": "Mail without a conversation",
+  "bounced.title": "Addresses that mail does not reach",
+  "bounced.hint":
+    "Nothing is mailed to these addresses, since a mail server has refused them. Allow one again once you know that it works.",
+  "bounced.none": "There are none.",
+  "bounced.since": "since {time}",
+  "bounced.allow": "Allow again",
+  "bounced.allowOf": "Allow again: {address}",
+  "settings.openBounced": "Open Addresses that mail does not reach",
 } as const;

@@ -24,4 +24,12 @@ export const mail = {
   "mail.reason.blocked": "El cliente está bloqueado.",
   "mail.reason.empty": "No contiene ningún texto.",
   "command.mail": "Correos sin conversación",
+  "bounced.title": "Direcciones a las que no llega el correo",
+  "bounced.hint":
+    "No se envía nada a estas direcciones, porque un servidor de correo las ha rechazado. Vuelva a permitir una cuando sepa que funciona.",
+  "bounced.none": "No hay ninguna.",
+  "bounced.since": "desde el {time}",
+  "bounced.allow": "Volver a permitir",
+  "bounced.allowOf": "Volver a permitir: {address}",
+  "settings.openBounced": "Abrir Direcciones a las que no llega el correo",
 } satisfies Translation<typeof english>;

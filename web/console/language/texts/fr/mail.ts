@@ -24,4 +24,12 @@ export const mail = {
   "mail.reason.blocked": "Le client est bloqué.",
   "mail.reason.empty": "Il ne contient aucun texte.",
   "command.mail": "E-mails sans conversation",
+  "bounced.title": "Adresses que les e-mails n’atteignent pas",
+  "bounced.hint":
+    "Rien n’est envoyé à ces adresses, car un serveur de messagerie les a refusées. Autorisez-en une de nouveau quand vous savez qu’elle fonctionne.",
+  "bounced.none": "Il n’y en a pas.",
+  "bounced.since": "depuis le {time}",
+  "bounced.allow": "Autoriser de nouveau",
+  "bounced.allowOf": "Autoriser de nouveau : {address}",
+  "settings.openBounced": "Ouvrir Adresses que les e-mails n’atteignent pas",
 } satisfies Translation<typeof english>;
