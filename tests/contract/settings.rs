@@ -243,7 +243,7 @@ async fn the_widget_carries_what_admins_have_set() {
         })
     );
     let after = widget(&brotli).await;
-    assert_eq!(after.header("content-encoding"), "gzip");
+    assert_eq!(after.header("content-encoding"), "br");
     assert_eq!(after.header("cache-control"), "no-cache");
     assert_ne!(after.header("etag"), before.header("etag"));
     let etag = after.header("etag").to_owned();

@@ -1,17 +1,20 @@
 //! `/widget.js`: the file of the build, with what admins have set as its argument.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::{self, Write};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use brotli::BrotliCompress;
+use brotli::enc::BrotliEncoderParams;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 
 use super::assets::{self, REVALIDATE};
 use super::encoded::Encoded;
@@ -34,7 +37,7 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(
         made: Arc::default(),
     };
     let response =
-        async move |headers: HeaderMap| assets::public(script.file(), REVALIDATE, &headers);
+        async move |headers: HeaderMap| assets::public(script.file().await, REVALIDATE, &headers);
     Router::new().route("/widget.js", get(response))
 }
 
@@ -59,19 +62,25 @@ struct Made {
 
 impl WidgetScript {
     /// The file, made once for each version of the settings; `None` in a build without front ends.
-    fn file(&self) -> Option<Encoded> {
+    /// Whoever asks meanwhile waits for it.
+    async fn file(&self) -> Option<Encoded> {
         let settings = self.settings.now();
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if made
+        let mut made = self.made.lock().await;
+        if let Some(made) = made
             .as_ref()
-            .is_none_or(|made| made.version != settings.version)
+            .filter(|made| made.version == settings.version)
         {
-            *made = Some(Made {
-                version: settings.version,
-                file: with_argument(&settings.widget.as_attributes(self.sends_mail)),
-            });
+            return made.file.clone();
         }
-        made.as_ref().and_then(|made| made.file.clone())
+        let argument = settings.widget.as_attributes(self.sends_mail);
+        // It is compressed as well as can be, which takes a while.
+        let making = tokio::task::spawn_blocking(move || with_argument(&argument));
+        let file = making.await.ok().flatten();
+        *made = Some(Made {
+            version: settings.version,
+            file: file.clone(),
+        });
+        file
     }
 }
 
@@ -84,18 +93,30 @@ fn with_argument(argument: &str) -> Option<Encoded> {
     };
     let plain = format!("{code}({argument});");
     let digest = Sha256::digest(argument);
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    let gzip = gzip
-        .write_all(plain.as_bytes())
-        .and_then(|()| gzip.finish());
     Some(Encoded {
         path: FILE,
         hash: file.hash + &URL_SAFE_NO_PAD.encode(&digest[..HASH_BYTES]),
         // Memory takes all that is written.
-        gzip: gzip.ok()?.into(),
+        gzip: gzip(plain.as_bytes()).ok()?.into(),
+        brotli: Some(brotli(plain.as_bytes()).ok()?.into()),
         plain: Bytes::from(plain),
-        brotli: None,
     })
+}
+
+fn gzip(plain: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(plain)?;
+    encoder.finish()
+}
+
+fn brotli(mut plain: &[u8]) -> io::Result<Vec<u8>> {
+    let mut packed = Vec::new();
+    let params = BrotliEncoderParams {
+        size_hint: plain.len(),
+        ..BrotliEncoderParams::default()
+    };
+    BrotliCompress(&mut plain, &mut packed, &params)?;
+    Ok(packed)
 }
 
 #[cfg(all(test, feature = "front-ends"))]
@@ -124,6 +145,18 @@ mod tests {
         assert!(file.hash.starts_with(&hash) && file.hash != hash);
         let other = with_argument(r##"{"accent":"#0a8"}"##).expect("the widget");
         assert_ne!(other.hash, file.hash);
+    }
+
+    #[test]
+    fn with_settings_it_is_compressed_as_well_as_the_file_of_the_build() {
+        let built = with_argument("{}").expect("the widget");
+        let file = with_argument(r##"{"accent":"#0a7"}"##).expect("the widget");
+        let packed = file.brotli.expect("it is there, too");
+        let mut unpacked = Vec::new();
+        brotli::BrotliDecompress(&mut &packed[..], &mut unpacked).expect("it is whole");
+        assert_eq!(unpacked, file.plain);
+        let most = built.brotli.expect("it is there").len() + 32;
+        assert!(packed.len() <= most && packed.len() < file.gzip.len());
     }
 
     /// Texts that do not compress, as long as settings may be.
