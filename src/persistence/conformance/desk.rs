@@ -231,6 +231,11 @@ async fn lists_are_narrowed_by_assignee_tag_and_spam() {
             change(&store, room, spam(true)).await;
         }
     }
+    // Those without a message are in no list and no count.
+    for assignee in [Some(mia), None] {
+        let room = store.new_room("nothing yet").await;
+        change(&store, room, assign(assignee, None)).await;
+    }
     let of = |assignee| RoomFilter {
         assignee: Some(assignee),
         ..RoomFilter::default()
