@@ -90,7 +90,7 @@ curves: ## draw how costs grow with messages, rooms, subscribers and consoles
 
 figures: ## measure the size and speed of the front ends in a real browser
 	$(CARGO) build --release
-	cd web && npm run size && node figures.mjs
+	cd web && npm run size && node figures.mjs && npm run bench:list
 
 screenshots: ## take the README's pictures, and all views into target/screenshots
 	$(CARGO) build

@@ -2,18 +2,12 @@
  * Measures the front ends in a real browser against a real server: `make figures`.
  *
  * Bytes and requests before and after the click, main-thread time of the launcher, the time
- * from Enter to the message on the other side, the console with 10,000 conversations. Bytes
- * are those that Chromium reports as received; times are by its own clock.
+ * from Enter to the message on the other side. Bytes are those that Chromium reports as received;
+ * times are by its own clock. `bench/list.mjs` measures the console's list.
  */
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { addAgent, launchBrowser, makePlace, quantile, signIn } from "./measured-server.mjs";
 
-const BINARY = process.env.SHOPTALK_BIN ?? "../target/release/shoptalk";
-const CONVERSATIONS = Number(process.env.CONVERSATIONS ?? 10_000);
 const MESSAGES = 100;
 const LOADS = 20;
 
@@ -27,56 +21,13 @@ const shop = createServer((_, response) => {
 await new Promise((ready) => shop.listen(0, "127.0.0.1", ready));
 const shopUrl = `http://127.0.0.1:${shop.address().port}/`;
 
-const dir = mkdtempSync(join(tmpdir(), "shoptalk-figures-"));
-const env = {
-  ...process.env,
-  SHOPTALK_LIMITS__ENABLED: "false",
-  SHOPTALK_SERVER__ALLOWED_ORIGINS: shopUrl.slice(0, -1),
-};
-const data = ["--data-dir", dir];
-
-async function addAgent(password) {
-  const agent = spawn(
-    BINARY,
-    ["agent", "add", "mia", "--role", "admin", "--password-stdin", ...data],
-    {
-      stdio: ["pipe", "ignore", "inherit"],
-    },
-  );
-  agent.stdin.end(`${password}\n`);
-  await new Promise((done) => agent.once("exit", done));
-}
-
-await addAgent("correct horse");
-const server = spawn(BINARY, ["serve", "--listen", "127.0.0.1:0", ...data], {
-  env,
-  stdio: ["ignore", "pipe", "ignore"],
-});
-const line = await new Promise((done) => server.stdout.once("data", done));
-const url = /http\S+/.exec(String(line))[0];
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-  ],
-});
+const place = makePlace();
+await addAgent(place);
+const url = await place.serve({ SHOPTALK_SERVER__ALLOWED_ORIGINS: shopUrl.slice(0, -1) });
+const browser = await launchBrowser();
 
 const rows = [];
 const addRow = (figure, value, goal) => rows.push({ figure, value, goal });
-const quantile = (values, q) => values.toSorted((a, b) => a - b)[Math.ceil(values.length * q) - 1];
-const post = (path, body, token) =>
-  fetch(url + path, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      ...(token && { authorization: `Bearer ${token}` }),
-    },
-    body: JSON.stringify(body),
-  }).then((response) => response.json());
 
 async function measureBytes() {
   const context = await browser.newContext();
@@ -144,16 +95,6 @@ async function measureLauncher() {
   addRow("main-thread time of the launcher, slowest, ms", quantile(times, 1).toFixed(1), "");
 }
 
-async function signIn(context) {
-  const page = await context.newPage();
-  await page.goto(`${url}/admin/chat`);
-  await page.getByRole("textbox", { name: "Username" }).fill("mia");
-  await page.getByLabel("Password").fill("correct horse");
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByText("Real-time connected").waitFor();
-  return page;
-}
-
 /** Run in a page: records when each text first appears in the log. */
 const recordTexts = () => {
   window.seen = {};
@@ -178,7 +119,7 @@ async function measureMessages() {
   await customer.getByRole("button", { name: "Start chat" }).click();
   await customer.getByRole("textbox", { name: "Message" }).fill("Hello");
   await customer.keyboard.press("Enter");
-  const agent = await signIn(agents);
+  const agent = await signIn(agents, url);
   await agent.getByRole("listitem", { name: "Ann" }).click();
   await agent.getByRole("log").getByText("Hello").waitFor();
   for (const [from, field, to, what] of [
@@ -207,81 +148,13 @@ async function measureMessages() {
   await agents.close();
 }
 
-async function measureConsole() {
-  let next = 0;
-  const fill = async () => {
-    while (next < CONVERSATIONS) {
-      const n = next++;
-      const { room, token } = await post("/api/chat/rooms/", { customer_name: `Customer ${n}` });
-      const id = crypto.randomUUID();
-      await post(
-        `/api/chat/rooms/${room.id}/messages/`,
-        { id, content: `Question number ${n}` },
-        token,
-      );
-    }
-  };
-  await Promise.all(Array.from({ length: 32 }, fill));
-  const context = await browser.newContext();
-  await (await signIn(context)).close();
-  const lists = [];
-  for (let load = 0; load < 5; load++) {
-    const page = await context.newPage();
-    await page.goto(`${url}/admin/chat`, { waitUntil: "commit" });
-    lists.push(
-      await page.evaluate(
-        () =>
-          new Promise((done) => {
-            const look = () =>
-              document.querySelector(".row")
-                ? done(performance.now())
-                : requestAnimationFrame(look);
-            look();
-          }),
-      ),
-    );
-    await page.close();
-  }
-  addRow(
-    `first list of ${CONVERSATIONS} conversations after navigation, median of 5, ms`,
-    Math.round(quantile(lists, 0.5)),
-    "≤ 300",
-  );
-  const page = await context.newPage();
-  await page.goto(`${url}/admin/chat`);
-  await page.getByRole("listitem").first().waitFor();
-  const { frames, rows: shown } = await page.evaluate(async () => {
-    const box = document.querySelector(".virtual");
-    const frames = [];
-    let last = await new Promise(requestAnimationFrame);
-    for (let i = 0; i < 240; i++) {
-      box.scrollTop += 300;
-      const now = await new Promise(requestAnimationFrame);
-      frames.push(now - last);
-      last = now;
-    }
-    return { frames, rows: document.querySelectorAll(".row").length };
-  });
-  addRow("a frame while scrolling the list, p50, ms", quantile(frames, 0.5).toFixed(1), "");
-  addRow(
-    "a frame while scrolling the list, p95, ms",
-    quantile(frames, 0.95).toFixed(1),
-    "≤ 16.7 (60 Hz)",
-  );
-  addRow("rows in the page meanwhile", shown, "");
-  await context.close();
-}
-
 try {
   await measureBytes();
   await measureLauncher();
   await measureMessages();
-  await measureConsole();
   console.table(rows);
 } finally {
   await browser.close();
-  server.kill();
   shop.close();
-  await new Promise((done) => server.once("exit", done));
-  rmSync(dir, { recursive: true });
+  await place.end();
 }

@@ -3,6 +3,7 @@ import { IntlMessageFormat } from "intl-messageformat";
 import { describe, expect, it } from "vitest";
 import { CODES, type LanguageCode } from "./languages";
 import { english, loadTexts, type TextKey } from "./texts";
+import { isPlain } from "./translate";
 
 /** A part of a parsed text, as far as it is used. */
 interface Part {
@@ -79,6 +80,12 @@ describe.each(CODES)("the texts in %s", (language) => {
       return String(kept) !== String(given);
     });
     expect(differing).toEqual([]);
+  });
+
+  it("are the same with a format if they have no place", async () => {
+    const plain = Object.values(await loadTexts(language)).filter(isPlain);
+    expect(plain.length).toBeGreaterThan(100);
+    for (const text of plain) expect(new IntlMessageFormat(text, language).format()).toBe(text);
   });
 
   it("have each form of a plural, and no brace that an apostrophe has made a letter", async () => {

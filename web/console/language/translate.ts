@@ -30,17 +30,22 @@ export type TranslateRich = <Key extends TextKey>(
 /** Keeps a text of unknown direction from changing the order of what surrounds it. */
 const isolate = (text: string) => `\u2068${text}\u2069`;
 
+/** Whether a text is shown as it is written. Most are, and a format takes a while to be made. */
+export const isPlain = (text: string) => !/[{<]|''/.test(text);
+
 /** Both ways to get a text in the language of the signal. Who reads one is updated with it. */
 export function makeTranslate(spoken: ReadonlySignal<Spoken>) {
   const read = computed(() => {
     const { texts, locale } = spoken.value;
     const formats = new Map<TextKey, IntlMessageFormat>();
-    return (key: TextKey) => {
-      const known = formats.get(key);
-      if (known) return known;
-      const format = new IntlMessageFormat(texts[key], locale);
-      formats.set(key, format);
-      return format;
+    return (key: TextKey, values: object) => {
+      if (isPlain(texts[key])) return texts[key];
+      let format = formats.get(key);
+      if (!format) {
+        format = new IntlMessageFormat(texts[key], locale);
+        formats.set(key, format);
+      }
+      return format.format(prepare(values));
     };
   });
   const prepare = (values: object) =>
@@ -50,6 +55,6 @@ export function makeTranslate(spoken: ReadonlySignal<Spoken>) {
         typeof value === "string" && spoken.value.dir === "rtl" ? isolate(value) : value,
       ]),
     );
-  const t = (key: TextKey, values: object = {}) => read.value(key).format(prepare(values));
+  const t = (key: TextKey, values: object = {}) => read.value(key, values);
   return { t: t as Translate, rich: t as unknown as TranslateRich };
 }

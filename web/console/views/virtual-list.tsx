@@ -1,5 +1,5 @@
 import type { VNode } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 interface Props<T> {
   items: readonly T[];
@@ -34,17 +34,19 @@ export function VirtualList<T>({
 }: Props<T>) {
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 800 });
-  const updateView = () => {
-    const { scrollTop = 0, clientHeight = 0 } = box.current ?? {};
+  const updateView = useCallback(() => {
+    const { scrollTop = 0, clientHeight: height = 0 } = box.current ?? {};
     // Renders once per row, not per pixel.
     const top = Math.floor(scrollTop / rowHeight) * rowHeight;
-    if (top !== view.top || clientHeight !== view.height) setView({ top, height: clientHeight });
-  };
+    setView((before) =>
+      top === before.top && height === before.height ? before : { top, height },
+    );
+  }, [rowHeight]);
   useLayoutEffect(() => {
     const resized = new ResizeObserver(updateView);
     if (box.current) resized.observe(box.current);
     return () => resized.disconnect();
-  });
+  }, [updateView]);
   useLayoutEffect(() => {
     if (current < 0 || !box.current) return;
     const { scrollTop, clientHeight } = box.current;
