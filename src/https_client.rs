@@ -30,6 +30,8 @@ pub use self::network::{Reach, is_public};
 
 /// How long a request may take, its response included.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of a response's headers before no more are read; what one read brings may exceed them.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Bytes of a response's body, at most, unless the caller allows fewer.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
@@ -258,7 +260,9 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let failed = |error| ClientError::Connection(name.clone(), error);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+        .max_buf_size(MAX_HEAD_BYTES)
+        .handshake(TokioIo::new(stream))
         .await
         .map_err(failed)?;
     let exchange = async {

@@ -175,6 +175,9 @@ async fn a_reply_of_more_than_64_kib_is_refused() {
         let large = refused(Behavior::ok(&body(bytes))).await;
         assert!(large.contains("is larger than 65536 bytes"), "{large}");
     }
+    let header = format!("X-Much: {}\r\n", "x".repeat(300_000));
+    let large = refused(Behavior::http("200 OK", &header, "{\"cards\": []}")).await;
+    assert!(large.contains("too large"), "{large}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ import { eventually, typeUntil } from "./browser";
 import { Environment, PASSWORD, UNLIMITED } from "./environment";
 import { PAYLOADS } from "./injection-payloads";
 import { Agent, Visitor } from "./page-objects";
+import { replyWith, ShopServer } from "./shop-server";
 
 declare global {
   interface Window {
@@ -187,6 +188,39 @@ it("visitors' details, list, search and notifications are text", async () => {
   await page.getByRole("dialog").getByRole("option").first().waitFor();
   await expectOnlyText(page, "[role=listbox]");
   expect(await page.evaluate(() => window.__xss)).toBeUndefined();
+});
+
+it("the shop's cards are text, and their links are http and https", async () => {
+  const shop = await ShopServer.start();
+  const env = await Environment.start({ settings: { ...UNLIMITED, ...shop.settings } });
+  const [visitor, agent] = await Promise.all([env.visitor(), env.agent()]);
+  await visitor.open();
+  await visitor.begin({ name: "Bea" });
+  await visitor.send("Hello?");
+  await agent.openConversation("Bea");
+  const { page } = agent;
+  const cards = page.getByRole("region", { name: "In the shop" });
+  const again = cards.getByRole("button", { name: "Load again" });
+  const texts = PAYLOADS.map((text) =>
+    text
+      .replace(/\p{Cc}/gu, " ")
+      .trim()
+      .slice(0, 100)
+      .trim(),
+  );
+  const link = "https://shop.example/";
+  for (let first = 0; first < texts.length; first += 10) {
+    const some = texts.slice(first, first + 10);
+    const reply = some.map((text) => ({ title: text, lines: [text], link }));
+    shop.reply = (response) => replyWith(response, reply);
+    await again.click();
+    await eventually(() => cards.getByRole("link").allTextContents()).toEqual(some);
+    await expectOnlyText(page, ".desk");
+  }
+  shop.reply = (response) => replyWith(response, [{ title: "x", link: "javascript:__xss=1" }]);
+  await again.click();
+  await cards.getByText("its link must be an http or https URL").waitFor();
+  await expectOnlyText(page, ".desk");
 });
 
 it("the tag's attributes are text, too", async () => {

@@ -76,7 +76,7 @@ function ShopCard({ card: { title, lines, link } }: { card: Card }) {
           title
         )}
       </strong>
-      <p dir="auto">{lines.join("\n")}</p>
+      {lines.length > 0 && <p dir="auto">{lines.join("\n")}</p>}
     </li>
   );
 }
