@@ -333,6 +333,62 @@ async fn a_relay_that_refuses_is_asked_again_or_believed() {
 }
 
 #[tokio::test]
+async fn a_typed_address_gets_ten_mails_a_day() {
+    let (sink, server) = start().await;
+    let admin = server.admin().await;
+    for count in 1..=10 {
+        let visitor = customer(&server, "ann@example.com").await;
+        admin.post(&visitor.room_id, "Yes").await;
+        eventually("it is sent", async || {
+            server.rest().metric("shoptalk_mail_sent_total").await == f64::from(count)
+        })
+        .await;
+    }
+    let eleventh = customer(&server, "ann@example.com").await;
+    admin.post(&eleventh.room_id, "Yes").await;
+    let other = customer(&server, "bob@example.com").await;
+    admin.post(&other.room_id, "Yes").await;
+    let mails = sink.wait_for(11).await;
+    assert_eq!(mails[10].recipient, "bob@example.com");
+    eventually("one waits", async || {
+        server.rows("SELECT count(*) FROM mails WHERE state = 0") == [["1"]]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_blocked_customer_and_an_address_that_is_gone_get_no_mail() {
+    let (sink, server) = start().await;
+    let admin = server.admin().await;
+    let blocked = customer(&server, "ann@example.com").await;
+    let path = admin.path(&blocked.room_id, "");
+    let block = admin.rest.patch(&path, json!({"blocked": true}));
+    block.await.is(200);
+    admin.post(&blocked.room_id, "No more").await;
+
+    sink.refuse_recipients(Some("550 5.1.1 no such user"));
+    let gone = customer(&server, "gone@example.com").await;
+    admin.post(&gone.room_id, "Hello").await;
+    eventually("it is believed", async || {
+        !server
+            .rows("SELECT address FROM bounced_addresses")
+            .is_empty()
+    })
+    .await;
+    sink.refuse_recipients(None);
+    let again = customer(&server, "gone@example.com").await;
+    admin.post(&again.room_id, "Hello").await;
+    eventually("it is dropped", async || {
+        server.rest().metric("shoptalk_mail_dropped_total").await == 1.0
+    })
+    .await;
+    let other = customer(&server, "bob@example.com").await;
+    admin.post(&other.room_id, "Hello").await;
+    assert_eq!(sink.wait_for(1).await[0].recipient, "bob@example.com");
+    assert_eq!(sink.mails().len(), 1);
+}
+
+#[tokio::test]
 async fn an_identified_customer_gets_both_sides_at_the_signed_address() {
     let (sink, server) = start().await;
     let claims =
