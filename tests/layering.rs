@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("settings", &["chat"]),
     ("current_settings", &["persistence", "settings"]),
     ("current_names", &["actors", "chat", "persistence"]),
-    ("bus", &["persistence"]),
+    ("bus", &["https_client", "persistence"]),
     ("cluster", &["actors", "bus", "chat", "persistence"]),
     ("followers", &["chat", "persistence", "push"]),
     ("config", &["bus", "chat", "https_client", "persistence"]),

@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, Event};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Bus, QUEUE, Topic, subject};
+use crate::https_client;
 use crate::persistence::without_password;
 
 /// How soon a dead connection is noticed.
@@ -54,7 +55,9 @@ pub async fn connect(options: NatsOptions, drain: CancellationToken) -> Result<B
     let address = check_url(&options.url)?;
     let (up_sender, up) = watch::channel(false);
     let warned = AtomicBool::new(false);
-    let client = ConnectOptions::new()
+    let trusting = tokio::task::spawn_blocking(https_client::trusting_authorities);
+    let client = connect_options(&address)
+        .await
         .retry_on_initial_connect()
         .ping_interval(PING_INTERVAL)
         .name("shoptalk")
@@ -84,12 +87,32 @@ pub async fn connect(options: NatsOptions, drain: CancellationToken) -> Result<B
     })
 }
 
+/// How clients connect: with the login in the URL, which the library leaves aside, and over TLS with the
+/// system's authorities, since its own choice would need a default cryptography of the process.
+pub(super) async fn connect_options(address: &ServerAddr) -> ConnectOptions {
+    let reading = tokio::task::spawn_blocking(https_client::trusting_authorities);
+    let options = match reading.await {
+        Ok(tls) => ConnectOptions::new().tls_client_config(tls),
+        // The runtime ends.
+        Err(_) => ConnectOptions::new(),
+    };
+    let decoded = |text| {
+        let bytes = percent_encoding::percent_decode_str(text);
+        bytes.decode_utf8_lossy().into_owned()
+    };
+    match (address.username(), address.password()) {
+        (Some(user), Some(password)) => options.user_and_password(decoded(user), decoded(password)),
+        (Some(token), None) => options.token(decoded(token)),
+        (None, _) => options,
+    }
+}
+
 /// Whether a URL is the address of a NATS server.
 ///
 /// # Errors
 ///
 /// When it is not.
-pub fn check_url(url: &str) -> Result<async_nats::ServerAddr, NatsError> {
+pub fn check_url(url: &str) -> Result<ServerAddr, NatsError> {
     let has_scheme = ["nats://", "tls://"]
         .iter()
         .any(|scheme| url.starts_with(scheme));
@@ -112,7 +135,7 @@ fn note(up: &watch::Sender<bool>, warned: &AtomicBool, event: &Event) {
         Event::ClientError(_) | Event::ServerError(_)
             if !*up.borrow() && !warned.swap(true, Ordering::Relaxed) =>
         {
-            tracing::warn!(error = %event, "cannot use the bus (cluster.nats_url), trying again: nodes find each other's changes by polling");
+            tracing::warn!(error = %event, "cannot use the bus (cluster.nats_url), trying again: nodes find each other's changes by polling; `shoptalk check` says more");
         }
         other => tracing::debug!(event = %other, "the bus"),
     }

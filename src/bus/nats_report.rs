@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use async_nats::ConnectOptions;
-
-use super::nats::{NatsError, check_url};
+use super::nats::{NatsError, check_url, connect_options};
 use crate::persistence::without_password;
 
 /// How long connecting may take.
@@ -39,7 +37,8 @@ pub async fn look(url: &str) -> Result<NatsReport, NatsError> {
             .parse()
             .is_ok_and(|address: std::net::IpAddr| address.is_loopback());
     let has_tls = address.tls_required();
-    let connecting = ConnectOptions::new()
+    let connecting = connect_options(&address)
+        .await
         .name("shoptalk check")
         .connect(address);
     let client = match tokio::time::timeout(TIMEOUT, connecting).await {

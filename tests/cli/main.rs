@@ -8,6 +8,7 @@ mod acme;
 mod agents;
 mod audit;
 mod backup;
+mod bus_tls;
 mod cluster;
 mod demo;
 mod doctor;
