@@ -55,7 +55,6 @@ pub async fn connect(options: NatsOptions, drain: CancellationToken) -> Result<B
     let address = check_url(&options.url)?;
     let (up_sender, up) = watch::channel(false);
     let warned = AtomicBool::new(false);
-    let trusting = tokio::task::spawn_blocking(https_client::trusting_authorities);
     let client = connect_options(&address)
         .await
         .retry_on_initial_connect()
