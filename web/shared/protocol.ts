@@ -632,10 +632,10 @@ export type FoundSummary = {
 
 /** How many rooms there are that are no spam. */
 export type ListCounts = {
-  /** Open ones of this agent. With the first page only. */
-  mine?: number;
-  /** Open ones of nobody. With the first page only. */
-  unassigned?: number;
+  /** Open ones of this agent. */
+  mine: number;
+  /** Open ones of nobody. */
+  unassigned: number;
   /** Rooms waiting for the shop. */
   waiting: number;
   /** Rooms answered or newly opened. */

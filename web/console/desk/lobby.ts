@@ -211,7 +211,7 @@ export function makeLobby({
     isCounting = true;
     cancelCount = clock.after(COUNT_DELAY_MS, () => {
       call<SummaryList>("GET", "rooms/?limit=1")
-        .then(({ counts: { mine = 0, unassigned = 0 } }) => {
+        .then(({ counts: { mine, unassigned } }) => {
           assigned.value = { mine, unassigned };
         })
         .catch(() => {})

@@ -11,9 +11,7 @@ use crate::http::api::extract::{Json, JsonBody, PathId, Query};
 use crate::http::auth::{AgentAuth, Caller};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::persistence::{
-    Refusal, RoomFilter, RoomOrder, RoomQuery, SearchQuery, StoreError, WriteError,
-};
+use crate::persistence::{Refusal, RoomFilter, RoomOrder, RoomQuery, SearchQuery, WriteError};
 use crate::protocol::ErrorCode;
 
 /// The longest search, in characters. Each word costs time, and nobody needs more.
@@ -41,16 +39,10 @@ pub(crate) struct SummaryList {
 pub(crate) struct ListCounts {
     #[serde(flatten)]
     by_status: Counts,
-    /// Open ones of this agent. With the first page only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    #[schema(required = false)]
-    mine: Option<u64>,
-    /// Open ones of nobody. With the first page only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    #[schema(required = false)]
-    unassigned: Option<u64>,
+    /// Open ones of this agent.
+    mine: u64,
+    /// Open ones of nobody.
+    unassigned: u64,
 }
 
 /// A room; with `q` also where it matches.
@@ -110,7 +102,12 @@ pub(crate) async fn list(
     let words = check_line("q", query.text("q"), SEARCH_CHARS)
         .map_err(|violation| Problem::invalid(vec![violation]))?;
     let filter = filter(&query, caller.id())?;
-    let counts = list_counts(&state, &query, caller.id()).await?;
+    let assigned = state.store.assigned_counts(caller.id()).await?;
+    let counts = ListCounts {
+        by_status: state.store.head().counts,
+        mine: assigned.mine,
+        unassigned: assigned.unassigned,
+    };
     let Some(words) = words else {
         let page = state
             .store
@@ -221,23 +218,6 @@ pub(super) async fn existing_room(
 
 pub(super) fn summary(state: &AppState, record: &RoomRecord) -> Summary {
     record.summary(state.presence.is_online(record.room.id), &state.names.now())
-}
-
-/// Those of agents have to be counted, which further pages do not repeat.
-async fn list_counts(
-    state: &AppState,
-    query: &Query,
-    agent: AgentId,
-) -> Result<ListCounts, StoreError> {
-    let assigned = match query.cursor() {
-        None => Some(state.store.assigned_counts(agent).await?),
-        Some(_) => None,
-    };
-    Ok(ListCounts {
-        by_status: state.store.head().counts,
-        mine: assigned.map(|counts| counts.mine),
-        unassigned: assigned.map(|counts| counts.unassigned),
-    })
 }
 
 /// Which rooms this agent asks for.
