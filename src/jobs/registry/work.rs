@@ -57,7 +57,11 @@ impl Jobs {
 
     async fn record_end(&self, entry: Entry) {
         if let Some(shared) = &self.0.shared {
-            shared.end(&entry, &self.0.files).await;
+            // Its file may take long to store, during which it is no lost job.
+            tokio::select! {
+                () = shared.end(&entry, &self.0.files) => {}
+                never = shared.report(self, entry.job.id) => match never {},
+            }
             // The store has all of it now.
             self.lock().retain(|own| own.job.id != entry.job.id);
             let files = self.0.files.clone();
