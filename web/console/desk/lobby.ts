@@ -50,7 +50,8 @@ export function makeLobby({
   const scope = signal<Scope>("all");
   const tag = signal<string | undefined>(undefined);
   /** How many open conversations are this agent's, and how many are nobody's. */
-  const assigned = signal({ mine: 0, unassigned: 0 });
+  /** Without numbers until they are counted. */
+  const assigned = signal<{ mine?: number; unassigned?: number }>({});
   const narrowing = (): Narrowing => ({ scope: scope.value, agentId, tag: tag.value });
   /** Set while a count is due or on its way. */
   let isCounting = false;
