@@ -1,4 +1,4 @@
-//! Pages of a room's notes, the same for every store.
+//! Pages of a room's notes, whichever store they are read from.
 
 use crate::chat::{Message, Note};
 use crate::persistence::{NotePage, NoteRange, json_size};

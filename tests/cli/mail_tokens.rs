@@ -47,6 +47,15 @@ fn place(authority: &Authority) -> Place {
         .with("SHOPTALK_MAIL__AFTER_MS", "1")
 }
 
+/// The same with this relay, which has this name, and its token in a file.
+fn place_with_relay(authority: &Authority, scheme: &str, name: &str, sink: &SmtpSink) -> Place {
+    let port = sink.addr().port();
+    let url = format!("{scheme}://chat@{name}:{port}?token_file=token.txt");
+    let place = place(authority).with("SHOPTALK_MAIL__SMTP_URL", &url);
+    place.write("token.txt", "a token\n");
+    place
+}
+
 /// An answer to a customer who is gone reaches this relay.
 async fn an_answer_goes_out(place: &Place, sink: &SmtpSink) {
     place
@@ -66,12 +75,7 @@ async fn a_relay_takes_mail_by_tls_and_a_token_from_a_file() {
     let authority = Authority::new();
     let pair = authority.issue(&["localhost"], 30);
     let sink = SmtpSink::start_with_token(&pair, SmtpTls::AtOnce, "a token").await;
-    let url = format!(
-        "smtps://chat@localhost:{}?token_file=token.txt",
-        sink.addr().port()
-    );
-    let place = place(&authority).with("SHOPTALK_MAIL__SMTP_URL", &url);
-    place.write("token.txt", "a token\n");
+    let place = place_with_relay(&authority, "smtps", "localhost", &sink);
     an_answer_goes_out(&place, &sink).await;
 }
 
@@ -96,12 +100,7 @@ async fn a_relay_that_begins_in_plain_text_is_asked_for_tls_first() {
     let authority = Authority::new();
     let pair = authority.issue(&[&name], 30);
     let sink = SmtpSink::start_with_token(&pair, SmtpTls::AfterAsking, "a token").await;
-    let url = format!(
-        "smtp://chat@{name}:{}?token_file=token.txt",
-        sink.addr().port()
-    );
-    let place = place(&authority).with("SHOPTALK_MAIL__SMTP_URL", &url);
-    place.write("token.txt", "a token\n");
+    let place = place_with_relay(&authority, "smtp", &name, &sink);
     an_answer_goes_out(&place, &sink).await;
 }
 
@@ -110,12 +109,7 @@ async fn a_relay_with_a_certificate_of_somebody_else_gets_no_mail() {
     let authority = Authority::new();
     let pair = Authority::new().issue(&["localhost"], 30);
     let sink = SmtpSink::start_with_token(&pair, SmtpTls::AtOnce, "a token").await;
-    let url = format!(
-        "smtps://chat@localhost:{}?token_file=token.txt",
-        sink.addr().port()
-    );
-    let place = place(&authority).with("SHOPTALK_MAIL__SMTP_URL", &url);
-    place.write("token.txt", "a token\n");
+    let place = place_with_relay(&authority, "smtps", "localhost", &sink);
     place
         .add("ada", "correct horse battery", &["--role", "admin"])
         .await;
