@@ -1,8 +1,8 @@
 //! Upgrades an older database, after making a backup of it.
 //!
 //! A step of the schema is one transaction, so a kill leaves the database between two steps and
-//! the next start continues. A marker file shows that start that the backup has been made: it
-//! exists from the moment the backup is complete until the last step is done.
+//! the next start continues. A marker file shows that start that the backup has been made: it is
+//! written when the backup is complete, and stays until the last step is done.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -24,8 +24,12 @@ use crate::persistence::{OpenError, StoreOptions};
 /// Exists while an upgrade is under way; holds the schema that it began with and the backup.
 const MARKER_FILE: &str = "shoptalk.db.upgrading";
 const BACKUP_PREFIX: &str = "before-upgrade-";
-const STAGED_FILE: &str = "before-upgrade.partial";
-const ENCRYPTED_FILE: &str = "before-upgrade.age.partial";
+/// The backup while it is made. Automatic backups remove such names, so nothing of a killed upgrade
+/// stays for long when the older version is started again.
+const STAGED_FILE: &str = "shoptalk-before-upgrade.partial";
+/// What is encrypted, in the data directory: nothing plain gets to the directory of backups, which
+/// may be on another machine.
+const PLAIN_FILE: &str = "backup-before-upgrade.partial";
 /// Pages copied between two checks whether progress is to be reported.
 const PAGES_PER_STEP: i32 = 64;
 /// Operations of SQLite's virtual machine between two such checks.
@@ -91,6 +95,7 @@ impl Upgrade<'_> {
                 tracing::info!(backup = %marker.backup.display(), from, to, "going on with the upgrade of the database");
             }
             earlier => {
+                self.make_room(conn, earlier)?;
                 self.check_space(conn)?;
                 tracing::info!(
                     from,
@@ -98,17 +103,6 @@ impl Upgrade<'_> {
                     "upgrading the database; a backup of it is made first"
                 );
                 let backup = self.back_up(conn, from)?;
-                self.write_marker(&Marker {
-                    schema: from,
-                    backup: backup.clone(),
-                })?;
-                // An attempt that ended before its first step left the same again.
-                if let Some(earlier) = earlier
-                    && earlier.backup != backup
-                {
-                    remove_if_there(&earlier.backup)
-                        .map_err(|cause| io_failed(&earlier.backup, cause))?;
-                }
                 tracing::info!(backup = %backup.display(), "the backup is made; the older version can restore it");
             }
         }
@@ -133,16 +127,28 @@ impl Upgrade<'_> {
         migrated.map_err(|error| self.database(schema::describe(&error)))
     }
 
-    /// Makes a backup of the whole database beside the other backups.
+    /// Makes a backup of the whole database beside the other backups, and the marker.
     fn back_up(&self, conn: &Connection, from: u64) -> Result<PathBuf, OpenError> {
-        data_directory::create(self.backup_dir)?;
+        let backup = self.try_back_up(conn, from);
+        if backup.is_err() {
+            // The cause is reported, not that the rest stays, which it may for the same reason.
+            let _ = self.remove_unfinished();
+        }
+        backup
+    }
+
+    fn try_back_up(&self, conn: &Connection, from: u64) -> Result<PathBuf, OpenError> {
         let staged = self.backup_dir.join(STAGED_FILE);
-        remove_if_there(&staged).map_err(|cause| io_failed(&staged, cause))?;
-        data_directory::create_database(&staged)?;
-        self.copy(conn, &staged)
+        let is_encrypted = !self.recipients.is_empty();
+        let copy = match is_encrypted {
+            true => self.data_dir.join(PLAIN_FILE),
+            false => staged.clone(),
+        };
+        data_directory::create_database(&copy)?;
+        self.copy(conn, &copy)
             .map_err(|error| self.sqlite(&error))?;
-        let sealed = backup_file::seal(&staged)
-            .and_then(|_| backup_file::verify(&staged))
+        let sealed = backup_file::seal(&copy)
+            .and_then(|_| backup_file::verify(&copy))
             .map_err(|error| {
                 self.database(format!(
                     "no backup could be made before its upgrade, and nothing was changed: {error}"
@@ -150,30 +156,55 @@ impl Upgrade<'_> {
             })?;
         let made_at = sealed.made_at.to_string().replace(':', "-");
         let mut name = format!("{BACKUP_PREFIX}from-schema-{from}-{made_at}.db");
-        let mut finished = staged.clone();
-        if !self.recipients.is_empty() {
+        if is_encrypted {
             name.push_str(".age");
-            finished = self.encrypt(&staged)?;
+            self.encrypt(&copy, &staged)?;
+            self.remove(&copy)?;
         }
         let backup = self.backup_dir.join(name);
-        std::fs::rename(finished, &backup)
-            .and_then(|()| remove_if_there(&staged))
+        // Before the backup has its name: one that is not in the marker would stay forever.
+        self.write_marker(&Marker {
+            schema: from,
+            backup: backup.clone(),
+        })?;
+        std::fs::rename(&staged, &backup)
             .and_then(|()| File::open(self.backup_dir)?.sync_all())
             .map_err(|cause| io_failed(&backup, cause))?;
         Ok(backup)
     }
 
-    /// Encrypts a backup under another name.
-    fn encrypt(&self, plain: &Path) -> Result<PathBuf, OpenError> {
-        let encrypted = self.backup_dir.join(ENCRYPTED_FILE);
-        remove_if_there(&encrypted).map_err(|cause| io_failed(&encrypted, cause))?;
-        data_directory::create_database(&encrypted)?;
+    /// Encrypts the copy under the name of the unfinished backup.
+    fn encrypt(&self, plain: &Path, encrypted: &Path) -> Result<(), OpenError> {
+        data_directory::create_database(encrypted)?;
         File::options()
             .write(true)
-            .open(&encrypted)
+            .open(encrypted)
             .and_then(|target| encryption::encrypt(plain, &target, self.recipients))
-            .map_err(|cause| io_failed(&encrypted, cause))?;
-        Ok(encrypted)
+            .map_err(|cause| io_failed(encrypted, cause))
+    }
+
+    /// Removes what an attempt has left that ended before its first step: on a disk that had just
+    /// enough space, the next one would find too little.
+    fn make_room(&self, conn: &Connection, earlier: Option<Marker>) -> Result<(), OpenError> {
+        // The older version may have run since, so another backup is made.
+        if let Some(earlier) = earlier {
+            self.remove(&earlier.backup)?;
+        }
+        self.remove_unfinished()?;
+        // A killed step may have written all of the database into it.
+        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(|error| self.sqlite(&error))
+    }
+
+    /// Removes a backup that is not finished.
+    fn remove_unfinished(&self) -> Result<(), OpenError> {
+        let staged = self.backup_dir.join(STAGED_FILE);
+        let plain = self.data_dir.join(PLAIN_FILE);
+        for path in [staged, plain] {
+            self.remove(Path::new(&format!("{}-journal", path.display())))?;
+            self.remove(&path)?;
+        }
+        Ok(())
     }
 
     fn copy(&self, conn: &Connection, to: &Path) -> rusqlite::Result<()> {
@@ -206,8 +237,8 @@ impl Upgrade<'_> {
             size,
             free(self.data_dir)?,
             (!same_disk).then_some(free(self.backup_dir)?),
-            // An encrypted one is made from a plain one.
-            if self.recipients.is_empty() { 1 } else { 2 },
+            // An encrypted one is made from a plain one, which is beside the database.
+            if self.recipients.is_empty() { 0 } else { 1 },
         );
         let Some((which, needed, found)) = lacking else {
             return Ok(());
@@ -257,8 +288,15 @@ impl Upgrade<'_> {
     }
 
     fn remove_marker(&self) -> Result<(), OpenError> {
-        let path = self.marker_path();
-        remove_if_there(&path).map_err(|cause| io_failed(&path, cause))
+        self.remove(&self.marker_path())
+    }
+
+    /// Removes a file, if it is there.
+    fn remove(&self, path: &Path) -> Result<(), OpenError> {
+        match std::fs::remove_file(path) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(io_failed(path, cause)),
+            _ => Ok(()),
+        }
     }
 
     fn sqlite(&self, error: &rusqlite::Error) -> OpenError {
@@ -305,27 +343,23 @@ enum Disk {
 }
 
 /// The disk that is too small for the upgrade of a database of `size` bytes, with what it needs
-/// and has. A step may write every page into the write-ahead log and sort as much again, and
-/// the backup takes `copies` more, on a disk of its own if `free_for_backups` is given.
+/// and has. A step may write every page into the write-ahead log and sort as much again; the
+/// backup takes as much, on a disk of its own if `free_for_backups` is given, and `copies` more
+/// beside the database while it is made.
 fn lacking_space(
     size: u64,
     free: u64,
     free_for_backups: Option<u64>,
     copies: u64,
 ) -> Option<(Disk, u64, u64)> {
-    let for_backup = size * copies;
-    let needed = size * 2
-        + if free_for_backups.is_some() {
-            0
-        } else {
-            for_backup
-        };
+    let backups_here = if free_for_backups.is_some() { 0 } else { 1 };
+    let needed = size * (2 + copies + backups_here);
     if free < needed {
         return Some((Disk::Data, needed, free));
     }
     free_for_backups
-        .filter(|free| *free < for_backup)
-        .map(|free| (Disk::Backups, for_backup, free))
+        .filter(|free| *free < size)
+        .map(|free| (Disk::Backups, size, free))
 }
 
 /// Bytes that this user can still write to the file system of a directory.
@@ -337,13 +371,6 @@ fn free_bytes(directory: &Path) -> io::Result<u64> {
 fn device(directory: &Path) -> io::Result<u64> {
     use std::os::unix::fs::MetadataExt;
     Ok(std::fs::metadata(directory)?.dev())
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 fn io_failed(path: &Path, cause: io::Error) -> OpenError {

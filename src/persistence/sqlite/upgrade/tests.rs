@@ -113,6 +113,66 @@ fn an_attempt_killed_before_its_first_step_is_begun_again() {
 }
 
 #[test]
+fn a_backup_that_cannot_be_made_leaves_nothing() {
+    let directory = released(2);
+    let options = StoreOptions {
+        backup_dir: directory.path().join("missing"),
+        backup_recipients: vec![age::x25519::Identity::generate().to_public()],
+        ..options(&directory)
+    };
+    let upgrade = upgrade_of(&options);
+    let failed = upgrade.back_up(&connect(directory.path()), 2);
+    let failed = failed.expect_err("there is no place for it").to_string();
+    assert!(failed.contains(STAGED_FILE), "{failed}");
+    let names: Vec<_> = std::fs::read_dir(directory.path())
+        .expect("listed")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    assert_eq!(names, [DATABASE_FILE]);
+}
+
+fn upgrade_of(options: &StoreOptions) -> Upgrade<'_> {
+    Upgrade {
+        data_dir: &options.data_dir,
+        backup_dir: &options.backup_dir,
+        recipients: &options.backup_recipients,
+        reporter: Reporter::new(|| {}),
+    }
+}
+
+#[test]
+fn nothing_of_a_killed_attempt_takes_the_space_of_the_next_one() {
+    let (directory, earlier) = interrupted(2, 2);
+    let unfinished = [
+        directory.path().join("backups").join(STAGED_FILE),
+        directory.path().join(PLAIN_FILE),
+    ];
+    for path in &unfinished {
+        std::fs::write(path, "half of a backup").expect("written");
+    }
+    let conn = connect(directory.path());
+    conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
+        .expect("a log");
+    conn.execute_batch("CREATE TABLE step (x); DROP TABLE step")
+        .expect("something in the log");
+    let options = options(&directory);
+    upgrade_of(&options)
+        .make_room(
+            &conn,
+            Some(Marker {
+                schema: 2,
+                backup: earlier.clone(),
+            }),
+        )
+        .expect("made");
+    for path in unfinished.iter().chain([&earlier]) {
+        assert!(!path.exists(), "{}", path.display());
+    }
+    let log = directory.path().join("shoptalk.db-wal");
+    assert_eq!(log.metadata().expect("a log").len(), 0);
+}
+
+#[test]
 fn an_attempt_killed_between_two_steps_goes_on_with_its_backup() {
     let (directory, earlier) = interrupted(3, 2);
     upgrade(&mut connect(directory.path()), &options(&directory)).expect("it is upgraded");
@@ -158,15 +218,16 @@ fn with_recipients_the_backup_is_encrypted_and_nothing_plain_is_left() {
 
 #[test]
 fn a_disk_that_is_too_small_is_named() {
-    let lacking = |free, free_for_backups| lacking_space(100, free, free_for_backups, 1);
+    let lacking = |free, free_for_backups| lacking_space(100, free, free_for_backups, 0);
     assert_eq!(lacking(300, None), None);
     assert_eq!(lacking(299, None), Some((Disk::Data, 300, 299)));
     assert_eq!(lacking(200, Some(100)), None);
     assert_eq!(lacking(199, Some(100)), Some((Disk::Data, 200, 199)));
     assert_eq!(lacking(200, Some(99)), Some((Disk::Backups, 100, 99)));
-    let encrypted = |free, free_for_backups| lacking_space(100, free, free_for_backups, 2);
+    let encrypted = |free, free_for_backups| lacking_space(100, free, free_for_backups, 1);
     assert_eq!(encrypted(399, None), Some((Disk::Data, 400, 399)));
-    assert_eq!(encrypted(200, Some(199)), Some((Disk::Backups, 200, 199)));
+    assert_eq!(encrypted(299, Some(100)), Some((Disk::Data, 300, 299)));
+    assert_eq!(encrypted(300, Some(99)), Some((Disk::Backups, 100, 99)));
 }
 
 #[test]
