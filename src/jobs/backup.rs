@@ -341,8 +341,11 @@ pub fn move_out(staged: &Path, out: &Path) -> io::Result<()> {
         // Another file system, or one without links.
         Err(_) => copy_out(staged, out)?,
     }
-    fsync_parent(out)?;
-    std::fs::remove_file(staged)
+    fsync_parent(out)
+        .and_then(|()| std::fs::remove_file(staged))
+        .inspect_err(|_| {
+            let _ = std::fs::remove_file(out);
+        })
 }
 
 fn copy_out(staged: &Path, out: &Path) -> io::Result<()> {

@@ -135,16 +135,23 @@ pub fn prepare(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Moves a finished backup into the directory and writes its manifest beside it.
+/// Moves a finished backup into the directory and writes its manifest beside it. A failure leaves
+/// neither of them.
 pub fn store(directory: &Path, staged: StagedBackup) -> io::Result<StoredBackup> {
     let manifest = staged.manifest().clone();
     let encrypted = staged.is_encrypted();
     let sha256 = staged.sha256().to_owned();
     let bytes = staged.path().metadata()?.len();
     let (path, made_at) = move_in(directory, &staged, &manifest)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stored = StoredBackup {
+        path,
+        made_at,
+        bytes,
+        encrypted,
+    };
+    let name = stored.path.file_name().unwrap_or_default();
     let beside = ManifestFile {
-        file: name.into_owned(),
+        file: name.to_string_lossy().into_owned(),
         made_at: manifest.made_at,
         version: manifest.version,
         schema: manifest.schema,
@@ -157,16 +164,14 @@ pub fn store(directory: &Path, staged: StagedBackup) -> io::Result<StoredBackup>
         bytes,
         sha256,
     };
-    write_manifest(
-        &directory.join(format!("{}{MANIFEST_END}", stem(made_at))),
-        &beside,
-    )?;
-    Ok(StoredBackup {
-        path,
-        made_at,
-        bytes,
-        encrypted,
-    })
+    match write_manifest(&manifest_path(&stored.path), &beside) {
+        Ok(()) => Ok(stored),
+        Err(error) => {
+            // The cause is reported, not that the rest stays, which it may for the same reason.
+            let _ = remove(&stored);
+            Err(error)
+        }
+    }
 }
 
 fn move_in(
@@ -193,17 +198,22 @@ fn move_in(
 fn write_manifest(path: &Path, manifest: &ManifestFile) -> io::Result<()> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(PARTIAL_SUFFIX);
-    let mut file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&partial)?;
     let mut text = serde_json::to_vec_pretty(manifest)?;
     text.push(b'\n');
-    file.write_all(&text)?;
-    file.sync_all()?;
-    std::fs::rename(&partial, path)?;
+    let write = || {
+        let mut file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&partial)?;
+        file.write_all(&text)?;
+        file.sync_all()?;
+        std::fs::rename(&partial, path)
+    };
+    write().inspect_err(|_| {
+        let _ = std::fs::remove_file(&partial);
+    })?;
     backup::fsync_parent(path)
 }
 
@@ -320,6 +330,25 @@ mod tests {
         assert_eq!((manifest.messages, manifest.bytes), (2, 3));
         assert_eq!(list(directory.path()).expect("listed"), [first, second]);
         assert_eq!(list(Path::new("/no/such/directory")).expect("none"), []);
+    }
+
+    #[test]
+    fn a_backup_without_its_manifest_does_not_stay() {
+        let (outside, directory) = (
+            tempfile::tempdir().expect("one"),
+            tempfile::tempdir().expect("two"),
+        );
+        let at = Timestamp(1_796_020_500_123);
+        // Something is in the place of the manifest that no file replaces.
+        let taken = directory.path().join("shoptalk-2026-11-30T06-35-00Z.json");
+        std::fs::create_dir(&taken).expect("made");
+        let failed = store(directory.path(), staged(outside.path(), at));
+        failed.expect_err("the manifest cannot be written");
+        assert_eq!(
+            names(directory.path()),
+            ["shoptalk-2026-11-30T06-35-00Z.json"]
+        );
+        assert_eq!(names(outside.path()), [""; 0]);
     }
 
     #[test]

@@ -63,16 +63,20 @@ impl OutputFile {
     /// refuses. Nothing is left then.
     pub fn finish(mut self) -> io::Result<()> {
         self.file().sync_all()?;
+        let target = self.target;
         match self.partial {
             Partial::Unnamed(file) => {
                 let open = format!("{OPEN_FILES}/{}", file.as_raw_fd());
-                rustix::fs::linkat(CWD, open, CWD, &self.target, AtFlags::SYMLINK_FOLLOW)?;
+                rustix::fs::linkat(CWD, open, CWD, &target, AtFlags::SYMLINK_FOLLOW)?;
             }
             Partial::Named(file) => {
-                file.persist_noclobber(&self.target)?;
+                file.persist_noclobber(&target)?;
             }
         }
-        File::open(parent(&self.target))?.sync_all()
+        let is_durable = File::open(parent(&target)).and_then(|directory| directory.sync_all());
+        is_durable.inspect_err(|_| {
+            let _ = std::fs::remove_file(&target);
+        })
     }
 }
 

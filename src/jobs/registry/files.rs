@@ -183,6 +183,18 @@ impl JobFiles {
         }
     }
 
+    /// Removes the results of a job, of whatever kind. Blocking.
+    pub(super) fn remove_results(&self, id: Uuid) -> io::Result<()> {
+        let id = id.to_string();
+        let is_result = |name: &PathBuf| {
+            name.to_string_lossy().contains(&id)
+                && name.extension().is_none_or(|end| end != STATE_END)
+        };
+        let names = names(&self.directory)?;
+        let mut results = names.iter().filter(|name| is_result(name));
+        results.try_for_each(|name| remove_if_there(&self.path(name)))
+    }
+
     /// Removes whatever is there.
     pub(super) fn clear(&self) -> io::Result<()> {
         for name in names(&self.directory)? {

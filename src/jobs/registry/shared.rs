@@ -101,12 +101,14 @@ impl SharedJobs {
     }
 
     async fn record(&self, mut job: SharedJob) -> Result<(), StoreError> {
-        if self.store.end_job(&job).await? {
-            return Ok(());
+        if !self.store.end_job(&job).await? {
+            fail(&mut job, ERASED_MEANWHILE.to_owned());
+            self.store.end_job(&job).await?;
         }
-        fail(&mut job, ERASED_MEANWHILE.to_owned());
-        self.store.remove_job_parts(job.id).await?;
-        self.store.end_job(&job).await.map(drop)
+        if job.file.is_none() {
+            self.store.remove_job_parts(job.id).await?;
+        }
+        Ok(())
     }
 
     /// Stores a file in parts. Returns its size.
@@ -126,7 +128,9 @@ impl SharedJobs {
             if read.is_empty() && part > 0 {
                 return Ok(bytes);
             }
-            self.store.put_job_part(id, part, &read).await?;
+            if !self.store.put_job_part(id, part, &read).await? {
+                return Err(KeepError::Lost);
+            }
             bytes += read.len() as u64;
             part += 1;
         }
@@ -160,6 +164,8 @@ enum KeepError {
     Io(#[from] io::Error),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the job passed for one whose node is gone")]
+    Lost,
 }
 
 /// As the store has it, without its file.

@@ -201,6 +201,56 @@ async fn a_stop_of_the_server_is_a_failure_and_says_so() {
 }
 
 #[tokio::test]
+async fn of_a_job_that_ends_in_its_last_step_no_file_stays() {
+    if left_out_on_postgres("its backups are not made here") {
+        return;
+    }
+    let test = TestJobs::new();
+    let jobs = test.open(0);
+    let _pause = jobs.backups().pause().await;
+    let job = jobs.start(JobRequest::Backup, BY).await.expect("started");
+    let result = jobs.0.files.path(format!("backup-{}.db", job.id).as_ref());
+    std::fs::write(&result, "what its last step has made").expect("written");
+    cancel(&jobs, job.id).await.expect("it is known");
+    assert_eq!(ended(&jobs, job.id).await.state, JobState::Cancelled);
+    assert!(!result.exists());
+    assert_eq!(test.names(), [format!("{}.job", job.id)]);
+
+    // The step itself takes longer than the job.
+    let entry = jobs.own(job.id).expect("it is kept");
+    let late = result.clone();
+    let step = jobs.last_step(&entry, move || std::fs::write(late, "late"));
+    step.await.expect("done");
+    assert!(!result.exists());
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_stored_to_its_end_leaves_no_part() {
+    if !postgres_is_tested() {
+        return;
+    }
+    let test = TestJobs::new();
+    let jobs = test.open(0);
+    let mut entry = Entry::begin(JobKind::Export, CancellationToken::new());
+    jobs.admit(&entry).await.expect("begun");
+    let id = entry.job.id;
+    let name = JobFiles::export(id, "jsonl");
+    std::fs::write(jobs.0.files.path(&name), vec![b'x'; 2 << 20]).expect("written");
+    // The place of its second part is taken.
+    let taken = "INSERT INTO job_parts SELECT id, 1, '' FROM jobs";
+    test.store.execute_from_outside(taken);
+    entry.end(JobState::Done, "done".into(), Some(name));
+    let shared = jobs.0.shared.as_ref().expect("a shared store");
+    shared.end(&entry, &jobs.0.files).await;
+    let job = jobs.get(id).await.expect("read").expect("it is kept");
+    assert_eq!(job.state, JobState::Failed);
+    assert_eq!(jobs.file(id).await.expect("read"), None);
+    for part in 0..2 {
+        assert_eq!(jobs.file_part(id, part).await.expect("read"), None);
+    }
+}
+
+#[tokio::test]
 async fn an_export_leaves_the_disk_the_space_that_the_chat_needs() {
     let test = TestJobs::new();
     let room = test.store.new_room("Ann").await;

@@ -49,9 +49,21 @@ impl Jobs {
             }
             None | Some(Ok(None)) => (JobState::Cancelled, "cancelled".to_owned(), None),
         };
+        if file.is_none() {
+            self.remove_results(id).await;
+        }
         self.change(id, |entry| entry.end(state, message, file));
         if let Some(entry) = self.own(id) {
             self.record_end(entry).await;
+        }
+    }
+
+    /// Removes what a job has left that has no result.
+    async fn remove_results(&self, id: Uuid) {
+        let files = self.0.files.clone();
+        let removing = blocking(move || files.remove_results(id));
+        if let Err(error) = removing.await {
+            tracing::warn!(%error, job = %id, "cannot remove what a job has left");
         }
     }
 
@@ -83,14 +95,17 @@ impl Jobs {
     ) -> Result<Option<Product>, String> {
         let id = entry.job.id;
         match request {
-            JobRequest::Backup => self.back_up(id, by).await.map(Some),
-            JobRequest::Export(scope, format) => self.export(id, scope, format, by).await.map(Some),
+            JobRequest::Backup => self.back_up(entry, by).await.map(Some),
+            JobRequest::Export(scope, format) => {
+                self.export(entry, scope, format, by).await.map(Some)
+            }
             JobRequest::Erase { who, dry_run } => self.erase(entry, who, dry_run, by).await,
             JobRequest::Rewrite => self.rewrite(id, by).await.map(Some),
         }
     }
 
-    async fn back_up(&self, id: Uuid, by: Principal) -> Result<Product, String> {
+    async fn back_up(&self, entry: &Entry, by: Principal) -> Result<Product, String> {
+        let id = entry.job.id;
         let (progress, watched) = watch::channel(CopyProgress::default());
         let making = self.0.backups.make(progress);
         let made = follow(making, watched, |copied| {
@@ -99,7 +114,8 @@ impl Jobs {
         let made = made.await.map_err(|error| error.to_string())?;
         self.audit(AuditAction::BackupMade, by, id).await?;
         let files = self.0.files.clone();
-        let kept = blocking(move || Ok(files.keep_backup(id, &made.backup.path))).await;
+        let keeping = self.last_step(entry, move || Ok(files.keep_backup(id, &made.backup.path)));
+        let kept = keeping.await;
         Ok(Product {
             message: contents(made.rooms, made.messages),
             file: Some(kept.map_err(|error| error.to_string())?),
@@ -108,11 +124,12 @@ impl Jobs {
 
     async fn export(
         &self,
-        id: Uuid,
+        entry: &Entry,
         scope: ExportScope,
         format: ExportFormat,
         by: Principal,
     ) -> Result<Product, String> {
+        let id = entry.job.id;
         let failed = |error: io::Error| format!("cannot write the export: {error}");
         let erasures = self.0.eraser.decided();
         let begun = Export::begin(&self.0.store, scope, format).await;
@@ -132,19 +149,34 @@ impl Jobs {
             self.progress(id, export.done(), export.total());
         }
         self.audit(AuditAction::Exported, by, id).await?;
-        blocking(move || file.finish()).await.map_err(failed)?;
+        let finishing = self.last_step(entry, move || file.finish());
+        finishing.await.map_err(failed)?;
         // An erasure that was decided meanwhile has removed the exports that were there then.
         if self.0.eraser.decided() != erasures {
-            let path = self.0.files.path(&name);
-            blocking(move || std::fs::remove_file(path))
-                .await
-                .map_err(failed)?;
             return Err(ERASED_MEANWHILE.to_owned());
         }
         Ok(Product {
             message: contents(export.rooms(), export.done()),
             file: Some(name),
         })
+    }
+
+    /// Does what makes a job's result appear. When the job is cancelled, nobody waits for it any more,
+    /// so it removes the result itself; one that has appeared before is removed with the job's end.
+    pub(super) async fn last_step<T: Send + 'static>(
+        &self,
+        entry: &Entry,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let (files, id, cancel) = (self.0.files.clone(), entry.job.id, entry.cancel.clone());
+        blocking(move || {
+            let done = work();
+            if cancel.is_cancelled() {
+                files.remove_results(id)?;
+            }
+            done
+        })
+        .await
     }
 
     /// An export must not fill the disk that the chat needs.

@@ -61,10 +61,16 @@ impl Store {
         }
     }
 
-    /// Stores a part of a job's file, counted from 0.
-    pub async fn put_job_part(&self, id: Uuid, part: u32, bytes: &[u8]) -> Result<(), StoreError> {
+    /// Stores a part of a job's file, counted from 0. Returns `false` when the job has ended: it
+    /// passed for one whose node is gone.
+    pub async fn put_job_part(
+        &self,
+        id: Uuid,
+        part: u32,
+        bytes: &[u8],
+    ) -> Result<bool, StoreError> {
         match self {
-            Self::Sqlite(_) => Ok(()),
+            Self::Sqlite(_) => Ok(true),
             Self::Postgres(store) => store.put_job_part(id, part, bytes).await,
         }
     }
@@ -93,7 +99,8 @@ impl Store {
         }
     }
 
-    /// Gives running jobs of a kind this state whose nodes have not reported for 30 seconds.
+    /// Gives running jobs of a kind this state whose nodes have not reported for 30 seconds, and
+    /// removes the parts of files that nobody has stored to the end.
     pub async fn fail_lost_jobs(
         &self,
         failed_state: &str,

@@ -112,10 +112,13 @@ impl PostgresStore {
         id: Uuid,
         part: u32,
         bytes: &[u8],
-    ) -> Result<(), StoreError> {
-        let put = "INSERT INTO job_parts (job, part, bytes) VALUES ($1, $2, $3)";
+    ) -> Result<bool, StoreError> {
+        // The job cannot end meanwhile, so no part comes after those of ended jobs were removed.
+        let put = "INSERT INTO job_parts (job, part, bytes)
+             SELECT id, $2, $3 FROM jobs WHERE id = $1 AND ended_at IS NULL FOR SHARE
+             RETURNING job";
         let params: &Params<'_> = &[&id, &i64::from(part), &bytes];
-        self.single_statement(put, params).await.map(drop)
+        Ok(self.single_statement(put, params).await?.is_some())
     }
 
     pub(crate) async fn job_part(
@@ -157,7 +160,11 @@ impl PostgresStore {
             &interrupted.message,
             &interrupted.kind,
         ];
-        self.single_statement(fail, params).await.map(drop)
+        self.single_statement(fail, params).await?;
+        // Of these, and of jobs whose node could not remove them.
+        let remove = "DELETE FROM job_parts p USING jobs j
+             WHERE j.id = p.job AND j.ended_at IS NOT NULL AND j.file_end IS NULL";
+        self.single_statement(remove, &[]).await.map(drop)
     }
 
     pub(crate) async fn forget_jobs(&self, before: Timestamp) -> Result<(), StoreError> {

@@ -118,6 +118,36 @@ async fn a_job_whose_node_is_gone_has_failed_and_ends_no_more() {
 }
 
 #[tokio::test]
+async fn of_a_file_that_was_not_stored_to_the_end_no_part_stays() {
+    if left_out_on_sqlite() {
+        return;
+    }
+    let test = TestStore::new();
+    let (lost, whole) = (job("export"), job("erase"));
+    let put = async |job: &SharedJob, part| {
+        let putting = test.put_job_part(job.id, part, b"ab");
+        putting.await.expect("asked")
+    };
+    let part = async |job: &SharedJob| test.job_part(job.id, 0).await.expect("read");
+    for job in [&lost, &whole] {
+        begin(&test, job).await;
+        assert!(put(job, 0).await);
+    }
+    assert!(end(&test, &ended(&whole, true)).await);
+    let fail = async || {
+        let failing = test.fail_lost_jobs("failed", Timestamp(3_000), LOST);
+        failing.await.expect("asked");
+    };
+    fail().await;
+    assert!(part(&lost).await.is_some(), "it is being stored");
+    test.execute_from_outside("UPDATE jobs SET seen_at = seen_at - interval '31 seconds'");
+    fail().await;
+    assert_eq!(part(&lost).await, None);
+    assert!(!put(&lost, 1).await, "its node was only slow");
+    assert!(part(&whole).await.is_some());
+}
+
+#[tokio::test]
 async fn a_file_goes_with_its_job_and_with_an_erasure() {
     if left_out_on_sqlite() {
         return;
