@@ -59,7 +59,7 @@ pub mod passwords;
 #[cfg(feature = "server")]
 pub mod persistence;
 #[cfg(feature = "server")]
-mod priority;
+pub mod priority;
 pub mod protocol;
 #[cfg(feature = "server")]
 pub mod push;

@@ -4,7 +4,7 @@
 /// longer when the server is busy. Not `SCHED_IDLE`, which gets no share at all on a busy machine:
 /// the work would take minutes, and whoever waits for a lock that this thread holds would wait as
 /// long. Only on Linux, where a thread can have a priority of its own.
-pub(crate) fn lower() {
+pub fn lower() {
     #[cfg(target_os = "linux")]
     {
         use thread_priority::{

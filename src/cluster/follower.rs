@@ -90,6 +90,8 @@ impl Follower {
                 .into_iter()
                 .filter(|change| change.record.change.number > number);
             let new: Vec<_> = new.collect();
+            let rooms = new.iter().map(|change| change.record.room.id);
+            self.store.changed_elsewhere(rooms);
             let records = new.iter().map(|change| change.record.clone()).collect();
             let commits = new.into_iter().map(|change| ElsewhereCommit {
                 record: change.record,
@@ -125,7 +127,10 @@ impl Follower {
             let (reached, more) = (page.changes.clone(), page.more);
             let changed = page.records.into_iter().chain(page.unlisted);
             let elsewhere = changed.filter(|record| Some(record.change.slot) != own);
-            let commits = elsewhere.map(|record| ElsewhereCommit {
+            let elsewhere: Vec<_> = elsewhere.collect();
+            let rooms = elsewhere.iter().map(|record| record.room.id);
+            self.store.changed_elsewhere(rooms);
+            let commits = elsewhere.into_iter().map(|record| ElsewhereCommit {
                 record: record.into(),
                 effect: None,
             });

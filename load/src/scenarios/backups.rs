@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, block_in_place};
 
 use super::Setup;
 use super::closed_loop::closed_loop;
@@ -17,6 +17,9 @@ use crate::server::Server;
 
 /// Rooms of the stored messages.
 const ROOMS: usize = 10_000;
+/// Backups of one database before the next ones are made of a new copy: customers post so much that
+/// it would not stay near the number of messages it began with.
+const BACKUPS_PER_COPY: usize = 5;
 /// How long customers post without a backup, before each.
 const ROUND: Duration = Duration::from_secs(3);
 /// The time between two checks of the write-ahead log's size.
@@ -24,40 +27,39 @@ const LOOK: Duration = Duration::from_millis(20);
 const MIB: f64 = 1_048_576.0;
 
 /// Backups one after the other, each with its verification, beside customers who post as fast as
-/// they are answered; against the same without backups, in turns.
+/// they are answered; against the same without backups, in turns. The database has about as many
+/// messages as at first all the time.
 pub(crate) async fn backups(
     setup: &mut Setup,
     senders: usize,
     messages: usize,
     wanted: usize,
 ) -> Result<()> {
-    let dir = setup.directory()?;
-    let out = setup.directory()?;
-    let data = dir.path().join("data");
-    let inserter = Inserter::new(&data, ROOMS.min(messages)).await?;
-    tokio::task::block_in_place(|| inserter.fill(messages))?;
-    let server = Server::start(&setup.target, &data).await?;
+    let filled = setup.directory()?;
+    let inserter = Inserter::new(filled.path(), ROOMS.min(messages)).await?;
+    block_in_place(|| inserter.fill(messages))?;
     let check = Arc::new(DeliveryCheck::default());
-    let mut customers = Visitor::many(server.addr, senders, &check).await?;
-    customers = closed_loop(customers, ROUND).await?.0;
-    let mut alone = Rounds::default();
-    let mut beside = Rounds::default();
-    let (mut made, mut longest, mut log_bytes) = (0, Duration::ZERO, 0);
-    while made < wanted {
-        let (back, round) = closed_loop(customers, ROUND).await?;
-        alone.add(&round)?;
-        let log = LogWatch::start(&data);
-        let file = out.path().join(format!("backup-{made}.db"));
-        let (back, time) = beside
-            .post_during(back, make_backup(&server, &file))
-            .await?;
-        customers = back;
-        longest = longest.max(time);
-        log_bytes = log_bytes.max(log.highest().await?);
-        made += 1;
+    let mut measured = Measured::default();
+    while measured.made < wanted {
+        let dir = setup.directory()?;
+        let data = dir.path().join("data");
+        block_in_place(|| copy_files(filled.path(), &data))?;
+        let server = Server::start(&setup.target, &data).await?;
+        let mut customers = Visitor::many(server.addr, senders, &check).await?;
+        customers = closed_loop(customers, ROUND).await?.0;
+        for _ in 0..BACKUPS_PER_COPY.min(wanted - measured.made) {
+            customers = measured.backup(customers, &server, dir.path()).await?;
+        }
+        drop(customers);
+        server.stop().await?;
     }
-    drop(customers);
-    server.stop().await?;
+    let Measured {
+        alone,
+        beside,
+        made,
+        longest,
+        log_bytes,
+    } = measured;
     let report = &mut setup.report;
     let mut add = |what: &str, value: f64, unit: &'static str, goal: Goal| {
         report.add(
@@ -108,6 +110,58 @@ pub(crate) async fn backups(
         Goal::AtMost(64.0),
     );
     report.check("backups", &check);
+    Ok(())
+}
+
+/// What the backups so far have shown.
+#[derive(Default)]
+struct Measured {
+    alone: Rounds,
+    beside: Rounds,
+    made: usize,
+    longest: Duration,
+    log_bytes: u64,
+}
+
+impl Measured {
+    /// Customers post without a backup, and then beside one that is made in this directory.
+    async fn backup(
+        &mut self,
+        customers: Vec<Visitor>,
+        server: &Server,
+        dir: &Path,
+    ) -> Result<Vec<Visitor>> {
+        let (customers, round) = closed_loop(customers, ROUND).await?;
+        self.alone.add(&round)?;
+        let log = LogWatch::start(&dir.join("data"));
+        let file = dir.join("backup.db");
+        let (customers, time) = self
+            .beside
+            .post_during(customers, make_backup(server, &file))
+            .await?;
+        self.longest = self.longest.max(time);
+        self.log_bytes = self.log_bytes.max(log.highest().await?);
+        self.made += 1;
+        eprintln!(
+            "backup {}: {:.1} s; acked {:.0}/s without and {:.0}/s beside backups so far",
+            self.made,
+            time.as_secs_f64(),
+            self.alone.per_second(),
+            self.beside.per_second()
+        );
+        Ok(customers)
+    }
+}
+
+/// Copies the files of a directory into a new one.
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
     Ok(())
 }
 

@@ -1,11 +1,11 @@
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::chat::Timestamp;
+use crate::chat::{RoomId, Timestamp};
 use crate::persistence::postgres::connect::Connector;
 use crate::persistence::postgres::heads::{Heads, SlotView};
 use crate::persistence::postgres::readers::Readers;
@@ -14,6 +14,9 @@ use crate::persistence::{NodeView, RoomCommitted, RuleSettings, SlotCommit, Stor
 
 /// How often the poll looks at what other nodes have committed, at first.
 const POLL_INTERVAL_MS: u64 = 500;
+
+/// Rooms that wait to be forgotten by the lane, at most.
+const CHANGED_ELSEWHERE_MAX: usize = 10_000;
 
 /// Whether a lane still commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +53,8 @@ pub(crate) struct Shared {
     /// Gets what the lane has committed, once somebody listens.
     pub(crate) listener: OnceLock<mpsc::Sender<SlotCommit>>,
     pub(crate) clock_back_ms: AtomicI64,
+    /// Rooms that other nodes have changed.
+    pub(crate) changed_elsewhere: ChangedElsewhere,
     /// The slot that the lane writes in, and one more; 0 before it has taken one.
     slot: AtomicUsize,
 }
@@ -79,6 +84,7 @@ impl Shared {
             polled_at: watch::Sender::new(Instant::now()),
             listener: OnceLock::new(),
             clock_back_ms: AtomicI64::new(0),
+            changed_elsewhere: ChangedElsewhere::default(),
             slot: AtomicUsize::new(0),
         }
     }
@@ -151,5 +157,28 @@ impl Shared {
     /// The slot that the lane writes in, if it has one.
     pub(crate) fn slot(&self) -> Option<usize> {
         self.slot.load(Ordering::Relaxed).checked_sub(1)
+    }
+}
+
+/// Rooms that other nodes have changed, until the lane takes them.
+#[derive(Default)]
+pub(crate) struct ChangedElsewhere(Mutex<Vec<RoomId>>);
+
+impl ChangedElsewhere {
+    /// Adds rooms. What does not fit is left out: the lane finds out when it writes.
+    pub(crate) fn add(&self, rooms: impl IntoIterator<Item = RoomId>) {
+        let mut changed = self.lock();
+        let free = CHANGED_ELSEWHERE_MAX.saturating_sub(changed.len());
+        changed.extend(rooms.into_iter().take(free));
+    }
+
+    /// Takes them all.
+    pub(crate) fn take(&self) -> Vec<RoomId> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<RoomId>> {
+        // Nothing in it can be left half-changed by a panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_postgres::Row;
 
+use crate::chat::RoomId;
 use crate::persistence::postgres::heads::SlotView;
 use crate::persistence::postgres::lane::{Item, job};
 use crate::persistence::postgres::readers::read_error;
@@ -109,6 +110,11 @@ impl PostgresStore {
             closed: commit.closed,
         };
         self.shared.heads.saw([(commit.slot, view)], None);
+    }
+
+    /// Other nodes have changed these rooms.
+    pub(crate) fn changed_elsewhere(&self, rooms: impl IntoIterator<Item = RoomId>) {
+        self.shared.changed_elsewhere.add(rooms);
     }
 
     /// What was last seen of all nodes.

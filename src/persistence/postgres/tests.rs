@@ -5,6 +5,7 @@ mod changes;
 mod erasures;
 mod followers;
 mod jobs;
+mod known;
 mod notes;
 mod presence;
 mod schema;

@@ -2,7 +2,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::chat::{ChangeId, Counts, RoomRecord, Timestamp};
+use crate::chat::{ChangeId, Counts, RoomId, RoomRecord, Timestamp};
 use crate::persistence::RuleSettings;
 use crate::persistence::postgres::session::Session;
 use crate::persistence::rules::listing::{self, PriorState};
@@ -25,6 +25,8 @@ pub(crate) struct Tx {
     /// Set when agents or sessions have changed.
     pub(crate) auth_changed: bool,
     tokens_ended: AtomicBool,
+    /// Rooms that it has changed.
+    pub(crate) changed_rooms: Vec<RoomId>,
 }
 
 /// How a transaction moves its slot.
@@ -61,6 +63,7 @@ impl Tx {
             visitor_changes_pending: false,
             auth_changed: false,
             tokens_ended: AtomicBool::new(false),
+            changed_rooms: Vec::new(),
         }
     }
 
@@ -84,6 +87,7 @@ impl Tx {
         let change = self.next_change();
         listing::record_change(before, record, &mut self.counts, || change);
         record.change = change;
+        self.changed_rooms.push(record.room.id);
     }
 
     /// Takes a room that is about to be deleted off the counts. Returns the place of that in the

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::Store;
+use crate::chat::RoomId;
 use crate::persistence::{
     NodeView, OnlineRooms, SignInBudget, SlotCommit, StoreError, StoredPresence, TokenHash,
     WriteError,
@@ -38,6 +39,14 @@ impl Store {
         match self {
             Self::Sqlite(_) => {}
             Self::Postgres(store) => store.saw(commit),
+        }
+    }
+
+    /// Other nodes have changed these rooms: what this one knows of them is out of date.
+    pub fn changed_elsewhere(&self, rooms: impl IntoIterator<Item = RoomId>) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(store) => store.changed_elsewhere(rooms),
         }
     }
 

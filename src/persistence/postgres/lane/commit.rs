@@ -47,6 +47,7 @@ impl Lane {
         };
         self.finish(tx.slot_move(), versions.is_some()).await?;
         self.shared.heads.saw([], versions);
+        self.known.forget(std::mem::take(&mut tx.changed_rooms));
         if tx.visitor_changes_pending {
             self.shared.visitor_changes_pending.notify_one();
         }

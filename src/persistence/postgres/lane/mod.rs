@@ -8,11 +8,14 @@
 //! the order of the queue. `head` moves before any completion of a transaction runs. A transaction
 //! whose COMMIT got no reply is settled by the slot's row, never guessed.
 
+mod apply;
 mod batch;
 pub(crate) mod commit;
 pub(crate) mod job;
+mod known;
 pub(crate) mod room_job;
-pub(crate) mod rows;
+mod rows;
+mod write;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -63,8 +66,8 @@ pub(crate) struct Lane {
     connection: Option<Connection>,
     /// The slot while there is no connection.
     last: Option<LastSlot>,
-    /// Numbers of rooms by their ids.
-    room_numbers: batch::RoomNumbers,
+    /// Rooms as it has last read or left them.
+    known: known::KnownRooms,
     /// The last failed commit was logged; the same failure again is not.
     failing: bool,
 }
@@ -91,7 +94,7 @@ impl Lane {
             waiting: VecDeque::new(),
             connection: None,
             last: None,
-            room_numbers: batch::RoomNumbers::default(),
+            known: known::KnownRooms::default(),
             failing: false,
         }
     }

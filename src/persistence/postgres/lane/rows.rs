@@ -8,15 +8,16 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::batch::RoomNumbers;
+use super::apply::{ReadRows, Rooms};
+use super::known::KnownRooms;
 use super::room_job::RoomAsk;
-use crate::chat::{AgentId, Message, MessageId, Side};
+use crate::chat::Side;
 use crate::persistence::RoomOp;
 use crate::persistence::postgres::codes::{int, uint};
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::tables::messages::{self, Marks, message_columns};
 use crate::persistence::postgres::tables::room_rows::{
-    DetailsRow, HeadRow, RoomRow, detail_columns, head_columns,
+    DetailsRow, HeadRow, detail_columns, head_columns,
 };
 use crate::persistence::postgres::tx_error::TxError;
 
@@ -72,25 +73,6 @@ const ABSENT: &str =
     "SELECT h.room, h.assignee FROM room_heads h JOIN agents a ON a.id = h.assignee
     WHERE h.room = ANY($1) AND (a.disabled OR NOT a.on_duty)";
 
-const NUMBERS: &str = "SELECT nextval('message_n') FROM generate_series(1, $1)";
-
-/// What a transaction on rooms has locked and read.
-#[derive(Default)]
-pub(super) struct Loaded {
-    /// Rooms by their numbers. One of those asked for that is neither here nor skipped is gone.
-    pub(super) rooms: HashMap<i64, RoomRow>,
-    /// Rooms that another node has locked.
-    pub(super) skipped: HashSet<i64>,
-    /// Messages whose ids are posted again, by room and id.
-    pub(super) repeated: HashMap<(i64, MessageId), Message>,
-    /// The customer's messages past the agents' mark, up to a seq, by room and seq.
-    pub(super) counts: HashMap<(i64, u64), u64>,
-    /// Assignees who are disabled or off duty, of rooms in which visitors post.
-    pub(super) absent: HashMap<i64, AgentId>,
-    /// Numbers for messages.
-    pub(super) numbers: Vec<i64>,
-}
-
 /// What a batch asks for.
 #[derive(Default)]
 struct Wanted {
@@ -103,17 +85,16 @@ struct Wanted {
     mark_rooms: Vec<i64>,
     mark_seqs: Vec<i64>,
     asked: Vec<i64>,
-    messages: i32,
 }
 
 impl Wanted {
-    fn by(asks: &[RoomAsk], room_numbers: &RoomNumbers, waits: bool) -> Self {
+    fn by(asks: &[RoomAsk], known: &KnownRooms, waits: bool) -> Self {
         let mut wanted = Self::default();
         let mut waited_for = HashSet::new();
         let mut locked = HashSet::new();
         let mut read = HashSet::new();
         for ask in asks {
-            let Some(pk) = room_numbers.get(ask.room_id) else {
+            let Some(pk) = known.number(ask.room_id) else {
                 continue;
             };
             match &ask.op {
@@ -149,9 +130,7 @@ impl Wanted {
                 if draft.sender.side() == Side::Visitor {
                     self.asked.push(pk);
                 }
-                self.messages += 1;
             }
-            RoomOp::SetStatus { .. } => self.messages += 1,
             RoomOp::MarkRead {
                 side: Side::Agent,
                 seq,
@@ -168,52 +147,56 @@ impl Wanted {
 pub(super) async fn load(
     session: &Arc<Session>,
     asks: &[RoomAsk],
-    room_numbers: &RoomNumbers,
+    known: &KnownRooms,
     waits: bool,
-) -> Result<Loaded, TxError> {
-    let wanted = Wanted::by(asks, room_numbers, waits);
+) -> Result<Rooms, TxError> {
+    let wanted = Wanted::by(asks, known, waits);
     let client = session.client();
-    let statements = [
-        LOCK, LOCK_FREE, HEADS, DETAILS, REPEATED, COUNTS, ABSENT, NUMBERS,
+    let params: [(&'static str, Vec<&(dyn ToSql + Sync)>); 7] = [
+        (LOCK, vec![&wanted.waited_for]),
+        (LOCK_FREE, vec![&wanted.locked]),
+        (HEADS, vec![&wanted.read]),
+        (DETAILS, vec![&wanted.all]),
+        (REPEATED, vec![&wanted.ids, &wanted.id_rooms]),
+        (COUNTS, vec![&wanted.mark_rooms, &wanted.mark_seqs]),
+        (ABSENT, vec![&wanted.asked]),
     ];
-    let mut prepared = Vec::with_capacity(statements.len());
-    for statement in statements {
-        prepared.push(session.prepare(statement).await?);
+    let is_needed = [
+        !wanted.waited_for.is_empty(),
+        !wanted.locked.is_empty(),
+        !wanted.read.is_empty(),
+        true,
+        !wanted.ids.is_empty(),
+        !wanted.mark_rooms.is_empty(),
+        !wanted.asked.is_empty(),
+    ];
+    let mut queries = Vec::with_capacity(params.len());
+    for ((sql, params), is_needed) in params.iter().zip(is_needed) {
+        queries.push(match is_needed {
+            true => Some((session.prepare(sql).await?, params)),
+            false => None,
+        });
     }
-    let [
-        lock,
-        lock_free,
-        heads,
-        details,
-        repeated,
-        counts,
-        absent,
-        numbers,
-    ] = &prepared[..]
-    else {
-        return Err(TxError::Bug("a statement was not prepared".into()));
-    };
-    type OneParam<'p> = [&'p (dyn ToSql + Sync); 1];
-    let waited_for: OneParam<'_> = [&wanted.waited_for];
-    let locked: OneParam<'_> = [&wanted.locked];
-    let read: OneParam<'_> = [&wanted.read];
-    let all: OneParam<'_> = [&wanted.all];
-    let ids: [&(dyn ToSql + Sync); 2] = [&wanted.ids, &wanted.id_rooms];
-    let marks: [&(dyn ToSql + Sync); 2] = [&wanted.mark_rooms, &wanted.mark_seqs];
-    let asked: OneParam<'_> = [&wanted.asked];
-    let messages: OneParam<'_> = [&wanted.messages];
     // Sent one behind the other in this order, without waiting.
-    let (begun, waited_for, locked, read, details, repeated, counts, absent, numbers) = tokio::join!(
+    let run = |place: usize| {
+        let query = queries[place].as_ref();
+        async move {
+            match query {
+                Some((statement, params)) => client.query(statement, params).await,
+                None => Ok(Vec::new()),
+            }
+        }
+    };
+    let (begun, waited_for, locked, read, details, repeated, counts, absent) = tokio::join!(
         biased;
         client.batch_execute(BEGIN),
-        client.query(lock, &waited_for),
-        client.query(lock_free, &locked),
-        client.query(heads, &read),
-        client.query(details, &all),
-        client.query(repeated, &ids),
-        client.query(counts, &marks),
-        client.query(absent, &asked),
-        client.query(numbers, &messages),
+        run(0),
+        run(1),
+        run(2),
+        run(3),
+        run(4),
+        run(5),
+        run(6),
     );
     begun?;
     let heads: Vec<Row> = waited_for?
@@ -221,29 +204,28 @@ pub(super) async fn load(
         .chain(locked?)
         .chain(read?)
         .collect();
-    let mut loaded = gather(&wanted, heads, details?)?;
+    let mut rooms = gather(&wanted, heads, details?)?;
+    let mut rows = ReadRows::default();
     for row in repeated? {
         let pk: i64 = row.try_get(0)?;
-        if let Some(room) = loaded.rooms.get(&pk) {
-            let message = messages::read(&row, &Marks::of(&room.record.room))?;
-            loaded.repeated.insert((pk, message.id), message);
+        if let Some(record) = rooms.records.get(&pk) {
+            let message = messages::read(&row, &Marks::of(&record.room))?;
+            rows.repeated.insert((pk, message.id), message);
         }
     }
     for row in counts? {
         let key = (row.try_get(0)?, uint(&row, 1)?);
-        loaded.counts.insert(key, uint(&row, 2)?);
+        rows.counts.insert(key, uint(&row, 2)?);
     }
     for row in absent? {
-        loaded.absent.insert(row.try_get(0)?, row.try_get(1)?);
+        rows.absent.insert(row.try_get(0)?, row.try_get(1)?);
     }
-    for row in numbers?.iter().rev() {
-        loaded.numbers.push(row.try_get(0)?);
-    }
-    Ok(loaded)
+    rooms.read = Some(rows);
+    Ok(rooms)
 }
 
-fn gather(wanted: &Wanted, heads: Vec<Row>, details: Vec<Row>) -> Result<Loaded, TxError> {
-    let mut loaded = Loaded::default();
+fn gather(wanted: &Wanted, heads: Vec<Row>, details: Vec<Row>) -> Result<Rooms, TxError> {
+    let mut rooms = Rooms::default();
     let mut details_by_pk = HashMap::new();
     for row in details {
         let row = DetailsRow::new(row);
@@ -252,14 +234,15 @@ fn gather(wanted: &Wanted, heads: Vec<Row>, details: Vec<Row>) -> Result<Loaded,
     for head in heads.into_iter().map(HeadRow::new) {
         let pk = head.pk()?;
         if let Some(details) = details_by_pk.get(&pk) {
-            loaded.rooms.insert(pk, head.with(details)?);
+            let record = head.with(details)?.record;
+            rooms.records.insert(pk, Arc::new(record));
         }
     }
-    loaded.skipped = wanted
+    rooms.skipped = wanted
         .locked
         .iter()
-        .filter(|pk| details_by_pk.contains_key(pk) && !loaded.rooms.contains_key(pk))
+        .filter(|pk| details_by_pk.contains_key(pk) && !rooms.records.contains_key(pk))
         .copied()
         .collect();
-    Ok(loaded)
+    Ok(rooms)
 }

@@ -108,7 +108,7 @@ async fn append(
             let past = entry.message.clone();
             let message = rules::append(&mut row.record, &mut marks, past, entry.is_read);
             row.keys.append(Some(n), &row.record);
-            columns.push(row.keys.pk, n, &message);
+            columns.push(row.keys.pk, Some(n), &message);
         }
         messages::insert(tx, &columns).await?;
     }

@@ -130,7 +130,7 @@ async fn append(tx: &Tx, row: &mut RoomRow, log: &[Message]) -> Result<(), TxErr
         for (message, n) in part.iter().zip(numbers) {
             let message = rules::append(&mut row.record, message);
             row.keys.append(Some(n), &row.record);
-            columns.push(row.keys.pk, n, &message);
+            columns.push(row.keys.pk, Some(n), &message);
         }
         messages::insert(tx, &columns).await?;
     }

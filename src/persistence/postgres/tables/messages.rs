@@ -85,11 +85,15 @@ pub(crate) async fn event(db: &Session, pk: i64, seq: u64) -> Result<Option<Syst
 pub(crate) const NEXT_NUMBERS: &str =
     "SELECT nextval('message_n') FROM generate_series(1, $1::bigint)";
 
-/// Appends messages. No `ON CONFLICT DO NOTHING`, which would leave a hole in the seqs.
+/// Appends messages; one without a number gets the next. No `ON CONFLICT DO NOTHING`, which would
+/// leave a hole in the seqs.
 pub(crate) const INSERT: &str = "INSERT INTO messages
         (room, seq, n, id, sender_type, sender_name, content, event, created_at, via, agent)
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], $5::smallint[],
-        $6::text[], $7::text[], $8::smallint[], $9::bigint[], $10::smallint[], $11::uuid[])";
+    SELECT room, seq, coalesce(n, nextval('message_n')), id, sender_type, sender_name, content,
+        event, created_at, via, agent
+    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], $5::smallint[],
+        $6::text[], $7::text[], $8::smallint[], $9::bigint[], $10::smallint[], $11::uuid[])
+        AS u (room, seq, n, id, sender_type, sender_name, content, event, created_at, via, agent)";
 
 /// Messages that one statement appends, when there are many.
 pub(crate) const INSERTED_AT_ONCE: usize = 500;
@@ -160,7 +164,7 @@ pub(crate) async fn redact(tx: &Tx, pk: i64, seq: u64) -> Result<Option<bool>, T
 pub(crate) struct MessageColumns {
     room: Vec<i64>,
     seq: Vec<i64>,
-    n: Vec<i64>,
+    n: Vec<Option<i64>>,
     id: Vec<MessageId>,
     sender_type: Vec<i16>,
     sender_name: Vec<String>,
@@ -172,8 +176,8 @@ pub(crate) struct MessageColumns {
 }
 
 impl MessageColumns {
-    /// Adds a message of the room with this number.
-    pub(crate) fn push(&mut self, room: i64, n: i64, message: &Message) {
+    /// Adds a message of the room with this number, and with one of its own if it has it already.
+    pub(crate) fn push(&mut self, room: i64, n: Option<i64>, message: &Message) {
         self.room.push(room);
         self.seq.push(int(message.seq));
         self.n.push(n);
