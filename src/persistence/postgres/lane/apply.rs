@@ -180,10 +180,12 @@ impl Batch {
         self.rooms.len()
     }
 
-    /// Rooms that it changes, by their numbers.
-    pub(super) fn changed(&self) -> impl Iterator<Item = (i64, &LiveRoom)> {
+    /// Rooms that it changes, in the order of their numbers, in which every node locks them.
+    pub(super) fn changed(&self) -> Vec<(i64, &LiveRoom)> {
         let rooms = self.rooms.iter().filter(|(_, room)| room.changed);
-        rooms.map(|(pk, room)| (*pk, room))
+        let mut rooms: Vec<_> = rooms.map(|(pk, room)| (*pk, room)).collect();
+        rooms.sort_unstable_by_key(|(pk, _)| *pk);
+        rooms
     }
 
     /// The same rooms as they are now.

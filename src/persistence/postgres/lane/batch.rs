@@ -80,7 +80,7 @@ impl Lane {
         let outcomes = batch.apply_all(asks, &self.known)?;
         // What writes nothing is not checked by what it writes.
         let all_written = |outcome: &Outcome| matches!(outcome, Outcome::Written(Ok(_)));
-        if !outcomes.iter().all(all_written) || batch.changed().count() < batch.rooms() {
+        if !outcomes.iter().all(all_written) || batch.changed().len() < batch.rooms() {
             return Err(TxError::Failed(Failure::Conflict));
         }
         self.commit_batch(batch, &outcomes, true).await?;
@@ -112,7 +112,7 @@ impl Lane {
                 return Err(error);
             }
         };
-        if batch.changed().next().is_none() {
+        if batch.changed().is_empty() {
             self.roll_back().await?;
         } else {
             self.commit_batch(batch, &outcomes, false).await?;

@@ -71,6 +71,12 @@ async fn what_another_node_has_done_to_a_known_room_is_noticed() {
         assert_eq!(reopened.room.last_seq, 3 + 2 * round);
         let read = apply(&there, room, read_by_agents(reopened.room.last_seq)).await;
         assert_eq!(read.expect("committed").record.unread_count, 0);
+        // No message, whose seq would be taken: the version alone tells.
+        let side = Side::Visitor;
+        let seq = reopened.room.last_seq;
+        let read = apply(&here, room, RoomOp::MarkRead { side, seq }).await;
+        let read = read.expect("committed").record;
+        assert_eq!((read.unread_count, read.room.admin_read_seq), (0, seq));
     }
     let draft = visitor_draft("once");
     let first = posted(apply(&there, room, RoomOp::Post(draft.clone())).await);
@@ -157,4 +163,41 @@ async fn a_known_room_that_was_erased_is_gone() {
     ));
     let messages = test.rows("SELECT count(*) FROM messages");
     assert_eq!(messages, ["1"], "nothing was appended to it");
+}
+
+/// The seqs of the messages since which the room waits and that is its newest, by what its head has.
+fn named_by_the_head(test: &TestStore) -> Vec<String> {
+    test.rows(
+        "SELECT w.seq, l.seq FROM room_heads h
+         LEFT JOIN messages w ON w.n = h.waiting_n LEFT JOIN messages l ON l.n = h.last_n",
+    )
+}
+
+#[tokio::test]
+async fn the_head_names_the_oldest_unanswered_and_the_newest_message() {
+    if left_out_on_sqlite() {
+        return;
+    }
+    let test = TestStore::new();
+    let room = open_room(&test).await;
+    ask(&test, room).await;
+    assert_eq!(named_by_the_head(&test), ["1|1"]);
+    let batch = async |drafts: Vec<crate::chat::Draft>| {
+        let pause = test.pause_writer().await;
+        let posts: Vec<_> = drafts
+            .into_iter()
+            .map(|draft| test.submit_op(room, RoomOp::Post(draft)))
+            .collect();
+        drop(pause);
+        for post in posts {
+            post.await.expect("completed").expect("committed");
+        }
+    };
+    let (ask, answer) = (|| visitor_draft("hello"), || agent_draft("hello"));
+    batch(vec![ask(), ask()]).await;
+    assert_eq!(named_by_the_head(&test), ["1|3"]);
+    batch(vec![answer(), ask(), ask()]).await;
+    assert_eq!(named_by_the_head(&test), ["5|6"]);
+    batch(vec![ask(), answer()]).await;
+    assert_eq!(named_by_the_head(&test), ["|8"]);
 }
