@@ -28,29 +28,27 @@ fn read_caller(row: &Row) -> Result<Visitor, TxError> {
     Ok(Visitor {
         id: row.try_get(0)?,
         user: row.try_get(1)?,
-        language: language(row, 2)?,
+        language: language(row, 3)?,
     })
 }
+
+const BY_TOKEN: &str = "SELECT v.id, v.\"user\", v.blocked, v.language
+    FROM visitor_tokens t JOIN visitors v ON v.id = t.visitor WHERE t.hash = $1";
+
+const BY_USER: &str = "SELECT id, \"user\", blocked, language FROM visitors WHERE \"user\" = $1";
 
 /// Whoever calls with a token.
 pub(crate) async fn caller_by_token(
     db: &Session,
     token: TokenHash,
 ) -> Result<Option<Visitor>, TxError> {
-    let row = db
-        .query_opt(
-            "SELECT v.id, v.\"user\", v.language
-             FROM visitor_tokens t JOIN visitors v ON v.id = t.visitor WHERE t.hash = $1",
-            &[&&token.0[..]],
-        )
-        .await?;
+    let row = db.query_opt(BY_TOKEN, &[&&token.0[..]]).await?;
     row.as_ref().map(read_caller).transpose()
 }
 
 /// Whoever calls with a signed identity.
 pub(crate) async fn caller_by_user(db: &Session, user: &str) -> Result<Option<Visitor>, TxError> {
-    let sql = "SELECT id, \"user\", language FROM visitors WHERE \"user\" = $1";
-    let row = db.query_opt(sql, &[&user]).await?;
+    let row = db.query_opt(BY_USER, &[&user]).await?;
     row.as_ref().map(read_caller).transpose()
 }
 
@@ -59,13 +57,7 @@ pub(crate) async fn by_token(
     db: &Session,
     token: TokenHash,
 ) -> Result<Option<StoredVisitor>, TxError> {
-    let row = db
-        .query_opt(
-            "SELECT v.id, v.\"user\", v.blocked
-             FROM visitor_tokens t JOIN visitors v ON v.id = t.visitor WHERE t.hash = $1",
-            &[&&token.0[..]],
-        )
-        .await?;
+    let row = db.query_opt(BY_TOKEN, &[&&token.0[..]]).await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -85,12 +77,7 @@ pub(crate) async fn valid_tokens(
 
 /// The visitor of a signed identity.
 pub(crate) async fn by_user(db: &Session, user: &str) -> Result<Option<StoredVisitor>, TxError> {
-    let row = db
-        .query_opt(
-            "SELECT id, \"user\", blocked FROM visitors WHERE \"user\" = $1",
-            &[&user],
-        )
-        .await?;
+    let row = db.query_opt(BY_USER, &[&user]).await?;
     row.as_ref().map(read).transpose()
 }
 

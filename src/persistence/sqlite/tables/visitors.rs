@@ -19,26 +19,28 @@ fn read_caller(row: &Row<'_>) -> rusqlite::Result<Visitor> {
     Ok(Visitor {
         id: row.get(0)?,
         user: row.get(1)?,
-        language: language(row, 2)?,
+        language: language(row, 3)?,
     })
 }
+
+const BY_TOKEN: &str = "SELECT v.id, v.user, v.blocked, v.language
+    FROM visitor_tokens t JOIN visitors v ON v.id = t.visitor WHERE t.hash = ?1";
+
+const BY_USER: &str = "SELECT id, user, blocked, language FROM visitors WHERE user = ?1";
 
 /// Whoever calls with a token.
 pub(crate) fn caller_by_token(
     conn: &Connection,
     token: TokenHash,
 ) -> rusqlite::Result<Option<Visitor>> {
-    conn.prepare_cached(
-        "SELECT v.id, v.user, v.language
-         FROM visitor_tokens t JOIN visitors v ON v.id = t.visitor WHERE t.hash = ?1",
-    )?
-    .query_row([token.0], read_caller)
-    .optional()
+    conn.prepare_cached(BY_TOKEN)?
+        .query_row([token.0], read_caller)
+        .optional()
 }
 
 /// Whoever calls with a signed identity.
 pub(crate) fn caller_by_user(conn: &Connection, user: &str) -> rusqlite::Result<Option<Visitor>> {
-    conn.prepare_cached("SELECT id, user, language FROM visitors WHERE user = ?1")?
+    conn.prepare_cached(BY_USER)?
         .query_row([user], read_caller)
         .optional()
 }
@@ -48,17 +50,14 @@ pub(crate) fn by_token(
     conn: &Connection,
     token: TokenHash,
 ) -> rusqlite::Result<Option<StoredVisitor>> {
-    conn.prepare_cached(
-        "SELECT v.id, v.user, v.blocked
-         FROM visitor_tokens t JOIN visitors v ON v.id = t.visitor WHERE t.hash = ?1",
-    )?
-    .query_row([token.0], read)
-    .optional()
+    conn.prepare_cached(BY_TOKEN)?
+        .query_row([token.0], read)
+        .optional()
 }
 
 /// The visitor of a signed identity.
 pub(crate) fn by_user(conn: &Connection, user: &str) -> rusqlite::Result<Option<StoredVisitor>> {
-    conn.prepare_cached("SELECT id, user, blocked FROM visitors WHERE user = ?1")?
+    conn.prepare_cached(BY_USER)?
         .query_row([user], read)
         .optional()
 }
