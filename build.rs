@@ -141,7 +141,7 @@ fn failure(command: &str, output: &std::process::Output) -> String {
     )
 }
 
-/// The source of a Rust slice with every file and its two compressed forms.
+/// The source of a Rust slice with every file in its two compressed forms.
 fn list(pages: &Path) -> Result<String, Box<dyn Error>> {
     let mut code = String::from("&[\n");
     for line in fs::read_to_string(pages.join("files.txt"))?.lines() {
@@ -150,7 +150,7 @@ fn list(pages: &Path) -> Result<String, Box<dyn Error>> {
         let path = path.display();
         writeln!(
             code,
-            "    File {{ path: {name:?}, hash: {hash:?}, plain: include_bytes!(\"{path}\"), \
+            "    File {{ path: {name:?}, hash: {hash:?}, \
              gzip: include_bytes!(\"{path}.gz\"), brotli: include_bytes!(\"{path}.br\") }},"
         )?;
     }

@@ -113,7 +113,11 @@ function writeHashed(name, text, hash = hashOf(text)) {
   return path;
 }
 
-function write(path, text) {
+/**
+ * Writes a file in each encoding. Its `end` is uncompressed in Brotli, so that the server can replace
+ * it without a compressor (`src/http/pages/widget.rs`).
+ */
+function write(path, text, end = "") {
   const file = join(out, path);
   const bytes = Buffer.from(text);
   listed.push(`${path} ${createHash("sha256").update(bytes).digest("base64url").slice(0, 16)}\n`);
@@ -122,7 +126,17 @@ function write(path, text) {
   writeFileSync(file, bytes);
   compressing.push(gzip(bytes).then((packed) => writeFileSync(`${file}.gz`, packed)));
   // By Node itself, since no budget depends on these bytes.
-  writeFileSync(`${file}.br`, brotliCompressSync(bytes, { params }));
+  const finishFlush = end ? constants.BROTLI_OPERATION_FLUSH : constants.BROTLI_OPERATION_FINISH;
+  const start = bytes.subarray(0, bytes.length - Buffer.byteLength(end));
+  const packed = brotliCompressSync(start, { params, finishFlush });
+  writeFileSync(`${file}.br`, end ? Buffer.concat([packed, stored(end)]) : packed);
+}
+
+/** The last bytes of a Brotli stream that was flushed: an uncompressed block, and its end. */
+function stored(text) {
+  const block = Buffer.from(`...${text}\x03`);
+  block.writeUIntLE(((block.length - 5) << 3) | (1 << 19), 0, 3);
+  return block;
 }
 
 /**
@@ -178,7 +192,8 @@ const app = JSON.stringify(`assets/chat-${hash}.js`);
 const [launcher] = await bundle("widget/launcher.ts", "es", { __APP__: app });
 // What admins have set is an argument at the end of the file: none here, others by the server.
 const withArgument = `(__SETTINGS__=>{${launcher.code}})(SETTINGS)`;
-write("widget.js", replaceEnd(await minifyCode(withArgument, widgetNames), "(SETTINGS);", "({});"));
+const widget = replaceEnd(await minifyCode(withArgument, widgetNames), "(SETTINGS);", "({});");
+write("widget.js", widget, "({});");
 hashedNames["console.js"] = await buildModule("console/main.tsx", "console");
 
 for (const file of readdirSync(join(root, "storefront"))) {

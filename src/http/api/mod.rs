@@ -1,11 +1,12 @@
 //! The REST API: `/api/chat/` for visitors, `/api/admin/` for agents, health and metrics.
 //!
 //! `visitor` and `admin` have a file per resource, each with its requests, responses and handlers;
-//! `messages` is what both share. `extract` checks what handlers take from a request. `openapi`
-//! documents every call and has its routes, `docs_page` renders the document, and `typescript`
-//! writes the front ends' types. Who may make a call is in `middleware::access`.
+//! `messages` is what both share. `extract` checks what handlers take from a request. `calls` has
+//! their routes and, apart from them, what documents them; `openapi` puts each together, `docs_page`
+//! renders the document, and `typescript` writes the front ends' types. Who may make a call is in `middleware::access`.
 
 mod admin;
+mod calls;
 mod docs_page;
 mod extract;
 mod health;

@@ -12,9 +12,8 @@ use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::{Content, OpenApi, PathItem, Ref, ResponseBuilder};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
+use super::calls::{Calls, calls};
 use super::{admin, docs_page, health, hooks, visitor};
 use crate::chat::Right;
 use crate::http::middleware::ACCESS_TABLE;
@@ -42,7 +41,7 @@ struct Base;
 
 /// The OpenAPI document.
 pub(crate) fn document() -> OpenApi {
-    let mut document = documented_routes().into_openapi();
+    let mut document = calls().document(Base::openapi());
     add_security(&mut document);
     for (path, item) in &mut document.paths.paths {
         for operation in operations(item) {
@@ -61,9 +60,8 @@ pub(crate) fn document() -> OpenApi {
 
 /// Every route of the API, `/api/openapi.json` and `/api/docs`.
 pub(crate) fn routes() -> Router<AppState> {
-    documented_routes()
-        .split_for_parts()
-        .0
+    calls()
+        .into_router()
         .route(
             "/api/openapi.json",
             get(async || {
@@ -79,14 +77,14 @@ pub(crate) fn routes() -> Router<AppState> {
         )
 }
 
-fn documented_routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(Base::openapi())
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
-        .routes(routes!(health::metrics))
-        .routes(routes!(hooks::mail))
-        .merge(visitor::routes())
-        .merge(admin::routes())
+fn calls() -> Calls {
+    Calls::default()
+        .add(calls!(health::healthz))
+        .add(calls!(health::readyz))
+        .add(calls!(health::metrics))
+        .add(calls!(hooks::mail))
+        .merge(visitor::calls())
+        .merge(admin::calls())
 }
 
 /// The document in both forms.

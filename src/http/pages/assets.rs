@@ -12,13 +12,12 @@ use super::encoded::Encoded;
 use crate::http::problem::Problem;
 use crate::protocol::ErrorCode;
 
-/// A file in each encoding.
+/// A file, compressed.
 struct File {
     /// Relative to `/`. A name in `assets/` contains a hash of the content.
     path: &'static str,
     /// Of the content, for its `ETag`.
     hash: &'static str,
-    plain: &'static [u8],
     gzip: &'static [u8],
     brotli: &'static [u8],
 }
@@ -68,9 +67,8 @@ pub(super) fn page_response(
 }
 
 /// A file's text, for what is filled in at run time.
-pub(super) fn text(path: &str) -> Option<&'static str> {
-    let file = FILES.iter().find(|file| file.path == path)?;
-    std::str::from_utf8(file.plain).ok()
+pub(super) fn text(path: &str) -> Option<String> {
+    String::from_utf8(file(path)?.plain()).ok()
 }
 
 impl From<&'static File> for Encoded {
@@ -78,7 +76,6 @@ impl From<&'static File> for Encoded {
         Self {
             path: file.path,
             hash: file.hash.to_owned(),
-            plain: Bytes::from_static(file.plain),
             gzip: Bytes::from_static(file.gzip),
             brotli: Some(Bytes::from_static(file.brotli)),
         }

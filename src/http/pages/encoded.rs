@@ -1,8 +1,11 @@
 //! A file in each encoding, and the response with the best of them.
 
+use std::io::Read;
+
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 
 /// A file in each encoding that there is of it.
 #[derive(Clone)]
@@ -11,19 +14,28 @@ pub(super) struct Encoded {
     pub(super) path: &'static str,
     /// Of the content, for its `ETag`.
     pub(super) hash: String,
-    pub(super) plain: Bytes,
     pub(super) gzip: Bytes,
     pub(super) brotli: Option<Bytes>,
 }
 
 impl Encoded {
+    /// The file itself. Nearly all clients take it compressed, so it is kept in no other form.
+    pub(super) fn plain(&self) -> Vec<u8> {
+        let mut plain = Vec::new();
+        // It was compressed by the build or by this process.
+        GzDecoder::new(&self.gzip[..])
+            .read_to_end(&mut plain)
+            .expect("a whole gzip file");
+        plain
+    }
+
     /// The response with the file in the best encoding, or 304.
     pub(super) fn response(self, cache: &'static str, headers: &HeaderMap) -> Response {
-        let (encoding, body) = match (best_encoding(headers), self.brotli) {
-            (Encoding::Brotli, Some(brotli)) => (Some("br"), brotli),
+        let (encoding, packed) = match (best_encoding(headers), &self.brotli) {
+            (Encoding::Brotli, Some(brotli)) => (Some("br"), Some(brotli)),
             // Whoever reads Brotli reads gzip.
-            (Encoding::Brotli, None) | (Encoding::Gzip, _) => (Some("gzip"), self.gzip),
-            (Encoding::Plain, _) => (None, self.plain),
+            (Encoding::Brotli, None) | (Encoding::Gzip, _) => (Some("gzip"), Some(&self.gzip)),
+            (Encoding::Plain, _) => (None, None),
         };
         // RFC 9110, 8.8.3.3: each encoding has its own tag.
         let etag = format!("\"{}-{}\"", self.hash, encoding.unwrap_or("plain"));
@@ -43,6 +55,10 @@ impl Encoded {
         if is_unchanged {
             return (StatusCode::NOT_MODIFIED, common, [(header::ETAG, etag)]).into_response();
         }
+        let body = match packed {
+            Some(packed) => packed.clone(),
+            None => self.plain().into(),
+        };
         let mut response = (
             common,
             [(header::CONTENT_TYPE, content_type(self.path))],
@@ -79,7 +95,7 @@ enum Encoding {
 }
 
 /// The smallest encoding that the client accepts. `q=0` refuses one; other weights do not matter,
-/// since every encoding exists already.
+/// since compressed files exist already.
 fn best_encoding(headers: &HeaderMap) -> Encoding {
     let accepts = |wanted: &str| {
         headers

@@ -8,8 +8,6 @@ use axum::http::HeaderMap;
 use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use brotli::BrotliCompress;
-use brotli::enc::BrotliEncoderParams;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -86,37 +84,52 @@ impl WidgetScript {
 
 fn with_argument(argument: &str) -> Option<Encoded> {
     let file = assets::file(FILE)?;
-    let code = assets::text(FILE)?.trim_end().strip_suffix(NO_SETTINGS);
+    let text = assets::text(FILE)?;
     // A build from before settings takes none.
-    let Some(code) = code.filter(|_| argument != "{}") else {
+    let Some(code) = text.strip_suffix(NO_SETTINGS).filter(|_| argument != "{}") else {
         return Some(file);
     };
-    let plain = format!("{code}({argument});");
+    let end = format!("({argument});");
+    // Memory takes all that is written.
+    let gzip: Bytes = gzip(format!("{code}{end}").as_bytes()).ok()?.into();
     let digest = Sha256::digest(argument);
     Some(Encoded {
         path: FILE,
         hash: file.hash + &URL_SAFE_NO_PAD.encode(&digest[..HASH_BYTES]),
-        // Memory takes all that is written.
-        gzip: gzip(plain.as_bytes()).ok()?.into(),
-        brotli: Some(brotli(plain.as_bytes()).ok()?.into()),
-        plain: Bytes::from(plain),
+        brotli: with_end(&file.brotli?, &end).filter(|brotli| brotli.len() < gzip.len()),
+        gzip,
     })
+}
+
+/// The build's Brotli file with another end. The build stores the end uncompressed, so that this takes
+/// no compressor, whose tables are a megabyte.
+fn with_end(built: &[u8], end: &str) -> Option<Bytes> {
+    let code = built.strip_suffix(&stored(NO_SETTINGS)?[..])?;
+    Some([code, &stored(end)?].concat().into())
+}
+
+/// The last bytes of a Brotli stream that continues a flushed one: an uncompressed block (RFC 7932,
+/// 9.2) and the end of the stream. `None` if the text is too long for one block.
+fn stored(text: &str) -> Option<Vec<u8>> {
+    // Not the last block (1 bit), a length of four nibbles (2 bits), the length less 1 (16 bits),
+    // uncompressed (1 bit), and zeros until the byte ends.
+    let length = u16::try_from(text.len().checked_sub(1)?).ok()?;
+    let header = (u32::from(length) << 3) | (1 << 19);
+    let end_of_stream = 0b11;
+    Some(
+        header.to_le_bytes()[..3]
+            .iter()
+            .chain(text.as_bytes())
+            .chain(&[end_of_stream])
+            .copied()
+            .collect(),
+    )
 }
 
 fn gzip(plain: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(plain)?;
     encoder.finish()
-}
-
-fn brotli(mut plain: &[u8]) -> io::Result<Vec<u8>> {
-    let mut packed = Vec::new();
-    let params = BrotliEncoderParams {
-        size_hint: plain.len(),
-        ..BrotliEncoderParams::default()
-    };
-    BrotliCompress(&mut plain, &mut packed, &params)?;
-    Ok(packed)
 }
 
 #[cfg(all(test, feature = "front-ends"))]
@@ -131,7 +144,7 @@ mod tests {
     #[test]
     fn without_settings_it_is_the_file_of_the_build() {
         let file = with_argument("{}").expect("the widget");
-        assert!(file.plain.ends_with(NO_SETTINGS.as_bytes()));
+        assert!(file.plain().ends_with(NO_SETTINGS.as_bytes()));
         assert!(file.brotli.is_some());
         assert!(file.gzip.len() <= BUDGET);
         assert_eq!(Some(file.hash), widget_hash());
@@ -140,7 +153,7 @@ mod tests {
     #[test]
     fn settings_are_its_argument_and_change_its_hash() {
         let file = with_argument(r##"{"accent":"#0a7"}"##).expect("the widget");
-        assert!(file.plain.ends_with(br##"({"accent":"#0a7"});"##));
+        assert!(file.plain().ends_with(br##"({"accent":"#0a7"});"##));
         let hash = widget_hash().expect("the widget");
         assert!(file.hash.starts_with(&hash) && file.hash != hash);
         let other = with_argument(r##"{"accent":"#0a8"}"##).expect("the widget");
@@ -151,10 +164,11 @@ mod tests {
     fn with_settings_it_is_compressed_as_well_as_the_file_of_the_build() {
         let built = with_argument("{}").expect("the widget");
         let file = with_argument(r##"{"accent":"#0a7"}"##).expect("the widget");
+        let plain = file.plain();
         let packed = file.brotli.expect("it is there, too");
         let mut unpacked = Vec::new();
         brotli::BrotliDecompress(&mut &packed[..], &mut unpacked).expect("it is whole");
-        assert_eq!(unpacked, file.plain);
+        assert_eq!(unpacked, plain);
         let most = built.brotli.expect("it is there").len() + 32;
         assert!(packed.len() <= most && packed.len() < file.gzip.len());
     }

@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::clock::{Clock, MonotonicClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
 use tokio::time::Instant;
 
 use crate::config::LimitsConfig;
@@ -17,38 +19,56 @@ const BAD_FRAMES_WINDOW: Duration = Duration::from_secs(60);
 const WARNINGS_EXPIRE_AFTER: Duration = Duration::from_secs(10);
 
 /// Limits on the frames of one socket: how many, how large, and how many bad ones.
+///
+/// Every idle socket has one, so what only few sockets need is allocated when it is needed.
 pub(super) struct FrameLimiter {
-    bad_frames: VecDeque<Instant>,
     /// `None` when limits are disabled.
     rates: Option<Box<Rates>>,
-    /// Frames over the limit since warnings last expired.
-    warnings: u32,
-    warnings_max: u32,
-    warned_at: Option<Instant>,
+    offences: Option<Box<Offences>>,
 }
 
+/// The default clock takes 40 bytes per limiter; this one takes none.
+type Limiter = RateLimiter<
+    NotKeyed,
+    InMemoryState,
+    MonotonicClock,
+    NoOpMiddleware<<MonotonicClock as Clock>::Instant>,
+>;
+
 struct Rates {
-    frames: DefaultDirectRateLimiter,
-    bytes: DefaultDirectRateLimiter,
+    frames: Limiter,
+    bytes: Limiter,
+    warnings_max: u32,
+}
+
+/// What a peer did that it should not have done.
+#[derive(Default)]
+struct Offences {
+    bad_frames: VecDeque<Instant>,
+    /// Frames over the limit since warnings last expired.
+    warnings: u32,
+    warned_at: Option<Instant>,
 }
 
 impl Rates {
     fn new(limits: &LimitsConfig) -> Option<Self> {
         let limiter = |per_second, burst| {
             let quota = Quota::per_second(NonZeroU32::new(per_second)?);
-            Some(RateLimiter::direct(
+            Some(RateLimiter::direct_with_clock(
                 quota.allow_burst(NonZeroU32::new(burst)?),
+                MonotonicClock,
             ))
         };
         Some(Self {
             frames: limiter(limits.frames_per_second, limits.frames_burst)?,
             bytes: limiter(limits.frame_bytes_per_second, limits.frame_bytes_burst)?,
+            warnings_max: limits.flood_warnings,
         })
     }
 
     /// How long to wait before a frame of this size is within the limits; `None` if it is now.
     fn wait(&self, bytes: usize) -> Option<Duration> {
-        let now = DefaultClock::default().now();
+        let now = MonotonicClock.now();
         if let Err(refused) = self.frames.check() {
             return Some(refused.wait_time_from(now));
         }
@@ -72,44 +92,42 @@ pub(super) enum LimitExceeded {
 
 impl FrameLimiter {
     pub(super) fn new(limits: &LimitsConfig) -> Self {
+        let rates = limits.enabled.then(|| Rates::new(limits)).flatten();
         Self {
-            bad_frames: VecDeque::new(),
-            rates: limits
-                .enabled
-                .then(|| Rates::new(limits))
-                .flatten()
-                .map(Box::new),
-            warnings: 0,
-            warnings_max: limits.flood_warnings,
-            warned_at: None,
+            rates: rates.map(Box::new),
+            offences: None,
         }
     }
 
     /// Counts a frame that is not JSON or has an unknown type. Returns whether it is one too many.
     pub(super) fn count_bad_frame(&mut self, now: Instant) -> bool {
-        while self
-            .bad_frames
+        let bad_frames = &mut self.offences.get_or_insert_default().bad_frames;
+        while bad_frames
             .pop_front_if(|at| now.duration_since(*at) > BAD_FRAMES_WINDOW)
             .is_some()
         {}
-        self.bad_frames.push_back(now);
-        self.bad_frames.len() >= BAD_FRAMES_MAX
+        bad_frames.push_back(now);
+        bad_frames.len() >= BAD_FRAMES_MAX
     }
 
     /// Counts a frame of this size.
     pub(super) fn check_frame(&mut self, now: Instant, bytes: usize) -> Result<(), LimitExceeded> {
-        let Some(wait) = self.rates.as_ref().and_then(|rates| rates.wait(bytes)) else {
+        let Some(rates) = &self.rates else {
             return Ok(());
         };
-        if self
+        let Some(wait) = rates.wait(bytes) else {
+            return Ok(());
+        };
+        let offences = self.offences.get_or_insert_default();
+        if offences
             .warned_at
             .is_some_and(|at| now.duration_since(at) > WARNINGS_EXPIRE_AFTER)
         {
-            self.warnings = 0;
+            offences.warnings = 0;
         }
-        self.warned_at = Some(now);
-        self.warnings += 1;
-        if self.warnings > self.warnings_max {
+        offences.warned_at = Some(now);
+        offences.warnings += 1;
+        if offences.warnings > rates.warnings_max {
             return Err(LimitExceeded::Flood);
         }
         Err(LimitExceeded::Warn {

@@ -143,7 +143,8 @@ fn spawn_task(
 ) -> Response<Body> {
     let (response, upgrade) = handshake.accept();
     let gauge = SocketGauge::new(state.metrics.sockets(side).clone());
-    let span = tracing::info_span!("socket", id = %Uuid::now_v7(), side = side.as_str());
+    // Not at level info, at which each of many idle sockets would hold half a kilobyte for it.
+    let span = tracing::debug_span!("socket", id = %Uuid::now_v7(), side = side.as_str());
     let task_state = state.clone();
     let task = async move {
         let _counted_until_the_end = (guard, gauge);

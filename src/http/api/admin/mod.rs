@@ -27,58 +27,56 @@ pub(super) mod visitor;
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::chat::Agent;
-use crate::http::state::AppState;
+use crate::http::api::calls::{Calls, calls};
 
-/// The agents' routes with their documentation.
-pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(sign_in::login))
-        .routes(routes!(sign_in::setup))
-        .routes(routes!(sign_in::logout))
-        .routes(routes!(me::get, me::patch))
-        .routes(routes!(rooms::list))
-        .routes(routes!(rooms::get, rooms::patch))
-        .routes(routes!(messages::list, messages::post))
-        .routes(routes!(cards::get))
-        .routes(routes!(visitor::get))
-        .routes(routes!(draft::put, draft::delete))
-        .routes(routes!(messages::redact))
-        .routes(routes!(notes::list, notes::add))
-        .routes(routes!(messages::read))
-        .routes(routes!(ratings::list))
-        .routes(routes!(room_mail::get))
-        .routes(routes!(transcript::transcript))
-        .routes(routes!(transcript::quarantine))
-        .routes(routes!(bounced::list, bounced::allow))
-        .routes(routes!(agents::list, agents::add))
-        .routes(routes!(agents::patch))
-        .routes(routes!(
+/// The agents' calls with their documentation.
+pub(crate) fn calls() -> Calls {
+    Calls::default()
+        .add(calls!(sign_in::login))
+        .add(calls!(sign_in::setup))
+        .add(calls!(sign_in::logout))
+        .add(calls!(me::get, me::patch))
+        .add(calls!(rooms::list))
+        .add(calls!(rooms::get, rooms::patch))
+        .add(calls!(messages::list, messages::post))
+        .add(calls!(cards::get))
+        .add(calls!(visitor::get))
+        .add(calls!(draft::put, draft::delete))
+        .add(calls!(messages::redact))
+        .add(calls!(notes::list, notes::add))
+        .add(calls!(messages::read))
+        .add(calls!(ratings::list))
+        .add(calls!(room_mail::get))
+        .add(calls!(transcript::transcript))
+        .add(calls!(transcript::quarantine))
+        .add(calls!(bounced::list, bounced::allow))
+        .add(calls!(agents::list, agents::add))
+        .add(calls!(agents::patch))
+        .add(calls!(
             api_tokens::list,
             api_tokens::add,
             api_tokens::end_named
         ))
-        .routes(routes!(api_tokens::end))
-        .routes(routes!(push::key))
-        .routes(routes!(push::list, push::add, push::remove))
-        .routes(routes!(push::test))
-        .routes(routes!(replies::list, replies::add))
-        .routes(routes!(replies::patch, replies::delete))
-        .routes(routes!(tags::list, tags::add))
-        .routes(routes!(tags::patch, tags::delete))
-        .routes(routes!(people::colleagues))
-        .routes(routes!(people::blocks))
-        .routes(routes!(reports::get))
-        .routes(routes!(reports::table))
-        .routes(routes!(jobs::list, jobs::start))
-        .routes(routes!(jobs::get, jobs::cancel))
-        .routes(routes!(jobs::file))
-        .routes(routes!(settings::get, settings::patch))
-        .routes(routes!(doctor::seen))
-        .routes(routes!(doctor::findings))
+        .add(calls!(api_tokens::end))
+        .add(calls!(push::key))
+        .add(calls!(push::list, push::add, push::remove))
+        .add(calls!(push::test))
+        .add(calls!(replies::list, replies::add))
+        .add(calls!(replies::patch, replies::delete))
+        .add(calls!(tags::list, tags::add))
+        .add(calls!(tags::patch, tags::delete))
+        .add(calls!(people::colleagues))
+        .add(calls!(people::blocks))
+        .add(calls!(reports::get))
+        .add(calls!(reports::table))
+        .add(calls!(jobs::list, jobs::start))
+        .add(calls!(jobs::get, jobs::cancel))
+        .add(calls!(jobs::file))
+        .add(calls!(settings::get, settings::patch))
+        .add(calls!(doctor::seen))
+        .add(calls!(doctor::findings))
 }
 
 /// One agent.

@@ -7,26 +7,24 @@ pub(super) mod rooms;
 mod sign_out;
 pub(super) mod transcript;
 
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
-
 use crate::chat::RoomId;
 use crate::chat::RoomRecord;
+use crate::http::api::calls::{Calls, calls};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::persistence::Visitor;
 
-/// The visitor's routes with their documentation.
-pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(open::open, rooms::list))
-        .routes(routes!(rooms::get))
-        .routes(routes!(rooms::close))
-        .routes(routes!(messages::list, messages::post))
-        .routes(routes!(messages::read))
-        .routes(routes!(rating::rate))
-        .routes(routes!(transcript::transcript))
-        .routes(routes!(sign_out::logout))
+/// The visitor's calls with their documentation.
+pub(crate) fn calls() -> Calls {
+    Calls::default()
+        .add(calls!(open::open, rooms::list))
+        .add(calls!(rooms::get))
+        .add(calls!(rooms::close))
+        .add(calls!(messages::list, messages::post))
+        .add(calls!(messages::read))
+        .add(calls!(rating::rate))
+        .add(calls!(transcript::transcript))
+        .add(calls!(sign_out::logout))
 }
 
 /// A room of the visitor. Another visitor's room is `not_found`, like one that does not exist.
