@@ -2,10 +2,11 @@ use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::process::{Directory, ServerProcess};
 use crate::user::User;
@@ -13,6 +14,9 @@ use crate::{Error, ports, programs};
 
 /// How often another port is tried when somebody was quicker.
 const TRIES: usize = 10;
+/// How long the processes of a killed server may take to end, and how often they are looked for.
+const END: Duration = Duration::from_secs(180);
+const POLL: Duration = Duration::from_millis(5);
 /// The password of every user.
 const PASSWORD: &str = "secret";
 
@@ -96,9 +100,15 @@ impl Dovecot {
         std::fs::rename(&written, self.mailbox().join("new").join(&name)).map_err(failed())
     }
 
-    /// Sends it SIGKILL and waits for its end.
+    /// Sends it SIGKILL and waits for its end, and for that of its processes: they have its sockets
+    /// until they notice, and it does not start while somebody listens on them.
     pub fn kill(&self) {
         self.server.kill();
+        let socket = self.server.path().join("run/login/imap");
+        let killed = Instant::now();
+        while UnixStream::connect(&socket).is_ok() && killed.elapsed() < END {
+            std::thread::sleep(POLL);
+        }
     }
 
     /// Starts the killed server again on the same port, with the same mails.

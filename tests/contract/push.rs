@@ -213,16 +213,13 @@ async fn what_a_push_service_replies_decides_what_becomes_of_a_device() {
     assert!(devices(&bob).await.is_empty());
     let messages = async |outcome: &str| {
         let name = format!("shoptalk_push_messages_total{{outcome=\"{outcome}\"}}");
-        server.rest().metric(&name).await
+        server.metric(&name).await
     };
     assert_eq!(messages("accepted").await, 2.0);
     assert_eq!(messages("gone").await, 1.0);
     assert_eq!(messages("refused").await, 2.0);
     assert_eq!(messages("failed").await, 1.0);
-    assert_eq!(
-        server.rest().metric("shoptalk_push_retries_total").await,
-        2.0
-    );
+    assert_eq!(server.metric("shoptalk_push_retries_total").await, 2.0);
 }
 
 #[tokio::test]

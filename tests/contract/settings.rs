@@ -215,6 +215,9 @@ async fn the_widget_carries_what_admins_have_set() {
     use crate::common::Response;
     use reqwest::Method;
 
+    if left_out_on_several_nodes("other nodes know the settings a moment later") {
+        return;
+    }
     let server = TestServer::start().await;
     let rest = &server.admin().await.rest;
     let widget = async |headers: &[(&str, &str)]| {
