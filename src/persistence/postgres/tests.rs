@@ -6,6 +6,7 @@ mod erasures;
 mod followers;
 mod jobs;
 mod known;
+mod lists;
 mod notes;
 mod presence;
 mod schema;

@@ -126,8 +126,7 @@ async fn step_in_transaction(db: &Session, wait: bool) -> Result<Step, TxError> 
     if progress.includes_all(&head) {
         return Ok(Step::Complete);
     }
-    let found = changes::after(db, &progress, &head, STEP_ROOMS + 1).await?;
-    let page = ChangePage::new(&progress, head, found);
+    let page = changes::page(db, &progress, head, STEP_ROOMS).await?;
     let complete = index_rooms(db, &page).await?;
     let mut covered = progress;
     covered.advance_all(&page.covered(complete));

@@ -104,11 +104,10 @@ CREATE TABLE room_heads (
 CREATE INDEX room_heads_by_change ON room_heads (slot, change) WHERE change > 0;
 CREATE INDEX room_heads_by_status ON room_heads (status, last_n) WHERE last_n IS NOT NULL;
 CREATE INDEX room_heads_waiting ON room_heads (waiting_n) WHERE waiting_n IS NOT NULL;
--- The open ones of an agent or of nobody are few, so they are sorted when asked for. Status 2 is closed.
-CREATE INDEX room_heads_open_by_assignee ON room_heads (assignee) WHERE status <> 2 AND NOT spam;
-CREATE INDEX room_heads_closed_by_assignee ON room_heads (assignee, last_n)
-    WHERE status = 2 AND NOT spam;
-CREATE INDEX room_heads_spam ON room_heads (last_n) WHERE spam;
+-- For the lists of an agent and of nobody, and their counts.
+CREATE INDEX room_heads_by_assignee ON room_heads (assignee, status, last_n)
+    WHERE last_n IS NOT NULL AND NOT spam;
+CREATE INDEX room_heads_spam ON room_heads (status, last_n) WHERE spam;
 CREATE INDEX room_heads_snoozed ON room_heads (snoozed_until) WHERE snoozed_until IS NOT NULL;
 
 -- Numbers of messages and of entries of the text index, in about the order of arrival.

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use crate::chat::{AgentId, ChangeVector, RoomRecord, Status};
-use crate::persistence::postgres::change_page::{ChangePage, Changed};
+use crate::persistence::postgres::change_page::Changed;
 use crate::persistence::postgres::codes::{limit, status_code, uint};
 use crate::persistence::postgres::session::{Params, Session};
 use crate::persistence::postgres::store::PostgresStore;
@@ -28,7 +28,7 @@ impl PostgresStore {
         max_rooms: usize,
     ) -> Result<LobbySnapshot, StoreError> {
         self.read_snapshot(async |db| {
-            let all = RoomFilter::default();
+            let all = Filter::default();
             let mut rooms = waiting(db, 0, &all, max_rooms).await?;
             let places_left = max_rooms - rooms.len();
             let active = by_status(db, Status::Active, i64::MAX, &all, places_left).await?;
@@ -65,15 +65,16 @@ impl PostgresStore {
 }
 
 async fn listed(db: &Session, plan: &ListPlan) -> Result<Vec<RoomRow>, TxError> {
+    let filter = Filter::new(db, &plan.filter).await?;
     let mut rooms = match plan.waiting_after {
-        Some(after) => waiting(db, after, &plan.filter, plan.items()).await?,
+        Some(after) => waiting(db, after, &filter, plan.items()).await?,
         None => Vec::new(),
     };
     let places_left = plan.items() - rooms.len();
     let mut rest = Vec::new();
     if places_left > 0 {
         for status in &plan.statuses {
-            rest.extend(by_status(db, *status, plan.before, &plan.filter, places_left).await?);
+            rest.extend(by_status(db, *status, plan.before, &filter, places_left).await?);
         }
     }
     room_list::newest_first(&mut rest, places_left);
@@ -81,122 +82,225 @@ async fn listed(db: &Session, plan: &ListPlan) -> Result<Vec<RoomRow>, TxError> 
     Ok(rooms)
 }
 
+/// A filter, and how the rooms with its tag are found.
+#[derive(Default)]
+struct Filter {
+    rooms: RoomFilter,
+    /// So few rooms have the tag that all of them are looked at. Otherwise a list is walked until
+    /// enough of its rooms have it.
+    tag_is_rare: bool,
+}
+
+impl Filter {
+    async fn new(db: &Session, rooms: &RoomFilter) -> Result<Self, TxError> {
+        let tag_is_rare = match rooms.tag {
+            Some(tag) => {
+                let sql = "SELECT count(*) FROM
+                     (SELECT FROM room_tags WHERE tag = $1 LIMIT $2) tagged";
+                let tagged = db.query_one(sql, &[&tag, &(RARE_TAG_ROOMS + 1)]).await?;
+                tagged.try_get::<_, i64>(0)? <= RARE_TAG_ROOMS
+            }
+            None => false,
+        };
+        let rooms = *rooms;
+        Ok(Self { rooms, tag_is_rare })
+    }
+}
+
+/// Rooms that a rare tag has, at most.
+const RARE_TAG_ROOMS: i64 = 2_000;
+
 /// Waiting rooms past `after`, the longest waiting first.
 async fn waiting(
     db: &Session,
     after: i64,
-    filter: &RoomFilter,
+    filter: &Filter,
     items: usize,
 ) -> Result<Vec<RoomRow>, TxError> {
-    let sql = select_rooms!(
-        "WHERE h.waiting_n > $1 AND h.spam = $3 AND (NOT $4 OR h.assignee IS NOT DISTINCT FROM $5)
-             AND ($6::uuid IS NULL
-                 OR EXISTS (SELECT 1 FROM room_tags t WHERE t.tag = $6 AND t.room = h.room))
-         ORDER BY h.waiting_n LIMIT $2"
-    );
-    let (limit, agent) = (limit(items, 0), filter.assignee.flatten());
-    let by_assignee = filter.assignee.is_some();
-    let params: &Params<'_> = &[
-        &after,
-        &limit,
-        &filter.spam,
-        &by_assignee,
-        &agent,
-        &filter.tag,
-    ];
-    room_rows::query(db, sql, params).await
+    let RoomFilter {
+        assignee,
+        tag,
+        spam,
+    } = filter.rooms;
+    let limit = limit(items, 0);
+    if filter.tag_is_rare {
+        let (by_assignee, agent) = (assignee.is_some(), assignee.flatten());
+        let params: &Params<'_> = &[&after, &limit, &tag, &spam, &by_assignee, &agent];
+        return room_rows::query(db, WAITING_TAGGED, params).await;
+    }
+    match assignee {
+        None if spam => room_rows::query(db, WAITING_SPAM, &[&after, &limit, &tag]).await,
+        None => room_rows::query(db, WAITING, &[&after, &limit, &tag]).await,
+        Some(agent) if spam => {
+            room_rows::query(db, WAITING_SPAM_OF, &[&after, &limit, &tag, &agent]).await
+        }
+        Some(Some(agent)) => {
+            room_rows::query(db, WAITING_FOR_AGENT, &[&after, &limit, &tag, &agent]).await
+        }
+        Some(None) => room_rows::query(db, WAITING_FOR_NOBODY, &[&after, &limit, &tag]).await,
+    }
 }
 
 /// Open rooms of an agent or of nobody that are listed and no spam.
 async fn open_rooms_of(db: &Session, assignee: Option<AgentId>) -> Result<u64, TxError> {
     let row = match assignee {
-        Some(agent) => {
-            let sql = "SELECT count(*) FROM room_heads WHERE assignee = $1 AND status <> 2
-                 AND NOT spam AND last_n IS NOT NULL";
-            db.query_one(sql, &[&agent]).await?
-        }
-        None => {
-            let sql = "SELECT count(*) FROM room_heads WHERE assignee IS NULL AND status <> 2
-                 AND NOT spam AND last_n IS NOT NULL";
-            db.query_one(sql, &[]).await?
-        }
+        Some(agent) => db.query_one(COUNT_OF_AGENT, &[&agent]).await?,
+        None => db.query_one(COUNT_OF_NOBODY, &[]).await?,
     };
     uint(&row, 0)
 }
+
+/// They are counted along an index, which has neither spam nor what is not listed. Status 2 is closed.
+macro_rules! count {
+    ($assignee:literal) => {
+        concat!(
+            "SELECT count(*) FROM room_heads WHERE assignee ",
+            $assignee,
+            " AND status < 2 AND NOT spam AND last_n IS NOT NULL"
+        )
+    };
+}
+
+const COUNT_OF_AGENT: &str = count!("= $1");
+const COUNT_OF_NOBODY: &str = count!("IS NULL");
 
 /// Rooms of one status older than `before`, the newest message first.
 async fn by_status(
     db: &Session,
     status: Status,
     before: i64,
-    filter: &RoomFilter,
+    filter: &Filter,
     items: usize,
 ) -> Result<Vec<RoomRow>, TxError> {
+    let RoomFilter {
+        assignee,
+        tag,
+        spam,
+    } = filter.rooms;
     let (status, limit) = (status_code(status), limit(items, 0));
-    let (is_closed, agent) = (
-        status == status_code(Status::Closed),
-        filter.assignee.flatten(),
-    );
-    if let Some(tag) = filter.tag {
-        let by_assignee = filter.assignee.is_some();
-        let params: &Params<'_> = &[
-            &status,
-            &before,
-            &limit,
-            &tag,
-            &filter.spam,
-            &by_assignee,
-            &agent,
-        ];
+    if filter.tag_is_rare {
+        let (by_assignee, agent) = (assignee.is_some(), assignee.flatten());
+        let params: &Params<'_> = &[&before, &limit, &tag, &status, &spam, &by_assignee, &agent];
         return room_rows::query(db, TAGGED, params).await;
     }
-    match filter.assignee {
-        Some(_) if filter.spam => {
-            room_rows::query(db, SPAM_OF_AGENT, &[&status, &before, &limit, &agent]).await
+    let params: &Params<'_> = &[&before, &limit, &tag, &status];
+    match assignee {
+        None if spam => room_rows::query(db, SPAM, params).await,
+        None => room_rows::query(db, ALL, params).await,
+        Some(agent) if spam => {
+            room_rows::query(db, SPAM_OF, &[&before, &limit, &tag, &status, &agent]).await
         }
-        None if filter.spam => room_rows::query(db, SPAM, &[&status, &before, &limit]).await,
-        None => room_rows::query(db, ALL, &[&status, &before, &limit]).await,
         Some(Some(agent)) => {
-            let sql = if is_closed {
-                CLOSED_OF_AGENT
-            } else {
-                OPEN_OF_AGENT
-            };
-            room_rows::query(db, sql, &[&status, &before, &limit, &agent]).await
+            room_rows::query(db, OF_AGENT, &[&before, &limit, &tag, &status, &agent]).await
         }
-        Some(None) => {
-            let sql = if is_closed {
-                CLOSED_OF_NOBODY
-            } else {
-                OPEN_OF_NOBODY
-            };
-            room_rows::query(db, sql, &[&status, &before, &limit]).await
-        }
+        Some(None) => room_rows::query(db, OF_NOBODY, params).await,
     }
 }
 
-/// Rooms by activity: a query for each filter that has an index, so that each has a plan of its own.
-macro_rules! by_activity {
-    ($conditions:literal) => {
+/// A page of a list. Its rooms are found first and read after that, so that no estimate of their number
+/// lets PostgreSQL read all rooms. Each list has a query of its own, so that each walks an index of
+/// its own in its order; `+ 0` and `coalesce` keep it from the index of the order where sorting a few is
+/// cheaper.
+macro_rules! page {
+    ($conditions:expr, $inner_order:literal, $order:literal) => {
         select_rooms!(concat!(
-            "WHERE h.status = $1 AND h.last_n < $2 AND ",
+            "WHERE h.room = ANY(ARRAY(SELECT h.room FROM room_heads h WHERE ",
             $conditions,
-            " ORDER BY h.last_n DESC LIMIT $3"
+            " ORDER BY ",
+            $inner_order,
+            " LIMIT $2)) ORDER BY ",
+            $order
         ))
     };
 }
 
+macro_rules! waiting_in_order {
+    ($conditions:literal) => {
+        page!(
+            concat!("h.waiting_n > $1 AND ", $conditions),
+            "h.waiting_n",
+            "h.waiting_n"
+        )
+    };
+}
+
+macro_rules! waiting_sorted {
+    ($conditions:literal) => {
+        page!(
+            concat!("coalesce(h.waiting_n, 0) > $1 AND ", $conditions),
+            "h.waiting_n + 0",
+            "h.waiting_n"
+        )
+    };
+}
+
+macro_rules! by_activity {
+    ($conditions:literal) => {
+        page!(
+            concat!(
+                "h.status = $4 AND h.last_n < $1 AND ($3::uuid IS NULL OR $3 = ANY(h.tags)) AND ",
+                $conditions
+            ),
+            "h.last_n DESC",
+            "h.last_n DESC"
+        )
+    };
+}
+
+const WAITING: &str = waiting_in_order!("NOT h.spam AND ($3::uuid IS NULL OR $3 = ANY(h.tags))");
+const WAITING_FOR_NOBODY: &str = waiting_in_order!(
+    "NOT h.spam AND h.assignee IS NULL AND ($3::uuid IS NULL OR $3 = ANY(h.tags))"
+);
+const WAITING_FOR_AGENT: &str = waiting_sorted!(
+    "h.assignee = $4 AND h.status = 0 AND NOT h.spam AND h.last_n IS NOT NULL
+     AND ($3::uuid IS NULL OR $3 = ANY(h.tags))"
+);
+const WAITING_SPAM: &str =
+    waiting_sorted!("h.spam AND h.status = 0 AND ($3::uuid IS NULL OR $3 = ANY(h.tags))");
+const WAITING_SPAM_OF: &str = waiting_sorted!(
+    "h.spam AND h.status = 0 AND h.assignee IS NOT DISTINCT FROM $4
+     AND ($3::uuid IS NULL OR $3 = ANY(h.tags))"
+);
+const WAITING_TAGGED: &str = waiting_sorted!(
+    "h.room = ANY(ARRAY(SELECT room FROM room_tags WHERE tag = $3)) AND h.spam = $4
+     AND (NOT $5 OR h.assignee IS NOT DISTINCT FROM $6)"
+);
 const ALL: &str = by_activity!("NOT h.spam");
 const SPAM: &str = by_activity!("h.spam");
-const SPAM_OF_AGENT: &str = by_activity!("h.spam AND h.assignee IS NOT DISTINCT FROM $4");
-const OPEN_OF_AGENT: &str = by_activity!("h.assignee = $4 AND h.status <> 2 AND NOT h.spam");
-const OPEN_OF_NOBODY: &str = by_activity!("h.assignee IS NULL AND h.status <> 2 AND NOT h.spam");
-const CLOSED_OF_AGENT: &str = by_activity!("h.assignee = $4 AND h.status = 2 AND NOT h.spam");
-const CLOSED_OF_NOBODY: &str = by_activity!("h.assignee IS NULL AND h.status = 2 AND NOT h.spam");
-const TAGGED: &str = by_activity!(
-    "h.room IN (SELECT room FROM room_tags WHERE tag = $4) AND h.spam = $5
-     AND (NOT $6 OR h.assignee IS NOT DISTINCT FROM $7)"
+const SPAM_OF: &str = by_activity!("h.spam AND h.assignee IS NOT DISTINCT FROM $5");
+const OF_AGENT: &str = by_activity!("NOT h.spam AND h.assignee = $5");
+/// By the assignee at first, which is the same for all of them: PostgreSQL does not see that the
+/// index has them in order.
+const OF_NOBODY: &str = page!(
+    "h.status = $4 AND h.last_n < $1 AND NOT h.spam AND h.assignee IS NULL
+     AND ($3::uuid IS NULL OR $3 = ANY(h.tags))",
+    "h.assignee DESC, h.last_n DESC",
+    "h.last_n DESC"
 );
+const TAGGED: &str = page!(
+    "h.room = ANY(ARRAY(SELECT room FROM room_tags WHERE tag = $3)) AND h.status = $4
+     AND h.last_n + 0 < $1 AND h.spam = $5 AND (NOT $6 OR h.assignee IS NOT DISTINCT FROM $7)",
+    "h.last_n + 0 DESC",
+    "h.last_n DESC"
+);
+
+/// The queries that count or walk along an index, each with some parameters and the index.
+#[cfg(test)]
+pub(crate) const WALKS: [(&str, &str, &str); 9] = [
+    (COUNT_OF_AGENT, "(NULL)", "room_heads_by_assignee"),
+    (COUNT_OF_NOBODY, "", "room_heads_by_assignee"),
+    (WAITING, "(0, 51, NULL)", "room_heads_waiting"),
+    (
+        WAITING_FOR_AGENT,
+        "(0, 51, NULL, NULL)",
+        "room_heads_by_assignee",
+    ),
+    (WAITING_SPAM, "(0, 51, NULL)", "room_heads_spam"),
+    (ALL, "(9, 51, NULL, 1)", "room_heads_by_status"),
+    (SPAM, "(9, 51, NULL, 1)", "room_heads_spam"),
+    (OF_AGENT, "(9, 51, NULL, 1, NULL)", "room_heads_by_assignee"),
+    (OF_NOBODY, "(9, 51, NULL, 1)", "room_heads_by_assignee"),
+];
 
 /// Everything has to be read from one snapshot: a record that is newer than its place in the page
 /// would lead a reader past changes that they have not seen.
@@ -206,8 +310,7 @@ async fn changed_since(
     items: usize,
 ) -> Result<ChangedRooms, TxError> {
     let heads = changes::heads(db).await?;
-    let found = changes::after(db, since, &heads.changes, items.saturating_add(1)).await?;
-    let page = ChangePage::new(since, heads.changes, found);
+    let page = changes::page(db, since, heads.changes, items).await?;
     let mut records = records(db, page.first(items)).await?;
     let fitting = fitting(page.first(items), &records);
     let mut changed = ChangedRooms {

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use crate::chat::VisitorId;
-use crate::persistence::postgres::operations::search::{BlockWalk, Match, matches, newest_entry};
+use crate::persistence::postgres::operations::search::{Match, MatchWalk, newest_entry};
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tx_error::TxError;
@@ -41,11 +41,10 @@ async fn mentions(db: &Session, person: &Person) -> Result<Mentions, TxError> {
         };
         let (folded, email) = (words.folded(), email.to_lowercase());
         let mut left = MENTIONS;
-        let mut blocks = BlockWalk::new(newest);
+        let mut walk = MatchWalk::new(&folded, newest);
         while left > 0
-            && let Some(range) = blocks.next()
+            && let Some(entries) = walk.next(db, left).await?
         {
-            let entries = matches(db, &folded, range, newest, left).await?;
             left -= entries.len();
             for row in texts(db, &entries).await? {
                 let (pk, visitor): (i64, VisitorId) = (row.try_get(0)?, row.try_get(2)?);

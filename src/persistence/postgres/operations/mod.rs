@@ -7,7 +7,7 @@ mod export;
 mod followers;
 mod import;
 mod jobs;
-mod lists;
+pub(super) mod lists;
 mod mail;
 mod mentions;
 mod messages;

@@ -1,5 +1,4 @@
 use std::collections::{HashMap, HashSet};
-use std::ops::RangeInclusive;
 
 use crate::chat::RoomRecord;
 use crate::persistence::list_cursor::ListCursor;
@@ -7,15 +6,17 @@ use crate::persistence::postgres::codes::limit;
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::store::PostgresStore;
 use crate::persistence::postgres::tables::room_rows::{self, select_rooms};
-use crate::persistence::postgres::tables::search::{self, block_of, first_of};
+use crate::persistence::postgres::tables::search::{block_of, first_of, queries};
 use crate::persistence::postgres::text_index;
 use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::search_words::{MATCHES_MAX, SEARCH, SearchWords};
 use crate::persistence::{SearchHit, SearchPage, SearchQuery, WriteError};
 
-/// Blocks of the index that one query looks at, at most. The first looks at the newest one, and each
-/// further one at twice as many.
+/// Blocks of the index that one query looks at, at most.
 const BLOCKS_MAX: i64 = 64;
+/// Matches that the first query of a walk returns, at most. Each further one returns more by a factor.
+const FIRST_MATCHES: usize = 256;
+const MORE_MATCHES: usize = 4;
 
 impl PostgresStore {
     pub(crate) async fn search(&self, query: SearchQuery) -> Result<SearchPage, WriteError> {
@@ -35,6 +36,16 @@ pub(super) struct Match {
     n: i64,
     pub(super) room: i64,
     pub(super) seq: i64,
+}
+
+impl Match {
+    fn read(row: &tokio_postgres::Row) -> Result<Self, TxError> {
+        Ok(Self {
+            n: row.try_get(0)?,
+            room: row.try_get(1)?,
+            seq: row.try_get(2)?,
+        })
+    }
 }
 
 /// Every page walks the matches again from where the search began, to know which rooms were on an
@@ -63,11 +74,10 @@ async fn search(db: &Session, query: &SearchQuery) -> Result<SearchPage, TxError
     let folded = words.folded();
     let mut rooms = HashSet::new();
     let mut left = MATCHES_MAX;
-    let mut blocks = BlockWalk::new(newest);
-    while let Some(range) = blocks.next()
-        && page.next.is_none()
+    let mut walk = MatchWalk::new(&folded, newest);
+    while page.next.is_none()
+        && let Some(matches) = walk.next(db, left + 1).await?
     {
-        let matches = matches(db, &folded, range, newest, left + 1).await?;
         let truncated = matches.len() > left;
         let looked_at = &matches[..matches.len().min(left)];
         left -= looked_at.len();
@@ -82,66 +92,67 @@ async fn search(db: &Session, query: &SearchQuery) -> Result<SearchPage, TxError
     page.finish(db, Some(&words), false).await
 }
 
-/// Blocks of the index from the newest to the oldest, more and more at once.
-pub(super) struct BlockWalk {
-    last: i64,
-    count: i64,
+/// The entries that match, from the newest to the oldest, more and more at once.
+pub(super) struct MatchWalk<'w> {
+    words: &'w [String],
+    /// Entries after this one were returned.
+    until: i64,
+    items: usize,
 }
 
-impl BlockWalk {
-    pub(super) fn new(newest: i64) -> Self {
+impl<'w> MatchWalk<'w> {
+    /// Begins with the entry `newest`; the last of the words is a prefix.
+    pub(super) fn new(words: &'w [String], newest: i64) -> Self {
         Self {
-            last: block_of(newest),
-            count: 1,
+            words,
+            until: newest,
+            items: FIRST_MATCHES,
         }
     }
 
-    pub(super) fn next(&mut self) -> Option<RangeInclusive<i64>> {
-        if self.last < 0 {
-            return None;
+    /// The next matches, at most `most`, possibly none; `None` after the last.
+    pub(super) async fn next(
+        &mut self,
+        db: &Session,
+        most: usize,
+    ) -> Result<Option<Vec<Match>>, TxError> {
+        if self.until < 0 {
+            return Ok(None);
         }
-        let first = (self.last - self.count + 1).max(0);
-        let range = first..=self.last;
-        self.last = first - 1;
-        self.count = (self.count * 2).min(BLOCKS_MAX);
-        Some(range)
+        let items = self.items.min(most);
+        self.items = self.items.saturating_mul(MORE_MATCHES);
+        let last = block_of(self.until);
+        let first = (last - BLOCKS_MAX + 1).max(0);
+        let queries = queries(self.words, first..=last);
+        let rows = db
+            .query(MATCHES, &[&queries, &self.until, &limit(items, 0)])
+            .await?;
+        let matches = rows
+            .iter()
+            .map(Match::read)
+            .collect::<Result<Vec<_>, _>>()?;
+        self.until = match matches.last() {
+            Some(last) if matches.len() == items => last.n - 1,
+            _ => first_of(first) - 1,
+        };
+        Ok(Some(matches))
     }
 }
+
+/// The blocks are looked at in turn, and none after the last entry that is asked for. Adding 0 keeps
+/// a plan from walking all entries in the order of their numbers.
+const MATCHES: &str = "
+    SELECT found.n, found.room, found.seq FROM unnest($1::text[]) AS block (query)
+    CROSS JOIN LATERAL (
+        SELECT n, room, seq FROM search WHERE words @@ block.query::tsquery AND n + 0 <= $2
+        ORDER BY n + 0 DESC LIMIT $3) found
+    LIMIT $3";
 
 pub(super) async fn newest_entry(db: &Session) -> Result<i64, TxError> {
     let newest = db
         .query_opt("SELECT n FROM search ORDER BY n DESC LIMIT 1", &[])
         .await?;
     Ok(newest.map_or(Ok(-1), |row| row.try_get(0))?)
-}
-
-/// Entries of these blocks that match, the newest first.
-pub(super) async fn matches(
-    db: &Session,
-    words: &[String],
-    blocks: RangeInclusive<i64>,
-    newest: i64,
-    items: usize,
-) -> Result<Vec<Match>, TxError> {
-    let until = newest.min(first_of(blocks.end() + 1) - 1);
-    let rows = db
-        .query(
-            // Without MATERIALIZED a plan may walk all entries in the order of their numbers.
-            "WITH found AS MATERIALIZED
-                 (SELECT n, room, seq FROM search WHERE words @@ $1::text::tsquery)
-             SELECT n, room, seq FROM found WHERE n <= $2 ORDER BY n DESC LIMIT $3",
-            &[&search::query(words, blocks), &until, &limit(items, 0)],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Match {
-                n: row.try_get(0)?,
-                room: row.try_get(1)?,
-                seq: row.try_get(2)?,
-            })
-        })
-        .collect()
 }
 
 /// A page as far as it is found.
@@ -156,7 +167,9 @@ struct Page<'q> {
 impl Page<'_> {
     /// Adds the rooms of these matches that are asked for, until the page is full.
     async fn take(&mut self, db: &Session, matches: &[Match]) -> Result<(), TxError> {
-        for some in matches.chunks(self.query.limit.max(50)) {
+        // Where a filter leaves few of them, a search for many matches makes no more queries.
+        let rooms_at_once = self.query.limit.max(50).max(matches.len() / 4);
+        for some in matches.chunks(rooms_at_once) {
             let mut records = records(db, some).await?;
             for found in some {
                 let Some(record) = records.remove(&found.room) else {

@@ -1,8 +1,8 @@
 //! What has changed in all slots. Every function has to run on the snapshot of the others.
 
 use crate::chat::{ChangeId, ChangeVector, RoomId};
-use crate::persistence::postgres::change_page::Changed;
-use crate::persistence::postgres::codes::{limit, uint};
+use crate::persistence::postgres::change_page::{self, ChangePage, Changed};
+use crate::persistence::postgres::codes::{int, uint};
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::slot::slot_code;
 use crate::persistence::postgres::tx_error::TxError;
@@ -50,23 +50,27 @@ pub(crate) async fn heads(db: &Session) -> Result<SlotHeads, TxError> {
     Ok(heads)
 }
 
-/// The first changes of each slot after `since`, at most `items` rooms and `items` removals.
-pub(crate) async fn after(
+/// The first changes after `since` in all slots, about as many as a page of `items` holds.
+pub(crate) async fn page(
     db: &Session,
     since: &ChangeVector,
-    head: &ChangeVector,
+    head: ChangeVector,
     items: usize,
-) -> Result<Vec<(ChangeId, Changed)>, TxError> {
+) -> Result<ChangePage, TxError> {
     let mut slots: Vec<i16> = Vec::new();
     let mut numbers: Vec<i64> = Vec::new();
+    let mut gaps: Vec<u64> = Vec::new();
     for (slot, newest) in head.numbers().iter().enumerate() {
-        if since.of_slot(slot) < *newest {
+        let gap = newest.saturating_sub(since.of_slot(slot));
+        if gap > 0 {
             slots.push(slot_code(slot));
             numbers.push(since.of_slot(slot).cast_signed());
+            gaps.push(gap);
         }
     }
+    let share = change_page::share(gaps, items);
     if slots.is_empty() {
-        return Ok(Vec::new());
+        return Ok(ChangePage::new(since, head, Vec::new(), share));
     }
     let rows = db
         .query(
@@ -81,10 +85,11 @@ pub(crate) async fn after(
                      WHERE e.slot = u.slot AND e.change > u.after AND e.change > 0
                      ORDER BY e.change LIMIT $3)
              ) i",
-            &[&slots, &numbers, &limit(items, 0)],
+            &[&slots, &numbers, &int(share.saturating_add(1))],
         )
         .await?;
-    rows.iter()
+    let found = rows
+        .iter()
         .map(|row| {
             let change = ChangeId {
                 slot: slot(row)?,
@@ -97,5 +102,6 @@ pub(crate) async fn after(
             };
             Ok((change, changed))
         })
-        .collect()
+        .collect::<Result<Vec<_>, TxError>>()?;
+    Ok(ChangePage::new(since, head, found, share))
 }

@@ -1,7 +1,8 @@
 //! The rows of the text index.
 //!
 //! A word is stored behind the number of the *block* of entries that it occurs in, so that the
-//! newest matches are found without looking at all of them, however common the word is.
+//! newest matches are found without looking at all of them, however common the word is. Smaller
+//! blocks make a common word cheaper and a rare one dearer, and the index larger.
 //!
 //! Whoever changes or deletes a text that the index may have takes the index's turn first
 //! ([`pause_index`]), and deletes its entries in a statement after that: no step of the indexer can
@@ -19,7 +20,9 @@ use crate::persistence::postgres::tx_error::TxError;
 use crate::persistence::words;
 
 /// Entries of a block, as a power of two.
-const BLOCK_BITS: u32 = 16;
+const BLOCK_BITS: u32 = 14;
+/// How many characters the number of a block has in front of a word, at least.
+const PREFIX_CHARS: usize = 5;
 
 /// The block of an entry.
 pub(crate) fn block_of(n: i64) -> i64 {
@@ -31,9 +34,17 @@ pub(crate) fn first_of(block: i64) -> i64 {
     block << BLOCK_BITS
 }
 
-/// How a block begins its words.
+/// How a block begins its words: its number in base 32. It stands in front of every word, so it is
+/// short.
 fn prefix(block: i64) -> String {
-    format!("{block:07x}")
+    let mut prefix = String::new();
+    let mut left = block.cast_unsigned();
+    while left > 0 || prefix.len() < PREFIX_CHARS {
+        let digit = u32::try_from(left % 32).ok();
+        prefix.extend(digit.and_then(|digit| char::from_digit(digit, 32)));
+        left /= 32;
+    }
+    prefix.chars().rev().collect()
 }
 
 /// The words of an entry as the text of a `tsvector`; `None` if there are none.
@@ -48,15 +59,15 @@ pub(crate) fn vector(n: i64, texts: &[&str]) -> Option<String> {
     (!vector.is_empty()).then(|| vector.join(" "))
 }
 
-/// A `tsquery` for entries of these blocks that have all words, the last one as a prefix.
-pub(crate) fn query(words: &[String], blocks: RangeInclusive<i64>) -> String {
+/// A `tsquery` for each of these blocks, the newest first: for entries that have all words, the last
+/// one as a prefix.
+pub(crate) fn queries(words: &[String], blocks: RangeInclusive<i64>) -> Vec<String> {
     let one = |block: i64| {
         let prefix = prefix(block);
         let quoted: Vec<String> = words.iter().map(|it| format!("'{prefix}{it}'")).collect();
-        format!("({}:*)", quoted.join(" & "))
+        format!("{}:*", quoted.join(" & "))
     };
-    let all: Vec<String> = blocks.rev().map(one).collect();
-    all.join(" | ")
+    blocks.rev().map(one).collect()
 }
 
 /// Takes the index's turn. With `wait` it waits for whoever has it; otherwise it returns whether it
@@ -169,6 +180,9 @@ impl NewEntries {
             &[&self.n, &self.room, &self.seq, &self.words],
         )
         .await?;
+        // PostgreSQL collects new entries in a list at first, which every search would have to read.
+        let sql = "SELECT gin_clean_pending_list('search_words')";
+        db.query_one(sql, &[]).await?;
         Ok(())
     }
 }
@@ -248,14 +262,20 @@ mod tests {
     fn words_stand_behind_the_number_of_their_block() {
         assert_eq!(
             vector(5, &["Öl öl", "an"]).as_deref(),
-            Some("'0000000an' '0000000ol'")
+            Some("'00000an' '00000ol'")
         );
-        assert_eq!(vector(1 << 16, &["a"]).as_deref(), Some("'0000001a'"));
+        assert_eq!(vector(1 << 14, &["a"]).as_deref(), Some("'00001a'"));
         assert_eq!(vector(5, &["…"]), None);
+        assert_eq!(prefix(31 + 32 * 10), "000av");
+        assert_eq!(
+            prefix(1 << 25),
+            "100000",
+            "no block is without one of its own"
+        );
         let words = ["my".to_owned(), "pac".to_owned()];
         assert_eq!(
-            query(&words, 1..=2),
-            "('0000002my' & '0000002pac':*) | ('0000001my' & '0000001pac':*)"
+            queries(&words, 1..=2),
+            ["'00002my' & '00002pac':*", "'00001my' & '00001pac':*"]
         );
         assert_eq!((block_of(first_of(7)), block_of(first_of(8) - 1)), (7, 7));
     }

@@ -141,6 +141,22 @@ async fn no_word_of_a_message_is_left_that_is_redacted_while_it_is_indexed() {
     assert_eq!(find(&first, "secret").await, []);
 }
 
+/// PostgreSQL keeps new entries in a list that every search reads, once for each block.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_entry_is_left_in_the_list_of_new_ones() {
+    if left_out_on_sqlite() {
+        return;
+    }
+    let store = TestStore::new();
+    let room = store.new_room("Ann").await;
+    for _ in 0..20 {
+        store.post_as_visitor(room, "hello").await;
+    }
+    store.flush_search_index().await.expect("indexed");
+    let pages_left = store.rows("SELECT gin_clean_pending_list('search_words')");
+    assert_eq!(pages_left, ["0"]);
+}
+
 /// Far more messages than one step takes, and more blocks than one query looks at.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_and_old_matches_are_found() {
