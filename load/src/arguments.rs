@@ -183,6 +183,17 @@ pub(crate) enum Scenario {
         #[arg(long, default_value_t = 100_000)]
         rooms: usize,
     },
+    /// Measures a full database in PostgreSQL: start, newest pages, search, lists with their filters,
+    /// consoles that come back, posting, size on disk. Starts PostgreSQL from the programs that are
+    /// installed.
+    StoredPostgres {
+        /// Messages in the database.
+        #[arg(long, default_value_t = 1_000_000)]
+        messages: usize,
+        /// Rooms that the messages are in.
+        #[arg(long, default_value_t = 100_000)]
+        rooms: usize,
+    },
     /// Measures posting beside backups that are made one after the other, against posting without
     /// backups.
     Backups {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use memchr::memmem;
 use serde_json::json;
 use shoptalk_client::Server;
 use tokio::sync::Semaphore;
@@ -201,6 +202,28 @@ impl Console {
         let resume = (self.epoch.as_str(), self.cursor.as_str());
         self.wire = Self::open_socket(self.addr, &self.token, Some(resume)).await?;
         self.keep_cursor();
+        Ok(())
+    }
+
+    /// Another console that comes back with this one's cursor. The welcome is the wire's last frame.
+    pub(crate) async fn resumed(&self) -> Result<Self> {
+        let resume = (self.epoch.as_str(), self.cursor.as_str());
+        let mut console = Self {
+            wire: Self::open_socket(self.addr, &self.token, Some(resume)).await?,
+            addr: self.addr,
+            token: self.token.clone(),
+            epoch: self.epoch.clone(),
+            cursor: self.cursor.clone(),
+        };
+        console.keep_cursor();
+        Ok(console)
+    }
+
+    /// Reads until all rooms have come that follow the welcome.
+    pub(crate) async fn catch_up(&mut self) -> Result<()> {
+        while memmem::find(self.wire.last(), b"\"more\":true").is_some() {
+            self.next_states().await?;
+        }
         Ok(())
     }
 

@@ -31,7 +31,7 @@ use peer::Program;
 use report::{Goal, Report};
 use scenarios::{
     Setup, backups, burst, change_cost, everyday, fanout, history, idle, joined, lobby, nodes,
-    notifications, open, pairs, rates, reports, soak, store, stored, storm, talk,
+    notifications, open, pairs, rates, reports, soak, store, stored, stored_postgres, storm, talk,
 };
 use server::Target;
 
@@ -146,6 +146,9 @@ async fn scenario(mut setup: Setup, scenario: Scenario) -> Result<Report> {
         Scenario::History { posting } => history::history(it, posting).await?,
         Scenario::Stored { messages, rooms } => {
             stored::stored(it, messages, rooms).await?;
+        }
+        Scenario::StoredPostgres { messages, rooms } => {
+            stored_postgres::stored_postgres(it, messages, rooms).await?;
         }
         Scenario::Backups {
             senders,

@@ -16,6 +16,10 @@ use crate::texts;
 
 /// The slot that the raw inserts number their changes in.
 const SLOT: i16 = 63;
+/// Slots that a database is filled in, as if so many nodes had written it: this one and those before.
+const FILL_SLOTS: i16 = 8;
+/// Messages in a transaction while a database is filled.
+const FILL_BATCH: usize = 1_000;
 const TIME: i64 = 1_700_000_000_000;
 
 const ROOMS: &str = "
@@ -57,6 +61,7 @@ pub(crate) struct PostgresInserter {
     rooms: Vec<(i64, i64)>,
     next: usize,
     n: i64,
+    slot: i16,
 }
 
 impl PostgresInserter {
@@ -83,8 +88,9 @@ impl PostgresInserter {
         client
             .execute(
                 "INSERT INTO slots (slot, owner, fence, lease, change, commits, waiting, active, closed)
-                 VALUES ($1, 'raw', 0, now(), 0, 0, 0, 0, 0)",
-                &[&SLOT],
+                 SELECT slot, 'raw', 0, now(), 0, 0, 0, 0, 0
+                 FROM generate_series($1::smallint - $2::smallint + 1, $1) slot",
+                &[&SLOT, &FILL_SLOTS],
             )
             .await?;
         let rows = client.query(ROOMS, &[&i64::try_from(rooms)?]).await?;
@@ -97,6 +103,7 @@ impl PostgresInserter {
             client,
             next: 0,
             n: 0,
+            slot: SLOT,
         })
     }
 
@@ -118,6 +125,23 @@ impl PostgresInserter {
         }
         let per_second = inserted as f64 / started.elapsed().as_secs_f64();
         Ok((per_second, transactions))
+    }
+
+    /// Inserts this many messages in many slots, and leaves the database as nodes would.
+    pub(crate) async fn fill(mut self, messages: usize) -> Result<()> {
+        let mut left = messages;
+        while left > 0 {
+            let batch = left.min(FILL_BATCH);
+            self.transaction(batch).await?;
+            self.slot = match self.slot {
+                last if last == SLOT - FILL_SLOTS + 1 => SLOT,
+                slot => slot - 1,
+            };
+            left -= batch;
+        }
+        let move_on = "SELECT setval('message_n', $1)";
+        self.client.query_one(move_on, &[&self.n]).await?;
+        Ok(())
     }
 
     async fn transaction(&mut self, batch: usize) -> Result<()> {
@@ -149,9 +173,9 @@ impl PostgresInserter {
             &head_numbers,
             &head_contents,
             &TIME,
-            &SLOT,
+            &self.slot,
         ];
-        let move_params: Params<'_, 2> = [&SLOT, &self.n];
+        let move_params: Params<'_, 2> = [&self.slot, &self.n];
         let client = &self.client;
         // Sent one behind the other, without waiting.
         let (begun, inserted, updated, moved, committed) = tokio::join!(

@@ -149,6 +149,7 @@ impl Server {
             .args(["agent", "add", AGENT.0, "--role", "admin"])
             .args(["--password-stdin", "--data-dir"])
             .arg(data_dir)
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -22,6 +22,7 @@ mod rounds;
 pub(crate) mod soak;
 pub(crate) mod store;
 pub(crate) mod stored;
+pub(crate) mod stored_postgres;
 pub(crate) mod storm;
 pub(crate) mod talk;
 

@@ -1,9 +1,11 @@
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
 use rusqlite::{Connection, OpenFlags};
+use uuid::Uuid;
 
 use super::Setup;
 use super::closed_loop::closed_loop;
@@ -14,7 +16,7 @@ use crate::report::{Goal, median};
 use crate::server::Server;
 
 /// Rooms whose first page is read, spread over all.
-const SAMPLED: i64 = 200;
+pub(super) const SAMPLED: i64 = 200;
 /// Searches: in most messages, in few, in none, two words, a beginning, one letter, two.
 const SEARCHES: [&str; 7] = [
     "the",
@@ -26,10 +28,10 @@ const SEARCHES: [&str; 7] = [
     "th",
 ];
 const SEARCHES_EACH: usize = 50;
-const STARTS: usize = 3;
-const POSTING: usize = 16;
+pub(super) const STARTS: usize = 3;
+pub(super) const POSTING: usize = 16;
 /// How long the text index may take for a million messages.
-const INDEXING_A_MILLION: Duration = Duration::from_secs(300);
+pub(super) const INDEXING_A_MILLION: Duration = Duration::from_secs(300);
 
 /// What one size of database costs.
 pub(crate) struct Cost {
@@ -37,6 +39,78 @@ pub(crate) struct Cost {
     pub(crate) page_p99_ms: f64,
     pub(crate) search_p99_ms: f64,
     pub(crate) cpu_us: f64,
+}
+
+/// An agent who reads lists and conversations, one after the other.
+pub(super) struct Reads {
+    http: reqwest::Client,
+    url: String,
+    token: String,
+}
+
+impl Reads {
+    pub(super) fn new(addr: SocketAddr, token: String) -> Self {
+        Self {
+            http: reqwest::Client::new(),
+            url: format!("http://{addr}/api/admin/rooms/"),
+            token,
+        }
+    }
+
+    /// Reads once and records the time.
+    pub(super) async fn timed(&self, path: &str, times: &mut Histogram<u64>) -> Result<()> {
+        let before = Instant::now();
+        self.http
+            .get(format!("{}{path}", self.url))
+            .bearer_auth(&self.token)
+            .send()
+            .await?
+            .error_for_status()?
+            .bytes()
+            .await?;
+        Ok(times.record(before.elapsed().as_micros() as u64)?)
+    }
+
+    /// The times of the newest pages of these rooms, each twice.
+    pub(super) async fn first_pages(&self, ids: &[Uuid]) -> Result<Histogram<u64>> {
+        let mut pages = Histogram::<u64>::new(3)?;
+        for _ in 0..2 {
+            for id in ids {
+                self.timed(&format!("{id}/messages/?limit=50"), &mut pages)
+                    .await?;
+            }
+        }
+        Ok(pages)
+    }
+
+    /// The times of all searches, the slowest one and its median in milliseconds.
+    pub(super) async fn searches(&self) -> Result<(Histogram<u64>, String, f64)> {
+        let paths = SEARCHES.map(|words| (words, format!("?q={words}&limit=50")));
+        self.each(&paths, SEARCHES_EACH).await
+    }
+
+    /// The times of reading each of these paths so often, the name of the slowest one and its median
+    /// in milliseconds.
+    pub(super) async fn each(
+        &self,
+        paths: &[(&str, String)],
+        times: usize,
+    ) -> Result<(Histogram<u64>, String, f64)> {
+        let mut all = Histogram::<u64>::new(3)?;
+        let (mut slowest, mut slowest_ms) = ("", 0.0);
+        for (name, path) in paths {
+            let mut own = Histogram::<u64>::new(3)?;
+            for _ in 0..times {
+                self.timed(path, &mut own).await?;
+            }
+            let ms = own.value_at_quantile(0.5) as f64 / 1_000.0;
+            if ms > slowest_ms {
+                (slowest, slowest_ms) = (name, ms);
+            }
+            all.add(own)?;
+        }
+        Ok((all, slowest.to_owned(), slowest_ms))
+    }
 }
 
 /// A database with this many messages in this many rooms, all of them indexed.
@@ -75,42 +149,13 @@ pub(crate) async fn stored(setup: &mut Setup, messages: usize, rooms: usize) -> 
     let server = Server::start(&setup.target, dir.path()).await?;
     ready.push(server.ready_in.as_secs_f64() * 1_000.0);
     let token = server.sign_in().await?;
-    let ids: Vec<uuid::Uuid> = look()?
+    let ids: Vec<Uuid> = look()?
         .prepare("SELECT id FROM rooms WHERE pk % max(1, (SELECT max(pk) FROM rooms) / ?1) = 0 AND last_seq > 0 LIMIT ?1")?
         .query_map([SAMPLED], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    let http = reqwest::Client::new();
-    let get = async |path: String, times: &mut Histogram<u64>| -> Result<()> {
-        let before = Instant::now();
-        let url = format!("http://{}/api/admin/rooms/{path}", server.addr);
-        http.get(url)
-            .bearer_auth(&token)
-            .send()
-            .await?
-            .error_for_status()?
-            .bytes()
-            .await?;
-        Ok(times.record(before.elapsed().as_micros() as u64)?)
-    };
-    let mut pages = Histogram::<u64>::new(3)?;
-    for _ in 0..2 {
-        for id in &ids {
-            get(format!("{id}/messages/?limit=50"), &mut pages).await?;
-        }
-    }
-    let mut searches = Histogram::<u64>::new(3)?;
-    let (mut slowest, mut slowest_ms) = ("", 0.0);
-    for words in SEARCHES {
-        let mut own = Histogram::<u64>::new(3)?;
-        for _ in 0..SEARCHES_EACH {
-            get(format!("?q={words}&limit=50"), &mut own).await?;
-        }
-        let ms = own.value_at_quantile(0.5) as f64 / 1_000.0;
-        if ms > slowest_ms {
-            (slowest, slowest_ms) = (words, ms);
-        }
-        searches.add(own)?;
-    }
+    let reads = Reads::new(server.addr, token);
+    let pages = reads.first_pages(&ids).await?;
+    let (searches, slowest, slowest_ms) = reads.searches().await?;
     let search_p99_ms = searches.value_at_quantile(0.99) as f64 / 1_000.0;
     let process = server.process()?;
     let check = Arc::new(DeliveryCheck::default());
