@@ -204,7 +204,11 @@ impl Outbox {
                     return Err(code);
                 }
                 if !queue.events.is_empty() {
-                    events.append(&mut queue.events);
+                    // Idle sockets are many: one buffer goes to and fro, rather than both growing.
+                    match events.is_empty() {
+                        true => std::mem::swap(events, &mut queue.events),
+                        false => events.append(&mut queue.events),
+                    }
                     queue.bytes = 0;
                     return Ok(());
                 }
