@@ -169,9 +169,10 @@ pub(crate) const BROKEN: &[Broken] = &[
         &["Client address"],
     ),
     broken(
-        "a short timeout",
+        // Since 2.4.71 at the latest, the longer one of both timeouts counts for a tunnel.
+        "short timeouts",
         Kind::Apache,
-        &[("upgrade=websocket", "upgrade=websocket timeout=2")],
+        &[("ProxyTimeout 3600", "Timeout 2\n    ProxyTimeout 2")],
         &["Quiet socket"],
     ),
     broken(
