@@ -427,7 +427,7 @@ pub(crate) async fn no_byte_left(form: Form, line: Line) -> Result<()> {
 }
 
 /// `SHOPTALK_TRIALS_MESSAGES`, or a million.
-fn messages_in_the_long_form() -> usize {
+pub(crate) fn messages_in_the_long_form() -> usize {
     let messages = std::env::var("SHOPTALK_TRIALS_MESSAGES").ok();
     messages.map_or(1_000_000, |number| number.parse().expect("a number"))
 }

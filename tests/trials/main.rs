@@ -34,6 +34,7 @@ mod postgres;
 mod power;
 mod process;
 mod proxy;
+mod released;
 mod report;
 mod restores;
 mod resume;
@@ -181,7 +182,7 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P16" "a copy from outside, control" => backups::from_outside,
     "P17" "killed first starts" => upgrades::first_starts,
     "P17" "killed upgrades" => upgrades::killed_steps,
-    "P17" "released schemas" => upgrades::released_schemas,
+    "P17" "released schemas" => released::schemas,
     "P18" "soak" => soak::soak,
     "P19" "alerts killed at each step" => alerts::killed_at_each_step,
     "P19" "a mailbox read while killed" => mailbox::killed_while_it_reads,

@@ -19,10 +19,12 @@ use crate::workload::{Behavior, Workload};
 /// The path of the database that this process is to migrate, when it was started for that.
 const MIGRATE: &str = "TRIALS_MIGRATE";
 
-/// The schema before this one, in steps.
+/// The schema that messages are put into, in steps.
 const RELEASED: usize = 2;
+/// Today's schema, in steps.
+pub(crate) const RELEASED_STEPS: usize = STEPS.len() - 1;
 /// Today's schema, and a step that only this trial has: it touches every message.
-const STEPS: &[M<'_>] = &[
+pub(crate) const STEPS: &[M<'_>] = &[
     M::up(include_str!(
         "../../src/persistence/sqlite/migrations/0001_base.sql"
     )),
@@ -219,72 +221,6 @@ pub(crate) async fn killed_steps(form: Form, line: Line) -> Result<()> {
     line.figure(
         &format!("the migration from the previous schema, killed {kills} ×"),
         format!("{killed} killed within {calls} writes; each next start finished it, nothing lost; an older binary refuses the newer schema"),
-        "the next start resumes",
-        killed > 0,
-    )
-}
-
-/// Databases that the versions with these schemas made, each with 240 messages.
-const RELEASED_SCHEMAS: [u64; 5] = [2, 3, 4, 5, 6];
-
-fn unpack(schema: u64, to: &Path) -> Result<()> {
-    let packed = format!(
-        "{}/tests/fixtures/schemas/{schema}.db.gz",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let packed = std::fs::File::open(packed)?;
-    std::fs::create_dir_all(to.parent().context("a directory")?)?;
-    let mut database = std::fs::File::create(to)?;
-    std::io::copy(&mut flate2::read::GzDecoder::new(packed), &mut database)?;
-    Ok(())
-}
-
-/// The server starts on a database of each released schema, and is killed at a random write of the
-/// backup or of the steps. The next start finishes, and there is one backup, of the old schema.
-pub(crate) async fn released_schemas(form: Form, line: Line) -> Result<()> {
-    let kills = form.pick(4, 50);
-    let mut random = StdRng::seed_from_u64(form.seed);
-    let mut killed = 0;
-    for schema in RELEASED_SCHEMAS {
-        let mut whole = Setup::new().failing(Faults::new());
-        unpack(schema, &whole.database())?;
-        let mut server = whole.serve().await?;
-        server.kill().await?;
-        let calls = u64::try_from(whole.faults.as_ref().context("faults")?.calls())?;
-        for _ in 0..kills {
-            let mut setup = Setup::new().failing(Faults::new());
-            unpack(schema, &setup.database())?;
-            setup.faults.as_ref().context("faults")?.order(Order {
-                nth: random.random_range(1..=calls),
-                kinds: WRITES | SYNCS | TRUNCATES,
-                error: KILLED,
-                repeat: 1,
-                torn: false,
-            });
-            match setup.serve().await {
-                Ok(mut server) => server.kill().await?,
-                Err(_) => killed += 1,
-            }
-            setup.faults = None;
-            let mut server = setup.serve().await.context("after a kill")?;
-            server.terminate(DEADLINE).await?;
-            setup.log()?;
-            let messages: i64 = Connection::open(setup.database())?.query_row(
-                "SELECT count(*) FROM messages m JOIN rooms r ON r.pk = m.room",
-                [],
-                |row| row.get(0),
-            )?;
-            ensure!(messages == 240, "{messages} messages");
-            let mut backups = std::fs::read_dir(setup.data_dir().join("backups"))?;
-            let backup = backups.next().context("a backup")??.path();
-            ensure!(backups.next().is_none(), "a second backup");
-            let manifest = shoptalk::persistence::verify_backup(&backup)?;
-            ensure!(manifest.schema == schema, "{manifest:?}");
-        }
-    }
-    line.figure(
-        &format!("starts on each of {} released schemas, killed {kills} × each", RELEASED_SCHEMAS.len()),
-        format!("{killed} killed part-way; each next start finished, beside one sound backup of the old schema"),
         "the next start resumes",
         killed > 0,
     )
