@@ -203,3 +203,58 @@ impl Response {
         assert_eq!(self.status, 200, "{}", self.text);
     }
 }
+
+#[tokio::test]
+async fn openapi_has_the_conflicts_of_what_agents_change() {
+    let server = TestServer::start().await;
+    let agent = server.admin().await;
+    let admin = &agent.rest;
+    let visitor = Visitor::arrive(&server).await;
+    let named = |made: &crate::common::Value, what: &str| {
+        let id = made[what]["id"].as_str().expect("an id");
+        format!("/{id}/")
+    };
+    let tag = |name: &str| json!({"name": name, "color": "#112233"});
+    admin.post("/api/admin/tags/", tag("a")).await.is(201);
+    let other = admin.post("/api/admin/tags/", tag("b")).await.is(201);
+    let other_tag = format!("/api/admin/tags{}", named(&other, "tag"));
+    let reply = |shortcut: &str| json!({"shortcut": shortcut, "content": "Hello"});
+    admin.post("/api/admin/replies/", reply("a")).await.is(201);
+    let other = admin.post("/api/admin/replies/", reply("b")).await.is(201);
+    let other_reply = format!("/api/admin/replies{}", named(&other, "reply"));
+    let claim = json!({"assignee": agent.id, "expect_assignee": visitor.room_id});
+    let room = format!("/api/admin/rooms/{}/", visitor.room_id);
+    let refused = [
+        (
+            "/api/admin/tags",
+            "post",
+            admin.post("/api/admin/tags/", tag("a")).await,
+        ),
+        (
+            "/api/admin/tags/{id}",
+            "patch",
+            admin.patch(&other_tag, json!({"name": "a"})).await,
+        ),
+        (
+            "/api/admin/replies",
+            "post",
+            admin.post("/api/admin/replies/", reply("a")).await,
+        ),
+        (
+            "/api/admin/replies/{id}",
+            "patch",
+            admin.patch(&other_reply, json!({"shortcut": "a"})).await,
+        ),
+        (
+            "/api/admin/rooms/{id}",
+            "patch",
+            admin.patch(&room, claim).await,
+        ),
+    ];
+    let spec = server.rest().get("/api/openapi.json").await.is(200);
+    for (path, method, response) in refused {
+        response.problem(409, "conflict");
+        let described = &spec["paths"][path][method]["responses"]["409"];
+        assert!(described.is_object(), "{method} {path}: {described}");
+    }
+}
