@@ -51,6 +51,24 @@ const MOVE: &str = "UPDATE slots SET change = $2, commits = commits + 1 WHERE sl
 
 type Params<'p, const COUNT: usize> = [&'p (dyn ToSql + Sync); COUNT];
 
+/// A store in this database, as a node opens it.
+pub(crate) async fn open_store(url: &str, data_dir: &Path) -> Result<Store> {
+    let options = StoreOptions {
+        url: Some(url.to_owned()),
+        data_dir: data_dir.to_owned(),
+        backup_dir: data_dir.join("backups"),
+        backup_recipients: Vec::new(),
+        still_upgrading: || {},
+        synchronous: Synchronous::Full,
+        exclusive: true,
+        queue_items: 4_096,
+        batch_items: 256,
+        readers: 1,
+        rules: Default::default(),
+    };
+    Ok(tokio::task::spawn_blocking(|| Store::open(options)).await??)
+}
+
 /// Inserts messages into rooms in turn.
 pub(crate) struct PostgresInserter {
     client: Client,
@@ -67,20 +85,7 @@ pub(crate) struct PostgresInserter {
 impl PostgresInserter {
     /// A database as a node makes it, with this many rooms.
     pub(crate) async fn new(url: &str, data_dir: &Path, rooms: usize) -> Result<Self> {
-        let store = StoreOptions {
-            url: Some(url.to_owned()),
-            data_dir: data_dir.to_owned(),
-            backup_dir: data_dir.join("backups"),
-            backup_recipients: Vec::new(),
-            still_upgrading: || {},
-            synchronous: Synchronous::Full,
-            exclusive: true,
-            queue_items: 16,
-            batch_items: 16,
-            readers: 1,
-            rules: Default::default(),
-        };
-        let store = tokio::task::spawn_blocking(|| Store::open(store)).await??;
+        let store = open_store(url, data_dir).await?;
         store.close().await;
         drop(store);
         let (client, connection) = tokio_postgres::connect(url, NoTls).await?;

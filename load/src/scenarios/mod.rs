@@ -2,6 +2,7 @@
 
 mod across_nodes;
 pub(crate) mod backups;
+mod bare_stores;
 pub(crate) mod burst;
 pub(crate) mod change_cost;
 pub(crate) mod closed_loop;

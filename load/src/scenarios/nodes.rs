@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use hdrhistogram::Histogram;
 use shoptalk_local_servers::{Database, Nats, Postgres};
 use tokio::task::block_in_place;
 
 use super::Setup;
 use super::across_nodes::{Pace, deliveries};
+use super::bare_stores::{bare_stores, mean_batch, totals};
 use super::closed_loop::{closed_loop, meanwhile};
 use crate::clients::{OpenRoom, Visitor};
 use crate::delivery_check::DeliveryCheck;
@@ -33,6 +34,9 @@ pub(crate) async fn nodes(setup: &mut Setup, senders: usize) -> Result<()> {
     posting(setup, &postgres, 1, senders, Goal::AtLeast(0.6)).await?;
     posting(setup, &postgres, NODES, senders, Goal::AtLeast(0.75)).await?;
     posting(setup, &postgres, 1, 1, Goal::None).await?;
+    for nodes in [1, NODES] {
+        bare_stores(setup, &postgres, nodes, senders).await?;
+    }
     let cluster = Cluster::start(setup, &postgres, NODES).await?;
     for (pace, name, goal) in [
         (Pace::PerSecond(3_000.0), "at 3,000 messages/s", 10.0),
@@ -77,16 +81,16 @@ async fn posting(
     let mut inserter = PostgresInserter::new(&raw.url(), dir.path(), rooms).await?;
     let senders = customers.len();
     customers = closed_loop(customers, WARM_UP).await?.0;
-    let batch = cluster.mean_batch((0, 0))?.round().max(1.0) as usize;
+    let batch = mean_batch(&cluster.database, (0, 0))?.round().max(1.0) as usize;
     customers = meanwhile(customers, inserter.run(batch, WARM_UP)).await?.0;
     let mut rounds = Vec::new();
     let mut latency = Histogram::<u64>::new(3)?;
     let mut transactions = Histogram::<u64>::new(3)?;
     for _ in 0..ROUNDS {
-        let before = cluster.totals()?;
+        let before = totals(&cluster.database)?;
         let (back, round) = closed_loop(customers, SLICE).await?;
         latency.add(&round.latency)?;
-        let mean = cluster.mean_batch(before)?;
+        let mean = mean_batch(&cluster.database, before)?;
         let batch = mean.round().max(1.0) as usize;
         let (back, (raw, taken)) = meanwhile(back, inserter.run(batch, SLICE)).await?;
         customers = back;
@@ -167,20 +171,6 @@ impl<'p> Cluster<'p> {
             }
         }
         Ok(customers)
-    }
-
-    /// Transactions and changes so far.
-    fn totals(&self) -> Result<(u64, u64)> {
-        let sums = "SELECT sum(commits), sum(change) FROM slots";
-        let row = block_in_place(|| self.database.psql(sums))?;
-        let (commits, changes) = row.split_once('|').context("two sums")?;
-        Ok((commits.parse()?, changes.parse()?))
-    }
-
-    /// Changes per transaction since then.
-    fn mean_batch(&self, before: (u64, u64)) -> Result<f64> {
-        let (commits, changes) = self.totals()?;
-        Ok((changes - before.1) as f64 / (commits - before.0).max(1) as f64)
     }
 
     async fn stop(self) -> Result<()> {
