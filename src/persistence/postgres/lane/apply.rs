@@ -51,7 +51,7 @@ impl Rooms {
 /// Since when a room waits.
 #[derive(Debug, Clone, Copy)]
 enum Waits {
-    /// Not at all, or since a message that is stored.
+    /// Since a message that is stored.
     AsStored,
     Not,
     /// A message of this batch.

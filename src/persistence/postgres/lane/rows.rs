@@ -152,29 +152,29 @@ pub(super) async fn load(
 ) -> Result<Rooms, TxError> {
     let wanted = Wanted::by(asks, known, waits);
     let client = session.client();
-    let params: [(&'static str, Vec<&(dyn ToSql + Sync)>); 7] = [
-        (LOCK, vec![&wanted.waited_for]),
-        (LOCK_FREE, vec![&wanted.locked]),
-        (HEADS, vec![&wanted.read]),
-        (DETAILS, vec![&wanted.all]),
-        (REPEATED, vec![&wanted.ids, &wanted.id_rooms]),
-        (COUNTS, vec![&wanted.mark_rooms, &wanted.mark_seqs]),
-        (ABSENT, vec![&wanted.asked]),
+    // Each with what it is about: about nothing, it is not sent.
+    let statements: [(&'static str, Vec<&(dyn ToSql + Sync)>, bool); 7] = [
+        (LOCK, vec![&wanted.waited_for], wanted.waited_for.is_empty()),
+        (LOCK_FREE, vec![&wanted.locked], wanted.locked.is_empty()),
+        (HEADS, vec![&wanted.read], wanted.read.is_empty()),
+        (DETAILS, vec![&wanted.all], wanted.all.is_empty()),
+        (
+            REPEATED,
+            vec![&wanted.ids, &wanted.id_rooms],
+            wanted.ids.is_empty(),
+        ),
+        (
+            COUNTS,
+            vec![&wanted.mark_rooms, &wanted.mark_seqs],
+            wanted.mark_rooms.is_empty(),
+        ),
+        (ABSENT, vec![&wanted.asked], wanted.asked.is_empty()),
     ];
-    let is_needed = [
-        !wanted.waited_for.is_empty(),
-        !wanted.locked.is_empty(),
-        !wanted.read.is_empty(),
-        true,
-        !wanted.ids.is_empty(),
-        !wanted.mark_rooms.is_empty(),
-        !wanted.asked.is_empty(),
-    ];
-    let mut queries = Vec::with_capacity(params.len());
-    for ((sql, params), is_needed) in params.iter().zip(is_needed) {
-        queries.push(match is_needed {
-            true => Some((session.prepare(sql).await?, params)),
-            false => None,
+    let mut queries = Vec::with_capacity(statements.len());
+    for (sql, params, is_empty) in &statements {
+        queries.push(match is_empty {
+            true => None,
+            false => Some((session.prepare(sql).await?, params)),
         });
     }
     // Sent one behind the other in this order, without waiting.
