@@ -32,6 +32,14 @@ pub(crate) fn is_accent(char: char) -> bool {
 
 /// Whether the index takes this character as part of a word.
 pub(crate) fn in_word(char: char) -> bool {
+    // Most of them, without a look into tables.
+    if char.is_ascii() {
+        return char.is_ascii_alphanumeric();
+    }
+    is_category_of_words(char)
+}
+
+fn is_category_of_words(char: char) -> bool {
     let group = char.general_category_group();
     is_accent(char)
         || matches!(
@@ -189,6 +197,13 @@ mod tests {
 
     fn words(typed: &str) -> SearchWords {
         SearchWords::parse(typed).expect("there are words")
+    }
+
+    #[test]
+    fn ascii_is_as_the_tables_of_unicode_have_it() {
+        for char in (0..=u8::MAX).map(char::from) {
+            assert_eq!(in_word(char), is_category_of_words(char), "{char:?}");
+        }
     }
 
     #[test]

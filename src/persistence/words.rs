@@ -23,6 +23,9 @@ pub(crate) fn fold(word: &str) -> String {
 
 /// A Latin letter without its accents; any other character stays.
 pub(crate) fn without_accent(char: char) -> char {
+    if char.is_ascii() {
+        return char;
+    }
     let mut letter = None;
     decompose_canonical(char, |part| letter = letter.or(Some(part)));
     letter.filter(char::is_ascii_alphabetic).unwrap_or(char)

@@ -48,20 +48,22 @@ pub(super) async fn bare_stores(
     let before = totals(&database)?;
     post(&stores, &rooms, WARM_UP).await?;
     let batch = mean_batch(&database, before)?.round().max(1.0) as usize;
+    index_caught_up(&database).await?;
     inserter.run(batch, WARM_UP).await?;
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
         let before = totals(&database)?;
         let posted = post(&stores, &rooms, SLICE).await?;
         let mean = mean_batch(&database, before)?;
+        let behind = index_caught_up(&database).await?.as_secs_f64() * 1e3;
         let batch = mean.round().max(1.0) as usize;
         let raw = inserter.run(batch, SLICE).await?.0;
-        rounds.push([posted, raw, mean]);
+        rounds.push([posted, raw, mean, behind]);
     }
     for store in stores {
         store.close().await;
     }
-    let of = |what: fn(&[f64; 3]) -> f64| median(rounds.iter().map(what).collect());
+    let of = |what: fn(&[f64; 4]) -> f64| median(rounds.iter().map(what).collect());
     let nodes = match nodes {
         1 => "one store".to_owned(),
         _ => format!("{nodes} stores sharing all rooms"),
@@ -71,6 +73,7 @@ pub(super) async fn bare_stores(
         ("raw inserts", of(|round| round[1]), "/s"),
         ("messages per transaction", of(|round| round[2]), ""),
         ("ratio", of(|round| round[0] / round[1]), ""),
+        ("until all is in the text index", of(|round| round[3]), "ms"),
     ] {
         let figure = format!("{nodes} without sockets, {senders} posts in flight: {what}");
         setup.report.add("nodes", figure, value, unit, Goal::None);
@@ -126,6 +129,18 @@ async fn open_room(store: &Store) -> Result<RoomId> {
         fresh_token: TokenHash(hash),
     };
     Ok(store.open_room(request).await?.record.room.id)
+}
+
+/// Waits until the text index has everything, so that nothing of it is left to the next turn. Returns
+/// how long that took.
+pub(super) async fn index_caught_up(database: &Database<'_>) -> Result<Duration> {
+    let behind = "SELECT count(*) FROM slots s LEFT JOIN search_progress p USING (slot)
+        WHERE s.change > coalesce(p.change, 0)";
+    let started = Instant::now();
+    while block_in_place(|| database.psql(behind))? != "0" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(started.elapsed())
 }
 
 /// Transactions and changes so far.

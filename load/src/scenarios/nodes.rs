@@ -11,7 +11,7 @@ use tokio::task::block_in_place;
 
 use super::Setup;
 use super::across_nodes::{Pace, deliveries};
-use super::bare_stores::{bare_stores, mean_batch, totals};
+use super::bare_stores::{bare_stores, index_caught_up, mean_batch, totals};
 use super::closed_loop::{closed_loop, meanwhile};
 use crate::clients::{OpenRoom, Visitor};
 use crate::delivery_check::DeliveryCheck;
@@ -91,15 +91,16 @@ async fn posting(
         let (back, round) = closed_loop(customers, SLICE).await?;
         latency.add(&round.latency)?;
         let mean = mean_batch(&cluster.database, before)?;
+        let (back, behind) = meanwhile(back, index_caught_up(&cluster.database)).await?;
         let batch = mean.round().max(1.0) as usize;
         let (back, (raw, taken)) = meanwhile(back, inserter.run(batch, SLICE)).await?;
         customers = back;
         transactions.add(taken)?;
-        rounds.push([round.per_second, raw, mean]);
+        rounds.push([round.per_second, raw, mean, behind.as_secs_f64() * 1e3]);
     }
     drop(customers);
     cluster.stop().await?;
-    let of = |what: fn(&[f64; 3]) -> f64| median(rounds.iter().map(what).collect());
+    let of = |what: fn(&[f64; 4]) -> f64| median(rounds.iter().map(what).collect());
     let nodes = match nodes {
         1 => "one node".to_owned(),
         _ => format!("{nodes} nodes sharing all rooms"),
@@ -116,6 +117,12 @@ async fn posting(
             Goal::None,
         ),
         ("ratio", of(|round| round[0] / round[1]), "", goal),
+        (
+            "until all is in the text index",
+            of(|round| round[3]),
+            "ms",
+            Goal::None,
+        ),
         ("ack p50", millis(&latency, 0.5), "ms", Goal::None),
         ("ack p99", millis(&latency, 0.99), "ms", Goal::None),
     ] {

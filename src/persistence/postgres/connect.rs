@@ -21,12 +21,14 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(5);
 const PASSWORD: &str = "; write the right one into the URL or set PGPASSWORD or PGPASSFILE";
 
 /// What every connection sets: no transaction may hang on to its locks, and none runs at another
-/// level than the batches were made for.
+/// level than the batches were made for. Compiling a statement (`jit`) takes longer than any of them
+/// runs.
 const SETTINGS: &str = "SET default_transaction_isolation = 'read committed';
     SET idle_in_transaction_session_timeout = '5s';
     SET lock_timeout = '5s';
     SET statement_timeout = '60s';
     SET search_path = public;
+    SET jit = off;
     SET standard_conforming_strings = on;
     SET timezone = 'UTC'";
 

@@ -19,7 +19,7 @@ use crate::persistence::postgres::tables::search::{self, IndexedRoom, NewEntries
 use crate::persistence::postgres::tx_error::TxError;
 
 /// Messages that one step indexes, at most.
-const STEP_MESSAGES: i64 = 1_000;
+const STEP_MESSAGES: i64 = 4_000;
 /// Changed rooms that one step looks at, at most.
 const STEP_ROOMS: usize = 500;
 /// The pause between two steps, unless more is left. It is added to the time until a message is
@@ -101,7 +101,8 @@ pub(crate) async fn flush(shared: &Shared) -> Result<(), StoreError> {
 
 /// Brings the index one bounded step nearer to the head.
 async fn step(db: &Session, wait: bool) -> Result<Step, TxError> {
-    db.run("BEGIN").await?;
+    // A plan that reads all of a small table would be kept when it is large.
+    db.run("BEGIN; SET LOCAL enable_seqscan = off").await?;
     let done = step_in_transaction(db, wait).await;
     match done {
         Ok(step) => {

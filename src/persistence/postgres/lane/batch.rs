@@ -1,7 +1,8 @@
 //! One transaction for operations on many rooms.
 //!
 //! In two round trips: what the rules need is locked and read (`rows`), then what they decide is
-//! written and committed (`write`). In one, when the lane knows all of the rooms (`known`): the rules
+//! written and committed (`write`). Whether a message is stored already is read only after the unique
+//! key has refused it, or the rules have. In one, when the lane knows all of the rooms (`known`): the rules
 //! run on what it knows, and the statement that writes checks that.
 
 use std::collections::HashMap;
@@ -10,8 +11,9 @@ use std::sync::Arc;
 use super::apply::{Batch, Rooms};
 use super::commit::{Ended, Publish, ended};
 use super::room_job::{BatchDone, Outcome, RoomAsk, RoomDone, RoomJob, complete, refuse};
+use super::rows::{self, Ids};
 use super::write::{BEGIN, WRITE_HEADS_AND_MOVE, WrittenHeads};
-use super::{CONFLICTS_MAX, Lane, may_run_again, rows};
+use super::{CONFLICTS_MAX, Lane, may_run_again};
 use crate::chat::RoomRecord;
 use crate::persistence::postgres::session::Session;
 use crate::persistence::postgres::slot::MoveParams;
@@ -64,7 +66,14 @@ impl Lane {
                 }
             }
         }
-        self.read_and_write(asks, waits).await
+        match self.read_and_write(asks, waits, Ids::New).await {
+            Ok(Some(outcomes)) => return Ok(outcomes),
+            Ok(None) => {}
+            Err(error) if error.is_duplicate() => {}
+            Err(error) => return Err(error),
+        }
+        let outcomes = self.read_and_write(asks, waits, Ids::Repeated).await?;
+        outcomes.ok_or_else(|| TxError::Bug("a batch that has read all ids was not decided".into()))
     }
 
     /// In one round trip. A conflict when anything is not as it is known.
@@ -87,14 +96,15 @@ impl Lane {
         Ok(outcomes)
     }
 
-    /// In two round trips.
+    /// In two round trips. `None`: nothing was done, since it depends on whether ids are repeated.
     async fn read_and_write(
         &mut self,
         asks: &[RoomAsk],
         waits: bool,
-    ) -> Result<Vec<Outcome>, TxError> {
+        ids: Ids,
+    ) -> Result<Option<Vec<Outcome>>, TxError> {
         let session = self.session()?;
-        let rooms = match rows::load(&session, asks, &self.known, waits).await {
+        let rooms = match rows::load(&session, asks, &self.known, waits, ids).await {
             Ok(rooms) => rooms,
             Err(error) => {
                 self.roll_back().await?;
@@ -112,12 +122,18 @@ impl Lane {
                 return Err(error);
             }
         };
+        let is_refused = |outcome: &Outcome| matches!(outcome, Outcome::Written(Err(_)));
+        if ids == Ids::New && outcomes.iter().any(is_refused) {
+            // What is stored already is not refused, whatever the rules say now.
+            self.roll_back().await?;
+            return Ok(None);
+        }
         if batch.changed().is_empty() {
             self.roll_back().await?;
         } else {
             self.commit_batch(batch, &outcomes, false).await?;
         }
-        Ok(outcomes)
+        Ok(Some(outcomes))
     }
 
     /// Everything that was decided, and COMMIT, in one round trip. `begins`: the transaction has not

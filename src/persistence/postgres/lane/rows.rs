@@ -73,6 +73,15 @@ const ABSENT: &str =
     "SELECT h.room, h.assignee FROM room_heads h JOIN agents a ON a.id = h.assignee
     WHERE h.room = ANY($1) AND (a.disabled OR NOT a.on_duty)";
 
+/// What is taken for granted of the ids of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ids {
+    /// None is stored already; otherwise the unique key refuses the batch.
+    New,
+    /// Some may be stored already, and their messages are read.
+    Repeated,
+}
+
 /// What a batch asks for.
 #[derive(Default)]
 struct Wanted {
@@ -149,6 +158,7 @@ pub(super) async fn load(
     asks: &[RoomAsk],
     known: &KnownRooms,
     waits: bool,
+    ids: Ids,
 ) -> Result<Rooms, TxError> {
     let wanted = Wanted::by(asks, known, waits);
     let client = session.client();
@@ -161,7 +171,7 @@ pub(super) async fn load(
         (
             REPEATED,
             vec![&wanted.ids, &wanted.id_rooms],
-            wanted.ids.is_empty(),
+            ids == Ids::New || wanted.ids.is_empty(),
         ),
         (
             COUNTS,

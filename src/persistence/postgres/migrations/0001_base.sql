@@ -292,7 +292,8 @@ CREATE TABLE search (
     words TSVECTOR NOT NULL
 );
 CREATE INDEX search_words ON search USING GIN (words);
-CREATE INDEX search_by_room ON search (room, seq);
+-- Of details and notes. A message's entry has the number of the message.
+CREATE INDEX search_of_rooms ON search (room) WHERE seq <= 0;
 
 -- One row. Whoever has locked it may add entries, and with a shared lock nobody does.
 CREATE TABLE search_turn (

@@ -9,7 +9,11 @@
 //! bring them back then.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::ops::RangeInclusive;
+
+use bytes::{BufMut, BytesMut};
+use tokio_postgres::types::{IsNull, ToSql, Type, accepts, to_sql_checked};
 
 use crate::chat::{ChangeId, ChangeVector};
 use crate::persistence::postgres::codes::uint;
@@ -47,16 +51,36 @@ fn prefix(block: i64) -> String {
     prefix.chars().rev().collect()
 }
 
-/// The words of an entry as the text of a `tsvector`; `None` if there are none.
-pub(crate) fn vector(n: i64, texts: &[&str]) -> Option<String> {
+/// The words of an entry, behind the number of its block.
+fn words_of(n: i64, texts: &[&str]) -> Vec<String> {
     let mut found = BTreeSet::new();
     for text in texts {
         words::add(text, &mut found);
     }
     let prefix = prefix(block_of(n));
-    let quoted = found.iter().map(|word| format!("'{prefix}{word}'"));
-    let vector: Vec<String> = quoted.collect();
-    (!vector.is_empty()).then(|| vector.join(" "))
+    let words = found.iter().map(|word| format!("{prefix}{word}"));
+    words.collect()
+}
+
+/// Words without their places in a text. It is sent as PostgreSQL stores it: to parse the text form
+/// costs as much as to store it.
+#[derive(Debug)]
+struct TsVector(Vec<String>);
+
+impl ToSql for TsVector {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        out.put_i32(self.0.len().try_into()?);
+        for word in &self.0 {
+            out.put_slice(word.as_bytes());
+            out.put_u8(0);
+            let places = 0;
+            out.put_u16(places);
+        }
+        Ok(IsNull::No)
+    }
+
+    accepts!(TS_VECTOR);
+    to_sql_checked!();
 }
 
 /// A `tsquery` for each of these blocks, the newest first: for entries that have all words, the last
@@ -87,7 +111,7 @@ pub(crate) async fn pause_index(tx: &Tx) -> Result<(), TxError> {
     Ok(())
 }
 
-/// Removes the entries of some of a room's messages.
+/// Removes the entries of some of a room's messages, which have to be there still.
 pub(crate) async fn remove_entries(
     tx: &Tx,
     room: i64,
@@ -95,7 +119,8 @@ pub(crate) async fn remove_entries(
 ) -> Result<(), TxError> {
     pause_index(tx).await?;
     tx.execute(
-        "DELETE FROM search WHERE room = $1 AND seq >= $2 AND seq <= $3",
+        "DELETE FROM search WHERE n = ANY(ARRAY(
+             SELECT n FROM messages WHERE room = $1 AND seq >= $2 AND seq <= $3))",
         &[&room, seqs.start(), seqs.end()],
     )
     .await?;
@@ -152,18 +177,19 @@ pub(crate) struct NewEntries {
     n: Vec<i64>,
     room: Vec<i64>,
     seq: Vec<i64>,
-    words: Vec<String>,
+    words: Vec<TsVector>,
 }
 
 impl NewEntries {
     /// Adds an entry, unless its texts have no words. `seq` is 0 for a room's details, and for a note
     /// its number below 0.
     pub(crate) fn push(&mut self, n: i64, room: i64, seq: i64, texts: &[&str]) {
-        if let Some(words) = vector(n, texts) {
+        let words = words_of(n, texts);
+        if !words.is_empty() {
             self.n.push(n);
             self.room.push(room);
             self.seq.push(seq);
-            self.words.push(words);
+            self.words.push(TsVector(words));
         }
     }
 
@@ -173,9 +199,7 @@ impl NewEntries {
         }
         db.execute(
             "INSERT INTO search (n, room, seq, words)
-             SELECT u.n, u.room, u.seq, u.words::tsvector
-             FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[])
-                 u (n, room, seq, words)
+             SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::tsvector[])
              ON CONFLICT (n) DO NOTHING",
             &[&self.n, &self.room, &self.seq, &self.words],
         )
@@ -260,12 +284,9 @@ mod tests {
 
     #[test]
     fn words_stand_behind_the_number_of_their_block() {
-        assert_eq!(
-            vector(5, &["Öl öl", "an"]).as_deref(),
-            Some("'00000an' '00000ol'")
-        );
-        assert_eq!(vector(1 << 14, &["a"]).as_deref(), Some("'00001a'"));
-        assert_eq!(vector(5, &["…"]), None);
+        assert_eq!(words_of(5, &["Öl öl", "an"]), ["00000an", "00000ol"]);
+        assert_eq!(words_of(1 << 14, &["a"]), ["00001a"]);
+        assert!(words_of(5, &["…"]).is_empty());
         assert_eq!(prefix(31 + 32 * 10), "000av");
         assert_eq!(
             prefix(1 << 25),

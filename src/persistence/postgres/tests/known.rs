@@ -115,6 +115,28 @@ async fn a_block_is_in_force_for_a_known_room() {
 }
 
 #[tokio::test]
+async fn what_is_stored_is_not_refused_by_rules_that_came_later() {
+    if left_out_on_sqlite() {
+        return;
+    }
+    let test = TestStore::new();
+    let [here, there] = nodes(&test);
+    let room = open_room(&here).await;
+    let draft = visitor_draft("hello");
+    let first = posted(apply(&here, room, RoomOp::Post(draft.clone())).await);
+    test.execute_from_outside("UPDATE visitors SET blocked = TRUE");
+    // Not known there, and known here.
+    for node in [&there, &here] {
+        let again = apply(node, room, RoomOp::Post(draft.clone())).await;
+        let again = again.expect("it is answered").effect;
+        assert_eq!(again, Effect::Duplicate(first.clone()));
+        let new = apply(node, room, RoomOp::Post(visitor_draft("and?"))).await;
+        assert!(matches!(new, Err(WriteError::Refused(Refusal::Blocked))));
+    }
+    assert_eq!(test.contradictions().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn an_assignee_who_is_off_duty_is_noticed_in_a_known_room() {
     if left_out_on_sqlite() {
         return;
