@@ -12,17 +12,17 @@ use tokio::process::{Child, Command};
 use super::process::Place;
 use crate::common::{Authority, DEADLINE, Socket, TlsClient, eventually, json};
 
-const NAME: &str = "chat.shop.test";
-const LOOPBACK: &str = "127.0.0.1";
+pub(super) const NAME: &str = "chat.shop.test";
+pub(super) const LOOPBACK: &str = "127.0.0.1";
 
 /// An authority, the names that it resolves, and where it looks for the server.
-struct Pebble {
+pub(super) struct Pebble {
     place: Place,
-    api: SocketAddr,
+    pub(super) api: SocketAddr,
     management: SocketAddr,
-    https: SocketAddr,
+    pub(super) https: SocketAddr,
     http: SocketAddr,
-    own: Authority,
+    pub(super) own: Authority,
     _processes: [Child; 2],
 }
 
@@ -39,7 +39,7 @@ fn is_installed(program: &str) -> bool {
 
 impl Pebble {
     /// Signs certificates that are valid for some seconds. `None` if it is not installed.
-    async fn start(valid_s: u32) -> Option<Self> {
+    pub(super) async fn start(valid_s: u32) -> Option<Self> {
         if !is_installed("pebble") || !is_installed("pebble-challtestsrv") {
             eprintln!("IGNORED: pebble is missing (apt-get install pebble)");
             return None;
@@ -116,7 +116,7 @@ impl Pebble {
     }
 
     /// A client that trusts the certificates that are issued here.
-    async fn customer(&self) -> TlsClient {
+    pub(super) async fn customer(&self) -> TlsClient {
         let client = self.own.client(&[]);
         let response = client.get(self.management, "localhost", "/roots/0").await;
         let (_, pem) = response.split_once("\r\n\r\n").expect("a body");
@@ -125,6 +125,11 @@ impl Pebble {
 
     /// A server for [`NAME`].
     fn server(&self) -> Place {
+        self.server_at(self.api)
+    }
+
+    /// The same with the authority's directory at another address.
+    pub(super) fn server_at(&self, directory: SocketAddr) -> Place {
         let root = self.place.path().join("ca.pem");
         Place::new()
             .with("SSL_CERT_FILE", &root.display().to_string())
@@ -132,7 +137,7 @@ impl Pebble {
             .with("SHOPTALK_SERVER__ACME_CONTACT", "ops@shop.test")
             .with(
                 "SHOPTALK_SERVER__ACME_DIRECTORY",
-                &format!("https://localhost:{}/dir", self.api.port()),
+                &format!("https://localhost:{}/dir", directory.port()),
             )
     }
 }

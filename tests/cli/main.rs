@@ -25,6 +25,7 @@ mod passed_sockets;
 mod postgres;
 mod process;
 mod refused_databases;
+mod renewal_info;
 mod secrets;
 mod serve;
 mod tls;
