@@ -78,5 +78,7 @@ mod translations;
 pub use actors::{ActorStartError, TreeFailure};
 #[cfg(feature = "test-hooks")]
 pub use actors::{FaultPoint, Faults};
+#[cfg(feature = "test-hooks")]
+pub use http::api_description;
 #[cfg(feature = "server")]
 pub use server::{Listener, Listeners, Server, ServerFailure, StartError, StopReason};

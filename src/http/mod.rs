@@ -32,6 +32,8 @@ use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
 
+#[cfg(feature = "test-hooks")]
+pub use self::api::api_description;
 pub(crate) use self::connections::{Connections, Service, serve};
 pub(crate) use self::pages::{StartPage, embedding_shop};
 use self::problem::Problem;

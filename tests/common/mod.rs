@@ -7,6 +7,7 @@
 mod accounts;
 mod balancer;
 mod database;
+mod described;
 mod jwt;
 mod push_service;
 mod raw;

@@ -6,6 +6,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
 use super::DEADLINE;
+use super::described::assert_described;
 
 /// Calls the server over HTTP, with or without a bearer token.
 #[derive(Clone)]
@@ -112,7 +113,9 @@ impl Response {
         let (http, request) = request.build_split();
         let request = request?;
         let request_line = format!("{} {}", request.method(), request.url());
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
         let response = http.execute(request).await?;
+        assert_described(method.as_str(), &path, response.status().as_u16());
         Ok(Self {
             status: response.status().as_u16(),
             headers: response.headers().clone(),

@@ -19,4 +19,6 @@ mod typescript;
 mod visitor;
 
 pub(crate) use self::admin::tags::take_off_deleted as take_off_deleted_tags;
+#[cfg(feature = "test-hooks")]
+pub use self::openapi::api_description;
 pub(crate) use self::openapi::routes;
