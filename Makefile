@@ -15,7 +15,7 @@ export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-br
 	/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test test-postgres test-nodes check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials alerts dist dist-trials doctor-trials
+.PHONY: help run cluster test test-postgres test-nodes check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials alerts dist reproducible dist-trials doctor-trials
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ alerts: ## test the Prometheus alert rules; needs promtool
 
 dist: ## write packages into target/dist: static binary, .deb, container image
 	@scripts/dist.sh
+
+reproducible: ## make dist here and in a clone elsewhere, and compare the bytes; all is built twice
+	@scripts/reproducible.sh
 
 dist-trials: ## try what make dist wrote in empty root directories; needs root, buildah and debootstrap
 	@scripts/dist-trials.sh

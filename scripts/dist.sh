@@ -36,7 +36,7 @@ preflight() {
 build() {
   local cargo_home=${CARGO_HOME:-$HOME/.cargo}
   export CARGO_INCREMENTAL=0
-  CARGO_ENCODED_RUSTFLAGS=$(printf -- '--remap-path-prefix=%s=/cargo\037--remap-path-prefix=%s=/shoptalk' "$cargo_home" "$PWD") \
+  CARGO_ENCODED_RUSTFLAGS="" RUSTC_WRAPPER=$PWD/scripts/rustc-without-paths.sh DIST_CARGO_HOME=$cargo_home DIST_ROOT=$PWD \
     CFLAGS="-ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$PWD=/shoptalk" \
     SOURCE_DATE_EPOCH=0 CARGO_TARGET_DIR=target "${CARGO:-cargo}" build --release --locked --target "$target" -p shoptalk --bin shoptalk
   rm -rf "$out" "$parts"
