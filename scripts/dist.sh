@@ -56,10 +56,10 @@ write_parts() {
   done
 }
 
-# A tar file whose bytes depend on the contents alone.
+# pack DIR NAME…: a tar file whose bytes depend on the contents alone.
 pack() {
   tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=u+rw,go=rX \
-    --format=gnu -C "$1" -cf - "$2"
+    --format=gnu -C "$1" -cf - "${@:2}"
 }
 
 write_archive() {
@@ -93,7 +93,11 @@ write_image() {
   store=(buildah --storage-driver vfs --root "$work/root" --runroot "$work/run")
   "${store[@]}" build --quiet --format docker --isolation chroot --timestamp "$SOURCE_DATE_EPOCH" \
     --file deploy/Dockerfile --tag "shoptalk:$version" "$context" >/dev/null
-  "${store[@]}" push --quiet "shoptalk:$version" "docker-archive:$out/$name-image.tar:shoptalk:$version"
+  "${store[@]}" push --quiet "shoptalk:$version" "docker-archive:$work/image.tar:shoptalk:$version"
+  mkdir "$work/image"
+  tar -xf "$work/image.tar" -C "$work/image"
+  node scripts/image.mjs "$work/image"
+  (cd "$work/image" && pack . -- *) >"$out/$name-image.tar"
 }
 
 preflight
