@@ -119,7 +119,7 @@ dist: ## write packages into target/dist: static binary, .deb, container image
 reproducible: ## make dist here and in a clone elsewhere, and compare the bytes; all is built twice
 	@scripts/reproducible.sh
 
-dist-trials: ## try what make dist wrote in empty root directories; needs root, buildah and debootstrap
+dist-trials: ## try what make dist wrote in empty root directories and on a booted Debian; needs root, buildah and debootstrap
 	@scripts/dist-trials.sh
 
 doctor-trials: ## try `shoptalk doctor` against nginx, Caddy, Apache and HAProxy with broken settings
