@@ -62,8 +62,8 @@ fn words_of(n: i64, texts: &[&str]) -> Vec<String> {
     words.collect()
 }
 
-/// Words without their places in a text. It is sent as PostgreSQL stores it: to parse the text form
-/// costs as much as to store it.
+/// Words without their places in a text. They are sent in the binary form, so that PostgreSQL parses
+/// nothing.
 #[derive(Debug)]
 struct TsVector(Vec<String>);
 
