@@ -1,10 +1,14 @@
-use serde::Serialize;
-use serde_json::{Map, Value};
+//! What clients send, and how it is decoded. Each field is checked in `fields.rs`.
 
+mod fields;
+
+use serde::Serialize;
+
+use self::fields::Fields;
 use super::ErrorCode;
 use super::client_shapes::{AgentClientFrame, VisitorClientFrame};
-use crate::chat::limits::{self, BadContent, Violation};
-use crate::chat::{AgentId, MessageId, NoteId, RoomId, Status, check_page, parse_uuid};
+use crate::chat::limits::Violation;
+use crate::chat::{AgentId, MessageId, NoteId, RoomId, Status};
 
 /// Why a frame is refused, and what the `error` frame in reply says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,204 +229,10 @@ pub fn decode_agent_frame(text: &str) -> Result<AgentFrame, FrameError> {
     })
 }
 
-/// The fields of one frame, decoded one by one so that errors name the field.
-struct Fields {
-    kind: String,
-    object: Map<String, Value>,
-}
-
-impl Fields {
-    fn parse(text: &str) -> Result<Self, FrameError> {
-        let bad = |message: &str| FrameError {
-            code: ErrorCode::BadFrame,
-            message: message.to_owned(),
-            id: None,
-            room_id: None,
-        };
-        let value: Value = serde_json::from_str(text).map_err(|_| bad("the frame is not JSON"))?;
-        let Value::Object(object) = value else {
-            return Err(bad("a frame is a JSON object"));
-        };
-        let kind = object
-            .get("type")
-            .and_then(Value::as_str)
-            .unwrap_or("")
-            .to_owned();
-        Ok(Self { kind, object })
-    }
-
-    fn hello(text: &str) -> Result<Self, FrameError> {
-        let fields = Self::parse(text)?;
-        if fields.kind == "hello" {
-            Ok(fields)
-        } else {
-            Err(fields.error(ErrorCode::BadFrame, "the first frame is a hello"))
-        }
-    }
-
-    fn error(&self, code: ErrorCode, message: impl Into<String>) -> FrameError {
-        let echo = |field| {
-            self.object
-                .get(field)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        };
-        FrameError {
-            code,
-            message: message.into(),
-            id: echo("id"),
-            room_id: echo("room_id"),
-        }
-    }
-
-    fn unknown_type(&self) -> FrameError {
-        let message = match self.kind.as_str() {
-            "" => "the frame has no type".to_owned(),
-            "hello" => "hello is the first frame only".to_owned(),
-            _ => "this type of frame is not known here".to_owned(),
-        };
-        self.error(ErrorCode::BadFrame, message)
-    }
-
-    fn invalid(&self, violation: &Violation) -> FrameError {
-        self.error(
-            ErrorCode::Invalid,
-            format!("{} {}", violation.field, violation.message),
-        )
-    }
-
-    fn get(&self, field: &str) -> Option<&Value> {
-        self.object.get(field).filter(|value| !value.is_null())
-    }
-
-    fn page(&self) -> Result<String, FrameError> {
-        let url = self.string("url")?.unwrap_or_default();
-        check_page(&url).map_err(|violation| self.invalid(&violation))
-    }
-
-    fn string(&self, field: &'static str) -> Result<Option<String>, FrameError> {
-        match self.get(field) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(self.invalid(&Violation::new(field, "must be a string"))),
-        }
-    }
-
-    fn number(&self, field: &'static str) -> Result<Option<u64>, FrameError> {
-        match self.get(field) {
-            None => Ok(None),
-            Some(value) => value
-                .as_u64()
-                .filter(|number| i64::try_from(*number).is_ok())
-                .map(Some)
-                .ok_or_else(|| {
-                    self.invalid(&Violation::new(
-                        field,
-                        "must be a whole number from 0 to 9223372036854775807",
-                    ))
-                }),
-        }
-    }
-
-    fn seq(&self, field: &'static str) -> Result<u64, FrameError> {
-        self.number(field)?
-            .ok_or_else(|| self.invalid(&Violation::new(field, "is missing")))
-    }
-
-    fn bounded(
-        &self,
-        field: &'static str,
-        range: std::ops::RangeInclusive<usize>,
-    ) -> Result<Option<usize>, FrameError> {
-        let Some(number) = self.number(field)? else {
-            return Ok(None);
-        };
-        usize::try_from(number)
-            .ok()
-            .filter(|number| range.contains(number))
-            .map(Some)
-            .ok_or_else(|| {
-                self.invalid(&Violation::new(
-                    field,
-                    format!("must be {} to {}", range.start(), range.end()),
-                ))
-            })
-    }
-
-    fn limit(&self) -> Result<usize, FrameError> {
-        Ok(self
-            .bounded("limit", 1..=limits::PAGE_ITEMS)?
-            .unwrap_or(limits::PAGE_ITEMS_DEFAULT))
-    }
-
-    fn resume(&self) -> Result<Resume, FrameError> {
-        Ok(Resume {
-            epoch: self.string("epoch")?,
-            after: self.number("after")?,
-            tail: self.bounded("tail", 0..=limits::PAGE_ITEMS)?,
-        })
-    }
-
-    /// A `room_id` that is not a UUID is `not_found`, like a room that does not exist.
-    fn room_id(&self) -> Result<RoomId, FrameError> {
-        let text = self
-            .string("room_id")?
-            .ok_or_else(|| self.invalid(&Violation::new("room_id", "is missing")))?;
-        parse_uuid(&text).ok_or_else(|| self.error(ErrorCode::NotFound, "there is no such room"))
-    }
-
-    fn post(&mut self) -> Result<(MessageId, String), FrameError> {
-        let id = self
-            .string("id")?
-            .ok_or_else(|| self.invalid(&Violation::new("id", "is missing")))?;
-        let id = limits::check_message_id(&id).map_err(|violation| self.invalid(&violation))?;
-        let content = match self.object.get_mut("content") {
-            Some(Value::String(content)) => std::mem::take(content),
-            Some(Value::Null) | None => {
-                return Err(self.invalid(&Violation::new("content", "is missing")));
-            }
-            Some(_) => return Err(self.invalid(&Violation::new("content", "must be a string"))),
-        };
-        match limits::check_content(&content) {
-            Ok(()) => Ok((id, content)),
-            Err(BadContent::Invalid(violation)) => Err(self.invalid(&violation)),
-            Err(BadContent::TooLarge) => Err(self.error(
-                ErrorCode::TooLarge,
-                format!(
-                    "content must have at most {} characters",
-                    limits::CONTENT_CHARS
-                ),
-            )),
-        }
-    }
-
-    /// An agent's id, or null for nobody.
-    fn agent(&self, field: &'static str) -> Result<Option<Option<AgentId>>, FrameError> {
-        match self.object.get(field) {
-            None => Ok(None),
-            Some(Value::Null) => Ok(Some(None)),
-            Some(value) => match value.as_str().and_then(parse_uuid) {
-                Some(id) => Ok(Some(Some(id))),
-                None => {
-                    let violation = Violation::new(field, "must be an agent's id or null");
-                    Err(self.invalid(&violation))
-                }
-            },
-        }
-    }
-
-    fn status(&self) -> Result<Status, FrameError> {
-        match self.string("status")?.as_deref() {
-            Some("active") => Ok(Status::Active),
-            Some("closed") => Ok(Status::Closed),
-            _ => Err(self.invalid(&Violation::new("status", "must be active or closed"))),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::{limits, parse_uuid};
 
     const ID: &str = "0190d5a8-7c3e-7c56-8f6b-0a1b2c3d4e5f";
 
