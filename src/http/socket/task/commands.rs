@@ -1,33 +1,22 @@
 //! The client's frames become writes, joins and reads.
 
-use std::borrow::Cow;
-
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::joins::JoinFrom;
 use super::{Peer, SocketTask, history};
-use crate::actors::{Incarnation, JoinError, ReplyPort, RequestId};
+use crate::actors::{Incarnation, ReplyPort, RequestId};
 use crate::chat::{DeskPatch, Draft, MessageId, NoteDraft, NoteId, RoomId, Sender, Side, Status};
 use crate::http::desk_ids::check_desk;
 use crate::http::problem::Problem;
 use crate::http::socket::closing::EndReason;
-use crate::http::socket::feed::RoomFeed;
 use crate::http::socket::frame_limiter::LimitExceeded;
 use crate::http::socket::wire::Incoming;
-use crate::persistence::{RoomOp, StoreError, WriteError};
+use crate::persistence::{RoomOp, WriteError};
 use crate::protocol::{
-    AgentFrame, CloseCode, ErrorCode, ErrorFrame, FrameError, Joined, Resume, ServerFrame,
-    VisitorFrame, decode_agent_frame, decode_visitor_frame, encode,
+    AgentFrame, CloseCode, ErrorCode, ErrorFrame, FrameError, VisitorFrame, decode_agent_frame,
+    decode_visitor_frame, encode,
 };
-
-/// How many rooms the socket of an agent may follow.
-const JOINS_MAX: usize = 128;
-
-/// Where a console goes on in a room.
-struct JoinFrom {
-    resume: Resume,
-    after_note: Option<u64>,
-}
 
 /// What a client's frame asks for, apart from the room that it is about. It is small, since every
 /// socket has memory for one.
@@ -285,7 +274,7 @@ impl SocketTask {
         self.push_error(frame, room_id, id);
     }
 
-    fn push_error(&mut self, error: ErrorFrame, room_id: RoomId, id: Option<MessageId>) {
+    pub(super) fn push_error(&mut self, error: ErrorFrame, room_id: RoomId, id: Option<MessageId>) {
         let error = match id {
             // Only posts and notes have an id.
             Some(id) => {
@@ -295,76 +284,6 @@ impl SocketTask {
             None => error,
         };
         self.frames.push(encode(&error.about_room(room_id)));
-    }
-
-    async fn join(&mut self, room_id: RoomId, from: JoinFrom) -> Result<(), EndReason> {
-        let JoinFrom { resume, after_note } = from;
-        if self.feeds.len() >= JOINS_MAX && !self.feeds.contains_key(&room_id) {
-            let message =
-                format!("at most {JOINS_MAX} rooms can be joined at once; leave one first");
-            self.push_error(ErrorFrame::new(ErrorCode::Invalid, message), room_id, None);
-            return Ok(());
-        }
-        // The old subscription is dropped first, so that nothing is sent twice.
-        self.feeds.remove(&room_id);
-        let subscription = match self.state.rooms.join(room_id, &self.joiner).await {
-            Ok(subscription) => subscription,
-            Err(error) => {
-                self.push_join_error(error, room_id);
-                return Ok(());
-            }
-        };
-        let room = subscription.record.room.clone();
-        let store = &self.state.store;
-        let started = async {
-            let (mut feed, first) =
-                RoomFeed::start(subscription, Side::Agent, &resume, store).await?;
-            let notes = feed.start_notes(&resume, after_note, &first, store).await?;
-            Ok::<_, StoreError>((feed, first, notes))
-        };
-        match started.await {
-            Ok((feed, first, notes)) => {
-                self.frames.push(encode(&Joined {
-                    room_id,
-                    room: Cow::Borrowed(&room),
-                    messages: Cow::Borrowed(&first.messages),
-                    recovered: first.recovered,
-                    more: first.more,
-                    redacted: first.redacted.as_deref().map(Cow::Borrowed),
-                    notes: Cow::Borrowed(&notes.notes),
-                    last_note: notes.last,
-                    notes_more: notes.more,
-                }));
-                self.feeds.insert(room_id, Box::new(feed));
-                self.push_draft(room_id).await;
-            }
-            Err(error) => self.push_write_error(&error.into(), room_id, None),
-        }
-        Ok(())
-    }
-
-    /// Pushes the room's suggestion, if there is one. What changes from now on follows as an event.
-    async fn push_draft(&mut self, room_id: RoomId) {
-        match self.state.store.suggestion(room_id).await {
-            Ok(Some(suggestion)) => self.frames.push(encode(&ServerFrame::Draft {
-                room_id,
-                draft: Some(Cow::Owned(suggestion)),
-            })),
-            Ok(None) => {}
-            Err(error) => self.push_write_error(&error.into(), room_id, None),
-        }
-    }
-
-    pub(super) fn push_join_error(&mut self, error: JoinError, room_id: RoomId) {
-        let frame = match error {
-            JoinError::NotFound => ErrorFrame::new(ErrorCode::NotFound, "there is no such room"),
-            JoinError::Resting | JoinError::Unavailable => {
-                ErrorFrame::new(ErrorCode::Busy, "the room does not reply; try again")
-                    .retry_after(Some(1_000))
-            }
-            JoinError::Store(error) => return self.push_write_error(&error.into(), room_id, None),
-        };
-        self.push_error(frame, room_id, None);
     }
 }
 

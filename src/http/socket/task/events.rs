@@ -1,17 +1,16 @@
 //! What the actors push into the outbox becomes frames.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 
 use super::SocketTask;
-use crate::actors::{Event, JoinError, RequestId, SubscriptionId};
+use crate::actors::{Event, RequestId, SubscriptionId};
 use crate::chat::{Message, Note, RoomId};
 use crate::http::socket::closing::EndReason;
 use crate::http::socket::feed::RoomFeed;
 use crate::http::socket::note_feed::NoteFeed;
 use crate::http::socket::wire::Wire;
 use crate::persistence::{Effect, RoomCommit, StoreError, WriteError};
-use crate::protocol::{CloseCode, FrameForAgents, ServerFrame, encode};
+use crate::protocol::{FrameForAgents, ServerFrame, encode};
 
 /// Frames that one turn collects before it sends them.
 const TURN_FRAMES: usize = 256;
@@ -154,50 +153,6 @@ impl SocketTask {
             no: note.no,
             duplicate,
         }));
-    }
-
-    /// A room that the socket follows has died: joins its next incarnation and reads what was
-    /// missed. The client notices nothing.
-    async fn rejoin(
-        &mut self,
-        subscription: SubscriptionId,
-        wire: &mut Wire,
-    ) -> Result<(), EndReason> {
-        let Some(room_id) = self
-            .feeds
-            .iter()
-            .find(|(_, feed)| feed.subscription.id == subscription)
-            .map(|(room_id, _)| *room_id)
-        else {
-            return Ok(());
-        };
-        match self.state.rooms.join(room_id, &self.joiner).await {
-            Ok(subscription) => {
-                let record = subscription.record.clone();
-                if let Some(feed) = self.feeds.get_mut(&room_id) {
-                    feed.resubscribe(subscription);
-                }
-                self.close_gap(room_id, wire).await?;
-                // Read marks and status may have changed meanwhile.
-                self.frames.push(encode(&ServerFrame::Room {
-                    room_id,
-                    room: Cow::Borrowed(&record.room),
-                }));
-                Ok(())
-            }
-            Err(JoinError::NotFound) if self.is_visitor() => Err(CloseCode::NoSuchRoom.into()),
-            Err(_) if self.is_visitor() => Err(CloseCode::ResyncWanted.into()),
-            // It was erased; `removed` says so.
-            Err(JoinError::NotFound) => {
-                self.feeds.remove(&room_id);
-                Ok(())
-            }
-            Err(error) => {
-                self.feeds.remove(&room_id);
-                self.push_join_error(error, room_id);
-                Ok(())
-            }
-        }
     }
 }
 

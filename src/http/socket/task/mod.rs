@@ -13,8 +13,9 @@
 //! 1. **hello** (`socket::hello`): the client authenticates and gets its `welcome`, which makes a
 //!    [`SocketTask`].
 //! 2. **live** ([`live`]): one loop. [`commands`] turns the client's frames into writes, joins and
-//!    reads; [`events`] turns what the actors push into frames; [`catch_up`] reads pages and gaps
-//!    from the store; [`timers`] sends pings and gives up overdue writes.
+//!    reads; [`joins`] follows rooms, and rejoins one that has died; [`events`] turns what the actors push
+//!    into frames; [`catch_up`] reads pages and gaps from the store; [`timers`] sends pings and gives
+//!    up overdue writes.
 //! 3. **draining** ([`draining`]): the server shuts down, or is cut off from its
 //!    database; outstanding writes get their outcome.
 //! 4. **closing** (`socket::closing`): the close handshake, after every room was left.
@@ -24,6 +25,7 @@ mod commands;
 mod draining;
 mod events;
 mod history;
+mod joins;
 mod live;
 mod timers;
 
