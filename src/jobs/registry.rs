@@ -5,18 +5,17 @@
 //! running then has failed. Several nodes keep their jobs and the files in the store they share
 //! (`shared.rs`). Nothing here names who was exported or erased.
 //!
-//! Read next: `registry/work.rs`, what a job of each kind does.
+//! Read next: `registry/job.rs`, what a job is, and `registry/work.rs`, what a job of each kind does.
 
 mod files;
+mod job;
 mod shared;
 mod work;
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -24,183 +23,17 @@ use uuid::Uuid;
 use self::files::{Entry, JobFiles, download_name, end_of};
 use self::shared::SharedJobs;
 use super::erase::Eraser;
-use super::export::ExportFormat;
 use super::schedule::Backups;
-use crate::chat::{Timestamp, Who};
-use crate::persistence::{
-    ExportScope, POSTGRES_BACKUPS, POSTGRES_BYTES, Principal, SeveralPeople, Store, StoreError,
-};
+use crate::chat::Timestamp;
+use crate::persistence::{POSTGRES_BACKUPS, POSTGRES_BYTES, Principal, Store, StoreError};
 
 pub(super) use self::files::{KEPT_MS, directory, is_backup, remove_exports};
+pub use self::job::{Job, JobFile, JobFilePlace, JobKind, JobRefused, JobRequest, JobState};
 
 /// The time between two checks for jobs that are past their time.
 const SWEEP: Duration = Duration::from_secs(600);
 /// Jobs that are kept, at most: as many as one page lists.
 const JOBS_MAX: usize = 200;
-
-/// What a job does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "lowercase")]
-pub enum JobKind {
-    /// A backup.
-    Backup,
-    /// Conversations as text.
-    Export,
-    /// One person, everywhere.
-    Erase,
-    /// The database's file, without what was erased.
-    Rewrite,
-}
-
-impl JobKind {
-    const ALL: [Self; 4] = [Self::Backup, Self::Export, Self::Erase, Self::Rewrite];
-
-    /// As it is stored and transmitted.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Backup => "backup",
-            Self::Export => "export",
-            Self::Erase => "erase",
-            Self::Rewrite => "rewrite",
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-/// Whether a job is running, and how it has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "lowercase")]
-pub enum JobState {
-    /// It is running.
-    Running,
-    /// It is complete.
-    Done,
-    /// It failed; `message` has the reason.
-    Failed,
-    /// Somebody cancelled it.
-    Cancelled,
-}
-
-impl JobState {
-    const ALL: [Self; 4] = [Self::Running, Self::Done, Self::Failed, Self::Cancelled];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-}
-
-/// A job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Job {
-    /// Its id.
-    pub id: Uuid,
-    /// What it does.
-    pub kind: JobKind,
-    /// Whether it is running, and how it has ended.
-    pub state: JobState,
-    /// Units that are done: pages of a backup, messages of an export, rooms and messages of an
-    /// erasure.
-    pub done: u64,
-    /// Units in all; 0 while that is not known.
-    pub total: u64,
-    /// For people: its result, or why it failed and what to do.
-    pub message: Option<String>,
-    /// When it was started.
-    pub created_at: Timestamp,
-}
-
-/// What a job is to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum JobRequest {
-    /// A backup.
-    Backup,
-    /// Conversations as text.
-    Export(ExportScope, ExportFormat),
-    /// One person, everywhere.
-    Erase {
-        /// The person.
-        who: Who,
-        /// Only report what would be erased.
-        dry_run: bool,
-    },
-    /// The database's file, without what was erased.
-    Rewrite,
-}
-
-impl JobRequest {
-    fn kind(&self) -> JobKind {
-        match self {
-            Self::Backup => JobKind::Backup,
-            Self::Export(..) => JobKind::Export,
-            Self::Erase { .. } => JobKind::Erase,
-            Self::Rewrite => JobKind::Rewrite,
-        }
-    }
-
-    fn person(&self) -> Option<&Who> {
-        match self {
-            Self::Export(ExportScope::Person(who), _) | Self::Erase { who, .. } => Some(who),
-            _ => None,
-        }
-    }
-}
-
-/// Why a job was not started.
-#[derive(Debug, thiserror::Error)]
-pub enum JobRefused {
-    /// One of its kind is running.
-    #[error("a job of this kind is running already; wait for it, or cancel it")]
-    Running,
-    /// Several users have the address or number. Only the caller gets their names: a job never names
-    /// anybody.
-    #[error(transparent)]
-    Ambiguous(#[from] SeveralPeople),
-    /// PostgreSQL's own tools do that.
-    #[error("this server does not do that: {0}")]
-    OfPostgres(&'static str),
-    /// Too many jobs of the last day are kept.
-    #[error("{JOBS_MAX} jobs of the last 24 hours are kept; wait until the oldest is past that")]
-    Full,
-    /// The directory cannot be written.
-    #[error("cannot write the jobs' directory: {0}")]
-    Io(#[from] io::Error),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// The file of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobFile {
-    /// Where it is, if nothing has removed it since.
-    pub place: JobFilePlace,
-    /// The name to save it under.
-    pub name: String,
-}
-
-/// Where the file of a job is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum JobFilePlace {
-    /// On the disk.
-    Disk(PathBuf),
-    /// In the store that nodes share, with so many bytes: read its parts with [`Jobs::file_part`].
-    Store(u64),
-}
 
 /// The jobs of a server. Clones share them.
 #[derive(Debug, Clone)]

@@ -1,9 +1,13 @@
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use shoptalk_local_servers::{left_out_on_postgres, postgres_is_tested};
 
 use super::*;
+use crate::chat::Who;
+use crate::jobs::export::ExportFormat;
 use crate::jobs::schedule::{BackupMetrics, BackupSettings};
+use crate::persistence::ExportScope;
 use crate::persistence::testing::*;
 
 /// Jobs on a store of their own.
