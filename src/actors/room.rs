@@ -7,11 +7,13 @@
 //! - no handler waits: the store, the lobby and the sockets are sent to, and reply with messages.
 //!
 //! [`RoomState`](state::RoomState) decides, without effects and without a runtime; this file feeds
-//! it events and carries out what it returns. `subscribers.rs` encodes frames and pushes them.
+//! it events and carries out what it returns. `subscribers.rs` encodes frames and pushes them,
+//! `loading.rs` reads the record, `elsewhere.rs` takes what other nodes have done.
 //! Read next: `state.rs`, then `src/persistence/sqlite/writer/mod.rs`.
 
 mod decisions;
 mod elsewhere;
+mod loading;
 mod state;
 mod subscribers;
 
@@ -28,10 +30,10 @@ use super::messages::{
     Delivery, JoinError, JoinReply, LobbyMsg, Report, RoomMsg, Subscription, SupervisorMsg,
 };
 use super::subscriber::{ReplyPort, Subscriber};
-use crate::chat::{RoomId, RoomRecord};
-use crate::persistence::{RoomCommit, RoomOp, StoreError, WriteError};
+use crate::chat::RoomId;
+use crate::persistence::{RoomCommit, RoomOp, WriteError};
 use crate::protocol::CloseCode;
-use decisions::{GoneReason, Loaded, PresenceChange, Route};
+use decisions::{GoneReason, PresenceChange, Route};
 pub(super) use elsewhere::Missed;
 use elsewhere::{MissedReads, hidden_changes};
 use state::{RoomState, Timing};
@@ -203,67 +205,6 @@ impl RoomActorState {
         if let Some(delay) = delay {
             self.myself.send_after(delay, message);
         }
-    }
-
-    /// Reads the record through the writer's queue, so that everything an earlier incarnation has
-    /// queued is committed before.
-    fn load(&mut self) {
-        self.state.read_started();
-        let myself = self.myself.clone();
-        self.context.store.load_room(
-            self.room_id,
-            Box::new(move |outcome| {
-                // A room that has died meanwhile reads again when it is needed.
-                let _ = myself.cast(RoomMsg::Loaded(outcome));
-            }),
-        );
-    }
-
-    fn loaded(&mut self, outcome: Result<Option<Arc<RoomRecord>>, WriteError>) {
-        match outcome {
-            Ok(record) => self.take_record(Ok(record)),
-            // The batch failed because of the writes beside this read. All that was queued before
-            // is settled all the same, and a reader's connection may still work.
-            Err(WriteError::Store(StoreError::Unavailable(_) | StoreError::Full)) => {
-                let (store, room_id) = (self.context.store.clone(), self.room_id);
-                let myself = self.myself.clone();
-                tokio::spawn(async move {
-                    let outcome = store.room(room_id).await;
-                    let outcome = outcome.map(|record| record.map(Arc::new));
-                    let _ = myself.cast(RoomMsg::LoadedByReader(outcome));
-                });
-            }
-            Err(WriteError::Store(cause)) => self.take_record(Err(cause)),
-            Err(WriteError::Refused(refusal)) => {
-                self.take_record(Err(StoreError::Internal(refusal.to_string())));
-            }
-        }
-    }
-
-    fn take_record(&mut self, outcome: Result<Option<Arc<RoomRecord>>, StoreError>) {
-        let mut refused = Vec::new();
-        match self.state.read_finished(outcome, &mut refused) {
-            Loaded::First { presence } => self.set_presence(presence),
-            Loaded::Changed { before } => self.changed_elsewhere(&before),
-            Loaded::Unchanged => {}
-            Loaded::Gone => self.end(),
-        }
-        for message in refused {
-            self.turn_away(message);
-        }
-        for message in self.state.take_deferred() {
-            self.route(message);
-        }
-    }
-
-    /// Something other than this room has changed the record: a visitor signed in and took the
-    /// room along, or was blocked from another room.
-    fn changed_elsewhere(&mut self, before: &RoomRecord) {
-        let Some(record) = self.state.record() else {
-            return;
-        };
-        self.subscribers.close_former_owners(record.visitor_id);
-        self.subscribers.broadcast_room(&before.room, &record.room);
     }
 
     fn join(&mut self, subscriber: Subscriber, reply: JoinReply) {
