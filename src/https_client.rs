@@ -67,7 +67,7 @@ pub enum ClientError {
     )]
     Tls(String, std::io::Error),
     /// The connection failed.
-    #[error("the connection to {0} failed: {1}; try again")]
+    #[error("the connection to {0} failed: {1}; try again, and look into its log if it is yours")]
     Connection(String, hyper::Error),
     /// The response is larger than this client reads.
     #[error("the response of {0} is larger than {1} bytes; have it send less")]

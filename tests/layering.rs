@@ -89,7 +89,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tls",
         ],
     ),
-    ("doctor", &["chat", "credentials", "protocol"]),
+    ("doctor", &["cards", "chat", "credentials", "protocol"]),
     (
         "jobs",
         &[

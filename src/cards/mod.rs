@@ -26,7 +26,7 @@ use crate::config::CardsConfig;
 use crate::https_client::{ClientError, HttpsClient, Reach, Trust};
 
 /// How long a request may take: resolving the name, connecting and reading the reply together.
-const TIMEOUT: Duration = Duration::from_secs(3);
+pub const TIMEOUT: Duration = Duration::from_secs(3);
 /// Bytes of a reply, at most.
 const REPLY_BYTES: usize = 64 * 1024;
 /// Requests at the same time. A shop's server that hangs gets no more.
@@ -52,7 +52,7 @@ pub enum CardsError {
     )]
     Redirect(StatusCode),
     /// It has failed, or refuses the request.
-    #[error("the shop's server replied with {0} instead of 200; look into its log")]
+    #[error("the shop's server replied with {0} instead of 200; {advice}", advice = advice(*.0))]
     Status(StatusCode),
     /// Its reply has no cards that can be shown.
     #[error("the reply of the shop's server {0}")]
@@ -77,12 +77,35 @@ impl From<ClientError> for CardsError {
     }
 }
 
+/// What to do about a status.
+fn advice(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 | 403 => {
+            "its secret has to be that of cards.secret, the clocks of both have to be right, and nothing in front of it may ask for a password"
+        }
+        404 | 405 | 410 => "set cards.url to where its program takes POST",
+        502..=504 => "start its program, which is not reached by what is in front of it",
+        _ => "look into its log",
+    }
+}
+
 /// What is counted.
 pub struct CardsMetrics {
     /// Requests that led to cards.
     pub(crate) loaded: ::metrics::Counter,
     /// Requests that did not.
     pub(crate) failed: ::metrics::Counter,
+}
+
+impl CardsMetrics {
+    /// Counts nothing, for a command.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            loaded: ::metrics::Counter::noop(),
+            failed: ::metrics::Counter::noop(),
+        }
+    }
 }
 
 /// Asks the shop's server.
@@ -110,6 +133,13 @@ impl Cards {
             metrics,
             drain,
         }
+    }
+
+    /// The shop's server: scheme, host and port of its URL. `None` without a configuration.
+    #[must_use]
+    pub fn server(&self) -> Option<String> {
+        let config = self.config.as_ref()?;
+        Some(config.url.origin().ascii_serialization())
     }
 
     /// The shop's cards about a customer; `None` without a configuration. Whoever drops the future

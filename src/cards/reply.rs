@@ -14,6 +14,7 @@ const LINE_CHARS: usize = 200;
 
 /// A card: something that the shop's server says about a customer, as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(expecting = "a card")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Card {
     /// 1 to 100 characters.
@@ -51,6 +52,7 @@ pub enum BadCards {
 struct BadField(&'static str, String);
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object with cards")]
 struct Reply {
     cards: Vec<Card>,
 }
@@ -59,7 +61,7 @@ struct Reply {
 /// of it.
 pub(super) fn cards(body: &[u8]) -> Result<Vec<Card>, BadCards> {
     let Reply { cards } =
-        serde_json::from_slice(body).map_err(|error| BadCards::Shape(error.to_string()))?;
+        serde_json::from_slice(body).map_err(|error| BadCards::Shape(without_values(&error)))?;
     if cards.len() > CARDS {
         return Err(BadCards::TooMany(cards.len()));
     }
@@ -71,6 +73,15 @@ pub(super) fn cards(body: &[u8]) -> Result<Vec<Card>, BadCards> {
         })
     });
     checked.collect()
+}
+
+/// What is wrong and where, without the value that was found: it may be about a customer.
+fn without_values(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("expected {expected}"),
+        None => text,
+    }
 }
 
 fn check(card: Card) -> Result<Card, BadField> {
@@ -174,7 +185,7 @@ mod tests {
                 "lines must have at most 200",
             ),
             ("lines", json!(["a\u{7}"]), "must not contain control"),
-            ("lines", json!("text"), "invalid type"),
+            ("lines", json!("text"), "expected a sequence at line 1"),
             (
                 "link",
                 json!("y".repeat(2_001)),
@@ -189,6 +200,23 @@ mod tests {
             let mut card = json!({"title": "Order"});
             card[field] = value;
             assert_refused(&json!({"cards": [{"title": "Fine"}, card]}), reason);
+        }
+    }
+
+    /// It may be about a customer, and the reason is logged.
+    #[test]
+    fn a_reason_does_not_repeat_the_reply() {
+        for reply in [
+            json!("Ann, expected \n at Main Street"),
+            json!({"cards": "Ann"}),
+            json!({"cards": ["Ann"]}),
+            json!({"cards": [{"title": ["Ann"]}]}),
+            json!({"cards": [{"title": "Ann", "lines": ["Ann", {"Ann": 1}]}]}),
+            json!({"cards": [{"title": "Ann", "link": "Ann"}]}),
+            json!({"cards": [{"title": "Ann".repeat(101)}]}),
+        ] {
+            let refused = read(&reply).expect_err("it cannot be shown").to_string();
+            assert!(!refused.contains("Ann"), "{refused}");
         }
     }
 

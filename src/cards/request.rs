@@ -26,6 +26,22 @@ pub struct Question {
     pub(super) signed: Vec<&'static str>,
 }
 
+impl Question {
+    /// Asks about nobody: an anonymous customer of whom nothing is known, in a conversation that does
+    /// not exist. By its room the shop's server can tell a try of the doctor.
+    #[must_use]
+    pub fn about_nobody() -> Self {
+        Self {
+            room_id: RoomId::nil(),
+            user: None,
+            name: None,
+            email: None,
+            phone: None,
+            signed: Vec::new(),
+        }
+    }
+}
+
 impl From<RoomRecord> for Question {
     fn from(RoomRecord { room, signed, .. }: RoomRecord) -> Self {
         let details = [

@@ -70,11 +70,7 @@ fn cards(url: &str, allow_private: bool) -> Cards {
         secret: Secret::new("a secret of the shop with 32 bytes"),
         allow_private,
     };
-    let metrics = CardsMetrics {
-        loaded: ::metrics::Counter::noop(),
-        failed: ::metrics::Counter::noop(),
-    };
-    Cards::new(Some(config), metrics, CancellationToken::new())
+    Cards::new(Some(config), CardsMetrics::none(), CancellationToken::new())
 }
 
 fn question() -> Question {
@@ -162,6 +158,27 @@ async fn errors_redirects_and_pages_are_refused_with_the_reason() {
     let cut = Behavior::Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".to_vec());
     let cut = refused(cut).await;
     assert!(cut.contains("is unreadable"), "{cut}");
+}
+
+#[tokio::test]
+async fn a_status_says_what_to_change() {
+    for (status, advice) in [
+        ("401 Unauthorized", "that of cards.secret"),
+        ("403 Forbidden", "that of cards.secret"),
+        ("404 Not Found", "set cards.url"),
+        ("405 Method Not Allowed", "set cards.url"),
+        ("400 Bad Request", "look into its log"),
+        ("500 Internal Server Error", "look into its log"),
+        ("502 Bad Gateway", "start its program"),
+        ("503 Service Unavailable", "start its program"),
+    ] {
+        let refused = refused(Behavior::http(status, "", "")).await;
+        let words = format!("the shop's server replied with {status} instead of 200; ");
+        assert!(
+            refused.starts_with(&words) && refused.contains(advice),
+            "{refused}"
+        );
+    }
 }
 
 #[tokio::test]

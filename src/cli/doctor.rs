@@ -1,15 +1,17 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use shoptalk::cards::{Cards, CardsMetrics};
 use shoptalk::config::Config;
 use shoptalk::doctor::probe::{self, Target};
 use shoptalk::doctor::{
-    Check, Finding, Level, Observations, QUIET_SECONDS_MAX, judge, judge_backups, judge_machine,
-    judge_service, look_at_machine,
+    Check, Finding, Level, Observations, QUIET_SECONDS_MAX, judge, judge_backups, judge_cards,
+    judge_machine, judge_service, look_at_cards, look_at_machine,
 };
 use shoptalk::jobs::backup_directory;
 use shoptalk::jobs::control::{Control, Reply, Request};
 use shoptalk::jobs::schedule::BackupSettings;
+use tokio_util::sync::CancellationToken;
 
 use super::progress::ProgressBar;
 use super::services::Service;
@@ -50,6 +52,11 @@ pub(super) fn run(url: Option<&str>, quiet_s: u64, config: &Config) -> Result<()
             if let Some(service) = service {
                 report.print(&[judge_service(check, &service.found, &service.warnings)])?;
             }
+        }
+        let never = CancellationToken::new();
+        let cards = Cards::new(config.cards.clone(), CardsMetrics::none(), never);
+        if let Some(seen) = look_at_cards(&cards).await {
+            report.print(&[judge_cards(&seen)])?;
         }
         let code = doctor_code(data_dir).await;
         let seen = probe::observe(&target, code.as_deref().map_err(String::as_str)).await;

@@ -187,7 +187,8 @@ fn lines(check: Check, proxy: Proxy) -> Option<&'static str> {
             | Check::FreeSpace
             | Check::Backup
             | Check::Database
-            | Check::Bus,
+            | Check::Bus
+            | Check::Cards,
             _,
         ) => return None,
     })

@@ -54,6 +54,8 @@ pub enum Check {
     Database,
     /// The bus between nodes can be used, and customers' words are safe on it.
     Bus,
+    /// The shop's server has cards about customers.
+    Cards,
 }
 
 impl Check {
@@ -82,6 +84,7 @@ impl Check {
             Self::Backup => "Backup",
             Self::Database => "PostgreSQL",
             Self::Bus => "NATS",
+            Self::Cards => "Cards",
         }
     }
 }

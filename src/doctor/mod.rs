@@ -1,15 +1,17 @@
-//! `shoptalk doctor`: what is wrong with the proxy, the addresses, the disk and the clock.
+//! `shoptalk doctor`: what is wrong with the proxy, the addresses, the disk, the clock and the shop's
+//! cards.
 //!
 //! A doctor collects [`Observations`] and judges them afterwards. Who collects is one of two: the
 //! command ([`probe`]), or the console in the agent's own browser, which sends what it saw to the
 //! server. `judge` is pure and the same for both, so both use the same words; `advice` has the
 //! lines of the proxies' configurations. `machine` looks at the computer that the server runs on,
-//! `upkeep` has backups and the certificate.
+//! `upkeep` has backups and the certificate, `cards` asks the shop's server.
 //!
 //! What only the server can know of a request, such as the client's address, it reports to admins
 //! and to holders of a [`DoctorCode`], which the command gets through the control socket.
 
 mod advice;
+mod cards;
 mod check;
 mod code;
 mod judge;
@@ -19,6 +21,7 @@ pub mod probe;
 mod upkeep;
 
 pub use advice::{Advice, Proxy};
+pub use cards::{CardsSeen, judge_cards, look_at_cards};
 pub use check::{Check, Finding, Level};
 pub use code::DoctorCode;
 pub use judge::judge;

@@ -1,4 +1,9 @@
-use crate::common::Authority;
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect};
+use tokio::net::TcpListener;
+
+use crate::common::{Authority, ShopServer, json};
 use crate::process::Place;
 
 /// What `shoptalk doctor` printed, without the checks of the machine that runs the tests.
@@ -108,6 +113,126 @@ async fn a_server_that_is_not_there_is_a_finding() {
         ended.stdout
     );
     assert!(ended.stderr.contains("problem"), "{}", ended.stderr);
+}
+
+/// With cards from this URL.
+fn with_cards(place: Place, url: &str) -> Place {
+    place
+        .with("SHOPTALK_CARDS__URL", url)
+        .with("SHOPTALK_CARDS__ALLOW_PRIVATE", "true")
+}
+
+/// What the doctor prints of the shop's cards; empty if nothing. No secret may be in its output.
+async fn about_cards(place: &Place, secret: &str) -> String {
+    let url = "http://127.0.0.1:1";
+    let ended = place.run(&["doctor", url, "--quiet", "0"]).await;
+    assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret));
+    let mut lines = ended.stdout.lines();
+    let line = lines.find(|line| line.contains(" Cards: "));
+    line.unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn the_shop_s_server_is_asked_for_cards_as_the_server_does() {
+    let shop = ShopServer::start().await;
+    let config = shop.config();
+    let secret = config.secret.expose();
+    let place = with_cards(Place::new(), &format!("{}?key=hunter2", config.url))
+        .with("SHOPTALK_CARDS__SECRET", secret);
+    let well = about_cards(&place, secret).await;
+    let server = config.url.origin().ascii_serialization();
+    let words = format!("ok       Cards: {server} replied in ");
+    assert!(well.starts_with(&words), "{well}");
+    for (reply, words) in [
+        (StatusCode::UNAUTHORIZED.into_response(), "401 Unauthorized"),
+        (StatusCode::NOT_FOUND.into_response(), "set cards.url to"),
+        (StatusCode::BAD_GATEWAY.into_response(), "start its program"),
+        (
+            StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            "500 Internal Server Error instead of 200; look into its log",
+        ),
+        (Redirect::to("/").into_response(), "redirects are not"),
+        ("<p>Ann".into_response(), "is not {\"cards\": ["),
+        (
+            Json(json!({"cards": "Ann"})).into_response(),
+            "expected a sequence",
+        ),
+        (
+            Json(json!({"cards": [{"title": "Ann".repeat(40)}]})).into_response(),
+            "its title must have at most 100 characters",
+        ),
+        (
+            "Ann".repeat(30_000).into_response(),
+            "larger than 65536 bytes",
+        ),
+    ] {
+        shop.reply_next(reply);
+        let problem = about_cards(&place, secret).await;
+        assert!(problem.starts_with("PROBLEM  Cards: "), "{problem}");
+        assert!(problem.contains(words), "{problem}");
+        assert!(!problem.contains("Ann") && !problem.contains("hunter2"));
+    }
+    let questions = shop.questions();
+    assert_eq!(questions.len(), 10, "one each time: {questions:?}");
+
+    let other = "another secret of 32 bytes or more";
+    let place = place.with("SHOPTALK_CARDS__SECRET", other);
+    let refused = about_cards(&place, other).await;
+    let words =
+        "replied with 403 Forbidden instead of 200; its secret has to be that of cards.secret";
+    assert!(refused.contains(words), "{refused}");
+}
+
+#[tokio::test]
+async fn a_shop_s_server_that_is_not_reached_in_time_or_at_all_is_a_problem() {
+    let secret = "a secret of the shop with 32 bytes";
+    let at = |url: &str| with_cards(Place::new(), url).with("SHOPTALK_CARDS__SECRET", secret);
+    let nobody = about_cards(&at("http://127.0.0.1:1/"), secret).await;
+    assert!(
+        nobody.starts_with("PROBLEM  Cards: cannot connect to 127.0.0.1:1: "),
+        "{nobody}"
+    );
+    // The system accepts connections to it, and nobody reads them.
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let addr = silent.local_addr().expect("an address");
+    let late = about_cards(&at(&format!("http://{addr}/")), secret).await;
+    assert!(late.contains("did not reply within 3s; look"), "{late}");
+    let private = at("https://localhost/").with("SHOPTALK_CARDS__ALLOW_PRIVATE", "false");
+    let private = about_cards(&private, secret).await;
+    assert!(
+        private.contains("set cards.allow_private to true"),
+        "{private}"
+    );
+    assert_eq!(about_cards(&Place::new(), secret).await, "");
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_shop_s_server_that_nobody_trusts_is_a_problem() {
+    let authority = Authority::new();
+    let shop = Place::new()
+        .with("SHOPTALK_SERVER__TLS_CERT", "cert.pem")
+        .with("SHOPTALK_SERVER__TLS_KEY", "key.pem");
+    authority.issue(&["localhost"], 90).write(shop.path());
+    shop.write("authority.pem", &authority.pem());
+    // Any server with a certificate will do: one of the chat has no cards.
+    let running = shop.serve().await;
+    let secret = "a secret of the shop with 32 bytes";
+    let url = format!("https://localhost:{}/cards", running.addr.port());
+    let place = with_cards(Place::new(), &url).with("SHOPTALK_CARDS__SECRET", secret);
+    let refused = about_cards(&place, secret).await;
+    let words = format!(
+        "PROBLEM  Cards: TLS with localhost:{} failed: ",
+        running.addr.port()
+    );
+    assert!(refused.starts_with(&words), "{refused}");
+    assert!(refused.contains("check its certificate"), "{refused}");
+    let trusted = shop.path().join("authority.pem");
+    let place = place.with("SSL_CERT_FILE", trusted.to_str().expect("UTF-8"));
+    let trusting = about_cards(&place, secret).await;
+    assert!(
+        trusting.contains("replied with 404 Not Found"),
+        "{trusting}"
+    );
 }
 
 #[tokio::test]

@@ -137,9 +137,45 @@ async fn agents_alone_may_ask_and_only_about_rooms() {
     assert!(shop.questions().is_empty());
 }
 
+/// The console's doctor, whose part this is.
+async fn finding(server: &TestServer) -> Option<Value> {
+    let admin = &server.admin().await.rest;
+    let seen = json!({"origin": "http://127.0.0.1"});
+    let found = admin.post("/api/admin/doctor/findings/", seen).await;
+    let findings = found.is(200)["results"].clone();
+    let mut findings = findings.as_array().expect("findings").iter();
+    findings
+        .find(|finding| finding["check"] == "cards")
+        .cloned()
+}
+
+#[tokio::test]
+async fn the_doctor_asks_about_nobody() {
+    let (shop, server) = start().await;
+    let found = finding(&server).await.expect("a finding");
+    assert_eq!(
+        (&found["title"], &found["level"]),
+        (&json!("Cards"), &json!("ok"))
+    );
+    let nobody = json!({
+        "room_id": "00000000-0000-0000-0000-000000000000", "user": null, "name": null,
+        "email": null, "phone": null, "signed": [],
+    });
+    assert_eq!(shop.questions(), [nobody]);
+    shop.reply_next(StatusCode::NOT_FOUND);
+    let found = finding(&server).await.expect("a finding");
+    assert_eq!(found["level"], "problem");
+    let detail = found["detail"].as_str().expect("a text");
+    assert!(
+        detail.contains("set cards.url to where its program"),
+        "{detail}"
+    );
+}
+
 #[tokio::test]
 async fn without_a_shop_s_server_there_are_no_cards_and_no_problem() {
     let server = TestServer::start().await;
+    assert_eq!(finding(&server).await, None);
     let visitor = Visitor::named(&server, "Ann").await;
     let seen = cards(&server, &visitor).await;
     assert_eq!(seen, json!({"cards": null, "problem": null}));

@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 use crate::chat::Timestamp;
 use crate::config::Config;
 use crate::doctor::{
-    CertificateSeen, Finding, Observations, Seen, Validity, judge, judge_backups,
-    judge_certificate, judge_machine, look_at_machine,
+    CertificateSeen, Finding, Observations, Seen, Validity, judge, judge_backups, judge_cards,
+    judge_certificate, judge_machine, look_at_cards, look_at_machine,
 };
 use crate::http::api::extract::{Json, JsonBody};
 use crate::http::auth::AdminAuth;
@@ -62,7 +62,7 @@ pub(crate) async fn seen(State(state): State<AppState>, request: Request) -> Jso
 
 /// Judge what a browser saw
 ///
-/// And the machine that the server runs on. For the role `admin`.
+/// And the machine that the server runs on, and the shop's server for cards. For the role `admin`.
 #[utoipa::path(post, operation_id = "doctor_findings",
     path = "/api/admin/doctor/findings", tag = "agent", security(("agent" = []), ("cookie" = [])),
     request_body = Observations,
@@ -73,6 +73,8 @@ pub(crate) async fn findings(
     JsonBody(observations): JsonBody<Observations>,
 ) -> Result<Json<FindingList>, Problem> {
     let mut results = judge(&observations);
+    let cards = look_at_cards(&state.cards).await;
+    results.extend(cards.as_ref().map(judge_cards));
     let looking = tokio::task::spawn_blocking(move || look_at_server(&state));
     results.extend(looking.await.map_err(|_| Problem::internal())?);
     Ok(Json(FindingList { results }))

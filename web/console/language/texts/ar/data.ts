@@ -115,6 +115,7 @@ export const data = {
   "check.backup": "النسخ الاحتياطي",
   "check.database": "PostgreSQL",
   "check.bus": "NATS",
+  "check.cards": "بطاقات المتجر",
   "doctor.ok": "سليم",
   "doctor.skipped": "لم يُفحص",
   "doctor.problem": "مشكلة",

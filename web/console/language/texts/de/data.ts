@@ -118,6 +118,7 @@ export const data = {
   "check.backup": "Sicherung",
   "check.database": "PostgreSQL",
   "check.bus": "NATS",
+  "check.cards": "Karten vom Shop",
   "doctor.ok": "OK",
   "doctor.skipped": "Nicht geprüft",
   "doctor.problem": "Problem",

@@ -115,6 +115,7 @@ export const data = {
   "check.backup": "{title}",
   "check.database": "{title}",
   "check.bus": "{title}",
+  "check.cards": "{title}",
   "doctor.ok": "OK",
   "doctor.skipped": "Not checked",
   "doctor.problem": "Problem",

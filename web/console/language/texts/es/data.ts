@@ -117,6 +117,7 @@ export const data = {
   "check.backup": "Copia de seguridad",
   "check.database": "PostgreSQL",
   "check.bus": "NATS",
+  "check.cards": "Fichas de la tienda",
   "doctor.ok": "Correcto",
   "doctor.skipped": "Sin comprobar",
   "doctor.problem": "Problema",

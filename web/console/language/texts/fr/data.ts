@@ -117,6 +117,7 @@ export const data = {
   "check.backup": "Sauvegarde",
   "check.database": "PostgreSQL",
   "check.bus": "NATS",
+  "check.cards": "Fiches de la boutique",
   "doctor.ok": "OK",
   "doctor.skipped": "Non vérifié",
   "doctor.problem": "Problème",
