@@ -1,6 +1,8 @@
-//! Sample data for `shoptalk demo`: an agent with a well-known password, canned replies, and
-//! conversations of the last nine days, some of which are waiting.
+//! Sample data for `shoptalk demo`: an agent with a well-known password, canned replies,
+//! conversations of the last nine days, some of which are waiting, and the shop's cards about some of
+//! the customers.
 
+mod cards;
 mod conversations;
 mod replies;
 
@@ -8,12 +10,15 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+pub use self::cards::cards_of;
 use self::conversations::{CONVERSATIONS, Conversation, DAY, Line};
 use self::replies::REPLIES;
 use crate::chat::{Agent, Details, Draft, Role, RoomId, Sender, Side, Status};
 use crate::credentials::{TokenKind, hash_token, new_token};
 use crate::passwords::{HashError, hash_password};
-use crate::persistence::{NewAgent, OpenRoom, Principal, RoomOp, Store, StoreError, WriteError};
+use crate::persistence::{
+    Identity, NewAgent, OpenRoom, Principal, RoomOp, Store, StoreError, WriteError,
+};
 
 /// The agent's user name.
 pub const USERNAME: &str = "admin";
@@ -74,6 +79,12 @@ async fn write_conversation(
         phone: conversation.phone.map(str::to_owned),
         page_url: Some(conversation.page.to_owned()),
     };
+    let user = conversation.email.and_then(cards::user_of);
+    let identity = user.map(|user| Identity {
+        user: user.to_owned(),
+        details: details.clone(),
+        attributes: None,
+    });
     let mut ago = conversation.minutes_ago;
     ago += PAUSES
         .iter()
@@ -85,7 +96,7 @@ async fn write_conversation(
     let opened = store
         .open_room(OpenRoom {
             token: None,
-            identity: None,
+            identity,
             details,
             fresh_token,
         })

@@ -29,6 +29,7 @@ use crate::actors::{ActorStartError, Actors, Faults, TreeFailure, until_some};
 #[cfg(feature = "test-hooks")]
 use crate::bus::Bus;
 use crate::bus::nats::NatsError;
+use crate::cards::Card;
 use crate::config::Config;
 use crate::http::{self, StartPage};
 #[cfg(feature = "test-hooks")]
@@ -149,7 +150,8 @@ impl Server {
     }
 
     /// Like [`Server::start`], with a sample shop at `/`, and the page of another shop on
-    /// `other_listener`, whose origin must be among the allowed ones.
+    /// `other_listener`, whose origin must be among the allowed ones. That shop replies with
+    /// `cards_of` a user at `/cards`.
     ///
     /// # Errors
     ///
@@ -159,9 +161,10 @@ impl Server {
         listener: TcpListener,
         store: Store,
         other_listener: TcpListener,
+        cards_of: fn(&str) -> Vec<Card>,
     ) -> Result<Self, StartError> {
         let server = Self::start_with(config, listener.into(), store, StartPage::Shop).await?;
-        let other_shop = http::embedding_shop(&format!("http://{}", server.local_addr));
+        let other_shop = http::embedding_shop(&format!("http://{}", server.local_addr), cards_of);
         server
             .listening
             .serve(Listener::own(other_listener), None, other_shop);

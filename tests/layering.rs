@@ -105,7 +105,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "priority",
         ],
     ),
-    ("demo", &["chat", "credentials", "passwords", "persistence"]),
+    (
+        "demo",
+        &["cards", "chat", "credentials", "passwords", "persistence"],
+    ),
     (
         "server",
         &[
@@ -113,6 +116,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "cluster",
             "actors",
             "canary",
+            "cards",
             "chat",
             "config",
             "credentials",

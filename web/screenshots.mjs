@@ -107,15 +107,26 @@ async function views(size, colorScheme) {
   await customer.waitForTimeout(2_100);
   await message.pressSequentially("And");
   await agent.getByText("is typing").waitFor();
-  await shoot(
-    agent,
-    `console-conversation-${name}`,
-    isForReadme ? "console" : name === "desktop-dark" && "console-dark",
-  );
+  await shoot(agent, `console-conversation-${name}`);
   await agent.waitForTimeout(2_100);
   await reply.pressSequentially("I");
   await customer.getByText("is typing").waitFor();
   await shoot(customer, `widget-chat-${name}`, name === "phone-light" && "widget-phone");
+
+  await reply.fill("");
+  if (size === PHONE) await agent.getByRole("button", { name: "Back to the list" }).click();
+  await agent.getByRole("listitem", { name: "Aisha Bello" }).click();
+  if (size === PHONE) await agent.getByRole("button", { name: "Details" }).click();
+  const details = agent.getByRole("complementary", { name: "Customer" });
+  await details.getByRole("link", { name: "Order 10511" }).waitFor();
+  if (size === DESKTOP) await reply.fill("Good news: the courier left it with your caretaker.");
+  await shoot(
+    agent,
+    `console-cards-${name}`,
+    isForReadme ? "console" : name === "desktop-dark" && "console-dark",
+  );
+  if (size === DESKTOP) await reply.fill("");
+  else await agent.getByRole("button", { name: "Hide details" }).click();
 
   await agent.keyboard.press("Escape");
   if (size === DESKTOP) {

@@ -1,7 +1,9 @@
 use std::net::SocketAddr;
 
-use shoptalk::config::{Config, Overrides};
+use shoptalk::config::{CardsConfig, Config, Overrides, Secret};
+use shoptalk::credentials::random_code;
 use shoptalk::{Server, demo};
+use url::Url;
 
 use super::serve::{Signals, announce, bind, open, until_stopped};
 use super::{Failure, block_on, start_tracing};
@@ -35,7 +37,13 @@ pub(super) fn run(listen: Option<SocketAddr>) -> Result<(), Failure> {
         let other_listener = bind(SocketAddr::new(config.server.listen.ip(), 0)).await?;
         let shop = format!("http://{}", other_listener.local_addr()?);
         config.server.allowed_origins.push(shop.clone());
-        let server = Server::start_demo(config, listener, store, other_listener).await?;
+        config.cards = Some(CardsConfig {
+            url: Url::parse(&format!("{shop}/cards")).expect("an address is a URL"),
+            secret: Secret::new(random_code()),
+            allow_private: true,
+        });
+        let cards_of = demo::cards_of;
+        let server = Server::start_demo(config, listener, store, other_listener, cards_of).await?;
         let address = server.local_addr();
         eprintln!("This is a demo. Its data is deleted when it ends.");
         eprintln!("Shop: http://{address}/");

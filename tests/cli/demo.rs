@@ -43,6 +43,16 @@ async fn a_demo_has_sample_data_and_leaves_no_files() {
                 "{status}: {list}"
             );
         }
+        let cards = async |name: &str| {
+            let list = results(&list).iter();
+            let mut named = list.filter(|summary| summary["customer_name"] == name);
+            let id = named.next().expect("a conversation")["id"].clone();
+            let path = format!("/api/admin/rooms/{}/cards/", id.as_str().expect("an id"));
+            rest.get(&path).await.is(200)
+        };
+        let seen = cards("Aisha Bello").await;
+        assert_eq!(seen["cards"][0]["title"], "Order 10511", "{seen}");
+        assert_eq!(cards("Jonas Lindqvist").await["cards"], json!([]));
         let page = rest.get("/").await;
         assert_eq!(page.status, 200, "the sample storefront: {}", page.text);
 

@@ -43,6 +43,7 @@ export function Details() {
       </header>
       <VisitorForm key={about} id={id} room={room} />
       <Undeliverable room={room} />
+      <Cards key={[about, room.user].join()} id={id} />
       {summary && <HandlingDetails room={summary} />}
       <dl>
         <dt>{t("details.page")}</dt>
@@ -75,7 +76,6 @@ export function Details() {
         )}
         <RatingDetails />
       </dl>
-      <Cards key={[about, room.user].join()} id={id} />
       <Profile id={id} />
       <button type="button" class="danger" onClick={toggleBlock}>
         <Icon name="block" /> {t(isBlocked ? "details.unblock" : "details.block")}
