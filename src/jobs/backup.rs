@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::encryption::{self, DecryptionError, Recipients};
+use crate::jobs::output::why;
 use crate::persistence::{
     BackupError, BackupManifest, CopyError, CopyProgress, Store, finish_erasures_in_copy,
     rewrite_copy, seal_backup, verify_backup,
@@ -32,7 +33,7 @@ pub enum BackupFailure {
     #[error(transparent)]
     Seal(#[from] BackupError),
     /// A file in the data directory or the target cannot be written.
-    #[error("cannot write {path}: {cause}; the backup was not made")]
+    #[error("cannot write {path}: {}; the backup was not made", why(cause))]
     Io {
         /// Which file.
         path: PathBuf,

@@ -100,12 +100,15 @@ impl Eraser {
                 shown.done = (shown.done + done).min(shown.total);
                 progress.send_replace(shown);
             })
-            .await?;
-            let erasure = self.store.erasure(begun.id).await?;
+            .await
+            .map_err(EraseFailure::Unfinished)?;
+            let erasure = self.store.erasure(begun.id).await;
+            let erasure = erasure.map_err(|error| EraseFailure::Unfinished(error.into()))?;
             receipt.take(erasure.as_ref());
         } else {
             // Somebody else may have decided it a moment ago: nothing is left when this returns.
-            self.finish(|_| {}).await?;
+            let finished = self.finish(|_| {}).await;
+            finished.map_err(EraseFailure::Unfinished)?;
         }
         receipt.backups = self.kept_backups();
         if request.now {

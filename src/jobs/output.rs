@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use tempfile::NamedTempFile;
 
+use crate::persistence::StoreError;
+
 /// A link for each open file of this process.
 const OPEN_FILES: &str = "/proc/self/fd";
 
@@ -78,6 +80,23 @@ impl OutputFile {
             let _ = std::fs::remove_file(&target);
         })
     }
+}
+
+/// Why a file cannot be written, in words for whoever can do something about it.
+pub fn why(error: &io::Error) -> String {
+    if is_full(error) {
+        StoreError::Full.to_string()
+    } else {
+        error.to_string()
+    }
+}
+
+/// Whether the disk, or what its user may have of it, is full.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 fn parent(path: &Path) -> &Path {

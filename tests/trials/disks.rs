@@ -17,14 +17,14 @@ use crate::report::{Form, Line};
 use crate::workload::{Behavior, Workload};
 
 /// Until something holds.
-async fn within<F: Future<Output = Result<bool>>>(
+pub(crate) async fn within(
     deadline: Duration,
     what: &str,
-    mut holds: impl FnMut() -> F,
+    mut holds: impl AsyncFnMut() -> Result<bool>,
 ) -> Result<()> {
     let tries = async {
         while !holds().await? {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(())
     };
@@ -70,10 +70,7 @@ async fn without_space(form: Form, line: Line, mut setup: Setup, disk: &str) -> 
         let refused = workload.errors() + 8;
         within(DEADLINE, "a full disk refuses", || {
             let errors = workload.errors();
-            async move {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-                Ok(errors >= refused)
-            }
+            async move { Ok(errors >= refused) }
         })
         .await?;
         refuses_and_reads(&server, &shop, recovers_in).await?;
@@ -165,7 +162,7 @@ async fn refuses_and_reads(server: &Process, shop: &OpenShop, notices_in: Durati
 }
 
 /// Writes zeros until there is no space left.
-fn fill(path: &std::path::Path) -> Result<()> {
+pub(crate) fn fill(path: &std::path::Path) -> Result<()> {
     use std::io::Write;
     let mut file = std::fs::File::create(path)?;
     for size in [1 << 20, 4_096] {

@@ -23,6 +23,7 @@ mod faults;
 mod fixtures;
 mod followers;
 mod frame_fuzz;
+mod full_disk_jobs;
 mod history;
 mod mailbox;
 mod migrations;
@@ -113,7 +114,7 @@ fn missing(form: Form, line: &str, name: &str) -> Option<&'static str> {
     if !form.long && IN_THE_LONG_FORM.contains(&name) {
         return Some("in the long form");
     }
-    if name == "a full tmpfs" && !disks::can_mount() {
+    if name.ends_with("a full tmpfs") && !disks::can_mount() {
         return Some("no right to mount a tmpfs");
     }
     if line.starts_with('G') && !Postgres::is_installed() {
@@ -172,6 +173,8 @@ const TRIALS: &[(&str, &str, Run)] = trials![
     "P16" "backups under load" => backups::under_load,
     "P16" "killed backups" => backups::killed,
     "P16" "backups without space" => backups::without_space,
+    "P16" "jobs without space" => full_disk_jobs::on_demand,
+    "P16" "jobs on a full tmpfs" => full_disk_jobs::on_a_tmpfs,
     "P16" "killed restores" => backups::killed_restores,
     "P16" "clients before a restore" => restores::before_clients,
     "P16" "killed erasures" => erasures::killed_beside_a_chat,

@@ -91,8 +91,13 @@ pub enum EraseFailure {
         "the person was erased and nothing of them can be read in the chat, but the file was not rewritten: {0}; a running server tries again when the chat is quiet"
     )]
     NotRewritten(RewriteError),
-    /// The store failed.
-    #[error(transparent)]
+    /// The store failed after the erasure was decided.
+    #[error(
+        "the erasure is decided, but not complete: {0}; a running server completes it by itself, and erasing again shows whether anything is left"
+    )]
+    Unfinished(WriteError),
+    /// The store failed before anything was decided.
+    #[error("nobody was erased: {0}")]
     Write(#[from] WriteError),
 }
 

@@ -12,7 +12,7 @@ use crate::chat::Who;
 use crate::jobs::backup_space::free_bytes;
 use crate::jobs::erase::{EraseFailure, EraseProgress, EraseRequest};
 use crate::jobs::export::{Export, ExportFormat};
-use crate::jobs::output::OutputFile;
+use crate::jobs::output::{OutputFile, why};
 use crate::jobs::progress::follow;
 use crate::persistence::{AuditAction, CopyProgress, ExportError, ExportScope, Principal};
 
@@ -130,7 +130,7 @@ impl Jobs {
         by: Principal,
     ) -> Result<Product, String> {
         let id = entry.job.id;
-        let failed = |error: io::Error| format!("cannot write the export: {error}");
+        let failed = |error: io::Error| format!("cannot write the export: {}", why(&error));
         let erasures = self.0.eraser.decided();
         let begun = Export::begin(&self.0.store, scope, format).await;
         let mut export = begun.map_err(export_failed)?;
@@ -241,7 +241,10 @@ impl Jobs {
         let (files, target) = (self.0.files.clone(), name.clone());
         blocking(move || files.write_result(&target, &json))
             .await
-            .map_err(|error| format!("{message}, but the receipt cannot be written: {error}"))?;
+            .map_err(|error| {
+                let why = why(&error);
+                format!("{message}, but the receipt cannot be written: {why}")
+            })?;
         Ok(Some(Product {
             message,
             file: Some(name),
@@ -266,7 +269,8 @@ impl Jobs {
     fn progress(&self, id: Uuid, done: u64, total: u64) {
         self.change(id, |entry| {
             entry.job.done = done;
-            entry.job.total = total;
+            // The chat goes on: there may be more by now than when it began.
+            entry.job.total = total.max(done);
         });
     }
 }

@@ -1,5 +1,5 @@
 use rusqlite::ErrorCode;
-use rusqlite::ffi::SQLITE_IOERR_GETTEMPPATH;
+use rusqlite::ffi::{SQLITE_IOERR_GETTEMPPATH, SQLITE_IOERR_SHMSIZE};
 
 use crate::persistence::{StoreError, tx_error};
 
@@ -28,6 +28,10 @@ pub(crate) fn classify(error: &rusqlite::Error) -> StoreError {
     }
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full,
+        // The log has grown, and there is no space for its index.
+        Some(ErrorCode::SystemIoFailure) if extended_code(error) == Some(SQLITE_IOERR_SHMSIZE) => {
+            StoreError::Full
+        }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             StoreError::Unavailable(format!("the database cannot be written: {error}"))
         }
@@ -45,7 +49,10 @@ pub(crate) fn classify(error: &rusqlite::Error) -> StoreError {
             | ErrorCode::CannotOpen
             | ErrorCode::OutOfMemory
             | ErrorCode::FileLockingProtocolFailed,
-        ) => StoreError::Unavailable(format!("the disk fails: {error}")),
+        ) => {
+            let code = extended_code(error).unwrap_or(0);
+            StoreError::Unavailable(format!("the disk fails: {error} (SQLite's code {code})"))
+        }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt(format!(
             "{}; stop the server and restore a backup",
             first_line(error)
@@ -56,8 +63,12 @@ pub(crate) fn classify(error: &rusqlite::Error) -> StoreError {
 
 /// SQLite looks in TMPDIR, /var/tmp, /tmp and the working directory. A container may have none.
 fn has_no_temporary_directory(error: &rusqlite::Error) -> bool {
-    let code = error.sqlite_error().map(|failure| failure.extended_code);
-    code == Some(SQLITE_IOERR_GETTEMPPATH)
+    extended_code(error) == Some(SQLITE_IOERR_GETTEMPPATH)
+}
+
+fn extended_code(error: &rusqlite::Error) -> Option<i32> {
+    let failure = error.sqlite_error()?;
+    Some(failure.extended_code)
 }
 
 /// SQLite's message without the statement that it may quote at length.
@@ -107,13 +118,19 @@ mod tests {
 
     use super::*;
 
+    fn classified(code: i32) -> StoreError {
+        classify(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
+    }
+
     #[test]
     fn a_missing_directory_for_temporary_files_is_no_failure_of_the_disk() {
-        let reason = |code| {
-            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
-            classify(&error).to_string()
-        };
+        let reason = |code| classified(code).to_string();
         assert!(reason(SQLITE_IOERR_GETTEMPPATH).contains("set TMPDIR"));
         assert!(reason(ffi::SQLITE_IOERR_READ).contains("the disk fails"));
+    }
+
+    #[test]
+    fn a_disk_without_space_for_the_index_of_the_log_is_full() {
+        assert_eq!(classified(SQLITE_IOERR_SHMSIZE), StoreError::Full);
     }
 }

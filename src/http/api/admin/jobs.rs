@@ -19,9 +19,10 @@ use crate::http::auth::{AdminAuth, Caller};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::jobs::export::ExportFormat;
+use crate::jobs::output::is_full;
 use crate::jobs::registry::{Job, JobFilePlace, JobKind, JobRefused, JobRequest, Jobs};
 use crate::jobs::schedule::Backups;
-use crate::persistence::{BadScope, ExportScope};
+use crate::persistence::{BadScope, ExportScope, StoreError};
 use crate::protocol::ErrorCode;
 
 /// Bytes of a file that are read at once.
@@ -129,6 +130,7 @@ pub(crate) async fn start(
         let conflict = refused.to_string();
         match refused {
             JobRefused::Store(error) => error.into(),
+            JobRefused::Io(error) if is_full(&error) => StoreError::Full.into(),
             JobRefused::Io(error) => {
                 tracing::error!(%error, "cannot write the jobs' directory in the data directory; check its owner and the free space");
                 Problem::internal()

@@ -59,8 +59,8 @@ pub(crate) struct Writer {
     committer: Committer,
     batch_items: usize,
     index: Indexing,
-    /// The last failed commit was logged; the same failure again is not.
-    failing: bool,
+    /// Why the last commit failed, if it did: that was logged, and the same failure again is not.
+    failing: Option<StoreError>,
     /// The file that counts commits; a tool has none.
     mark: Option<CommitMark>,
     /// Commits of all processes.
@@ -117,7 +117,7 @@ impl Writer {
             },
             committer,
             batch_items,
-            failing: false,
+            failing: None,
             mark,
             commits: state.commits(),
             _lock: lock,
@@ -172,7 +172,10 @@ impl Writer {
 
     /// How long to wait for a write before doing something else.
     fn max_wait(&self) -> Duration {
-        if !self.index.is_behind || self.failing || self.index.failed.load(Ordering::Relaxed) {
+        if !self.index.is_behind
+            || self.failing.is_some()
+            || self.index.failed.load(Ordering::Relaxed)
+        {
             POLL_INTERVAL
         } else if self.index.has_backlog {
             Duration::ZERO
@@ -214,7 +217,7 @@ impl Writer {
         };
         let outcome = match outcome {
             Ok(state) => {
-                if std::mem::take(&mut self.failing) {
+                if self.failing.take().is_some() {
                     tracing::info!("the storage works again");
                 }
                 self.publish(&state);
@@ -226,7 +229,7 @@ impl Writer {
                 }
                 self.channel.damage.record(&error);
                 // A disk that stays full is logged once, not with every attempt.
-                if !std::mem::replace(&mut self.failing, true) {
+                if self.failing.replace(error.clone()).is_none() {
                     tracing::error!(%error, "commit failed: nothing of it was stored");
                 }
                 Err(error)
@@ -318,7 +321,11 @@ impl Writer {
                 usable = self.step_index(Some(conn));
             }
             if usable == Usable::No {
-                let broken = StoreError::Unavailable("the disk failed during the copy".into());
+                let broken = self.failing.clone().unwrap_or_else(|| {
+                    StoreError::Unavailable(
+                        "the disk failed during the copy; start it again".into(),
+                    )
+                });
                 return (Err(broken.into()), Usable::No);
             }
         }
