@@ -63,7 +63,7 @@ pub enum ClientError {
     Connect(String, std::io::Error),
     /// The server's certificate was refused, or it does not speak TLS.
     #[error(
-        "TLS with {0} failed: {1}; check its certificate, the clock here, and whom this machine trusts (SSL_CERT_FILE)"
+        "TLS with {0} failed: {1}; check that https is spoken there, the certificate, the clock here, and whom this machine trusts (SSL_CERT_FILE)"
     )]
     Tls(String, std::io::Error),
     /// The connection failed.

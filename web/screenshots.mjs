@@ -21,6 +21,8 @@ async function start() {
   const server = spawn(BINARY, ["demo", "--listen", "127.0.0.1:0"], {
     stdio: ["ignore", "pipe", "ignore"],
   });
+  // Also when a picture fails.
+  process.once("exit", () => server.kill());
   const line = await new Promise((done) => server.stdout.once("data", done));
   const url = /http\S+/.exec(String(line))[0];
   const stop = async () => {
