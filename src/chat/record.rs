@@ -306,6 +306,17 @@ impl RoomRecord {
         self.version += 1;
     }
 
+    /// Blocks the visitor or lifts the block, which is stored with the visitor. Returns whether
+    /// anything has changed.
+    pub fn set_blocked(&mut self, blocked: bool, now: Timestamp) -> bool {
+        if self.blocked == blocked {
+            return false;
+        }
+        self.blocked = blocked;
+        self.visitor_changed(now);
+        true
+    }
+
     /// The visitor was blocked or unblocked, which is stored with the visitor.
     pub fn visitor_changed(&mut self, now: Timestamp) {
         self.touch(now);

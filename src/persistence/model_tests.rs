@@ -344,17 +344,17 @@ async fn run(steps: Vec<Step>) {
                     name: Some(Some(name.to_string())),
                     ..DetailsPatch::default()
                 };
-                let op = RoomOp::SetDetails(patch);
+                let op = RoomOp::set_details(patch);
                 let reply = apply_until_settled(&store, rooms[place], op.clone()).await;
                 models[place].check_reply(&op, reply);
             }
             Step::Block(place, blocked) => {
                 let by = Principal::CommandLine;
-                let op = RoomOp::SetBlocked {
+                let op = RoomOp::set_block(SetBlock {
                     blocked,
                     until: None,
                     by,
-                };
+                });
                 let reply = apply_until_settled(&store, rooms[place], op.clone()).await;
                 models[place].check_reply(&op, reply);
                 models[place].blocked = blocked;

@@ -329,11 +329,11 @@ pub(crate) fn visitor_draft(content: &str) -> Draft {
 }
 
 pub(crate) fn block() -> RoomOp {
-    RoomOp::SetBlocked {
+    RoomOp::set_block(SetBlock {
         blocked: true,
         until: None,
         by: Principal::CommandLine,
-    }
+    })
 }
 
 pub(crate) fn agent_draft(content: &str) -> Draft {

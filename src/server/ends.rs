@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actors::Rooms;
 use crate::chat::{DeskPatch, RoomId, Timestamp};
-use crate::persistence::{Principal, RoomOp, Store, WriteError};
+use crate::persistence::{Principal, RoomOp, SetBlock, Store, WriteError};
 
 /// How often it is looked whether something has ended.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -39,15 +39,15 @@ async fn end_due(store: &Store, rooms: &Rooms, now: Timestamp) -> Result<(), Wri
             snoozed_until: Some(None),
             ..DeskPatch::default()
         };
-        end(rooms, room, RoomOp::SetDesk(Box::new(patch))).await?;
+        end(rooms, room, RoomOp::set_desk(patch)).await?;
     }
     for room in store.ended_blocks(now, AT_ONCE).await? {
-        let unblock = RoomOp::SetBlocked {
+        let unblock = SetBlock {
             blocked: false,
             until: None,
             by: Principal::Server,
         };
-        end(rooms, room, unblock).await?;
+        end(rooms, room, RoomOp::set_block(unblock)).await?;
     }
     Ok(())
 }

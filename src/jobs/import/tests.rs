@@ -9,8 +9,8 @@ use crate::chat::{
 };
 use crate::jobs::export::{Export, ExportFormat};
 use crate::persistence::{
-    ExportScope, Identity, NewAgent, NewTag, OpenRoom, RoomOp, RuleSettings, StoreOptions,
-    Synchronous, TokenHash,
+    ExportScope, Identity, NewAgent, NewTag, OpenRoom, RoomOp, RuleSettings, SetBlock,
+    StoreOptions, Synchronous, TokenHash,
 };
 
 struct Shop {
@@ -243,18 +243,18 @@ async fn fill(shop: &Shop, steps: Vec<Step>) {
                     snoozed_until: Some(spam.then_some(Timestamp(9_000_000_000_000))),
                     ..DeskPatch::default()
                 };
-                shop.apply(room, RoomOp::SetDesk(Box::new(patch))).await;
+                shop.apply(room, RoomOp::set_desk(patch)).await;
             }
             Step::Block(room) => {
                 let Some(room) = of(room) else { continue };
                 let by = Principal::CommandLine;
                 shop.apply(
                     room,
-                    RoomOp::SetBlocked {
+                    RoomOp::set_block(SetBlock {
                         blocked: true,
                         until: None,
                         by,
-                    },
+                    }),
                 )
                 .await;
             }

@@ -70,7 +70,7 @@ async fn old_spam_goes_whatever_its_status() {
         spam: Some(true),
         ..Default::default()
     };
-    let marked = RoomOp::SetDesk(Box::new(marked));
+    let marked = RoomOp::set_desk(marked);
     store.apply(spam, marked).await.expect("marked");
     let now = Timestamp(Timestamp::now().0 + 1);
     let closed = Expiry::of_closed(now);

@@ -55,7 +55,7 @@ async fn notes_are_found_at_their_place_until_they_are_erased() {
         email: Some(Some("ann@example.com".into())),
         ..DetailsPatch::default()
     };
-    let named = store.apply(room, RoomOp::SetDetails(patch)).await;
+    let named = store.apply(room, RoomOp::set_details(patch)).await;
     named.expect("it is changed");
     store.flush_search_index().await.expect("indexed");
     let who = "email:ann@example.com".parse().expect("a person");
@@ -126,7 +126,7 @@ async fn changed_details_are_found_and_the_old_ones_are_not() {
         ..DetailsPatch::default()
     };
     store
-        .apply(room, RoomOp::SetDetails(patch))
+        .apply(room, RoomOp::set_details(patch))
         .await
         .expect("changed");
     store.flush_search_index().await.expect("indexed");

@@ -127,7 +127,7 @@ async fn shop() -> Shop {
         snoozed_until: Some(Some(Timestamp(9_000_000_000_000))),
         ..DeskPatch::default()
     };
-    let desk = RoomOp::SetDesk(Box::new(desk));
+    let desk = RoomOp::set_desk(desk);
     store.apply(rooms[8], desk).await.expect("changed");
     let erased = record(&store, rooms.remove(2)).await.visitor_id;
     store

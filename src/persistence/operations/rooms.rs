@@ -29,21 +29,10 @@ pub enum RoomOp {
         /// Whose name that message carries.
         by: Sender,
     },
-    /// Change the customer's details.
-    SetDetails(DetailsPatch),
-    /// Block the room's visitor from posting in any room, or lift the block.
-    SetBlocked {
-        /// Whether posts are refused from now on.
-        blocked: bool,
-        /// When the block ends by itself, if ever.
-        until: Option<Timestamp>,
-        /// On whose behalf, for the audit.
-        by: Principal,
-    },
+    /// Change several things at once: all of them or none.
+    Change(Box<RoomPatch>),
     /// Rate the newest closing, for the visitor.
     Rate(NewRating),
-    /// Change what agents alone know.
-    SetDesk(Box<DeskPatch>),
     /// Note on which page the visitor is.
     Visit {
         /// It has passed [`check_page`](crate::chat::check_page).
@@ -62,6 +51,70 @@ pub enum RoomOp {
     },
     /// Add a note, which only agents see.
     Note(NoteDraft),
+}
+
+impl RoomOp {
+    /// Changes what agents alone know.
+    pub fn set_desk(desk: DeskPatch) -> Self {
+        Self::Change(Box::new(RoomPatch {
+            desk,
+            ..RoomPatch::default()
+        }))
+    }
+
+    /// Changes the customer's details.
+    pub fn set_details(details: DetailsPatch) -> Self {
+        Self::Change(Box::new(RoomPatch {
+            details,
+            ..RoomPatch::default()
+        }))
+    }
+
+    /// Blocks the room's visitor, or lifts the block.
+    pub fn set_block(block: SetBlock) -> Self {
+        Self::Change(Box::new(RoomPatch {
+            block: Some(block),
+            ..RoomPatch::default()
+        }))
+    }
+}
+
+/// A change of a room in several respects. It is one change: it raises the version by one and has
+/// one place in the order of changes. What is empty stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RoomPatch {
+    /// What agents alone know. When it is refused, nothing else is changed.
+    pub desk: DeskPatch,
+    /// The customer's details.
+    pub details: DetailsPatch,
+    /// Whether the visitor may post.
+    pub block: Option<SetBlock>,
+    /// The status, as in [`RoomOp::SetStatus`], and whose name its message carries.
+    pub status: Option<(Status, Sender)>,
+}
+
+impl RoomPatch {
+    /// What does it; `None` when it is empty. A status alone is [`RoomOp::SetStatus`], which shares
+    /// its transaction with other writes.
+    pub fn into_op(self) -> Option<RoomOp> {
+        let has_more = !self.desk.is_empty() || !self.details.is_empty() || self.block.is_some();
+        match self.status {
+            Some((status, by)) if !has_more => Some(RoomOp::SetStatus { status, by }),
+            None if !has_more => None,
+            _ => Some(RoomOp::Change(Box::new(self))),
+        }
+    }
+}
+
+/// A block of a room's visitor from posting in any room, or its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetBlock {
+    /// Whether posts are refused from now on.
+    pub blocked: bool,
+    /// When the block ends by itself, if ever.
+    pub until: Option<Timestamp>,
+    /// On whose behalf, for the audit.
+    pub by: Principal,
 }
 
 /// A suggestion to be stored.
@@ -89,7 +142,8 @@ pub enum Effect {
         /// Where it is now.
         seq: u64,
     },
-    /// The status changed, and this `system` message was appended.
+    /// The status changed, and this `system` message was appended. Details, the block and the desk may
+    /// have changed with it.
     StatusChanged(#[serde(serialize_with = "for_agents::message")] Message),
     /// The text of this message was removed.
     Redacted {
@@ -111,7 +165,7 @@ pub enum Effect {
     Noted(Note),
     /// The note was there already; nothing changed.
     DuplicateNote(Note),
-    /// Details or the block changed.
+    /// Details or the block changed, and maybe the desk.
     DetailsChanged,
     /// What agents alone know has changed.
     DeskChanged,

@@ -1,9 +1,9 @@
 use crate::chat::rules::may_post;
 use crate::chat::{
-    AgentId, DeskPatch, DetailsPatch, Draft, Message, MessageId, PageVisit, PastHead, RoomRecord,
-    Sender, SenderType, Side, Status, Suggestion, TagId, Timestamp,
+    AgentId, DeskPatch, Draft, Message, MessageId, PageVisit, PastHead, RoomRecord, Sender,
+    SenderType, Side, Status, Suggestion, TagId, Timestamp,
 };
-use crate::persistence::{Effect, NewSuggestion, Refusal};
+use crate::persistence::{Effect, NewSuggestion, Refusal, RoomPatch};
 
 /// A room as it is to be written, and what is reported of it. A message in the effect is to be
 /// appended to the log.
@@ -150,12 +150,34 @@ pub(crate) fn redact(record: &RoomRecord, seq: u64, now: Timestamp) -> Change {
     }
 }
 
-/// Changes what agents alone know. `None` when nothing changes. Refused with `AssigneeMoved`.
-pub(crate) fn set_desk(record: &RoomRecord, patch: &DeskPatch) -> Result<Option<Change>, Refusal> {
-    let mut record = record.clone();
-    Ok(record.set_desk(patch)?.then_some(Change {
-        record,
-        effect: Effect::DeskChanged,
+/// Changes a room as a patch says, in one change. `None` when the room stays as it is, though the end
+/// of a block may still move. Refused with `AssigneeMoved`.
+///
+/// A status leaves a `system` message with this id in the log. The block of the visitor's other rooms
+/// is the store's work.
+pub(crate) fn change(
+    record: &RoomRecord,
+    patch: &RoomPatch,
+    message_id: MessageId,
+    now: Timestamp,
+) -> Result<Option<Change>, Refusal> {
+    let mut after = record.clone();
+    let desk_changed = after.set_desk(&patch.desk)?;
+    let details_changed = after.set_details(patch.details.clone(), now);
+    let block = patch.block.map(|block| block.blocked);
+    let block_changed = block.is_some_and(|blocked| after.set_blocked(blocked, now));
+    let message = (patch.status.as_ref())
+        .and_then(|(status, by)| after.set_status(*status, by, message_id, now));
+    let effect = match message {
+        Some(message) => Effect::StatusChanged(message),
+        None if details_changed || block_changed => Effect::DetailsChanged,
+        None if desk_changed => Effect::DeskChanged,
+        None => return Ok(None),
+    };
+    after.version = record.version + 1;
+    Ok(Some(Change {
+        record: after,
+        effect,
     }))
 }
 
@@ -166,20 +188,12 @@ pub(crate) fn without_tag(record: &RoomRecord, tag: TagId) -> Option<Change> {
         tags: Some(tags.filter(|other| *other != tag).collect()),
         ..DeskPatch::default()
     };
-    // Nobody is expected to be the assignee.
-    set_desk(record, &patch).ok().flatten()
-}
-
-/// Changes the customer's details. `None` when nothing changes.
-pub(crate) fn set_details(
-    record: &RoomRecord,
-    patch: &DetailsPatch,
-    now: Timestamp,
-) -> Option<Change> {
     let mut record = record.clone();
-    record.set_details(patch.clone(), now).then_some(Change {
+    // Nobody is expected to be the assignee.
+    let changed = record.set_desk(&patch).unwrap_or(false);
+    changed.then_some(Change {
         record,
-        effect: Effect::DetailsChanged,
+        effect: Effect::DeskChanged,
     })
 }
 
@@ -255,8 +269,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::chat::AssigneeMoved;
     use crate::persistence::rules::open_room::new_room;
     use crate::persistence::rules::visitors::StoredVisitor;
+    use crate::persistence::{Principal, SetBlock};
 
     const NOW: Timestamp = Timestamp(1_000);
 
@@ -347,6 +363,42 @@ mod tests {
         );
         let same = set_status(&closed, Status::Closed, &agent(), Uuid::from_u128(6), NOW);
         assert_eq!(same, None);
+    }
+
+    #[test]
+    fn a_patch_is_one_change_and_a_refused_assignee_refuses_all_of_it() {
+        let open = posted(&room(false), Sender::Visitor);
+        let mut patch = RoomPatch {
+            desk: DeskPatch {
+                assignee: Some(Some(Uuid::nil())),
+                expect_assignee: Some(None),
+                ..DeskPatch::default()
+            },
+            block: Some(SetBlock {
+                blocked: true,
+                until: None,
+                by: Principal::CommandLine,
+            }),
+            status: Some((Status::Closed, agent())),
+            ..RoomPatch::default()
+        };
+        let changed = |patch: &RoomPatch| change(&open, patch, Uuid::from_u128(4), NOW);
+        let Ok(Some(closed)) = changed(&patch) else {
+            panic!("it changes the room");
+        };
+        assert!(matches!(closed.effect, Effect::StatusChanged(_)));
+        assert_eq!(closed.record.version, open.version + 1);
+        assert!(closed.record.blocked && closed.record.room.status == Status::Closed);
+        patch.status = None;
+        let effect =
+            |patch: &RoomPatch| changed(patch).map(|change| change.map(|change| change.effect));
+        assert_eq!(effect(&patch), Ok(Some(Effect::DetailsChanged)));
+        patch.block = None;
+        assert_eq!(effect(&patch), Ok(Some(Effect::DeskChanged)));
+        assert_eq!(effect(&RoomPatch::default()), Ok(None));
+        patch.status = Some((Status::Closed, agent()));
+        patch.desk.expect_assignee = Some(Some(Uuid::from_u128(9)));
+        assert_eq!(effect(&patch), Err(Refusal::AssigneeMoved(AssigneeMoved)));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::http::api::extract::{Violations, nullable};
 use crate::http::desk_ids::check_desk;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-use crate::persistence::{Principal, RoomOp};
+use crate::persistence::{Principal, RoomOp, RoomPatch, SetBlock};
 
 /// A change of a room. A detail that is null or empty is removed.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -58,13 +58,13 @@ pub(crate) struct RoomChange {
 }
 
 impl RoomChange {
-    /// What is to be done, the operation that may be refused first.
-    pub(super) async fn into_ops(
+    /// What is to be done, if anything.
+    pub(super) async fn into_op(
         mut self,
         state: &AppState,
         room: &RoomRecord,
         agent: Agent,
-    ) -> Result<Vec<RoomOp>, Problem> {
+    ) -> Result<Option<RoomOp>, Problem> {
         let desk = self.desk_patch(state).await?;
         let mut violations = Violations::default();
         let mut line = |field, change: Option<Option<String>>, max_chars| {
@@ -84,25 +84,24 @@ impl RoomChange {
                 "must be active or closed; only a customer's message makes a room wait",
             ));
         }
-        let details = (!details.is_empty()).then_some(RoomOp::SetDetails(details));
         let until = future("blocked_until", self.blocked_until)?;
         // A time blocks; no time makes a block that there is endless.
         let blocked = (self.blocked).or(until.map(|until| until.is_some() || room.blocked));
-        let blocked = blocked.map(|blocked| RoomOp::SetBlocked {
-            blocked,
-            until: until.flatten(),
-            by: Principal::Agent(agent.id),
-        });
-        let status = self.status.map(|status| RoomOp::SetStatus {
-            status,
-            by: Sender::Agent {
-                id: agent.id,
-                display_name: agent.display_name,
-            },
-        });
-        let desk = (!desk.is_empty()).then_some(RoomOp::SetDesk(Box::new(desk)));
-        let ops = [desk, details, blocked, status];
-        Ok(ops.into_iter().flatten().collect())
+        let by = Sender::Agent {
+            id: agent.id,
+            display_name: agent.display_name,
+        };
+        let patch = RoomPatch {
+            desk,
+            details,
+            block: blocked.map(|blocked| SetBlock {
+                blocked,
+                until: until.flatten(),
+                by: Principal::Agent(agent.id),
+            }),
+            status: self.status.map(|status| (status, by)),
+        };
+        Ok(patch.into_op())
     }
 
     async fn desk_patch(&mut self, state: &AppState) -> Result<DeskPatch, Problem> {

@@ -173,7 +173,7 @@ pub(crate) async fn get(
 
 /// Change a conversation
 ///
-/// Another status leaves a `system` message; the present one changes nothing. With `expect_assignee`
+/// All fields are changed, or none. Another status leaves a `system` message; the present one changes nothing. With `expect_assignee`
 /// a room whose assignee is another one is a conflict, and `summary` says who it is.
 #[utoipa::path(patch, operation_id = "change_room",
     path = "/api/admin/rooms/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
@@ -185,23 +185,24 @@ pub(crate) async fn patch(
     PathId(room_id): PathId,
     JsonBody(request): JsonBody<RoomChange>,
 ) -> Result<Json<SummaryAnswer>, Problem> {
-    let mut record = existing_room(&state, room_id).await?;
-    // All fields are checked before the first write.
-    for op in request.into_ops(&state, &record, session.agent).await? {
-        record = match state.rooms.write(room_id, op).await {
-            Ok(commit) => RoomRecord::clone(&commit.record),
-            Err(WriteError::Refused(Refusal::AssigneeMoved(moved))) => {
-                let record = existing_room(&state, room_id).await?;
-                let summary = Some(Box::new(summary(&state, &record)));
-                let problem = Problem::new(ErrorCode::Conflict, moved.to_string());
-                return Err(Problem { summary, ..problem });
-            }
-            Err(error) => return Err(error.into()),
-        };
+    let record = existing_room(&state, room_id).await?;
+    let Some(op) = request.into_op(&state, &record, session.agent).await? else {
+        return Ok(Json(SummaryAnswer {
+            summary: summary(&state, &record),
+        }));
+    };
+    match state.rooms.write(room_id, op).await {
+        Ok(commit) => Ok(Json(SummaryAnswer {
+            summary: summary(&state, &commit.record),
+        })),
+        Err(WriteError::Refused(Refusal::AssigneeMoved(moved))) => {
+            let record = existing_room(&state, room_id).await?;
+            let summary = Some(Box::new(summary(&state, &record)));
+            let problem = Problem::new(ErrorCode::Conflict, moved.to_string());
+            Err(Problem { summary, ..problem })
+        }
+        Err(error) => Err(error.into()),
     }
-    Ok(Json(SummaryAnswer {
-        summary: summary(&state, &record),
-    }))
 }
 
 /// An existing room. Agents may see all of them.

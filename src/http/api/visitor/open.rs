@@ -198,7 +198,7 @@ async fn update_details(
     }
     let commit = state
         .rooms
-        .write(record.room.id, RoomOp::SetDetails(patch))
+        .write(record.room.id, RoomOp::set_details(patch))
         .await?;
     Ok(commit.record)
 }

@@ -140,7 +140,7 @@ impl SocketTask {
 
     async fn assign(&mut self, room_id: RoomId, patch: Box<DeskPatch>) {
         match check_desk(&self.state.names, &patch).await {
-            Ok(()) => self.write(room_id, RoomOp::SetDesk(patch)).await,
+            Ok(()) => self.write(room_id, RoomOp::set_desk(*patch)).await,
             Err(problem) => {
                 self.push_error(ErrorFrame::new(problem.code, problem.detail), room_id, None);
             }

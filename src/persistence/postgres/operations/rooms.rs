@@ -1,21 +1,25 @@
 use std::sync::Arc;
 
-use crate::chat::{DeskPatch, DetailsPatch, RoomId, RoomRecord};
+use uuid::Uuid;
+
+use crate::chat::{Message, RoomId, RoomRecord};
 use crate::persistence::postgres::lane::Item;
 use crate::persistence::postgres::lane::room_job::RoomJob;
 use crate::persistence::postgres::operations::{
     notes, pages, ratings, suggestions, visitor_changes,
 };
 use crate::persistence::postgres::store::PostgresStore;
+use crate::persistence::postgres::tables::messages::{self, MessageColumns};
 use crate::persistence::postgres::tables::room_rows::{self, RoomRow};
-use crate::persistence::postgres::tables::{audit, messages, visitors};
+use crate::persistence::postgres::tables::{audit, visitors};
 use crate::persistence::postgres::tx::Tx;
 use crate::persistence::postgres::tx_error::{Failure, TxError};
 use crate::persistence::rules::listing::PriorState;
 use crate::persistence::rules::rooms as rules;
 use crate::persistence::rules::visitors::Block;
 use crate::persistence::{
-    AuditAction, Completion, Effect, Principal, Refusal, RoomCommit, RoomOp, StoreError,
+    AuditAction, Completion, Effect, Principal, Refusal, RoomCommit, RoomOp, RoomPatch, SetBlock,
+    StoreError,
 };
 
 impl PostgresStore {
@@ -26,21 +30,9 @@ impl PostgresStore {
             RoomOp::Post(_) | RoomOp::MarkRead { .. } | RoomOp::SetStatus { .. } => {
                 self.submit(Item::Room(RoomJob::write(room_id, op, done)));
             }
-            RoomOp::SetDetails(patch) => self.submit_write(
-                move |tx| Box::pin(set_details(tx, room_id, patch.clone())),
-                done,
-            ),
-            RoomOp::SetBlocked { blocked, until, by } => {
-                let block = Block::new(blocked, until);
-                self.submit_write(
-                    move |tx| Box::pin(set_blocked(tx, room_id, block, by)),
-                    done,
-                );
+            RoomOp::Change(patch) => {
+                self.submit_write(move |tx| Box::pin(change(tx, room_id, patch.clone())), done)
             }
-            RoomOp::SetDesk(patch) => self.submit_write(
-                move |tx| Box::pin(set_desk(tx, room_id, patch.clone())),
-                done,
-            ),
             RoomOp::Rate(rating) => self.submit_write(
                 move |tx| Box::pin(ratings::rate(tx, room_id, rating.clone())),
                 done,
@@ -98,28 +90,56 @@ pub(super) fn commit(row: RoomRow, effect: Effect) -> RoomCommit {
     }
 }
 
-async fn set_details(tx: &mut Tx, id: RoomId, patch: DetailsPatch) -> Result<RoomCommit, TxError> {
-    let mut row = find(tx, id).await?;
-    let Some(change) = rules::set_details(&row.record, &patch, tx.now) else {
-        return Ok(commit(row, Effect::Unchanged));
+async fn change(tx: &mut Tx, id: RoomId, patch: Box<RoomPatch>) -> Result<RoomCommit, TxError> {
+    let mut row = match patch.block {
+        Some(_) => find_with_visitor(tx, id).await?,
+        None => find(tx, id).await?,
     };
-    let before = PriorState::of(&row.record);
-    row.record = change.record;
-    room_rows::update(tx, before, &mut row).await?;
-    room_rows::update_details(tx, &row).await?;
-    Ok(commit(row, change.effect))
+    let change = rules::change(&row.record, &patch, Uuid::now_v7(), tx.now)?;
+    let (mut effect, mut also_changed) = (Effect::Unchanged, Vec::new());
+    if let Some(block) = &patch.block {
+        effect = set_block(tx, &row.record, block, &mut also_changed).await?;
+    }
+    if let Some(change) = change {
+        let before = PriorState::of(&row.record);
+        let tags = std::mem::replace(&mut row.record, change.record).desk.tags;
+        effect = change.effect;
+        if let Effect::StatusChanged(message) = &effect {
+            append_system(tx, &mut row, message).await?;
+        }
+        room_rows::update(tx, before, &mut row).await?;
+        if !patch.details.is_empty() {
+            room_rows::update_details(tx, &row).await?;
+        }
+        if !patch.desk.is_empty() {
+            room_rows::update_desk(tx, &row, &tags).await?;
+        }
+    }
+    Ok(RoomCommit {
+        also_changed,
+        ..commit(row, effect)
+    })
 }
 
-async fn set_desk(tx: &mut Tx, id: RoomId, patch: Box<DeskPatch>) -> Result<RoomCommit, TxError> {
-    let mut row = find(tx, id).await?;
-    let Some(change) = rules::set_desk(&row.record, &patch)? else {
-        return Ok(commit(row, Effect::Unchanged));
-    };
-    let before = PriorState::of(&row.record);
-    let tags = std::mem::replace(&mut row.record, change.record).desk.tags;
-    room_rows::update(tx, before, &mut row).await?;
-    room_rows::update_desk(tx, &row, &tags).await?;
-    Ok(commit(row, change.effect))
+/// Appends the message that records a status, which the row's record has already.
+async fn append_system(tx: &Tx, row: &mut RoomRow, message: &Message) -> Result<(), TxError> {
+    let n = messages::next_numbers(tx, 1).await?.first().copied();
+    row.keys.append(n, &row.record);
+    let mut columns = MessageColumns::default();
+    columns.push(row.keys.pk, n, message);
+    messages::insert(tx, &columns).await
+}
+
+/// Locks a room and its visitor. Visitors are locked before rooms.
+async fn find_with_visitor(tx: &Tx, id: RoomId) -> Result<RoomRow, TxError> {
+    let row = room_rows::by_id(tx, id).await?.ok_or(Refusal::NotFound)?;
+    let visitor = row.record.visitor_id;
+    visitors::lock(tx, visitor).await?;
+    let row = find(tx, id).await?;
+    if row.record.visitor_id != visitor {
+        return Err(TxError::Failed(Failure::Conflict));
+    }
+    Ok(row)
 }
 
 async fn redact(tx: &mut Tx, id: RoomId, seq: u64, by: Principal) -> Result<RoomCommit, TxError> {
@@ -137,28 +157,25 @@ async fn redact(tx: &mut Tx, id: RoomId, seq: u64, by: Principal) -> Result<Room
     Ok(commit(row, change.effect))
 }
 
-async fn set_blocked(
+/// Blocks the visitor of a room, whom the caller has locked, or lifts the block, in all their rooms
+/// but this one.
+async fn set_block(
     tx: &mut Tx,
-    id: RoomId,
-    block: Block,
-    by: Principal,
-) -> Result<RoomCommit, TxError> {
-    let row = room_rows::by_id(tx, id).await?.ok_or(Refusal::NotFound)?;
-    let mut visitor = row.record.visitor_id;
-    // Visitors are locked before rooms.
-    visitors::lock(tx, visitor).await?;
-    let row = find(tx, id).await?;
-    if row.record.visitor_id != visitor {
-        return Err(TxError::Failed(Failure::Conflict));
-    }
-    if row.record.blocked == block.blocked {
-        if visitors::block(tx, visitor).await? == block {
-            return Ok(commit(row, Effect::Unchanged));
-        }
-        visitors::set_block(tx, visitor, block).await?;
-        return Ok(commit(row, Effect::DetailsChanged));
+    record: &RoomRecord,
+    block: &SetBlock,
+    also_changed: &mut Vec<RoomId>,
+) -> Result<Effect, TxError> {
+    let (id, mut visitor) = (record.room.id, record.visitor_id);
+    let by = block.by;
+    let block = Block::new(block.blocked, block.until);
+    if visitors::block(tx, visitor).await? == block {
+        return Ok(Effect::Unchanged);
     }
     visitors::set_block(tx, visitor, block).await?;
+    if record.blocked == block.blocked {
+        // Its end alone has moved.
+        return Ok(Effect::DetailsChanged);
+    }
     // While the rooms move to a user, the block is the user's as well, and reaches the rooms that
     // have not moved yet when they do.
     if let Some(user) = visitor_changes::new_owner(tx, visitor).await? {
@@ -166,13 +183,7 @@ async fn set_blocked(
         visitors::set_block(tx, user, block).await?;
         visitor = user;
     }
-    let mut also_changed = visitor_changes::block(tx, visitor).await?;
-    if also_changed.contains(&id) {
-        also_changed.retain(|other| *other != id);
-    } else {
-        // Its turn comes later, but this is the room whose reply somebody waits for.
-        visitor_changes::block_room(tx, &mut find(tx, id).await?).await?;
-    }
+    *also_changed = visitor_changes::block_others(tx, visitor, id).await?;
     let change = if block.blocked {
         "blocked"
     } else {
@@ -185,9 +196,5 @@ async fn set_blocked(
         Some(format!("{id} {change}")),
     )
     .await?;
-    let row = find(tx, id).await?;
-    Ok(RoomCommit {
-        also_changed,
-        ..commit(row, Effect::DetailsChanged)
-    })
+    Ok(Effect::DetailsChanged)
 }

@@ -39,7 +39,7 @@ async fn apply_next(tx: &mut Tx) -> Result<Option<Vec<RoomId>>, TxError> {
             let visitor: VisitorId = row.try_get(0)?;
             // With the lock, so that no other node does the same step.
             visitors::lock(tx, visitor).await?;
-            Ok(Some(step(tx, visitor).await?))
+            Ok(Some(step(tx, visitor, None).await?))
         }
         None => Ok(None),
     }
@@ -49,7 +49,17 @@ async fn apply_next(tx: &mut Tx) -> Result<Option<Vec<RoomId>>, TxError> {
 /// that were changed.
 pub(crate) async fn block(tx: &mut Tx, visitor: VisitorId) -> Result<Vec<RoomId>, TxError> {
     insert(tx, visitor, None).await?;
-    step(tx, visitor).await
+    step(tx, visitor, None).await
+}
+
+/// As [`block`], except for a room that the caller changes itself.
+pub(crate) async fn block_others(
+    tx: &mut Tx,
+    visitor: VisitorId,
+    room: RoomId,
+) -> Result<Vec<RoomId>, TxError> {
+    insert(tx, visitor, None).await?;
+    step(tx, visitor, Some(room)).await
 }
 
 /// The user to whom this visitor's rooms are moving, if they are.
@@ -66,11 +76,6 @@ pub(crate) async fn new_owner(tx: &Tx, visitor: VisitorId) -> Result<Option<Visi
     })
 }
 
-/// Applies a block to one room before its turn.
-pub(crate) async fn block_room(tx: &mut Tx, row: &mut RoomRow) -> Result<(), TxError> {
-    apply(tx, row, &VisitorChange::Block).await
-}
-
 /// The visitor's rooms belong to another one from now on, and the visitor is deleted once all are
 /// moved; the caller has locked both. Returns the rooms that were moved.
 pub(crate) async fn change_owner(
@@ -79,7 +84,7 @@ pub(crate) async fn change_owner(
     to: &StoredVisitor,
 ) -> Result<Vec<RoomId>, TxError> {
     insert(tx, visitor, Some(to.id)).await?;
-    let mut moved = step(tx, visitor).await?;
+    let mut moved = step(tx, visitor, None).await?;
     // The room that is about to be opened does not wait for its turn.
     if let Some(row) = room_rows::latest_open(tx, visitor).await?
         && let Some(mut row) = room_rows::lock_pk(tx, row.keys.pk).await?
@@ -100,8 +105,12 @@ async fn insert(tx: &Tx, visitor: VisitorId, new_owner: Option<VisitorId>) -> Re
     Ok(())
 }
 
-/// Applies a pending change to the visitor's next rooms.
-async fn step(tx: &mut Tx, visitor: VisitorId) -> Result<Vec<RoomId>, TxError> {
+/// Applies a pending change to the visitor's next rooms, except to one, and returns these.
+async fn step(
+    tx: &mut Tx,
+    visitor: VisitorId,
+    except: Option<RoomId>,
+) -> Result<Vec<RoomId>, TxError> {
     let pending = tx
         .query_opt(
             "SELECT new_owner, after FROM visitor_changes WHERE visitor = $1",
@@ -123,8 +132,12 @@ async fn step(tx: &mut Tx, visitor: VisitorId) -> Result<Vec<RoomId>, TxError> {
         None => VisitorChange::Block,
     };
     let mut rows = lock_next(tx, visitor, after).await?;
+    let mut changed = Vec::new();
     for row in &mut rows {
-        apply(tx, row, &change).await?;
+        if Some(row.record.room.id) != except {
+            apply(tx, row, &change).await?;
+            changed.push(row.record.room.id);
+        }
     }
     match rows.last() {
         Some(last) if rows.len() as i64 == STEP_ROOMS => {
@@ -146,7 +159,7 @@ async fn step(tx: &mut Tx, visitor: VisitorId) -> Result<Vec<RoomId>, TxError> {
             }
         }
     }
-    Ok(rows.into_iter().map(|row| row.record.room.id).collect())
+    Ok(changed)
 }
 
 /// The visitor's rooms past a number, locked.

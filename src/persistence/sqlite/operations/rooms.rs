@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::chat::{DeskPatch, DetailsPatch, Draft, RoomId, RoomRecord, Sender, Side, Status};
+use crate::chat::{Draft, Message, RoomId, RoomRecord, Sender, Side, Status};
 use crate::persistence::rules::listing::PriorState;
 use crate::persistence::rules::rooms::{self as rules, AssigneeState, Change, UnreadCount};
 use crate::persistence::rules::visitors::Block;
@@ -15,7 +15,8 @@ use crate::persistence::sqlite::tables::{agents, audit, messages, visitors};
 use crate::persistence::sqlite::transaction::Tx;
 use crate::persistence::sqlite::tx_error::TxError;
 use crate::persistence::{
-    AuditAction, Completion, Effect, Principal, Refusal, RoomCommit, RoomOp, StoreError,
+    AuditAction, Completion, Effect, Principal, Refusal, RoomCommit, RoomOp, RoomPatch, SetBlock,
+    StoreError,
 };
 
 impl SqliteStore {
@@ -55,19 +56,7 @@ fn apply(
         RoomOp::Post(draft) => post(tx, rooms, id, draft)?,
         RoomOp::MarkRead { side, seq } => mark_read(tx, rooms, id, *side, *seq)?,
         RoomOp::SetStatus { status, by } => set_status(tx, rooms, id, *status, by)?,
-        RoomOp::SetDetails(patch) => {
-            rooms.flush_and_clear(tx.conn)?;
-            set_details(tx, id, patch)?
-        }
-        RoomOp::SetBlocked { blocked, until, by } => {
-            rooms.flush_and_clear(tx.conn)?;
-            let block = Block::new(*blocked, *until);
-            set_blocked(tx, id, block, *by, &mut also_changed)?
-        }
-        RoomOp::SetDesk(patch) => {
-            rooms.flush_and_clear(tx.conn)?;
-            set_desk(tx, id, patch)?
-        }
+        RoomOp::Change(patch) => change(tx, rooms, id, patch, &mut also_changed)?,
         RoomOp::Rate(rating) => {
             rooms.flush_and_clear(tx.conn)?;
             ratings::rate(tx, id, rating.clone())?
@@ -168,9 +157,14 @@ fn set_status(
             "a change of status appended no message".into(),
         ));
     };
-    let n = messages::insert(tx, room.keys.pk, message)?
-        .ok_or_else(|| TxError::Bug("the id of a system message was taken".into()))?;
+    let n = append_system(tx, room.keys.pk, message)?;
     Ok(write(tx, rooms, change, Some(n))?)
+}
+
+/// Appends the message that records a status, and returns its number.
+fn append_system(tx: &mut Tx<'_>, pk: i64, message: &Message) -> Result<i64, TxError> {
+    messages::insert(tx, pk, message)?
+        .ok_or_else(|| TxError::Bug("the id of a system message was taken".into()))
 }
 
 fn mark_read(
@@ -210,28 +204,41 @@ pub(super) fn find_row(tx: &Tx<'_>, id: RoomId) -> Result<RoomRow, TxError> {
     Ok(room_rows::by_id(tx.conn, id)?.ok_or(Refusal::NotFound)?)
 }
 
-fn set_details(tx: &mut Tx<'_>, id: RoomId, patch: &DetailsPatch) -> Result<Applied, TxError> {
-    let mut row = find_row(tx, id)?;
-    let Some(change) = rules::set_details(&row.record, patch, tx.now) else {
-        return Ok((Arc::new(row.record), Effect::Unchanged));
+fn change(
+    tx: &mut Tx<'_>,
+    rooms: &mut LiveRooms,
+    id: RoomId,
+    patch: &RoomPatch,
+    also_changed: &mut Vec<RoomId>,
+) -> Result<Applied, TxError> {
+    let before = Arc::clone(&find(tx, rooms, id)?.record);
+    let change = rules::change(&before, patch, Uuid::now_v7(), tx.now)?;
+    // Rows are written beside the memory.
+    rooms.flush_and_clear(tx.conn)?;
+    let mut effect = Effect::Unchanged;
+    if let Some(block) = &patch.block {
+        effect = set_block(tx, &before, block, also_changed)?;
+    }
+    let Some(change) = change else {
+        return Ok((before, effect));
     };
-    let before = PriorState::of(&row.record);
-    row.record = change.record;
-    room_rows::update(tx, before, &mut row)?;
-    room_rows::update_details(tx, &row)?;
-    Ok((Arc::new(row.record), change.effect))
-}
-
-fn set_desk(tx: &mut Tx<'_>, id: RoomId, patch: &DeskPatch) -> Result<Applied, TxError> {
-    let mut row = find_row(tx, id)?;
-    let Some(change) = rules::set_desk(&row.record, patch)? else {
-        return Ok((Arc::new(row.record), Effect::Unchanged));
+    let keys = find(tx, rooms, id)?.keys;
+    let appended = match &change.effect {
+        Effect::StatusChanged(message) => Some(append_system(tx, keys.pk, message)?),
+        _ => None,
     };
-    let before = PriorState::of(&row.record);
-    let tags = std::mem::replace(&mut row.record, change.record).desk.tags;
-    room_rows::update(tx, before, &mut row)?;
-    room_rows::update_desk(tx, &row, &tags)?;
-    Ok((Arc::new(row.record), change.effect))
+    let (record, effect) = write(tx, rooms, change, appended)?;
+    let row = RoomRow {
+        keys,
+        record: RoomRecord::clone(&record),
+    };
+    if !patch.details.is_empty() {
+        room_rows::update_details(tx, &row)?;
+    }
+    if !patch.desk.is_empty() {
+        room_rows::update_desk(tx, &row, &before.desk.tags)?;
+    }
+    Ok((record, effect))
 }
 
 fn redact(tx: &mut Tx<'_>, id: RoomId, seq: u64, by: Principal) -> Result<Applied, TxError> {
@@ -257,37 +264,31 @@ fn redact(tx: &mut Tx<'_>, id: RoomId, seq: u64, by: Principal) -> Result<Applie
     Ok((Arc::new(row.record), change.effect))
 }
 
-fn set_blocked(
+/// Blocks the visitor of a room, or lifts the block, in all their rooms but this one.
+fn set_block(
     tx: &mut Tx<'_>,
-    id: RoomId,
-    block: Block,
-    by: Principal,
+    record: &RoomRecord,
+    block: &SetBlock,
     also_changed: &mut Vec<RoomId>,
-) -> Result<Applied, TxError> {
-    let row = find_row(tx, id)?;
-    let mut visitor = row.record.visitor_id;
-    if row.record.blocked == block.blocked {
-        let effect = match visitors::block(tx.conn, visitor)? == block {
-            true => Effect::Unchanged,
-            false => Effect::DetailsChanged,
-        };
-        visitors::set_block(tx, visitor, block)?;
-        return Ok((Arc::new(row.record), effect));
+) -> Result<Effect, TxError> {
+    let (id, mut visitor) = (record.room.id, record.visitor_id);
+    let by = block.by;
+    let block = Block::new(block.blocked, block.until);
+    if visitors::block(tx.conn, visitor)? == block {
+        return Ok(Effect::Unchanged);
     }
     visitors::set_block(tx, visitor, block)?;
+    if record.blocked == block.blocked {
+        // Its end alone has moved.
+        return Ok(Effect::DetailsChanged);
+    }
     // While the rooms move to a user, the block is the user's as well, and reaches the rooms that
     // have not moved yet when they do.
     if let Some(user) = visitor_changes::new_owner(tx, visitor)? {
         visitors::set_block(tx, user, block)?;
         visitor = user;
     }
-    *also_changed = visitor_changes::block(tx, visitor)?;
-    if also_changed.contains(&id) {
-        also_changed.retain(|other| *other != id);
-    } else {
-        // Its turn comes later, but this is the room whose reply somebody waits for.
-        visitor_changes::block_room(tx, &mut find_row(tx, id)?)?;
-    }
+    *also_changed = visitor_changes::block_others(tx, visitor, id)?;
     let change = if block.blocked {
         "blocked"
     } else {
@@ -299,7 +300,7 @@ fn set_blocked(
         Some(by),
         Some(format!("{id} {change}")),
     )?;
-    Ok((Arc::new(find_row(tx, id)?.record), Effect::DetailsChanged))
+    Ok(Effect::DetailsChanged)
 }
 
 #[cfg(test)]

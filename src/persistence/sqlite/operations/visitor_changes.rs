@@ -34,7 +34,7 @@ impl SqliteStore {
                 .query_row([], |row| row.get(0))
                 .optional()?;
             Ok(match next {
-                Some(visitor) => Some(step(tx, visitor)?),
+                Some(visitor) => Some(step(tx, visitor, None)?),
                 None => None,
             })
         })
@@ -46,7 +46,17 @@ impl SqliteStore {
 /// changed.
 pub(crate) fn block(tx: &mut Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Vec<RoomId>> {
     insert(tx, visitor, None)?;
-    step(tx, visitor)
+    step(tx, visitor, None)
+}
+
+/// As [`block`], except for a room that the caller changes itself.
+pub(crate) fn block_others(
+    tx: &mut Tx<'_>,
+    visitor: VisitorId,
+    room: RoomId,
+) -> rusqlite::Result<Vec<RoomId>> {
+    insert(tx, visitor, None)?;
+    step(tx, visitor, Some(room))
 }
 
 /// The user to whom this visitor's rooms are moving, if they are.
@@ -57,11 +67,6 @@ pub(crate) fn new_owner(tx: &Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Opt
         .query_row([visitor], |row| row.get(0))
         .optional()?;
     Ok(row.flatten())
-}
-
-/// Applies a block to one room before its turn.
-pub(crate) fn block_room(tx: &mut Tx<'_>, row: &mut RoomRow) -> rusqlite::Result<()> {
-    apply(tx, row, &VisitorChange::Block)
 }
 
 /// The visitor's rooms belong to another one from now on, and the visitor is deleted once all are
@@ -78,7 +83,7 @@ pub(crate) fn change_owner(
         apply(tx, &mut row, &VisitorChange::NewOwner(to.clone()))?;
         moved.push(row.record.room.id);
     }
-    moved.extend(step(tx, visitor)?);
+    moved.extend(step(tx, visitor, None)?);
     Ok(moved)
 }
 
@@ -90,8 +95,12 @@ fn insert(tx: &Tx<'_>, visitor: VisitorId, new_owner: Option<VisitorId>) -> rusq
     Ok(())
 }
 
-/// Applies a pending change to the visitor's next rooms.
-fn step(tx: &mut Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Vec<RoomId>> {
+/// Applies a pending change to the visitor's next rooms, except to one, and returns these.
+fn step(
+    tx: &mut Tx<'_>,
+    visitor: VisitorId,
+    except: Option<RoomId>,
+) -> rusqlite::Result<Vec<RoomId>> {
     let (new_owner, after): (Option<VisitorId>, i64) = tx
         .conn
         .prepare_cached("SELECT new_owner, after FROM visitor_changes WHERE visitor = ?1")?
@@ -105,8 +114,12 @@ fn step(tx: &mut Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Vec<RoomId>> {
         "WHERE r.visitor = ?1 AND r.pk > ?2 ORDER BY r.pk LIMIT ?3",
         params![visitor, after, STEP_ROOMS as i64],
     )?;
+    let mut changed = Vec::new();
     for row in &mut rows {
-        apply(tx, row, &change)?;
+        if Some(row.record.room.id) != except {
+            apply(tx, row, &change)?;
+            changed.push(row.record.room.id);
+        }
     }
     match rows.last() {
         Some(last) if rows.len() == STEP_ROOMS => {
@@ -123,7 +136,7 @@ fn step(tx: &mut Tx<'_>, visitor: VisitorId) -> rusqlite::Result<Vec<RoomId>> {
             }
         }
     }
-    Ok(rows.into_iter().map(|row| row.record.room.id).collect())
+    Ok(changed)
 }
 
 fn apply(tx: &mut Tx<'_>, row: &mut RoomRow, change: &VisitorChange) -> rusqlite::Result<()> {
