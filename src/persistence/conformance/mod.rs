@@ -16,6 +16,7 @@ mod redactions;
 mod replies;
 mod reports;
 mod retention;
+mod room_changes;
 mod search;
 mod settings;
 mod suggestions;

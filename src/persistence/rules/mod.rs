@@ -7,7 +7,8 @@
 //!
 //! | rule | where |
 //! | --- | --- |
-//! | who may post; what a repeated id means; unread counts | [`rooms`] |
+//! | who may post; what a repeated id means; what a patch changes at once | [`rooms`] |
+//! | how read marks move; unread counts | [`read_marks`] |
 //! | what a repeated note is; what a note leaves alone | [`notes`] |
 //! | which visitor a chat is opened as; what a new room begins with | [`open_room`] |
 //! | what a block or a sign-in does to all rooms of a visitor | [`visitors`] |
@@ -33,6 +34,7 @@ pub(crate) mod mail;
 pub(crate) mod notes;
 pub(crate) mod open_room;
 pub(crate) mod ratings;
+pub(crate) mod read_marks;
 pub(crate) mod replies;
 pub(crate) mod retention;
 pub(crate) mod rooms;

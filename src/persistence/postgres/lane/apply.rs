@@ -13,7 +13,8 @@ use crate::persistence::postgres::tables::messages::MessageColumns;
 use crate::persistence::postgres::tx::{SlotMove, Tx};
 use crate::persistence::postgres::tx_error::{Failure, TxError};
 use crate::persistence::rules::listing::PriorState;
-use crate::persistence::rules::rooms::{self as rules, AssigneeState, Change, UnreadCount};
+use crate::persistence::rules::read_marks::{self, UnreadCount};
+use crate::persistence::rules::rooms::{self as rules, AssigneeState, Change};
 use crate::persistence::{Effect, Refusal, RoomCommit, RoomOp};
 
 /// The rooms of a batch and what else its rules need.
@@ -256,7 +257,7 @@ impl Batch {
                 }
             }
             RoomOp::MarkRead { side, seq } => {
-                let Some(moved) = rules::mark_read(record, *side, *seq, now)? else {
+                let Some(moved) = read_marks::mark_read(record, *side, *seq, now)? else {
                     return Ok(Effect::Unchanged);
                 };
                 let messages = match moved.count {

@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use crate::chat::{Draft, Message, RoomId, RoomRecord, Sender, Side, Status};
 use crate::persistence::rules::listing::PriorState;
-use crate::persistence::rules::rooms::{self as rules, AssigneeState, Change, UnreadCount};
+use crate::persistence::rules::read_marks::{self, UnreadCount};
+use crate::persistence::rules::rooms::{self as rules, AssigneeState, Change};
 use crate::persistence::rules::visitors::Block;
 use crate::persistence::sqlite::operations::{notes, pages, ratings, suggestions, visitor_changes};
 use crate::persistence::sqlite::store::SqliteStore;
@@ -175,7 +176,7 @@ fn mark_read(
     seq: u64,
 ) -> Result<Applied, TxError> {
     let room = find(tx, rooms, id)?;
-    let Some(moved) = rules::mark_read(&room.record, side, seq, tx.now)? else {
+    let Some(moved) = read_marks::mark_read(&room.record, side, seq, tx.now)? else {
         return Ok(unchanged(room));
     };
     let by_visitor = match moved.count {

@@ -1,0 +1,157 @@
+//! Changes of a room in several respects: all of them or none.
+
+use uuid::Uuid;
+
+use crate::chat::{
+    AgentId, AssigneeMoved, DeskPatch, Details, DetailsPatch, RoomRecord, Sender, Status, TagId,
+    Timestamp,
+};
+use crate::persistence::testing::*;
+use crate::persistence::*;
+
+/// A change in every respect, which closes the room.
+fn everything(assignee: AgentId, expect_assignee: Option<AgentId>, tag: TagId) -> RoomOp {
+    let by = Sender::Agent {
+        id: assignee,
+        display_name: "Mia".into(),
+    };
+    RoomOp::Change(Box::new(RoomPatch {
+        desk: DeskPatch {
+            assignee: Some(Some(assignee)),
+            expect_assignee: Some(expect_assignee),
+            tags: Some(vec![tag]),
+            spam: None,
+            snoozed_until: Some(Some(Timestamp(9_000_000_000_000))),
+        },
+        details: DetailsPatch {
+            name: Some(Some("Carla".into())),
+            ..DetailsPatch::default()
+        },
+        block: Some(SetBlock {
+            blocked: true,
+            until: Some(Timestamp(8_000_000_000_000)),
+            by: Principal::Agent(assignee),
+        }),
+        status: Some((Status::Closed, by)),
+    }))
+}
+
+async fn agent(store: &TestStore, name: &str) -> AgentId {
+    store.new_agent(name).await.agent_id().expect("an agent")
+}
+
+#[tokio::test]
+async fn a_change_in_every_respect_is_one_change() {
+    let store = TestStore::new();
+    let first = anonymous(Details::default());
+    let by_token = OpenRoom {
+        token: Some(first.fresh_token),
+        ..anonymous(Details::default())
+    };
+    let open = async |request| {
+        let opened = store.open_room(request).await.expect("it opens");
+        opened.record.room.id
+    };
+    let other = open(first).await;
+    store.post_as_visitor(other, "hello").await;
+    let close = RoomOp::SetStatus {
+        status: Status::Closed,
+        by: Sender::Visitor,
+    };
+    store.apply(other, close).await.expect("closed");
+    let room = open(by_token).await;
+    let tag = store
+        .add_tag(NewTag {
+            name: "order".into(),
+            color: "#112233".into(),
+        })
+        .await
+        .expect("added")
+        .id;
+    let mia = agent(&store, "mia").await;
+    store.post_as_visitor(room, "hello").await;
+    store.post_as_visitor(room, "anybody?").await;
+    let before = record(&store, room).await;
+    let commit = store.apply(room, everything(mia, None, tag)).await;
+    let RoomCommit {
+        record: after,
+        effect,
+        also_changed,
+    } = commit.expect("changed");
+    let Effect::StatusChanged(message) = effect else {
+        panic!("the status has changed: {effect:?}");
+    };
+    assert_eq!((message.seq, message.agent_id), (3, Some(mia)));
+    assert_eq!(
+        (after.room.last_seq, after.room.status),
+        (3, Status::Closed)
+    );
+    assert_eq!(after.version, before.version + 1);
+    // The other room has the one before.
+    assert_eq!(after.change.number, before.change.number + 2);
+    assert_eq!(after.room.customer_name.as_deref(), Some("Carla"));
+    assert_eq!(
+        (after.desk.assignee, &after.desk.tags),
+        (Some(mia), &vec![tag])
+    );
+    assert_eq!((after.blocked, after.unread_count), (true, 2));
+    assert_eq!(also_changed, [other], "a block reaches all rooms");
+    let stored = store.room(room).await.expect("it reads").expect("a room");
+    assert_eq!(stored, *after);
+    assert_eq!(*record(&store, room).await, *after);
+    let log = store
+        .messages_before(room, None, 9)
+        .await
+        .expect("it reads");
+    assert_eq!(log.messages.last(), Some(&message));
+    let blocked = store.blocked_visitors(9).await.expect("read");
+    assert_eq!(blocked[0].until, Some(Timestamp(8_000_000_000_000)));
+    let tagged = RoomQuery {
+        status: Some(Status::Closed),
+        filter: RoomFilter {
+            tag: Some(tag),
+            ..RoomFilter::default()
+        },
+        order: RoomOrder::Activity,
+        cursor: None,
+        limit: 50,
+    };
+    let listed = store.list_rooms(tagged).await.expect("it lists").records;
+    assert_eq!(listed, [RoomRecord::clone(&after)]);
+    let counts = store.head().counts;
+    assert_eq!((counts.waiting, counts.active, counts.closed), (0, 0, 2));
+
+    // The same again changes nothing.
+    let again = store.apply(room, everything(mia, Some(mia), tag)).await;
+    let again = again.expect("no change");
+    assert_eq!((again.effect, &again.record), (Effect::Unchanged, &after));
+    let posted = store
+        .apply(room, RoomOp::Post(visitor_draft("hello")))
+        .await;
+    assert_eq!(posted.err(), Some(Refusal::Blocked.into()));
+    assert!(store.contradictions().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_change_that_is_refused_in_one_respect_changes_nothing() {
+    let store = TestStore::new();
+    let room = store.new_room("Ann").await;
+    store.post_as_visitor(room, "hello").await;
+    let (mia, tom) = (agent(&store, "mia").await, agent(&store, "tom").await);
+    let to_tom = RoomOp::set_desk(DeskPatch {
+        assignee: Some(Some(tom)),
+        ..DeskPatch::default()
+    });
+    store.apply(room, to_tom).await.expect("given");
+    let before = record(&store, room).await;
+    let refused = store.apply(room, everything(mia, None, Uuid::nil())).await;
+    assert_eq!(
+        refused.err(),
+        Some(Refusal::AssigneeMoved(AssigneeMoved).into())
+    );
+    assert_eq!(*record(&store, room).await, *before);
+    let stored = store.room(room).await.expect("it reads").expect("a room");
+    assert_eq!(stored, *before);
+    assert_eq!(store.blocked_visitors(9).await.expect("read"), []);
+    assert!(store.contradictions().await.is_empty());
+}
