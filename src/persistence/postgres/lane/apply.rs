@@ -31,6 +31,8 @@ pub(super) struct Rooms {
 /// What was read under the locks of the rooms.
 #[derive(Default)]
 pub(super) struct ReadRows {
+    /// Without it, no message is repeated and nobody absent as far as it is known.
+    pub(super) is_everything: bool,
     /// Messages whose ids are posted again, by room and id.
     pub(super) repeated: HashMap<(i64, MessageId), Message>,
     /// The customer's messages past the agents' mark, up to a seq, by room and seq.
@@ -113,17 +115,12 @@ impl LiveRoom {
         }
     }
 
-    /// Takes for granted that the visitor is not blocked, and that the assignee is on duty.
-    fn assume(&mut self, assignee: Option<AgentId>) -> Result<(), TxError> {
-        self.may_post = true;
-        match (self.present, assignee) {
+    /// Takes for granted that an assignee is on duty.
+    fn assume_present(&mut self, assignee: AgentId) -> Result<(), TxError> {
+        match self.present.replace(assignee) {
             // One of them can be checked.
-            (Some(one), Some(other)) if one != other => Err(Failure::Conflict.into()),
-            (_, None) => Ok(()),
-            (_, some) => {
-                self.present = some;
-                Ok(())
-            }
+            Some(other) if other != assignee => Err(Failure::Conflict.into()),
+            _ => Ok(()),
         }
     }
 
@@ -287,17 +284,19 @@ impl Batch {
         let Some(room) = self.rooms.get_mut(&pk) else {
             return Err(TxError::Bug("a room was not loaded".into()));
         };
-        let asked = rules::asks_for_assignee(&room.record, draft);
+        if self.read.is_none() && draft.sender.side() == Side::Visitor {
+            room.may_post = true;
+        }
+        let Some(agent) = rules::asks_for_assignee(&room.record, draft) else {
+            return Ok(AssigneeState::Present);
+        };
         match &self.read {
-            None if draft.sender.side() == Side::Visitor => room.assume(asked)?,
-            None => {}
-            Some(read) => {
-                if let Some(agent) = asked
-                    && read.absent.get(&pk) == Some(&agent)
-                {
+            Some(read) if read.is_everything => {
+                if read.absent.get(&pk) == Some(&agent) {
                     return Ok(AssigneeState::Absent);
                 }
             }
+            _ => room.assume_present(agent)?,
         }
         Ok(AssigneeState::Present)
     }

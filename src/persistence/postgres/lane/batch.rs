@@ -1,8 +1,8 @@
 //! One transaction for operations on many rooms.
 //!
 //! In two round trips: what the rules need is locked and read (`rows`), then what they decide is
-//! written and committed (`write`). Whether a message is stored already is read only after the unique
-//! key has refused it, or the rules have. In one, when the lane knows all of the rooms (`known`): the rules
+//! written and committed (`write`). Whether a message is stored already and an assignee is on duty is
+//! read only after a first attempt was refused. In one, when the lane knows all of the rooms (`known`): the rules
 //! run on what it knows, and the statement that writes checks that.
 
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::apply::{Batch, Rooms};
 use super::commit::{Ended, Publish, ended};
 use super::room_job::{BatchDone, Outcome, RoomAsk, RoomDone, RoomJob, complete, refuse};
-use super::rows::{self, Ids};
+use super::rows::{self, Reading};
 use super::write::{BEGIN, WRITE_HEADS_AND_MOVE, WrittenHeads};
 use super::{CONFLICTS_MAX, Lane, may_run_again};
 use crate::chat::RoomRecord;
@@ -66,14 +66,15 @@ impl Lane {
                 }
             }
         }
-        match self.read_and_write(asks, waits, Ids::New).await {
+        match self.read_and_write(asks, waits, Reading::Rooms).await {
             Ok(Some(outcomes)) => return Ok(outcomes),
             Ok(None) => {}
-            Err(error) if error.is_duplicate() => {}
+            Err(error) if error.is_conflict() || error.is_duplicate() => {}
             Err(error) => return Err(error),
         }
-        let outcomes = self.read_and_write(asks, waits, Ids::Repeated).await?;
-        outcomes.ok_or_else(|| TxError::Bug("a batch that has read all ids was not decided".into()))
+        let outcomes = self.read_and_write(asks, waits, Reading::Everything).await;
+        outcomes?
+            .ok_or_else(|| TxError::Bug("a batch that has read everything was not decided".into()))
     }
 
     /// In one round trip. A conflict when anything is not as it is known.
@@ -92,19 +93,19 @@ impl Lane {
         if !outcomes.iter().all(all_written) || batch.changed().len() < batch.rooms() {
             return Err(TxError::Failed(Failure::Conflict));
         }
-        self.commit_batch(batch, &outcomes, true).await?;
+        self.commit_batch(batch, &outcomes, None).await?;
         Ok(outcomes)
     }
 
-    /// In two round trips. `None`: nothing was done, since it depends on whether ids are repeated.
+    /// In two round trips. `None`: nothing was done, since it depends on what was not read.
     async fn read_and_write(
         &mut self,
         asks: &[RoomAsk],
         waits: bool,
-        ids: Ids,
+        reading: Reading,
     ) -> Result<Option<Vec<Outcome>>, TxError> {
         let session = self.session()?;
-        let rooms = match rows::load(&session, asks, &self.known, waits, ids).await {
+        let rooms = match rows::load(&session, asks, &self.known, waits, reading).await {
             Ok(rooms) => rooms,
             Err(error) => {
                 self.roll_back().await?;
@@ -123,7 +124,7 @@ impl Lane {
             }
         };
         let is_refused = |outcome: &Outcome| matches!(outcome, Outcome::Written(Err(_)));
-        if ids == Ids::New && outcomes.iter().any(is_refused) {
+        if reading == Reading::Rooms && outcomes.iter().any(is_refused) {
             // What is stored already is not refused, whatever the rules say now.
             self.roll_back().await?;
             return Ok(None);
@@ -131,18 +132,18 @@ impl Lane {
         if batch.changed().is_empty() {
             self.roll_back().await?;
         } else {
-            self.commit_batch(batch, &outcomes, false).await?;
+            self.commit_batch(batch, &outcomes, Some(reading)).await?;
         }
         Ok(Some(outcomes))
     }
 
-    /// Everything that was decided, and COMMIT, in one round trip. `begins`: the transaction has not
+    /// Everything that was decided, and COMMIT, in one round trip. Without `read`, the transaction has not
     /// begun yet.
     async fn commit_batch(
         &mut self,
         batch: Batch,
         outcomes: &[Outcome],
-        begins: bool,
+        read: Option<Reading>,
     ) -> Result<(), TxError> {
         let changes = changes_of(outcomes, self.shared.has_listener());
         let Some(connection) = &self.connection else {
@@ -166,9 +167,9 @@ impl Lane {
         let (message_params, head_params) = (batch.messages.as_params(), heads.as_params(&params));
         let client = session.client();
         let begin = async {
-            match begins {
-                true => client.batch_execute(BEGIN).await,
-                false => Ok(()),
+            match read {
+                None => client.batch_execute(BEGIN).await,
+                Some(_) => Ok(()),
             }
         };
         let (begun, inserted, written, committed) = tokio::join!(
@@ -183,8 +184,9 @@ impl Lane {
             rows => Err(TxError::Bug(format!("{rows} messages were appended"))),
         });
         let mut ended = ended(connection, &moved, written, before, committed);
-        if begins && matches!(ended, Ended::Undone(TxError::Failed(Failure::LostSlot))) {
-            // More likely than a slot that is lost is a room that has changed; reading tells.
+        let lost_slot = matches!(ended, Ended::Undone(TxError::Failed(Failure::LostSlot)));
+        if lost_slot && read != Some(Reading::Everything) {
+            // More likely than a slot that is lost is something else than was known; reading tells.
             ended = Ended::Undone(Failure::Conflict.into());
         }
         let written = batch.into_changed();

@@ -35,7 +35,7 @@ use crate::persistence::postgres::tx_error::{Failure, TxError};
 /// How often an idle lane renews its lease.
 const RENEW_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a batch that found all its rooms locked waits before it tries again.
-const ALL_LOCKED_PAUSE: Duration = Duration::from_millis(1);
+const ALL_LOCKED_PAUSE: Duration = Duration::from_micros(250);
 /// How often a write that met another transaction is run again.
 const CONFLICTS_MAX: u32 = 20;
 

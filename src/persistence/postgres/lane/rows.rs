@@ -73,13 +73,14 @@ const ABSENT: &str =
     "SELECT h.room, h.assignee FROM room_heads h JOIN agents a ON a.id = h.assignee
     WHERE h.room = ANY($1) AND (a.disabled OR NOT a.on_duty)";
 
-/// What is taken for granted of the ids of messages.
+/// How much is read of what the rules need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ids {
-    /// None is stored already; otherwise the unique key refuses the batch.
-    New,
-    /// Some may be stored already, and their messages are read.
-    Repeated,
+pub(super) enum Reading {
+    /// The rooms. That no message is stored already and every assignee is on duty is taken for granted;
+    /// otherwise the unique key or the statement that writes refuses the batch.
+    Rooms,
+    /// Messages whose ids are stored already and absent assignees, too.
+    Everything,
 }
 
 /// What a batch asks for.
@@ -158,10 +159,11 @@ pub(super) async fn load(
     asks: &[RoomAsk],
     known: &KnownRooms,
     waits: bool,
-    ids: Ids,
+    reading: Reading,
 ) -> Result<Rooms, TxError> {
     let wanted = Wanted::by(asks, known, waits);
     let client = session.client();
+    let rooms_only = reading == Reading::Rooms;
     // Each with what it is about: about nothing, it is not sent.
     let statements: [(&'static str, Vec<&(dyn ToSql + Sync)>, bool); 7] = [
         (LOCK, vec![&wanted.waited_for], wanted.waited_for.is_empty()),
@@ -171,14 +173,18 @@ pub(super) async fn load(
         (
             REPEATED,
             vec![&wanted.ids, &wanted.id_rooms],
-            ids == Ids::New || wanted.ids.is_empty(),
+            rooms_only || wanted.ids.is_empty(),
         ),
         (
             COUNTS,
             vec![&wanted.mark_rooms, &wanted.mark_seqs],
             wanted.mark_rooms.is_empty(),
         ),
-        (ABSENT, vec![&wanted.asked], wanted.asked.is_empty()),
+        (
+            ABSENT,
+            vec![&wanted.asked],
+            rooms_only || wanted.asked.is_empty(),
+        ),
     ];
     let mut queries = Vec::with_capacity(statements.len());
     for (sql, params, is_empty) in &statements {
@@ -215,7 +221,10 @@ pub(super) async fn load(
         .chain(read?)
         .collect();
     let mut rooms = gather(&wanted, heads, details?)?;
-    let mut rows = ReadRows::default();
+    let mut rows = ReadRows {
+        is_everything: !rooms_only,
+        ..ReadRows::default()
+    };
     for row in repeated? {
         let pk: i64 = row.try_get(0)?;
         if let Some(record) = rooms.records.get(&pk) {

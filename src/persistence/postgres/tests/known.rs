@@ -137,21 +137,26 @@ async fn what_is_stored_is_not_refused_by_rules_that_came_later() {
 }
 
 #[tokio::test]
-async fn an_assignee_who_is_off_duty_is_noticed_in_a_known_room() {
+async fn an_assignee_who_is_off_duty_is_noticed_whether_or_not_the_room_is_known() {
     if left_out_on_sqlite() {
         return;
     }
     let test = TestStore::new();
-    let room = open_room(&test).await;
+    let [here, there] = nodes(&test);
     let agent = test.new_agent("mia").await;
-    ask(&test, room).await;
-    let answer = RoomOp::Post(draft(uuid::Uuid::now_v7(), agent, "hello"));
-    let answered = apply(&test, room, answer).await.expect("committed");
-    let assignee = answered.record.desk.assignee;
-    assert!(assignee.is_some(), "the first to answer");
-    assert_eq!(ask(&test, room).await.record.desk.assignee, assignee);
-    test.execute_from_outside("UPDATE agents SET on_duty = FALSE");
-    assert_eq!(ask(&test, room).await.record.desk.assignee, None);
+    for node in [&here, &there] {
+        test.execute_from_outside("UPDATE agents SET on_duty = TRUE");
+        let room = open_room(&here).await;
+        ask(&here, room).await;
+        let answer = RoomOp::Post(draft(uuid::Uuid::now_v7(), agent.clone(), "hello"));
+        let answered = apply(&here, room, answer).await.expect("committed");
+        let assignee = answered.record.desk.assignee;
+        assert!(assignee.is_some(), "the first to answer");
+        assert_eq!(ask(&here, room).await.record.desk.assignee, assignee);
+        test.execute_from_outside("UPDATE agents SET on_duty = FALSE");
+        assert_eq!(ask(node, room).await.record.desk.assignee, None);
+    }
+    assert_eq!(test.contradictions().await, [""; 0]);
 }
 
 #[tokio::test]
