@@ -83,7 +83,8 @@ impl Eraser {
         let begun = self
             .store
             .begin_erasure(person.visitors, request.by)
-            .await?;
+            .await
+            .map_err(EraseFailure::of_decision)?;
         if let Some(begun) = begun {
             self.decided.fetch_add(1, Ordering::SeqCst);
             // Exports that were finished since.
@@ -101,14 +102,20 @@ impl Eraser {
                 progress.send_replace(shown);
             })
             .await
-            .map_err(EraseFailure::Unfinished)?;
+            .map_err(EraseFailure::interrupted(
+                "the erasure is decided, but not complete",
+            ))?;
             let erasure = self.store.erasure(begun.id).await;
-            let erasure = erasure.map_err(|error| EraseFailure::Unfinished(error.into()))?;
+            let erasure = erasure.map_err(EraseFailure::interrupted(
+                "the erasure is complete, but its counts cannot be read",
+            ))?;
             receipt.take(erasure.as_ref());
         } else {
             // Somebody else may have decided it a moment ago: nothing is left when this returns.
             let finished = self.finish(|_| {}).await;
-            finished.map_err(EraseFailure::Unfinished)?;
+            finished.map_err(EraseFailure::interrupted(
+                "nothing of them was found, but earlier erasures are not complete",
+            ))?;
         }
         receipt.backups = self.kept_backups();
         if request.now {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use reqwest::Method;
 
 use crate::common::{DEADLINE, Response, Value, json, new_id};
 use crate::disks::{fill, within};
@@ -16,10 +17,12 @@ use crate::report::{Form, Line};
 use crate::workload::{Behavior, Workload};
 
 const JOBS: &str = "/api/admin/jobs/";
-/// What a person writes; all of them are more than an export may take of the disk.
+/// What a person writes. Everybody's messages are a few megabytes in the long form.
 const MESSAGES_OF_EACH: u64 = 20;
 const LETTERS_OF_A_MESSAGE: usize = 4_000;
-/// The free space that is left to a job: two to one of these powers, in bytes.
+/// Nobody else writes it at the beginning of a message.
+const WORD: &str = "toaster";
+/// The free space that is left to a job is two to the power of one of these, in bytes.
 const LEFT_TO_A_JOB_BITS: std::ops::Range<u32> = 15..27;
 
 /// Writes of the database's files fail.
@@ -72,9 +75,11 @@ async fn jobs(form: Form, line: Line, setup: Setup, disk: &str) -> Result<()> {
             left_files_are_whole(&setup, &server, &shop).await?;
             match (request["kind"].as_str(), &ended) {
                 (Some("export"), Ended::Done(job)) => {
-                    ensure!(count_exported(&shop, job).await? == job["done"], "{job}");
+                    let left = people.len() - number;
+                    export_is_whole(&shop, job, left).await?;
                 }
                 (Some("erase"), ended) => person.is_as_said(&shop, ended).await?,
+                (Some("backup"), Ended::Done(job)) => backup_verifies(&setup, &shop, job).await?,
                 _ => {}
             }
             // Posts are accepted again.
@@ -89,7 +94,7 @@ async fn jobs(form: Form, line: Line, setup: Setup, disk: &str) -> Result<()> {
     let Ended::Done(job) = run_job(&shop, &json!({"kind": "export"})).await? else {
         bail!("no export with space");
     };
-    ensure!(count_exported(&shop, &job).await? == job["done"], "{job}");
+    export_is_whole(&shop, &job, 0).await?;
     let refusals = workload.errors();
     let histories = workload.finish().await?;
     let copy = tempfile::tempdir()?;
@@ -116,7 +121,7 @@ impl FullDisk {
             let ballast = server.sees(&setup.data_dir()).join("ballast");
             fill(&ballast)?;
             let file = std::fs::File::options().write(true).open(&ballast)?;
-            // Every third job has nothing at all, so that it cannot even be started.
+            // For about a third of the jobs there is nothing at all, so that they cannot even be started.
             let left = match random.random_range(0..3) {
                 0 => 0,
                 _ => 1 << random.random_range(LEFT_TO_A_JOB_BITS),
@@ -234,21 +239,45 @@ fn ok(response: Response) -> Result<Response> {
     Ok(response)
 }
 
-/// Messages in the file of an export, each of whose lines is whole.
-async fn count_exported(shop: &OpenShop, job: &Value) -> Result<u64> {
-    let path = format!("{JOBS}{}/file/", job["id"].as_str().context("id")?);
-    let text = ok(shop.agent.get(&path).await)?.text;
+fn file_of(job: &Value) -> Result<String> {
+    Ok(format!(
+        "{JOBS}{}/file/",
+        job["id"].as_str().context("an id")?
+    ))
+}
+
+/// Each line of an export is whole, and it has as many messages as its job says, among them all of the
+/// people who are left.
+async fn export_is_whole(shop: &OpenShop, job: &Value, people_left: usize) -> Result<()> {
+    let text = ok(shop.agent.get(&file_of(job)?).await)?.text;
     ensure!(text.ends_with('\n'), "its last line is cut off");
-    let mut messages = 0;
+    let (mut messages, mut of_people) = (0, 0);
     for line in text.lines() {
         let line: Value = serde_json::from_str(line).context("half a line")?;
-        messages += u64::from(line["type"] == "message");
+        if line["type"] == "message" {
+            messages += 1;
+            let content = line["content"].as_str().context("a text")?;
+            of_people += u64::from(content.starts_with(WORD));
+        }
     }
-    Ok(messages)
+    ensure!(job["done"] == messages, "{messages} messages: {job}");
+    let expected = people_left as u64 * MESSAGES_OF_EACH;
+    ensure!(of_people == expected, "{of_people} messages of people");
+    Ok(())
+}
+
+async fn backup_verifies(setup: &Setup, shop: &OpenShop, job: &Value) -> Result<()> {
+    let download = shop.agent.request(Method::GET, &file_of(job)?);
+    let bytes = download.send().await?.error_for_status()?.bytes().await?;
+    let copy = setup.outside("backup.db");
+    std::fs::write(&copy, bytes)?;
+    let verified = setup.run(&["verify", &copy.display().to_string()]).await?;
+    ensure!(verified.success(), "{verified}");
+    Ok(())
 }
 
 /// In the jobs' directory there are the states of jobs and the results of those that are done; nothing
-/// else stays in the data directory either.
+/// half written stays in the data directory or beside the backups either.
 async fn left_files_are_whole(setup: &Setup, server: &Process, shop: &OpenShop) -> Result<()> {
     let listed = ok(shop.agent.get(JOBS).await)?.json();
     let listed = listed["results"].as_array().context("a list")?;
@@ -259,7 +288,10 @@ async fn left_files_are_whole(setup: &Setup, server: &Process, shop: &OpenShop) 
         .collect();
     let data_dir = server.sees(&setup.data_dir());
     let is_whole = |name: &str| {
-        let is_result = done.iter().any(|id| name.contains(id));
+        let is_result = done.iter().any(|id| {
+            let results = ["export-ID.jsonl", "receipt-ID.json", "backup-ID.db"];
+            results.iter().any(|it| it.replace("ID", id) == name)
+        });
         is_result || (!name.starts_with('.') && name.ends_with(".job"))
     };
     let mut odd = Vec::new();
@@ -267,6 +299,10 @@ async fn left_files_are_whole(setup: &Setup, server: &Process, shop: &OpenShop) 
         odd = names(&data_dir.join("jobs"))?;
         odd.retain(|name| !is_whole(name));
         let mut partial = names(&data_dir)?;
+        let backups = data_dir.join("backups");
+        if backups.exists() {
+            partial.append(&mut names(&backups)?);
+        }
         partial.retain(|name| name.contains(".partial") || name.starts_with('.'));
         odd.append(&mut partial);
         Ok(odd.is_empty())
@@ -299,7 +335,7 @@ impl Person {
         let room = opened["room"]["id"].as_str().context("an id")?.to_owned();
         let visitor = rest.bearer(opened["token"].as_str().context("a token")?);
         let messages = format!("/api/chat/rooms/{room}/messages/");
-        let content = "kettle ".repeat(LETTERS_OF_A_MESSAGE / 7);
+        let content = format!("{WORD} ").repeat(LETTERS_OF_A_MESSAGE / (WORD.len() + 1));
         for _ in 0..MESSAGES_OF_EACH {
             let body = json!({"id": new_id(), "content": content.trim()});
             visitor.post(&messages, body).await.is(201);
@@ -324,7 +360,12 @@ impl Person {
     /// What the job has said of the person holds. An erasure that is decided completes by itself.
     async fn is_as_said(&self, shop: &OpenShop, ended: &Ended) -> Result<()> {
         let is_untouched = match ended {
-            Ended::Done(_) => false,
+            Ended::Done(job) => {
+                let receipt = ok(shop.agent.get(&file_of(job)?).await)?.json();
+                let erased = &receipt["erased"]["messages"];
+                ensure!(*erased == MESSAGES_OF_EACH, "{receipt}");
+                false
+            }
             Ended::Failed(why) => why.starts_with("nobody was erased"),
             Ended::Refused => true,
         };

@@ -91,11 +91,16 @@ pub enum EraseFailure {
         "the person was erased and nothing of them can be read in the chat, but the file was not rewritten: {0}; a running server tries again when the chat is quiet"
     )]
     NotRewritten(RewriteError),
-    /// The store failed after the erasure was decided.
+    /// The store failed when something may have been decided.
     #[error(
-        "the erasure is decided, but not complete: {0}; a running server completes it by itself, and erasing again shows whether anything is left"
+        "{so_far}: {cause}; a running server, or the next start, completes whatever was decided, and erasing again shows whether anything is left"
     )]
-    Unfinished(WriteError),
+    Interrupted {
+        /// How far it has come.
+        so_far: &'static str,
+        /// Why it went no further.
+        cause: WriteError,
+    },
     /// The store failed before anything was decided.
     #[error("nobody was erased: {0}")]
     Write(#[from] WriteError),
@@ -104,6 +109,26 @@ pub enum EraseFailure {
 impl From<StoreError> for EraseFailure {
     fn from(error: StoreError) -> Self {
         Self::Write(error.into())
+    }
+}
+
+impl EraseFailure {
+    /// A failure of the store at this point.
+    pub(super) fn interrupted<E: Into<WriteError>>(so_far: &'static str) -> impl FnOnce(E) -> Self {
+        move |cause| Self::Interrupted {
+            so_far,
+            cause: cause.into(),
+        }
+    }
+
+    /// A failure of the write that decides.
+    pub(super) fn of_decision(cause: WriteError) -> Self {
+        use WriteError::{Refused, Store};
+        match cause {
+            Refused(_) | Store(StoreError::Full | StoreError::Busy) => Self::Write(cause),
+            // Its reply may have been lost.
+            Store(_) => Self::interrupted("it is not known whether the erasure was decided")(cause),
+        }
     }
 }
 

@@ -112,7 +112,10 @@ impl Jobs {
             self.progress(id, copied.pages_done, copied.pages_total);
         });
         let made = made.await.map_err(|error| error.to_string())?;
-        self.audit(AuditAction::BackupMade, by, id).await?;
+        let name = made.backup.path.file_name().unwrap_or_default();
+        self.audit(AuditAction::BackupMade, by, id)
+            .await
+            .map_err(|why| format!("the backup {} was made, but: {why}", name.display()))?;
         let files = self.0.files.clone();
         let keeping = self.last_step(entry, move || Ok(files.keep_backup(id, &made.backup.path)));
         let kept = keeping.await;
@@ -254,7 +257,9 @@ impl Jobs {
     async fn rewrite(&self, id: Uuid, by: Principal) -> Result<Product, String> {
         let rewritten = self.0.eraser.rewrite().await;
         let at = rewritten.map_err(|error| error.to_string())?;
-        self.audit(AuditAction::Rewritten, by, id).await?;
+        self.audit(AuditAction::Rewritten, by, id)
+            .await
+            .map_err(|why| format!("the file was rewritten, but: {why}"))?;
         Ok(Product {
             message: format!("rewritten at {at}; no byte of what was erased before is left in it"),
             file: None,
