@@ -26,7 +26,7 @@ use crate::config::CardsConfig;
 use crate::https_client::{ClientError, HttpsClient, Reach, Trust};
 
 /// How long a request may take: resolving the name, connecting and reading the reply together.
-pub const TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(3);
 /// Bytes of a reply, at most.
 const REPLY_BYTES: usize = 64 * 1024;
 /// Requests at the same time. A shop's server that hangs gets no more.
@@ -81,10 +81,12 @@ impl From<ClientError> for CardsError {
 fn advice(status: StatusCode) -> &'static str {
     match status.as_u16() {
         401 | 403 => {
-            "its secret has to be that of cards.secret, the clocks of both have to be right, and nothing in front of it may ask for a password"
+            "check that both sides have the same cards.secret and the right time, and that no proxy in front asks for a password"
         }
-        404 | 405 | 410 => "set cards.url to where its program takes POST",
-        502..=504 => "start its program, which is not reached by what is in front of it",
+        404 | 405 | 410 => {
+            "check that cards.url is where its program takes POST, and that it replies 200 with {\"cards\": []} for a customer it does not know"
+        }
+        502..=504 => "the proxy in front of its program cannot reach it; start the program",
         _ => "look into its log",
     }
 }
@@ -138,8 +140,7 @@ impl Cards {
     /// The shop's server: scheme, host and port of its URL. `None` without a configuration.
     #[must_use]
     pub fn server(&self) -> Option<String> {
-        let config = self.config.as_ref()?;
-        Some(config.url.origin().ascii_serialization())
+        self.config.as_ref().map(CardsConfig::server)
     }
 
     /// The shop's cards about a customer; `None` without a configuration. Whoever drops the future

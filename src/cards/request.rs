@@ -27,10 +27,10 @@ pub struct Question {
 }
 
 impl Question {
-    /// Asks about nobody: an anonymous customer of whom nothing is known, in a conversation that does
-    /// not exist. By its room the shop's server can tell a try of the doctor.
+    /// A test question that names no customer: an anonymous one of whom nothing is known, in a
+    /// conversation that does not exist. By its room the shop's server can tell a try of the doctor.
     #[must_use]
-    pub fn about_nobody() -> Self {
+    pub fn without_customer() -> Self {
         Self {
             room_id: RoomId::nil(),
             user: None,

@@ -163,14 +163,17 @@ async fn errors_redirects_and_pages_are_refused_with_the_reason() {
 #[tokio::test]
 async fn a_status_says_what_to_change() {
     for (status, advice) in [
-        ("401 Unauthorized", "that of cards.secret"),
-        ("403 Forbidden", "that of cards.secret"),
-        ("404 Not Found", "set cards.url"),
-        ("405 Method Not Allowed", "set cards.url"),
+        ("401 Unauthorized", "the same cards.secret"),
+        ("403 Forbidden", "the same cards.secret"),
+        (
+            "404 Not Found",
+            "200 with {\"cards\": []} for a customer it",
+        ),
+        ("405 Method Not Allowed", "takes POST"),
         ("400 Bad Request", "look into its log"),
         ("500 Internal Server Error", "look into its log"),
-        ("502 Bad Gateway", "start its program"),
-        ("503 Service Unavailable", "start its program"),
+        ("502 Bad Gateway", "start the program"),
+        ("503 Service Unavailable", "start the program"),
     ] {
         let refused = refused(Behavior::http(status, "", "")).await;
         let words = format!("the shop's server replied with {status} instead of 200; ");

@@ -18,6 +18,14 @@ pub struct CardsConfig {
     pub allow_private: bool,
 }
 
+impl CardsConfig {
+    /// Scheme, host and port of its URL. In the rest somebody may have put a password.
+    #[must_use]
+    pub fn server(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+}
+
 pub(super) fn cards(raw: RawCards) -> Result<Option<CardsConfig>, ConfigError> {
     if raw.url.is_empty() {
         return Ok(None);

@@ -109,8 +109,12 @@ impl Config {
             None => "(none)".to_owned(),
         };
         let (cards_url, cards_secret, cards_private) = match &self.cards {
-            Some(cards) => (cards.url.as_str(), "(redacted)", cards.allow_private),
-            None => ("(none)", "(none)", false),
+            Some(cards) => (
+                format!("{} (path and query redacted)", cards.server()),
+                "(redacted)",
+                cards.allow_private,
+            ),
+            None => ("(none)".to_owned(), "(none)", false),
         };
         let format = match self.log.format {
             LogFormat::Text => "text",

@@ -15,16 +15,16 @@ pub struct CardsSeen {
     pub server: String,
     /// Whether it has replied with cards, or why not.
     pub outcome: Result<(), CardsError>,
-    /// How long that took.
+    /// How long that took, with the look-up of its name and TLS.
     pub took: Duration,
 }
 
-/// Asks the shop's server about nobody, in the way in which it is asked about customers. `None` if the
-/// shop has no server for cards.
+/// Sends the shop's server a test question that names no customer, in the way in which it is asked
+/// about customers. `None` if the shop has no server for cards.
 pub async fn look_at_cards(cards: &Cards) -> Option<CardsSeen> {
     let server = cards.server()?;
     let started = Instant::now();
-    let outcome = cards.ask(&Question::about_nobody()).await.map(drop);
+    let outcome = cards.ask(&Question::without_customer()).await.map(drop);
     Some(CardsSeen {
         server,
         outcome,
@@ -40,12 +40,17 @@ pub fn judge_cards(seen: &CardsSeen) -> Finding {
         took,
     } = seen;
     match outcome {
+        // Says nothing of the shop's server.
+        Err(error @ (CardsError::Busy | CardsError::Draining)) => {
+            Finding::skipped(Check::Cards, error.to_string())
+        }
         Err(error) => Finding::problem(Check::Cards, error.to_string()),
         Ok(()) if *took > SLOW => Finding::problem(
             Check::Cards,
             format!(
-                "{server} took {:.1} s to reply, and is given up after {TIMEOUT:?}; make its program faster, since agents wait for it with each conversation",
-                took.as_secs_f64()
+                "{server} took {:.1} s to reply (with the look-up of its name and TLS); requests are given up after {} s, so find out what is slow",
+                took.as_secs_f64(),
+                TIMEOUT.as_secs()
             ),
         ),
         Ok(()) => Finding::ok(
@@ -75,7 +80,7 @@ mod tests {
         assert_eq!(fast.detail, "https://shop.example replied in 1500 ms");
         let slow = judged(Ok(()), Duration::from_millis(1_800));
         assert_eq!(slow.level, Level::Problem);
-        let words = "https://shop.example took 1.8 s to reply, and is given up after 3s; make its program faster";
+        let words = "https://shop.example took 1.8 s to reply (with the look-up of its name and TLS); requests are given up after 3 s";
         assert!(slow.detail.starts_with(words), "{}", slow.detail);
     }
 
@@ -90,6 +95,18 @@ mod tests {
         ] {
             let finding = judged(Err(error), Duration::ZERO);
             assert_eq!(finding.level, Level::Problem);
+            assert!(finding.detail.contains(words), "{}", finding.detail);
+        }
+    }
+
+    #[test]
+    fn what_the_chat_s_own_server_is_short_of_is_no_problem_of_the_shop() {
+        for (error, words) in [
+            (CardsError::Busy, "try again in a few seconds"),
+            (CardsError::Draining, "the chat's server is stopping"),
+        ] {
+            let finding = judged(Err(error), Duration::ZERO);
+            assert_eq!(finding.level, Level::Skipped);
             assert!(finding.detail.contains(words), "{}", finding.detail);
         }
     }

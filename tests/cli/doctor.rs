@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Redirect};
 use tokio::net::TcpListener;
 
 use crate::common::{Authority, ShopServer, json};
-use crate::process::Place;
+use crate::process::{Ended, Place};
 
 /// What `shoptalk doctor` printed, without the checks of the machine that runs the tests.
 fn network(stdout: &str) -> Vec<&str> {
@@ -122,11 +122,25 @@ fn with_cards(place: Place, url: &str) -> Place {
         .with("SHOPTALK_CARDS__ALLOW_PRIVATE", "true")
 }
 
+/// In the replies of the shop's server, and in the query of its URL. No random name has them: those
+/// are shorter.
+const CUSTOMER: &str = "Ann Lee";
+const KEY: &str = "hunter2";
+
+/// No secret may be in the output.
+fn expect_no_secret(ended: &Ended, secret: &str) {
+    for word in [secret, CUSTOMER, KEY] {
+        for output in [&ended.stdout, &ended.stderr] {
+            assert!(!output.contains(word), "{word}: {output}");
+        }
+    }
+}
+
 /// What the doctor prints of the shop's cards; empty if nothing. No secret may be in its output.
 async fn about_cards(place: &Place, secret: &str) -> String {
     let url = "http://127.0.0.1:1";
     let ended = place.run(&["doctor", url, "--quiet", "0"]).await;
-    assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret));
+    expect_no_secret(&ended, secret);
     let mut lines = ended.stdout.lines();
     let line = lines.find(|line| line.contains(" Cards: "));
     line.unwrap_or_default().to_owned()
@@ -137,7 +151,7 @@ async fn the_shop_s_server_is_asked_for_cards_as_the_server_does() {
     let shop = ShopServer::start().await;
     let config = shop.config();
     let secret = config.secret.expose();
-    let place = with_cards(Place::new(), &format!("{}?key=hunter2", config.url))
+    let place = with_cards(Place::new(), &format!("{}?key={KEY}", config.url))
         .with("SHOPTALK_CARDS__SECRET", secret);
     let well = about_cards(&place, secret).await;
     let server = config.url.origin().ascii_serialization();
@@ -145,24 +159,30 @@ async fn the_shop_s_server_is_asked_for_cards_as_the_server_does() {
     assert!(well.contains(&format!(" Cards: {server} ")), "{well}");
     for (reply, words) in [
         (StatusCode::UNAUTHORIZED.into_response(), "401 Unauthorized"),
-        (StatusCode::NOT_FOUND.into_response(), "set cards.url to"),
-        (StatusCode::BAD_GATEWAY.into_response(), "start its program"),
+        (
+            StatusCode::NOT_FOUND.into_response(),
+            "check that cards.url is where",
+        ),
+        (StatusCode::BAD_GATEWAY.into_response(), "start the program"),
         (
             StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             "500 Internal Server Error instead of 200; look into its log",
         ),
         (Redirect::to("/").into_response(), "redirects are not"),
-        ("<p>Ann".into_response(), "is not {\"cards\": ["),
         (
-            Json(json!({"cards": "Ann"})).into_response(),
+            format!("<p>{CUSTOMER}").into_response(),
+            "is not {\"cards\": [",
+        ),
+        (
+            Json(json!({"cards": CUSTOMER})).into_response(),
             "expected a sequence",
         ),
         (
-            Json(json!({"cards": [{"title": "Ann".repeat(40)}]})).into_response(),
+            Json(json!({"cards": [{"title": CUSTOMER.repeat(40)}]})).into_response(),
             "its title must have at most 100 characters",
         ),
         (
-            "Ann".repeat(30_000).into_response(),
+            CUSTOMER.repeat(30_000).into_response(),
             "larger than 65536 bytes",
         ),
     ] {
@@ -170,7 +190,6 @@ async fn the_shop_s_server_is_asked_for_cards_as_the_server_does() {
         let problem = about_cards(&place, secret).await;
         assert!(problem.starts_with("PROBLEM  Cards: "), "{problem}");
         assert!(problem.contains(words), "{problem}");
-        assert!(!problem.contains("Ann") && !problem.contains("hunter2"));
     }
     let questions = shop.questions();
     assert_eq!(questions.len(), 10, "one each time: {questions:?}");
@@ -178,9 +197,14 @@ async fn the_shop_s_server_is_asked_for_cards_as_the_server_does() {
     let other = "another secret of 32 bytes or more";
     let place = place.with("SHOPTALK_CARDS__SECRET", other);
     let refused = about_cards(&place, other).await;
-    let words =
-        "replied with 403 Forbidden instead of 200; its secret has to be that of cards.secret";
+    let words = "403 Forbidden instead of 200; check that both sides have the same cards.secret";
     assert!(refused.contains(words), "{refused}");
+
+    let checked = place.run(&["check"]).await;
+    expect_no_secret(&checked, other);
+    let shown = checked.well();
+    let words = format!("{server} (path and query redacted)");
+    assert!(shown.contains(&words), "{shown}");
 }
 
 #[tokio::test]

@@ -150,7 +150,7 @@ async fn finding(server: &TestServer) -> Option<Value> {
 }
 
 #[tokio::test]
-async fn the_doctor_asks_about_nobody() {
+async fn the_doctor_sends_a_test_question_that_names_no_customer() {
     let (shop, server) = start().await;
     let found = finding(&server).await.expect("a finding");
     assert_eq!(found["title"], "Cards");
@@ -158,17 +158,17 @@ async fn the_doctor_asks_about_nobody() {
     let detail = found["detail"].as_str().expect("a text");
     // How long it took is said after it; any other problem does not begin with it.
     assert!(detail.starts_with(&origin), "{detail}");
-    let nobody = json!({
+    let question = json!({
         "room_id": "00000000-0000-0000-0000-000000000000", "user": null, "name": null,
         "email": null, "phone": null, "signed": [],
     });
-    assert_eq!(shop.questions(), [nobody]);
+    assert_eq!(shop.questions(), [question]);
     shop.reply_next(StatusCode::NOT_FOUND);
     let found = finding(&server).await.expect("a finding");
     assert_eq!(found["level"], "problem");
     let detail = found["detail"].as_str().expect("a text");
     assert!(
-        detail.contains("set cards.url to where its program"),
+        detail.contains("check that cards.url is where its program"),
         "{detail}"
     );
 }

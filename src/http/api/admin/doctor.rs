@@ -73,10 +73,13 @@ pub(crate) async fn findings(
     JsonBody(observations): JsonBody<Observations>,
 ) -> Result<Json<FindingList>, Problem> {
     let mut results = judge(&observations);
-    let cards = look_at_cards(&state.cards).await;
+    let looking = tokio::task::spawn_blocking({
+        let state = state.clone();
+        move || look_at_server(&state)
+    });
+    let (cards, looked) = tokio::join!(look_at_cards(&state.cards), looking);
     results.extend(cards.as_ref().map(judge_cards));
-    let looking = tokio::task::spawn_blocking(move || look_at_server(&state));
-    results.extend(looking.await.map_err(|_| Problem::internal())?);
+    results.extend(looked.map_err(|_| Problem::internal())?);
     Ok(Json(FindingList { results }))
 }
 
