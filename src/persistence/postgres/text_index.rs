@@ -20,6 +20,8 @@ use crate::persistence::postgres::tx_error::TxError;
 
 /// Messages that one step indexes, at most.
 const STEP_MESSAGES: i64 = 4_000;
+/// Messages that are in memory at once, at most: 32 MB, if all are as long as messages may be.
+const PORTION_MESSAGES: i64 = 1_000;
 /// Changed rooms that one step looks at, at most.
 const STEP_ROOMS: usize = 500;
 /// The pause between two steps, unless more is left. It is added to the time until a message is
@@ -155,13 +157,17 @@ async fn index_rooms(db: &Session, page: &ChangePage) -> Result<usize, TxError> 
     let mut rooms = search::rooms(db, &pks).await?;
     let unfinished = take_messages(&mut rooms);
     let mut entries = NewEntries::default();
-    add_messages(db, &rooms, &mut entries).await?;
+    for portion in portions(&rooms) {
+        add_messages(db, &portion, &mut entries).await?;
+        std::mem::take(&mut entries).insert(db).await?;
+    }
     for room in &mut rooms {
         room.seq = room.last_seq;
     }
     add_notes(db, &mut rooms, &mut entries).await?;
     add_details(db, &mut rooms, &mut entries).await?;
     entries.insert(db).await?;
+    search::tidy(db).await?;
     search::set_rooms(db, &rooms).await?;
     let place = |pk| {
         let mut changes = changes.iter();
@@ -187,13 +193,49 @@ fn take_messages(rooms: &mut Vec<IndexedRoom>) -> Option<i64> {
     None
 }
 
+/// Messages of a room past one seq, up to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Range {
+    room: i64,
+    after: i64,
+    until: i64,
+}
+
+/// The messages that are not indexed yet, in portions.
+fn portions(rooms: &[IndexedRoom]) -> Vec<Vec<Range>> {
+    let mut portions: Vec<Vec<Range>> = Vec::new();
+    let mut left = 0;
+    for &IndexedRoom {
+        room,
+        seq,
+        last_seq,
+        ..
+    } in rooms
+    {
+        let mut after = seq;
+        while after < last_seq {
+            if left == 0 {
+                portions.push(Vec::new());
+                left = PORTION_MESSAGES;
+            }
+            let until = last_seq.min(after + left);
+            if let Some(portion) = portions.last_mut() {
+                portion.push(Range { room, after, until });
+            }
+            left -= until - after;
+            after = until;
+        }
+    }
+    portions
+}
+
 /// Adds the messages of people, not `system` messages.
 async fn add_messages(
     db: &Session,
-    rooms: &[IndexedRoom],
+    portion: &[Range],
     entries: &mut NewEntries,
 ) -> Result<(), TxError> {
-    let column = |of: fn(&IndexedRoom) -> i64| -> Vec<i64> { rooms.iter().map(of).collect() };
+    let column = |of: fn(&Range) -> i64| -> Vec<i64> { portion.iter().map(of).collect() };
     let rows = db
         .query(
             "SELECT m.room, m.seq, m.n, m.sender_type, m.sender_name, m.content
@@ -201,9 +243,9 @@ async fn add_messages(
              CROSS JOIN LATERAL (SELECT * FROM messages m
                  WHERE m.room = u.room AND m.seq > u.after AND m.seq <= u.until) m",
             &[
-                &column(|room| room.room),
-                &column(|room| room.seq),
-                &column(|room| room.last_seq),
+                &column(|range| range.room),
+                &column(|range| range.after),
+                &column(|range| range.until),
             ],
         )
         .await?;
@@ -288,4 +330,48 @@ async fn add_details(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room(room: i64, seq: i64, last_seq: i64) -> IndexedRoom {
+        IndexedRoom {
+            room,
+            seq,
+            last_seq,
+            entry: None,
+            indexed: [None, None],
+            details: [None, None],
+            note: 0,
+        }
+    }
+
+    #[test]
+    fn portions_have_every_message_once_and_are_bounded() {
+        let rooms = [
+            room(1, 5, 7),
+            room(2, 3, 3),
+            room(3, 0, 2 * PORTION_MESSAGES + 10),
+            room(4, 8, 9),
+        ];
+        let portions = portions(&rooms);
+        let count = |range: &Range| range.until - range.after;
+        let sizes: Vec<i64> = portions
+            .iter()
+            .map(|portion| portion.iter().map(count).sum())
+            .collect();
+        assert_eq!(sizes, [PORTION_MESSAGES, PORTION_MESSAGES, 13]);
+        for known in &rooms {
+            let mut reached = known.seq;
+            for range in portions.iter().flatten() {
+                if range.room == known.room {
+                    assert_eq!(range.after, reached, "{range:?}");
+                    reached = range.until;
+                }
+            }
+            assert_eq!(reached, known.last_seq, "{known:?}");
+        }
+    }
 }

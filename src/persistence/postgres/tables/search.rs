@@ -204,11 +204,15 @@ impl NewEntries {
             &[&self.n, &self.room, &self.seq, &self.words],
         )
         .await?;
-        // PostgreSQL collects new entries in a list at first, which every search would have to read.
-        let sql = "SELECT gin_clean_pending_list('search_words')";
-        db.query_one(sql, &[]).await?;
         Ok(())
     }
+}
+
+/// PostgreSQL collects new entries in a list at first, which every search would have to read.
+pub(crate) async fn tidy(db: &Session) -> Result<(), TxError> {
+    let sql = "SELECT gin_clean_pending_list('search_words')";
+    db.query_one(sql, &[]).await?;
+    Ok(())
 }
 
 /// What the index has of a room.
