@@ -5,7 +5,7 @@ use crate::chat::PastHead;
 use crate::persistence::{Refusal, StoreError, WriteError};
 
 /// Why one write or read failed, inside its transaction. `F` is how the database fails.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum TxError<F> {
     /// A rule refuses it.
     Refused(Refusal),

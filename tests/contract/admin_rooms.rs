@@ -360,6 +360,10 @@ async fn of_a_change_of_several_fields_all_happen_or_none() {
         (&room["status"], &room["customer_name"]),
         (&json!("closed"), &json!("Carla"))
     );
+    // One `room` frame was all: the next one is of the message that reopens the room.
+    admin.post(&visitor.room_id, "so long").await;
+    let room = socket.expect("room").await["room"].clone();
+    assert_eq!(room["status"], "active");
 }
 
 #[tokio::test]

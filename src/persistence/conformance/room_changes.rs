@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use crate::chat::{
-    AgentId, AssigneeMoved, DeskPatch, Details, DetailsPatch, RoomRecord, Sender, Status, TagId,
-    Timestamp,
+    AgentId, AssigneeMoved, Counts, DeskPatch, Details, DetailsPatch, RoomRecord, Sender, Status,
+    SystemEvent, TagId, Timestamp,
 };
 use crate::persistence::testing::*;
 use crate::persistence::*;
@@ -154,4 +154,59 @@ async fn a_change_that_is_refused_in_one_respect_changes_nothing() {
     assert_eq!(stored, *before);
     assert_eq!(store.blocked_visitors(9).await.expect("read"), []);
     assert!(store.contradictions().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_room_that_becomes_spam_with_another_status_is_counted_as_what_it_is_afterwards() {
+    let store = TestStore::new();
+    let (room, other) = (store.new_room("Ann").await, store.new_room("Bob").await);
+    store.post_as_visitor(room, "buy my pills").await;
+    store.post_as_visitor(other, "hello").await;
+    let counts = |waiting, active, closed| Counts {
+        waiting,
+        active,
+        closed,
+    };
+    assert_eq!(store.head().counts, counts(2, 0, 0));
+    let mut version = record(&store, room).await.version;
+    for (spam, status, event, counted) in [
+        (true, Status::Closed, SystemEvent::Closed, counts(1, 0, 0)),
+        // It is none after all, and is reopened.
+        (
+            false,
+            Status::Active,
+            SystemEvent::Reopened,
+            counts(1, 1, 0),
+        ),
+        (true, Status::Closed, SystemEvent::Closed, counts(1, 0, 0)),
+        (true, Status::Active, SystemEvent::Reopened, counts(1, 0, 0)),
+        (false, Status::Closed, SystemEvent::Closed, counts(1, 0, 1)),
+    ] {
+        let patch = RoomPatch {
+            desk: DeskPatch {
+                spam: Some(spam),
+                ..DeskPatch::default()
+            },
+            status: Some((status, Sender::Visitor)),
+            ..RoomPatch::default()
+        };
+        let commit = store.apply(room, RoomOp::Change(Box::new(patch))).await;
+        let RoomCommit {
+            record: after,
+            effect,
+            ..
+        } = commit.expect("changed");
+        let Effect::StatusChanged(message) = effect else {
+            panic!("the status has changed: {effect:?}");
+        };
+        version += 1;
+        assert_eq!((message.event, after.version), (Some(event), version));
+        assert_eq!((after.desk.spam, after.room.status), (spam, status));
+        let stored = store.room(room).await.expect("it reads").expect("a room");
+        assert_eq!(stored, *after);
+        assert_eq!(store.head().counts, counted, "{spam} {status:?}");
+        assert_eq!(store.contradictions().await, [""; 0]);
+    }
+    let store = store.reopened();
+    assert_eq!(store.head().counts, counts(1, 0, 1));
 }

@@ -3,6 +3,7 @@ use crate::chat::{
     AgentId, DeskPatch, Draft, Message, MessageId, PageVisit, PastHead, RoomRecord, Sender,
     SenderType, Side, Status, Suggestion, TagId, Timestamp,
 };
+use crate::persistence::tx_error::TxError;
 use crate::persistence::{Effect, NewSuggestion, Refusal, RoomPatch};
 
 /// A room as it is to be written, and what is reported of it. A message in the effect is to be
@@ -69,20 +70,30 @@ pub(crate) fn repeated(stored: Message, draft: &Draft) -> Result<Effect, Refusal
 }
 
 /// Sets the status, recorded in the log by a `system` message with this id. `None` when the room
-/// has the status already.
-pub(crate) fn set_status(
+/// has the status already. That somebody sets it `waiting` is a bug.
+pub(crate) fn set_status<F>(
     record: &RoomRecord,
     status: Status,
     by: &Sender,
     message_id: MessageId,
     now: Timestamp,
-) -> Option<Change> {
+) -> Result<Option<Change>, TxError<F>> {
+    check_may_be_set(status)?;
     let mut record = record.clone();
-    let message = record.set_status(status, by, message_id, now)?;
-    Some(Change {
+    let message = record.set_status(status, by, message_id, now);
+    Ok(message.map(|message| Change {
         record,
         effect: Effect::StatusChanged(message),
-    })
+    }))
+}
+
+/// Only a visitor's message makes a room `waiting`. Whoever takes a status from outside has checked
+/// that.
+fn check_may_be_set<F>(status: Status) -> Result<(), TxError<F>> {
+    match status {
+        Status::Waiting => Err(TxError::Bug("nobody may set a room waiting".into())),
+        Status::Active | Status::Closed => Ok(()),
+    }
 }
 
 /// Stores a suggestion, which has to take the newest message into account.
@@ -151,18 +162,21 @@ pub(crate) fn redact(record: &RoomRecord, seq: u64, now: Timestamp) -> Change {
 }
 
 /// Changes a room as a patch says, in one change. `None` when the room stays as it is, though the end
-/// of a block may still move. Refused with `AssigneeMoved`.
+/// of a block may still move. Refused with `AssigneeMoved`; a status `waiting` is a bug.
 ///
 /// A status leaves a `system` message with this id in the log. The block of the visitor's other rooms
 /// is the store's work.
-pub(crate) fn change(
+pub(crate) fn change<F>(
     record: &RoomRecord,
     patch: &RoomPatch,
     message_id: MessageId,
     now: Timestamp,
-) -> Result<Option<Change>, Refusal> {
+) -> Result<Option<Change>, TxError<F>> {
+    if let Some((status, _)) = patch.status {
+        check_may_be_set(status)?;
+    }
     let mut after = record.clone();
-    let desk_changed = after.set_desk(&patch.desk)?;
+    let desk_changed = after.set_desk(&patch.desk).map_err(Refusal::from)?;
     let details_changed = after.set_details(patch.details.clone(), now);
     let block = patch.block.map(|block| block.blocked);
     let block_changed = block.is_some_and(|blocked| after.set_blocked(blocked, now));
@@ -174,6 +188,7 @@ pub(crate) fn change(
         None if desk_changed => Effect::DeskChanged,
         None => return Ok(None),
     };
+    // Each part has raised it.
     after.version = record.version + 1;
     Ok(Some(Change {
         record: after,
@@ -199,6 +214,8 @@ pub(crate) fn without_tag(record: &RoomRecord, tag: TagId) -> Option<Change> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use uuid::Uuid;
 
     use super::*;
@@ -216,6 +233,13 @@ mod tests {
             blocked,
         };
         new_room(Uuid::from_u128(2), &visitor, None, Default::default(), NOW)
+    }
+
+    /// The room once an agent has set its status; `None` when it has it already.
+    fn with_status(record: &RoomRecord, status: Status) -> Option<RoomRecord> {
+        set_status::<Infallible>(record, status, &agent(), Uuid::from_u128(4), NOW)
+            .expect("it may be set")
+            .map(|change| change.record)
     }
 
     fn draft(sender: Sender, content: &str) -> Draft {
@@ -281,21 +305,30 @@ mod tests {
     #[test]
     fn a_visitors_message_reopens_a_closed_room_and_so_does_an_agent_who_sets_the_status() {
         let open = posted(&room(false), Sender::Visitor);
-        let closed = set_status(&open, Status::Closed, &agent(), Uuid::from_u128(4), NOW)
-            .expect("it was open")
-            .record;
+        let closed = with_status(&open, Status::Closed).expect("it was open");
         assert_eq!(closed.room.status, Status::Closed);
         assert_eq!(
             posted(&closed, Sender::Visitor).room.status,
             Status::Waiting
         );
-        let reopened = set_status(&closed, Status::Active, &agent(), Uuid::from_u128(5), NOW);
-        assert_eq!(
-            reopened.map(|change| change.record.room.status),
-            Some(Status::Active)
-        );
-        let same = set_status(&closed, Status::Closed, &agent(), Uuid::from_u128(6), NOW);
-        assert_eq!(same, None);
+        let reopened = with_status(&closed, Status::Active).expect("it was closed");
+        assert_eq!(reopened.room.status, Status::Active);
+        assert_eq!(with_status(&closed, Status::Closed), None);
+    }
+
+    #[test]
+    fn setting_a_room_waiting_is_a_bug_in_a_patch_as_well() {
+        let closed = with_status(&room(false), Status::Closed).expect("it was open");
+        let (waiting, by, id) = (Status::Waiting, agent(), Uuid::from_u128(5));
+        let patch = RoomPatch {
+            status: Some((waiting, by.clone())),
+            ..RoomPatch::default()
+        };
+        let bug = Err(TxError::Bug::<Infallible>(
+            "nobody may set a room waiting".into(),
+        ));
+        assert_eq!(set_status(&closed, waiting, &by, id, NOW), bug);
+        assert_eq!(change(&closed, &patch, id, NOW), bug);
     }
 
     #[test]
@@ -315,7 +348,8 @@ mod tests {
             status: Some((Status::Closed, agent())),
             ..RoomPatch::default()
         };
-        let changed = |patch: &RoomPatch| change(&open, patch, Uuid::from_u128(4), NOW);
+        let changed =
+            |patch: &RoomPatch| change::<Infallible>(&open, patch, Uuid::from_u128(4), NOW);
         let Ok(Some(closed)) = changed(&patch) else {
             panic!("it changes the room");
         };
@@ -331,6 +365,7 @@ mod tests {
         assert_eq!(effect(&RoomPatch::default()), Ok(None));
         patch.status = Some((Status::Closed, agent()));
         patch.desk.expect_assignee = Some(Some(Uuid::from_u128(9)));
-        assert_eq!(effect(&patch), Err(Refusal::AssigneeMoved(AssigneeMoved)));
+        let moved = Refusal::AssigneeMoved(AssigneeMoved);
+        assert_eq!(effect(&patch), Err(moved.into()));
     }
 }

@@ -173,8 +173,9 @@ pub(crate) async fn get(
 
 /// Change a conversation
 ///
-/// All fields are changed, or none. Another status leaves a `system` message; the present one changes nothing. With `expect_assignee`
-/// a room whose assignee is another one is a conflict, and `summary` says who it is.
+/// All fields are changed, or none. Another status leaves a `system` message; the present one
+/// changes nothing. With `expect_assignee` a room whose assignee is another one is a conflict, and
+/// `summary` says who it is.
 #[utoipa::path(patch, operation_id = "change_room",
     path = "/api/admin/rooms/{id}", tag = "agent", security(("agent" = []), ("cookie" = [])),
     params(("id" = uuid::Uuid, Path, description = "the room")), request_body = RoomChange,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::known::KnownRooms;
 use super::room_job::{Outcome, RoomAsk};
 use super::write::Conditions;
-use crate::chat::{AgentId, Draft, Message, MessageId, RoomRecord, SenderType, Side, Status};
+use crate::chat::{AgentId, Draft, Message, MessageId, RoomRecord, SenderType, Side};
 use crate::persistence::postgres::tables::messages::MessageColumns;
 use crate::persistence::postgres::tx::{SlotMove, Tx};
 use crate::persistence::postgres::tx_error::{Failure, TxError};
@@ -245,10 +245,7 @@ impl Batch {
                 self.replace(pk, change)
             }
             RoomOp::SetStatus { status, by } => {
-                if *status == Status::Waiting {
-                    return Err(TxError::Bug("nobody may set a room waiting".into()));
-                }
-                match rules::set_status(record, *status, by, Uuid::now_v7(), now) {
+                match rules::set_status(record, *status, by, Uuid::now_v7(), now)? {
                     Some(change) => self.replace(pk, change),
                     None => Ok(Effect::Unchanged),
                 }

@@ -23,8 +23,8 @@ use crate::persistence::{
 };
 
 impl PostgresStore {
-    /// Posts, read marks and changes of status share transactions; rarer operations have one of
-    /// their own.
+    /// Posts, read marks and changes of the status alone share transactions; rarer operations have
+    /// one of their own.
     pub(crate) fn write_room(&self, room_id: RoomId, op: RoomOp, done: Completion<RoomCommit>) {
         match op {
             RoomOp::Post(_) | RoomOp::MarkRead { .. } | RoomOp::SetStatus { .. } => {
@@ -157,8 +157,8 @@ async fn redact(tx: &mut Tx, id: RoomId, seq: u64, by: Principal) -> Result<Room
     Ok(commit(row, change.effect))
 }
 
-/// Blocks the visitor of a room, whom the caller has locked, or lifts the block, in all their rooms
-/// but this one.
+/// Stores the visitor's block, and raises the version of their other rooms; the caller changes this
+/// one, and has locked the visitor.
 async fn set_block(
     tx: &mut Tx,
     record: &RoomRecord,

@@ -44,8 +44,10 @@ impl SqliteStore {
 
 /// Applies an operation to a room, inside the transaction.
 ///
-/// Posts, read marks and changes of status go through the live rooms, and write nothing before it is
-/// certain that they succeed; rarer operations go to the table.
+/// Posts, read marks and changes of the status alone go through the live rooms, and write nothing
+/// before it is certain that they succeed. Rarer operations empty the live rooms and go to the
+/// tables. A patch does both: it is decided before anything is written, reads its room again once
+/// the live rooms are empty, and writes to the room's row only what its live record has as well.
 fn apply(
     tx: &mut Tx<'_>,
     rooms: &mut LiveRooms,
@@ -147,10 +149,7 @@ fn set_status(
     by: &Sender,
 ) -> Result<Applied, TxError> {
     let room = find(tx, rooms, id)?;
-    if status == Status::Waiting {
-        return Err(TxError::Bug("nobody may set a room waiting".into()));
-    }
-    let Some(change) = rules::set_status(&room.record, status, by, Uuid::now_v7(), tx.now) else {
+    let Some(change) = rules::set_status(&room.record, status, by, Uuid::now_v7(), tx.now)? else {
         return Ok(unchanged(room));
     };
     let Effect::StatusChanged(message) = &change.effect else {
@@ -214,7 +213,7 @@ fn change(
 ) -> Result<Applied, TxError> {
     let before = Arc::clone(&find(tx, rooms, id)?.record);
     let change = rules::change(&before, patch, Uuid::now_v7(), tx.now)?;
-    // Rows are written beside the memory.
+    // What follows writes to the tables directly, so memory must be empty.
     rooms.flush_and_clear(tx.conn)?;
     let mut effect = Effect::Unchanged;
     if let Some(block) = &patch.block {
@@ -265,7 +264,8 @@ fn redact(tx: &mut Tx<'_>, id: RoomId, seq: u64, by: Principal) -> Result<Applie
     Ok((Arc::new(row.record), change.effect))
 }
 
-/// Blocks the visitor of a room, or lifts the block, in all their rooms but this one.
+/// Stores the visitor's block, and raises the version of their other rooms; the caller changes this
+/// one.
 fn set_block(
     tx: &mut Tx<'_>,
     record: &RoomRecord,
