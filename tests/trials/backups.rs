@@ -242,14 +242,17 @@ pub(crate) async fn killed_restores(form: Form, line: Line) -> Result<()> {
     std::fs::copy(setup.database(), &present)?;
     let (old, restored) = (messages(&present)?, messages(&backup)?);
     ensure!(old > restored, "{old} messages, {restored} in the backup");
+    let name = backup.display().to_string();
+    let restore = ["restore", name.as_str()];
+    let began = Instant::now();
+    ensure!(setup.run(&restore).await?.success(), "no restore");
+    let whole = began.elapsed();
     let (mut finished, mut as_before) = (0, 0);
     for _ in 0..kills {
         std::fs::remove_dir_all(setup.data_dir())?;
         std::fs::create_dir(setup.data_dir())?;
         std::fs::copy(&present, setup.database())?;
-        let mut child = setup.spawn(&["restore", &backup.display().to_string()])?;
-        tokio::time::sleep(Duration::from_millis(random.random_range(0..400))).await;
-        child.kill().await?;
+        setup.kill_within(&restore, whole, &mut random).await?;
         let mut server = setup.serve().await?;
         server.terminate(DEADLINE).await?;
         let found = messages(&setup.database())?;

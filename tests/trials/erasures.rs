@@ -95,19 +95,6 @@ async fn start_and_stop(setup: &mut Setup) -> Result<()> {
     Ok(())
 }
 
-/// Kills a command at a random moment.
-async fn kill_within(
-    setup: &Setup,
-    arguments: &[&str],
-    whole: Duration,
-    random: &mut StdRng,
-) -> Result<()> {
-    let mut child = setup.spawn(arguments)?;
-    tokio::time::sleep(whole.mul_f64(random.random_range(0.0..1.2))).await;
-    child.kill().await?;
-    Ok(())
-}
-
 /// Erasures beside a chat, of which the command or the server is killed: each is decided or not, and
 /// one that is decided is finished.
 pub(crate) async fn killed_beside_a_chat(form: Form, line: Line) -> Result<()> {
@@ -132,7 +119,9 @@ pub(crate) async fn killed_beside_a_chat(form: Form, line: Line) -> Result<()> {
         workload.wait_for_acks(workload.acks() + 20).await?;
         let who = person.who();
         if number % 2 == 0 {
-            kill_within(&setup, &["erase", &who], whole, &mut random).await?;
+            setup
+                .kill_within(&["erase", &who], whole, &mut random)
+                .await?;
         } else {
             let mut child = setup.spawn(&["erase", &who])?;
             tokio::time::sleep(whole.mul_f64(random.random_range(0.0..1.2))).await;
@@ -265,7 +254,7 @@ pub(crate) async fn killed_restores(form: Form, line: Line) -> Result<()> {
         if is_lost {
             std::fs::remove_file(setup.database())?;
         }
-        kill_within(&setup, &restore, whole, &mut random).await?;
+        setup.kill_within(&restore, whole, &mut random).await?;
         start_and_stop(&mut setup).await?;
         check_sound(&setup.database())?;
         let found: i64 = read(&setup.database(), count)?;
@@ -345,7 +334,7 @@ pub(crate) async fn killed_imports(form: Form, line: Line) -> Result<()> {
     let mut part_way = 0;
     for number in 0..kills {
         reset(&setup, &template)?;
-        kill_within(&setup, &import, whole, &mut random).await?;
+        setup.kill_within(&import, whole, &mut random).await?;
         check_sound(&setup.database())?;
         let rooms: i64 = read(&setup.database(), "SELECT count(*) FROM rooms")?;
         let total = i64::try_from(size.others / size.in_each_room)?;

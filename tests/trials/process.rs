@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rand::RngExt;
+use rand::rngs::StdRng;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -161,6 +163,19 @@ impl Setup {
     /// Runs a command to its end.
     pub(crate) async fn run(&self, arguments: &[&str]) -> anyhow::Result<ExitStatus> {
         Ok(timeout(DEADLINE, self.spawn(arguments)?.wait()).await??)
+    }
+
+    /// Kills a command at a random moment; it takes `whole` when nobody does.
+    pub(crate) async fn kill_within(
+        &self,
+        arguments: &[&str],
+        whole: Duration,
+        random: &mut StdRng,
+    ) -> anyhow::Result<()> {
+        let mut child = self.spawn(arguments)?;
+        tokio::time::sleep(whole.mul_f64(random.random_range(0.0..1.2))).await;
+        child.kill().await?;
+        Ok(())
     }
 
     /// Adds the admin "ada".
