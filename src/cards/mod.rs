@@ -44,7 +44,7 @@ pub enum CardsError {
     #[error(transparent)]
     Client(ClientError),
     /// No reply in time.
-    #[error("the shop's server did not reply within {TIMEOUT:?}; look into its log, or try again")]
+    #[error("the shop's server did not reply within {} s; look into its log, or try again", TIMEOUT.as_secs())]
     Timeout,
     /// It sends clients elsewhere.
     #[error(

@@ -205,7 +205,7 @@ async fn a_server_that_is_slow_is_given_up_after_3_s() {
     for behavior in [Behavior::Hang, Behavior::Drip] {
         let begun = Instant::now();
         let slow = refused(behavior).await;
-        assert!(slow.contains("did not reply within 3s"), "{slow}");
+        assert!(slow.contains("did not reply within 3 s"), "{slow}");
         assert!(begun.elapsed() < TIMEOUT + Duration::from_secs(1));
     }
 }

@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn no_cards_are_a_problem_with_its_reason() {
         for (error, words) in [
-            (CardsError::Timeout, "did not reply within 3s"),
+            (CardsError::Timeout, "did not reply within 3 s"),
             (
                 CardsError::Private("shop.internal".to_owned()),
                 "set cards.allow_private to true",

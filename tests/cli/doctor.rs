@@ -220,7 +220,7 @@ async fn a_shop_s_server_that_is_not_reached_in_time_or_at_all_is_a_problem() {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let addr = silent.local_addr().expect("an address");
     let late = about_cards(&at(&format!("http://{addr}/")), secret).await;
-    assert!(late.contains("did not reply within 3s; look"), "{late}");
+    assert!(late.contains("did not reply within 3 s; look"), "{late}");
     let private = at("https://localhost/").with("SHOPTALK_CARDS__ALLOW_PRIVATE", "false");
     let private = about_cards(&private, secret).await;
     assert!(
