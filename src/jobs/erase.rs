@@ -114,7 +114,7 @@ impl Eraser {
             // Somebody else may have decided it a moment ago: nothing is left when this returns.
             let finished = self.finish(|_| {}).await;
             finished.map_err(EraseFailure::interrupted(
-                "nothing of them was found, but earlier erasures are not complete",
+                "nothing new was decided, but earlier erasures are not complete",
             ))?;
         }
         receipt.backups = self.kept_backups();

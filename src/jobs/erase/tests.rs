@@ -1,7 +1,7 @@
 use super::*;
 use crate::chat::{Details, Sender, Status};
 use crate::persistence::testing::*;
-use crate::persistence::{Expiry, Principal, RoomOp};
+use crate::persistence::{Expiry, Principal, Refusal, RoomOp};
 
 fn backups_in(directory: &std::path::Path) -> BackupSettings {
     BackupSettings {
@@ -95,4 +95,26 @@ async fn closed_rooms_past_their_time_go_in_steps_until_none_is_left() {
     assert_eq!(eraser.expire(before).await, Ok(0));
     assert!(store.room(open).await.expect("it reads").is_some());
     assert_eq!(store.erase_step().await, Ok(None));
+}
+
+#[test]
+fn only_a_failure_that_has_stored_nothing_says_that_nobody_was_erased() {
+    let said = |cause| EraseFailure::of_decision(cause).to_string();
+    for cause in [
+        WriteError::Store(StoreError::Full),
+        WriteError::Store(StoreError::Busy),
+        WriteError::Refused(Refusal::NotFound),
+    ] {
+        let said = said(cause);
+        assert!(said.starts_with("nobody was erased: "), "{said}");
+    }
+    // The reply to the commit may have been lost.
+    for cause in [
+        StoreError::Unavailable("the connection is gone".into()),
+        StoreError::Closed,
+    ] {
+        let said = said(WriteError::Store(cause));
+        assert!(said.starts_with("it is not known whether"), "{said}");
+        assert!(said.contains("the next start, completes"), "{said}");
+    }
 }
