@@ -28,6 +28,7 @@ mod hostile_mail;
 mod jobs;
 mod lifecycle;
 mod limits;
+mod lists;
 mod mail;
 mod mail_bounced;
 mod mail_language;

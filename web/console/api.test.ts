@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { call } from "./api";
+import { call, callForAll } from "./api";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -61,5 +61,23 @@ describe("a call", () => {
     const body = fetched.mock.calls[0]![1].body as string;
     expect(body).not.toMatch(/\\ud/);
     expect(JSON.parse(body)).toEqual({ text: expected });
+  });
+});
+
+describe("a call for all pages of a list", () => {
+  it("follows next and keeps what is beside the first results", async () => {
+    const pages: Record<string, unknown> = {
+      "/api/admin/tags/": { results: [1, 2], next: "a b", hours: 7 },
+      "/api/admin/tags/?cursor=a%20b": { results: [3], next: "c", hours: 8 },
+      "/api/admin/tags/?cursor=c": { results: [4], next: null, hours: 9 },
+    };
+    const fetched = vi.fn(async (path: string) => new Response(JSON.stringify(pages[path])));
+    vi.stubGlobal("fetch", fetched);
+    expect(await callForAll(call, "tags/")).toEqual({
+      results: [1, 2, 3, 4],
+      next: null,
+      hours: 7,
+    });
+    expect(fetched).toHaveBeenCalledTimes(3);
   });
 });

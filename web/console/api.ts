@@ -36,6 +36,23 @@ export async function call<T = void>(
   throw new Refused(response.status, json, Number(response.headers.get("retry-after")));
 }
 
+/** Calls for all pages of a list. What is beside the results comes from the first page. */
+export async function callForAll<T extends Pages>(call: Call, path: string): Promise<T> {
+  const list = await call<T>("GET", path);
+  const results = [...list.results];
+  for (let { next } = list; next; ) {
+    const page = await call<T>("GET", `${path}?cursor=${encodeURIComponent(next)}`);
+    results.push(...page.results);
+    next = page.next;
+  }
+  return { ...list, results, next: null };
+}
+
+interface Pages {
+  results: readonly unknown[];
+  next: string | null;
+}
+
 /** JSON without half an emoji, which a cut paste leaves and no server can read. */
 const toJson = (body: object) =>
   JSON.stringify(body, (_, value) => (typeof value === "string" ? value.toWellFormed() : value));

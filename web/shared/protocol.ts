@@ -754,10 +754,10 @@ export type AgentChange = {
   disabled?: boolean;
 };
 
-/** All agents. */
+/** A page of the agents. */
 export type AgentList = {
   results: Array<Agent>;
-  /** Always null: there is only one page. */
+  /** For `cursor`. */
   next: string | null;
 };
 
@@ -805,10 +805,10 @@ export type ReplyChange = {
 /** One canned reply. */
 export type ReplyAnswer = { reply: CannedReply };
 
-/** The canned replies of an agent. */
+/** A page of the canned replies of an agent. */
 export type ReplyList = {
   results: Array<CannedReply>;
-  /** Always null: there is only one page. */
+  /** For `cursor`. */
   next: string | null;
   /** What `{{hours}}` in a reply stands for: the shop's hours of each week. Empty: always open. */
   hours: Array<Interval>;
@@ -839,10 +839,10 @@ export type RatingRequest = {
 /** A rating as it is now. */
 export type RatingAnswer = { rating: Rating };
 
-/** The ratings of a room. */
+/** A page of the ratings of a room. */
 export type RatingList = {
   results: Array<Rating>;
-  /** Always null: the newest 200 are all there are. */
+  /** For `cursor`. */
   next: string | null;
 };
 
@@ -903,10 +903,10 @@ export type ApiTokenAnswer = {
   last_used_at: Timestamp | null;
 };
 
-/** All tokens. */
+/** A page of the tokens. */
 export type ApiTokenList = {
   results: Array<ApiToken>;
-  /** Always null: there is only one page. */
+  /** For `cursor`. */
   next: string | null;
 };
 
@@ -929,10 +929,10 @@ export type TagChange = {
 /** One tag. */
 export type TagAnswer = { tag: Tag };
 
-/** All tags. */
+/** A page of the tags. */
 export type TagList = {
   results: Array<Tag>;
-  /** Always null: there is only one page. */
+  /** For `cursor`. */
   next: string | null;
 };
 
@@ -948,10 +948,10 @@ export type Colleague = {
   on_duty: boolean;
 };
 
-/** The agents who can be assigned. */
+/** A page of the agents who can be assigned. */
 export type ColleagueList = {
   results: Array<Colleague>;
-  /** Always null: there is only one page. */
+  /** For `cursor`. */
   next: string | null;
 };
 
@@ -967,10 +967,10 @@ export type Block = {
   blocked_until: Timestamp | null;
 };
 
-/** Visitors who are kept from posting. */
+/** A page of the visitors who are kept from posting. */
 export type BlockList = {
   results: Array<Block>;
-  /** Always null: there is only one page. */
+  /** For `cursor`. */
   next: string | null;
 };
 
@@ -1022,10 +1022,10 @@ export type PushDevice = {
 /** One device. */
 export type PushSubscriptionAnswer = { subscription: PushDevice };
 
-/** The devices of this session. */
+/** A page of the devices of this session. */
 export type PushSubscriptionList = {
   results: Array<PushDevice>;
-  /** Always null: there is only one page. */
+  /** For `cursor`. */
   next: string | null;
 };
 
@@ -1182,10 +1182,10 @@ export type BackupState = {
   every_ms: number;
 };
 
-/** All jobs. */
+/** A page of the jobs. */
 export type JobList = {
   results: Array<Job>;
-  /** Always null: there is only one page. */
+  /** For `cursor`. */
   next: string | null;
   /** Null when the server makes no backups: those of PostgreSQL are made by its own tools. */
   backup: BackupState | null;
@@ -1381,10 +1381,10 @@ export type QuarantinedMail = {
   at: Timestamp;
 };
 
-/** Mail that became no message. */
+/** A page of the mail that became no message. */
 export type QuarantineList = {
   results: Array<QuarantinedMail>;
-  /** Always null: the newest ones are all there are. */
+  /** For `cursor`. */
   next: string | null;
 };
 
@@ -1400,10 +1400,10 @@ export type BouncedAddress = {
   room_id: string | null;
 };
 
-/** Addresses that mail does not reach. */
+/** A page of the addresses that mail does not reach. */
 export type BouncedList = {
   results: Array<BouncedAddress>;
-  /** Always null: the newest ones are all that are listed. */
+  /** For `cursor`. */
   next: string | null;
 };
 

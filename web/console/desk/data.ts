@@ -1,7 +1,7 @@
 import { computed, signal } from "@preact/signals";
 import type { Clock } from "../../shared/clock";
 import type { BackupState, Job, JobAnswer, JobList, NewJob, Receipt } from "../../shared/protocol";
-import { type Call, Refused } from "../api";
+import { type Call, callForAll, Refused } from "../api";
 import type { Language } from "../language/language";
 
 /** How often running jobs are looked at. */
@@ -99,7 +99,7 @@ export function makeData({ clock, call, language }: DataOptions) {
 
   async function load() {
     cancelTimer();
-    const list = await attempt(() => call<JobList>("GET", "jobs/"));
+    const list = await attempt(() => callForAll<JobList>(call, "jobs/"));
     if (isStopped) return;
     if (list) {
       announce(list.results);

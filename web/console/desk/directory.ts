@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import type { Colleague, ColleagueList, Summary, Tag, TagList } from "../../shared/protocol";
-import type { Call } from "../api";
+import { type Call, callForAll } from "../api";
 
 export type Directory = ReturnType<typeof makeDirectory>;
 
@@ -38,8 +38,8 @@ export function makeDirectory({ call }: { call: Call }) {
 
   async function load() {
     const [agents, all] = await Promise.all([
-      call<ColleagueList>("GET", "colleagues/"),
-      call<TagList>("GET", "tags/"),
+      callForAll<ColleagueList>(call, "colleagues/"),
+      callForAll<TagList>(call, "tags/"),
     ]);
     colleagues.value = agents.results;
     tags.value = all.results;

@@ -1,6 +1,6 @@
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Rating, RatingList, Summary } from "../../shared/protocol";
-import type { Call } from "../api";
+import { type Call, callForAll } from "../api";
 
 interface Options {
   call: Call;
@@ -40,7 +40,7 @@ export function makeRatings({ call, selected, summary }: Options) {
 
   async function load(id: string, number: number) {
     try {
-      const { results } = await call<RatingList>("GET", `rooms/${id}/ratings/`);
+      const { results } = await callForAll<RatingList>(call, `rooms/${id}/ratings/`);
       if (number === loads) list.value = results;
     } catch {
       // Without them, everything else goes on; the next version loads them again.

@@ -7,7 +7,7 @@ import type {
   ReplyList,
   ReplyRequest,
 } from "../../shared/protocol";
-import type { Call } from "../api";
+import { type Call, callForAll } from "../api";
 import type { Language } from "../language/language";
 import { makeChoices } from "./choices";
 import { fillIn, type PlaceValues } from "./placeholders";
@@ -79,7 +79,7 @@ export function makeReplies({ clock, call, values, language }: RepliesOptions) {
   /** Loads what there is now. */
   async function load() {
     loadedAt = clock.now();
-    const list = await call<ReplyList>("GET", "replies/");
+    const list = await callForAll<ReplyList>(call, "replies/");
     all.value = list.results;
     // A node that is not upgraded yet sends none.
     hours = list.hours ?? [];

@@ -5,7 +5,7 @@ import type {
   PushTestAnswer,
   PushTestResult,
 } from "../../shared/protocol";
-import type { Call } from "../api";
+import { type Call, callForAll } from "../api";
 import type { Language } from "../language/language";
 import type { DeviceSettings } from "./settings";
 
@@ -125,7 +125,7 @@ export function makeRinging({ call, settings, browser, language }: RingingOption
     const { key } = await call<PushKeyAnswer>("GET", "push/key/");
     const subscribed = await browser.subscribe(key);
     // Before it is stored again, since that forgets what was wrong.
-    const known = await call<PushSubscriptionList>("GET", "push/subscriptions/");
+    const known = await callForAll<PushSubscriptionList>(call, "push/subscriptions/");
     const before = known.results.find((each) => each.endpoint === subscribed.endpoint);
     if (before?.problem) problem.value = t("ring.refused", { detail: asSentence(before.problem) });
     else await register(subscribed);

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { Agent } from "../../shared/protocol";
-import { call } from "../api";
+import type { Agent, AgentList } from "../../shared/protocol";
+import { call, callForAll } from "../api";
 import { useApp, useLanguage } from "./context";
 import { Dialog } from "./dialog";
 import { Field } from "./field";
@@ -22,7 +22,7 @@ export function Agents({ close }: { close: () => void }) {
   const problem = useSignal("");
   const done = useSignal("");
   const load = async () => {
-    agents.value = (await call<{ results: Agent[] }>("GET", "agents/")).results;
+    agents.value = (await callForAll<AgentList>(call, "agents/")).results;
   };
   /** Runs a call, shows `text` if it worked, and loads the list again. */
   const run = async (text: string, task: () => Promise<unknown>) => {

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Block, BlockList } from "../../shared/protocol";
-import { call } from "../api";
+import { call, callForAll } from "../api";
 import { useDesk, useLanguage } from "./context";
 import { Dialog } from "./dialog";
 
@@ -19,7 +19,7 @@ export function BlocksDialog({ close }: { close: () => void }) {
     problem.value = "";
     try {
       await task();
-      blocks.value = (await call<BlockList>("GET", "blocks/")).results;
+      blocks.value = (await callForAll<BlockList>(call, "blocks/")).results;
     } catch (error) {
       problem.value = describeError(error);
     }

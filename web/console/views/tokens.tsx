@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { ApiToken, ApiTokenAnswer, ApiTokenList, Right } from "../../shared/protocol";
-import { call } from "../api";
+import { call, callForAll } from "../api";
 import { Confirm } from "./confirm";
 import { useApp, useLanguage } from "./context";
 import { Dialog } from "./dialog";
@@ -29,7 +29,7 @@ export function TokensDialog({ close }: { close: () => void }) {
     problem.value = done.value = "";
     try {
       await task();
-      tokens.value = (await call<ApiTokenList>("GET", "tokens/")).results;
+      tokens.value = (await callForAll<ApiTokenList>(call, "tokens/")).results;
       done.value = text;
     } catch (error) {
       problem.value = describeError(error);

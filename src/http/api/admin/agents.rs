@@ -10,7 +10,7 @@ use super::fields::{check_name, check_optional_name};
 use super::sign_in::hash_password;
 use crate::chat::limits::check_password;
 use crate::chat::{Agent, Role};
-use crate::http::api::extract::{ClientIp, Json, JsonBody, PathId, Violations};
+use crate::http::api::extract::{ClientIp, Json, JsonBody, PathId, Query, Violations};
 use crate::http::auth::AdminAuth;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -43,13 +43,12 @@ pub(crate) struct AgentChange {
     disabled: Option<bool>,
 }
 
-/// All agents.
+/// A page of the agents.
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct AgentList {
     results: Vec<Agent>,
-    /// Always null: there is only one page.
-    #[schema(value_type = Option<String>)]
+    /// For `cursor`.
     next: Option<String>,
 }
 
@@ -58,15 +57,19 @@ pub(crate) struct AgentList {
 /// For the role `admin`.
 #[utoipa::path(get, operation_id = "list_agents",
     path = "/api/admin/agents", tag = "agent", security(("agent" = []), ("cookie" = [])),
-    responses((status = 200, description = "all agents", body = AgentList)))]
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the previous page"),
+    ),
+    responses((status = 200, description = "a page of agents", body = AgentList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
     _admin: AdminAuth,
+    query: Query,
 ) -> Result<Json<AgentList>, Problem> {
-    Ok(Json(AgentList {
-        results: state.store.agents().await?,
-        next: None,
-    }))
+    let agents = state.store.agents().await?;
+    let (results, next) = query.page(agents, |agent| agent.id.to_string())?;
+    Ok(Json(AgentList { results, next }))
 }
 
 /// Add an agent

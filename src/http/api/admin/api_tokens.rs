@@ -9,7 +9,7 @@ use super::fields::check_name;
 use crate::chat::limits::Violation;
 use crate::chat::{ApiToken, ApiTokenId, Right, Timestamp, parse_uuid};
 use crate::credentials::{TokenKind, hash_token, new_token};
-use crate::http::api::extract::{Json, JsonBody, PathId, Violations};
+use crate::http::api::extract::{Json, JsonBody, PathId, Query, Violations};
 use crate::http::auth::AdminAuth;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -50,13 +50,12 @@ pub(crate) struct ApiTokenAnswer {
     made: ApiToken,
 }
 
-/// All tokens.
+/// A page of the tokens.
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct ApiTokenList {
     results: Vec<ApiToken>,
-    /// Always null: there is only one page.
-    #[schema(value_type = Option<String>)]
+    /// For `cursor`.
     next: Option<String>,
 }
 
@@ -66,15 +65,19 @@ pub(crate) struct ApiTokenList {
 /// until they are ended.
 #[utoipa::path(get, operation_id = "list_tokens",
     path = "/api/admin/tokens", tag = "agent", security(("agent" = []), ("cookie" = [])),
-    responses((status = 200, description = "all tokens", body = ApiTokenList)))]
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the previous page"),
+    ),
+    responses((status = 200, description = "a page of tokens", body = ApiTokenList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
     _admin: AdminAuth,
+    query: Query,
 ) -> Result<Json<ApiTokenList>, Problem> {
-    Ok(Json(ApiTokenList {
-        results: state.store.api_tokens().await?,
-        next: None,
-    }))
+    let tokens = state.store.api_tokens().await?;
+    let (results, next) = query.page(tokens, |token| token.id.to_string())?;
+    Ok(Json(ApiTokenList { results, next }))
 }
 
 /// Make an API token

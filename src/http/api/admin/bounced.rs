@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -11,13 +12,15 @@ use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::persistence::{BouncedAddress, Principal};
 
-/// Addresses that mail does not reach.
+/// How many of the newest addresses are listed.
+const LISTED_MAX: usize = 1_000;
+
+/// A page of the addresses that mail does not reach.
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct BouncedList {
     results: Vec<BouncedAddress>,
-    /// Always null: the newest ones are all that are listed.
-    #[schema(value_type = Option<String>)]
+    /// For `cursor`.
     next: Option<String>,
 }
 
@@ -31,21 +34,24 @@ pub(crate) struct BouncedRemoval {
 
 /// Addresses that mail does not reach
 ///
-/// The newest ones first. A mail server has refused them for good, or a delivery report named them;
+/// The newest ones first, 1,000 at most. A mail server has refused them for good, or a delivery report named them;
 /// nothing is mailed there.
 #[utoipa::path(get, operation_id = "list_bounced_addresses",
     path = "/api/admin/mail/bounced", tag = "agent", security(("agent" = []), ("cookie" = [])),
-    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50")),
-    responses((status = 200, description = "the addresses", body = BouncedList)))]
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the previous page"),
+    ),
+    responses((status = 200, description = "a page of addresses", body = BouncedList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
     _admin: AdminAuth,
     query: Query,
 ) -> Result<Json<BouncedList>, Problem> {
-    Ok(Json(BouncedList {
-        results: state.store.bounced_addresses(query.limit()?).await?,
-        next: None,
-    }))
+    let bounced = state.store.bounced_addresses(LISTED_MAX).await?;
+    let key = |each: &BouncedAddress| BASE64URL_NOPAD.encode(each.address.as_bytes());
+    let (results, next) = query.page(bounced, key)?;
+    Ok(Json(BouncedList { results, next }))
 }
 
 /// Mail to an address again

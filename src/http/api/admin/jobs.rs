@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::chat::{BadWho, Timestamp};
-use crate::http::api::extract::{Json, JsonBody, PathId};
+use crate::http::api::extract::{Json, JsonBody, PathId, Query};
 use crate::http::auth::{AdminAuth, Caller};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -66,13 +66,12 @@ pub(crate) struct BackupState {
     every_ms: u64,
 }
 
-/// All jobs.
+/// A page of the jobs.
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct JobList {
     results: Vec<Job>,
-    /// Always null: there is only one page.
-    #[schema(value_type = Option<String>)]
+    /// For `cursor`.
     next: Option<String>,
     /// Null when the server makes no backups: those of PostgreSQL are made by its own tools.
     backup: Option<BackupState>,
@@ -91,19 +90,25 @@ impl From<&Backups> for BackupState {
     }
 }
 
-/// All jobs, and the state of the automatic backups
+/// Jobs, and the state of the automatic backups
 ///
 /// The newest first. For the role `admin`. Jobs that have ended are kept for 24 hours.
 #[utoipa::path(get, operation_id = "list_jobs",
     path = "/api/admin/jobs", tag = "agent", security(("agent" = []), ("cookie" = [])),
-    responses((status = 200, description = "all jobs", body = JobList)))]
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the previous page"),
+    ),
+    responses((status = 200, description = "a page of jobs", body = JobList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
     _admin: AdminAuth,
+    query: Query,
 ) -> Result<Json<JobList>, Problem> {
+    let (results, next) = query.page(state.jobs.list().await?, |job| job.id.to_string())?;
     Ok(Json(JobList {
-        results: state.jobs.list().await?,
-        next: None,
+        results,
+        next,
         backup: (!state.store.is_shared()).then(|| state.jobs.backups().into()),
     }))
 }

@@ -5,12 +5,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::chat::{AgentId, RoomId, Timestamp};
-use crate::http::api::extract::Json;
+use crate::http::api::extract::{Json, Query};
 use crate::http::auth::AgentAuth;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
-/// Blocked visitors in one answer.
+/// Blocked visitors that are listed.
 const BLOCKS_MAX: usize = 1_000;
 
 /// An agent, as colleagues see them.
@@ -28,13 +28,12 @@ pub(crate) struct Colleague {
     on_duty: bool,
 }
 
-/// The agents who can be assigned.
+/// A page of the agents who can be assigned.
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct ColleagueList {
     results: Vec<Colleague>,
-    /// Always null: there is only one page.
-    #[schema(value_type = Option<String>)]
+    /// For `cursor`.
     next: Option<String>,
 }
 
@@ -53,13 +52,12 @@ pub(crate) struct Block {
     blocked_until: Option<Timestamp>,
 }
 
-/// Visitors who are kept from posting.
+/// A page of the visitors who are kept from posting.
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct BlockList {
     results: Vec<Block>,
-    /// Always null: there is only one page.
-    #[schema(value_type = Option<String>)]
+    /// For `cursor`.
     next: Option<String>,
 }
 
@@ -68,14 +66,19 @@ pub(crate) struct BlockList {
 /// The agents who are not disabled, by name: those who can be assigned.
 #[utoipa::path(get, operation_id = "list_colleagues",
     path = "/api/admin/colleagues", tag = "agent", security(("agent" = []), ("cookie" = [])),
-    responses((status = 200, description = "the agents", body = ColleagueList)))]
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the previous page"),
+    ),
+    responses((status = 200, description = "a page of agents", body = ColleagueList)))]
 pub(crate) async fn colleagues(
     State(state): State<AppState>,
     _agent: AgentAuth,
+    query: Query,
 ) -> Result<Json<ColleagueList>, Problem> {
     let agents = state.store.agents().await?;
     let enabled = agents.into_iter().filter(|agent| !agent.disabled);
-    let mut results: Vec<Colleague> = enabled
+    let mut colleagues: Vec<Colleague> = enabled
         .map(|agent| Colleague {
             id: agent.id,
             username: agent.username,
@@ -83,11 +86,9 @@ pub(crate) async fn colleagues(
             on_duty: agent.on_duty,
         })
         .collect();
-    results.sort_by_cached_key(|agent| agent.display_name.to_lowercase());
-    Ok(Json(ColleagueList {
-        results,
-        next: None,
-    }))
+    colleagues.sort_by_cached_key(|agent| agent.display_name.to_lowercase());
+    let (results, next) = query.page(colleagues, |agent| agent.id.to_string())?;
+    Ok(Json(ColleagueList { results, next }))
 }
 
 /// Blocked visitors
@@ -95,20 +96,23 @@ pub(crate) async fn colleagues(
 /// Those whose block ends first come first; 1,000 at most.
 #[utoipa::path(get, operation_id = "list_blocks",
     path = "/api/admin/blocks", tag = "agent", security(("agent" = []), ("cookie" = [])),
-    responses((status = 200, description = "the visitors", body = BlockList)))]
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the previous page"),
+    ),
+    responses((status = 200, description = "a page of visitors", body = BlockList)))]
 pub(crate) async fn blocks(
     State(state): State<AppState>,
     _agent: AgentAuth,
+    query: Query,
 ) -> Result<Json<BlockList>, Problem> {
     let blocked = state.store.blocked_visitors(BLOCKS_MAX).await?;
-    let results = blocked.into_iter().map(|visitor| Block {
+    let blocks = blocked.into_iter().map(|visitor| Block {
         room_id: visitor.room_id,
         customer_name: visitor.customer_name,
         user: visitor.user,
         blocked_until: visitor.until,
     });
-    Ok(Json(BlockList {
-        results: results.collect(),
-        next: None,
-    }))
+    let (results, next) = query.page(blocks.collect(), |block| block.room_id.to_string())?;
+    Ok(Json(BlockList { results, next }))
 }

@@ -2,12 +2,13 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::chat::limits::Violation;
 use crate::chat::{Language, Timestamp};
-use crate::http::api::extract::{Json, JsonBody};
+use crate::http::api::extract::{Json, JsonBody, Query};
 use crate::http::auth::AgentAuth;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -74,13 +75,12 @@ pub(crate) struct PushSubscriptionAnswer {
     subscription: PushDevice,
 }
 
-/// The devices of this session.
+/// A page of the devices of this session.
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct PushSubscriptionList {
     results: Vec<PushDevice>,
-    /// Always null: there is only one page.
-    #[schema(value_type = Option<String>)]
+    /// For `cursor`.
     next: Option<String>,
 }
 
@@ -179,17 +179,22 @@ pub(crate) async fn key(
 #[utoipa::path(get, operation_id = "list_push_subscriptions",
     path = "/api/admin/push/subscriptions", tag = "agent",
     security(("agent" = []), ("cookie" = [])),
-    responses((status = 200, description = "the devices", body = PushSubscriptionList)))]
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the previous page"),
+    ),
+    responses((status = 200, description = "a page of devices", body = PushSubscriptionList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
     AgentAuth(session): AgentAuth,
+    query: Query,
 ) -> Result<Json<PushSubscriptionList>, Problem> {
     let own = PushTargets::Session(session.token_hash);
     let devices = state.push.devices(own).await?;
-    Ok(Json(PushSubscriptionList {
-        results: devices.into_iter().map(PushDevice::from).collect(),
-        next: None,
-    }))
+    let devices = devices.into_iter().map(PushDevice::from).collect();
+    let key = |device: &PushDevice| BASE64URL_NOPAD.encode(device.endpoint.as_bytes());
+    let (results, next) = query.page(devices, key)?;
+    Ok(Json(PushSubscriptionList { results, next }))
 }
 
 /// Ring this device

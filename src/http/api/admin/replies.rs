@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::chat::limits::{NAME_CHARS, Violation, check_line};
 use crate::chat::{CannedReply, check_reply_content, check_shortcut};
-use crate::http::api::extract::{Json, JsonBody, PathId, Violations};
+use crate::http::api::extract::{Json, JsonBody, PathId, Query, Violations};
 use crate::http::auth::AgentAuth;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -49,13 +49,12 @@ pub(crate) struct ReplyAnswer {
     reply: CannedReply,
 }
 
-/// The canned replies of an agent.
+/// A page of the canned replies of an agent.
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct ReplyList {
     results: Vec<CannedReply>,
-    /// Always null: there is only one page.
-    #[schema(value_type = Option<String>)]
+    /// For `cursor`.
     next: Option<String>,
     /// What `{{hours}}` in a reply stands for: the shop's hours of each week. Empty: always open.
     hours: Vec<Interval>,
@@ -66,14 +65,21 @@ pub(crate) struct ReplyList {
 /// The shared ones and one's own, by shortcut; beside them what agents need to fill in their places.
 #[utoipa::path(get, operation_id = "list_replies",
     path = "/api/admin/replies", tag = "agent", security(("agent" = []), ("cookie" = [])),
-    responses((status = 200, description = "the canned replies", body = ReplyList)))]
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the previous page"),
+    ),
+    responses((status = 200, description = "a page of canned replies", body = ReplyList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
     AgentAuth(session): AgentAuth,
+    query: Query,
 ) -> Result<Json<ReplyList>, Problem> {
+    let replies = state.store.replies(session.agent.id).await?;
+    let (results, next) = query.page(replies, |reply| reply.id.to_string())?;
     Ok(Json(ReplyList {
-        results: state.store.replies(session.agent.id).await?,
-        next: None,
+        results,
+        next,
         hours: state.settings.now().shop.hours.clone(),
     }))
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::chat::limits::{Violation, check_line};
 use crate::chat::{TAG_NAME_CHARS, Tag, check_color};
-use crate::http::api::extract::{Json, JsonBody, PathId, Violations};
+use crate::http::api::extract::{Json, JsonBody, PathId, Query, Violations};
 use crate::http::auth::{AdminAuth, AgentAuth};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -43,30 +43,33 @@ pub(crate) struct TagAnswer {
     tag: Tag,
 }
 
-/// All tags.
+/// A page of the tags.
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct TagList {
     results: Vec<Tag>,
-    /// Always null: there is only one page.
-    #[schema(value_type = Option<String>)]
+    /// For `cursor`.
     next: Option<String>,
 }
 
 /// Tags
 ///
-/// All of them, by name.
+/// By name.
 #[utoipa::path(get, operation_id = "list_tags",
     path = "/api/admin/tags", tag = "agent", security(("agent" = []), ("cookie" = [])),
-    responses((status = 200, description = "the tags", body = TagList)))]
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the previous page"),
+    ),
+    responses((status = 200, description = "a page of tags", body = TagList)))]
 pub(crate) async fn list(
     State(state): State<AppState>,
     _agent: AgentAuth,
+    query: Query,
 ) -> Result<Json<TagList>, Problem> {
-    Ok(Json(TagList {
-        results: state.store.tags().await?,
-        next: None,
-    }))
+    let tags = state.store.tags().await?;
+    let (results, next) = query.page(tags, |tag| tag.id.to_string())?;
+    Ok(Json(TagList { results, next }))
 }
 
 /// Add a tag

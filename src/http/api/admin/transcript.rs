@@ -21,12 +21,15 @@ pub(crate) struct AgentTranscriptRequest {
     email: String,
 }
 
-/// Mail that became no message.
+/// How many mails are listed: as many as are kept.
+const LISTED_MAX: usize = 1_000;
+
+/// A page of the mail that became no message.
 #[derive(Debug, Serialize, ToSchema)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct QuarantineList {
     results: Vec<QuarantinedMail>,
-    /// Always null: the newest ones are all there are.
+    /// For `cursor`.
     next: Option<String>,
 }
 
@@ -59,16 +62,17 @@ pub(crate) async fn transcript(
 /// about mail that did not arrive. Older ones than the newest 1,000, and than 30 days, are forgotten.
 #[utoipa::path(get, operation_id = "list_quarantined_mail",
     path = "/api/admin/mail/quarantine", tag = "agent", security(("agent" = []), ("cookie" = [])),
-    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50")),
-    responses((status = 200, description = "the mails", body = QuarantineList)))]
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "default 50"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the previous page"),
+    ),
+    responses((status = 200, description = "a page of mails", body = QuarantineList)))]
 pub(crate) async fn quarantine(
     State(state): State<AppState>,
     _admin: AdminAuth,
     query: Query,
 ) -> Result<Json<QuarantineList>, Problem> {
-    let results = state.store.quarantined_mail(query.limit()?).await?;
-    Ok(Json(QuarantineList {
-        results,
-        next: None,
-    }))
+    let mails = state.store.quarantined_mail(LISTED_MAX).await?;
+    let (results, next) = query.page(mails, |mail| mail.id.clone())?;
+    Ok(Json(QuarantineList { results, next }))
 }

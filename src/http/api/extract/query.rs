@@ -80,6 +80,26 @@ impl Query {
             })
     }
 
+    /// The page of a list that is in memory: up to `limit` entries after the one with this `cursor`,
+    /// and the `next` of the page. `key` tells entries apart; it must be safe in a URL.
+    pub(crate) fn page<T>(
+        &self,
+        mut all: Vec<T>,
+        key: impl Fn(&T) -> String,
+    ) -> Result<(Vec<T>, Option<String>), Problem> {
+        let limit = self.limit()?;
+        if let Some(cursor) = self.cursor() {
+            let last = all.iter().position(|entry| key(entry) == cursor);
+            let last = last
+                .ok_or_else(|| Problem::invalid_field("cursor", "is not a cursor of this list"))?;
+            all.drain(..=last);
+        }
+        let is_last = all.len() <= limit;
+        all.truncate(limit);
+        let next = all.last().filter(|_| !is_last).map(key);
+        Ok((all, next))
+    }
+
     /// `cursor`: the `next` of an earlier page.
     pub(crate) fn cursor(&self) -> Option<String> {
         self.text("cursor").map(str::to_owned)
@@ -89,6 +109,28 @@ impl Query {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_of_a_list_in_memory_have_every_entry_once() {
+        let page = |query: &str| {
+            Query::parse(query)
+                .page(vec![1, 2, 3, 4, 5], ToString::to_string)
+                .ok()
+        };
+        assert_eq!(page(""), Some((vec![1, 2, 3, 4, 5], None)));
+        assert_eq!(page("limit=5"), Some((vec![1, 2, 3, 4, 5], None)));
+        assert_eq!(page("limit=2"), Some((vec![1, 2], Some("2".into()))));
+        assert_eq!(
+            page("limit=2&cursor=2"),
+            Some((vec![3, 4], Some("4".into())))
+        );
+        assert_eq!(page("limit=2&cursor=4"), Some((vec![5], None)));
+        assert_eq!(page("cursor=5"), Some((vec![], None)));
+        assert_eq!(page("cursor=6"), None);
+        assert_eq!(page("limit=0"), None);
+        let none = Query::parse("limit=1").page(Vec::<u8>::new(), ToString::to_string);
+        assert_eq!(none, Ok((vec![], None)));
+    }
 
     #[test]
     fn a_limit_is_from_1_to_200() {
