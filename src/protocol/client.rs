@@ -23,6 +23,15 @@ pub struct FrameError {
     pub room_id: Option<String>,
 }
 
+/// A frame after the hello, and what an error about it has to carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded<F> {
+    /// What is asked for.
+    pub frame: F,
+    /// The frame's `id`, as it was sent. Any frame may have one.
+    pub id: Option<String>,
+}
+
 /// Where a client resumes a room's log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resume {
@@ -147,9 +156,10 @@ pub fn decode_agent_hello(text: &str) -> Result<AgentHello, FrameError> {
 }
 
 /// Decodes a visitor's frame.
-pub fn decode_visitor_frame(text: &str) -> Result<VisitorFrame, FrameError> {
+pub fn decode_visitor_frame(text: &str) -> Result<Decoded<VisitorFrame>, FrameError> {
     let mut fields = Fields::parse(text)?;
-    Ok(match fields.kind.as_str() {
+    let id = fields.echo("id");
+    let frame = match fields.kind.as_str() {
         "post" => {
             let (id, content) = fields.post()?;
             VisitorFrame::Post { id, content }
@@ -168,13 +178,15 @@ pub fn decode_visitor_frame(text: &str) -> Result<VisitorFrame, FrameError> {
         "close" => VisitorFrame::Close,
         "pong" => VisitorFrame::Pong,
         _ => return Err(fields.unknown_type()),
-    })
+    };
+    Ok(Decoded { frame, id })
 }
 
 /// Decodes an agent's frame.
-pub fn decode_agent_frame(text: &str) -> Result<AgentFrame, FrameError> {
+pub fn decode_agent_frame(text: &str) -> Result<Decoded<AgentFrame>, FrameError> {
     let mut fields = Fields::parse(text)?;
-    Ok(match fields.kind.as_str() {
+    let id = fields.echo("id");
+    let frame = match fields.kind.as_str() {
         "join" => AgentFrame::Join {
             room_id: fields.room_id()?,
             resume: fields.resume()?,
@@ -226,7 +238,8 @@ pub fn decode_agent_frame(text: &str) -> Result<AgentFrame, FrameError> {
         },
         "pong" => AgentFrame::Pong,
         _ => return Err(fields.unknown_type()),
-    })
+    };
+    Ok(Decoded { frame, id })
 }
 
 #[cfg(test)]
@@ -247,7 +260,7 @@ mod tests {
         ));
         let id = parse_uuid(ID).expect("a uuid");
         assert_eq!(
-            frame,
+            frame.map(|decoded| decoded.frame),
             Ok(VisitorFrame::Post {
                 id,
                 content: " hi ".into()

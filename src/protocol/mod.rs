@@ -14,8 +14,8 @@ mod received;
 mod server;
 
 pub use client::{
-    AgentFrame, AgentHello, FrameError, Resume, VisitorFrame, VisitorHello, decode_agent_frame,
-    decode_agent_hello, decode_visitor_frame, decode_visitor_hello,
+    AgentFrame, AgentHello, Decoded, FrameError, Resume, VisitorFrame, VisitorHello,
+    decode_agent_frame, decode_agent_hello, decode_visitor_frame, decode_visitor_hello,
 };
 #[cfg(test)]
 pub(crate) use client_shapes::{AgentClientFrame, VisitorClientFrame};

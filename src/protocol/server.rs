@@ -283,6 +283,13 @@ impl ErrorFrame {
         self
     }
 
+    /// Names the frame that was refused by its `id`.
+    #[must_use]
+    pub fn about_frame(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
     /// Names the room that it is about.
     #[must_use]
     pub fn about_room(mut self, room_id: RoomId) -> Self {

@@ -121,6 +121,7 @@ fn expected(message: &str) -> String {
     if let Some((_, expected)) = message.rsplit_once("expected ") {
         return match expected {
             "u64" => "must be a whole number".to_owned(),
+            object if object.starts_with("struct ") => "must be a JSON object".to_owned(),
             expected => format!("must be {}", expected.replace('`', "")),
         };
     }

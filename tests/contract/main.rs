@@ -25,6 +25,7 @@ mod errors;
 mod front_ends;
 mod headers;
 mod hostile_mail;
+mod ids;
 mod jobs;
 mod lifecycle;
 mod limits;

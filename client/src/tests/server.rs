@@ -461,7 +461,7 @@ impl Peer {
     }
 
     async fn visitor_frame(&mut self, room_id: RoomId, text: &str) -> Result<(), Cut> {
-        match decode_visitor_frame(text).expect("a frame") {
+        match decode_visitor_frame(text).expect("a frame").frame {
             VisitorFrame::Post { id, content } => self.post(room_id, id, content).await,
             VisitorFrame::Pong => Ok(()),
             frame => panic!("{frame:?}"),
@@ -469,7 +469,7 @@ impl Peer {
     }
 
     async fn agent_frame(&mut self, text: &str) -> Result<(), Cut> {
-        match decode_agent_frame(text).expect("a frame") {
+        match decode_agent_frame(text).expect("a frame").frame {
             AgentFrame::Post {
                 room_id,
                 id,

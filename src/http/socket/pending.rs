@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::actors::{Incarnation, RequestId};
-use crate::chat::{MessageId, RoomId};
+use crate::chat::RoomId;
 use crate::persistence::RoomOp;
 
 /// Writes of one socket that may wait for an outcome. At this number the socket stops reading, and
@@ -22,13 +23,22 @@ pub(super) struct PendingWrites {
     timeout: Duration,
 }
 
+/// The `id` of a client's frame, which the reply carries.
+#[derive(Debug, Clone)]
+pub(super) enum FrameId {
+    /// That of a message or a note.
+    Post(Uuid),
+    /// Any other text, as it was sent.
+    Other(Box<str>),
+}
+
 /// A write that waits for its outcome.
 #[derive(Debug)]
 pub(super) struct PendingWrite {
     pub(super) room_id: RoomId,
     op: RoomOp,
-    /// The id of the message or note, if it is one; the reply carries it.
-    pub(super) message_id: Option<MessageId>,
+    /// The frame's `id`, if it had one.
+    pub(super) id: Option<FrameId>,
     /// The incarnation of the room that got the write last.
     sent_to: Option<Incarnation>,
     /// Not handed to the room yet: an earlier write of the same room goes first.
@@ -87,21 +97,22 @@ impl PendingWrites {
     }
 
     /// Adds a write and gives it an id.
-    pub(super) fn add(&mut self, room_id: RoomId, op: RoomOp, held: bool) -> RequestId {
+    pub(super) fn add(
+        &mut self,
+        room_id: RoomId,
+        op: RoomOp,
+        id: Option<FrameId>,
+        held: bool,
+    ) -> RequestId {
         self.last_request += 1;
         let request = RequestId(self.last_request);
-        let message_id = match &op {
-            RoomOp::Post(draft) => Some(draft.id),
-            RoomOp::Note(draft) => Some(draft.id),
-            _ => None,
-        };
         let deadline = Instant::now() + self.timeout;
         self.writes.insert(
             request,
             PendingWrite {
                 room_id,
                 op,
-                message_id,
+                id,
                 sent_to: None,
                 held,
                 retried: false,
@@ -178,7 +189,7 @@ mod tests {
         for seq in 1..=3 {
             let held = pending.must_hold(room, false);
             assert_eq!(held, seq > 1, "the first one is not held");
-            requests.push(pending.add(room, read(seq), held));
+            requests.push(pending.add(room, read(seq), None, held));
         }
         assert!(!pending.must_hold(other, false), "other rooms do not wait");
         assert!(
@@ -204,7 +215,7 @@ mod tests {
         let room = RoomId::from_u128(1);
         for seq in 1..=3 {
             assert!(!pending.must_hold(room, true));
-            pending.add(room, read(seq), false);
+            pending.add(room, read(seq), None, false);
         }
     }
 }

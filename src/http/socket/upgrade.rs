@@ -10,7 +10,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::http::problem::Problem;
-use crate::protocol::{ErrorCode, SUBPROTOCOL};
+use crate::protocol::SUBPROTOCOL;
 
 /// The only WebSocket version in use.
 const VERSION: &str = "13";
@@ -29,30 +29,39 @@ impl Handshake {
         let headers = request.headers();
         let is_upgrade =
             has_token(headers, &CONNECTION, "upgrade") && has_token(headers, &UPGRADE, "websocket");
-        let bad = |detail: &str| Problem::new(ErrorCode::Invalid, detail.to_owned());
         if !is_upgrade {
-            return Err(bad("this URL accepts WebSocket connections only"));
+            return Err(Problem::invalid_field(
+                "Upgrade",
+                "must be websocket: this URL accepts WebSocket connections only",
+            ));
         }
         if one(headers, &SEC_WEBSOCKET_VERSION).is_none_or(|version| version != VERSION) {
             // RFC 6455, 4.4: the response names the supported version.
             return Err(Problem {
                 header: Some(("sec-websocket-version", VERSION)),
-                ..bad("the WebSocket version must be 13")
+                ..Problem::invalid_field("Sec-WebSocket-Version", "must be 13")
             });
         }
         let Some(key) = one(headers, &SEC_WEBSOCKET_KEY) else {
-            return Err(bad("exactly one header Sec-WebSocket-Key is required"));
+            return Err(Problem::invalid_field(
+                "Sec-WebSocket-Key",
+                "must be sent exactly once",
+            ));
         };
         let accept_key = derive_accept_key(key.as_bytes());
         let offered: Vec<&str> = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).collect();
         if !offered.is_empty() && !offered.contains(&SUBPROTOCOL) {
-            return Err(bad(
-                "none of the offered subprotocols is supported; use shoptalk.v1",
+            return Err(Problem::invalid_field(
+                "Sec-WebSocket-Protocol",
+                "offers no subprotocol that is supported; use shoptalk.v1",
             ));
         }
         let name_subprotocol = !offered.is_empty();
         let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
-            return Err(bad("this connection cannot be upgraded"));
+            return Err(Problem::invalid_field(
+                "Upgrade",
+                "is not possible on this connection",
+            ));
         };
         Ok(Self {
             upgrade,
@@ -103,6 +112,7 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::ErrorCode;
 
     fn request(protocols: Option<&str>) -> Request<Body> {
         let mut request = Request::builder()

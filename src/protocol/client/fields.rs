@@ -43,18 +43,18 @@ impl Fields {
         }
     }
 
+    /// A field for the reply, as it was sent.
+    pub(super) fn echo(&self, field: &str) -> Option<String> {
+        let text = self.object.get(field).and_then(Value::as_str);
+        text.map(str::to_owned)
+    }
+
     fn error(&self, code: ErrorCode, message: impl Into<String>) -> FrameError {
-        let echo = |field| {
-            self.object
-                .get(field)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        };
         FrameError {
             code,
             message: message.into(),
-            id: echo("id"),
-            room_id: echo("room_id"),
+            id: self.echo("id"),
+            room_id: self.echo("room_id"),
         }
     }
 

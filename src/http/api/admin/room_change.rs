@@ -8,7 +8,7 @@ use crate::chat::{
     Agent, AgentId, Authority, DeskPatch, DetailsPatch, ROOM_TAGS_MAX, RoomRecord, Sender, Status,
     TagId, Timestamp,
 };
-use crate::http::api::extract::{Violations, nullable};
+use crate::http::api::extract::{Violations, ids, nullable, nullable_id};
 use crate::http::desk_ids::check_desk;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -39,14 +39,15 @@ pub(crate) struct RoomChange {
     #[schema(value_type = Option<Timestamp>)]
     blocked_until: Option<Option<Timestamp>>,
     /// The agent who answers from now on; null: nobody.
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "nullable_id")]
     #[schema(value_type = Option<Uuid>)]
     assignee: Option<Option<AgentId>>,
     /// The agent who has to be the assignee until now; null: nobody.
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "nullable_id")]
     #[schema(value_type = Option<Uuid>)]
     expect_assignee: Option<Option<AgentId>>,
     /// All its tags from now on, at most 20.
+    #[serde(default, deserialize_with = "ids")]
     #[schema(value_type = Option<Vec<Uuid>>)]
     tags: Option<Vec<TagId>>,
     /// Spam is outside of lists and counts, and rings nobody.

@@ -9,11 +9,12 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
 
 use super::checks::whole_number_expected;
-use crate::chat::limits;
+use crate::chat::{limits, parse_uuid};
 use crate::http::problem::Problem;
 use crate::protocol::ErrorCode;
 
@@ -168,10 +169,20 @@ fn field_problem(path: &str, message: &str) -> Problem {
         .strip_prefix("missing field `")
         .and_then(|rest| rest.split('`').next())
     {
+        // The path is that of the object that lacks it.
+        let field = match path {
+            "." => field.to_owned(),
+            parent => format!("{parent}.{field}"),
+        };
         return Problem::invalid_field(field, "is missing");
     }
     let expected = match message.rsplit_once("expected ") {
         Some((_, "u64")) => whole_number_expected(),
+        Some((_, "i64")) => "must be a whole number".to_owned(),
+        Some((_, "a sequence")) => "must be a list".to_owned(),
+        Some((_, expected)) if expected.starts_with("struct ") => {
+            "must be a JSON object".to_owned()
+        }
         Some((_, expected)) => format!("must be {expected}"),
         None => "has the wrong type".to_owned(),
     };
@@ -205,10 +216,38 @@ where
     serde::Deserialize::deserialize(deserializer).map(Some)
 }
 
+/// An id in a body, in the one form that the protocol allows; the `Uuid` of serde takes others, too.
+struct Id(Uuid);
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let id = parse_uuid(&text).map(Self);
+        id.ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&text), &"a hyphenated UUID"))
+    }
+}
+
+/// As [`nullable`], of an id.
+pub(crate) fn nullable_id<'de, D>(deserializer: D) -> Result<Option<Option<Uuid>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let id = Option::<Id>::deserialize(deserializer)?;
+    Ok(Some(id.map(|Id(id)| id)))
+}
+
+/// A list of ids, or null.
+pub(crate) fn ids<'de, D>(deserializer: D) -> Result<Option<Vec<Uuid>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let ids = Option::<Vec<Id>>::deserialize(deserializer)?;
+    Ok(ids.map(|ids| ids.into_iter().map(|Id(id)| id).collect()))
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
-    use serde::Deserialize;
 
     use super::*;
 
@@ -261,6 +300,43 @@ mod tests {
         let problem =
             parse::<Post>(&json_headers(json), br#"{"id":7}"#).expect_err("it is refused");
         assert_eq!(problem.detail, "id must be a string");
+    }
+
+    #[test]
+    fn a_mistake_inside_another_object_has_its_whole_path_and_no_word_of_this_program() {
+        #[derive(Debug, Deserialize)]
+        struct Order {
+            #[expect(dead_code, reason = "only its mistakes matter")]
+            by: Person,
+        }
+        #[derive(Debug, Deserialize)]
+        struct Person {
+            #[expect(dead_code, reason = "only its mistakes matter")]
+            name: String,
+            #[expect(dead_code, reason = "only its mistakes matter")]
+            age: i64,
+            #[expect(dead_code, reason = "only its mistakes matter")]
+            #[serde(default, deserialize_with = "ids")]
+            friends: Option<Vec<Uuid>>,
+        }
+        for (by, detail) in [
+            (r#"{"age":7}"#, "by.name is missing"),
+            (r#"{"name":"x","age":"7"}"#, "by.age must be a whole number"),
+            ("7", "by must be a JSON object"),
+            (
+                r#"{"name":"x","age":7,"friends":7}"#,
+                "by.friends must be a list",
+            ),
+            (
+                r#"{"name":"x","age":7,"friends":["0190d5a87c3e7c568f6b0a1b2c3d4e5f"]}"#,
+                "by.friends[0] must be a hyphenated UUID",
+            ),
+        ] {
+            let body = format!(r#"{{"by":{by}}}"#);
+            let problem = parse::<Order>(&json_headers("application/json"), body.as_bytes())
+                .expect_err("it is refused");
+            assert_eq!(problem.detail, detail, "{body}");
+        }
     }
 
     #[test]

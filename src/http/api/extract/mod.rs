@@ -12,7 +12,9 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use uuid::Uuid;
 
-pub(crate) use self::body::{DeferredBody, DeferredJson, Json, JsonBody, nullable};
+pub(crate) use self::body::{
+    DeferredBody, DeferredJson, Json, JsonBody, ids, nullable, nullable_id,
+};
 pub(crate) use self::checks::{Violations, check_content, check_seq};
 pub(crate) use self::query::Query;
 use crate::chat::parse_uuid;

@@ -11,11 +11,12 @@ use crate::http::desk_ids::check_desk;
 use crate::http::problem::Problem;
 use crate::http::socket::closing::EndReason;
 use crate::http::socket::frame_limiter::LimitExceeded;
+use crate::http::socket::pending::FrameId;
 use crate::http::socket::wire::Incoming;
 use crate::persistence::{RoomOp, WriteError};
 use crate::protocol::{
-    AgentFrame, CloseCode, ErrorCode, ErrorFrame, FrameError, VisitorFrame, decode_agent_frame,
-    decode_visitor_frame, encode,
+    AgentFrame, CloseCode, Decoded, ErrorCode, ErrorFrame, FrameError, VisitorFrame,
+    decode_agent_frame, decode_visitor_frame, encode,
 };
 
 /// What a client's frame asks for, apart from the room that it is about. It is small, since every
@@ -31,6 +32,26 @@ enum Command {
     History { before: u64, limit: usize },
     Status { status: Status },
     Assign { patch: Box<DeskPatch> },
+}
+
+/// A client's frame.
+struct Request {
+    /// What it asks for, and of which room; nothing, if it only proves life.
+    command: Option<(RoomId, Command)>,
+    /// Its `id`, which a reply carries.
+    id: Option<FrameId>,
+}
+
+impl Request {
+    fn new(command: Option<(RoomId, Command)>, id: Option<String>) -> Self {
+        let id = match &command {
+            Some((_, Command::Post { id, .. } | Command::Note { id, .. })) => {
+                Some(FrameId::Post(*id))
+            }
+            _ => id.map(|id| FrameId::Other(id.into())),
+        };
+        Self { command, id }
+    }
 }
 
 impl SocketTask {
@@ -49,40 +70,49 @@ impl SocketTask {
 
     async fn handle_frame(&mut self, text: &str) -> Result<(), EndReason> {
         let decoded = match self.peer {
-            Peer::Visitor { room_id, .. } => {
-                decode_visitor_frame(text).map(|frame| visitor_command(frame, room_id))
-            }
-            Peer::Agent { .. } => decode_agent_frame(text).map(agent_command),
+            Peer::Visitor { room_id, .. } => decode_visitor_frame(text)
+                .map(|Decoded { frame, id }| Request::new(visitor_command(frame, room_id), id)),
+            Peer::Agent { .. } => decode_agent_frame(text)
+                .map(|Decoded { frame, id }| Request::new(agent_command(frame), id)),
         };
-        let limit = self.frame_limiter.check_frame(Instant::now(), text.len());
-        if let Err(exceeded) = limit {
-            let about = decoded.as_ref().ok().and_then(Option::as_ref);
-            return self.handle_limit_exceeded(
-                exceeded,
-                about.map(|(room_id, command)| (*room_id, post_id(command))),
-            );
+        if let Err(exceeded) = self.frame_limiter.check_frame(Instant::now(), text.len()) {
+            return self.handle_limit_exceeded(exceeded, decoded);
         }
-        match decoded {
-            Ok(Some((room_id, command))) => self.execute(room_id, command).await,
-            Ok(None) => Ok(()),
-            Err(error) => self.handle_bad_frame(error),
+        let Request { command, id } = match decoded {
+            Ok(request) => request,
+            Err(error) => return self.handle_bad_frame(error),
+        };
+        match command {
+            Some((room_id, command)) => self.execute(room_id, command, id).await,
+            None => Ok(()),
         }
     }
 
     fn handle_limit_exceeded(
         &mut self,
         exceeded: LimitExceeded,
-        about: Option<(RoomId, Option<MessageId>)>,
+        decoded: Result<Request, FrameError>,
     ) -> Result<(), EndReason> {
         let LimitExceeded::Warn { retry_after_ms } = exceeded else {
             return Err(CloseCode::Flood.into());
         };
         let error = ErrorFrame::new(ErrorCode::RateLimited, "too many frames; slow down")
             .retry_after(Some(retry_after_ms));
-        match about {
-            Some((room_id, id)) => self.push_error(error, room_id, id),
-            None => self.frames.push(encode(&error)),
-        }
+        let error = match decoded {
+            Ok(Request { command, id }) => {
+                let error = self.about_frame(error, id);
+                match command {
+                    Some((room_id, _)) => error.about_room(room_id),
+                    None => error,
+                }
+            }
+            Err(FrameError { id, room_id, .. }) => ErrorFrame {
+                id,
+                room_id,
+                ..error
+            },
+        };
+        self.frames.push(encode(&error));
         Ok(())
     }
 
@@ -98,9 +128,14 @@ impl SocketTask {
         Ok(())
     }
 
-    async fn execute(&mut self, room_id: RoomId, command: Command) -> Result<(), EndReason> {
+    async fn execute(
+        &mut self,
+        room_id: RoomId,
+        command: Command,
+        frame_id: Option<FrameId>,
+    ) -> Result<(), EndReason> {
         match command {
-            Command::Join(from) => return Box::pin(self.join(room_id, *from)).await,
+            Command::Join(from) => return Box::pin(self.join(room_id, *from, frame_id)).await,
             Command::Leave => {
                 self.feeds.remove(&room_id);
             }
@@ -114,35 +149,38 @@ impl SocketTask {
                     content,
                     via: None,
                 };
-                self.write(room_id, RoomOp::Post(draft)).await;
+                self.write(room_id, RoomOp::Post(draft), frame_id).await;
             }
             Command::Note { id, content } => Box::pin(self.note(room_id, id, content)).await,
             Command::Read { seq } => {
                 let side = self.joiner.side;
-                self.write(room_id, RoomOp::MarkRead { side, seq }).await;
+                let op = RoomOp::MarkRead { side, seq };
+                self.write(room_id, op, frame_id).await;
             }
             Command::Status { status } => {
                 let by = self.sender();
-                self.write(room_id, RoomOp::SetStatus { status, by }).await;
+                let op = RoomOp::SetStatus { status, by };
+                self.write(room_id, op, frame_id).await;
             }
-            Command::Assign { patch } => Box::pin(self.assign(room_id, patch)).await,
-            Command::Page { url } => self.write(room_id, RoomOp::Visit { url }).await,
+            Command::Assign { patch } => Box::pin(self.assign(room_id, patch, frame_id)).await,
+            Command::Page { url } => self.write(room_id, RoomOp::Visit { url }, frame_id).await,
             Command::Typing => match self.feeds.get(&room_id) {
                 Some(feed) => feed.subscription.typing(),
-                None => self.push_not_joined(room_id),
+                None => self.push_not_joined(room_id, frame_id),
             },
             Command::History { before, limit } => {
-                return Box::pin(self.push_history(room_id, before, limit)).await;
+                let pushed = self.push_history(room_id, before, limit, frame_id);
+                return Box::pin(pushed).await;
             }
         }
         Ok(())
     }
 
-    async fn assign(&mut self, room_id: RoomId, patch: Box<DeskPatch>) {
+    async fn assign(&mut self, room_id: RoomId, patch: Box<DeskPatch>, id: Option<FrameId>) {
         match check_desk(&self.state.names, &patch).await {
-            Ok(()) => self.write(room_id, RoomOp::set_desk(*patch)).await,
+            Ok(()) => self.write(room_id, RoomOp::set_desk(*patch), id).await,
             Err(problem) => {
-                self.push_error(ErrorFrame::new(problem.code, problem.detail), room_id, None);
+                self.push_error(ErrorFrame::new(problem.code, problem.detail), room_id, id);
             }
         }
     }
@@ -155,7 +193,8 @@ impl SocketTask {
             return true;
         };
         let error = ErrorFrame::new(ErrorCode::RateLimited, "too many messages; wait a moment");
-        self.push_error(error.retry_after(Some(retry_after_ms.0)), room_id, Some(id));
+        let error = error.retry_after(Some(retry_after_ms.0));
+        self.push_error(error, room_id, Some(FrameId::Post(id)));
         false
     }
 
@@ -175,15 +214,16 @@ impl SocketTask {
                 agent_name: display_name,
                 content,
             };
-            self.write(room_id, RoomOp::Note(draft)).await;
+            self.write(room_id, RoomOp::Note(draft), Some(FrameId::Post(id)))
+                .await;
         }
     }
 
     /// Hands a write to its room without waiting. The outcome arrives as an event.
-    async fn write(&mut self, room_id: RoomId, op: RoomOp) {
+    async fn write(&mut self, room_id: RoomId, op: RoomOp, id: Option<FrameId>) {
         let is_joined = self.feeds.contains_key(&room_id);
         let held = self.pending.must_hold(room_id, is_joined);
-        let request = self.pending.add(room_id, op.clone(), held);
+        let request = self.pending.add(room_id, op.clone(), id, held);
         if !held && let Err(op) = self.write_to_joined_room(room_id, op, request) {
             Box::pin(self.submit(room_id, op, None, request)).await;
         }
@@ -237,9 +277,10 @@ impl SocketTask {
         room_id: RoomId,
         before: u64,
         limit: usize,
+        id: Option<FrameId>,
     ) -> Result<(), EndReason> {
         if !self.feeds.contains_key(&room_id) {
-            self.push_not_joined(room_id);
+            self.push_not_joined(room_id, id);
             return Ok(());
         }
         let frame = match self.joiner.side {
@@ -248,25 +289,25 @@ impl SocketTask {
         };
         match frame {
             Ok(frame) => self.frames.push(frame),
-            Err(error) => self.push_write_error(&error.into(), room_id, None),
+            Err(error) => self.push_write_error(&error.into(), room_id, id),
         }
         Ok(())
     }
 
-    fn push_not_joined(&mut self, room_id: RoomId) {
+    fn push_not_joined(&mut self, room_id: RoomId, id: Option<FrameId>) {
         self.push_error(
             ErrorFrame::new(ErrorCode::Invalid, "join the room first"),
             room_id,
-            None,
+            id,
         );
     }
 
-    /// Pushes the error of the store, or of a rule, about a frame. `id` is that of its message.
+    /// Pushes the error of the store, or of a rule, about the frame with this `id`.
     pub(super) fn push_write_error(
         &mut self,
         error: &WriteError,
         room_id: RoomId,
-        id: Option<MessageId>,
+        id: Option<FrameId>,
     ) {
         let problem = Problem::from(error.clone());
         let frame =
@@ -274,16 +315,20 @@ impl SocketTask {
         self.push_error(frame, room_id, id);
     }
 
-    pub(super) fn push_error(&mut self, error: ErrorFrame, room_id: RoomId, id: Option<MessageId>) {
-        let error = match id {
-            // Only posts and notes have an id.
-            Some(id) => {
+    pub(super) fn push_error(&mut self, error: ErrorFrame, room_id: RoomId, id: Option<FrameId>) {
+        let error = self.about_frame(error, id);
+        self.frames.push(encode(&error.about_room(room_id)));
+    }
+
+    fn about_frame(&self, error: ErrorFrame, id: Option<FrameId>) -> ErrorFrame {
+        match id {
+            Some(FrameId::Post(id)) => {
                 self.state.metrics.post_refused(error.code);
                 error.about_message(id)
             }
+            Some(FrameId::Other(id)) => error.about_frame(id),
             None => error,
-        };
-        self.frames.push(encode(&error.about_room(room_id)));
+        }
     }
 }
 
@@ -345,11 +390,4 @@ fn agent_command(frame: AgentFrame) -> Option<(RoomId, Command)> {
         AgentFrame::Status { room_id, status } => (room_id, Command::Status { status }),
         AgentFrame::Pong => return None,
     })
-}
-
-fn post_id(command: &Command) -> Option<Uuid> {
-    match command {
-        Command::Post { id, .. } | Command::Note { id, .. } => Some(*id),
-        _ => None,
-    }
 }

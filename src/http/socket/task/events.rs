@@ -132,7 +132,7 @@ impl SocketTask {
                 Effect::DuplicateNote(note) => self.push_noted(&note, true),
                 _ => {}
             },
-            Err(error) => self.push_write_error(&error, write.room_id, write.message_id),
+            Err(error) => self.push_write_error(&error, write.room_id, write.id),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::actors::{JoinError, SubscriptionId};
 use crate::chat::{RoomId, Side};
 use crate::http::socket::closing::EndReason;
 use crate::http::socket::feed::RoomFeed;
+use crate::http::socket::pending::FrameId;
 use crate::http::socket::wire::Wire;
 use crate::persistence::StoreError;
 use crate::protocol::{CloseCode, ErrorCode, ErrorFrame, Joined, Resume, ServerFrame, encode};
@@ -23,12 +24,17 @@ pub(super) struct JoinFrom {
 
 impl SocketTask {
     /// Follows a room, from where the client has its log and its notes.
-    pub(super) async fn join(&mut self, room_id: RoomId, from: JoinFrom) -> Result<(), EndReason> {
+    pub(super) async fn join(
+        &mut self,
+        room_id: RoomId,
+        from: JoinFrom,
+        id: Option<FrameId>,
+    ) -> Result<(), EndReason> {
         let JoinFrom { resume, after_note } = from;
         if self.feeds.len() >= JOINS_MAX && !self.feeds.contains_key(&room_id) {
             let message =
                 format!("at most {JOINS_MAX} rooms can be joined at once; leave one first");
-            self.push_error(ErrorFrame::new(ErrorCode::Invalid, message), room_id, None);
+            self.push_error(ErrorFrame::new(ErrorCode::Invalid, message), room_id, id);
             return Ok(());
         }
         // The old subscription is dropped first, so that nothing is sent twice.
@@ -36,7 +42,7 @@ impl SocketTask {
         let subscription = match self.state.rooms.join(room_id, &self.joiner).await {
             Ok(subscription) => subscription,
             Err(error) => {
-                self.push_join_error(error, room_id);
+                self.push_join_error(error, room_id, id);
                 return Ok(());
             }
         };
@@ -64,7 +70,7 @@ impl SocketTask {
                 self.feeds.insert(room_id, Box::new(feed));
                 self.push_draft(room_id).await;
             }
-            Err(error) => self.push_write_error(&error.into(), room_id, None),
+            Err(error) => self.push_write_error(&error.into(), room_id, id),
         }
         Ok(())
     }
@@ -119,21 +125,21 @@ impl SocketTask {
             }
             Err(error) => {
                 self.feeds.remove(&room_id);
-                self.push_join_error(error, room_id);
+                self.push_join_error(error, room_id, None);
                 Ok(())
             }
         }
     }
 
-    fn push_join_error(&mut self, error: JoinError, room_id: RoomId) {
+    fn push_join_error(&mut self, error: JoinError, room_id: RoomId, id: Option<FrameId>) {
         let frame = match error {
             JoinError::NotFound => ErrorFrame::new(ErrorCode::NotFound, "there is no such room"),
             JoinError::Resting | JoinError::Unavailable => {
                 ErrorFrame::new(ErrorCode::Busy, "the room does not reply; try again")
                     .retry_after(Some(1_000))
             }
-            JoinError::Store(error) => return self.push_write_error(&error.into(), room_id, None),
+            JoinError::Store(error) => return self.push_write_error(&error.into(), room_id, id),
         };
-        self.push_error(frame, room_id, None);
+        self.push_error(frame, room_id, id);
     }
 }

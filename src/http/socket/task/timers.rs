@@ -42,7 +42,7 @@ impl SocketTask {
         }
         for write in overdue {
             let error = StoreError::Unavailable("the write was not finished in time".to_owned());
-            self.push_write_error(&error.into(), write.room_id, write.message_id);
+            self.push_write_error(&error.into(), write.room_id, write.id);
         }
         if self.pending.has_held() {
             self.release_held().await;
