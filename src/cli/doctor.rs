@@ -5,8 +5,8 @@ use shoptalk::cards::{Cards, CardsMetrics};
 use shoptalk::config::Config;
 use shoptalk::doctor::probe::{self, Target};
 use shoptalk::doctor::{
-    Check, Finding, Level, Observations, QUIET_SECONDS_MAX, judge, judge_backups, judge_cards,
-    judge_machine, judge_service, look_at_cards, look_at_machine,
+    Check, Finding, Level, Observations, QUIET_SECONDS, QUIET_SECONDS_MAX, judge, judge_backups,
+    judge_cards, judge_machine, judge_service, look_at_cards, look_at_machine, quiet_is_needless,
 };
 use shoptalk::jobs::backup_directory;
 use shoptalk::jobs::control::{Control, Reply, Request};
@@ -18,11 +18,11 @@ use super::services::Service;
 use super::{Failure, block_on, check_owner, print_stdout};
 
 /// Checks everything, prints the findings, and fails if there is a problem.
-pub(super) fn run(url: Option<&str>, quiet_s: u64, config: &Config) -> Result<(), Failure> {
+pub(super) fn run(url: Option<&str>, quiet_s: Option<u64>, config: &Config) -> Result<(), Failure> {
     let usage = |message: String| Failure::Usage(message);
-    if quiet_s > QUIET_SECONDS_MAX {
+    if let Some(too_long) = quiet_s.filter(|seconds| *seconds > QUIET_SECONDS_MAX) {
         return Err(usage(format!(
-            "--quiet {quiet_s} is too long; use at most {QUIET_SECONDS_MAX}, or 0 to skip this check"
+            "--quiet {too_long} is too long; use at most {QUIET_SECONDS_MAX}, or 0 to skip this check"
         )));
     }
     let own_url = match &config.server.public_url {
@@ -61,7 +61,11 @@ pub(super) fn run(url: Option<&str>, quiet_s: u64, config: &Config) -> Result<()
         let code = doctor_code(data_dir).await;
         let seen = probe::observe(&target, code.as_deref().map_err(String::as_str)).await;
         report.print(&judge(&seen))?;
-        if let (Ok(code), true) = (&code, quiet_s > 0 && seen.seen.is_some()) {
+        let needless = quiet_is_needless(&seen).filter(|_| quiet_s.is_none());
+        let quiet_s = quiet_s.unwrap_or(QUIET_SECONDS);
+        if let Some(needless) = needless {
+            report.print(&[needless])?;
+        } else if let (Ok(code), true) = (&code, quiet_s > 0 && seen.seen.is_some()) {
             let quiet = keep_quiet(&target, code, quiet_s, &seen).await;
             report.print(&judge(&quiet))?;
         }

@@ -136,9 +136,10 @@ enum Command {
     Doctor {
         /// The address in the browser, such as https://chat.example.com [default: server.public_url]
         url: Option<String>,
-        /// Keeps a socket quiet for this many seconds, to find proxies that cut it; 0 skips this.
-        #[arg(long, value_name = "SECONDS", default_value_t = 120)]
-        quiet: u64,
+        /// Keeps a socket quiet for this many seconds, to find proxies that cut it; 0 skips this
+        /// [default: 120, or 0 if nothing is between the doctor and a server on the same machine]
+        #[arg(long, value_name = "SECONDS")]
+        quiet: Option<u64>,
     },
     /// Validates the configuration and prints the effective settings, secrets redacted.
     Check,

@@ -49,6 +49,20 @@ pub fn judge(seen: &Observations) -> Vec<Finding> {
     .collect()
 }
 
+/// Why no socket has to be kept quiet: nothing is in between that could cut one. `None` if that is
+/// not certain.
+pub fn quiet_is_needless(seen: &Observations) -> Option<Finding> {
+    let direct = seen.seen.as_ref().is_some_and(|server| {
+        server.peer_is_loopback && seen.local_address.as_ref() == Some(&server.peer)
+    });
+    direct.then(|| {
+        Finding::skipped(
+            Check::Quiet,
+            "nothing is between the doctor and the server; --quiet SECONDS keeps one quiet all the same",
+        )
+    })
+}
+
 fn certificate_refused(seen: &Observations) -> bool {
     seen.certificate
         .as_ref()

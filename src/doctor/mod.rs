@@ -24,7 +24,7 @@ pub use advice::{Advice, Proxy};
 pub use cards::{CardsSeen, judge_cards, look_at_cards};
 pub use check::{Check, Finding, Level};
 pub use code::DoctorCode;
-pub use judge::judge;
+pub use judge::{judge, quiet_is_needless};
 pub use machine::{Machine, judge_machine, look_at_machine};
 pub use observations::{
     BodyProbe, Certificate, ClockProbe, Observations, QuietProbe, Seen, UpgradeProbe, Validity,
@@ -36,6 +36,8 @@ pub use upkeep::{BackupsSeen, CertificateSeen, judge_backups, judge_certificate,
 pub const TICK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(250);
 /// How many of these frames there are.
 pub const TICKS: usize = 4;
+/// How long a socket is kept quiet: longer than proxies wait by default.
+pub const QUIET_SECONDS: u64 = 120;
 /// The longest silence that a doctor may ask for.
 pub const QUIET_SECONDS_MAX: u64 = 600;
 /// An address that no client has (RFC 5737), for the forged header.

@@ -53,6 +53,20 @@ async fn a_server_without_a_proxy_has_no_problem() {
     }
 }
 
+/// Only something in between cuts quiet sockets.
+#[tokio::test]
+async fn no_socket_is_kept_quiet_if_nothing_is_in_between() {
+    let place = Place::new();
+    let running = place.serve().await;
+    let url = format!("http://{}", running.addr);
+    let ended = place.run(&["doctor", &url]).await;
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let lines = network(&ended.stdout);
+    let line = lines.iter().find(|line| line.contains("Quiet socket:"));
+    let line = line.unwrap_or_else(|| panic!("{}{}", ended.stdout, ended.stderr));
+    assert!(line.starts_with("skipped "), "{line}");
+}
+
 /// The certificate is the one that the doctor's own connection gets, whoever shows it.
 #[tokio::test]
 async fn a_certificate_that_ends_soon_is_a_problem() {

@@ -324,3 +324,23 @@ fn every_problem_of_a_proxy_names_a_line_of_each() {
         .expect("a problem");
     assert_eq!(finding.advice.len(), 4);
 }
+
+#[test]
+fn a_quiet_socket_is_needless_only_on_a_direct_connection_to_the_same_machine() {
+    let seen = |local_address: &str, peer: &str, peer_is_loopback: bool| {
+        let mut seen = good();
+        seen.local_address = Some(local_address.to_owned());
+        let server = seen.seen.as_mut().expect("seen");
+        server.peer = peer.to_owned();
+        server.peer_is_loopback = peer_is_loopback;
+        seen
+    };
+    let needless = |seen: &Observations| quiet_is_needless(seen).map(|finding| finding.level);
+    let direct = seen("127.0.0.1:50000", "127.0.0.1:50000", true);
+    assert_eq!(needless(&direct), Some(Level::Skipped));
+    let proxy = seen("127.0.0.1:50000", "127.0.0.1:50001", true);
+    assert_eq!(needless(&proxy), None);
+    let far = seen("198.51.100.7:50000", "198.51.100.7:50000", false);
+    assert_eq!(needless(&far), None);
+    assert_eq!(needless(&Observations::default()), None);
+}
