@@ -55,6 +55,8 @@ pub struct Config {
     pub rooms: RoomsConfig,
     pub socket: SocketConfig,
     pub log: LogConfig,
+    /// Variables that lack an underscore, so they set nothing, and what was probably meant.
+    pub ignored_variables: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone)]

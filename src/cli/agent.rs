@@ -7,7 +7,7 @@ use shoptalk::config::Config;
 use shoptalk::passwords::hash_password;
 use shoptalk::persistence::{AgentPatch, NewAgent, Principal, Refusal, Store, WriteError};
 
-use super::{Failure, block_on, check_owner, print_stdout};
+use super::{Failure, block_on, check_owner, print_stdout, require_database};
 
 #[derive(Subcommand)]
 pub(super) enum AgentCommand {
@@ -48,6 +48,10 @@ pub(super) enum AgentCommand {
 /// seconds.
 pub(super) fn run(command: AgentCommand, config: &Config) -> Result<(), Failure> {
     check_owner(&config.storage.data_dir)?;
+    // The first agent may be added before the server has ever run.
+    if !matches!(command, AgentCommand::Add { .. }) {
+        require_database(config)?;
+    }
     block_on(async {
         let options = config.store_options(false);
         let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
@@ -79,7 +83,9 @@ async fn execute(command: AgentCommand, store: &Store) -> Result<(), Failure> {
                     ..AgentPatch::default()
                 },
             )
-            .await
+            .await?;
+            eprintln!("{name} has the new password and has to sign in again");
+            Ok(())
         }
         AgentCommand::Disable { name } => {
             let agent = find(store, &name).await?;
@@ -91,7 +97,9 @@ async fn execute(command: AgentCommand, store: &Store) -> Result<(), Failure> {
                     ..AgentPatch::default()
                 },
             )
-            .await
+            .await?;
+            eprintln!("{name} is disabled and signed out everywhere");
+            Ok(())
         }
         AgentCommand::Enable { name } => {
             let agent = find(store, &name).await?;
@@ -103,7 +111,9 @@ async fn execute(command: AgentCommand, store: &Store) -> Result<(), Failure> {
                     ..AgentPatch::default()
                 },
             )
-            .await
+            .await?;
+            eprintln!("{name} is enabled and can sign in");
+            Ok(())
         }
     }
 }

@@ -60,18 +60,28 @@ struct Common {
     data_dir: Option<PathBuf>,
 }
 
+impl Common {
+    /// The flags as they were given, each after a blank.
+    fn as_given(&self) -> String {
+        [("--config", &self.config), ("--data-dir", &self.data_dir)]
+            .into_iter()
+            .filter_map(|(flag, path)| Some(format!(" {flag} {}", path.as_ref()?.display())))
+            .collect()
+    }
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// Runs a demo with temporary data, a sample shop and the agent admin (password admin123).
     Demo {
         /// Listens on this loopback address and port [default: 127.0.0.1:8001]
-        #[arg(long, value_name = "ADDR")]
+        #[arg(long, value_name = "ADDR", value_parser = address)]
         listen: Option<SocketAddr>,
     },
     /// Runs the server.
     Serve {
         /// Listens on this address and port; port 0 chooses a free port.
-        #[arg(long, value_name = "ADDR")]
+        #[arg(long, value_name = "ADDR", value_parser = address)]
         listen: Option<SocketAddr>,
     },
     /// Manages the agents; a server may be running.
@@ -145,6 +155,11 @@ enum Command {
     Check,
 }
 
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let hint = |_| "name an address with a port, such as 127.0.0.1:8001".to_owned();
+    text.parse().map_err(hint)
+}
+
 /// Why a command failed, which decides the exit code.
 enum Failure {
     /// The command line or the configuration is wrong: 2.
@@ -212,6 +227,7 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<(), Failure> {
+    let flags = cli.common.as_given();
     let Common {
         config: file,
         data_dir,
@@ -234,7 +250,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
             }
             demo::run(listen)
         }
-        Command::Serve { listen } => serve::run(load(listen)?),
+        Command::Serve { listen } => serve::run(load(listen)?, &flags),
         Command::Agent(command) => agent::run(command, &load(None)?),
         Command::Backup { out } => backup::run(&out, &load(None)?),
         Command::Restore { file, identity } => {

@@ -1,4 +1,4 @@
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,7 +17,9 @@ use super::{Failure, block_on, print_stdout, start_tracing};
 const START_TIMEOUT_EXTENSION: Duration = Duration::from_secs(120);
 
 /// Serves until a signal arrives or the server fails.
-pub(super) fn run(mut config: Config) -> Result<(), Failure> {
+///
+/// `flags` are those of this command that the other commands need, too, to find the same database.
+pub(super) fn run(mut config: Config, flags: &str) -> Result<(), Failure> {
     let passed = PassedSockets::take()?;
     passed.apply(&mut config)?;
     start_tracing(&config.log)?;
@@ -32,7 +34,7 @@ pub(super) fn run(mut config: Config) -> Result<(), Failure> {
         let server = Server::start(config, listeners, store).await?;
         if let Some(link) = server.setup_link() {
             eprintln!("There is no agent yet. Create the first admin within 30 minutes at {link}");
-            eprintln!("or in a terminal with: shoptalk agent add NAME");
+            eprintln!("or in a terminal with: shoptalk agent add NAME{flags}");
         }
         if let Some(address) = server.http_addr() {
             tracing::info!("plain http on {address} is redirected to https");
@@ -88,9 +90,26 @@ async fn listen(passed: PassedSockets, address: SocketAddr) -> Result<Listeners,
 /// Raises the limit of open files and listens on an address.
 pub(super) async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
     raise_open_files();
-    TcpListener::bind(listen)
-        .await
-        .map_err(|error| Failure::Runtime(format!("cannot listen on {listen}: {error}")))
+    TcpListener::bind(listen).await.map_err(|error| {
+        let what_to_do = what_to_do(&error);
+        Failure::Runtime(format!("cannot listen on {listen}: {error}{what_to_do}"))
+    })
+}
+
+/// What helps when an address cannot be listened on, for the end of the error.
+fn what_to_do(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            "; stop what listens there, or choose another address with --listen"
+        }
+        ErrorKind::AddrNotAvailable => {
+            "; choose an address of this machine, or 0.0.0.0 for all of them"
+        }
+        ErrorKind::PermissionDenied => {
+            "; ports below 1024 need the capability CAP_NET_BIND_SERVICE or a socket by systemd (docs/tls.md)"
+        }
+        _ => "",
+    }
 }
 
 /// Prints the one line on standard output, which means that clients can connect.

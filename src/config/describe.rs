@@ -10,13 +10,27 @@ use crate::persistence::Synchronous;
 impl Config {
     /// Warnings about what is allowed but probably not intended.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings: Vec<String> = (self.ignored_variables.iter())
+            .map(|(name, meant)| {
+                format!(
+                    "{name} in the environment has no effect: write {meant}, with two underscores"
+                )
+            })
+            .collect();
         if !self.server.listen.ip().is_loopback() && self.server.public_url.is_none() {
             warnings.push(
                 "server.public_url is not set although the server listens beyond loopback: the console works \
                  only at the listen address; set server.public_url to the address that browsers use"
                     .to_owned(),
             );
+        }
+        if let Some(all) =
+            (self.server.trusted_proxies.iter()).find(|proxy| proxy.prefix_len() == 0)
+        {
+            warnings.push(format!(
+                "server.trusted_proxies contains {all}, which is every address: whoever connects can claim to come from \
+                 any other, past all limits; name the proxies alone"
+            ));
         }
         if self.storage.synchronous == Synchronous::Normal {
             warnings.push(
@@ -160,22 +174,32 @@ impl Config {
             ("mail.imap_url", &server(imap)),
             ("mail.from", &from),
             ("mail.after_ms", &self.mail.after_ms.unwrap_or(0)),
+            ("mail.hook_token", &redacted(&self.mail.hook_token)),
             ("alerts.escalate_ms", &self.alerts.escalate_ms.unwrap_or(0)),
             ("alerts.mail_ms", &self.alerts.mail_ms.unwrap_or(0)),
+            ("alerts.mail_to", &list(&self.alerts.mail_to)),
             ("push.subject", &subject),
             ("push.allow_private", &self.push.allow_private),
             ("cards.url", &cards_url),
             ("cards.secret", &cards_secret),
             ("cards.allow_private", &cards_private),
-            ("mail.hook_token", &redacted(&self.mail.hook_token)),
-            ("alerts.mail_to", &list(&self.alerts.mail_to)),
             ("metrics.token", &token),
             ("limits.enabled", &limits.enabled),
             ("limits.posts_per_second", &limits.posts_per_second),
             ("limits.posts_burst", &limits.posts_burst),
+            ("limits.calls_per_second", &limits.calls_per_second),
+            ("limits.calls_burst", &limits.calls_burst),
             ("limits.logins_per_15_min", &limits.logins_per_15_min),
             ("limits.rooms_per_minute", &limits.rooms_per_minute),
             ("limits.rooms_burst", &limits.rooms_burst),
+            (
+                "limits.rooms_per_minute_by_visitor",
+                &limits.rooms_per_minute_by_visitor,
+            ),
+            (
+                "limits.rooms_burst_by_visitor",
+                &limits.rooms_burst_by_visitor,
+            ),
             ("limits.hellos_per_second", &limits.hellos_per_second),
             ("limits.hellos_burst", &limits.hellos_burst),
             (
@@ -187,16 +211,6 @@ impl Config {
             ("limits.sockets_per_agent", &limits.sockets_per_agent),
             ("limits.frames_per_second", &limits.frames_per_second),
             ("limits.frames_burst", &limits.frames_burst),
-            ("limits.calls_per_second", &limits.calls_per_second),
-            ("limits.calls_burst", &limits.calls_burst),
-            (
-                "limits.rooms_per_minute_by_visitor",
-                &limits.rooms_per_minute_by_visitor,
-            ),
-            (
-                "limits.rooms_burst_by_visitor",
-                &limits.rooms_burst_by_visitor,
-            ),
             (
                 "limits.frame_bytes_per_second",
                 &limits.frame_bytes_per_second,

@@ -41,6 +41,14 @@ impl Keys {
         Err(self.unknown(&key, &format!("{name} in the environment")))
     }
 
+    /// What the name of a variable was meant to be that would be a key with one more `_`.
+    pub(super) fn meant_by(&self, name: &str) -> Option<String> {
+        let key = name.strip_prefix(ENV_PREFIX)?.to_lowercase();
+        let known = self.0.iter().find(|known| known.replace('.', "_") == key)?;
+        let meant = known.replace('.', "__").to_uppercase();
+        Some(format!("{ENV_PREFIX}{meant}"))
+    }
+
     fn unknown(&self, key: &str, source: &str) -> ConfigError {
         let section = key.split_once('.').map_or(key, |(section, _)| section);
         let within: Vec<&str> = self

@@ -33,18 +33,21 @@ impl Config {
         environment: impl IntoIterator<Item = (String, String)>,
         overrides: Overrides,
     ) -> Result<Self, ConfigError> {
-        // Other SHOPTALK_ variables are not configuration.
-        let variables: HashMap<String, String> = environment
-            .into_iter()
-            .filter(|(name, _)| {
-                name.strip_prefix(ENV_PREFIX)
-                    .is_some_and(|key| key.contains("__"))
-            })
-            .collect();
         let defaults = File::from_str(DEFAULTS, FileFormat::Toml);
         let keys = Keys::of(&read(
             config::Config::builder().add_source(defaults.clone()),
         )?);
+        let mut variables = HashMap::new();
+        let mut ignored = Vec::new();
+        for (name, value) in environment {
+            match name.strip_prefix(ENV_PREFIX) {
+                Some(key) if key.contains("__") => {
+                    variables.insert(name, value);
+                }
+                // Other SHOPTALK_ variables are not configuration, but may have been meant to be.
+                _ => ignored.extend(keys.meant_by(&name).map(|meant| (name, meant))),
+            }
+        }
         let mut layers = config::Config::builder().add_source(defaults);
         if let Some(path) = file {
             let source = File::from(path).format(FileFormat::Toml).required(true);
@@ -61,7 +64,10 @@ impl Config {
             .separator("__")
             .source(Some(variables));
         let raw: Raw = read(layers.add_source(environment))?;
-        raw.check(overrides)
+        Ok(Self {
+            ignored_variables: ignored,
+            ..raw.check(overrides)?
+        })
     }
 }
 

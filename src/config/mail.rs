@@ -124,7 +124,7 @@ pub(super) fn mail(raw: RawMail) -> Result<MailConfig, ConfigError> {
     if (imap.is_some() || hook_token.is_some()) && from.is_none() {
         return Err(ConfigError::invalid(
             "mail.from",
-            "is needed to recognise replies; name the address that mail is from, such as Shop <chat@shop.example>",
+            "is needed to recognize replies; name the address that mail is from, such as Shop <chat@shop.example>",
         ));
     }
     Ok(MailConfig {

@@ -50,6 +50,7 @@ impl Raw {
                 format: log_format(&self.log.format)?,
                 filter: self.log.filter,
             },
+            ignored_variables: Vec::new(),
         })
     }
 }
@@ -265,6 +266,11 @@ fn origin(text: String) -> Result<String, ConfigError> {
         .filter(is_bare)
         .map(|url| url.origin().ascii_serialization());
     match as_browsers_write_it {
+        // A host may have one, but browsers never send it.
+        _ if text.contains('*') => Err(ConfigError::invalid(
+            "server.allowed_origins",
+            format!("'{text}' has a wildcard, which is not supported; name each origin"),
+        )),
         Some(origin) if origin == text => Ok(text),
         Some(origin) => Err(ConfigError::invalid(
             "server.allowed_origins",

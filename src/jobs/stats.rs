@@ -81,7 +81,8 @@ impl fmt::Display for Stats {
             active,
             closed,
         } = database.rooms;
-        let rooms = waiting + active + closed;
+        let (spam, empty) = (database.spam_rooms, database.empty_rooms);
+        let rooms = waiting + active + closed + spam + empty;
         let at = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| at.to_string());
         writeln!(out, "database       {}", size(database.database_bytes))?;
         if let (Some(log_bytes), Some(free_bytes)) = (log_bytes, free_bytes) {
@@ -91,8 +92,7 @@ impl fmt::Display for Stats {
         }
         writeln!(
             out,
-            "rooms          {rooms} ({waiting} waiting, {active} active, {closed} closed), {} without messages",
-            database.empty_rooms
+            "rooms          {rooms} ({waiting} waiting, {active} active, {closed} closed, {spam} spam, {empty} without messages)"
         )?;
         writeln!(out, "messages       {}", database.messages)?;
         writeln!(out, "visitors       {}", database.visitors)?;

@@ -141,7 +141,7 @@ fn check_widget(widget: &mut Widget, faults: &mut Vec<Fault>) {
     if !is_color && !widget.accent.is_empty() {
         faults.push(Fault::new(
             "widget.accent",
-            "must be a colour such as #0a7 or #2f55d4, or empty",
+            "must be a color such as #0a7 or #2f55d4, or empty",
         ));
     }
 }

@@ -114,6 +114,24 @@ async fn passwords_have_8_to_1024_bytes() {
     running.stop().await;
 }
 
+/// The directory is often the wrong one: an empty list would look as if all agents were gone.
+#[tokio::test]
+async fn only_the_first_agent_makes_a_database() {
+    let place = Place::new();
+    for args in [
+        &["agent", "list"][..],
+        &["agent", "disable", "mia"],
+        &["agent", "enable", "mia"],
+        &["agent", "passwd", "mia", "--password-stdin"],
+    ] {
+        let ended = place.run_with_input(args, PASSWORD).await;
+        ended.failed(&["no database", "--data-dir"]);
+    }
+    assert!(!place.data_dir().exists(), "nothing was made");
+    place.add("mia", PASSWORD, &[]).await.well();
+    listed(&place, "mia").await;
+}
+
 #[tokio::test]
 async fn an_agent_that_is_not_there_is_a_runtime_failure() {
     let place = Place::new();

@@ -167,6 +167,12 @@ async fn bad_targets_and_bad_backups_are_refused_with_what_to_do() {
 
     place.run(&["backup", &out]).await.well();
     let mut bytes = std::fs::read(&out).expect("it reads");
+    std::fs::write(place.path().join("short.db"), &bytes[..1_000]).expect("it is written");
+    for command in ["verify", "restore"] {
+        let ended = place.run(&[command, "short.db"]).await;
+        ended.failed(&["short.db is damaged, use another backup"]);
+        assert!(!ended.stderr.contains("restore a backup"), "{ended:?}");
+    }
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&out, bytes).expect("it is damaged");

@@ -59,7 +59,7 @@ async fn stats_are_those_of_the_database() {
     talk(&running, json!({"customer_name": "Ann"}), "one").await;
     let printed = place.run(&["stats"]).await.well();
     for line in [
-        "rooms          1 (1 waiting, 0 active, 0 closed), 0 without messages",
+        "rooms          1 (1 waiting, 0 active, 0 closed, 0 spam, 0 without messages)",
         "messages       1",
         "visitors       1",
         "agents         1",

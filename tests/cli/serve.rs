@@ -91,11 +91,11 @@ async fn a_port_in_use_is_a_runtime_failure() {
     let addr = taken.local_addr().expect("bound").to_string();
     let place = Place::new();
     let ended = place.run(&["serve", "--listen", &addr]).await;
-    ended.failed(&["listen", &addr]);
+    ended.failed(&["listen", &addr, "--listen"]);
     place
         .run(&["demo", "--listen", &addr])
         .await
-        .failed(&["listen", &addr]);
+        .failed(&["listen", &addr, "--listen"]);
     let left = std::fs::read_dir(place.temporary())
         .expect("a directory")
         .count();
@@ -127,6 +127,8 @@ async fn a_directory_that_cannot_be_made_is_a_runtime_failure() {
         let args = [command, &["--data-dir", "file/data"]].concat();
         place.run(&args).await.failed(&["file/data"]);
     }
+    let args = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "file"];
+    place.run(&args).await.failed(&["file", "not a directory"]);
 }
 
 #[tokio::test]
@@ -202,6 +204,20 @@ async fn the_link_begins_with_the_public_url() {
     let mut running = place.serve().await;
     running.setup_code("https://chat.example").await;
     running.stop().await;
+}
+
+#[tokio::test]
+async fn the_command_beside_the_link_finds_the_same_database() {
+    let place = Place::new();
+    place.write("shop.toml", "");
+    let flags = ["--config", "shop.toml", "--data-dir", "elsewhere"];
+    let args = [&["serve", "--listen", "127.0.0.1:0"], &flags[..]].concat();
+    let mut running = place.start(&args).await;
+    let line = running.line("shoptalk agent add NAME").await;
+    assert!(line.ends_with(&flags.join(" ")), "{line}");
+    place.add("mia", PASSWORD, &flags).await.well();
+    running.stop().await;
+    assert!(!place.data_dir().exists(), "no other database was made");
 }
 
 #[tokio::test]

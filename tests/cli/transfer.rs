@@ -109,10 +109,20 @@ async fn an_export_beside_a_server_and_without_one_and_after_an_import_is_the_sa
         "messages       3",
         "visitors       2",
         "agents         1",
-        "2 waiting",
+        "rooms          2 (2 waiting, 0 active, 0 closed, 0 spam, 0 without messages)",
     ] {
         assert!(stats.contains(line), "{stats}");
     }
+
+    let desk =
+        r#"{"type":"room","desk":{"assignee":null,"tags":[],"spam":true,"snoozed_until":null},"#;
+    place.write("spam.jsonl", &live.replacen(r#"{"type":"room","#, desk, 1));
+    let other = ["--data-dir", "other"];
+    let args = ["import", "spam.jsonl", other[0], other[1]];
+    place.run(&args).await.well();
+    let stats = place.run(&["stats", other[0], other[1]]).await.well();
+    let rooms = "rooms          2 (1 waiting, 0 active, 0 closed, 1 spam, 0 without messages)";
+    assert!(stats.contains(rooms), "{stats}");
 }
 
 /// A report by agent, read by mia.

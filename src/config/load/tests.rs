@@ -63,6 +63,21 @@ fn only_names_with_two_underscores_are_configuration() {
 }
 
 #[test]
+fn a_name_that_lacks_an_underscore_has_no_effect_and_warns() {
+    for (name, right) in [
+        ("SHOPTALK_SERVER_LISTEN", "SHOPTALK_SERVER__LISTEN"),
+        ("SHOPTALK_STORAGE_DATA_DIR", "SHOPTALK_STORAGE__DATA_DIR"),
+    ] {
+        let config = load(&[(name, "x"), ("SHOPTALK_PORT", "1")]).expect("it is ignored");
+        let warnings = config.warnings();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        for part in [name, right] {
+            assert!(warnings[0].contains(part), "{warnings:?}");
+        }
+    }
+}
+
+#[test]
 fn a_variable_may_name_a_file_that_holds_the_value() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     let path = file.path().to_str().expect("UTF-8");
@@ -225,6 +240,11 @@ fn errors_name_the_key() {
             "server.allowed_origins",
         ),
         (
+            "SHOPTALK_SERVER__ALLOWED_ORIGINS",
+            "https://*.shop.example",
+            "server.allowed_origins",
+        ),
+        (
             "SHOPTALK_SERVER__TRUSTED_PROXIES",
             "proxy",
             "server.trusted_proxies",
@@ -323,4 +343,20 @@ fn listening_beyond_loopback_without_a_public_url_warns() {
     assert!(Config::default().warnings().is_empty());
     let open = load(&[("SHOPTALK_SERVER__LISTEN", "0.0.0.0:8001")]).expect("allowed");
     assert!(open.warnings()[0].contains("public_url"));
+}
+
+#[test]
+fn trusting_every_address_warns() {
+    let warnings_of = |proxies| {
+        let config = load(&[("SHOPTALK_SERVER__TRUSTED_PROXIES", proxies)]);
+        config.expect("allowed").warnings()
+    };
+    assert!(warnings_of("127.0.0.1, 10.0.0.0/8").is_empty());
+    for all in ["127.0.0.1, 0.0.0.0/0", "::/0"] {
+        let warnings = warnings_of(all);
+        assert!(
+            warnings[0].contains("server.trusted_proxies"),
+            "{warnings:?}"
+        );
+    }
 }

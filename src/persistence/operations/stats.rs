@@ -11,8 +11,11 @@ pub struct StoreStats {
     pub database_bytes: u64,
     /// Bytes in it that were freed and will be used again.
     pub unused_bytes: u64,
-    /// Rooms with messages, by status.
+    /// Rooms with messages that are no spam, by status.
     pub rooms: Counts,
+    /// Rooms with messages that are spam.
+    #[serde(default)]
+    pub spam_rooms: u64,
     /// Rooms without a message.
     pub empty_rooms: u64,
     /// Messages.

@@ -245,6 +245,11 @@ fn io(path: &Path, cause: std::io::Error) -> BackupError {
 pub(super) fn sqlite(path: &Path, error: &rusqlite::Error) -> BackupError {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase) => BackupError::NoBackup(path.to_owned()),
+        // What helps a damaged database, to restore a backup, is no help with a damaged backup.
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => BackupError::Damaged {
+            path: path.to_owned(),
+            found: vec![error.to_string()],
+        },
         _ => BackupError::Unreadable {
             path: path.to_owned(),
             cause: classify(error).to_string(),

@@ -2,6 +2,7 @@
 //! it, and its names fsynced.
 
 use std::fs::File;
+use std::io::{Error, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
@@ -24,7 +25,13 @@ pub fn create(directory: &Path) -> Result<(), OpenError> {
         .create(directory)
         .map_err(|cause| OpenError::Io {
             path: directory.to_owned(),
-            cause,
+            cause: match cause.kind() {
+                // The system says only that something is there.
+                ErrorKind::AlreadyExists => {
+                    Error::new(ErrorKind::NotADirectory, "it is not a directory")
+                }
+                _ => cause,
+            },
         })
 }
 

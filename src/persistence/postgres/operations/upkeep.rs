@@ -99,7 +99,7 @@ async fn stats(db: &Session, rooms: Counts) -> Result<StoreStats, TxError> {
     let heads = db
         .query_one(
             "SELECT coalesce(sum(last_seq), 0)::bigint, count(*) FILTER (WHERE last_n IS NULL),
-                 max(last_message_at)
+                 max(last_message_at), count(*) FILTER (WHERE spam AND last_n IS NOT NULL)
              FROM room_heads",
             &[],
         )
@@ -115,6 +115,7 @@ async fn stats(db: &Session, rooms: Counts) -> Result<StoreStats, TxError> {
         database_bytes: database_bytes(db).await?,
         unused_bytes: 0,
         rooms,
+        spam_rooms: uint(&heads, 3)?,
         empty_rooms: uint(&heads, 1)?,
         messages: uint(&heads, 0)?,
         visitors: uint(&others, 0)?,

@@ -28,7 +28,8 @@ impl SqliteStore {
                 // The messages of a room are counted by its newest seq.
                 conn.query_row(
                     "SELECT sum(last_seq), count(*) FILTER (WHERE last_n IS NULL), min(created_at),
-                            max(last_message_at)
+                            max(last_message_at),
+                            count(*) FILTER (WHERE spam = 1 AND last_n IS NOT NULL)
                      FROM rooms",
                     [],
                     |row| {
@@ -36,6 +37,7 @@ impl SqliteStore {
                         stats.empty_rooms = uint(row, 1)?;
                         stats.oldest_at = row.get::<_, Option<i64>>(2)?.map(Timestamp);
                         stats.newest_at = row.get::<_, Option<i64>>(3)?.map(Timestamp);
+                        stats.spam_rooms = uint(row, 4)?;
                         Ok(())
                     },
                 )?;
