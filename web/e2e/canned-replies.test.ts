@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
 import { Environment, PASSWORD } from "./environment";
+import { PHONE } from "./overflow";
 import { expectFocus } from "./page-objects";
 
 it("an agent who is no admin inserts the hours of the shop", async () => {
@@ -85,4 +86,26 @@ it("a canned reply is written, inserted at the caret by keyboard alone, and undo
   await reply.fill("We are open today.");
   await page.keyboard.press("Enter");
   await visitor.expectMessages("Hello?", "We are open today.");
+});
+
+it("replies, blocked visitors and tags are opened by tapping alone, on a phone", async () => {
+  const env = await Environment.start();
+  await env.server.addAgent("otto", PASSWORD, "agent");
+  for (const [username, titles] of [
+    ["ada", ["Canned replies", "Blocked visitors", "Tags"]],
+    ["otto", ["Canned replies", "Blocked visitors"]],
+  ] as const) {
+    const { page } = await env.agentIn(await env.profile(PHONE), username);
+    const settings = page.getByRole("dialog", { name: "Settings" });
+    for (const title of titles) {
+      await page.getByRole("button", { name: "Settings", exact: true }).tap();
+      await settings.getByRole("button", { name: `Open ${title}` }).tap();
+      const dialog = page.getByRole("dialog", { name: title });
+      await dialog.getByRole("button", { name: "Close dialog" }).tap();
+      await dialog.waitFor({ state: "detached" });
+    }
+    await page.getByRole("button", { name: "Settings", exact: true }).tap();
+    const tags = settings.getByRole("button", { name: "Open Tags" });
+    expect(await tags.count(), username).toBe(titles.length - 2);
+  }
 });

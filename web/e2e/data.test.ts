@@ -10,6 +10,16 @@ async function open(page: Page): Promise<Locator> {
   return page.getByRole("dialog", { name: "Data" });
 }
 
+/** Whether it is there, and in the part of its dialog that is seen. */
+async function isInSight(place: Locator): Promise<boolean> {
+  if ((await place.count()) !== 1) return false;
+  return place.evaluate((node) => {
+    const { top, bottom } = node.getBoundingClientRect();
+    const seen = node.closest("dialog")!.getBoundingClientRect();
+    return top >= seen.top && bottom <= seen.bottom;
+  });
+}
+
 /** What is behind the link to the file of a job. */
 async function download(page: Page, data: Locator, job: RegExp) {
   const [file] = await Promise.all([
@@ -25,6 +35,11 @@ it("an admin makes a backup and downloads it", async () => {
   const data = await open(page);
   await data.getByText("There is no backup yet.").waitFor();
   await data.getByRole("button", { name: "Back up now" }).click();
+  // Shown without scrolling to the list at the end.
+  const list = data.getByRole("list", { name: "Last 24 hours" });
+  await eventually(() => isInSight(list.getByRole("link", { name: /^Download: Backup:/ }))).toBe(
+    true,
+  );
   const { name, bytes } = await download(page, data, /^Download: Backup:/);
   expect(name).toMatch(/^shoptalk-backup-.*\.db$/);
   expect(bytes.subarray(0, 15).toString()).toBe("SQLite format 3");

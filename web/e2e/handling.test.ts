@@ -60,6 +60,28 @@ it("the first answer claims, and others see who answers and who looks", async ()
   await eventually(() => chosen(bob)).toBe("Nobody");
 });
 
+it("a new agent signs in with the password that is told, and is given conversations at once", async () => {
+  const env = await Environment.start();
+  const ada = await env.agent();
+  await ask(env, "Bea");
+  const { page } = ada;
+  await page.getByRole("button", { name: "Agents" }).click();
+  const dialog = page.getByRole("dialog", { name: "Agents" });
+  await dialog.getByRole("textbox", { name: "Username" }).fill("cleo");
+  await dialog.getByRole("textbox", { name: "Display name" }).fill("Cleo");
+  await dialog.getByRole("button", { name: "Add agent" }).click();
+  const told = dialog.getByText("cleo can sign in now. Password: ");
+  const password = (await told.innerText()).split(": ")[1]!;
+  const profile = await env.profile();
+  const cleo = new Agent(await profile.tab(`${env.server.origin}/admin/chat`));
+  await cleo.signIn("cleo", password);
+  await page.keyboard.press("Escape");
+  await ada.openConversation("Bea");
+  await assignee(ada).selectOption({ label: "Cleo" });
+  await cleo.openConversation("Bea");
+  await eventually(() => chosen(cleo)).toBe("Cleo");
+});
+
 it("tags are made, put on, shown, filtered by and deleted", async () => {
   const env = await Environment.start();
   const agent = await env.agent();

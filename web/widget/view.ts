@@ -216,7 +216,7 @@ export function makeView(): Chat {
       presence,
       conversation.room &&
         (conversation.agentsOnline
-          ? texts.here
+          ? state !== "offline" && texts.here
           : data.awayText || more?.backText(conversation.backAt, lang) || texts.away),
     );
     setText(status, conversation.begun && !conversation.refusal && labels[state]);

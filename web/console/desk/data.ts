@@ -30,6 +30,8 @@ export function makeData({ clock, call, language }: DataOptions) {
   const problem = signal("");
   /** What has ended since, for screen readers. */
   const news = signal("");
+  /** The newest job that was started here, of those that the list is about. */
+  const started = signal<string | undefined>(undefined);
   const preview = signal<Preview | undefined>(undefined);
   /** Whose dry run goes on, and its job. */
   const previewing = signal<{ who: string; id: string } | undefined>(undefined);
@@ -42,6 +44,7 @@ export function makeData({ clock, call, language }: DataOptions) {
     backup,
     problem,
     news,
+    started,
     preview,
     isPreviewing: computed(() => !!previewing.value),
     isRunning: (kind: Job["kind"]) =>
@@ -76,9 +79,11 @@ export function makeData({ clock, call, language }: DataOptions) {
   };
 
   async function start(body: NewJob): Promise<Job | undefined> {
-    const started = await attempt(() => call<JobAnswer>("POST", "jobs/", body));
-    if (started) await load();
-    return started?.job;
+    const answer = await attempt(() => call<JobAnswer>("POST", "jobs/", body));
+    if (answer) await load();
+    // What a dry run has found is shown where it was asked for.
+    if (answer && !body.dry_run) started.value = answer.job.id;
+    return answer?.job;
   }
 
   /** Runs a call and shows why it failed. */

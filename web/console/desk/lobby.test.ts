@@ -315,6 +315,39 @@ describe("whose conversations are shown", () => {
     expect(lobby.assigned.value).toEqual({ mine: 1, unassigned: 1 });
   });
 
+  it("is counted again if it changes while a count is on its way", async () => {
+    const page = (mine: number) => ({
+      results: [],
+      next: null,
+      counts: { waiting: 0, active: 2, closed: 0, mine, unassigned: 0 },
+    });
+    const { lobby, calls } = setUp(page(1), page(2));
+    lobby.summaries([summary("a", { assignee: ada })], "c2");
+    clock.pass(1_000);
+    lobby.summaries([summary("b", { assignee: ada })], "c3");
+    await settle();
+    expect([calls.length, lobby.assigned.value.mine]).toEqual([1, 1]);
+    clock.pass(1_000);
+    await settle();
+    expect([calls.length, lobby.assigned.value.mine]).toEqual([2, 2]);
+    clock.pass(10_000);
+    expect(calls).toHaveLength(2);
+  });
+
+  it("is counted again when a conversation was erased", async () => {
+    const counts = { waiting: 0, active: 0, closed: 0, mine: 0, unassigned: 0 };
+    const { lobby, calls } = setUp({ results: [], next: null, counts });
+    lobby.summaries([summary("a")], "c2");
+    clock.pass(1_000);
+    await settle();
+    lobby.removed("unknown");
+    clock.pass(1_000);
+    expect(calls).toHaveLength(1);
+    lobby.removed("a");
+    clock.pass(1_000);
+    expect(calls).toHaveLength(2);
+  });
+
   it("is not counted any more at the end", () => {
     const { lobby, calls } = setUp();
     lobby.summaries([summary("a")], "c2");

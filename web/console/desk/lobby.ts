@@ -55,6 +55,8 @@ export function makeLobby({
   const narrowing = (): Narrowing => ({ scope: scope.value, agentId, tag: tag.value });
   /** Set while a count is due or on its way. */
   let isCounting = false;
+  /** Whether anything has changed since the count that is on its way began. */
+  let isOutdated = false;
   let cancelCount = () => {};
   /** Per status: the cursor of the next page, null after the last one. Void after a `clear`. */
   let nextPages = new Map<string, string | null>();
@@ -125,6 +127,7 @@ export function makeLobby({
 
     /** A room was erased. */
     removed(room: string, cursor?: string) {
+      if (state.get(room)) countSoon();
       state.remove(room);
       if (cursor) state.cursor = cursor;
       update();
@@ -162,7 +165,10 @@ export function makeLobby({
     },
 
     /** Ends what would still be counted. */
-    close: () => cancelCount(),
+    close() {
+      isOutdated = false;
+      cancelCount();
+    },
 
     /** Changes a room, for example the visitor's details. Throws what the server refuses. */
     async change(id: string, fields: object) {
@@ -208,9 +214,11 @@ export function makeLobby({
 
   /** Counts again soon, once for many changes. Without it, the old numbers stay. */
   function countSoon() {
+    isOutdated = true;
     if (isCounting) return;
     isCounting = true;
     cancelCount = clock.after(COUNT_DELAY_MS, () => {
+      isOutdated = false;
       call<SummaryList>("GET", "rooms/?limit=1")
         .then(({ counts: { mine, unassigned } }) => {
           assigned.value = { mine, unassigned };
@@ -218,6 +226,7 @@ export function makeLobby({
         .catch(() => {})
         .finally(() => {
           isCounting = false;
+          if (isOutdated) countSoon();
         });
     });
   }

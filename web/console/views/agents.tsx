@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Agent, AgentList } from "../../shared/protocol";
 import { call, callForAll } from "../api";
-import { useApp, useLanguage } from "./context";
+import { useApp, useDesk, useLanguage } from "./context";
 import { Dialog } from "./dialog";
 import { Field } from "./field";
 
@@ -17,6 +17,7 @@ function makePassword(): string {
 /** The list of agents, for admins. */
 export function Agents({ close }: { close: () => void }) {
   const { t, describeError } = useLanguage();
+  const { directory } = useDesk();
   const me = useApp().session.agent.value;
   const agents = useSignal<Agent[]>([]);
   const problem = useSignal("");
@@ -31,6 +32,8 @@ export function Agents({ close }: { close: () => void }) {
       await task();
       done.value = text;
       await load();
+      // Whom conversations can be given to.
+      if (text) directory.load().catch(() => {});
     } catch (error) {
       problem.value = describeError(error);
     }
@@ -41,7 +44,9 @@ export function Agents({ close }: { close: () => void }) {
     const form = event.target as HTMLFormElement;
     const fields = Object.fromEntries(new FormData(form));
     if (!fields.display_name) delete fields.display_name;
-    run(t("agents.added", { name: `${fields.username}` }), async () => {
+    // With the password: the field has another one by then, for the next agent.
+    const added = { name: `${fields.username}`, password: `${fields.password}` };
+    run(t("agents.added", added), async () => {
       await call("POST", "agents/", fields);
       form.reset();
     });

@@ -12,6 +12,8 @@ import { VirtualList } from "./virtual-list";
 const ROW_PX = 76;
 /** Rooms that wait for longer are highlighted. */
 const LONG_WAIT_MS = 5 * 60_000;
+/** Characters of a found message before the first hit; with more, the hit might be past the row's end. */
+const LEAD_CHARS = 16;
 const FILTERS: readonly Filter[] = ["open", "waiting", "active", "closed"];
 
 /** The left side: the visitor waiting longest, the search, the filters, the list. */
@@ -163,10 +165,11 @@ function Row({ hit }: { hit: Hit }) {
   const isWaiting = room.status === "waiting";
   const since = waitingSince(room);
   const isLate = isWaiting && now.value - Date.parse(since) > LONG_WAIT_MS;
+  const state = `${room.status} ${isLate ? "late" : ""}`;
   return (
     <button
       type="button"
-      class={`row ${room.status} ${isLate ? "late" : ""}`}
+      class={`row ${state}`}
       data-room={room.id}
       aria-current={conversation.selected.value === room.id}
       onClick={() => conversation.open(room.id, match?.seq ?? undefined)}
@@ -183,7 +186,8 @@ function Row({ hit }: { hit: Hit }) {
         {room.blocked && <small class="tag">{t("list.isBlocked")}</small>}
         <RowMarks room={room} />
       </span>
-      <span class="when">
+      {/* With the state itself: after a change of the row's alone, Chromium 156 may keep the color. */}
+      <span class={`when ${state}`}>
         {selection.has(room.id) && (
           <span class="marked" role="img" aria-label={t("handling.isMarked")} />
         )}
@@ -252,11 +256,13 @@ function Highlighted({ text, query }: { text: string; query: string }) {
     .map((word) => word.toLowerCase());
   if (!words.length) return <>{text}</>;
   const parts = text.split(/([\p{L}\p{N}]+)/u);
+  const isHit = (part: string) => words.some((word) => part.toLowerCase().startsWith(word));
+  let from = Math.max(0, parts.findIndex(isHit));
+  for (let chars = 0; from > 0 && chars < LEAD_CHARS; ) chars += parts[--from]!.length;
   return (
     <>
-      {parts.map((part) =>
-        words.some((word) => part.toLowerCase().startsWith(word)) ? <mark>{part}</mark> : part,
-      )}
+      {parts.slice(0, from).some(Boolean) && "…"}
+      {parts.slice(from).map((part) => (isHit(part) ? <mark>{part}</mark> : part))}
     </>
   );
 }

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { browserClock } from "../../shared/clock";
 import type { BackupState, ExportFormat, Job, KeptBackup } from "../../shared/protocol";
 import { call } from "../api";
@@ -292,8 +292,13 @@ function Rewrite({ data }: { data: Data }) {
 function Jobs({ data }: { data: Data }) {
   const { t } = useLanguage();
   const jobs = data.jobs.value;
+  const section = useRef<HTMLElement>(null);
+  // Its progress and its file are here, out of sight of the button that started it.
+  useEffect(() => {
+    if (data.started.value) section.current?.scrollIntoView({ block: "nearest" });
+  }, [data.started.value]);
   return (
-    <section>
+    <section ref={section}>
       <h3 id="jobs">{t("jobs.title")}</h3>
       {jobs.length === 0 && <p class="dim">{t("jobs.none")}</p>}
       <ul class="jobs" aria-labelledby="jobs">

@@ -134,6 +134,8 @@ export function AssigneeChoice({ room }: { room: Summary }) {
       class="assignee"
       aria-label={t("handling.assignee")}
       value={assignee?.id ?? ""}
+      // Others may have been added or gone off duty, which nothing tells a console.
+      onFocus={() => directory.load().catch(() => {})}
       onChange={(event) => handling.assign(id, event.currentTarget.value || null)}
     >
       <option value="">{t("handling.nobody")}</option>

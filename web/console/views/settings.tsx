@@ -124,6 +124,23 @@ export function Settings({ close }: { close: () => void }) {
           <button type="submit">{t("settings.changePassword")}</button>
         </form>
       </section>
+      {/* What else only a key or the palette opens, and phones have neither. */}
+      <section>
+        <h3>{t("list.name")}</h3>
+        <div class="actions">
+          <button type="button" onClick={() => panels.open("replies")}>
+            {t("settings.openReplies")}
+          </button>
+          <button type="button" onClick={() => panels.open("blocks")}>
+            {t("settings.openBlocks")}
+          </button>
+          {agent?.role === "admin" && (
+            <button type="button" onClick={() => panels.open("tags")}>
+              {t("settings.openTags")}
+            </button>
+          )}
+        </div>
+      </section>
       {agent?.role === "admin" && (
         <section>
           <h3>{t("settings.server")}</h3>

@@ -31,7 +31,10 @@ export const dialogs = {
   "settings.passwordHint": "8 أحرف على الأقل.",
   "settings.changePassword": "تغيير كلمة المرور",
   "settings.passwordChanged": "تم تغيير كلمة مرورك، وانتهت جلساتك الأخرى.",
-  "settings.server": "الخادم",
+  "settings.openReplies": "فتح الردود الجاهزة",
+  "settings.openBlocks": "فتح الزوار المحظورين",
+  "settings.openTags": "فتح الوسوم",
+  "settings.server": "المتجر والخادم",
   "settings.serverHint":
     "تضم البيانات النسخ الاحتياطية وعمليات التصدير والمحو. ويفحص التشخيص الطريق من هذا المتصفح إلى الخادم، وقرص الخادم.",
   "settings.openData": "فتح البيانات",
@@ -70,7 +73,7 @@ export const dialogs = {
   "agents.passwordHint": "8 أحرف على الأقل، ويمكن تغييرها لاحقًا.",
   "agents.newRole": "دور الموظف الجديد",
   "agents.submit": "إضافة الموظف",
-  "agents.added": "يستطيع {name} الآن تسجيل الدخول.",
+  "agents.added": "يستطيع {name} الآن تسجيل الدخول. كلمة المرور: {password}",
 
   "palette.title": "الأوامر",
   "palette.name": "أمر أو محادثة",

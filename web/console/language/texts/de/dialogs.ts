@@ -32,7 +32,10 @@ export const dialogs = {
   "settings.passwordHint": "Mindestens 8 Zeichen.",
   "settings.changePassword": "Passwort ändern",
   "settings.passwordChanged": "Ihr Passwort wurde geändert. Ihre anderen Sitzungen sind beendet.",
-  "settings.server": "Der Server",
+  "settings.openReplies": "Textbausteine öffnen",
+  "settings.openBlocks": "Gesperrte Besucher öffnen",
+  "settings.openTags": "Etiketten öffnen",
+  "settings.server": "Shop und Server",
   "settings.serverHint":
     "Unter Daten finden Sie Sicherungen, Exporte und Löschungen. Die Diagnose prüft den Weg von diesem Browser zum Server und dessen Festplatte.",
   "settings.openData": "Daten öffnen",
@@ -71,7 +74,7 @@ export const dialogs = {
   "agents.passwordHint": "Mindestens 8 Zeichen. Es kann später geändert werden.",
   "agents.newRole": "Rolle",
   "agents.submit": "Hinzufügen",
-  "agents.added": "{name} kann sich jetzt anmelden.",
+  "agents.added": "{name} kann sich jetzt anmelden. Passwort: {password}",
 
   "palette.title": "Befehle",
   "palette.name": "Befehl oder Unterhaltung",

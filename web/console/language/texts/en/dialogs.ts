@@ -30,6 +30,9 @@ export const dialogs = {
   "settings.passwordHint": "At least 8 characters.",
   "settings.changePassword": "Change password",
   "settings.passwordChanged": "Your password has been changed. Your other sessions have ended.",
+  "settings.openReplies": "Open Canned replies",
+  "settings.openBlocks": "Open Blocked visitors",
+  "settings.openTags": "Open Tags",
   "settings.server": "Shop and server",
   "settings.serverHint":
     "Shop settings has opening hours, the widget and alerts. Data has backups, exports and erasures. Doctor checks the way from this browser to the server, and its disk.",
@@ -69,7 +72,7 @@ export const dialogs = {
   "agents.passwordHint": "At least 8 characters. They can change it.",
   "agents.newRole": "New agent's role",
   "agents.submit": "Add agent",
-  "agents.added": "{name} can sign in now.",
+  "agents.added": "{name} can sign in now. Password: {password}",
 
   "palette.title": "Commands",
   "palette.name": "Command or conversation",

@@ -40,7 +40,7 @@ export const handling = {
   "tags.none": "There are no tags yet.",
   "tags.add": "Add a tag",
   "tags.name": "Name",
-  "tags.color": "Colour",
+  "tags.color": "Color",
   "tags.submit": "Add tag",
   "tags.delete": "Delete",
   "tags.deleteOf": "Delete: {name}",

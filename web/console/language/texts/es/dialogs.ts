@@ -32,7 +32,10 @@ export const dialogs = {
   "settings.passwordHint": "Al menos 8 caracteres.",
   "settings.changePassword": "Cambiar la contraseña",
   "settings.passwordChanged": "Se ha cambiado su contraseña. Sus otras sesiones han terminado.",
-  "settings.server": "El servidor",
+  "settings.openReplies": "Abrir Respuestas predefinidas",
+  "settings.openBlocks": "Abrir Visitantes bloqueados",
+  "settings.openTags": "Abrir Etiquetas",
+  "settings.server": "Tienda y servidor",
   "settings.serverHint":
     "Datos contiene las copias de seguridad, las exportaciones y los borrados. Diagnóstico comprueba el camino de este navegador al servidor, y su disco.",
   "settings.openData": "Abrir Datos",
@@ -72,7 +75,7 @@ export const dialogs = {
   "agents.passwordHint": "Al menos 8 caracteres. Se puede cambiar después.",
   "agents.newRole": "Función del nuevo agente",
   "agents.submit": "Añadir agente",
-  "agents.added": "{name} ya puede iniciar sesión.",
+  "agents.added": "{name} ya puede iniciar sesión. Contraseña: {password}",
 
   "palette.title": "Comandos",
   "palette.name": "Comando o conversación",

@@ -33,7 +33,10 @@ export const dialogs = {
   "settings.changePassword": "Changer le mot de passe",
   "settings.passwordChanged":
     "Votre mot de passe a été changé. Vos autres sessions sont terminées.",
-  "settings.server": "Le serveur",
+  "settings.openReplies": "Ouvrir Réponses types",
+  "settings.openBlocks": "Ouvrir Visiteurs bloqués",
+  "settings.openTags": "Ouvrir Étiquettes",
+  "settings.server": "Boutique et serveur",
   "settings.serverHint":
     "Données contient les sauvegardes, les exports et les effacements. Diagnostic vérifie le chemin de ce navigateur au serveur, et son disque.",
   "settings.openData": "Ouvrir Données",
@@ -73,7 +76,7 @@ export const dialogs = {
   "agents.passwordHint": "8 caractères au minimum. Il pourra être changé.",
   "agents.newRole": "Rôle du nouvel agent",
   "agents.submit": "Ajouter l’agent",
-  "agents.added": "{name} peut maintenant se connecter.",
+  "agents.added": "{name} peut maintenant se connecter. Mot de passe : {password}",
 
   "palette.title": "Commandes",
   "palette.name": "Commande ou conversation",
