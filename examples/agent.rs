@@ -17,8 +17,7 @@ use shoptalk_client::{Agent, AgentEvent, Events, Server, SocketOptions, StopReas
 use support::{keyboard, print, printable};
 use tokio::sync::watch;
 
-const HELP: &str =
-    "-- /rooms  /join N  /leave  /close  /reopen  /quit; any other line is sent to the room";
+const HELP: &str = "-- /rooms  /join N  /leave  /close  /reopen  /quit; any line without a slash is sent to the room";
 
 #[derive(Parser)]
 #[command(about = "An agent in a terminal")]
@@ -66,7 +65,7 @@ fn password(arguments: &Arguments) -> Result<String> {
 #[derive(Default)]
 struct Desk {
     rooms: RefCell<HashMap<RoomId, Summary>>,
-    /// The rooms as `/rooms` numbered them last.
+    /// The rooms as `/rooms` numbered them last, and those that were shown since.
     numbered: RefCell<Vec<RoomId>>,
     joined: RefCell<Option<RoomId>>,
     /// The list, and the joined room's log, are up to date: what is typed now follows what the
@@ -88,16 +87,25 @@ async fn take_typed(agent: &Agent, desk: &Desk) -> Result<()> {
             ("/quit", _) => break,
             ("/rooms", _) => desk.list(),
             ("/join", _) => join(agent, desk, rest)?,
-            (_, None) => eprintln!("-- join a room first: /join N"),
             ("/leave", Some(room_id)) => {
                 *desk.joined.borrow_mut() = None;
                 agent.leave(room_id)?;
             }
             ("/close", Some(room_id)) => set_status(agent, room_id, Status::Closed).await,
             ("/reopen", Some(room_id)) => set_status(agent, room_id, Status::Active).await,
+            // A typing mistake is nothing for the customer.
+            (unknown, _)
+                if unknown.starts_with('/')
+                    && !["/leave", "/close", "/reopen"].contains(&unknown) =>
+            {
+                eprintln!(
+                    "-- there is no {unknown}, and nothing was sent; /help lists the commands"
+                );
+            }
             (_, Some(room_id)) => {
                 agent.post(room_id, line)?;
             }
+            (_, None) => eprintln!("-- join a room first: /join N"),
         }
     }
     Ok(agent.flush().await?)
@@ -199,8 +207,19 @@ impl Desk {
         let before = self.rooms.borrow_mut().insert(room_id, summary);
         let is_live = *self.is_current.borrow();
         if is_live && !is_joined && unread > before.map_or(0, |before| before.unread_count) {
-            eprintln!("-- {row}");
+            eprintln!("-- {:>3}  {row}", self.number_of(room_id));
         }
+    }
+
+    /// The number that `/join` takes: the room's, or else the next one.
+    fn number_of(&self, room_id: RoomId) -> usize {
+        let mut numbered = self.numbered.borrow_mut();
+        let known = numbered.iter().position(|id| *id == room_id);
+        let index = known.unwrap_or_else(|| {
+            numbered.push(room_id);
+            numbered.len() - 1
+        });
+        index + 1
     }
 
     /// Lists the open rooms: those that wait come first, the longest waiting at the top; then

@@ -23,6 +23,14 @@ pub(super) fn run(mut config: Config, flags: &str) -> Result<(), Failure> {
     let passed = PassedSockets::take()?;
     passed.apply(&mut config)?;
     start_tracing(&config.log)?;
+    let database = match config.storage.url {
+        None => config.storage.data_dir.display().to_string(),
+        Some(_) => "PostgreSQL".to_owned(),
+    };
+    tracing::info!(
+        "shoptalk {} starts on {database}",
+        env!("CARGO_PKG_VERSION")
+    );
     let tls_warnings = super::check_tls(&config)?;
     block_on(async {
         let signals = Signals::listen()?;

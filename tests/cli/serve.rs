@@ -213,6 +213,9 @@ async fn the_command_beside_the_link_finds_the_same_database() {
     let flags = ["--config", "shop.toml", "--data-dir", "elsewhere"];
     let args = [&["serve", "--listen", "127.0.0.1:0"], &flags[..]].concat();
     let mut running = place.start(&args).await;
+    let version = env!("CARGO_PKG_VERSION");
+    let starts = format!("shoptalk {version} starts on elsewhere");
+    running.line(&starts).await;
     let line = running.line("shoptalk agent add NAME").await;
     assert!(line.ends_with(&flags.join(" ")), "{line}");
     place.add("mia", PASSWORD, &flags).await.well();
