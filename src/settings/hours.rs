@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::Shop;
 use crate::chat::Timestamp;
 
-/// How far ahead the next opening is looked for.
+/// How far ahead the hours are searched for the next opening.
 const DAYS_AHEAD: i64 = 366;
 /// Minutes of a day.
 const DAY_MINUTES: u16 = 24 * 60;
@@ -205,7 +205,8 @@ as_text!(Date);
 pub struct OpenState {
     /// Whether it is open.
     pub open: bool,
-    /// When it opens again: absent while it is open, and if it does not open within a year.
+    /// When it opens again: absent while it is open, and if its hours have no opening within a year,
+    /// counted from the end of a closing by hand.
     pub back_at: Option<Timestamp>,
 }
 
@@ -226,27 +227,28 @@ impl Shop {
         let Ok(now) = jiff::Timestamp::from_millisecond(at.0) else {
             return closed;
         };
-        let until = self
-            .closed_until
-            .filter(|until| *until > at)
-            .and_then(|until| jiff::Timestamp::from_millisecond(until.0).ok());
-        let zone = self.zone();
-        let from = until.unwrap_or(now);
-        if self.is_open(&zone, from) {
-            return match until {
-                None => OpenState {
-                    open: true,
-                    back_at: None,
-                },
-                Some(until) => OpenState {
-                    back_at: within_a_year(now, until),
+        let until = self.closed_until.filter(|until| *until > at);
+        let from = match until.map(|until| jiff::Timestamp::from_millisecond(until.0)) {
+            None => now,
+            Some(Ok(until)) => until,
+            // In the last hours of the year 9999 no hours are known.
+            Some(Err(_)) => {
+                return OpenState {
+                    back_at: until,
                     ..closed
-                },
+                };
+            }
+        };
+        let zone = self.zone();
+        if self.is_open(&zone, from) {
+            return OpenState {
+                open: until.is_none(),
+                back_at: until,
             };
         }
         let next = self.next_opening(&zone, from);
         OpenState {
-            back_at: next.and_then(|next| within_a_year(now, next)),
+            back_at: next.and_then(|next| within_a_year(from, next)),
             ..closed
         }
     }
@@ -320,9 +322,9 @@ impl Shop {
     }
 }
 
-fn within_a_year(now: jiff::Timestamp, moment: jiff::Timestamp) -> Option<Timestamp> {
+fn within_a_year(from: jiff::Timestamp, moment: jiff::Timestamp) -> Option<Timestamp> {
     let day = 24 * 60 * 60;
-    let is_near = moment.as_second() - now.as_second() <= DAYS_AHEAD * day;
+    let is_near = moment.as_second() - from.as_second() <= DAYS_AHEAD * day;
     is_near.then(|| Timestamp(moment.as_millisecond()))
 }
 

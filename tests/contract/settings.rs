@@ -150,26 +150,29 @@ async fn visitors_hear_whether_the_shop_is_open_and_when_it_opens() {
         (&opened["open"], &opened["back_at"]),
         (&json!(true), &Value::Null)
     );
-    // Whatever the year is.
-    let until = "2999-01-01T09:00:00.000Z";
     let close = |version: u64, until: Value| {
         let shop = json!({"closed_until": until});
         rest.patch(PATH, json!({"version": version, "shop": shop}))
     };
-    close(0, json!(until)).await.is(200);
     let visitor = Visitor::from_response(&server, &opened);
-    let (_socket, welcome) = visitor.connect().await;
-    assert_eq!(
-        (&welcome["open"], &welcome["back_at"]),
-        (&json!(false), &Value::Null),
-        "more than a year ahead"
-    );
+    for (version, until) in ["2999-01-01T09:00:00.000Z", "9999-12-31T23:59:59.999Z"]
+        .into_iter()
+        .enumerate()
+    {
+        close(version as u64, json!(until)).await.is(200);
+        let (_socket, welcome) = visitor.connect().await;
+        assert_eq!(
+            (&welcome["open"], &welcome["back_at"]),
+            (&json!(false), &json!(until)),
+            "however far ahead it is"
+        );
+    }
     let soon = std::time::SystemTime::now() + 10 * DEADLINE;
     let soon = soon
         .duration_since(std::time::UNIX_EPOCH)
         .expect("after 1970");
     let soon = shoptalk::chat::Timestamp(soon.as_millis() as i64).to_string();
-    close(1, json!(soon)).await.is(200);
+    close(2, json!(soon)).await.is(200);
     let (_socket, welcome) = visitor.connect().await;
     assert_eq!(
         (&welcome["open"], &welcome["back_at"]),
@@ -181,7 +184,7 @@ async fn visitors_hear_whether_the_shop_is_open_and_when_it_opens() {
         (&again["open"], &again["back_at"]),
         (&json!(false), &json!(soon))
     );
-    close(2, Value::Null).await.is(200);
+    close(3, Value::Null).await.is(200);
     let (_socket, welcome) = visitor.connect().await;
     assert_eq!(welcome["open"], true);
 }

@@ -17,6 +17,7 @@ describe("when the shop is back", () => {
     expect(text(at(7, 9))).toBe("We are back on Wednesday at 09:00");
     expect(text(at(11, 9))).toBe("We are back on Sunday at 09:00");
     expect(text(at(12, 9))).toBe("We are back on 12 January at 09:00");
+    expect(text(at(5 + 365, 9))).toBe("We are back on 5 January 2027 at 09:00");
   });
 
   it("is written as the visitor's browser writes times, in the language of the texts", () => {

@@ -31,7 +31,10 @@ export function backText(
   let day: string;
   if (days < 2) day = new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(days, "day");
   else if (days < 7) day = moreTexts.onWeekday.replace("{}", format({ weekday: "long" }));
-  else day = moreTexts.onDate.replace("{}", format({ day: "numeric", month: "long" }));
+  else {
+    const year = days < 300 ? {} : ({ year: "numeric" } as const);
+    day = moreTexts.onDate.replace("{}", format({ day: "numeric", month: "long", ...year }));
+  }
   const time = format({ hour: "2-digit", minute: "2-digit" });
   return moreTexts.backAt.replace("{day}", day).replace("{time}", time);
 }

@@ -296,13 +296,24 @@ fn an_opening_more_than_a_year_ahead_is_none() {
             ("2028-06-01T10:00:00Z", "2029-01-01T09:00:00Z"),
         ],
     );
-    check(
-        &Shop {
-            closed_until: Some(at("2030-01-01T00:00:00Z")),
-            ..Shop::default()
-        },
-        &[("2026-01-12T10:00:00Z", "never")],
-    );
+}
+
+#[test]
+fn the_end_of_a_closing_by_hand_is_known_however_far_ahead_it_is() {
+    let closed = |until: i64, exceptions: &str| Shop {
+        closed_until: Some(Timestamp(until)),
+        ..shop("UTC", NINE_TO_FIVE, exceptions)
+    };
+    let monday = at("2029-01-01T10:00:00Z").0;
+    let now = "2026-01-12T10:00:00Z";
+    check(&closed(monday, ""), &[(now, "2029-01-01T10:00:00Z")]);
+    let evening = at("2029-01-01T20:00:00Z").0;
+    check(&closed(evening, ""), &[(now, "2029-01-02T09:00:00Z")]);
+    check(&closed(monday, "2029-01-01..2031-12-31"), &[(now, "never")]);
+    // Later than the library's calendar goes.
+    let last = 253_402_300_799_999;
+    let state = closed(last, "").open_at(at(now));
+    assert_eq!((state.open, state.back_at), (false, Some(Timestamp(last))));
 }
 
 #[test]
