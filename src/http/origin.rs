@@ -4,16 +4,25 @@
 //! configuration or the listen address, never from a request's `Host`.
 
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 
 use axum::http::{HeaderMap, header};
 
 use crate::config::ServerConfig;
+use crate::doctor::FOREIGN_ORIGIN;
+
+/// Origins whose refusal is logged: anybody can send any.
+const LOGGED_MAX: usize = 16;
+/// Characters of an origin that is logged.
+const LOGGED_CHARS_MAX: usize = 200;
 
 /// The origins of the server itself and of the allowed shops.
 #[derive(Debug)]
 pub(crate) struct Origins {
     own: Vec<String>,
     allowed: Vec<String>,
+    /// Those whose refusal was logged, each once.
+    logged: Mutex<Vec<String>>,
 }
 
 /// What a request's `Origin` means to the server.
@@ -52,6 +61,7 @@ impl Origins {
         Self {
             own,
             allowed: config.allowed_origins.clone(),
+            logged: Mutex::default(),
         }
     }
 
@@ -84,10 +94,33 @@ impl Origins {
     pub(crate) fn visitor_origin_allowed(&self, headers: &HeaderMap) -> bool {
         match self.own_origin(headers) {
             OriginCheck::Absent | OriginCheck::Own => true,
-            OriginCheck::Foreign => origin_of(headers)
-                .flatten()
-                .is_some_and(|origin| self.allowed.iter().any(|allowed| allowed == origin)),
+            OriginCheck::Foreign => origin_of(headers).flatten().is_some_and(|origin| {
+                let is_allowed = self.allowed.iter().any(|allowed| allowed == origin);
+                if !is_allowed {
+                    self.log_refusal(origin);
+                }
+                is_allowed
+            }),
         }
+    }
+
+    /// Logs an origin that is refused for the first time. A browser hides the reason from the page, so
+    /// the chat there can only be offline.
+    fn log_refusal(&self, origin: &str) {
+        let is_page = origin.starts_with("https://") || origin.starts_with("http://");
+        if !is_page || origin.len() > LOGGED_CHARS_MAX || origin == FOREIGN_ORIGIN {
+            return;
+        }
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.len() >= LOGGED_MAX || logged.iter().any(|known| known == origin) {
+            return;
+        }
+        logged.push(origin.to_owned());
+        drop(logged);
+        tracing::warn!(
+            "a page of {origin} asked for the chat and was refused; if it is a page of the shop, add \
+             it to server.allowed_origins"
+        );
     }
 }
 
@@ -216,6 +249,30 @@ mod tests {
         );
         assert_eq!(origins.own_origin(&two), OriginCheck::Foreign);
         assert!(!origins.visitor_origin_allowed(&two));
+    }
+
+    #[test]
+    fn each_refused_origin_is_logged_once_and_not_without_end() {
+        let origins = origins(None, "127.0.0.1:8001", &["https://shop.example"]);
+        let logged = || origins.logged.lock().expect("no panic").clone();
+        for origin in [
+            "https://shop.example",
+            "http://127.0.0.1:8001",
+            "null",
+            FOREIGN_ORIGIN,
+            &format!("https://{}", "a".repeat(LOGGED_CHARS_MAX)),
+        ] {
+            origins.visitor_origin_allowed(&from(origin));
+        }
+        assert_eq!(logged(), [""; 0]);
+        for _ in 0..2 {
+            origins.visitor_origin_allowed(&from("https://other.example"));
+        }
+        assert_eq!(logged(), ["https://other.example"]);
+        for number in 0..100 {
+            origins.visitor_origin_allowed(&from(&format!("https://{number}.example")));
+        }
+        assert_eq!(logged().len(), LOGGED_MAX);
     }
 
     #[test]

@@ -2,7 +2,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::Signal;
 
-use crate::common::{DEADLINE, PASSWORD, Socket, json};
+use crate::common::{DEADLINE, PASSWORD, Response, Socket, json};
 use crate::process::Place;
 
 #[tokio::test]
@@ -221,6 +221,20 @@ async fn the_command_beside_the_link_finds_the_same_database() {
     place.add("mia", PASSWORD, &flags).await.well();
     running.stop().await;
     assert!(!place.data_dir().exists(), "no other database was made");
+}
+
+#[tokio::test]
+async fn the_log_names_an_origin_whose_pages_were_refused() {
+    let place = Place::new();
+    let mut running = place.serve().await;
+    let preflight = running
+        .rest()
+        .request(reqwest::Method::OPTIONS, "/api/chat/rooms/")
+        .header("origin", "https://shop.example");
+    Response::to(preflight).await.is(403);
+    let line = running.line("https://shop.example").await;
+    assert!(line.contains("server.allowed_origins"), "{line}");
+    running.stop().await;
 }
 
 #[tokio::test]
