@@ -1,13 +1,16 @@
 //! Random conversations under failing commits, compared with what the tables hold.
 
-use std::collections::HashMap;
+mod patches;
+mod room_model;
 
 use proptest::prelude::*;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::chat::{DetailsPatch, Draft, RoomId, RoomRecord, Sender, Side, Status};
+use self::patches::{AnyPatch, Desks, patch};
+use self::room_model::{RoomModel, counts};
+use crate::chat::{DetailsPatch, RoomId, RoomRecord};
 use crate::persistence::sqlite::{TxError, contradictions};
 use crate::persistence::testing::*;
 use crate::persistence::*;
@@ -43,6 +46,7 @@ enum Item {
     ReadTooFar(usize),
     Close(usize),
     Reopen(usize),
+    Patch(usize, AnyPatch),
     /// Writes garbage into a room's row, then panics.
     Panic(usize),
     /// Writes garbage into a room's row, then refuses.
@@ -64,6 +68,7 @@ fn item() -> impl Strategy<Value = Item> {
         1 => room.clone().prop_map(Item::ReadTooFar),
         1 => room.clone().prop_map(Item::Close),
         1 => room.clone().prop_map(Item::Reopen),
+        4 => (room, patch()).prop_map(|(room, patch)| Item::Patch(room, patch)),
     ]
 }
 
@@ -95,94 +100,6 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 const ROOMS: usize = 3;
-
-/// What a room holds, according to the replies so far.
-#[derive(Default, Clone)]
-struct RoomModel {
-    log: Vec<Uuid>,
-    drafts: HashMap<Uuid, Draft>,
-    /// The last draft that was tried.
-    last: Option<Draft>,
-    blocked: bool,
-}
-
-impl RoomModel {
-    /// The operation of an item, if it has one.
-    fn op(&mut self, item: &Item) -> Option<RoomOp> {
-        let draft = match item {
-            Item::VisitorPost(_) => visitor_draft("hello"),
-            Item::AgentPost(_) => agent_draft("hi"),
-            Item::Retry(_) => self.last.clone()?,
-            Item::Reuse(_) => Draft {
-                content: "something else".into(),
-                ..self.last.clone()?
-            },
-            Item::Read(_, admin) => {
-                let seq = self.log.len() as u64;
-                let side = if *admin { Side::Agent } else { Side::Visitor };
-                return Some(RoomOp::MarkRead { side, seq });
-            }
-            Item::ReadTooFar(_) => {
-                return Some(RoomOp::MarkRead {
-                    side: Side::Agent,
-                    seq: u64::MAX,
-                });
-            }
-            Item::Close(_) => return Some(set(Status::Closed)),
-            Item::Reopen(_) => return Some(set(Status::Active)),
-            _ => return None,
-        };
-        self.last = Some(draft.clone());
-        Some(RoomOp::Post(draft))
-    }
-
-    /// Compares a reply with the model and applies it.
-    fn check_reply(&mut self, op: &RoomOp, reply: Result<RoomCommit, Refusal>) {
-        match (op, reply) {
-            (RoomOp::Post(draft), reply) => self.check_post_reply(draft, reply),
-            (RoomOp::MarkRead { seq, .. }, Err(Refusal::PastHead(_))) => {
-                assert_eq!(*seq, u64::MAX);
-            }
-            (_, Ok(commit)) => {
-                if let Effect::StatusChanged(message) = commit.effect {
-                    assert_eq!(message.seq, self.log.len() as u64 + 1);
-                    self.log.push(message.id);
-                }
-                assert_eq!(commit.record.room.last_seq, self.log.len() as u64);
-            }
-            (op, reply) => panic!("{op:?} got {reply:?}"),
-        }
-    }
-
-    fn check_post_reply(&mut self, draft: &Draft, reply: Result<RoomCommit, Refusal>) {
-        let place = self.log.iter().position(|id| *id == draft.id);
-        let known = self.drafts.get(&draft.id);
-        match reply {
-            Ok(RoomCommit {
-                effect: Effect::Posted(message),
-                record,
-                ..
-            }) => {
-                assert_eq!(place, None, "what is stored is not stored again");
-                assert!(!self.blocked || draft.sender != Sender::Visitor);
-                assert_eq!(message.seq, self.log.len() as u64 + 1);
-                assert_eq!(record.room.last_seq, message.seq);
-                self.log.push(message.id);
-                self.drafts.insert(message.id, draft.clone());
-            }
-            Ok(RoomCommit {
-                effect: Effect::Duplicate(message),
-                ..
-            }) => {
-                assert_eq!(place, Some(message.seq as usize - 1));
-                assert_eq!(known, Some(draft));
-            }
-            Err(Refusal::Conflict) => assert_ne!(known.expect("it is stored"), draft),
-            Err(Refusal::Blocked) => assert!(self.blocked && known.is_none()),
-            other => panic!("a post got {other:?}"),
-        }
-    }
-}
 
 async fn apply_until_settled(
     store: &TestStore,
@@ -247,13 +164,13 @@ enum Submitted {
     Garbage(oneshot::Receiver<Result<(), WriteError>>),
 }
 
-/// Applies all items in one commit, and checks the replies.
+/// Applies all items in one commit, checks the replies, and returns what the audit gets.
 async fn apply_in_one_commit(
     store: &TestStore,
     rooms: &[RoomId],
     models: &mut [RoomModel],
     items: &[Item],
-) {
+) -> Vec<String> {
     let pause = store.pause_writer().await;
     let mut submitted = Vec::new();
     for item in items {
@@ -271,14 +188,18 @@ async fn apply_in_one_commit(
         }
     }
     drop(pause);
+    let mut audit = Vec::new();
     for item in submitted {
         match item {
-            Submitted::Op(place, op, reply) => match reply.await.expect("it is completed") {
-                Ok(commit) => models[place].check_reply(&op, Ok(commit)),
-                Err(WriteError::Refused(refusal)) => models[place].check_reply(&op, Err(refusal)),
-                Err(WriteError::Store(StoreError::Unavailable(_))) => {}
-                Err(error) => panic!("nothing else may fail: {error}"),
-            },
+            Submitted::Op(place, op, reply) => {
+                let reply = match reply.await.expect("it is completed") {
+                    Ok(commit) => Ok(commit),
+                    Err(WriteError::Refused(refusal)) => Err(refusal),
+                    Err(WriteError::Store(StoreError::Unavailable(_))) => continue,
+                    Err(error) => panic!("nothing else may fail: {error}"),
+                };
+                audit.extend(models[place].check_reply(&op, reply));
+            }
             Submitted::Garbage(reply) => {
                 let reply = reply.await.expect("it is completed");
                 assert!(
@@ -294,6 +215,7 @@ async fn apply_in_one_commit(
             }
         }
     }
+    audit
 }
 
 impl Item {
@@ -307,6 +229,7 @@ impl Item {
             | Self::ReadTooFar(place)
             | Self::Close(place)
             | Self::Reopen(place)
+            | Self::Patch(place, _)
             | Self::Panic(place)
             | Self::Refuse(place)
             | Self::PanicInMemory(place)
@@ -324,21 +247,26 @@ impl Item {
 
 async fn run(steps: Vec<Step>) {
     let mut store = TestStore::in_sqlite();
-    let mut rooms = Vec::new();
+    let desks = Desks::new(&store).await;
+    let (mut rooms, mut models) = (Vec::new(), Vec::new());
     for _ in 0..ROOMS {
-        rooms.push(store.new_room("Ann").await);
+        let room = store.new_room("Ann").await;
+        models.push(RoomModel::new(record(&store, room).await, desks));
+        rooms.push(room);
     }
-    let mut models = vec![RoomModel::default(); ROOMS];
+    let mut audit = Vec::new();
     for step in steps {
         match step {
             Step::One(item) => {
                 let model = &mut models[item.place()];
                 if let Some(op) = model.op(&item) {
                     let reply = apply_until_settled(&store, rooms[item.place()], op.clone()).await;
-                    model.check_reply(&op, reply);
+                    audit.extend(model.check_reply(&op, reply));
                 }
             }
-            Step::Batch(items) => apply_in_one_commit(&store, &rooms, &mut models, &items).await,
+            Step::Batch(items) => {
+                audit.extend(apply_in_one_commit(&store, &rooms, &mut models, &items).await);
+            }
             Step::Rename(place, name) => {
                 let patch = DetailsPatch {
                     name: Some(Some(name.to_string())),
@@ -346,7 +274,7 @@ async fn run(steps: Vec<Step>) {
                 };
                 let op = RoomOp::set_details(patch);
                 let reply = apply_until_settled(&store, rooms[place], op.clone()).await;
-                models[place].check_reply(&op, reply);
+                audit.extend(models[place].check_reply(&op, reply));
             }
             Step::Block(place, blocked) => {
                 let by = Principal::CommandLine;
@@ -356,12 +284,11 @@ async fn run(steps: Vec<Step>) {
                     by,
                 });
                 let reply = apply_until_settled(&store, rooms[place], op.clone()).await;
-                models[place].check_reply(&op, reply);
-                models[place].blocked = blocked;
+                audit.extend(models[place].check_reply(&op, reply));
             }
             Step::BlockFromOutside(place, blocked) => {
                 store.block_from_outside(rooms[place], blocked);
-                models[place].blocked = blocked;
+                models[place].block_from_outside(blocked);
             }
             Step::FailCommit => store.sqlite().hooks().fail_next_commit(),
             Step::MisreportCommit => store.sqlite().hooks().misreport_next_commit(),
@@ -373,8 +300,12 @@ async fn run(steps: Vec<Step>) {
         let page = store.messages_after(*room, 0, 1_000).await.expect("read");
         let stored: Vec<Uuid> = page.messages.iter().map(|message| message.id).collect();
         assert_eq!(stored, model.log, "acked is stored, in its order, once");
+        assert_eq!(*record(&store, *room).await, model.record());
     }
+    let blocks = "SELECT actor, subject FROM audit WHERE action = 'visitor_blocked' ORDER BY pk";
+    assert_eq!(store.rows(blocks), audit, "each change of a block, once");
     let head = store.head();
+    assert_eq!(head.counts, counts(&models));
     store
         .sqlite()
         .readers()
@@ -404,13 +335,6 @@ async fn run(steps: Vec<Step>) {
     let conn = Connection::open(path).expect("it opens");
     let found = contradictions(&conn).expect("it is checked");
     assert!(found.is_empty(), "{found:#?}");
-}
-
-fn set(status: Status) -> RoomOp {
-    RoomOp::SetStatus {
-        status,
-        by: Sender::Visitor,
-    }
 }
 
 proptest! {

@@ -12,7 +12,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::chat::{Details, Draft, Message, MessageId, RoomId, Sender};
+use crate::chat::{
+    AgentId, DeskPatch, Details, DetailsPatch, Draft, Message, MessageId, RoomId, Sender, Status,
+    TagId, Timestamp,
+};
 use crate::persistence::*;
 
 /// Options for a store in `directory`.
@@ -334,6 +337,37 @@ pub(crate) fn block() -> RoomOp {
         until: None,
         by: Principal::CommandLine,
     })
+}
+
+/// A change in every respect, which closes the room.
+pub(crate) fn everything(
+    assignee: AgentId,
+    expect_assignee: Option<AgentId>,
+    tag: TagId,
+) -> RoomOp {
+    let by = Sender::Agent {
+        id: assignee,
+        display_name: "Mia".into(),
+    };
+    RoomOp::Change(Box::new(RoomPatch {
+        desk: DeskPatch {
+            assignee: Some(Some(assignee)),
+            expect_assignee: Some(expect_assignee),
+            tags: Some(vec![tag]),
+            spam: None,
+            snoozed_until: Some(Some(Timestamp(9_000_000_000_000))),
+        },
+        details: DetailsPatch {
+            name: Some(Some("Carla".into())),
+            ..DetailsPatch::default()
+        },
+        block: Some(SetBlock {
+            blocked: true,
+            until: Some(Timestamp(8_000_000_000_000)),
+            by: Principal::Agent(assignee),
+        }),
+        status: Some((Status::Closed, by)),
+    }))
 }
 
 pub(crate) fn agent_draft(content: &str) -> Draft {

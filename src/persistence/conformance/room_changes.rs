@@ -3,38 +3,11 @@
 use uuid::Uuid;
 
 use crate::chat::{
-    AgentId, AssigneeMoved, Counts, DeskPatch, Details, DetailsPatch, RoomRecord, Sender, Status,
-    SystemEvent, TagId, Timestamp,
+    AgentId, AssigneeMoved, Counts, DeskPatch, Details, RoomRecord, Sender, Status, SystemEvent,
+    Timestamp,
 };
 use crate::persistence::testing::*;
 use crate::persistence::*;
-
-/// A change in every respect, which closes the room.
-fn everything(assignee: AgentId, expect_assignee: Option<AgentId>, tag: TagId) -> RoomOp {
-    let by = Sender::Agent {
-        id: assignee,
-        display_name: "Mia".into(),
-    };
-    RoomOp::Change(Box::new(RoomPatch {
-        desk: DeskPatch {
-            assignee: Some(Some(assignee)),
-            expect_assignee: Some(expect_assignee),
-            tags: Some(vec![tag]),
-            spam: None,
-            snoozed_until: Some(Some(Timestamp(9_000_000_000_000))),
-        },
-        details: DetailsPatch {
-            name: Some(Some("Carla".into())),
-            ..DetailsPatch::default()
-        },
-        block: Some(SetBlock {
-            blocked: true,
-            until: Some(Timestamp(8_000_000_000_000)),
-            by: Principal::Agent(assignee),
-        }),
-        status: Some((Status::Closed, by)),
-    }))
-}
 
 async fn agent(store: &TestStore, name: &str) -> AgentId {
     store.new_agent(name).await.agent_id().expect("an agent")
@@ -209,4 +182,40 @@ async fn a_room_that_becomes_spam_with_another_status_is_counted_as_what_it_is_a
     }
     let store = store.reopened();
     assert_eq!(store.head().counts, counts(1, 0, 1));
+}
+
+#[tokio::test]
+async fn a_message_in_the_commit_of_a_patch_is_stored_with_what_it_changes_back() {
+    let store = TestStore::new();
+    let room = store.new_room("Ann").await;
+    store.post_as_visitor(room, "hello").await;
+    let mia = store.new_agent("mia").await;
+    let answer = || RoomOp::Post(draft(Uuid::now_v7(), mia.clone(), "hi"));
+    store.apply(room, answer()).await.expect("posted");
+    // Whoever answers is the assignee, and the customer's next word ends a snooze.
+    let desks = [
+        DeskPatch {
+            assignee: Some(None),
+            ..DeskPatch::default()
+        },
+        DeskPatch {
+            snoozed_until: Some(Some(Timestamp(9_000_000_000_000))),
+            ..DeskPatch::default()
+        },
+    ];
+    for (desk, message) in desks
+        .into_iter()
+        .zip([answer(), RoomOp::Post(visitor_draft("and?"))])
+    {
+        let before = record(&store, room).await;
+        let pause = store.pause_writer().await;
+        let patched = store.submit_op(room, RoomOp::set_desk(desk));
+        let posted = store.submit_op(room, message);
+        drop(pause);
+        let patched = patched.await.expect("completed").expect("changed");
+        assert_ne!(patched.record.desk, before.desk);
+        let posted = posted.await.expect("completed").expect("posted");
+        assert_eq!(posted.record.desk, before.desk);
+        assert_eq!(record(&store, room).await, posted.record);
+    }
 }

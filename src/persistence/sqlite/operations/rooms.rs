@@ -47,7 +47,8 @@ impl SqliteStore {
 /// Posts, read marks and changes of the status alone go through the live rooms, and write nothing
 /// before it is certain that they succeed. Rarer operations empty the live rooms and go to the
 /// tables. A patch does both: it is decided before anything is written, reads its room again once
-/// the live rooms are empty, and writes to the room's row only what its live record has as well.
+/// the live rooms are empty, and writes to the room's row, at once, only what its live record has as
+/// well.
 fn apply(
     tx: &mut Tx<'_>,
     rooms: &mut LiveRooms,
@@ -228,6 +229,9 @@ fn change(
         _ => None,
     };
     let (record, effect) = write(tx, rooms, change, appended)?;
+    // Before the row gets more: a column that has the value it had when its room was read is not
+    // written back later, and a message of the same batch may give it that value again.
+    rooms.write_back(tx.conn)?;
     let row = RoomRow {
         keys,
         record: RoomRecord::clone(&record),
