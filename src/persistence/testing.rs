@@ -85,6 +85,15 @@ impl TestStore {
         Self::open_in(None, change)
     }
 
+    /// A store in PostgreSQL that connects to it at another port.
+    pub(crate) fn in_postgres_at(database: Database<'static>, port: u16) -> Self {
+        let url = format!(
+            "postgres://shoptalk@127.0.0.1:{port}/{}?sslmode=disable",
+            database.name()
+        );
+        Self::open_in(Some(database), |options| options.url = Some(url))
+    }
+
     fn open_in(
         database: Option<Database<'static>>,
         change: impl FnOnce(&mut StoreOptions),

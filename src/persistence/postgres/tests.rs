@@ -7,6 +7,7 @@ mod followers;
 mod jobs;
 mod known;
 mod lists;
+mod lost_commits;
 mod notes;
 mod presence;
 mod schema;
