@@ -56,7 +56,7 @@ pub(super) fn run(url: Option<&str>, quiet_s: Option<u64>, config: &Config) -> R
         let never = CancellationToken::new();
         let cards = Cards::new(config.cards.clone(), CardsMetrics::none(), never);
         if let Some(seen) = look_at_cards(&cards).await {
-            report.print(&[judge_cards(&seen)])?;
+            report.print(&judge_cards(&seen))?;
         }
         let code = doctor_code(data_dir).await;
         let seen = probe::observe(&target, code.as_deref().map_err(String::as_str)).await;

@@ -188,7 +188,8 @@ fn lines(check: Check, proxy: Proxy) -> Option<&'static str> {
             | Check::Backup
             | Check::Database
             | Check::Bus
-            | Check::Cards,
+            | Check::Cards
+            | Check::CardsSignature,
             _,
         ) => return None,
     })

@@ -56,6 +56,8 @@ pub enum Check {
     Bus,
     /// The shop's server has cards about customers.
     Cards,
+    /// It refuses to show them to others.
+    CardsSignature,
 }
 
 impl Check {
@@ -85,6 +87,7 @@ impl Check {
             Self::Database => "PostgreSQL",
             Self::Bus => "NATS",
             Self::Cards => "Cards",
+            Self::CardsSignature => "Cards signature",
         }
     }
 }

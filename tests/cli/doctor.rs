@@ -152,11 +152,16 @@ fn expect_no_secret(ended: &Ended, secret: &str) {
 
 /// What the doctor prints of the shop's cards; empty if nothing. No secret may be in its output.
 async fn about_cards(place: &Place, secret: &str) -> String {
+    about(place, secret, " Cards: ").await
+}
+
+/// The line of the doctor with this title.
+async fn about(place: &Place, secret: &str, title: &str) -> String {
     let url = "http://127.0.0.1:1";
     let ended = place.run(&["doctor", url, "--quiet", "0"]).await;
     expect_no_secret(&ended, secret);
     let mut lines = ended.stdout.lines();
-    let line = lines.find(|line| line.contains(" Cards: "));
+    let line = lines.find(|line| line.contains(title));
     line.unwrap_or_default().to_owned()
 }
 
@@ -206,7 +211,8 @@ async fn the_shop_s_server_is_asked_for_cards_as_the_server_does() {
         assert!(problem.contains(words), "{problem}");
     }
     let questions = shop.questions();
-    assert_eq!(questions.len(), 10, "one each time: {questions:?}");
+    // The first time it was also asked with a wrong signature.
+    assert_eq!(questions.len(), 11, "{questions:?}");
 
     let other = "another secret of 32 bytes or more";
     let place = place.with("SHOPTALK_CARDS__SECRET", other);
@@ -219,6 +225,23 @@ async fn the_shop_s_server_is_asked_for_cards_as_the_server_does() {
     let shown = checked.well();
     let words = format!("{server} (path and query redacted)");
     assert!(shown.contains(&words), "{shown}");
+}
+
+#[tokio::test]
+async fn a_shop_s_server_that_does_not_check_signatures_is_a_problem() {
+    let shop = ShopServer::start().await;
+    let config = shop.config();
+    let secret = config.secret.expose();
+    let place =
+        with_cards(Place::new(), config.url.as_str()).with("SHOPTALK_CARDS__SECRET", secret);
+    let refused = about(&place, secret, " Cards signature: ").await;
+    assert!(refused.starts_with("ok "), "{refused}");
+    assert!(refused.ends_with("with 403 Forbidden"), "{refused}");
+    shop.trust_everybody();
+    let shown = about(&place, secret, " Cards signature: ").await;
+    assert!(shown.starts_with("PROBLEM "), "{shown}");
+    let words = "has to check the header Shoptalk-Signature and to reply 403";
+    assert!(shown.contains(words), "{shown}");
 }
 
 #[tokio::test]

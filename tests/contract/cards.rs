@@ -137,22 +137,20 @@ async fn agents_alone_may_ask_and_only_about_rooms() {
     assert!(shop.questions().is_empty());
 }
 
-/// The console's doctor, whose part this is.
-async fn finding(server: &TestServer) -> Option<Value> {
+/// The console's doctor, whose part these checks are.
+async fn finding(server: &TestServer, check: &str) -> Option<Value> {
     let admin = &server.admin().await.rest;
     let seen = json!({"origin": "http://127.0.0.1"});
     let found = admin.post("/api/admin/doctor/findings/", seen).await;
     let findings = found.is(200)["results"].clone();
     let mut findings = findings.as_array().expect("findings").iter();
-    findings
-        .find(|finding| finding["check"] == "cards")
-        .cloned()
+    findings.find(|finding| finding["check"] == check).cloned()
 }
 
 #[tokio::test]
 async fn the_doctor_sends_a_test_question_that_names_no_customer() {
     let (shop, server) = start().await;
-    let found = finding(&server).await.expect("a finding");
+    let found = finding(&server, "cards").await.expect("a finding");
     assert_eq!(found["title"], "Cards");
     let origin = shop.config().url.origin().ascii_serialization();
     let detail = found["detail"].as_str().expect("a text");
@@ -162,9 +160,9 @@ async fn the_doctor_sends_a_test_question_that_names_no_customer() {
         "room_id": "00000000-0000-0000-0000-000000000000", "user": null, "name": null,
         "email": null, "phone": null, "signed": [],
     });
-    assert_eq!(shop.questions(), [question]);
+    assert_eq!(shop.questions(), [question.clone(), question]);
     shop.reply_next(StatusCode::NOT_FOUND);
-    let found = finding(&server).await.expect("a finding");
+    let found = finding(&server, "cards").await.expect("a finding");
     assert_eq!(found["level"], "problem");
     let detail = found["detail"].as_str().expect("a text");
     assert!(
@@ -174,9 +172,37 @@ async fn the_doctor_sends_a_test_question_that_names_no_customer() {
 }
 
 #[tokio::test]
+async fn a_shop_s_server_that_trusts_everybody_is_a_problem_for_the_doctor() {
+    let (shop, server) = start().await;
+    let found = finding(&server, "cards_signature").await;
+    let found = found.expect("a finding");
+    assert_eq!(found["title"], "Cards signature");
+    assert_eq!(found["level"], "ok", "{found}");
+    shop.trust_everybody();
+    let found = finding(&server, "cards_signature").await;
+    let found = found.expect("a finding");
+    assert_eq!(found["level"], "problem");
+    let detail = found["detail"].as_str().expect("a text");
+    assert!(detail.contains("to reply 403"), "{detail}");
+    // A refusal is no failure to load cards.
+    assert_eq!(
+        server
+            .metric("shoptalk_cards_requests_total{outcome=\"failed\"}")
+            .await,
+        0.0
+    );
+    // Nobody is asked with a wrong signature whose reply to the right one shows nothing.
+    shop.reply_next(StatusCode::FORBIDDEN);
+    assert_eq!(finding(&server, "cards_signature").await, None);
+    assert_eq!(shop.questions().len(), 5);
+}
+
+#[tokio::test]
 async fn without_a_shop_s_server_there_are_no_cards_and_no_problem() {
     let server = TestServer::start().await;
-    assert_eq!(finding(&server).await, None);
+    for check in ["cards", "cards_signature"] {
+        assert_eq!(finding(&server, check).await, None);
+    }
     let visitor = Visitor::named(&server, "Ann").await;
     let seen = cards(&server, &visitor).await;
     assert_eq!(seen, json!({"cards": null, "problem": null}));

@@ -78,7 +78,7 @@ pub(crate) async fn findings(
         move || look_at_server(&state)
     });
     let (cards, looked) = tokio::join!(look_at_cards(&state.cards), looking);
-    results.extend(cards.as_ref().map(judge_cards));
+    results.extend(cards.iter().flat_map(judge_cards));
     results.extend(looked.map_err(|_| Problem::internal())?);
     Ok(Json(FindingList { results }))
 }

@@ -116,6 +116,7 @@ export const data = {
   "check.database": "PostgreSQL",
   "check.bus": "NATS",
   "check.cards": "بطاقات المتجر",
+  "check.cards_signature": "توقيع البطاقات",
   "doctor.ok": "سليم",
   "doctor.skipped": "لم يُفحص",
   "doctor.problem": "مشكلة",

@@ -119,6 +119,7 @@ export const data = {
   "check.database": "PostgreSQL",
   "check.bus": "NATS",
   "check.cards": "Karten vom Shop",
+  "check.cards_signature": "Signatur der Karten",
   "doctor.ok": "OK",
   "doctor.skipped": "Nicht geprüft",
   "doctor.problem": "Problem",

@@ -116,6 +116,7 @@ export const data = {
   "check.database": "{title}",
   "check.bus": "{title}",
   "check.cards": "{title}",
+  "check.cards_signature": "{title}",
   "doctor.ok": "OK",
   "doctor.skipped": "Not checked",
   "doctor.problem": "Problem",

@@ -118,6 +118,7 @@ export const data = {
   "check.database": "PostgreSQL",
   "check.bus": "NATS",
   "check.cards": "Fichas de la tienda",
+  "check.cards_signature": "Firma de las fichas",
   "doctor.ok": "Correcto",
   "doctor.skipped": "Sin comprobar",
   "doctor.problem": "Problema",

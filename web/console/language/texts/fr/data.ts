@@ -118,6 +118,7 @@ export const data = {
   "check.database": "PostgreSQL",
   "check.bus": "NATS",
   "check.cards": "Fiches de la boutique",
+  "check.cards_signature": "Signature des fiches",
   "doctor.ok": "OK",
   "doctor.skipped": "Non vérifié",
   "doctor.problem": "Problème",
