@@ -234,6 +234,59 @@ async fn without_the_poll_a_notice_that_is_lost_leaves_a_gap() {
     expect_message(&mut console, &missed).await;
 }
 
+/// The kinds of frames about the room that are shown once.
+const SHOWN: [&str; 6] = ["message", "room", "read", "redacted", "draft", "page"];
+
+/// What is in a frame of these, or `None` if it is another one.
+fn shown(frame: &Value) -> Option<(String, Value)> {
+    let kind = frame["type"].as_str().expect("a type");
+    let content = match kind {
+        "message" => &frame["message"]["content"],
+        "room" => &frame["room"]["customer_name"],
+        _ => &frame["seq"],
+    };
+    (SHOWN.contains(&kind)).then(|| (kind.to_owned(), content.clone()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_in_several_respects_reaches_the_other_node_in_order_and_once() {
+    let bus = MemoryBus::new(Unreliability::default(), 1);
+    let Some(nodes) = Nodes::start(2, Some(bus)).await else {
+        return;
+    };
+    let (visitor, mut customer, agent, mut console) = conversation(&nodes).await;
+    let mut tab = visitor.on(nodes.at(1)).online().await;
+    let other = nodes.at(1);
+    other.server().set_cut_off_after(NEVER);
+    // What a notice does not say would come with a poll. After the second none is left.
+    other.poll_every(NEVER).await;
+    other.poll_every(NEVER).await;
+    customer.post("hello").await;
+    expect_message(&mut console, "hello").await;
+    let read = json!({"type": "read", "room_id": visitor.room_id, "seq": 1});
+    console.send(read).await;
+    for socket in [&mut console, &mut tab] {
+        socket.expect("read").await;
+        socket.take_inbox();
+    }
+    let path = agent.path(&visitor.room_id, "");
+    let change = json!({"status": "closed", "customer_name": "Carla", "assignee": agent.id});
+    let here = agent.on(nodes.at(0)).rest;
+    here.patch(&path, change).await.is(200);
+    customer.post("and afterwards").await;
+    let last = ("message".to_owned(), json!("and afterwards"));
+    for socket in [&mut console, &mut tab] {
+        let mut frames = Vec::new();
+        while frames.last() != Some(&last) {
+            let frame = socket.expect_where("a frame", |_| true).await;
+            frames.extend(shown(&frame));
+        }
+        let closed = ("message".to_owned(), json!("Conversation closed"));
+        let room = ("room".to_owned(), json!("Carla"));
+        assert_eq!(frames, [closed, room, last.clone()]);
+    }
+}
+
 /// Nobody waits for typing that was lost, so it is tried until it comes.
 #[tokio::test(flavor = "multi_thread")]
 async fn typing_is_shown_on_the_other_node_while_there_is_a_bus() {

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::chat::{ChangeId, Counts, RoomId, RoomRecord, Timestamp};
-use crate::persistence::RuleSettings;
 use crate::persistence::postgres::session::Session;
 use crate::persistence::rules::listing::{self, PriorState};
+use crate::persistence::{RoomCommit, RoomCommitted, RuleSettings};
 
 /// Added to each count of a transaction, so that it may fall as well as rise.
 const COUNT_BASE: u64 = 1 << 40;
@@ -27,6 +27,8 @@ pub(crate) struct Tx {
     tokens_ended: AtomicBool,
     /// Rooms that it has changed.
     pub(crate) changed_rooms: Vec<RoomId>,
+    /// What it did to a room, for the other nodes.
+    to_publish: Option<RoomCommitted>,
 }
 
 /// How a transaction moves its slot.
@@ -64,6 +66,7 @@ impl Tx {
             auth_changed: false,
             tokens_ended: AtomicBool::new(false),
             changed_rooms: Vec::new(),
+            to_publish: None,
         }
     }
 
@@ -94,6 +97,21 @@ impl Tx {
     /// order of changes if consoles list the room.
     pub(crate) fn unlist(&mut self, record: &RoomRecord) -> Option<ChangeId> {
         listing::unlist(record, &mut self.counts).then(|| self.next_change())
+    }
+
+    /// Other nodes are sent what it did to a room, if that is all that it changes, instead of being
+    /// left to read the store.
+    pub(crate) fn publish(&mut self, commit: &RoomCommit) {
+        self.to_publish = Some(RoomCommitted {
+            record: Arc::clone(&commit.record),
+            effect: commit.effect.clone(),
+        });
+    }
+
+    /// What other nodes are sent; `None` if they have to read the store.
+    pub(crate) fn take_published(&mut self) -> Option<RoomCommitted> {
+        let is_all = |commit: &RoomCommitted| self.changed_rooms == [commit.record.room.id];
+        self.to_publish.take().filter(is_all)
     }
 
     /// Tokens of visitors have ended, which other nodes have to look for.

@@ -45,7 +45,13 @@ impl Lane {
                 return Err(error);
             }
         };
-        self.finish(tx.slot_move(), versions.is_some()).await?;
+        let publish = match tx.take_published() {
+            Some(change) if versions.is_none() => Publish::Rooms(Some(vec![change])),
+            _ => Publish::SlotOnly {
+                accounts_changed: versions.is_some(),
+            },
+        };
+        self.finish(tx.slot_move(), publish).await?;
         self.shared.heads.saw([], versions);
         self.known.forget(std::mem::take(&mut tx.changed_rooms));
         if tx.visitor_changes_pending {
@@ -76,7 +82,7 @@ impl Lane {
     }
 
     /// Moves the slot and commits.
-    async fn finish(&mut self, moved: SlotMove, accounts_changed: bool) -> Result<(), TxError> {
+    async fn finish(&mut self, moved: SlotMove, publish: Publish) -> Result<(), TxError> {
         let Some(connection) = &self.connection else {
             return Err(TxError::Bug("a transaction needs a connection".into()));
         };
@@ -91,8 +97,7 @@ impl Lane {
         )
         .await;
         let ended = ended(connection, &moved, move_result, Ok(()), commit);
-        self.after(ended, Publish::SlotOnly { accounts_changed })
-            .await
+        self.after(ended, publish).await
     }
 
     /// What follows from how a transaction has ended.

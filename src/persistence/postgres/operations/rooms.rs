@@ -115,10 +115,12 @@ async fn change(tx: &mut Tx, id: RoomId, patch: Box<RoomPatch>) -> Result<RoomCo
             room_rows::update_desk(tx, &row, &tags).await?;
         }
     }
-    Ok(RoomCommit {
+    let commit = RoomCommit {
         also_changed,
         ..commit(row, effect)
-    })
+    };
+    tx.publish(&commit);
+    Ok(commit)
 }
 
 /// Appends the message that records a status, which the row's record has already.
