@@ -264,7 +264,8 @@ impl RoomActorState {
             let reload = SupervisorMsg::Reload(commit.also_changed.clone());
             let _ = self.supervisor.cast(reload);
         }
-        let hidden = hidden_changes(&self.context.store, committed.before.as_deref(), commit);
+        let (store, before) = (&self.context.store, committed.before.as_deref());
+        let hidden = hidden_changes(store, before, &commit.record);
         self.subscribers
             .broadcast(&broadcast, reply, outcome, &self.context.faults);
         if let Some(hidden) = hidden {

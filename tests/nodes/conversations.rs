@@ -287,6 +287,53 @@ async fn a_change_in_several_respects_reaches_the_other_node_in_order_and_once()
     }
 }
 
+/// A room's newest change hides those before it from whoever looks into the store.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_notice_is_lost_is_noticed_by_a_later_one_of_another_node() {
+    let unreliability = Unreliability {
+        lost_percent: 30,
+        ..Unreliability::default()
+    };
+    let bus = MemoryBus::new(unreliability, 3);
+    let Some(nodes) = Nodes::start(3, Some(bus.clone())).await else {
+        return;
+    };
+    let (visitor, mut customer, _, mut console) = conversation(&nodes).await;
+    let other = nodes.at(2);
+    let mut tab = visitor.on(other).online().await;
+    other.server().set_cut_off_after(NEVER);
+    other.poll_every(NEVER).await;
+    other.poll_every(NEVER).await;
+    let is_lost = async |text: &str| {
+        eventually("it was sent", async || bus.was_lost(2, text).is_some()).await;
+        bus.was_lost(2, text) == Some(true)
+    };
+    let mut seq = 0;
+    let read = loop {
+        let question = format!("question {seq}.");
+        customer.post(&question).await;
+        seq += 1;
+        let question_is_lost = is_lost(&question).await;
+        let read = json!({"type": "read", "room_id": visitor.room_id, "seq": seq});
+        expect_message(&mut console, &question).await;
+        console.send(read).await;
+        let read = format!(r#"{{"ReadMoved":{{"side":"admin","seq":{seq}}}}}"#);
+        let read_is_lost = is_lost(&read).await;
+        let marker = format!("and {seq}.");
+        customer.post(&marker).await;
+        seq += 1;
+        expect_message(&mut console, &marker).await;
+        // Otherwise the gap is noticed in any case.
+        if !question_is_lost && read_is_lost && !is_lost(&marker).await {
+            break seq - 1;
+        }
+    };
+    tab.expect_where("how far agents have read", |frame| {
+        frame["type"] == "read" && frame["reader"] == "admin" && frame["seq"] == read
+    })
+    .await;
+}
+
 /// Nobody waits for typing that was lost, so it is tried until it comes.
 #[tokio::test(flavor = "multi_thread")]
 async fn typing_is_shown_on_the_other_node_while_there_is_a_bus() {

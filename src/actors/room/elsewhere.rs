@@ -1,12 +1,14 @@
 //! What a room does when another node has changed it.
 
+use std::sync::Arc;
+
 use super::RoomActorState;
 use crate::actors::ElsewhereCommit;
 use crate::actors::elsewhere::Untaken;
 use crate::actors::faults::FaultPoint;
 use crate::actors::messages::RoomMsg;
 use crate::chat::{PageVisit, RoomId, RoomRecord, Suggestion};
-use crate::persistence::{RoomCommit, Store, StoreError};
+use crate::persistence::{Store, StoreError};
 
 /// Reads of what a notice would have said: which messages' texts were removed, how far the notes go,
 /// and what is suggested to agents. One runs at a time.
@@ -51,7 +53,12 @@ impl RoomActorState {
         let broadcast = self.subscribers.encode_elsewhere(commit, before.as_deref());
         self.subscribers
             .broadcast_to_all(&broadcast, &self.context.faults);
-        if commit.effect.is_none() && !self.subscribers.audience().is_empty {
+        if commit.effect.is_some() {
+            let (store, record) = (&self.context.store, &commit.record);
+            if let Some(hidden) = hidden_changes(store, before.as_deref(), record) {
+                self.committed_elsewhere(&hidden);
+            }
+        } else if !self.subscribers.audience().is_empty {
             self.read_missed(commit.record.room.last_seq);
         }
     }
@@ -105,16 +112,16 @@ async fn newest_page(store: &Store, room_id: RoomId) -> Result<Option<PageVisit>
     Ok(facts.and_then(|facts| facts.pages.into_iter().next()))
 }
 
-/// What other nodes have done in the room between its last known state and its own commit. Their
-/// notices may be lost, and the store shows a room's newest change alone.
+/// What other nodes have done in the room between its last known state and the commit that has led to
+/// this record. Their notices may be lost, and the store shows a room's newest change alone.
 pub(super) fn hidden_changes(
     store: &Store,
     before: Option<&RoomRecord>,
-    commit: &RoomCommit,
+    record: &Arc<RoomRecord>,
 ) -> Option<ElsewhereCommit> {
     let version = before?.version + 1;
-    (store.is_shared() && commit.record.version > version).then(|| ElsewhereCommit {
-        record: commit.record.clone(),
+    (store.is_shared() && record.version > version).then(|| ElsewhereCommit {
+        record: Arc::clone(record),
         effect: None,
     })
 }
