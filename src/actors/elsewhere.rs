@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ractor::{ActorId, ActorRef};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -14,6 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::messages::{ElsewhereCommit, RoomMsg, Typing};
 use crate::chat::{RoomId, RoomRecord};
 
+/// How long the notice of another node's change may take. Then the store is read.
+pub(crate) const NOTICE_WAIT: Duration = Duration::from_millis(100);
 /// Commits in the inbox of a room, at most. Then they become one, which does not say what was done.
 const COMMITS_MAX: usize = 32;
 /// Records in the inbox of the lobby, at most. Then the lobby reads the store.

@@ -38,6 +38,8 @@ pub(super) enum RoomMsg {
     ShowViewers,
     /// Take what other nodes have done from the inbox.
     TakeElsewhere,
+    /// Another node's notice of a change may be overdue.
+    NoticeTimerFired,
     /// What the record does not show, read after another node has changed the room; `None` if it could
     /// not be read.
     MissedRead(Option<Missed>),

@@ -44,6 +44,7 @@ use tokio::sync::watch;
 
 pub use context::ActorMetrics;
 pub(crate) use context::until_some;
+pub(crate) use elsewhere::NOTICE_WAIT;
 #[cfg(not(feature = "test-hooks"))]
 pub(crate) use faults::Faults;
 #[cfg(feature = "test-hooks")]

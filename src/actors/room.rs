@@ -16,6 +16,7 @@ mod elsewhere;
 mod loading;
 mod state;
 mod subscribers;
+mod unexplained;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,9 +36,10 @@ use crate::persistence::{RoomCommit, RoomOp, WriteError};
 use crate::protocol::CloseCode;
 use decisions::{GoneReason, PresenceChange, Route};
 pub(super) use elsewhere::Missed;
-use elsewhere::{MissedReads, hidden_changes};
+use elsewhere::MissedReads;
 use state::{RoomState, Timing};
 use subscribers::Subscribers;
+use unexplained::Unexplained;
 
 pub(super) struct Room;
 
@@ -55,6 +57,7 @@ pub(super) struct RoomActorState {
     myself: ActorRef<RoomMsg>,
     state: RoomState,
     subscribers: Subscribers,
+    unexplained: Unexplained,
     missed: MissedReads,
 }
 
@@ -90,6 +93,7 @@ impl Actor for Room {
             myself,
             state: RoomState::new(visitor_online, timing, Instant::now()),
             subscribers: Subscribers::default(),
+            unexplained: Unexplained::default(),
             missed: MissedReads::default(),
         })
     }
@@ -161,6 +165,7 @@ impl RoomActorState {
                 self.show_viewers(None);
             }
             RoomMsg::TakeElsewhere => self.take_elsewhere(),
+            RoomMsg::NoticeTimerFired => self.notice_timer_fired(),
             RoomMsg::MissedRead(missed) => self.missed_read(missed.as_ref()),
             RoomMsg::AllowReport => self.state.allow_report(),
             RoomMsg::Loaded(outcome) => self.loaded(outcome),
@@ -264,13 +269,17 @@ impl RoomActorState {
             let reload = SupervisorMsg::Reload(commit.also_changed.clone());
             let _ = self.supervisor.cast(reload);
         }
-        let (store, before) = (&self.context.store, committed.before.as_deref());
-        let hidden = hidden_changes(store, before, &commit.record);
+        let version = commit.record.version;
+        if let Some(before) = committed.before
+            && before.version + 1 < version
+        {
+            self.subscribers
+                .close_former_owners(commit.record.visitor_id);
+            self.expect_notices(before.version + 1..version);
+        }
+        self.unexplained.explain(version);
         self.subscribers
             .broadcast(&broadcast, reply, outcome, &self.context.faults);
-        if let Some(hidden) = hidden {
-            self.committed_elsewhere(&hidden);
-        }
     }
 
     fn broadcast_typing(&mut self, id: SubscriptionId) {

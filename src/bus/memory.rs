@@ -1,5 +1,6 @@
 //! A bus in memory, for tests: it loses, duplicates and delays.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ struct Shared {
     nodes: Mutex<Vec<mpsc::Sender<(Topic, Bytes)>>>,
     random: Mutex<u64>,
     unreliability: Unreliability,
+    /// Nodes whose frames are all lost.
+    muted: Mutex<HashSet<usize>>,
     up: watch::Sender<bool>,
     /// What has become of each frame, for each node.
     fates: Mutex<Vec<Fate>>,
@@ -47,6 +50,7 @@ impl MemoryBus {
             nodes: Mutex::default(),
             random: Mutex::new(seed | 1),
             unreliability,
+            muted: Mutex::default(),
             up: watch::Sender::new(true),
             fates: Mutex::default(),
         }))
@@ -56,11 +60,17 @@ impl MemoryBus {
     pub fn connect(&self) -> Bus {
         let (outgoing, mut queued) = mpsc::channel(QUEUE);
         let (taken, incoming) = mpsc::channel(QUEUE);
-        self.nodes().push(taken);
+        let number = {
+            let mut nodes = self.nodes();
+            nodes.push(taken);
+            nodes.len() - 1
+        };
         let shared = self.clone();
         tokio::spawn(async move {
             while let Some((topic, payload)) = queued.recv().await {
-                shared.deliver(topic, &payload);
+                if !shared.muted().contains(&number) {
+                    shared.deliver(topic, &payload);
+                }
             }
         });
         Bus {
@@ -68,6 +78,11 @@ impl MemoryBus {
             incoming,
             up: self.0.up.subscribe(),
         }
+    }
+
+    /// From now on loses all frames of the node that connected as the `node`th.
+    pub fn mute(&self, node: usize) {
+        self.muted().insert(node);
     }
 
     /// Cuts the bus, or connects it again.
@@ -123,6 +138,10 @@ impl MemoryBus {
 
     fn nodes(&self) -> std::sync::MutexGuard<'_, Vec<mpsc::Sender<(Topic, Bytes)>>> {
         self.0.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn muted(&self) -> std::sync::MutexGuard<'_, HashSet<usize>> {
+        self.0.muted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fates(&self) -> std::sync::MutexGuard<'_, Vec<Fate>> {

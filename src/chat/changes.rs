@@ -84,6 +84,19 @@ impl ChangeVector {
             .sum()
     }
 
+    /// The same with another number in one slot, which may be a smaller one.
+    pub fn with(&self, change: ChangeId) -> Self {
+        let mut numbers = self.0.clone();
+        if numbers.len() <= change.slot {
+            numbers.resize(change.slot + 1, 0);
+        }
+        numbers[change.slot] = change.number;
+        while numbers.last() == Some(&0) {
+            numbers.pop();
+        }
+        Self(numbers)
+    }
+
     /// Moves forward to a change, never back.
     pub fn advance(&mut self, change: ChangeId) {
         if change.number > self.of_slot(change.slot) {

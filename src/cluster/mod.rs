@@ -7,6 +7,7 @@
 //!
 //! Read next: `follower.rs`.
 
+mod awaited;
 mod cut_off;
 pub(crate) mod follower;
 mod metrics;

@@ -334,6 +334,63 @@ async fn a_change_whose_notice_is_lost_is_noticed_by_a_later_one_of_another_node
     .await;
 }
 
+/// The room's newest change is then this node's own, so a look at the store would not show the other
+/// one's.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_notice_tells_is_looked_for_after_a_write_of_this_node() {
+    let everything_lost = Unreliability {
+        lost_percent: 100,
+        ..Unreliability::default()
+    };
+    for bus in [None, Some(MemoryBus::new(everything_lost, 3))] {
+        let Some(nodes) = Nodes::start(2, bus).await else {
+            return;
+        };
+        let (visitor, mut customer, agent, mut console) = conversation(&nodes).await;
+        let agent = agent.on(nodes.at(0));
+        customer.post("my card is 4111").await;
+        expect_message(&mut console, "my card is 4111").await;
+        let other = nodes.at(1);
+        other.server().set_cut_off_after(NEVER);
+        other.poll_every(NEVER).await;
+        other.poll_every(NEVER).await;
+        let path = agent.path(&visitor.room_id, "messages/1/redact/");
+        agent.rest.post(&path, json!({})).await.is(200);
+        assert_eq!(customer.expect("redacted").await["seq"], 1);
+        console.send_post_to(&visitor.room_id, "I removed it").await;
+        assert_eq!(console.expect("redacted").await["seq"], 1);
+    }
+}
+
+/// The store lists a room under its newest change only, which is then the third node's.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_notice_tells_is_looked_for_after_the_notice_of_a_third_node() {
+    let bus = MemoryBus::new(Unreliability::default(), 5);
+    let Some(nodes) = Nodes::start(3, Some(bus.clone())).await else {
+        return;
+    };
+    let (visitor, mut customer, agent, mut console) = conversation(&nodes).await;
+    let third = agent.on(nodes.at(2));
+    let mut colleague = third.joined(&visitor.room_id).await;
+    customer.post("my card is 4111").await;
+    expect_message(&mut console, "my card is 4111").await;
+    expect_message(&mut colleague, "my card is 4111").await;
+    let other = nodes.at(1);
+    other.server().set_cut_off_after(NEVER);
+    other.poll_every(NEVER).await;
+    other.poll_every(NEVER).await;
+    bus.mute(0);
+    let first = third.on(nodes.at(0));
+    let path = first.path(&visitor.room_id, "messages/1/redact/");
+    first.rest.post(&path, json!({})).await.is(200);
+    assert_eq!(customer.expect("redacted").await["seq"], 1);
+    colleague
+        .send_post_to(&visitor.room_id, "I removed it")
+        .await;
+    expect_message(&mut console, "I removed it").await;
+    assert_eq!(console.expect("redacted").await["seq"], 1);
+}
+
 /// Nobody waits for typing that was lost, so it is tried until it comes.
 #[tokio::test(flavor = "multi_thread")]
 async fn typing_is_shown_on_the_other_node_while_there_is_a_bus() {

@@ -1,13 +1,16 @@
 //! What a room does when another node has changed it.
 
-use std::sync::Arc;
+use std::ops::Range;
+
+use tokio::time::Instant;
 
 use super::RoomActorState;
+use super::unexplained::Due;
 use crate::actors::ElsewhereCommit;
 use crate::actors::elsewhere::Untaken;
 use crate::actors::faults::FaultPoint;
 use crate::actors::messages::RoomMsg;
-use crate::chat::{PageVisit, RoomId, RoomRecord, Suggestion};
+use crate::chat::{PageVisit, RoomId, Suggestion};
 use crate::persistence::{Store, StoreError};
 
 /// Reads of what a notice would have said: which messages' texts were removed, how far the notes go,
@@ -53,13 +56,43 @@ impl RoomActorState {
         let broadcast = self.subscribers.encode_elsewhere(commit, before.as_deref());
         self.subscribers
             .broadcast_to_all(&broadcast, &self.context.faults);
+        let version = commit.record.version;
         if commit.effect.is_some() {
-            let (store, record) = (&self.context.store, &commit.record);
-            if let Some(hidden) = hidden_changes(store, before.as_deref(), record) {
-                self.committed_elsewhere(&hidden);
+            if let Some(before) = before {
+                self.expect_notices(before.version + 1..version);
             }
-        } else if !self.subscribers.audience().is_empty {
+            self.unexplained.explain(version);
+            return;
+        }
+        self.unexplained.explain_up_to(version);
+        if !self.subscribers.audience().is_empty {
             self.read_missed(commit.record.room.last_seq);
+        }
+    }
+
+    /// These changes were made by others, whose notices may still be on their way, or lost.
+    pub(super) fn expect_notices(&mut self, versions: Range<u64>) {
+        if !self.context.store.is_shared() || self.subscribers.audience().is_empty {
+            return;
+        }
+        let timer = self.unexplained.expect(versions, Instant::now());
+        self.send_after(timer, || RoomMsg::NoticeTimerFired);
+    }
+
+    /// If a notice is overdue, reads the store.
+    pub(super) fn notice_timer_fired(&mut self) {
+        match self.unexplained.timer_fired(Instant::now()) {
+            Due::Nothing => {}
+            Due::Later(wait) => self.send_after(Some(wait), || RoomMsg::NoticeTimerFired),
+            Due::Read => {
+                if let Some(record) = self.state.record() {
+                    let record = record.clone();
+                    self.committed_elsewhere(&ElsewhereCommit {
+                        record,
+                        effect: None,
+                    });
+                }
+            }
         }
     }
 
@@ -82,7 +115,6 @@ impl RoomActorState {
                 })
             };
             let missed = read.await.inspect_err(|error| {
-                // Clients that resume or join get it, and the next change looks again.
                 tracing::warn!(%room_id, %error, "cannot read what another node has changed");
             });
             let _ = myself.cast(RoomMsg::MissedRead(missed.ok()));
@@ -91,6 +123,10 @@ impl RoomActorState {
 
     pub(super) fn missed_read(&mut self, missed: Option<&Missed>) {
         self.missed.is_reading = false;
+        if missed.is_none() {
+            let timer = self.unexplained.read_failed(Instant::now());
+            self.send_after(timer, || RoomMsg::NoticeTimerFired);
+        }
         if let Some(missed) = missed {
             self.subscribers
                 .broadcast_redactions(self.room_id, &missed.redacted);
@@ -110,18 +146,4 @@ impl RoomActorState {
 async fn newest_page(store: &Store, room_id: RoomId) -> Result<Option<PageVisit>, StoreError> {
     let facts = store.visitor_facts(room_id).await?;
     Ok(facts.and_then(|facts| facts.pages.into_iter().next()))
-}
-
-/// What other nodes have done in the room between its last known state and the commit that has led to
-/// this record. Their notices may be lost, and the store shows a room's newest change alone.
-pub(super) fn hidden_changes(
-    store: &Store,
-    before: Option<&RoomRecord>,
-    record: &Arc<RoomRecord>,
-) -> Option<ElsewhereCommit> {
-    let version = before?.version + 1;
-    (store.is_shared() && record.version > version).then(|| ElsewhereCommit {
-        record: Arc::clone(record),
-        effect: None,
-    })
 }

@@ -66,7 +66,9 @@ impl RoomActorState {
         let Some(record) = self.state.record() else {
             return;
         };
+        let versions = before.version + 1..record.version + 1;
         self.subscribers.close_former_owners(record.visitor_id);
         self.subscribers.broadcast_room(&before.room, &record.room);
+        self.expect_notices(versions);
     }
 }
