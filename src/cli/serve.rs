@@ -27,10 +27,6 @@ pub(super) fn run(mut config: Config, flags: &str) -> Result<(), Failure> {
         None => config.storage.data_dir.display().to_string(),
         Some(_) => "PostgreSQL".to_owned(),
     };
-    tracing::info!(
-        "shoptalk {} starts on {database}",
-        env!("CARGO_PKG_VERSION")
-    );
     let tls_warnings = super::check_tls(&config)?;
     block_on(async {
         let signals = Signals::listen()?;
@@ -40,6 +36,11 @@ pub(super) fn run(mut config: Config, flags: &str) -> Result<(), Failure> {
         }
         let listeners = listen(passed, config.server.listen).await?;
         let server = Server::start(config, listeners, store).await?;
+        // Not before: an error that keeps the server from starting is one line.
+        tracing::info!(
+            "shoptalk {} starts on {database}",
+            env!("CARGO_PKG_VERSION")
+        );
         if let Some(link) = server.setup_link() {
             eprintln!("There is no agent yet. Create the first admin within 30 minutes at {link}");
             eprintln!("or in a terminal with: shoptalk agent add NAME{flags}");
