@@ -2,11 +2,20 @@
 
 use std::time::{Duration, Instant};
 
+use hyper::http::StatusCode;
+
 use super::check::{Check, Finding};
 use crate::cards::{Cards, CardsError, Question, TIMEOUT};
 
 /// A reply that takes longer is likely to come too late when the shop is busy.
 const SLOW: Duration = TIMEOUT.checked_div(2).expect("not zero");
+
+/// Statuses that say when to ask again, and nothing about the signature.
+const ASKS_TO_WAIT: [StatusCode; 3] = [
+    StatusCode::REQUEST_TIMEOUT,
+    StatusCode::TOO_EARLY,
+    StatusCode::TOO_MANY_REQUESTS,
+];
 
 /// What was seen of the shop's server.
 #[derive(Debug)]
@@ -87,10 +96,14 @@ fn judge_signature(server: &str, forged: &Result<(), CardsError>) -> Finding {
                 "{server} replied with cards to a request whose signature is wrong, so whoever knows its address gets customers' orders; its program has to check the header Shoptalk-Signature and to reply 403 if it is wrong, as docs/cards.md shows"
             ),
         ),
-        Err(CardsError::Status(status)) if status.is_client_error() => Finding::ok(
-            check,
-            format!("{server} refused a request whose signature is wrong with {status}"),
-        ),
+        Err(CardsError::Status(status))
+            if status.is_client_error() && !ASKS_TO_WAIT.contains(status) =>
+        {
+            Finding::ok(
+                check,
+                format!("{server} refused a request whose signature is wrong with {status}"),
+            )
+        }
         Err(CardsError::Redirect(_) | CardsError::Bad(_)) => Finding::ok(
             check,
             format!("{server} has no cards for a request whose signature is wrong"),
@@ -104,8 +117,6 @@ fn judge_signature(server: &str, forged: &Result<(), CardsError>) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use hyper::http::StatusCode;
-
     use super::super::check::Level;
     use super::*;
     use crate::cards::BadCards;
@@ -188,6 +199,11 @@ mod tests {
                 Err(status(StatusCode::BAD_GATEWAY)),
                 Level::Skipped,
                 "replied with 502 Bad Gateway",
+            ),
+            (
+                Err(status(StatusCode::TOO_MANY_REQUESTS)),
+                Level::Skipped,
+                "is not known",
             ),
             (
                 Err(CardsError::Timeout),

@@ -127,3 +127,30 @@ async fn a_page_has_50_entries_when_no_limit_is_given() {
     assert_eq!(results(&second)[0]["name"], "tag 50");
     assert_eq!((results(&second).len(), next_page(&second)), (1, None));
 }
+
+/// Who clears a list reads a page, deletes what is on it, and goes on.
+#[tokio::test]
+async fn a_cursor_holds_when_the_entries_of_its_page_are_deleted() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    for at in 0..5 {
+        let tag = json!({"name": format!("tag {at}"), "color": "#2f6fde"});
+        admin.rest.post("/api/admin/tags/", tag).await.is(201);
+    }
+    let (mut deleted, mut query) = (0, "?limit=2".to_owned());
+    loop {
+        let path = format!("/api/admin/tags/{query}");
+        let page = admin.rest.get(&path).await.is(200);
+        for tag in results(&page) {
+            let id = tag["id"].as_str().expect("an id");
+            let path = format!("/api/admin/tags/{id}/");
+            admin.rest.delete(&path).await.is(204);
+            deleted += 1;
+        }
+        let Some(next) = next_page(&page) else {
+            break;
+        };
+        query = format!("?limit=2&cursor={next}");
+    }
+    assert_eq!(deleted, 5);
+}

@@ -10,6 +10,11 @@ use super::checks::{MAX_NUMBER, whole_number_expected};
 use crate::chat::limits;
 use crate::http::problem::Problem;
 
+/// Entries that the cursor of a list in memory names, at most: it holds while one of them is there.
+const CURSOR_ENTRIES: usize = 4;
+/// The length of such a cursor, at most, unless it names a single entry.
+const CURSOR_BYTES: usize = 512;
+
 /// The query parameters. Unknown ones are ignored. An empty text counts as absent; an empty number
 /// is refused.
 #[derive(Debug, Default)]
@@ -80,8 +85,10 @@ impl Query {
             })
     }
 
-    /// The page of a list that is in memory: up to `limit` entries after the one with this `cursor`,
-    /// and the `next` of the page. `key` tells entries apart; it must be safe in a URL.
+    /// The page of a list that is in memory: up to `limit` entries from where `cursor` points, and
+    /// the `next` of the page. `key` tells entries apart; it must be safe in a URL and have no `~`.
+    ///
+    /// A cursor names the entries that come next, so it holds when those of its page are removed.
     pub(crate) fn page<T>(
         &self,
         mut all: Vec<T>,
@@ -89,14 +96,23 @@ impl Query {
     ) -> Result<(Vec<T>, Option<String>), Problem> {
         let limit = self.limit()?;
         if let Some(cursor) = self.cursor() {
-            let last = all.iter().position(|entry| key(entry) == cursor);
-            let last = last
-                .ok_or_else(|| Problem::invalid_field("cursor", "is not a cursor of this list"))?;
-            all.drain(..=last);
+            let place = |named: &str| all.iter().position(|entry| key(entry) == named);
+            let first = cursor.split('~').find_map(place);
+            let first = first.ok_or_else(|| {
+                let message = "is not a cursor of this list, or what it names is gone; read the first page again";
+                Problem::invalid_field("cursor", message)
+            })?;
+            all.drain(..first);
         }
-        let is_last = all.len() <= limit;
-        all.truncate(limit);
-        let next = all.last().filter(|_| !is_last).map(key);
+        let rest = all.split_off(limit.min(all.len()));
+        let named = rest.iter().take(CURSOR_ENTRIES).map(key);
+        let next =
+            named.reduce(
+                |cursor, named| match cursor.len() + 1 + named.len() <= CURSOR_BYTES {
+                    true => cursor + "~" + &named,
+                    false => cursor,
+                },
+            );
         Ok((all, next))
     }
 
@@ -112,24 +128,26 @@ mod tests {
 
     #[test]
     fn pages_of_a_list_in_memory_have_every_entry_once() {
-        let page = |query: &str| {
-            Query::parse(query)
-                .page(vec![1, 2, 3, 4, 5], ToString::to_string)
-                .ok()
+        let page_of = |all: &[u8], query: &str| {
+            let page = Query::parse(query).page(all.to_vec(), ToString::to_string);
+            page.ok()
         };
+        let page = |query: &str| page_of(&[1, 2, 3, 4, 5], query);
         assert_eq!(page(""), Some((vec![1, 2, 3, 4, 5], None)));
         assert_eq!(page("limit=5"), Some((vec![1, 2, 3, 4, 5], None)));
-        assert_eq!(page("limit=2"), Some((vec![1, 2], Some("2".into()))));
+        let next = |names: &str| Some(names.to_owned());
+        assert_eq!(page("limit=1"), Some((vec![1], next("2~3~4~5"))));
         assert_eq!(
-            page("limit=2&cursor=2"),
-            Some((vec![3, 4], Some("4".into())))
+            page("limit=2&cursor=2~3~4~5"),
+            Some((vec![2, 3], next("4~5")))
         );
-        assert_eq!(page("limit=2&cursor=4"), Some((vec![5], None)));
-        assert_eq!(page("cursor=5"), Some((vec![], None)));
+        assert_eq!(page("limit=2&cursor=4~5"), Some((vec![4, 5], None)));
+        assert_eq!(page("cursor=5"), Some((vec![5], None)));
         assert_eq!(page("cursor=6"), None);
         assert_eq!(page("limit=0"), None);
-        let none = Query::parse("limit=1").page(Vec::<u8>::new(), ToString::to_string);
-        assert_eq!(none, Ok((vec![], None)));
+        let rest = page_of(&[5], "limit=2&cursor=3~4~5");
+        assert_eq!(rest, Some((vec![5], None)), "the others were removed");
+        assert_eq!(page_of(&[], "limit=1"), Some((vec![], None)));
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub(crate) async fn ended_blocks(
 pub(crate) async fn blocked(db: &Session, items: usize) -> Result<Vec<BlockedVisitor>, TxError> {
     let sql = "SELECT r.id, r.customer_name, v.\"user\", v.blocked_until FROM visitors v
          JOIN rooms r ON r.pk = (SELECT max(pk) FROM rooms WHERE visitor = v.id)
-         WHERE v.blocked ORDER BY v.blocked_until NULLS LAST LIMIT $1";
+         WHERE v.blocked ORDER BY v.blocked_until NULLS LAST, v.id LIMIT $1";
     let rows = db.query(sql, &[&limit(items, 0)]).await?;
     let read = |row: &tokio_postgres::Row| {
         Ok(BlockedVisitor {

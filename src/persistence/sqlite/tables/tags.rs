@@ -100,7 +100,7 @@ pub(crate) fn blocked(conn: &Connection, items: usize) -> rusqlite::Result<Vec<B
     conn.prepare_cached(
         "SELECT r.id, r.customer_name, v.user, v.blocked_until FROM visitors v
          JOIN rooms r ON r.pk = (SELECT max(pk) FROM rooms WHERE visitor = v.id)
-         WHERE v.blocked = 1 ORDER BY v.blocked_until IS NULL, v.blocked_until LIMIT ?1",
+         WHERE v.blocked = 1 ORDER BY v.blocked_until IS NULL, v.blocked_until, v.id LIMIT ?1",
     )?
     .query_map([limit(items, 0)], read_blocked)?
     .collect()
