@@ -121,6 +121,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn one_slot_can_be_set_back_and_the_others_stay() {
+        let vector = |numbers: &[u64]| ChangeVector::from_numbers(numbers).expect("few slots");
+        let with = |slot, number| vector(&[3, 0, 9]).with(ChangeId { slot, number });
+        assert_eq!(with(0, 1), vector(&[1, 0, 9]));
+        assert_eq!(with(2, 0), vector(&[3]), "it does not end with a 0");
+        assert_eq!(with(4, 2), vector(&[3, 0, 9, 0, 2]));
+        assert_eq!(with(4, 0), vector(&[3, 0, 9]));
+    }
+
+    #[test]
     fn a_vector_only_moves_forward() {
         let mut vector = ChangeVector::of_single_writer(5);
         vector.advance(ChangeId::of_single_writer(7));

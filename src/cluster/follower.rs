@@ -14,8 +14,9 @@ const PAGE_ROOMS: usize = 200;
 /// Passes what other nodes have committed to the rooms and the lobby of this one.
 ///
 /// It knows all changes up to `seen`. A notice on the bus that continues there is passed on as it
-/// is. After a gap, when the store's head has been past `seen` for longer than a notice may take, and at
-/// every change of the head while the bus is down, the rooms that have changed are read from the store. So notices may be lost, duplicated and late.
+/// is. The rooms that have changed are read from the store after a gap, when the store's head has been
+/// past `seen` for longer than a notice may take, and at every change of the head while the bus is
+/// down. So notices may be lost, duplicated and late.
 pub(crate) struct Follower {
     store: Store,
     rooms: Rooms,
@@ -23,7 +24,7 @@ pub(crate) struct Follower {
     node: Node,
     seen: ChangeVector,
     awaited: AwaitedHead,
-    /// A slot whose notice continues further on, or came without its changes.
+    /// A slot of which changes are missing: a notice continues after them, or came without them.
     gap: Option<usize>,
     /// The slot that this node had when it last looked.
     own: Option<usize>,

@@ -66,7 +66,7 @@ impl Unexplained {
         self.versions.remove(&version);
     }
 
-    /// The store is read for everything up to this version.
+    /// A read of the store tells what was done up to this version.
     pub(super) fn explain_up_to(&mut self, version: u64) {
         self.versions = self.versions.split_off(&(version + 1));
         self.left_out_since = None;
