@@ -13,14 +13,15 @@ use tokio::sync::{Mutex, watch};
 
 pub use self::receipt::{EraseFailure, EraseProgress, EraseRequest, ErasedCounts, Receipt};
 use super::kept_backups::{self, KeptBackup};
-use super::ledger::{LEDGER_FILE, Ledger};
+use super::ledger::{LEDGER_FILE, Ledger, LedgerContents};
 use super::quiet::Quiet;
 use super::registry::{self, JobKind};
 use super::schedule::BackupSettings;
 use crate::actors::Rooms;
 use crate::chat::Timestamp;
 use crate::persistence::{
-    Expiry, Holdings, POSTGRES_BYTES, Person, RewriteError, Store, StoreError, WriteError,
+    ErasedAgain, Expiry, Holdings, POSTGRES_BYTES, Person, RewriteError, Store, StoreError,
+    WriteError,
 };
 
 /// Erases people. Clones share its state.
@@ -181,6 +182,40 @@ impl Eraser {
             }
         }
         Ok(())
+    }
+
+    /// Erases again what the ledger lists and the database has, because it is a copy from before that
+    /// somebody has put in the place of the present one. `restore` does the same; nothing else may
+    /// bring anybody back. A failure is logged, and the next start tries again.
+    pub async fn repeat_listed(&self) {
+        if self.store.is_shared() {
+            return;
+        }
+        match self.try_repeat_listed().await {
+            Ok(again) if again == ErasedAgain::default() => {}
+            Ok(again) => tracing::warn!(
+                visitors = again.visitors,
+                rooms = again.rooms,
+                texts = again.redacted,
+                "the database is a copy from before an erasure: what {LEDGER_FILE} lists was erased again"
+            ),
+            Err(error) => tracing::error!(
+                error = %error,
+                "cannot find out whether the database has anything that was erased before, as after an older copy of it was put here; \
+                 repeat what is missing with: shoptalk erase"
+            ),
+        }
+    }
+
+    async fn try_repeat_listed(
+        &self,
+    ) -> Result<ErasedAgain, Box<dyn std::error::Error + Send + Sync>> {
+        let settings = self.backups.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            LedgerContents::read_kept(&settings.data_dir, &settings.directory)
+        });
+        let listed = reading.await??;
+        Ok(self.store.repeat_erasures(listed.erased).await?)
     }
 
     /// Writes to the ledger what it lacks. A failure is logged, and a later call tries again: the

@@ -149,20 +149,33 @@ impl LedgerContents {
     ///
     /// When one cannot be read.
     pub fn read_all(data_dir: &Path, backup_dir: &Path, file: &Path) -> Result<Self, LedgerError> {
-        let by_default = data_dir.join("backups");
+        let mut all = Self::read_kept(data_dir, backup_dir)?;
         let beside = file.parent().unwrap_or(Path::new(""));
-        let mut directories = vec![backup_dir, by_default.as_path(), beside];
-        directories.dedup();
-        let mut all = Self::default();
-        for directory in directories {
-            let ledger = Ledger::in_directory(directory);
-            let contents = ledger.read().map_err(|cause| LedgerError {
-                path: ledger.path,
-                cause,
-            })?;
-            all.merge(contents.unwrap_or_default());
+        all.merge(Self::read_in(beside)?);
+        Ok(all)
+    }
+
+    /// Reads the ledgers beside the server's backups, wherever these are.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be read.
+    pub fn read_kept(data_dir: &Path, backup_dir: &Path) -> Result<Self, LedgerError> {
+        let by_default = data_dir.join("backups");
+        let mut all = Self::read_in(backup_dir)?;
+        if by_default != backup_dir {
+            all.merge(Self::read_in(&by_default)?);
         }
         Ok(all)
+    }
+
+    fn read_in(directory: &Path) -> Result<Self, LedgerError> {
+        let ledger = Ledger::in_directory(directory);
+        let contents = ledger.read().map_err(|cause| LedgerError {
+            path: ledger.path,
+            cause,
+        })?;
+        Ok(contents.unwrap_or_default())
     }
 
     /// Adds the contents of another ledger.

@@ -51,6 +51,10 @@ impl Server {
             None => bind_http(config.server.http_listen).await?,
             passed => passed,
         };
+        // Before anybody can see a room.
+        Eraser::new(store.clone(), None, BackupSettings::from(&config))
+            .repeat_listed()
+            .await;
         let actors = start_actors(&config, &store, &metrics, &faults).await?;
         let (setup_code, setup) = setup_code(&store).await?;
         let drain_timeout = Duration::from_millis(config.server.drain_timeout_ms);

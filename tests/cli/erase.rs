@@ -337,3 +337,29 @@ async fn without_either_the_restore_says_since_when_it_cannot_know() {
     again.await.well();
     erased.assert_ann_is_gone_and_bob_is_not().await;
 }
+
+#[tokio::test]
+async fn a_backup_that_is_copied_by_hand_brings_nobody_back() {
+    let erased = Erased::after_a_backup().await;
+    let database = erased.place.data_dir().join("shoptalk.db");
+    for beside in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{beside}", database.display()));
+    }
+    std::fs::copy(&erased.backup, &database).expect("copied");
+    let running = erased.place.serve().await;
+    let as_ann = running.rest().bearer(&erased.ann.token);
+    as_ann.get(&erased.ann.path()).await.is(401);
+    let as_bob = running.rest().bearer(&erased.bob.token);
+    as_bob.get(&erased.bob.path()).await.is(200);
+    let said = running.stop().await.join("\n");
+    assert!(
+        said.contains("erasures.jsonl lists was erased again"),
+        "{said}"
+    );
+    let found = erased.place.run(&["export"]).await.well();
+    assert!(!found.contains(WORD) && found.contains("hello"), "{found}");
+
+    // Once is enough.
+    let said = erased.place.serve().await.stop().await.join("\n");
+    assert!(!said.contains("erased again"), "{said}");
+}

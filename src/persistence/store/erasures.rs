@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::Store;
 use crate::chat::{RoomId, Timestamp, VisitorId, Who};
 use crate::persistence::{
-    BegunErasure, Erasure, ErasureId, ErasureStep, Expiry, Holdings, Mentions, Person, Principal,
-    RewriteError, StoreError, Unrecorded, WriteError,
+    BegunErasure, Erased, ErasedAgain, Erasure, ErasureId, ErasureStep, Expiry, Holdings, Mentions,
+    Person, Principal, RewriteError, StoreError, Unrecorded, WriteError,
 };
 
 impl Store {
@@ -45,6 +45,15 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.begin_erasure(visitors, by).await,
             Self::Postgres(store) => store.begin_erasure(visitors, by).await,
+        }
+    }
+
+    /// Erases what of this is here, because the database is a copy from before it was erased. Does
+    /// nothing in PostgreSQL, whose copies are its own tools'.
+    pub async fn repeat_erasures(&self, erased: Erased) -> Result<ErasedAgain, WriteError> {
+        match self {
+            Self::Sqlite(store) => store.repeat_erasures(erased).await,
+            Self::Postgres(_) => Ok(ErasedAgain::default()),
         }
     }
 
