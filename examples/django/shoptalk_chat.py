@@ -1,6 +1,7 @@
 """The chat's tag for templates of a Django shop: {% load shoptalk_chat %} … {% shoptalk %}.
 
-Copy this file into the directory templatetags of an app, and add its middleware to MIDDLEWARE:
+Copy this file into the directory templatetags of an app, and add its middleware to MIDDLEWARE, after
+Django's SessionMiddleware:
 
     MIDDLEWARE = [..., "shop.templatetags.shoptalk_chat.NoStore"]
     SHOPTALK_URL = "https://chat.example.com"
@@ -16,12 +17,16 @@ import time
 
 from django import template
 from django.conf import settings
+from django.contrib.auth.signals import user_logged_out
 from django.utils.html import format_html
 
 register = template.Library()
 
 # How long a page may stay open before its customer opens the chat.
 IDENTITY_SECONDS = 12 * 60 * 60
+# Tells the next page, in shoptalk-identify.js, to forget the customer who has signed out.
+SIGNED_OUT = "shoptalk_signed_out"
+SIGNED_OUT_SECONDS = 365 * 24 * 60 * 60
 
 
 def _base64url(data):
@@ -54,24 +59,39 @@ def identity(user):
 def shoptalk(context):
     request = context["request"]
     source = settings.SHOPTALK_URL + "/widget.js"
+    script = settings.STATIC_URL + "shoptalk-identify.js"
     if request.user.is_authenticated:
         request.shoptalk_is_private = True
         return format_html(
             '<script async src="{}"></script>'
-            '<script src="{}shoptalk-identify.js" data-identity="{}"></script>',
+            '<script src="{}" data-identity="{}"></script>',
             source,
-            settings.STATIC_URL,
+            script,
             identity(request.user),
         )
     if request.session.session_key:
         request.shoptalk_is_private = True
-        token = session_token(request.session.session_key)
-        return format_html('<script async src="{}" data-token="{}"></script>', source, token)
-    return format_html('<script async src="{}"></script>', source)
+        return format_html(
+            '<script async src="{}" data-token="{}"></script><script src="{}"></script>',
+            source,
+            session_token(request.session.session_key),
+            script,
+        )
+    return format_html(
+        '<script async src="{}"></script><script src="{}"></script>', source, script
+    )
+
+
+def _remember_sign_out(request=None, **_):
+    if request is not None:
+        request.shoptalk_signed_out = True
+
+
+user_logged_out.connect(_remember_sign_out, dispatch_uid="shoptalk")
 
 
 class NoStore:
-    """Keeps pages with a token or an identity out of every cache."""
+    """Keeps pages with a token or an identity out of every cache, and marks a sign-out."""
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -80,4 +100,12 @@ class NoStore:
         response = self.get_response(request)
         if getattr(request, "shoptalk_is_private", False):
             response["Cache-Control"] = "private, no-store"
+        if getattr(request, "shoptalk_signed_out", False):
+            response.set_cookie(
+                SIGNED_OUT,
+                "1",
+                max_age=SIGNED_OUT_SECONDS,
+                secure=request.is_secure(),
+                samesite="Lax",
+            )
         return response
