@@ -168,6 +168,8 @@ async fn a_second_run_changes_nothing_and_a_later_one_appends() {
         "{again:?}"
     );
     assert_eq!(count(&again, "agents added"), 0);
+    assert_eq!(count(&again, "agents whose user name was taken"), 3);
+    assert!(!again.stdout.contains("no password"), "{again:?}");
     again.well();
     let late = json!({"room": room(2), "sender_type": "customer", "content": "older, but later",
         "created_at": "2020-01-01T00:00:00Z"});
@@ -474,6 +476,13 @@ settings = types.SimpleNamespace(
 template = types.SimpleNamespace(Library=Library)
 module("django", template=template)
 module("django.conf", settings=settings)
+module("django.contrib")
+module("django.contrib.auth")
+class Signal:
+    def connect(self, receiver, dispatch_uid):
+        self.receiver = receiver
+signal = Signal()
+module("django.contrib.auth.signals", user_logged_out=signal)
 module("django.utils")
 module("django.utils.html", format_html=lambda text, *values: text.format(*values))
 spec = importlib.util.spec_from_file_location("tag", sys.argv[1])
@@ -488,6 +497,16 @@ def page(signed_in):
     assert tag.NoStore(lambda request: {})(request)["Cache-Control"] == "private, no-store"
 page(False)
 page(True)
+class Response(dict):
+    def set_cookie(self, name, value, **options):
+        self[name] = value
+def sign_out(request):
+    signal.receiver(sender=None, request=request, user=None)
+    return Response()
+request = types.SimpleNamespace(is_secure=lambda: True)
+assert tag.NoStore(sign_out)(request) == {"shoptalk_signed_out": "1"}
+assert tag.NoStore(lambda request: Response())(types.SimpleNamespace()) == {}
+signal.receiver(sender=None, request=None, user=None)
 "#;
     let tag = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -532,6 +551,8 @@ async fn the_tag_of_the_documentation_hands_customers_over() {
     assert_eq!(rooms["results"].as_array().map(Vec::len), Some(2));
     let identity = attribute(&signed_in, "data-identity");
     assert!(!signed_in.contains("data-token"), "{signed_in}");
+    let script = "<script src=\"/static/shoptalk-identify.js\"";
+    assert!(anonymous.contains(script) && signed_in.contains(script));
     let rooms: Value = running
         .rest()
         .bearer(&identity)
@@ -539,4 +560,50 @@ async fn the_tag_of_the_documentation_hands_customers_over() {
         .await
         .is(200);
     assert_eq!(rooms["results"][0]["id"], room(1).to_string());
+}
+
+#[tokio::test]
+async fn a_dump_that_ends_before_the_messages_is_refused_as_one_that_was_cut_off() {
+    let place = with_sources();
+    let whole = std::fs::read_to_string(place.path().join("shop.jsonl")).expect("a dump");
+    let cut: Vec<&str> = whole
+        .lines()
+        .filter(|line| !line.contains("chat.chatmessage"))
+        .collect();
+    place.write("cut.jsonl", &cut.join("\n"));
+    for more in [&[][..], &["--app", "chat"]] {
+        let args = [&["import-django", "cut.jsonl", "--dry-run"][..], more].concat();
+        let ended = place.run(&args).await;
+        ended.refused_with(1, &["no message", "cut off", "dump again"]);
+    }
+}
+
+#[tokio::test]
+async fn a_room_whose_user_was_deleted_is_nobodys() {
+    let place = with_sources();
+    let whole = std::fs::read_to_string(place.path().join("shop.jsonl")).expect("a dump");
+    let is_ann = |line: &&str| line.contains("auth.user") && line.contains("\"pk\": 5,");
+    assert_eq!(whole.lines().filter(is_ann).count(), 1);
+    let without: Vec<&str> = whole.lines().filter(|line| !is_ann(line)).collect();
+    place.write("shop.jsonl", &without.join("\n"));
+    let imported = place.run(&["import-django", "shop.jsonl"]).await;
+    assert_eq!(count(&imported, "rooms whose user is missing"), 1);
+    let said = "its user 5 is missing; imported as anonymous";
+    assert!(imported.stdout.contains(said), "{imported:?}");
+    imported.well();
+    let nobody = place.run(&["export", "--person", "user:5"]).await;
+    nobody.failed(&["no visitor matches"]);
+
+    // A dump need not have users at all.
+    let none: Vec<&str> = without
+        .into_iter()
+        .filter(|line| !line.contains("auth.user"))
+        .collect();
+    place.write("none.jsonl", &none.join("\n"));
+    let import = ["import-django", "none.jsonl", "--data-dir", "other"];
+    let imported = place.run(&import).await;
+    assert_eq!(count(&imported, "rooms whose user is missing"), 0);
+    imported.well();
+    let export = ["export", "--person", "user:5", "--data-dir", "other"];
+    place.run(&export).await.well();
 }

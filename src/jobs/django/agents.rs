@@ -42,12 +42,6 @@ fn agent(user: StagedUser, report: &mut Report) -> Option<NewAgent> {
         report.note(Finding::NameCut, &line);
     }
     let password_hash = user.password.filter(|hash| is_verifiable(hash));
-    if password_hash.is_none() {
-        let line = format!(
-            "agent {username}: no password that can be checked; set one with: shoptalk agent passwd {username}"
-        );
-        report.note(Finding::AgentPassword, &line);
-    }
     Some(NewAgent {
         display_name: user.display_name.unwrap_or_else(|| username.clone()),
         username,

@@ -23,6 +23,16 @@ pub enum ImportError {
         /// Tables or models that may be a chat.
         seen: Vec<String>,
     },
+    /// There are rooms in the dump, and no message.
+    #[error(
+        "{} has the rooms of the app {app} and no message; if the chat has any, the dump was cut off: see how manage.py dumpdata ended, and dump again", path.display()
+    )]
+    NoMessages {
+        /// Which file.
+        path: PathBuf,
+        /// The app.
+        app: String,
+    },
     /// There is more than one chat in the source.
     #[error("there are several apps with a chat: {}; choose one with --app", .0.join(", "))]
     SeveralApps(Vec<String>),

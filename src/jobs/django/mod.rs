@@ -33,8 +33,8 @@ pub use self::report::{Observer, Phase, Progress, Summary};
 use super::ledger::ErasedIds;
 use crate::chat::Timestamp;
 use crate::persistence::{
-    AuditAction, ImportedRoom, NewAgent, Principal, Refusal, RoomImport, Staging, Store,
-    StoreOptions, WriteError, is_sqlite_file,
+    AuditAction, ImportedRoom, NO_PASSWORD, NewAgent, Principal, Refusal, RoomImport, Staging,
+    Store, StoreOptions, WriteError, is_sqlite_file,
 };
 
 /// Rooms that wait for their commit at the same time; they share fsyncs.
@@ -204,8 +204,7 @@ impl Staged {
             let line = format!("message {key}: its room {room} is missing; left out");
             report.note(Finding::Orphan, &line);
         })?;
-        let planner = planner(options, &staging, now);
-        planner.check_subs()?;
+        planner(options, &staging, now)?.check_subs()?;
         let agents = if options.agents {
             agents::plan(&staging, &mut report)?
         } else {
@@ -225,16 +224,21 @@ impl Staged {
     }
 }
 
-fn planner<'p>(options: &'p Options, staging: &'p Staging, now: Timestamp) -> Planner<'p> {
-    Planner {
+fn planner<'p>(
+    options: &'p Options,
+    staging: &'p Staging,
+    now: Timestamp,
+) -> Result<Planner<'p>, ImportError> {
+    Ok(Planner {
         staging,
+        has_users: staging.has_users_of_rooms()?,
         sub: options.sub,
         session_secret: options.session_secret.as_deref(),
         close_before: options
             .close_older_than_days
             .map(|days| Timestamp(now.0.saturating_sub(i64::from(days) * DAY_MS))),
         now,
-    }
+    })
 }
 
 /// Commits agents and rooms; without a store it only counts them.
@@ -264,8 +268,9 @@ async fn write(
     let planning = tokio::task::spawn_blocking(move || -> Result<Planned, ImportError> {
         let mut sessions = std::collections::HashSet::new();
         let mut erased = 0;
+        let planner = planner(&options, &staging, now)?;
         for id in rooms {
-            let planned = planner(&options, &staging, now).room(id, &mut report)?;
+            let planned = planner.room(id, &mut report)?;
             let Some(mut room) = planned else { continue };
             if options.erased.has_room(room.id, room.visitor.id) {
                 erased += 1;
@@ -379,21 +384,26 @@ async fn add_agent(
     dry_run: bool,
     report: &mut Report,
 ) -> Result<bool, ImportError> {
-    let Some(store) = store else { return Ok(true) };
     let username = agent.username.clone();
-    let added = if dry_run {
-        store.agent_credentials(&username).await?.is_none()
-    } else {
-        match store.add_agent(agent, Principal::CommandLine).await {
+    let has_password = agent.password_hash != NO_PASSWORD;
+    let added = match store {
+        None => true,
+        Some(store) if dry_run => store.agent_credentials(&username).await?.is_none(),
+        Some(store) => match store.add_agent(agent, Principal::CommandLine).await {
             Ok(_) => true,
             Err(WriteError::Refused(Refusal::UsernameTaken)) => false,
             Err(error) => return Err(error.into()),
-        }
+        },
     };
     if !added {
         let line =
             format!("agent {username}: there is one with this user name already; left as it is");
         report.note(Finding::AgentTaken, &line);
+    } else if !has_password {
+        let line = format!(
+            "agent {username}: no password that can be checked; set one with: shoptalk agent passwd {username}"
+        );
+        report.note(Finding::AgentPassword, &line);
     }
     Ok(added)
 }

@@ -25,6 +25,9 @@ const LISTED: usize = 10;
 /// How rooms are made.
 pub(super) struct Planner<'p> {
     pub(super) staging: &'p Staging,
+    /// Whether the source has the users whom rooms refer to: a dump need not, and may have those of
+    /// another model.
+    pub(super) has_users: bool,
     pub(super) sub: Sub,
     /// The key of the tokens for customers whose session goes on.
     pub(super) session_secret: Option<&'p str>,
@@ -164,7 +167,8 @@ impl Planner<'_> {
     /// How the shop's identities name a user; `None` when the user is missing.
     fn sub_of(&self, key: &str, is_natural: bool) -> Result<Option<String>, ImportError> {
         if self.sub == Sub::Pk && !is_natural {
-            return Ok(Some(key.to_owned()));
+            let is_missing = self.has_users && self.staging.user(key)?.is_none();
+            return Ok((!is_missing).then(|| key.to_owned()));
         }
         let user = if is_natural {
             self.staging.user_by_name(key)?

@@ -242,6 +242,17 @@ fn read_dump(path: &Path, app: Option<&str>, sink: Sink<'_>) -> Result<String, I
         }
         sink(kind, record, (done, total))
     })?;
+    // dumpdata writes a model after the other.
+    if with_messages.is_empty()
+        && let Some(app) = with_rooms
+            .iter()
+            .find(|app| wanted.as_ref().is_none_or(|wanted| wanted == *app))
+    {
+        return Err(ImportError::NoMessages {
+            path: path.to_owned(),
+            app: app.clone(),
+        });
+    }
     let apps = with_rooms.intersection(&with_messages).cloned().collect();
     let seen: BTreeSet<&String> = with_rooms.union(&with_messages).collect();
     let seen = seen.into_iter().map(|app| format!("app {app}")).collect();

@@ -240,6 +240,14 @@ impl Staging {
             .exists([])?)
     }
 
+    /// Whether the user of any room, by the primary key, was added.
+    pub fn has_users_of_rooms(&self) -> Result<bool, StagingError> {
+        Ok(self
+            .conn
+            .prepare("SELECT 1 FROM rooms JOIN users ON users.key = rooms.user LIMIT 1")?
+            .exists([])?)
+    }
+
     /// A user by the primary key.
     pub fn user(&self, key: &str) -> Result<Option<StagedUser>, StagingError> {
         self.users_where("key = ?1", key)
