@@ -1,5 +1,8 @@
 //! Signed identities: JWTs in which the shop's back end names a visitor.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
@@ -10,6 +13,9 @@ use crate::chat::limits::{self, check_line, fitted_line};
 use crate::chat::{Attributes, Details, Timestamp};
 use crate::config::IdentityConfig;
 use crate::persistence::Identity;
+
+/// The time between two lines of the log about refused identities: anybody can send any.
+const LOG_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 /// Why an identity is refused. The texts are for the shop's developer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +49,8 @@ pub(crate) enum IdentityError {
 pub(crate) struct IdentityVerifier {
     keys: Vec<DecodingKey>,
     validation: Validation,
+    /// When a refusal was logged last.
+    logged: Mutex<Option<Instant>>,
 }
 
 impl IdentityVerifier {
@@ -62,12 +70,35 @@ impl IdentityVerifier {
                 .map(|secret| DecodingKey::from_secret(secret.expose().as_bytes()))
                 .collect(),
             validation,
+            logged: Mutex::default(),
         }
     }
 
     /// Verifies `token` as of now.
     pub(crate) fn verify(&self, token: &str) -> Result<Identity, IdentityError> {
-        self.verify_at(token, Timestamp::now())
+        let verified = self.verify_at(token, Timestamp::now());
+        if let Err(error) = &verified
+            && self.is_to_be_logged(error, Instant::now())
+        {
+            tracing::warn!(
+                "a customer's identity was refused, so this customer cannot chat: {error}; if it is from the shop, \
+                 compare the shop's settings with identity.secrets here, and the clocks"
+            );
+        }
+        verified
+    }
+
+    /// Whether to log a refusal. Of a page that was open for too long, only its customer has to know.
+    fn is_to_be_logged(&self, error: &IdentityError, now: Instant) -> bool {
+        if *error == IdentityError::Expired {
+            return false;
+        }
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_soon = logged.is_some_and(|at| now.duration_since(at) < LOG_INTERVAL);
+        if !is_soon {
+            *logged = Some(now);
+        }
+        !is_soon
     }
 
     fn verify_at(&self, token: &str, now: Timestamp) -> Result<Identity, IdentityError> {
@@ -297,5 +328,17 @@ mod tests {
             verifier(&[]).verify_at(&other_key, NOW),
             Err(IdentityError::NotConfigured)
         );
+    }
+
+    #[test]
+    fn refusals_are_logged_now_and_then_and_expired_ones_never() {
+        let verifier = verifier(&[SECRET]);
+        let start = Instant::now();
+        let bad = IdentityError::BadSignature;
+        assert!(!verifier.is_to_be_logged(&IdentityError::Expired, start));
+        assert!(verifier.is_to_be_logged(&bad, start));
+        assert!(!verifier.is_to_be_logged(&bad, start + LOG_INTERVAL / 2));
+        assert!(!verifier.is_to_be_logged(&IdentityError::NotYetValid, start));
+        assert!(verifier.is_to_be_logged(&bad, start + LOG_INTERVAL));
     }
 }
