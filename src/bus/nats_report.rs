@@ -42,7 +42,7 @@ pub async fn look(url: &str) -> Result<NatsReport, NatsError> {
         .name("shoptalk check")
         .connect(address);
     let client = match tokio::time::timeout(TIMEOUT, connecting).await {
-        Ok(connected) => connected.map_err(|error| failed(error.to_string()))?,
+        Ok(connected) => connected.map_err(|error| failed(cause_of(&error)))?,
         Err(_) => return Err(failed(format!("no reply within {} s", TIMEOUT.as_secs()))),
     };
     let server = client.server_info();
@@ -53,6 +53,15 @@ pub async fn look(url: &str) -> Result<NatsReport, NatsError> {
         has_login: server.auth_required,
         is_local,
     })
+}
+
+fn cause_of(error: &async_nats::ConnectError) -> String {
+    let hint = match error.kind() {
+        async_nats::ConnectErrorKind::AuthorizationViolation
+        | async_nats::ConnectErrorKind::Authentication => "; check the login in the URL",
+        _ => "",
+    };
+    format!("{error}{hint}")
 }
 
 impl NatsReport {

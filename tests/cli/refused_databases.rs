@@ -4,6 +4,7 @@
 use shoptalk_local_servers::{Nats, Postgres, Replication, unless_missing};
 
 use super::process::{Ended, Place};
+use crate::common::Authority;
 
 const URL: &str = "SHOPTALK_STORAGE__URL";
 const NATS_URL: &str = "SHOPTALK_CLUSTER__NATS_URL";
@@ -138,6 +139,61 @@ async fn a_server_that_may_lose_messages_is_refused() {
 }
 
 #[tokio::test]
+async fn what_a_user_lacks_and_how_tls_is_named_is_said() {
+    let Some(server) = Postgres::shared() else {
+        return;
+    };
+    let database = server.create_database().expect("a database");
+    database.psql("CREATE ROLE guest LOGIN").expect("it runs");
+    let url = database.url();
+    let (_, host) = url.split_once('@').expect("it has a user");
+    let url = format!("postgres://guest@{host}");
+    let place = Place::new().with(URL, &url);
+    let ended = place.run(&SERVE).await;
+    ended.refused_with(1, &["permission denied", "ALTER DATABASE … OWNER TO"]);
+    let place = Place::new().with(URL, &format!("{url}?sslmode=verify-ca"));
+    place
+        .run(&["check"])
+        .await
+        .misused(&["sslmode is disable, prefer, require or verify-full"]);
+}
+
+/// A file in the data directory of a server, which its user alone can read.
+fn write_beside_data(server: &Postgres, name: &str, text: &str) {
+    let sql = format!(
+        "COPY (SELECT unnest(string_to_array('{}', E'\\n'))) TO PROGRAM 'umask 077; cat > {name}'",
+        text.trim_end()
+    );
+    server.psql("postgres", &sql).expect("it is written");
+}
+
+#[tokio::test]
+async fn a_database_with_a_certificate_that_is_not_trusted_is_refused_with_what_to_do() {
+    let Some(server) = unless_missing(Postgres::start()) else {
+        return;
+    };
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let pair = ours.issue(&["127.0.0.1"], 30);
+    write_beside_data(&server, "server.crt", &pair.cert);
+    write_beside_data(&server, "server.key", &pair.key);
+    server.set("ssl = on").expect("it is set");
+    let trusting = |authority: &Authority, url: &str| {
+        let place = Place::new();
+        place.write("authority.pem", &authority.pem());
+        let trusted = place.path().join("authority.pem").display().to_string();
+        place.with("SSL_CERT_FILE", &trusted).with(URL, url)
+    };
+    let url = server.url("postgres");
+    let full = format!("{url}?sslmode=verify-full");
+    for url in [&url, &full] {
+        let ended = trusting(&theirs, url).run(&["check"]).await;
+        ended.refused_with(1, &["certificate", "make this system trust its authority"]);
+    }
+    let printed = trusting(&ours, &full).run(&["check"]).await.well();
+    assert!(printed.contains("uses TLS"), "{printed}");
+}
+
+#[tokio::test]
 async fn check_says_which_database_and_bus_there_are() {
     let Some(server) = Postgres::shared() else {
         return;
@@ -183,7 +239,11 @@ async fn a_bus_that_refuses_the_login_is_a_warning_and_the_server_goes_on() {
     let url = bus.url().replacen("nats://", "nats://shop:wrong-word@", 1);
     let place = Place::new().with(URL, &database.url()).with(NATS_URL, &url);
     let ended = place.run(&["check"]).await;
-    for words in ["warning: cannot use the bus", "polling"] {
+    for words in [
+        "warning: cannot use the bus",
+        "check the login in the URL",
+        "polling",
+    ] {
         assert!(ended.stderr.contains(words), "{ended:?}");
     }
     assert!(!ended.stderr.contains("wrong-word"), "{ended:?}");

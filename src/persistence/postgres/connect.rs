@@ -18,7 +18,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What to do about a wrong or missing password.
-const PASSWORD: &str = "; write the right one into the URL or set PGPASSWORD or PGPASSFILE";
+const PASSWORD: &str = "; put the right one into storage.url, PGPASSWORD or the file of PGPASSFILE";
+/// What to do about a certificate that is not trusted.
+const CERTIFICATE: &str = "; a certificate is always verified, with the name: make this system trust its authority \
+    (docs/cluster.md), or within one machine do without TLS by sslmode=disable in the URL";
 
 /// What every connection sets: no transaction may hang on to its locks, and none runs at another
 /// level than the batches were made for. Compiling a statement (`jit`) takes longer than any of them
@@ -50,8 +53,15 @@ impl Connector {
         {
             return Err("it has to begin with postgres://".into());
         }
-        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
-            format!("it is no URL of a PostgreSQL database ({})", reason(&error))
+        // To the library, `require` is what others call `verify-full`.
+        let known = url.replace("sslmode=verify-full", "sslmode=require");
+        let mut config: Config = known.parse().map_err(|error: tokio_postgres::Error| {
+            let reason = reason(&error);
+            let hint = match reason.contains("ssl") {
+                true => "; sslmode is disable, prefer, require or verify-full, and there is no other option for TLS",
+                false => "",
+            };
+            format!("it is no URL of a PostgreSQL database ({reason}){hint}")
         })?;
         if config.get_password().is_none()
             && let Ok(password) = std::env::var("PGPASSWORD")
@@ -113,7 +123,7 @@ impl Connector {
                 StoreError::Unavailable(format!("PostgreSQL wants a password{PASSWORD}"))
             }
             // Whatever is wrong with it, nothing was stored, and it is tried again.
-            StoreError::Internal(cause) => {
+            StoreError::Internal(cause) | StoreError::Unavailable(cause) => {
                 StoreError::Unavailable(format!("{cause}{}", what_to_do(&error)))
             }
             other => other,
@@ -151,7 +161,10 @@ fn login(config: &Config) -> Login<'_> {
 fn what_to_do(error: &tokio_postgres::Error) -> &'static str {
     match error.code().map(SqlState::code) {
         Some("28P01" | "28000") => PASSWORD,
-        Some("3D000") => "; make it with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+        Some("3D000") => {
+            "; make it with CREATE DATABASE … OWNER … ENCODING 'UTF8' TEMPLATE template0"
+        }
+        None if reason(error).contains("invalid peer certificate") => CERTIFICATE,
         _ => "",
     }
 }

@@ -68,6 +68,11 @@ impl std::fmt::Display for SchemaError {
                 "it has tables of another program; give shoptalk a database of its own \
                  (CREATE DATABASE)",
             ),
+            Self::Failed(error) if error.is_forbidden() => write!(
+                out,
+                "{}; make the user of the URL the owner: ALTER DATABASE … OWNER TO …",
+                error.message()
+            ),
             Self::Failed(error) => out.write_str(&error.message()),
         }
     }

@@ -92,6 +92,12 @@ impl TxError {
             if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
     }
 
+    /// Whether the user lacks a right.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Failed(Failure::Postgres(error))
+            if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE))
+    }
+
     /// Whether a row with this key was there already. The transaction may be run again: it sees
     /// that row then.
     pub(crate) fn is_duplicate(&self) -> bool {
