@@ -3,6 +3,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use shoptalk::config::Config;
+use shoptalk::encryption::is_encrypted;
 use shoptalk::jobs::backup::{self, Finishing, ReadableBackup, StagedBackup};
 use shoptalk::jobs::control::{Control, Reply, Request};
 use shoptalk::jobs::ledger::LEDGER_FILE;
@@ -175,7 +176,7 @@ async fn through_the_server(
                 bar.clear();
                 let staged = data_dir.join(file);
                 move_out(staged, out.to_owned()).await?;
-                report(out, rooms, messages);
+                report(out, rooms, messages)?;
                 return Ok(());
             }
             Reply::Failed { message } => {
@@ -211,8 +212,7 @@ async fn without_a_server(config: &Config, out: &Path) -> Result<(), Failure> {
     store.close().await;
     let made = made?;
     move_out(made.path().to_owned(), out.to_owned()).await?;
-    report(out, made.manifest().rooms, made.manifest().messages);
-    Ok(())
+    report(out, made.manifest().rooms, made.manifest().messages)
 }
 
 async fn move_out(staged: PathBuf, out: PathBuf) -> Result<(), Failure> {
@@ -225,10 +225,16 @@ async fn move_out(staged: PathBuf, out: PathBuf) -> Result<(), Failure> {
         .map_err(|error| Failure::Runtime(format!("cannot write {}: {error}", out.display())))
 }
 
-fn report(out: &Path, rooms: u64, messages: u64) {
+fn report(out: &Path, rooms: u64, messages: u64) -> Result<(), Failure> {
+    // The server may have other recipients than this configuration.
+    let (kind, identity) = match is_encrypted(out)? {
+        true => (", encrypted,", " --identity FILE"),
+        false => ("", ""),
+    };
     eprintln!(
-        "wrote {} with {rooms} rooms and {messages} messages; check it with: shoptalk verify {}",
+        "wrote {}{kind} with {rooms} rooms and {messages} messages; check it with: shoptalk verify {}{identity}",
         out.display(),
         out.display()
     );
+    Ok(())
 }

@@ -45,10 +45,12 @@ pub(super) fn run(args: &MigrateArgs, config: &Config) -> Result<(), Failure> {
         .await?;
         match migrated {
             Migrated::Now => eprintln!(
-                "moved {rows} rows to {name} in {} s; set storage.url to it and start the server, which makes the text index again",
+                "moved {rows} rows to {name} in {} s; set storage.url to the URL of --to and start the server, which makes the text index again",
                 started.elapsed().as_secs()
             ),
-            Migrated::Before => eprintln!("{name} has it already; set storage.url to it"),
+            Migrated::Before => {
+                eprintln!("{name} has it already; set storage.url to the URL of --to")
+            }
         }
         Ok(())
     })

@@ -269,7 +269,9 @@ async fn encrypted_backups_are_read_with_the_identity_alone() {
     room.post("a secret between the shop and me").await;
     automatic_backup(&place).await;
     let out = outside(&place, "backup.db.age");
-    place.run(&["backup", &out]).await.well();
+    let made = place.run(&["backup", &out]).await;
+    assert!(made.stderr.contains("--identity FILE"), "{made:?}");
+    made.well();
     running.stop().await;
     let automatic = automatic_backup(&place).await;
     assert!(automatic.ends_with(".db.age"), "{automatic}");

@@ -182,7 +182,11 @@ async fn copy(
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
         let mut copied = |rows| {
             done += rows;
-            step(MigrateStep::Copied { done, total });
+            // Small tables are not counted.
+            step(MigrateStep::Copied {
+                done,
+                total: total.max(done),
+            });
         };
         let (read, written) = tokio::join!(
             source.read(table, sender),
