@@ -113,14 +113,16 @@ alerts: ## test the Prometheus alert rules; needs promtool
 	promtool check rules deploy/alerts.yml deploy/alerts-backup.yml deploy/alerts-nodes.yml
 	promtool test rules deploy/alerts-test.yml
 
-dist: ## write packages into target/dist: static binary, .deb, container image
-	@scripts/dist.sh
+# For packages: x86_64, aarch64 or both. Empty: this machine's architecture.
+ARCH :=
+dist: ## write packages into target/dist: static binary, .deb, container image; ARCH=aarch64 for arm64
+	@scripts/dist.sh $(ARCH)
 
 reproducible: ## make dist here and in a clone elsewhere, and compare the bytes; all is built twice
-	@scripts/reproducible.sh
+	@scripts/reproducible.sh $(ARCH)
 
 dist-trials: ## try what make dist wrote in empty root directories and on a booted Debian; needs root, buildah and debootstrap
-	@scripts/dist-trials.sh
+	@scripts/dist-trials.sh $(ARCH)
 
 doctor-trials: ## try `shoptalk doctor` against nginx, Caddy, Apache and HAProxy with broken settings
 	scripts/doctor-trials.sh

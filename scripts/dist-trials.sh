@@ -4,14 +4,14 @@
 #   scripts/dist-trials.sh image    the same in the image (with buildah), and what it declares
 #   scripts/dist-trials.sh deb      install, upgrade and purge on a minimal Debian (with debootstrap)
 #   scripts/dist-trials.sh units    the package's units on the same Debian, booted: systemd is process 1
+# Before these words: x86_64 or aarch64, or both; without one, this machine's architecture. Programs of
+# another one run in QEMU, one by one; no system boots there, so units is skipped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 export PATH="$PATH:/usr/sbin:/sbin"
 [ "$(id -u)" = 0 ] || { echo "dist-trials: chroot needs root; run it with sudo" >&2; exit 1; }
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
-dist=target/dist/shoptalk-$version-$(uname -m)
-[ -e "$dist" ] || { echo "dist-trials: there is no $dist; run make dist first" >&2; exit 1; }
 chroot=$(command -v chroot)
 work=$(mktemp -d)
 server=
@@ -32,6 +32,17 @@ trap finish EXIT
 
 fail() { echo "dist-trials: $*" >&2; exit 1; }
 
+# choose ARCHITECTURE: what follows is done with this one's packages.
+choose() {
+  arch=$1 dist=target/dist/shoptalk-$version-$1
+  case $arch in x86_64) debian=amd64 ;; aarch64) debian=arm64 ;; esac
+  [ -e "$dist" ] || fail "there is no $dist; run make dist ARCH=$arch first"
+  "$dist" --version >/dev/null || fail "this machine runs no programs for $arch. Install qemu-user-static, and" \
+    "let systemd-binfmt.service start again; without systemd:" \
+    "mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc &&" \
+    "cat /usr/lib/binfmt.d/qemu-$arch.conf >/proc/sys/fs/binfmt_misc/register"
+}
+
 # start COMMAND…: starts a server and sets `url` from its ready line.
 start() {
   rm -f "$work/ready"
@@ -49,12 +60,19 @@ stop() {
   server=
 }
 
+# Ends it as a crash does.
+crash() {
+  kill -KILL "$server"
+  wait "$server" || true
+  server=
+}
+
 json() { curl --silent --show-error --fail --header 'content-type: application/json' "$@"; }
 
-# The life of a server whose commands are run by the words before it: `use` a message, a backup, an
-# erasure that rewrites the file, a restore.
+# The life of a server whose commands are run by the words before it: a message, a crash after which it
+# is there once, a backup, an erasure that rewrites the file, a restore.
 life() {
-  local room token id=0190f5a2-7c1e-7000-8000-000000000001
+  local room token id=0190f5a2-7c1e-7000-8000-000000000001 message
   "$@" --version
   start "$@" serve
   "$@" health "$url"
@@ -62,8 +80,14 @@ life() {
   room=$(json --data '{"customer_name":"Ann","customer_email":"ann@example.com"}' "$url/api/chat/rooms/")
   token=$(sed 's/.*"token":"\([^"]*\)".*/\1/' <<<"$room")
   room=$(sed 's/.*"room":{[^}]*"id":"\([^"]*\)".*/\1/' <<<"$room")
-  json --header "authorization: Bearer $token" --data "{\"id\":\"$id\",\"content\":\"Hello\"}" \
-    "$url/api/chat/rooms/$room/messages/" >/dev/null
+  message=(--header "authorization: Bearer $token" --data "{\"id\":\"$id\",\"content\":\"Hello\"}")
+  json "${message[@]}" "$url/api/chat/rooms/$room/messages/" >/dev/null
+  crash
+  start "$@" serve
+  # A client that knows nothing of the ack sends it again.
+  json "${message[@]}" "$url/api/chat/rooms/$room/messages/" >/dev/null
+  [ "$(json "${message[@]:0:2}" "$url/api/chat/rooms/$room/messages/" | grep -o '"content":"Hello"' | wc -l)" = 1 ] ||
+    fail "after a crash the message is not there once"
   "$@" backup /backups/shop.db
   "$@" verify /backups/shop.db
   "$@" export --out /backups/all.jsonl
@@ -89,13 +113,15 @@ binary() {
 image() {
   local store container root config
   store=(buildah --storage-driver vfs --root "$work/store" --runroot "$work/run")
-  container=$("${store[@]}" from --quiet "docker-archive:$dist-image.tar")
+  container=$("${store[@]}" from --quiet --arch "$debian" "docker-archive:$dist-image.tar")
   config=$("${store[@]}" inspect "$container" |
     node --print 'JSON.stringify(JSON.parse(require("fs").readFileSync(0)).Docker.config)')
   for words in '"User":"10001:10001"' '"Entrypoint":["/shoptalk"]' '"Cmd":["serve"]' \
     '"Test":["CMD","/shoptalk","health"]' '"Volumes":{"/data":{}}'; do
     grep -qF "$words" <<<"$config" || fail "the image lacks $words: $config"
   done
+  [ "$("${store[@]}" inspect --format '{{.Docker.Architecture}}' "$container")" = "$debian" ] ||
+    fail "the image is not for $debian"
   root=$("${store[@]}" mount "$container")
   # A place for backups, as a second volume.
   install -d -o 10001 -g 10001 "$root/backups"
@@ -105,9 +131,9 @@ image() {
 
 # debian ROOT: a minimal Debian with the package.
 debian() {
-  debootstrap --variant=minbase --include=systemd stable "$1" >"$work/log" 2>&1 ||
+  debootstrap --arch "$debian" --variant=minbase --include=systemd stable "$1" >"$work/log" 2>&1 ||
     { tail -n 5 "$work/log" >&2; fail "debootstrap failed"; }
-  cp target/dist/*.deb "$1/package.deb"
+  cp target/dist/*_"$debian".deb "$1/package.deb"
   chroot "$1" dpkg --install /package.deb
 }
 
@@ -190,6 +216,10 @@ socket() {
 
 units() {
   local root=$work/units url=http://127.0.0.1:8001 hierarchy init made room token main calls n sockets=()
+  if [ "$arch" != "$(uname -m)" ]; then
+    skipped="in QEMU's emulation of $arch no system boots"
+    return
+  fi
   debian "$root"
   inside() { nsenter --target "$init" --all "$@"; }
   network() { nsenter --target "$init" --net "$@"; }
@@ -201,7 +231,7 @@ units() {
     group=$hierarchy/shoptalk-trials-$$
   fi
   if ! (namespaces "$root" /bin/true) >"$work/log" 2>&1; then
-    echo "dist-trials: units is skipped, because no system can boot here: $(tail -n 1 "$work/log")"
+    skipped="no system can boot here: $(tail -n 1 "$work/log")"
     return
   fi
 
@@ -273,11 +303,24 @@ units() {
   server=
 }
 
-[ $# -gt 0 ] || set -- binary image deb units
-for trial; do
-  case $trial in
-    # A failure ends the script: `set -e` has no effect in a list with &&.
-    binary | image | deb | units) "$trial"; echo "dist-trials: $trial works" ;;
-    *) echo "usage: scripts/dist-trials.sh [binary|image|deb|units]…" >&2; exit 2 ;;
+architectures=() trials=()
+for word; do
+  case $word in
+    x86_64 | aarch64) architectures+=("$word") ;;
+    binary | image | deb | units) trials+=("$word") ;;
+    *) echo "usage: scripts/dist-trials.sh [x86_64|aarch64]… [binary|image|deb|units]…" >&2; exit 2 ;;
   esac
+done
+[ ${#architectures[@]} -gt 0 ] || architectures=("$(uname -m)")
+[ ${#trials[@]} -gt 0 ] || trials=(binary image deb units)
+for arch in "${architectures[@]}"; do
+  choose "$arch"
+  for trial in "${trials[@]}"; do
+    # A failure ends the script: `set -e` has no effect in a list with &&.
+    skipped=
+    "$trial"
+    if [ -n "$skipped" ]; then echo "dist-trials: $trial is skipped ($arch), because $skipped"
+    else echo "dist-trials: $trial works ($arch)"; fi
+    rm -rf "${work:?}/$trial"
+  done
 done

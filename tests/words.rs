@@ -374,7 +374,9 @@ fn links_and_make_targets_in_the_documentation_exist() {
             }
         }
         for (at, line) in text.lines().enumerate() {
-            for target in quoted(line).filter_map(|token| token.strip_prefix("make ")) {
+            for command in quoted(line).filter_map(|token| token.strip_prefix("make ")) {
+                // Variables may follow.
+                let target = command.split(' ').next().unwrap_or_default();
                 if !makefile
                     .lines()
                     .any(|row| row.starts_with(&format!("{target}:")))
