@@ -8,6 +8,7 @@
 mod cards;
 mod describe;
 mod error;
+mod file;
 mod keys;
 mod load;
 mod mail;

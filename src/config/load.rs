@@ -7,6 +7,7 @@ use config::{Environment, File, FileFormat};
 use serde::de::DeserializeOwned;
 
 use super::error::ConfigError;
+use super::file::SettingsFile;
 use super::keys::{ENV_PREFIX, Keys};
 use super::raw::Raw;
 use super::{Config, Overrides};
@@ -50,7 +51,7 @@ impl Config {
         }
         let mut layers = config::Config::builder().add_source(defaults);
         if let Some(path) = file {
-            let source = File::from(path).format(FileFormat::Toml).required(true);
+            let source = SettingsFile::read(path)?;
             let layer = read(config::Config::builder().add_source(source.clone()))?;
             keys.check_file(path, &layer)?;
             layers = layers.add_source(source);

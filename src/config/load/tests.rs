@@ -38,6 +38,33 @@ fn the_environment_overrides_the_file_and_flags_override_both() {
     assert_eq!(config.server.listen.port(), 3);
 }
 
+/// A shell passes `<(…)` as a pipe, which can be read once.
+#[test]
+fn a_file_may_be_a_pipe_and_may_begin_with_a_byte_order_mark() {
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let text = b"\xef\xbb\xbf[storage]\nreaders = 7\n";
+    writer.write_all(text).expect("it fits into the pipe");
+    drop(writer);
+    let path = format!("/proc/self/fd/{}", reader.as_raw_fd());
+    let config = Config::load(Some(Path::new(&path)), [], Overrides::default()).expect("valid");
+    assert_eq!(config.storage.readers, 7);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_the_reason() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (name, reason) in [("", "directory"), ("missing", "No such file")] {
+        let path = directory.path().join(name);
+        let error = Config::load(Some(&path), [], Overrides::default()).expect_err("refused");
+        let message = error.to_string();
+        assert!(message.contains(&path.display().to_string()), "{message}");
+        assert!(message.contains(reason), "{message}");
+    }
+}
+
 #[test]
 fn only_names_with_two_underscores_are_configuration() {
     assert!(
