@@ -7,7 +7,7 @@ use shoptalk::config::Config;
 use shoptalk::passwords::hash_password;
 use shoptalk::persistence::{AgentPatch, NewAgent, Principal, Refusal, Store, WriteError};
 
-use super::{Failure, block_on, check_owner, print_stdout, require_database};
+use super::{Failure, NewDatabase, block_on, check_owner, print_stdout, require_database};
 
 #[derive(Subcommand)]
 pub(super) enum AgentCommand {
@@ -48,26 +48,53 @@ pub(super) enum AgentCommand {
 /// seconds.
 pub(super) fn run(command: AgentCommand, config: &Config) -> Result<(), Failure> {
     check_owner(&config.storage.data_dir)?;
-    // The first agent may be added before the server has ever run.
-    if !matches!(command, AgentCommand::Add { .. }) {
-        require_database(config)?;
+    let new = NewDatabase::expected(config);
+    let mut first_password = None;
+    match &command {
+        // The first agent may be added before the server has ever run. What is refused makes no
+        // database.
+        AgentCommand::Add {
+            name,
+            password_stdin,
+            ..
+        } => {
+            check_username(name)?;
+            if new.is_some() {
+                first_password = Some(read_password(*password_stdin)?);
+            }
+        }
+        _ => require_database(config)?,
     }
     block_on(async {
         let options = config.store_options(false);
         let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
-        let done = execute(command, &store).await;
+        if let Some(new) = new {
+            new.report();
+        }
+        let done = execute(command, &store, first_password).await;
         store.close().await;
         done
     })
 }
 
-async fn execute(command: AgentCommand, store: &Store) -> Result<(), Failure> {
+/// `first_password` is that of the first agent, if it was read already.
+async fn execute(
+    command: AgentCommand,
+    store: &Store,
+    first_password: Option<String>,
+) -> Result<(), Failure> {
     match command {
         AgentCommand::Add {
             name,
             role,
             password_stdin,
-        } => add(store, &name, role, password_stdin).await,
+        } => {
+            let password = || match first_password {
+                Some(password) => Ok(password),
+                None => read_password(password_stdin),
+            };
+            add(store, check_username(&name)?, role, password).await
+        }
         AgentCommand::List => Ok(print_stdout(&table(&store.agents().await?))?),
         AgentCommand::Passwd {
             name,
@@ -118,22 +145,25 @@ async fn execute(command: AgentCommand, store: &Store) -> Result<(), Failure> {
     }
 }
 
+fn check_username(name: &str) -> Result<String, Failure> {
+    check_line("NAME", Some(name), NAME_CHARS)
+        .map_err(|violation| Failure::Usage(format!("{} {}", violation.field, violation.message)))?
+        .ok_or_else(|| Failure::Usage("NAME must not be empty".to_owned()))
+}
+
 async fn add(
     store: &Store,
-    name: &str,
+    username: String,
     role: Option<Role>,
-    password_stdin: bool,
+    password: impl FnOnce() -> Result<String, Failure>,
 ) -> Result<(), Failure> {
-    let username = check_line("NAME", Some(name), NAME_CHARS)
-        .map_err(|violation| Failure::Usage(format!("{} {}", violation.field, violation.message)))?
-        .ok_or_else(|| Failure::Usage("NAME must not be empty".to_owned()))?;
     if store.agent_credentials(&username).await?.is_some() {
         return Err(username_taken(&username));
     }
     let is_first = store.agent_count().await? == 0;
     // The first agent has to be able to add the others.
     let role = role.unwrap_or(if is_first { Role::Admin } else { Role::Agent });
-    let password_hash = hash_password(&read_password(password_stdin)?)?;
+    let password_hash = hash_password(&password()?)?;
     let agent = NewAgent {
         display_name: username.clone(),
         username,

@@ -14,8 +14,9 @@ use shoptalk::persistence::{
 };
 use tokio::sync::watch;
 
+use super::commands_to_paste::quoted;
 use super::progress::ProgressBar;
-use super::{Failure, block_on, check_owner, require_database};
+use super::{Failure, NewDatabase, block_on, check_owner, counted, require_database};
 
 /// How the files of pg_dump begin.
 const DUMP_MAGIC: &[u8] = b"PGDMP";
@@ -56,10 +57,10 @@ pub(super) fn verify(file: &Path, identity: Option<&Path>) -> Result<(), Failure
     let plain = ReadableBackup::open(file, identity, scratch.path())?;
     let manifest = verify_backup(plain.path())?;
     eprintln!(
-        "{} is sound: {} rooms, {} messages, made {} by shoptalk {}",
+        "{} is sound: {}, {}, made {} by shoptalk {}",
         file.display(),
-        manifest.rooms,
-        manifest.messages,
+        counted(manifest.rooms, "room"),
+        counted(manifest.messages, "message"),
         manifest.made_at,
         manifest.version
     );
@@ -76,12 +77,16 @@ pub(super) fn restore(
     require_file(config)?;
     let data_dir = &config.storage.data_dir;
     check_owner(data_dir)?;
+    let new = NewDatabase::expected(config);
     let restored = restore::restore(RestoreRequest {
         file,
         identity,
         data_dir,
         backup_dir: &config.backup.directory,
     })?;
+    if let Some(new) = new {
+        new.report();
+    }
     report_restore(&restored);
     Ok(())
 }
@@ -105,14 +110,18 @@ fn report_restore(restored: &Restored) {
     let report = &restored.report;
     let manifest = &report.manifest;
     eprintln!(
-        "restored {} rooms and {} messages as of {}; every agent has to sign in again",
-        manifest.rooms, manifest.messages, manifest.made_at
+        "restored {} and {} as of {}; every agent has to sign in again",
+        counted(manifest.rooms, "room"),
+        counted(manifest.messages, "message"),
+        manifest.made_at
     );
     let again = report.erased_again;
     if again != ErasedAgain::default() {
         eprintln!(
-            "of these, erased again because they were erased since: {} visitors, {} rooms and the texts of {} messages",
-            again.visitors, again.rooms, again.redacted
+            "of these, erased again because they were erased since: {}, {} and the text of {}",
+            counted(again.visitors, "visitor"),
+            counted(again.rooms, "room"),
+            counted(again.redacted, "message")
         );
     }
     if let Some(aside) = &report.set_aside {
@@ -232,9 +241,11 @@ fn report(out: &Path, rooms: u64, messages: u64) -> Result<(), Failure> {
         false => ("", ""),
     };
     eprintln!(
-        "wrote {}{kind} with {rooms} rooms and {messages} messages; check it with: shoptalk verify {}{identity}",
+        "wrote {}{kind} with {} and {}; check it with: shoptalk verify {}{identity}",
         out.display(),
-        out.display()
+        counted(rooms, "room"),
+        counted(messages, "message"),
+        quoted(out)
     );
     Ok(())
 }

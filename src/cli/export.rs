@@ -10,7 +10,7 @@ use shoptalk::jobs::output::OutputFile;
 use shoptalk::persistence::{AuditAction, ExportScope, Principal, Store};
 
 use super::progress::ProgressBar;
-use super::{Failure, block_on, check_owner, require_database, running_server};
+use super::{Failure, block_on, check_owner, counted, require_database, running_server};
 
 #[derive(Args)]
 pub(super) struct ExportArgs {
@@ -41,7 +41,11 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<(), Failure> {
             None => without_a_server(config, scope, args, &mut sink).await?,
         };
         sink.finish()?;
-        eprintln!("exported {rooms} rooms with {messages} messages");
+        eprintln!(
+            "exported {} with {}",
+            counted(rooms, "room"),
+            counted(messages, "message")
+        );
         Ok(())
     })
 }

@@ -6,7 +6,7 @@ use shoptalk::jobs::ledger::LedgerContents;
 use shoptalk::persistence::{Store, TransferCounts};
 
 use super::progress::ProgressBar;
-use super::{Failure, block_on, check_owner};
+use super::{Failure, NewDatabase, block_on, check_owner, counted};
 
 /// Imports what an export has written. With SQLite the server must not be running.
 pub(super) fn run(file: &Path, config: &Config) -> Result<(), Failure> {
@@ -19,9 +19,13 @@ pub(super) fn run(file: &Path, config: &Config) -> Result<(), Failure> {
     let erased = listed
         .map_err(|error| Failure::Runtime(error.to_string()))?
         .erased;
+    let new = NewDatabase::expected(config);
     block_on(async {
         let options = config.store_options(true);
         let store = tokio::task::spawn_blocking(|| Store::open(options)).await??;
+        if let Some(new) = new {
+            new.report();
+        }
         let mut bar = ProgressBar::new();
         let imported = import(&store, file, &erased.into(), |progress| {
             bar.show(progress.done, progress.total);
@@ -36,31 +40,33 @@ pub(super) fn run(file: &Path, config: &Config) -> Result<(), Failure> {
 
 fn report(counts: TransferCounts) {
     eprintln!(
-        "imported {} rooms with {} messages, {} visitors and {} agents",
-        counts.rooms, counts.messages, counts.visitors, counts.agents
+        "imported {} with {}, {} and {}",
+        counted(counts.rooms, "room"),
+        counted(counts.messages, "message"),
+        counted(counts.visitors, "visitor"),
+        counted(counts.agents, "agent")
     );
-    if counts.present_rooms > 0 {
-        eprintln!(
-            "{} rooms were there already and stay as they are",
-            counts.present_rooms
-        );
+    match counts.present_rooms {
+        0 => {}
+        1 => eprintln!("1 room was there already and stays as it is"),
+        rooms => eprintln!("{rooms} rooms were there already and stay as they are"),
     }
-    if counts.present_agents > 0 {
-        eprintln!(
-            "{} agents were there already, or their names are taken",
-            counts.present_agents
-        );
+    match counts.present_agents {
+        0 => {}
+        1 => eprintln!("1 agent was there already, or the name is taken"),
+        agents => eprintln!("{agents} agents were there already, or their names are taken"),
     }
     if counts.erased_rooms + counts.erased_visitors > 0 {
         eprintln!(
-            "{} rooms and {} visitors were left out because they were erased",
-            counts.erased_rooms, counts.erased_visitors
+            "left out because they were erased: {} and {}",
+            counted(counts.erased_rooms, "room"),
+            counted(counts.erased_visitors, "visitor")
         );
     }
     if counts.redacted > 0 {
         eprintln!(
-            "the texts of {} messages were left out because they were removed",
-            counts.redacted
+            "the text of {} was left out because it was removed",
+            counted(counts.redacted, "message")
         );
     }
     if counts.agents > 0 {

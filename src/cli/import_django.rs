@@ -9,7 +9,7 @@ use shoptalk::jobs::django::{self, ImportError, Observer, Options, Phase, Progre
 use shoptalk::jobs::ledger::LedgerContents;
 
 use super::progress::ProgressBar;
-use super::{Failure, block_on, check_owner, print_stdout};
+use super::{Failure, NewDatabase, block_on, check_owner, print_stdout};
 
 #[derive(Args)]
 pub(super) struct ImportDjango {
@@ -74,10 +74,14 @@ pub(super) fn run(command: ImportDjango, config: &Config) -> Result<(), Failure>
     };
     let printer = Arc::new(Printer::default());
     let store_options = config.store_options(true);
+    let new = NewDatabase::expected(config);
     block_on(async {
         let watched: Arc<dyn Observer> = Arc::clone(&printer) as _;
         let imported = django::import(options, store_options, watched).await;
         printer.finish()?;
+        if let Some(new) = new {
+            new.report();
+        }
         let summary = imported.map_err(|error: ImportError| Failure::Runtime(error.to_string()))?;
         print_stdout(&format!("{}\n", summary.describe(dry_run)))?;
         Ok(())

@@ -5,7 +5,7 @@ use shoptalk::config::Config;
 use shoptalk::persistence::{MigrateStep, Migrated, migrate, without_password};
 
 use super::progress::ProgressBar;
-use super::{Failure, block_on, check_owner};
+use super::{Failure, block_on, check_owner, counted};
 
 #[derive(Args)]
 pub(super) struct MigrateArgs {
@@ -45,7 +45,8 @@ pub(super) fn run(args: &MigrateArgs, config: &Config) -> Result<(), Failure> {
         .await?;
         match migrated {
             Migrated::Now => eprintln!(
-                "moved {rows} rows to {name} in {} s; set storage.url to the URL of --to and start the server, which makes the text index again",
+                "moved {} to {name} in {} s; set storage.url to the URL of --to and start the server, which makes the text index again",
+                counted(rows, "row"),
                 started.elapsed().as_secs()
             ),
             Migrated::Before => {

@@ -1,6 +1,7 @@
 mod agent;
 mod backup;
 mod check;
+mod commands_to_paste;
 mod demo;
 mod doctor;
 mod erase;
@@ -58,16 +59,6 @@ struct Common {
     /// Uses this directory for the database.
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-}
-
-impl Common {
-    /// The flags as they were given, each after a blank.
-    fn as_given(&self) -> String {
-        [("--config", &self.config), ("--data-dir", &self.data_dir)]
-            .into_iter()
-            .filter_map(|(flag, path)| Some(format!(" {flag} {}", path.as_ref()?.display())))
-            .collect()
-    }
 }
 
 #[derive(Subcommand)]
@@ -227,7 +218,6 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<(), Failure> {
-    let flags = cli.common.as_given();
     let Common {
         config: file,
         data_dir,
@@ -250,7 +240,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
             }
             demo::run(listen)
         }
-        Command::Serve { listen } => serve::run(load(listen)?, &flags),
+        Command::Serve { listen } => serve::run(load(listen)?, file.as_deref()),
         Command::Agent(command) => agent::run(command, &load(None)?),
         Command::Backup { out } => backup::run(&out, &load(None)?),
         Command::Restore { file, identity } => {
@@ -338,6 +328,14 @@ fn print_stdout(text: &str) -> std::io::Result<()> {
     out.flush()
 }
 
+/// A number with its unit, such as "1 room" and "2 rooms".
+fn counted(number: u64, unit: &str) -> String {
+    match number {
+        1 => format!("1 {unit}"),
+        _ => format!("{number} {unit}s"),
+    }
+}
+
 /// Files owned by root would later stop a server that runs as another user.
 fn check_owner(data_dir: &Path) -> Result<(), Failure> {
     let Ok(metadata) = std::fs::metadata(data_dir) else {
@@ -354,16 +352,47 @@ fn check_owner(data_dir: &Path) -> Result<(), Failure> {
     )))
 }
 
+/// The database file in the data directory, absolute for the messages; `None` with PostgreSQL.
+fn database_file(config: &Config) -> Option<PathBuf> {
+    if config.storage.url.is_some() {
+        return None;
+    }
+    let path = config.storage.data_dir.join("shoptalk.db");
+    Some(std::path::absolute(&path).unwrap_or(path))
+}
+
 /// Refuses a data directory without a database: commands that only read do not make one.
 fn require_database(config: &Config) -> Result<(), Failure> {
-    let data_dir = &config.storage.data_dir;
-    if config.storage.url.is_some() || data_dir.join("shoptalk.db").is_file() {
-        return Ok(());
+    match database_file(config) {
+        Some(path) if !path.is_file() => Err(Failure::Runtime(format!(
+            "there is no database in {}; name the directory with --data-dir",
+            path.with_file_name("").display()
+        ))),
+        _ => Ok(()),
     }
-    Err(Failure::Runtime(format!(
-        "there is no database in {}; name the directory with --data-dir",
-        data_dir.display()
-    )))
+}
+
+/// A database that a command is about to make. It is said where, since the directory may be another
+/// one than that of the server.
+struct NewDatabase(PathBuf);
+
+impl NewDatabase {
+    /// `None` if there is a database.
+    fn expected(config: &Config) -> Option<Self> {
+        database_file(config)
+            .filter(|path| !path.is_file())
+            .map(Self)
+    }
+
+    /// Names it, if it was made.
+    fn report(&self) {
+        if self.0.is_file() {
+            eprintln!(
+                "made a new database, {}; for another one, name its directory with --data-dir",
+                self.0.display()
+            );
+        }
+    }
 }
 
 /// The running server, which has the file for itself and is asked for the work. With PostgreSQL a

@@ -1,5 +1,6 @@
 use std::io::{ErrorKind, IsTerminal};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -10,24 +11,27 @@ use shoptalk::{Listener, Listeners, Server, StopReason};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::commands_to_paste::add_agent;
 use super::passed::PassedSockets;
-use super::{Failure, block_on, print_stdout, start_tracing};
+use super::{Failure, NewDatabase, block_on, database_file, print_stdout, start_tracing};
 
 /// How long systemd waits after the last report of progress.
 const START_TIMEOUT_EXTENSION: Duration = Duration::from_secs(120);
 
 /// Serves until a signal arrives or the server fails.
 ///
-/// `flags` are those of this command that the other commands need, too, to find the same database.
-pub(super) fn run(mut config: Config, flags: &str) -> Result<(), Failure> {
+/// `file` is where settings were read from, if from any.
+pub(super) fn run(mut config: Config, file: Option<&Path>) -> Result<(), Failure> {
     let passed = PassedSockets::take()?;
     passed.apply(&mut config)?;
     start_tracing(&config.log)?;
-    let database = match config.storage.url {
-        None => config.storage.data_dir.display().to_string(),
-        Some(_) => "PostgreSQL".to_owned(),
+    let database = match (database_file(&config), NewDatabase::expected(&config)) {
+        (Some(path), None) => path.display().to_string(),
+        (Some(path), Some(_)) => format!("a new database, {}", path.display()),
+        (None, _) => "PostgreSQL".to_owned(),
     };
     let tls_warnings = super::check_tls(&config)?;
+    let add_agent = add_agent(&config, file);
     block_on(async {
         let signals = Signals::listen()?;
         let store = open(&config).await?;
@@ -43,7 +47,7 @@ pub(super) fn run(mut config: Config, flags: &str) -> Result<(), Failure> {
         );
         if let Some(link) = server.setup_link() {
             eprintln!("There is no agent yet. Create the first admin within 30 minutes at {link}");
-            eprintln!("or in a terminal with: shoptalk agent add NAME{flags}");
+            eprintln!("or in a terminal {add_agent}");
         }
         if let Some(address) = server.http_addr() {
             tracing::info!("plain http on {address} is redirected to https");

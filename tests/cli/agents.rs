@@ -133,6 +133,36 @@ async fn only_the_first_agent_makes_a_database() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_made_is_named_once_and_a_refused_agent_makes_none() {
+    let place = Place::new();
+    place.add("mia", "short", &[]).await.failed(&["8"]);
+    place.add(" ", PASSWORD, &[]).await.misused(&["NAME"]);
+    let terminal = ["agent", "add", "mia"];
+    let no_terminal = place.run(&terminal).await;
+    no_terminal.misused(&["--password-stdin"]);
+    assert!(!place.data_dir().exists(), "nothing was made");
+
+    let directory = std::fs::canonicalize(place.path()).expect("a directory");
+    let database = directory.join("elsewhere/shoptalk.db");
+    let made = format!("made a new database, {}", database.display());
+    let ended = place
+        .add("mia", PASSWORD, &["--data-dir", "elsewhere"])
+        .await;
+    assert!(ended.stderr.contains(&made), "{ended:?}");
+    ended.well();
+    let ended = place
+        .add("ben", PASSWORD, &["--data-dir", "elsewhere"])
+        .await;
+    assert!(!ended.stderr.contains("new database"), "{ended:?}");
+    ended.well();
+    // Nobody is asked for the password of a name that is taken.
+    let taken = place
+        .run(&["agent", "add", "mia", "--data-dir", "elsewhere"])
+        .await;
+    taken.failed(&["mia", "already"]);
+}
+
+#[tokio::test]
 async fn an_agent_that_is_not_there_is_a_runtime_failure() {
     let place = Place::new();
     place.add("mia", PASSWORD, &[]).await.well();

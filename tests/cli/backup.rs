@@ -87,7 +87,10 @@ async fn a_backup_beside_a_running_server_brings_the_conversation_back() {
     assert_eq!(mode & 0o777, 0o600);
     room.post("after the backup").await;
     let verified = place.run(&["verify", &out]).await;
-    assert!(verified.stderr.contains("1 messages"), "{verified:?}");
+    assert!(
+        verified.stderr.contains("1 room, 1 message,"),
+        "{verified:?}"
+    );
     verified.well();
     place
         .run(&["restore", &out])
@@ -123,6 +126,8 @@ async fn a_backup_without_a_server_is_as_good() {
         restored.stderr.contains("no readable former"),
         "{restored:?}"
     );
+    let made = "made a new database, ";
+    assert!(restored.stderr.contains(made), "{restored:?}");
     restored.well();
     let list = place.run(&["agent", "list"]).await.well();
     assert!(list.contains("mia"), "{list}");

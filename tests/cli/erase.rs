@@ -284,7 +284,7 @@ impl Erased {
     }
 }
 
-const AGAIN: &str = "erased again because they were erased since: 1 visitors, 1 rooms";
+const AGAIN: &str = "erased again because they were erased since: 1 visitor, 1 room and";
 
 #[tokio::test]
 async fn a_restore_does_not_bring_an_erased_person_back() {

@@ -4,6 +4,7 @@ use shoptalk_local_servers::{Database, Postgres};
 
 use crate::common::{PASSWORD, Value, json, new_id};
 use crate::process::{Place, Running};
+use crate::serve::the_command_beside_the_link_works;
 
 const WORD: &str = "zymurgist";
 
@@ -47,6 +48,31 @@ async fn an_export_beside_a_server_is_imported_into_another_database() {
     let counts = "SELECT (SELECT count(*) FROM rooms), (SELECT count(*) FROM messages)";
     assert_eq!(copy.psql(counts).expect("counted"), "2|2");
     drop(beside);
+}
+
+#[tokio::test]
+async fn the_command_beside_the_setup_link_finds_the_database_and_shows_no_url() {
+    let Some((given, database)) = place() else {
+        return;
+    };
+    let mut running = given.serve().await;
+    let line = running.line(" agent add NAME").await;
+    let variable = "where SHOPTALK_STORAGE__URL is this server's storage.url";
+    assert!(line.contains(variable), "{line}");
+    assert!(!line.contains("postgres:"), "{line}");
+    running.stop().await;
+
+    let file = Place::new();
+    let setting = format!("[storage]\nurl = \"{}\"\n", database.url());
+    file.write("shop.toml", &setting);
+    the_command_beside_the_link_works(&file, &["--config", "shop.toml"]).await;
+
+    let Some((_, database)) = place() else {
+        return;
+    };
+    let file = Place::new().with("SHOPTALK_STORAGE__URL_FILE", "url of the shop");
+    file.write("url of the shop", &database.url());
+    the_command_beside_the_link_works(&file, &[]).await;
 }
 
 #[tokio::test]

@@ -206,21 +206,47 @@ async fn the_link_begins_with_the_public_url() {
     running.stop().await;
 }
 
-#[tokio::test]
-async fn the_command_beside_the_link_finds_the_same_database() {
-    let place = Place::new();
-    place.write("shop.toml", "");
-    let flags = ["--config", "shop.toml", "--data-dir", "elsewhere"];
-    let args = [&["serve", "--listen", "127.0.0.1:0"], &flags[..]].concat();
+/// What a server prints beside the setup link works in another directory without its environment.
+pub(crate) async fn the_command_beside_the_link_works(place: &Place, flags: &[&str]) {
+    let args = [&["serve", "--listen", "127.0.0.1:0"], flags].concat();
     let mut running = place.start(&args).await;
     let version = env!("CARGO_PKG_VERSION");
-    let starts = format!("shoptalk {version} starts on elsewhere");
-    running.line(&starts).await;
-    let line = running.line("shoptalk agent add NAME").await;
-    assert!(line.ends_with(&flags.join(" ")), "{line}");
-    place.add("mia", PASSWORD, &flags).await.well();
+    running
+        .line(&format!("shoptalk {version} starts on "))
+        .await;
+    let line = running.line(" agent add NAME").await;
+    let (_, command) = line.split_once("with: ").expect("a command");
+    let command = command.replace("NAME", "mia --password-stdin");
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let added = std::process::Command::new("/bin/sh")
+        .args(["-c", &format!("echo {PASSWORD} | {command}")])
+        .env_clear()
+        .current_dir(elsewhere.path())
+        .output()
+        .expect("it runs");
+    assert!(added.status.success(), "{command}: {added:?}");
+    let credentials = json!({"username": "mia", "password": PASSWORD});
+    let login = running.rest().post("/api/admin/login/", credentials).await;
+    login.is(200);
     running.stop().await;
-    assert!(!place.data_dir().exists(), "no other database was made");
+    let others = std::fs::read_dir(elsewhere.path()).expect("a directory");
+    assert_eq!(others.count(), 0, "no other database was made");
+}
+
+#[tokio::test]
+async fn the_command_beside_the_link_finds_the_same_database_from_anywhere() {
+    let of_the_environment = || Place::new().with("SHOPTALK_STORAGE__DATA_DIR", "a");
+    for (place, flags, directory) in [
+        (Place::new(), &[][..], "data"),
+        (Place::new(), &["--data-dir", "Mia's shop"], "Mia's shop"),
+        (of_the_environment(), &[], "a"),
+        (Place::new(), &["--config", "shop.toml"], "b"),
+    ] {
+        place.write("shop.toml", "[storage]\ndata_dir = \"b\"\n");
+        the_command_beside_the_link_works(&place, flags).await;
+        let database = place.path().join(directory).join("shoptalk.db");
+        assert!(database.is_file(), "{database:?}");
+    }
 }
 
 #[tokio::test]

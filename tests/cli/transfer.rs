@@ -184,7 +184,7 @@ async fn an_import_does_not_bring_an_erased_person_back() {
     running.stop().await;
     let left = place.run(&["export"]).await.well();
     let imported = place.run(&["import", "all.jsonl"]).await;
-    let erased = "1 rooms and 1 visitors were left out because they were erased";
+    let erased = "left out because they were erased: 1 room and 1 visitor";
     assert!(imported.stderr.contains(erased), "{imported:?}");
     imported.well();
     assert_eq!(place.run(&["export"]).await.well(), left);
@@ -221,9 +221,9 @@ async fn an_import_into_a_new_database_leaves_out_what_the_ledger_lists() {
     let import = ["import", "all.jsonl", "--data-dir", "fresh"];
     let imported = place.run(&import).await;
     for words in [
-        "imported 1 rooms with 2 messages",
-        "1 rooms and 1 visitors were left out because they were erased",
-        "the texts of 1 messages were left out",
+        "imported 1 room with 2 messages",
+        "left out because they were erased: 1 room and 1 visitor",
+        "the text of 1 message was left out",
     ] {
         assert!(imported.stderr.contains(words), "{imported:?}");
     }

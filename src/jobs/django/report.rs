@@ -143,15 +143,19 @@ pub struct Summary {
 impl Summary {
     /// The summary in sentences.
     pub fn describe(&self, dry_run: bool) -> String {
+        let counted = |number: u64, unit: &str| match number {
+            1 => format!("1 {unit}"),
+            _ => format!("{number} {unit}s"),
+        };
         let mut text = format!(
-            "{}{} rooms and {} messages of the app {}",
+            "{}{} and {} of the app {}",
             if dry_run {
                 "would import "
             } else {
                 "imported "
             },
-            self.rooms_created + self.rooms_appended,
-            self.messages_added,
+            counted(self.rooms_created + self.rooms_appended, "room"),
+            counted(self.messages_added, "message"),
             self.app
         );
         let mut also = |count: u64, what: &str| {
