@@ -89,7 +89,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tls",
         ],
     ),
-    ("doctor", &["cards", "chat", "credentials", "protocol"]),
+    (
+        "doctor",
+        &["cards", "chat", "config", "credentials", "mail", "protocol"],
+    ),
     (
         "jobs",
         &[

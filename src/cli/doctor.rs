@@ -6,7 +6,8 @@ use shoptalk::config::Config;
 use shoptalk::doctor::probe::{self, Target};
 use shoptalk::doctor::{
     Check, Finding, Level, Observations, QUIET_SECONDS, QUIET_SECONDS_MAX, judge, judge_backups,
-    judge_cards, judge_machine, judge_service, look_at_cards, look_at_machine, quiet_is_needless,
+    judge_cards, judge_machine, judge_mail, judge_service, look_at_cards, look_at_machine,
+    look_at_mail, quiet_is_needless,
 };
 use shoptalk::jobs::backup_directory;
 use shoptalk::jobs::control::{Control, Reply, Request};
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::progress::ProgressBar;
 use super::services::Service;
-use super::{Failure, block_on, check_owner, print_stdout};
+use super::{Failure, block_on, check_owner, counted, print_stdout};
 
 /// Checks everything, prints the findings, and fails if there is a problem.
 pub(super) fn run(url: Option<&str>, quiet_s: Option<u64>, config: &Config) -> Result<(), Failure> {
@@ -53,6 +54,7 @@ pub(super) fn run(url: Option<&str>, quiet_s: Option<u64>, config: &Config) -> R
                 report.print(&[judge_service(check, &service.found, &service.warnings)])?;
             }
         }
+        report.print(&judge_mail(&look_at_mail(&config.mail).await))?;
         let never = CancellationToken::new();
         let cards = Cards::new(config.cards.clone(), CardsMetrics::none(), never);
         if let Some(seen) = look_at_cards(&cards).await {
@@ -101,7 +103,8 @@ async fn keep_quiet(
     seconds: u64,
     before: &Observations,
 ) -> Observations {
-    eprintln!("a socket is kept quiet for {seconds} seconds; --quiet 0 skips this");
+    let time = counted(seconds, "second");
+    eprintln!("a socket is kept quiet for {time}; --quiet 0 skips this");
     let mut bar = ProgressBar::new();
     let quiet = probe::keep_quiet(target, code, seconds, |done| bar.show(done, seconds)).await;
     bar.clear();
@@ -115,14 +118,14 @@ async fn keep_quiet(
 
 #[derive(Default)]
 struct Report {
-    problems: usize,
+    problems: u64,
 }
 
 impl Report {
     fn print(&mut self, findings: &[Finding]) -> std::io::Result<()> {
         let mut text = String::new();
         for finding in findings {
-            self.problems += usize::from(finding.level == Level::Problem);
+            self.problems += u64::from(finding.level == Level::Problem);
             text.push_str(&describe(finding));
         }
         print_stdout(&text)
@@ -131,8 +134,10 @@ impl Report {
     fn finish(self) -> Result<(), Failure> {
         match self.problems {
             0 => Ok(()),
-            1 => Err(Failure::Runtime("1 problem found".to_owned())),
-            many => Err(Failure::Runtime(format!("{many} problems found"))),
+            some => Err(Failure::Runtime(format!(
+                "{} found",
+                counted(some, "problem")
+            ))),
         }
     }
 }

@@ -133,7 +133,8 @@ enum Command {
     ImportDjango(import_django::ImportDjango),
     /// Moves the database of the data directory to PostgreSQL; the server must not be running.
     Migrate(migrate::MigrateArgs),
-    /// Finds out what is wrong with the proxy, the addresses, the disk, the clock and the shop's cards.
+    /// Finds out what is wrong with the proxy, the addresses, the disk, the clock, mail and the shop's
+    /// cards.
     Doctor {
         /// The address in the browser, such as https://chat.example.com [default: server.public_url]
         url: Option<String>,

@@ -188,6 +188,8 @@ fn lines(check: Check, proxy: Proxy) -> Option<&'static str> {
             | Check::Backup
             | Check::Database
             | Check::Bus
+            | Check::MailRelay
+            | Check::Mailbox
             | Check::Cards
             | Check::CardsSignature,
             _,

@@ -54,6 +54,10 @@ pub enum Check {
     Database,
     /// The bus between nodes can be used, and customers' words are safe on it.
     Bus,
+    /// The relay takes the server's mail.
+    MailRelay,
+    /// The mailbox that replies arrive in can be read.
+    Mailbox,
     /// The shop's server has cards about customers.
     Cards,
     /// It refuses to show them to others.
@@ -86,6 +90,8 @@ impl Check {
             Self::Backup => "Backup",
             Self::Database => "PostgreSQL",
             Self::Bus => "NATS",
+            Self::MailRelay => "Mail relay",
+            Self::Mailbox => "Mailbox",
             Self::Cards => "Cards",
             Self::CardsSignature => "Cards signature",
         }

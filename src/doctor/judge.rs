@@ -252,7 +252,7 @@ impl Judge<'_> {
         };
         self.proxy_problem(
             Check::Quiet,
-            format!("a quiet socket was cut after {lasted_s} seconds: {consequence}"),
+            format!("a quiet socket was cut after {lasted_s} s: {consequence}"),
         )
     }
 
@@ -291,7 +291,7 @@ impl Judge<'_> {
         Some(Finding::problem(
             Check::Clock,
             format!(
-                "the server's clock is {seconds} seconds {side} this one; signed identities end too late or too early. Turn on time synchronisation where the clock is wrong, for example with: timedatectl set-ntp true"
+                "the server's clock is {seconds} s {side} this one; signed identities end too late or too early. Turn on time synchronisation where the clock is wrong, for example with: timedatectl set-ntp true"
             ),
         ))
     }

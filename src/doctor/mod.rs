@@ -1,11 +1,11 @@
-//! `shoptalk doctor`: what is wrong with the proxy, the addresses, the disk, the clock and the shop's
-//! cards.
+//! `shoptalk doctor`: what is wrong with the proxy, the addresses, the disk, the clock, mail and
+//! the shop's cards.
 //!
 //! A doctor collects [`Observations`] and judges them afterwards. Who collects is one of two: the
 //! command ([`probe`]), or the console in the agent's own browser, which sends what it saw to the
 //! server. `judge` is pure and the same for both, so both use the same words; `advice` has the
 //! lines of the proxies' configurations. `machine` looks at the computer that the server runs on,
-//! `upkeep` has backups and the certificate, `cards` asks the shop's server.
+//! `upkeep` has backups and the certificate, `cards` asks the shop's server, `mail` tries the mail servers.
 //!
 //! What only the server can know of a request, such as the client's address, it reports to admins
 //! and to holders of a [`DoctorCode`], which the command gets through the control socket.
@@ -16,6 +16,7 @@ mod check;
 mod code;
 mod judge;
 mod machine;
+mod mail;
 mod observations;
 pub mod probe;
 mod upkeep;
@@ -26,6 +27,7 @@ pub use check::{Check, Finding, Level};
 pub use code::DoctorCode;
 pub use judge::{judge, quiet_is_needless};
 pub use machine::{Machine, judge_machine, look_at_machine};
+pub use mail::{MailSeen, judge_mail, look_at_mail};
 pub use observations::{
     BodyProbe, Certificate, ClockProbe, Observations, QuietProbe, Seen, UpgradeProbe, Validity,
     WidgetProbe,

@@ -19,12 +19,15 @@ use tokio_util::sync::CancellationToken;
 use super::incoming::{AcceptError, Incoming};
 use super::metrics::MailMetrics;
 use super::received::MAIL_BYTES;
+use super::trial::TrialFailure;
 use crate::config::{MailSecurity, MailServer, Secret};
 use crate::https_client;
 use crate::persistence::{MailboxPosition, Store, StoreError, WriteError};
 
 /// How long a step may take.
 const STEP_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a goodbye may take.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long to wait for news before asking again. Servers hang up after half an hour, and routers
 /// forget idle connections earlier.
 const IDLE_RENEW: Duration = Duration::from_secs(5 * 60);
@@ -46,6 +49,8 @@ pub(crate) struct Reader {
 enum ReadError {
     #[error("cannot connect: {0}")]
     Connect(#[from] std::io::Error),
+    #[error("cannot read the access token: {0}")]
+    Token(std::io::Error),
     #[error("the mail server does not let {0} sign in: {1}")]
     SignIn(String, async_imap::error::Error),
     #[error("{0}")]
@@ -79,7 +84,7 @@ impl Reader {
             self.metrics.imap_up.set(0.0);
             if let Err(error) = outcome {
                 let server = &self.server.host;
-                tracing::warn!(%error, server, "cannot read the mailbox; replies wait there");
+                tracing::warn!(%error, server, "cannot read the mailbox of mail.imap_url; replies wait there; `shoptalk doctor` says what to change");
             }
             let pause = PAUSE.saturating_mul(1 << failures.min(10)).min(PAUSE_MAX);
             failures += 1;
@@ -93,7 +98,7 @@ impl Reader {
 
     /// Reads on one connection until it fails.
     async fn read(&self, failures: &mut u32) -> Result<(), ReadError> {
-        let mut session = tokio::time::timeout(STEP_TIMEOUT, self.sign_in()).await??;
+        let mut session = tokio::time::timeout(STEP_TIMEOUT, sign_in(&self.server)).await??;
         let name = self.name();
         let mailbox =
             tokio::time::timeout(STEP_TIMEOUT, session.examine(&self.server.mailbox)).await??;
@@ -176,46 +181,60 @@ impl Reader {
         let user = self.server.login.as_ref().map_or("", |login| &login.user);
         format!("{user}@{}/{}", self.server.host, self.server.mailbox)
     }
+}
 
-    async fn sign_in(&self) -> Result<Connection, ReadError> {
-        let mut client = Client::new(self.connect().await?);
-        client
-            .read_response()
-            .await?
-            .ok_or(ReadError::Missing("itself"))?;
-        let login = self.server.login.clone();
-        let login = login.ok_or(ReadError::Missing("a user"))?;
-        let user = login.user.clone();
-        let is_token = login.is_token();
-        let secret = tokio::task::spawn_blocking(move || login.secret())
-            .await
-            .map_err(std::io::Error::other)??;
-        let outcome = match is_token {
-            false => client.login(&user, secret.expose()).await,
-            true => {
-                let token = AccessToken {
-                    user: user.clone(),
-                    secret,
-                };
-                client.authenticate("XOAUTH2", token).await
-            }
-        };
-        outcome.map_err(|(error, _)| ReadError::SignIn(user, error))
-    }
+/// Signs in and opens the mailbox, and reads no mail.
+pub(super) async fn try_out(server: &MailServer) -> Result<(), TrialFailure> {
+    let signed_in = sign_in(server).await;
+    let mut session = signed_in.map_err(|error| match error {
+        ReadError::SignIn(..) | ReadError::Token(_) => TrialFailure::SignIn(error.to_string()),
+        error => TrialFailure::Connection(error.to_string()),
+    })?;
+    let opened = session.examine(&server.mailbox).await;
+    opened.map_err(|error| TrialFailure::Refused(error.to_string()))?;
+    let _ = tokio::time::timeout(FAREWELL_TIMEOUT, session.logout()).await;
+    Ok(())
+}
 
-    async fn connect(&self) -> Result<Box<dyn Stream>, ReadError> {
-        let MailServer { host, port, .. } = &self.server;
-        let stream = TcpStream::connect((host.as_str(), *port)).await?;
-        if self.server.security == MailSecurity::Plain {
-            return Ok(Box::new(stream));
+async fn sign_in(server: &MailServer) -> Result<Connection, ReadError> {
+    let mut client = Client::new(connect(server).await?);
+    client
+        .read_response()
+        .await?
+        .ok_or(ReadError::Missing("itself"))?;
+    let login = server.login.clone();
+    let login = login.ok_or(ReadError::Missing("a user"))?;
+    let user = login.user.clone();
+    let is_token = login.is_token();
+    let secret = tokio::task::spawn_blocking(move || login.secret())
+        .await
+        .map_err(std::io::Error::other)?
+        .map_err(ReadError::Token)?;
+    let outcome = match is_token {
+        false => client.login(&user, secret.expose()).await,
+        true => {
+            let token = AccessToken {
+                user: user.clone(),
+                secret,
+            };
+            client.authenticate("XOAUTH2", token).await
         }
-        let config = tokio::task::spawn_blocking(https_client::trusting_authorities)
-            .await
-            .map_err(std::io::Error::other)?;
-        let name = ServerName::try_from(host.clone()).map_err(std::io::Error::other)?;
-        let tls = TlsConnector::from(Arc::new(config));
-        Ok(Box::new(tls.connect(name, stream).await?))
+    };
+    outcome.map_err(|(error, _)| ReadError::SignIn(user, error))
+}
+
+async fn connect(server: &MailServer) -> Result<Box<dyn Stream>, ReadError> {
+    let MailServer { host, port, .. } = server;
+    let stream = TcpStream::connect((host.as_str(), *port)).await?;
+    if server.security == MailSecurity::Plain {
+        return Ok(Box::new(stream));
     }
+    let config = tokio::task::spawn_blocking(https_client::trusting_authorities)
+        .await
+        .map_err(std::io::Error::other)?;
+    let name = ServerName::try_from(host.clone()).map_err(std::io::Error::other)?;
+    let tls = TlsConnector::from(Arc::new(config));
+    Ok(Box::new(tls.connect(name, stream).await?))
 }
 
 /// Signs in with an access token.

@@ -279,7 +279,7 @@ impl Outgoing {
             }
             Err(SendFailure::Relay(words)) => {
                 self.pause_relay();
-                tracing::warn!(error = %words, "cannot use the mail relay; mail waits");
+                tracing::warn!(error = %words, "cannot use the relay of mail.smtp_url; mail waits; `shoptalk doctor` says what to change");
                 self.try_again(mail, words).await?;
             }
             Err(SendFailure::Later(words)) => self.try_again(mail, words).await?,

@@ -2,18 +2,23 @@
 
 use std::time::Duration;
 
+use lettre::Address;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, CertificateStore, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 
 use super::compose::WrittenMail;
+use super::trial::TrialFailure;
 use crate::config::{MailLogin, MailSecurity, MailServer};
 
 /// How long the relay may take for each step.
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long it may take for a mail.
 const MAIL_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long it may take to say goodbye.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why the relay did not take a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +31,16 @@ pub(crate) enum SendFailure {
     Address(String),
     /// It will never take this mail.
     Never(String),
+}
+
+impl SendFailure {
+    fn words(self) -> String {
+        match self {
+            Self::Relay(words) | Self::Later(words) | Self::Address(words) | Self::Never(words) => {
+                words
+            }
+        }
+    }
 }
 
 /// The relay that takes outgoing mail.
@@ -67,11 +82,35 @@ impl Relay {
         let about_mail = |error| of_response(error, SendFailure::Never);
         connection.message(&mail.bytes).await.map_err(about_mail)?;
         // It has the mail, whatever becomes of the farewell.
-        let _ = tokio::time::timeout(Duration::from_secs(2), connection.quit()).await;
+        let _ = tokio::time::timeout(FAREWELL_TIMEOUT, connection.quit()).await;
+        Ok(())
+    }
+
+    /// Signs in and names a sender, and sends no mail.
+    pub(crate) async fn try_out(&self, sender: Address) -> Result<(), TrialFailure> {
+        let opened = self.open().await;
+        let mut connection = opened.map_err(|failure| TrialFailure::Connection(failure.words()))?;
+        if let Some(login) = &self.server.login {
+            let signed_in = sign_in(&mut connection, login).await;
+            signed_in.map_err(|failure| TrialFailure::SignIn(failure.words()))?;
+        }
+        let taken = connection.command(Mail::new(Some(sender), Vec::new()));
+        let refused = |error| TrialFailure::Refused(words(&error));
+        taken.await.map_err(refused)?;
+        let _ = tokio::time::timeout(FAREWELL_TIMEOUT, connection.quit()).await;
         Ok(())
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, SendFailure> {
+        let mut connection = self.open().await?;
+        if let Some(login) = &self.server.login {
+            sign_in(&mut connection, login).await?;
+        }
+        Ok(connection)
+    }
+
+    /// Connects, protected as it is configured.
+    async fn open(&self) -> Result<AsyncSmtpConnection, SendFailure> {
         let MailServer { host, port, .. } = &self.server;
         let tls = match self.server.security {
             MailSecurity::Plain => None,
@@ -95,9 +134,6 @@ impl Relay {
                 .starttls(tls, &self.name)
                 .await
                 .map_err(unusable)?;
-        }
-        if let Some(login) = &self.server.login {
-            sign_in(&mut connection, login).await?;
         }
         Ok(connection)
     }

@@ -3,7 +3,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use tokio::net::TcpListener;
 
-use crate::common::{Authority, ShopServer, json};
+use shoptalk_local_servers::{Dovecot, unless_missing};
+
+use crate::common::{Authority, ShopServer, SmtpSink, json};
 use crate::process::{Ended, Place};
 
 /// What `shoptalk doctor` printed, without the checks of the machine that runs the tests.
@@ -312,5 +314,62 @@ async fn bad_usage_is_refused() {
     ] {
         let ended = place.run(args).await;
         assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
+    }
+}
+
+/// With mail that goes out and comes in at these URLs.
+fn with_mail(smtp_url: &str, imap_url: &str) -> Place {
+    Place::new()
+        .with("SHOPTALK_MAIL__SMTP_URL", smtp_url)
+        .with("SHOPTALK_MAIL__IMAP_URL", imap_url)
+        .with("SHOPTALK_MAIL__FROM", "The Shop <chat@shop.example>")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mail_servers_are_tried_and_get_no_mail() {
+    let Some(dovecot) = unless_missing(Dovecot::start()) else {
+        return;
+    };
+    let sink = SmtpSink::start().await;
+    let place = with_mail(&sink.url(), &dovecot.url());
+    let relay = about(&place, KEY, " Mail relay: ").await;
+    assert!(relay.starts_with("ok "), "{relay}");
+    assert!(
+        relay.contains("takes mail from chat@shop.example"),
+        "{relay}"
+    );
+    let mailbox = about(&place, KEY, " Mailbox: ").await;
+    assert!(mailbox.starts_with("ok "), "{mailbox}");
+    assert!(mailbox.contains("shows the mailbox INBOX"), "{mailbox}");
+
+    sink.refuse_senders(Some("553 5.7.1 not yours"));
+    let refused = about(&place, KEY, " Mail relay: ").await;
+    assert!(refused.starts_with("PROBLEM "), "{refused}");
+    for words in ["not yours", "change mail.from"] {
+        assert!(refused.contains(words), "{refused}");
+    }
+    assert_eq!(sink.mails().len(), 0);
+
+    let wrong_password = dovecot.url().replace(":secret@", &format!(":{KEY}@"));
+    assert_ne!(wrong_password, dovecot.url());
+    let wrong_path = dovecot.url().replace("/INBOX", "/Nowhere");
+    let nobody = format!("smtp://chat:{KEY}@127.0.0.1:1");
+    for (url, words) in [
+        (
+            wrong_password,
+            "check the user and the password in mail.imap_url",
+        ),
+        (wrong_path, "does not open the mailbox Nowhere: "),
+        (
+            "imap://a:b@127.0.0.1:1".to_owned(),
+            "the port of mail.imap_url",
+        ),
+    ] {
+        let place = with_mail(&nobody, &url);
+        let problem = about(&place, KEY, " Mailbox: ").await;
+        assert!(problem.starts_with("PROBLEM "), "{problem}");
+        assert!(problem.contains(words), "{problem}");
+        let problem = about(&place, KEY, " Mail relay: ").await;
+        assert!(problem.contains("the port of mail.smtp_url"), "{problem}");
     }
 }

@@ -77,7 +77,8 @@ struct Guard {
 #[derive(Default)]
 struct State {
     mails: Vec<ReceivedMail>,
-    /// Lines with which it refuses recipients and mails, while they are set.
+    /// Lines with which it refuses senders, recipients and mails, while they are set.
+    refuse_senders: Option<String>,
     refuse_recipients: Option<String>,
     refuse_mails: Option<String>,
     stop_at: Option<SmtpStep>,
@@ -144,6 +145,11 @@ impl SmtpSink {
     /// What `mail.smtp_url` is.
     pub fn url(&self) -> String {
         format!("smtp://{}", self.addr)
+    }
+
+    /// Refuses every sender with this line, or takes them again.
+    pub fn refuse_senders(&self, line: Option<&str>) {
+        self.lock().refuse_senders = line.map(str::to_owned);
     }
 
     /// Refuses every recipient with this line, or takes them again.
@@ -279,7 +285,9 @@ async fn converse(
             reply(&mut stream, "530 5.7.0 sign in first").await?;
         } else if upper.starts_with("MAIL FROM") {
             sender = address();
-            reply(&mut stream, "250 sender ok").await?;
+            let refusal = locked().refuse_senders.clone();
+            let outcome = refusal.as_deref().unwrap_or("250 sender ok");
+            reply(&mut stream, outcome).await?;
         } else if upper.starts_with("RCPT TO") {
             let refusal = locked().refuse_recipients.clone();
             if refusal.is_none() {

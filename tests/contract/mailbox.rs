@@ -75,6 +75,32 @@ async fn says(visitor: &Visitor, contents: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_of_the_console_tries_the_mail_servers() {
+    let Some(dovecot) = unless_missing(Dovecot::start()) else {
+        return;
+    };
+    let sink = SmtpSink::start().await;
+    let server = TestServer::start_with(|config| use_mail(config, &sink, &dovecot)).await;
+    let admin = server.admin().await;
+    let levels = async || {
+        let seen = json!({"origin": "https://chat.example"});
+        let found = admin.rest.post("/api/admin/doctor/findings/", seen).await;
+        let found = found.is(200);
+        let findings = found["results"].as_array().expect("findings").clone();
+        ["mail_relay", "mailbox"].map(|check| {
+            let mut findings = findings.iter();
+            let finding = findings.find(|finding| finding["check"] == check);
+            finding.expect("it was checked")["level"].clone()
+        })
+    };
+    assert_eq!(levels().await, ["ok", "ok"]);
+    sink.refuse_senders(Some("553 5.7.1 not yours"));
+    tokio::task::block_in_place(|| dovecot.kill());
+    assert_eq!(levels().await, ["problem", "problem"]);
+    assert_eq!(sink.mails().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn replies_in_a_mailbox_become_messages_once_whatever_happens_to_it() {
     let Some(dovecot) = unless_missing(Dovecot::start()) else {
         return;

@@ -1576,7 +1576,7 @@ export type Advice = {
 };
 
 /** All checks. */
-export type Check = "reach" | "certificate" | "public_url" | "upgrade" | "http_version" | "subprotocol" | "origin" | "forged_address" | "client_address" | "buffering" | "quiet" | "widget" | "body_size" | "clock" | "data_directory" | "file_system" | "fsync" | "open_files" | "free_space" | "backup" | "database" | "bus" | "cards" | "cards_signature";
+export type Check = "reach" | "certificate" | "public_url" | "upgrade" | "http_version" | "subprotocol" | "origin" | "forged_address" | "client_address" | "buffering" | "quiet" | "widget" | "body_size" | "clock" | "data_directory" | "file_system" | "fsync" | "open_files" | "free_space" | "backup" | "database" | "bus" | "mail_relay" | "mailbox" | "cards" | "cards_signature";
 
 /** How a check ended. */
 export type Level = "ok" | "skipped" | "problem";

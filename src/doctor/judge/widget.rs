@@ -58,7 +58,7 @@ fn widget_fault(widget: &WidgetProbe, present: Option<&str>) -> Option<String> {
     }
     if let Some(age) = &widget.age {
         return Some(format!(
-            "a cache in between has kept /widget.js for {age} seconds"
+            "a cache in between has kept /widget.js for {age} s"
         ));
     }
     match widget.allow_origin.as_deref() {

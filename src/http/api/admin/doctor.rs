@@ -9,7 +9,7 @@ use crate::chat::Timestamp;
 use crate::config::Config;
 use crate::doctor::{
     CertificateSeen, Finding, Observations, Seen, Validity, judge, judge_backups, judge_cards,
-    judge_certificate, judge_machine, look_at_cards, look_at_machine,
+    judge_certificate, judge_machine, judge_mail, look_at_cards, look_at_machine, look_at_mail,
 };
 use crate::http::api::extract::{Json, JsonBody};
 use crate::http::auth::AdminAuth;
@@ -62,7 +62,7 @@ pub(crate) async fn seen(State(state): State<AppState>, request: Request) -> Jso
 
 /// Judge what a browser saw
 ///
-/// And the machine that the server runs on, and the shop's server for cards. For the role `admin`.
+/// And the machine that the server runs on, the mail servers, and the shop's server for cards. For the role `admin`.
 #[utoipa::path(post, operation_id = "doctor_findings",
     path = "/api/admin/doctor/findings", tag = "agent", security(("agent" = []), ("cookie" = [])),
     request_body = Observations,
@@ -77,7 +77,9 @@ pub(crate) async fn findings(
         let state = state.clone();
         move || look_at_server(&state)
     });
-    let (cards, looked) = tokio::join!(look_at_cards(&state.cards), looking);
+    let mail = look_at_mail(&state.config.mail);
+    let (cards, mail, looked) = tokio::join!(look_at_cards(&state.cards), mail, looking);
+    results.extend(judge_mail(&mail));
     results.extend(cards.iter().flat_map(judge_cards));
     results.extend(looked.map_err(|_| Problem::internal())?);
     Ok(Json(FindingList { results }))

@@ -115,6 +115,8 @@ export const data = {
   "check.backup": "النسخ الاحتياطي",
   "check.database": "PostgreSQL",
   "check.bus": "NATS",
+  "check.mail_relay": "خادم البريد الصادر",
+  "check.mailbox": "صندوق البريد",
   "check.cards": "بطاقات المتجر",
   "check.cards_signature": "توقيع البطاقات",
   "doctor.ok": "سليم",

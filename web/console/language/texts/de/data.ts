@@ -118,6 +118,8 @@ export const data = {
   "check.backup": "Sicherung",
   "check.database": "PostgreSQL",
   "check.bus": "NATS",
+  "check.mail_relay": "Mail-Relay",
+  "check.mailbox": "Postfach",
   "check.cards": "Karten vom Shop",
   "check.cards_signature": "Signatur der Karten",
   "doctor.ok": "OK",

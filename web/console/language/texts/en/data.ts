@@ -115,6 +115,8 @@ export const data = {
   "check.backup": "{title}",
   "check.database": "{title}",
   "check.bus": "{title}",
+  "check.mail_relay": "{title}",
+  "check.mailbox": "{title}",
   "check.cards": "{title}",
   "check.cards_signature": "{title}",
   "doctor.ok": "OK",

@@ -117,6 +117,8 @@ export const data = {
   "check.backup": "Copia de seguridad",
   "check.database": "PostgreSQL",
   "check.bus": "NATS",
+  "check.mail_relay": "Servidor de salida",
+  "check.mailbox": "Buzón",
   "check.cards": "Fichas de la tienda",
   "check.cards_signature": "Firma de las fichas",
   "doctor.ok": "Correcto",

@@ -117,6 +117,8 @@ export const data = {
   "check.backup": "Sauvegarde",
   "check.database": "PostgreSQL",
   "check.bus": "NATS",
+  "check.mail_relay": "Relais de messagerie",
+  "check.mailbox": "Boîte aux lettres",
   "check.cards": "Fiches de la boutique",
   "check.cards_signature": "Signature des fiches",
   "doctor.ok": "OK",
