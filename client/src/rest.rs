@@ -26,7 +26,7 @@ pub struct OpenRoom {
     /// The name that agents see, at most 100 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_name: Option<String>,
-    /// An e-mail address, at most 254 characters.
+    /// An email address, at most 254 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_email: Option<String>,
     /// A phone number, at most 40 characters.

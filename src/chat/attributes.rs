@@ -1,4 +1,4 @@
-//! What a shop signs about a visitor beside name, e-mail and phone, for agents to see.
+//! What a shop signs about a visitor beside name, email and phone, for agents to see.
 
 use serde_json::{Map, Value};
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 pub struct SignedFields {
     /// The name is signed.
     pub name: bool,
-    /// The e-mail address is signed.
+    /// The email address is signed.
     pub email: bool,
     /// The phone number is signed.
     pub phone: bool,
@@ -30,7 +30,7 @@ pub struct Details {
 pub struct DetailsPatch {
     /// New name.
     pub name: Option<Option<String>>,
-    /// New e-mail address.
+    /// New email address.
     pub email: Option<Option<String>>,
     /// New phone number.
     pub phone: Option<Option<String>>,

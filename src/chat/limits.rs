@@ -5,7 +5,7 @@ use super::MessageId;
 
 /// Characters of a name.
 pub const NAME_CHARS: usize = 100;
-/// Characters of an e-mail address.
+/// Characters of an email address.
 pub const EMAIL_CHARS: usize = 254;
 /// Characters of a phone number.
 pub const PHONE_CHARS: usize = 40;

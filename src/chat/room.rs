@@ -86,7 +86,7 @@ pub struct Room {
     pub status: Status,
     /// The customer's name, when known.
     pub customer_name: Option<String>,
-    /// The customer's e-mail address, when known.
+    /// The customer's email address, when known.
     pub customer_email: Option<String>,
     /// The customer's phone number, when known.
     pub customer_phone: Option<String>,

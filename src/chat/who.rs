@@ -5,7 +5,7 @@ use std::str::FromStr;
 pub enum Who {
     /// The `sub` of a signed identity, exactly.
     User(String),
-    /// An e-mail address in a room's details, ignoring case and blanks.
+    /// An email address in a room's details, ignoring case and blanks.
     Email(String),
     /// A telephone number in a room's details, ignoring case and blanks.
     Phone(String),

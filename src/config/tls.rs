@@ -182,7 +182,7 @@ fn contact(text: &str) -> Result<Option<String>, ConfigError> {
     if !is_address {
         return Err(ConfigError::invalid(
             "server.acme_contact",
-            format!("'{text}' is not an e-mail address, such as ops@example.com"),
+            format!("'{text}' is not an email address, such as ops@example.com"),
         ));
     }
     Ok(Some(format!("mailto:{address}")))

@@ -17,7 +17,7 @@ pub struct Person {
     pub visitors: Vec<VisitorId>,
     /// The signed identities among them. More than one means that several people were found.
     pub users: Vec<String>,
-    /// The e-mail addresses in their rooms.
+    /// The email addresses in their rooms.
     pub emails: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ pub struct Holdings {
     pub tokens: u64,
 }
 
-/// Rooms of others in which a person's e-mail address occurs.
+/// Rooms of others in which a person's email address occurs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mentions {
     /// The rooms.

@@ -120,7 +120,7 @@ pub struct StagedUser {
     pub key: String,
     /// The user name, if users have one.
     pub username: Option<String>,
-    /// The e-mail address.
+    /// The email address.
     pub email: Option<String>,
     /// First and last name.
     pub display_name: Option<String>,

@@ -119,7 +119,7 @@ pub enum BadScope {
 pub enum ExportError {
     /// No visitor matches.
     #[error(
-        "no visitor matches; the user has to be named exactly, e-mail and phone as a conversation has them"
+        "no visitor matches; the user has to be named exactly, email and phone as a conversation has them"
     )]
     NoSuchPerson,
     /// Several users have the address or number.

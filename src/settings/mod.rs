@@ -124,7 +124,7 @@ pub enum WidgetSide {
 pub struct Prechat {
     /// The customer's name.
     pub name: Ask,
-    /// Their e-mail address.
+    /// Their email address.
     pub email: Ask,
     /// Their phone number.
     pub phone: Ask,

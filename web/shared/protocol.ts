@@ -35,7 +35,7 @@ export type Room = {
   status: Status;
   /** The customer's name, when known. */
   customer_name: string | null;
-  /** The customer's e-mail address, when known. */
+  /** The customer's email address, when known. */
   customer_email: string | null;
   /** The customer's phone number, when known. */
   customer_phone: string | null;
@@ -171,7 +171,7 @@ export type Summary = {
   status: Status;
   /** The customer's name, when known. */
   customer_name: string | null;
-  /** The customer's e-mail address, when known. */
+  /** The customer's email address, when known. */
   customer_email: string | null;
   /** The customer's phone number, when known. */
   customer_phone: string | null;
@@ -608,7 +608,7 @@ export type FoundSummary = {
   status: Status;
   /** The customer's name, when known. */
   customer_name: string | null;
-  /** The customer's e-mail address, when known. */
+  /** The customer's email address, when known. */
   customer_email: string | null;
   /** The customer's phone number, when known. */
   customer_phone: string | null;
@@ -1226,7 +1226,7 @@ export type Receipt = {
   erased: ErasedCounts;
   /** The rooms that were erased. */
   rooms: Array<string>;
-  /** Rooms of others that mention the person's e-mail address. They were not touched. */
+  /** Rooms of others that mention the person's email address. They were not touched. */
   mentioned_in: Array<string>;
   /** Whether there may be more rooms that mention it. */
   mentioned_in_truncated: boolean;
@@ -1311,7 +1311,7 @@ export type Ask = "optional" | "required" | "hidden";
 export type Prechat = {
   /** The customer's name. */
   name: Ask;
-  /** Their e-mail address. */
+  /** Their email address. */
   email: Ask;
   /** Their phone number. */
   phone: Ask;

@@ -51,7 +51,7 @@ pub enum Sub {
     Pk,
     /// The user name.
     Username,
-    /// The e-mail address.
+    /// The email address.
     Email,
 }
 

@@ -42,7 +42,7 @@ pub struct Receipt {
     pub erased: ErasedCounts,
     /// The rooms that were erased.
     pub rooms: Vec<RoomId>,
-    /// Rooms of others that mention the person's e-mail address. They were not touched.
+    /// Rooms of others that mention the person's email address. They were not touched.
     pub mentioned_in: Vec<RoomId>,
     /// Whether there may be more rooms that mention it.
     pub mentioned_in_truncated: bool,

@@ -320,7 +320,7 @@ impl Staging {
 pub enum UserColumn {
     /// The user name.
     Username,
-    /// The e-mail address.
+    /// The email address.
     Email,
 }
 

@@ -26,7 +26,7 @@ impl Store {
         }
     }
 
-    /// Rooms of others in which one of the person's e-mail addresses occurs. Messages of the last
+    /// Rooms of others in which one of the person's email addresses occurs. Messages of the last
     /// two seconds may be missing; see [`flush_search_index`](Self::flush_search_index).
     pub async fn mentions(&self, person: &Person) -> Result<Mentions, StoreError> {
         match self {

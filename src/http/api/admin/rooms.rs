@@ -76,7 +76,7 @@ pub(crate) struct SummaryAnswer {
 
 /// The conversations
 ///
-/// Those with at least one message. `q` searches names, e-mail addresses and messages, the
+/// Those with at least one message. `q` searches names, email addresses and messages, the
 /// newest match first.
 #[utoipa::path(get, operation_id = "list_rooms",
     path = "/api/admin/rooms", tag = "agent", security(("agent" = []), ("cookie" = [])),

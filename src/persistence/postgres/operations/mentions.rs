@@ -11,7 +11,7 @@ use crate::persistence::{Mentions, Person, StoreError};
 /// Entries of the text index that a search for mentions looks at, at most.
 const MENTIONS: usize = 10_000;
 
-/// What entries of the index are about: the e-mail address of a room, or the text of a message or note.
+/// What entries of the index are about: the email address of a room, or the text of a message or note.
 const TEXTS: &str = "SELECT r.pk, r.id, r.visitor,
         CASE u.seq WHEN 0 THEN coalesce(r.customer_email, '')
                    ELSE coalesce(m.content, t.content, '') END

@@ -226,7 +226,7 @@ pub(crate) struct IndexedRoom {
     /// The entry of its details, and what they said.
     pub(crate) entry: Option<i64>,
     pub(crate) indexed: [Option<String>; 2],
-    /// What they say now: name and e-mail address.
+    /// What they say now: name and email address.
     pub(crate) details: [Option<String>; 2],
     /// Notes up to this number are in it.
     pub(crate) note: i64,

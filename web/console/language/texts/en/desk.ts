@@ -86,7 +86,7 @@ export const desk = {
   "composer.addNote": "Add note",
   "composer.writeNote": "Write a note",
   "composer.noteOnly": "A note: only agents see it.",
-  "composer.left": "{count, number} characters left",
+  "composer.left": "{count, plural, one {# character} other {# characters}} left",
   "composer.notStored": "This browser cannot store the draft. It will be lost after a reload.",
 
   "details.title": "Customer",

@@ -91,7 +91,7 @@ export const desk = {
   "composer.addNote": "Añadir nota",
   "composer.writeNote": "Escribir una nota",
   "composer.noteOnly": "Nota: solo la ven los agentes.",
-  "composer.left": "Quedan {count, number} caracteres",
+  "composer.left": "{count, plural, one {Queda # carácter} other {Quedan # caracteres}}",
   "composer.notStored":
     "Este navegador no puede guardar el borrador. Se perderá al recargar la página.",
 

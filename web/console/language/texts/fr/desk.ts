@@ -91,7 +91,7 @@ export const desk = {
   "composer.addNote": "Ajouter la note",
   "composer.writeNote": "Écrire une note",
   "composer.noteOnly": "Note : seuls les agents la voient.",
-  "composer.left": "Encore {count, number} caractères",
+  "composer.left": "Encore {count, plural, one {# caractère} other {# caractères}}",
   "composer.notStored":
     "Ce navigateur ne peut pas enregistrer le brouillon. Il sera perdu au rechargement.",
 
