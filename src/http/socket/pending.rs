@@ -24,6 +24,11 @@ pub(super) struct PendingWrites {
 }
 
 /// The `id` of a client's frame, which the reply carries.
+///
+/// A text has no bound of its own: frames that need no `id` ignore it like any other unknown field, and
+/// what they carry is returned whole. So it has the frame's bound of 128 KiB, and a socket keeps at most
+/// [`CREDITS`] of them, 2 MiB. That is as much as it may send at once (`limits.frame_bytes_burst`), and
+/// an error with one counts in the outbox's bytes as every other frame does.
 #[derive(Debug, Clone)]
 pub(super) enum FrameId {
     /// That of a message or a note.
