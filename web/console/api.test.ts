@@ -65,19 +65,43 @@ describe("a call", () => {
 });
 
 describe("a call for all pages of a list", () => {
-  it("follows next and keeps what is beside the first results", async () => {
-    const pages: Record<string, unknown> = {
-      "/api/admin/tags/": { results: [1, 2], next: "a b", hours: 7 },
-      "/api/admin/tags/?cursor=a%20b": { results: [3], next: "c", hours: 8 },
-      "/api/admin/tags/?cursor=c": { results: [4], next: null, hours: 9 },
-    };
-    const fetched = vi.fn(async (path: string) => new Response(JSON.stringify(pages[path])));
+  /** Responds with pages, by what follows `/api/admin/`. */
+  function respondWith(pages: Record<string, unknown>) {
+    const fetched = vi.fn(async (path: string) => {
+      const page = pages[path.replace("/api/admin/", "")];
+      return new Response(JSON.stringify(page), { status: page ? 200 : 404 });
+    });
     vi.stubGlobal("fetch", fetched);
+    return fetched;
+  }
+  const entries = (...ids: number[]) => ids.map((id) => ({ id }));
+
+  it("follows next in the largest pages and keeps what is beside the first results", async () => {
+    const fetched = respondWith({
+      "tags/?limit=200": { results: entries(1, 2), next: "a b", hours: 7 },
+      "tags/?limit=200&cursor=a%20b": { results: entries(3), next: "c", hours: 8 },
+      "tags/?limit=200&cursor=c": { results: entries(4), next: null, hours: 9 },
+    });
     expect(await callForAll(call, "tags/")).toEqual({
-      results: [1, 2, 3, 4],
+      results: entries(1, 2, 3, 4),
       next: null,
       hours: 7,
     });
     expect(fetched).toHaveBeenCalledTimes(3);
+  });
+
+  it("has each entry once if an older node responds with the whole list", async () => {
+    respondWith({
+      "tags/?limit=200": { results: entries(1, 2), next: "a" },
+      "tags/?limit=200&cursor=a": { results: entries(1, 2, 3), next: null },
+    });
+    expect((await callForAll(call, "tags/")).results).toEqual(entries(1, 2, 3));
+  });
+
+  it("tells entries apart by what it is told", async () => {
+    const blocks = [{ room_id: "a" }, { room_id: "b" }];
+    respondWith({ "blocks/?limit=200": { results: blocks, next: null } });
+    const { results } = await callForAll(call, "blocks/", ({ room_id }) => room_id);
+    expect(results).toEqual(blocks);
   });
 });

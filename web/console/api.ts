@@ -36,20 +36,38 @@ export async function call<T = void>(
   throw new Refused(response.status, json, Number(response.headers.get("retry-after")));
 }
 
-/** Calls for all pages of a list. What is beside the results comes from the first page. */
-export async function callForAll<T extends Pages>(call: Call, path: string): Promise<T> {
-  const list = await call<T>("GET", path);
-  const results = [...list.results];
+/** Entries of a page: as many as the server gives. */
+const PAGE_ITEMS = 200;
+
+/**
+ * Calls for all pages of a list. What is beside the results comes from the first page.
+ *
+ * While a cluster is upgraded, an older node may ignore the cursor and respond with the whole list:
+ * what has an `id` that was there already is left out. `idOf` says which it is in other lists.
+ */
+export async function callForAll<T extends Pages>(
+  call: Call,
+  path: string,
+  idOf: (entry: T["results"][number]) => unknown = ({ id }: { id?: unknown }) => id,
+): Promise<T> {
+  const first = `${path}?limit=${PAGE_ITEMS}`;
+  const list = await call<T>("GET", first);
+  const results = new Map<unknown, T["results"][number]>();
+  const add = (entries: T["results"]) => {
+    for (const entry of entries) if (!results.has(idOf(entry))) results.set(idOf(entry), entry);
+  };
+  add(list.results);
   for (let { next } = list; next; ) {
-    const page = await call<T>("GET", `${path}?cursor=${encodeURIComponent(next)}`);
-    results.push(...page.results);
+    const page = await call<T>("GET", `${first}&cursor=${encodeURIComponent(next)}`);
+    add(page.results);
     next = page.next;
   }
-  return { ...list, results, next: null };
+  return { ...list, results: [...results.values()], next: null };
 }
 
 interface Pages {
-  results: readonly unknown[];
+  // biome-ignore lint/suspicious/noExplicitAny: entries of lists have nothing in common.
+  results: readonly any[];
   next: string | null;
 }
 

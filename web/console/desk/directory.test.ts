@@ -14,7 +14,7 @@ it("is loaded again when a conversation has a tag or an agent that is not known"
   expect(calls).toEqual([]);
   directory.noticed([summary("a", { tags: [tag] })]);
   await settle();
-  expect(calls.map(({ path }) => path)).toEqual(["colleagues/", "tags/"]);
+  expect(calls.map(({ path }) => path)).toEqual(["colleagues/?limit=200", "tags/?limit=200"]);
   expect(directory.tags.value).toEqual([tag]);
   directory.noticed([summary("a", { tags: [tag], assignee: ada })]);
   expect(calls).toHaveLength(2);

@@ -34,7 +34,7 @@ it("loads those of a conversation when it is opened", async () => {
   const { ratings, answers, selected } = start();
   expect(answers).toHaveLength(0);
   selected.value = "a";
-  expect(answers[0]!.path).toBe("rooms/a/ratings/");
+  expect(answers[0]!.path).toBe("rooms/a/ratings/?limit=200");
   answers[0]!.answer([rating(2)]);
   await settle();
   expect(ratings.list.value).toEqual([rating(2)]);

@@ -40,7 +40,11 @@ export function makeRatings({ call, selected, summary }: Options) {
 
   async function load(id: string, number: number) {
     try {
-      const { results } = await callForAll<RatingList>(call, `rooms/${id}/ratings/`);
+      const { results } = await callForAll<RatingList>(
+        call,
+        `rooms/${id}/ratings/`,
+        ({ closing }: Rating) => closing,
+      );
       if (number === loads) list.value = results;
     } catch {
       // Without them, everything else goes on; the next version loads them again.

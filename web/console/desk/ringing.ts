@@ -1,5 +1,6 @@
 import { computed, effect, signal } from "@preact/signals";
 import type {
+  PushDevice,
   PushKeyAnswer,
   PushSubscriptionList,
   PushTestAnswer,
@@ -125,7 +126,11 @@ export function makeRinging({ call, settings, browser, language }: RingingOption
     const { key } = await call<PushKeyAnswer>("GET", "push/key/");
     const subscribed = await browser.subscribe(key);
     // Before it is stored again, since that forgets what was wrong.
-    const known = await callForAll<PushSubscriptionList>(call, "push/subscriptions/");
+    const known = await callForAll<PushSubscriptionList>(
+      call,
+      "push/subscriptions/",
+      ({ endpoint }: PushDevice) => endpoint,
+    );
     const before = known.results.find((each) => each.endpoint === subscribed.endpoint);
     if (before?.problem) problem.value = t("ring.refused", { detail: asSentence(before.problem) });
     else await register(subscribed);

@@ -9,6 +9,8 @@ const DAY_MS = 86_400_000;
 /** For how long a visitor can be blocked, in days. */
 const DAYS = [1, 7, 30] as const;
 
+const idOf = ({ room_id }: Block) => room_id;
+
 /** Who is kept from writing, and until when. */
 export function BlocksDialog({ close }: { close: () => void }) {
   const { t, format, describeError } = useLanguage();
@@ -19,7 +21,7 @@ export function BlocksDialog({ close }: { close: () => void }) {
     problem.value = "";
     try {
       await task();
-      blocks.value = (await callForAll<BlockList>(call, "blocks/")).results;
+      blocks.value = (await callForAll<BlockList>(call, "blocks/", idOf)).results;
     } catch (error) {
       problem.value = describeError(error);
     }

@@ -1,12 +1,13 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { BouncedAddress, BouncedList, BouncedRemoval } from "../../shared/protocol";
-import { call } from "../api";
+import { call, callForAll } from "../api";
 import { useDesk, useLanguage } from "./context";
 import { Dialog } from "./dialog";
 
-/** As many as the server lists at once. */
-const LIMIT = 200;
+/** As many as the server lists. */
+const LISTED_MAX = 1_000;
+const idOf = ({ address }: BouncedAddress) => address;
 
 /** Addresses that mail does not reach, for admins, who can have them mailed again. */
 export function BouncedDialog({ close }: { close: () => void }) {
@@ -18,8 +19,7 @@ export function BouncedDialog({ close }: { close: () => void }) {
     problem.value = "";
     try {
       await task();
-      const { results } = await call<BouncedList>("GET", `mail/bounced/?limit=${LIMIT}`);
-      addresses.value = results;
+      addresses.value = (await callForAll<BouncedList>(call, "mail/bounced/", idOf)).results;
     } catch (error) {
       problem.value = describeError(error);
     }
@@ -34,6 +34,9 @@ export function BouncedDialog({ close }: { close: () => void }) {
         {problem.value}
       </p>
       {addresses.value?.length === 0 && <p>{t("bounced.none")}</p>}
+      {addresses.value?.length === LISTED_MAX && (
+        <p class="dim">{t("bounced.newest", { count: LISTED_MAX })}</p>
+      )}
       <ul class="jobs" aria-label={t("bounced.title")}>
         {addresses.value?.map(({ address, at, reason, room_id }) => (
           <li key={address}>

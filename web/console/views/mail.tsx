@@ -7,12 +7,9 @@ import type {
   RoomMail,
   Summary,
 } from "../../shared/protocol";
-import { call } from "../api";
+import { call, callForAll } from "../api";
 import { useDesk, useLanguage } from "./context";
 import { Dialog } from "./dialog";
-
-/** As many as the server shows at once. */
-const LIMIT = 200;
 
 /** Mail that came in and became no message, for admins. */
 export function MailDialog({ close }: { close: () => void }) {
@@ -20,7 +17,7 @@ export function MailDialog({ close }: { close: () => void }) {
   const mails = useSignal<readonly QuarantinedMail[] | undefined>(undefined);
   const problem = useSignal("");
   useEffect(() => {
-    call<QuarantineList>("GET", `mail/quarantine/?limit=${LIMIT}`).then(
+    callForAll<QuarantineList>(call, "mail/quarantine/").then(
       ({ results }) => {
         mails.value = results;
       },

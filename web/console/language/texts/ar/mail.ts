@@ -26,6 +26,7 @@ export const mail = {
   "bounced.hint":
     "لا يُرسل شيء إلى هذه العناوين لأن خادم بريد رفضها. اسمح بأحدها من جديد عندما تعرف أنه يعمل.",
   "bounced.none": "لا يوجد شيء.",
+  "bounced.newest": "هذه أحدث {count, number}.",
   "bounced.since": "منذ {time}",
   "bounced.allow": "السماح من جديد",
   "bounced.allowOf": "السماح من جديد: {address}",

@@ -29,6 +29,7 @@ export const mail = {
   "bounced.hint":
     "An diese Adressen wird nichts gesendet, weil ein Mailserver sie abgelehnt hat. Lassen Sie eine wieder zu, sobald Sie wissen, dass sie funktioniert.",
   "bounced.none": "Es gibt keine.",
+  "bounced.newest": "Dies sind die neuesten {count, number}.",
   "bounced.since": "seit {time}",
   "bounced.allow": "Wieder zulassen",
   "bounced.allowOf": "Wieder zulassen: {address}",

@@ -25,6 +25,7 @@ export const mail = {
   "bounced.hint":
     "Nothing is mailed to these addresses, since a mail server has refused them. Allow one again once you know that it works.",
   "bounced.none": "There are none.",
+  "bounced.newest": "These are the newest {count, number}.",
   "bounced.since": "since {time}",
   "bounced.allow": "Allow again",
   "bounced.allowOf": "Allow again: {address}",

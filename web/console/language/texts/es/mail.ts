@@ -28,6 +28,7 @@ export const mail = {
   "bounced.hint":
     "No se envía nada a estas direcciones, porque un servidor de correo las ha rechazado. Vuelva a permitir una cuando sepa que funciona.",
   "bounced.none": "No hay ninguna.",
+  "bounced.newest": "Estas son las {count, number} más recientes.",
   "bounced.since": "desde el {time}",
   "bounced.allow": "Volver a permitir",
   "bounced.allowOf": "Volver a permitir: {address}",

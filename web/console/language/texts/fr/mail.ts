@@ -28,6 +28,7 @@ export const mail = {
   "bounced.hint":
     "Rien n’est envoyé à ces adresses, car un serveur de messagerie les a refusées. Autorisez-en une de nouveau quand vous savez qu’elle fonctionne.",
   "bounced.none": "Il n’y en a pas.",
+  "bounced.newest": "Voici les {count, number} plus récentes.",
   "bounced.since": "depuis le {time}",
   "bounced.allow": "Autoriser de nouveau",
   "bounced.allowOf": "Autoriser de nouveau : {address}",
