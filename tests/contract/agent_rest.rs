@@ -70,6 +70,15 @@ async fn a_race_for_the_setup_link_has_one_winner() {
 async fn a_setup_that_breaks_a_rule_leaves_the_link_valid() {
     let server = TestServer::start().await;
     let code = server.setup_code().expect("a setup link").to_owned();
+    // The console finds out in this way whether the link is valid before anybody fills in the form.
+    let rest = server.rest();
+    let nothing = |code: &str| json!({"code": code, "username": "", "password": ""});
+    rest.post("/api/admin/setup/", nothing(&code))
+        .await
+        .invalid("password");
+    rest.post("/api/admin/setup/", nothing("a wrong code"))
+        .await
+        .problem(410, "gone");
     for password in ["short", &"x".repeat(1_025)] {
         server
             .rest()

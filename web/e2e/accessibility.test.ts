@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { audit } from "./audit";
-import { eventually } from "./browser";
+import { BrowserProfile, eventually } from "./browser";
 import { Environment, PASSWORD } from "./environment";
 import { Agent } from "./page-objects";
 import { Server } from "./server";
@@ -155,16 +155,22 @@ it("no view of the console has a serious problem", async () => {
   expect(found).toEqual([]);
 });
 
+/** What the browser says of a set-up page that looks at its link. */
+const SETUP_REFUSED = /status of 4(00|10) .*\/api\/admin\/setup\/$/;
+
 it("the demo's shop and the set-up page have no serious problem", async () => {
   const demo = await Server.start({ demo: true });
-  const env = await Environment.start();
-  const profile = await env.profile();
+  const fresh = await Server.start();
+  const profile = await BrowserProfile.create({ expectedErrors: SETUP_REFUSED });
   const page = await profile.tab(demo.origin);
   await page.getByRole("button", { name: "Chat" }).waitFor();
   expect(await audit(page, "html")).toEqual([]);
-  const setup = await profile.tab(`${env.server.origin}/admin/setup#a-code`);
+  const setup = await profile.tab(await fresh.setupLink());
   await setup.getByRole("button", { name: "Create account" }).waitFor();
   expect(await audit(setup, "html")).toEqual([]);
+  const used = await profile.tab(`${demo.origin}/admin/setup#a-code`);
+  await used.getByText("This link has been used or has expired.").waitFor();
+  expect(await audit(used, "html")).toEqual([]);
 });
 
 it("the audit finds a problem that is there", async () => {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { onTestFailed, onTestFinished } from "vitest";
-import { DEADLINE_MS } from "./browser";
+import { DEADLINE_MS, eventually } from "./browser";
 
 const BINARY =
   process.env.SHOPTALK_BIN ??
@@ -116,6 +116,12 @@ export class Server {
     failed.catch(() => {});
     const origin = /^listening on (\S+)\n$/.exec(line)?.[1];
     if (origin !== this.origin) throw new Error(`the server printed ${JSON.stringify(line)}`);
+  }
+
+  /** The link at which the first admin is made, which it prints at its start. */
+  async setupLink(): Promise<string> {
+    await eventually(() => this.log).toContain("/admin/setup#");
+    return /http\S+\/admin\/setup#\S+/.exec(this.log)![0];
   }
 
   /** Kills it at once. */

@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import type { Agent } from "../../shared/protocol";
 import { call, Refused } from "../api";
 import type { Language } from "../language/language";
@@ -10,6 +11,9 @@ import { LanguageChoice } from "./language-choice";
 // untranslated: it is typed as it stands.
 const SETUP_COMMAND = "shoptalk agent add NAME";
 
+/** How long a set-up link is looked at before its form is shown anyway. */
+const LINK_TIMEOUT_MS = 5_000;
+
 /** The sign-in, or the set-up of the first admin behind a link. */
 export function SignIn() {
   const { session, notices, setupCode } = useApp();
@@ -20,6 +24,11 @@ export function SignIn() {
   const problem = useSignal<(() => string) | undefined>(undefined);
   const isSetup = location.pathname.startsWith("/admin/setup");
   const banner = notices.banner.value;
+  /** Whether a set-up link can no longer be used; undefined until that is known. */
+  const isUsed = useSignal(isSetup ? undefined : false);
+  useEffect(() => {
+    if (isSetup) isUsedLink(setupCode).then((used) => (isUsed.value = used));
+  }, []);
 
   const send = async (path: string, body: object) => {
     isBusy.value = true;
@@ -42,13 +51,32 @@ export function SignIn() {
       send("setup/", { username, password, code: setupCode });
     } else problem.value = () => t("setup.notSame");
   };
+  const head = (
+    <>
+      <div class="brand" aria-hidden="true">
+        <span />
+      </div>
+      <h1>{t(isSetup ? "setup.title" : "signIn.title")}</h1>
+    </>
+  );
+  if (isUsed.value !== false) {
+    return (
+      <main class="sign-in">
+        <div class="card">
+          {head}
+          <p class="problem" role="alert">
+            {isUsed.value && t("setup.used", { command: SETUP_COMMAND })}
+          </p>
+          {isUsed.value && <a href="/admin/chat">{t("signIn.submit")}</a>}
+          <LanguageChoice />
+        </div>
+      </main>
+    );
+  }
   return (
     <main class="sign-in">
       <form class="card" onSubmit={submit}>
-        <div class="brand" aria-hidden="true">
-          <span />
-        </div>
-        <h1>{t(isSetup ? "setup.title" : "signIn.title")}</h1>
+        {head}
         {isSetup && <p class="dim">{t("setup.hint")}</p>}
         {banner?.isFinal && !problem.value && <p class="notice">{banner.text}</p>}
         <Field
@@ -86,6 +114,21 @@ export function SignIn() {
       </form>
     </main>
   );
+}
+
+/**
+ * Whether a set-up link was used, has expired or is not needed. Asks for an account without a name and
+ * a password: the server looks at the code first, and refuses the rest without using it up.
+ */
+async function isUsedLink(code: string | undefined): Promise<boolean> {
+  if (!code) return true;
+  const nobody = { code, username: "", password: "" };
+  try {
+    await call("POST", "setup/", nobody, AbortSignal.timeout(LINK_TIMEOUT_MS));
+  } catch (error) {
+    return error instanceof Refused && error.status === 410;
+  }
+  return false;
 }
 
 function describe({ t, describeError }: Language, error: unknown): string {
