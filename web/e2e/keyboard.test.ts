@@ -2,6 +2,7 @@ import type { Locator, Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { eventually } from "./browser";
 import { Environment, PASSWORD } from "./environment";
+import { PHONE } from "./overflow";
 import { Agent, expectFocus, expectMessages, hasFocus } from "./page-objects";
 
 /** Presses Tab until an element has the focus. */
@@ -217,4 +218,14 @@ it("a dialog that Escape has closed is gone for the next key, before the browser
     .evaluate((field) => field.dispatchEvent(new Event("cancel", { bubbles: true })));
   await dialog("Canned replies").getByRole("textbox", { name: "Shortcut" }).fill("hi");
   expect(await dialog("Canned replies").isVisible()).toBe(true);
+});
+
+it("the button for shortcuts is hidden on a phone, which has no keyboard", async () => {
+  const env = await Environment.start();
+  const button = (agent: Agent) => agent.page.getByRole("button", { name: "Keyboard shortcuts" });
+  const desk = await env.agent();
+  expect(await button(desk).isVisible()).toBe(true);
+  const phone = await env.agent(PHONE);
+  await phone.page.getByRole("button", { name: "Settings", exact: true }).waitFor();
+  expect(await button(phone).isVisible()).toBe(false);
 });

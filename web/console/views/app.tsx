@@ -75,7 +75,12 @@ function DeskView() {
           {session.agent.value?.role === "admin" && (
             <Tool name={t("bar.agents")} icon="people" run={() => panels.open("agents")} />
           )}
-          <Tool name={t("bar.keys")} icon="keyboard" run={() => panels.open("keys")} />
+          <Tool
+            name={t("bar.keys")}
+            icon="keyboard"
+            run={() => panels.open("keys")}
+            isForKeyboards
+          />
           <Tool name={t("bar.settings")} icon="settings" run={() => panels.open("settings")} />
           <Tool name={t("bar.signOut")} icon="out" run={() => session.signOut(false)} isExtra />
         </header>
@@ -123,14 +128,16 @@ interface ToolProps {
   run: () => void;
   /** Hidden on a phone, where the settings have it, or there is no keyboard. */
   isExtra?: boolean;
+  /** Hidden on a phone without a keyboard. */
+  isForKeyboards?: boolean;
 }
 
 /** A button of the bar. */
-function Tool({ name, icon, run, isExtra }: ToolProps) {
+function Tool({ name, icon, run, isExtra, isForKeyboards }: ToolProps) {
   return (
     <button
       type="button"
-      class={isExtra ? "plain extra" : "plain"}
+      class={`plain${isExtra ? " extra" : ""}${isForKeyboards ? " for-keyboards" : ""}`}
       aria-label={name}
       title={name}
       onClick={run}
