@@ -179,10 +179,18 @@ it("a visitor is blocked for some days, and the list of blocks lifts it", async 
   if (!(await details.isVisible())) await page.getByRole("button", { name: "Details" }).click();
   // The question of the browser.
   await page.evaluate(() => {
-    window.confirm = () => true;
+    window.confirm = (question = "") => {
+      document.body.dataset.asked = question;
+      return true;
+    };
   });
   await details.getByRole("combobox", { name: "Block for some days" }).selectOption("7 days");
+  await eventually(() => page.locator("body").getAttribute("data-asked")).toBe(
+    "Block Bea for 7 days? They cannot write until then.",
+  );
   await agent.item("Bea").getByText("blocked").waitFor();
+  // It is what a phone shows of the line first.
+  await page.getByText(/^blocked · Waiting for an answer/).waitFor();
   await page.keyboard.press("Control+k");
   await page.getByRole("dialog", { name: "Commands" }).getByRole("combobox").fill("Blocked");
   await page.keyboard.press("Enter");

@@ -76,7 +76,7 @@ export function BlockFor({ id, name }: { id: string; name: string }) {
   const { t } = useLanguage();
   const { handling } = useDesk();
   const block = (days: number) => {
-    if (!confirm(t("details.blockQuestion", { name }))) return;
+    if (!confirm(t("blocks.question", { name, count: days }))) return;
     handling.blockUntil(id, new Date(Date.now() + days * DAY_MS));
   };
   return (

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import type { Typist } from "../desk/typists";
 import { Icon } from "../icons";
 import { Composer } from "./composer";
 import { useDesk, useLanguage } from "./context";
@@ -37,9 +38,10 @@ export function Conversation({ back }: { back: () => void }) {
           <h2 dir="auto">{name}</h2>
           <small class="dim">
             {[
+              // First, since a phone has no room for all of it.
+              summary?.blocked && t("list.isBlocked"),
               t(`conversation.${room.status}`),
               summary?.customer_online && t("list.isOnline"),
-              summary?.blocked && t("list.isBlocked"),
             ]
               .filter(Boolean)
               .join(" · ")}
@@ -84,9 +86,12 @@ export function Conversation({ back }: { back: () => void }) {
 
 function Typing() {
   const { rich } = useLanguage();
+  const { typists, summary } = useDesk().conversation;
+  // Nothing of what a blocked visitor types will come.
+  const isShown = ({ isVisitor }: Typist) => !(isVisitor && summary.value?.blocked);
   return (
     <div class="typing" aria-live="polite">
-      {useDesk().conversation.typists.value.map(({ name, isVisitor }) => [
+      {typists.value.filter(isShown).map(({ name, isVisitor }) => [
         rich(isVisitor ? "conversation.visitorTypes" : "conversation.agentTypes", {
           name: <bdi>{name}</bdi>,
         }),

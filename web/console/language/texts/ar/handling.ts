@@ -58,6 +58,8 @@ export const handling = {
   "blocks.lift": "رفع الحظر",
   "blocks.liftOf": "رفع الحظر: {name}",
   "blocks.for": "حظر لعدة أيام",
+  "blocks.question":
+    "هل تريد حظر {name} لمدة {count, plural, zero {# يوم} one {يوم واحد} two {يومين} few {# أيام} many {# يومًا} other {# يوم}}؟ لن تصل منه رسائل حتى ذلك الحين.",
   "blocks.days":
     "{count, plural, zero {# يوم} one {يوم واحد} two {يومان} few {# أيام} many {# يومًا} other {# يوم}}",
 } satisfies Translation<typeof english>;

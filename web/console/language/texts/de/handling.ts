@@ -57,5 +57,7 @@ export const handling = {
   "blocks.lift": "Freigeben",
   "blocks.liftOf": "Freigeben: {name}",
   "blocks.for": "Für einige Tage sperren",
+  "blocks.question":
+    "{name} für {count, plural, one {# Tag} other {# Tage}} sperren? Bis dahin sind keine Nachrichten von dort möglich.",
   "blocks.days": "{count, plural, one {# Tag} other {# Tage}}",
 } satisfies Translation<typeof english>;

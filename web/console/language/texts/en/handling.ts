@@ -54,5 +54,7 @@ export const handling = {
   "blocks.lift": "Unblock",
   "blocks.liftOf": "Unblock: {name}",
   "blocks.for": "Block for some days",
+  "blocks.question":
+    "Block {name} for {count, plural, one {# day} other {# days}}? They cannot write until then.",
   "blocks.days": "{count, plural, one {# day} other {# days}}",
 } as const;

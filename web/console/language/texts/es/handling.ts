@@ -57,5 +57,7 @@ export const handling = {
   "blocks.lift": "Desbloquear",
   "blocks.liftOf": "Desbloquear: {name}",
   "blocks.for": "Bloquear unos días",
+  "blocks.question":
+    "¿Bloquear a {name} durante {count, plural, one {# día} other {# días}}? No podrá escribir hasta entonces.",
   "blocks.days": "{count, plural, one {# día} other {# días}}",
 } satisfies Translation<typeof english>;

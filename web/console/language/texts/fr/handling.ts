@@ -56,5 +56,7 @@ export const handling = {
   "blocks.lift": "Débloquer",
   "blocks.liftOf": "Débloquer : {name}",
   "blocks.for": "Bloquer quelques jours",
+  "blocks.question":
+    "Bloquer {name} pendant {count, plural, one {# jour} other {# jours}} ? Cette personne ne pourra pas écrire d’ici là.",
   "blocks.days": "{count, plural, one {# jour} other {# jours}}",
 } satisfies Translation<typeof english>;
