@@ -188,9 +188,6 @@ impl Eraser {
     /// somebody has put in the place of the present one. `restore` does the same; nothing else may
     /// bring anybody back. A failure is logged, and the next start tries again.
     pub async fn repeat_listed(&self) {
-        if self.store.is_shared() {
-            return;
-        }
         match self.try_repeat_listed().await {
             Ok(again) if again == ErasedAgain::default() => {}
             Ok(again) => tracing::warn!(

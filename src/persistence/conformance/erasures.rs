@@ -234,3 +234,50 @@ async fn an_address_that_several_users_share_finds_all_of_them() {
     let family = person(&store, "email:family@example.com").await;
     assert_eq!(family.users.len(), 2);
 }
+
+#[tokio::test]
+async fn what_a_ledger_lists_is_erased_again_and_nothing_else() {
+    let store = TestStore::new();
+    let ann = identified("ann", details("Ann", "ann@example.com"));
+    let token = ann.fresh_token;
+    let ann = store.open_room(ann).await.expect("it opens").record;
+    store.post_as_visitor(ann.room.id, "my parcel").await;
+    // Hers from before she signed in.
+    let before = store.new_room("Guest").await;
+    store.post_as_visitor(before, "a parcel").await;
+    let bob = store.new_room("Bob").await;
+    let removed = visitor_draft("my secret parcel");
+    let message = removed.id;
+    store
+        .apply(bob, RoomOp::Post(removed))
+        .await
+        .expect("it is posted");
+    store.post_as_visitor(bob, "a parcel, too").await;
+    store.flush_search_index().await.expect("indexed");
+    let listed = Erased {
+        visitors: vec![ann.visitor_id, uuid::Uuid::new_v4()],
+        rooms: vec![ann.room.id, before, uuid::Uuid::new_v4()],
+        messages: vec![(bob, message), (bob, uuid::Uuid::new_v4())],
+    };
+
+    let again = store.repeat_erasures(listed.clone()).await.expect("erased");
+    assert_eq!((again.rooms, again.redacted), (2, 1));
+    assert!(again.visitors >= 1);
+    for room in [ann.room.id, before] {
+        assert_eq!(store.room(room).await, Ok(None));
+    }
+    assert_eq!(store.visitor_by_token(token).await, Ok(None));
+    assert_eq!(store.visitor_by_user("ann").await, Ok(None));
+    assert_eq!(finds(&store, "parcel").await, 1, "Bob's");
+    assert_eq!(finds(&store, "secret").await, 0);
+    assert_eq!(store.redacted(bob, 2).await, Ok(vec![1]));
+    assert_sound(&store).await;
+
+    let head = store.head().changes;
+    let again = store
+        .repeat_erasures(listed)
+        .await
+        .expect("nothing is left");
+    assert_eq!(again, ErasedAgain::default());
+    assert_eq!(store.head().changes, head, "nothing was written");
+}

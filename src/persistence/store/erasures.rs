@@ -48,12 +48,12 @@ impl Store {
         }
     }
 
-    /// Erases what of this is here, because the database is a copy from before it was erased. Does
-    /// nothing in PostgreSQL, whose copies are its own tools'.
+    /// Erases what of this is here, because the database is a copy from before it was erased. Nobody
+    /// may be able to see a room yet.
     pub async fn repeat_erasures(&self, erased: Erased) -> Result<ErasedAgain, WriteError> {
         match self {
             Self::Sqlite(store) => store.repeat_erasures(erased).await,
-            Self::Postgres(_) => Ok(ErasedAgain::default()),
+            Self::Postgres(store) => store.repeat_erasures(erased).await,
         }
     }
 

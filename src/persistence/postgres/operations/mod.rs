@@ -18,6 +18,7 @@ mod people;
 pub(crate) mod presence;
 mod push;
 mod ratings;
+mod repeat_erasures;
 mod replies;
 mod reports;
 mod retention;

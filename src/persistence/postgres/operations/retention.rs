@@ -75,7 +75,10 @@ async fn expire(
 }
 
 /// The numbers of rooms, and whose they are.
-async fn places(tx: &Tx, rooms: &[RoomId]) -> Result<(Vec<i64>, Vec<VisitorId>), TxError> {
+pub(crate) async fn places(
+    tx: &Tx,
+    rooms: &[RoomId],
+) -> Result<(Vec<i64>, Vec<VisitorId>), TxError> {
     let found = tx
         .query(
             "SELECT pk, visitor FROM rooms WHERE id = ANY($1)",

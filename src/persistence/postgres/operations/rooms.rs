@@ -144,7 +144,12 @@ async fn find_with_visitor(tx: &Tx, id: RoomId) -> Result<RoomRow, TxError> {
     Ok(row)
 }
 
-async fn redact(tx: &mut Tx, id: RoomId, seq: u64, by: Principal) -> Result<RoomCommit, TxError> {
+pub(crate) async fn redact(
+    tx: &mut Tx,
+    id: RoomId,
+    seq: u64,
+    by: Principal,
+) -> Result<RoomCommit, TxError> {
     let mut row = find(tx, id).await?;
     let had_text = messages::redact(tx, row.keys.pk, seq).await?;
     if !had_text.ok_or(Refusal::NotFound)? {
