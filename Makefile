@@ -15,7 +15,7 @@ export CHROMIUM ?= $(firstword $(wildcard /usr/bin/chromium /usr/bin/chromium-br
 	/usr/bin/chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test test-postgres test-nodes check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials alerts dist reproducible dist-trials doctor-trials
+.PHONY: help run cluster test test-postgres test-nodes check fuzz django-fixtures python-client deny types bench consoles curves figures screenshots proof trials alerts dist reproducible dist-trials compose-trials doctor-trials
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -123,6 +123,9 @@ reproducible: ## make dist here and in a clone elsewhere, and compare the bytes;
 
 dist-trials: ## try what make dist wrote in empty root directories and on a booted Debian; needs root, buildah and debootstrap
 	@scripts/dist-trials.sh $(ARCH)
+
+compose-trials: ## try the image of make dist and deploy/compose.yml in a Docker engine; needs root, docker.io and debootstrap
+	@scripts/compose-trials.sh
 
 doctor-trials: ## try `shoptalk doctor` against nginx, Caddy, Apache and HAProxy with broken settings
 	scripts/doctor-trials.sh

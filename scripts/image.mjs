@@ -2,7 +2,7 @@
 // DIR is an unpacked image archive, as `buildah push docker-archive:` writes it. The image's settings
 // name the container in which it was made, at random; without these names they are the same each
 // time, and so is their file's name, which is their hash. Of what older versions of Docker read,
-// nothing is left: it repeats the settings.
+// nothing is left: it repeats the settings. Nor is the second name that buildah gives to what it builds.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,4 +24,5 @@ for (const entry of readdirSync(dir)) {
   if (!image.Layers.includes(entry)) rmSync(join(dir, entry), { recursive: true });
 }
 writeFileSync(join(dir, name), text);
-writeFileSync(join(dir, 'manifest.json'), JSON.stringify([{ ...image, Config: name }]));
+const names = image.RepoTags.filter((tag) => !tag.startsWith('localhost/'));
+writeFileSync(join(dir, 'manifest.json'), JSON.stringify([{ ...image, Config: name, RepoTags: names }]));

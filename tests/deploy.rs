@@ -176,8 +176,20 @@ fn the_composed_cluster_has_three_nodes_and_no_secret_in_it() {
     );
     assert!(compose.contains("health_uri /readyz"));
     assert!(compose.contains("test: [CMD, /shoptalk, health]"));
+    // While the official image makes the database, its server is reached by its socket alone.
+    assert!(compose.contains("test: [CMD, pg_isready, --host=127.0.0.1, "));
+    // The check gives up after ten seconds with a reason, which one that is killed cannot give.
+    assert!(compose.contains("    timeout: 15s\n"));
+    assert!(include_str!("../deploy/Dockerfile").contains(" --timeout=15s "));
     // The contract's bound of a drain is 12 seconds.
     assert!(compose.contains("stop_grace_period: 20s"));
+    // Commands after `up` need them, too.
+    for name in ["CHAT", "SHOP"] {
+        let set = compose
+            .lines()
+            .find(|line| line.contains(&format!("{name}=")));
+        assert!(set.is_some_and(|line| line.ends_with(">.env")), "{set:?}");
+    }
     let defaults = include_str!("../config/default.toml");
     let mut keys = 0;
     for line in compose.lines().map(str::trim) {

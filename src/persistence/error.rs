@@ -241,7 +241,7 @@ pub enum RestoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The directory or a file in it cannot be used.
-    #[error("cannot use {path}: {cause}")]
+    #[error("cannot use {path}: {cause}{}", whose(cause))]
     Io {
         /// Which file or directory.
         path: std::path::PathBuf,
@@ -287,4 +287,36 @@ pub enum OpenError {
         /// The cause, and what to do where there is something.
         cause: String,
     },
+}
+
+/// What to do about a file of somebody else, such as a directory that a container was given.
+fn whose(cause: &std::io::Error) -> String {
+    match cause.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            let user = rustix::process::geteuid();
+            format!("; the directory and its files have to belong to user {user}, who runs this")
+        }
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_of_somebody_else_says_whom_it_has_to_belong_to() {
+        let error = |kind: std::io::ErrorKind| OpenError::Io {
+            path: "/data/shoptalk.lock".into(),
+            cause: kind.into(),
+        };
+        let user = rustix::process::geteuid();
+        let denied = error(std::io::ErrorKind::PermissionDenied).to_string();
+        assert!(
+            denied.ends_with(&format!("belong to user {user}, who runs this")),
+            "{denied}"
+        );
+        let missing = error(std::io::ErrorKind::NotFound).to_string();
+        assert!(!missing.contains("user"), "{missing}");
+    }
 }

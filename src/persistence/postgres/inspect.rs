@@ -12,6 +12,8 @@ use crate::persistence::postgres::tx_error::TxError;
 
 /// Transactions that have been open for longer slow writes down.
 const OLD_TRANSACTION: Duration = Duration::from_secs(60);
+/// How long all of it may take. A database whose machine or disk hangs takes connections and says nothing.
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Clocks may differ by this much.
 const CLOCK_DIFFERENCE_MS: u64 = 60_000;
 
@@ -43,8 +45,23 @@ pub struct PostgresReport {
 ///
 /// # Errors
 ///
-/// If it cannot be reached, or the program cannot use it.
+/// If it cannot be reached, does not respond, or the program cannot use it.
 pub async fn inspect(url: &str) -> Result<PostgresReport, OpenError> {
+    inspect_within(url, TIMEOUT).await
+}
+
+async fn inspect_within(url: &str, limit: Duration) -> Result<PostgresReport, OpenError> {
+    tokio::time::timeout(limit, Box::pin(look(url)))
+        .await
+        .unwrap_or_else(|_| {
+            Err(OpenError::Postgres {
+                url: without_password(url),
+                cause: format!("it did not respond within {limit:?}"),
+            })
+        })
+}
+
+async fn look(url: &str) -> Result<PostgresReport, OpenError> {
     let failed = |cause: String| OpenError::Postgres {
         url: without_password(url),
         cause,
@@ -202,6 +219,19 @@ mod tests {
             old_transactions: (0, 0),
             clock_difference_ms: -900,
         }
+    }
+
+    /// One that takes connections and never replies, like a paused process.
+    #[tokio::test]
+    async fn a_database_that_does_not_respond_is_an_error() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let silent = silent.expect("a port");
+        let address = silent.local_addr().expect("an address");
+        let url = format!("postgres://shoptalk:secret@{address}/shop");
+        let error = inspect_within(&url, Duration::from_millis(100)).await;
+        let error = error.expect_err("it says nothing").to_string();
+        assert!(error.contains("did not respond within 100ms"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
     }
 
     #[test]
