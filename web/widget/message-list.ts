@@ -59,7 +59,7 @@ export function makeMessageList(box: HTMLElement, edit: (line: Line) => void) {
     if (!place || place.dataset.mark === state) return;
     place.dataset.mark = state;
     place.replaceChildren(
-      refused ?? h("span.unseen", {}, labels[mark]),
+      refused ? ` · ${refused} ` : h("span.unseen", {}, labels[mark]),
       refused ? h("button", { onclick: () => edit(line) }, texts.edit) : "",
     );
   };
