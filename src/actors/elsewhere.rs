@@ -6,6 +6,7 @@
 //! the inbox says then that the store has to be read.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(super) struct Elsewhere {
     rooms: Mutex<HashMap<RoomId, Inbox>>,
     lobby: Mutex<LobbyInbox>,
     typing: Arc<Semaphore>,
+    /// Other nodes tell what they commit: the bus is up.
+    notices_come: AtomicBool,
 }
 
 /// The inbox of a room with an actor.
@@ -81,6 +84,7 @@ impl Default for Elsewhere {
             rooms: Mutex::default(),
             lobby: Mutex::default(),
             typing: Arc::new(Semaphore::new(TYPING_MAX)),
+            notices_come: AtomicBool::new(false),
         }
     }
 }
@@ -131,6 +135,16 @@ impl Elsewhere {
         {
             rooms.remove(&room_id);
         }
+    }
+
+    /// The bus has come up or gone down.
+    pub(super) fn set_notices_come(&self, come: bool) {
+        self.notices_come.store(come, Ordering::Relaxed);
+    }
+
+    /// Whether other nodes tell what they commit.
+    pub(super) fn notices_come(&self) -> bool {
+        self.notices_come.load(Ordering::Relaxed)
     }
 
     /// Puts something into the inbox of a room, if it has an actor. Any other room reads the store

@@ -40,6 +40,8 @@ pub(super) enum RoomMsg {
     TakeElsewhere,
     /// Another node's notice of a change may be overdue.
     NoticeTimerFired,
+    /// A message may have waited too long for an older one.
+    EarlyTimerFired,
     /// What the record does not show, read after another node has changed the room; `None` if it could
     /// not be read.
     MissedRead(Option<Missed>),

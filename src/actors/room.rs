@@ -8,10 +8,12 @@
 //!
 //! [`RoomState`](state::RoomState) decides, without effects and without a runtime; this file feeds
 //! it events and carries out what it returns. `subscribers.rs` encodes frames and pushes them,
-//! `loading.rs` reads the record, `elsewhere.rs` takes what other nodes have done.
+//! `loading.rs` reads the record, `elsewhere.rs` takes what other nodes have done, and `early.rs` keeps
+//! the order of the log where their notices have none.
 //! Read next: `state.rs`, then `src/persistence/sqlite/writer/mod.rs`.
 
 mod decisions;
+mod early;
 mod elsewhere;
 mod loading;
 mod state;
@@ -35,6 +37,7 @@ use crate::chat::RoomId;
 use crate::persistence::{RoomCommit, RoomOp, WriteError};
 use crate::protocol::CloseCode;
 use decisions::{GoneReason, PresenceChange, Route};
+use early::EarlyMessages;
 pub(super) use elsewhere::Missed;
 use elsewhere::MissedReads;
 use state::{RoomState, Timing};
@@ -57,6 +60,7 @@ pub(super) struct RoomActorState {
     myself: ActorRef<RoomMsg>,
     state: RoomState,
     subscribers: Subscribers,
+    early: EarlyMessages,
     unexplained: Unexplained,
     missed: MissedReads,
 }
@@ -93,6 +97,7 @@ impl Actor for Room {
             myself,
             state: RoomState::new(visitor_online, timing, Instant::now()),
             subscribers: Subscribers::default(),
+            early: EarlyMessages::default(),
             unexplained: Unexplained::default(),
             missed: MissedReads::default(),
         })
@@ -166,6 +171,7 @@ impl RoomActorState {
             }
             RoomMsg::TakeElsewhere => self.take_elsewhere(),
             RoomMsg::NoticeTimerFired => self.notice_timer_fired(),
+            RoomMsg::EarlyTimerFired => self.early_timer_fired(),
             RoomMsg::MissedRead(missed) => self.missed_read(missed.as_ref()),
             RoomMsg::AllowReport => self.state.allow_report(),
             RoomMsg::Loaded(outcome) => self.loaded(outcome),
@@ -221,6 +227,9 @@ impl RoomActorState {
                 return;
             }
         };
+        if self.subscribers.audience().is_empty {
+            self.early.start(record.room.last_seq);
+        }
         let subscription = Subscription {
             id: subscriber.id,
             live: subscriber.live.clone(),
@@ -263,7 +272,7 @@ impl RoomActorState {
         let (Some(committed), Ok(commit)) = (committed, &outcome) else {
             return reply.send(outcome);
         };
-        let broadcast = self.subscribers.encode(commit, committed.before.as_deref());
+        let mut broadcast = self.subscribers.encode(commit, committed.before.as_deref());
         self.set_presence(committed.presence);
         if !commit.also_changed.is_empty() {
             let reload = SupervisorMsg::Reload(commit.also_changed.clone());
@@ -278,8 +287,10 @@ impl RoomActorState {
             self.expect_notices(before.version + 1..version);
         }
         self.unexplained.explain(version);
+        self.hold_back_early(&mut broadcast);
         self.subscribers
             .broadcast(&broadcast, reply, outcome, &self.context.faults);
+        self.push_what_waited(&broadcast);
     }
 
     fn broadcast_typing(&mut self, id: SubscriptionId) {

@@ -177,6 +177,11 @@ impl Rooms {
         self.context.viewers.clone()
     }
 
+    /// Whether other nodes tell at once what they commit.
+    pub fn set_notices_come(&self, come: bool) {
+        self.context.elsewhere.set_notices_come(come);
+    }
+
     /// Shows the agents of this node who has which room open on another one.
     pub fn viewers_elsewhere(&self, node: u64, rooms: ViewedRooms) {
         let viewers = &self.context.viewers;

@@ -77,6 +77,36 @@ pub(super) struct Broadcast {
     pub(super) to_agents: Vec<Utf8Bytes>,
 }
 
+impl Broadcast {
+    /// Whether there is a message and nothing else.
+    pub(super) fn is_message_alone(&self) -> bool {
+        self.message.is_some() && !self.has_more_than_message()
+    }
+
+    /// Whether there is nothing to push.
+    pub(super) fn is_empty(&self) -> bool {
+        self.message.is_none() && !self.has_more_than_message()
+    }
+
+    fn has_more_than_message(&self) -> bool {
+        let Self {
+            message: _,
+            note,
+            log_end,
+            reads,
+            redacted,
+            room,
+            to_agents,
+        } = self;
+        note.is_some()
+            || log_end.is_some()
+            || !reads.is_empty()
+            || redacted.is_some()
+            || room.is_some()
+            || !to_agents.is_empty()
+    }
+}
+
 impl Subscriber {
     /// Pushes a broadcast. Returns false when the outbox is closed and the subscriber is to be
     /// removed.

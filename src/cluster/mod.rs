@@ -77,6 +77,7 @@ pub(crate) fn start(parts: ClusterParts) -> watch::Receiver<bool> {
     }
     let polling = adapt_poll(
         store.clone(),
+        rooms.clone(),
         bus.is_there().then(|| bus.up()),
         metrics.clone(),
     );
@@ -119,14 +120,20 @@ async fn publish_typing(
     }
 }
 
-/// Looks more often while the bus is away.
-async fn adapt_poll(store: Store, up: Option<watch::Receiver<bool>>, metrics: ClusterMetrics) {
+/// Looks more often while the bus is away, and tells the rooms whether notices come.
+async fn adapt_poll(
+    store: Store,
+    rooms: Rooms,
+    up: Option<watch::Receiver<bool>>,
+    metrics: ClusterMetrics,
+) {
     let Some(mut up) = up else {
         return store.poll(Some(POLL_WITHOUT_BUS));
     };
     loop {
         let is_up = *up.borrow_and_update();
         metrics.bus_up.set(f64::from(u8::from(is_up)));
+        rooms.set_notices_come(is_up);
         store.poll(Some(if is_up {
             POLL_WITH_BUS
         } else {

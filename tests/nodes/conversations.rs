@@ -391,6 +391,34 @@ async fn what_no_notice_tells_is_looked_for_after_the_notice_of_a_third_node() {
     assert_eq!(console.expect("redacted").await["seq"], 1);
 }
 
+/// A later message shows that it is missing, whoever has written that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_notice_is_lost_comes_before_the_next_one_of_any_node() {
+    let bus = MemoryBus::new(Unreliability::default(), 5);
+    let Some(nodes) = Nodes::start(3, Some(bus.clone())).await else {
+        return;
+    };
+    let (visitor, mut customer, agent, mut console) = conversation(&nodes).await;
+    let mut colleague = agent.on(nodes.at(2)).joined(&visitor.room_id).await;
+    customer.post("hello").await;
+    expect_message(&mut console, "hello").await;
+    expect_message(&mut colleague, "hello").await;
+    let other = nodes.at(1);
+    other.server().set_cut_off_after(NEVER);
+    other.poll_every(NEVER).await;
+    other.poll_every(NEVER).await;
+    bus.mute(0);
+    customer.post("where is it?").await;
+    colleague.send_post_to(&visitor.room_id, "on its way").await;
+    expect_message(&mut console, "where is it?").await;
+    expect_message(&mut console, "on its way").await;
+    customer.post("since when?").await;
+    let id = console.send_post_to(&visitor.room_id, "yesterday").await;
+    expect_message(&mut console, "since when?").await;
+    expect_message(&mut console, "yesterday").await;
+    assert_eq!(console.ack(&id).await["seq"], 5);
+}
+
 /// Nobody waits for typing that was lost, so it is tried until it comes.
 #[tokio::test(flavor = "multi_thread")]
 async fn typing_is_shown_on_the_other_node_while_there_is_a_bus() {

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ractor::{Actor, ActorProcessingErr, Message};
@@ -5,10 +6,12 @@ use uuid::Uuid;
 
 use super::*;
 use crate::actors::messages::LobbyMsg;
-use crate::actors::{ActorMetrics, ActorOptions, Actors, Faults, LobbyHandle, Rooms};
+use crate::actors::{
+    ActorMetrics, ActorOptions, Actors, Event, Faults, Joiner, LobbyHandle, Outbox, Rooms,
+};
 use crate::chat::{ChangeId, Room, Side, SignedFields, Status, Timestamp};
-use crate::persistence::Effect;
-use crate::persistence::testing::TestStore;
+use crate::persistence::testing::{TestStore, visitor_draft};
+use crate::persistence::{Effect, RoomOp};
 
 const NOTICES: u64 = 5_000;
 
@@ -46,7 +49,7 @@ async fn counter<T: Message>() -> (ActorRef<T>, impl AsyncFn() -> usize) {
 
 struct TestActors {
     actors: Actors,
-    _store: TestStore,
+    store: TestStore,
 }
 
 impl TestActors {
@@ -60,10 +63,7 @@ impl TestActors {
             faults: Faults::default(),
         };
         let actors = Actors::start(options).await.expect("they start");
-        Self {
-            actors,
-            _store: store,
-        }
+        Self { actors, store }
     }
 
     fn rooms(&self) -> Rooms {
@@ -221,4 +221,48 @@ async fn typing_that_no_room_takes_is_dropped() {
         TYPING_MAX,
         "there is room again once they were taken"
     );
+}
+
+/// The seqs of the messages that a room pushes when the third comes before the second.
+async fn pushed_when_the_third_comes_first(notices_come: bool) -> Vec<u64> {
+    let test = TestActors::start().await;
+    let (store, rooms) = (&test.store, test.rooms());
+    rooms.set_notices_come(notices_come);
+    let room_id = store.new_room("Ann").await;
+    store.post_as_visitor(room_id, "first").await;
+    let outbox = Outbox::new(100, 100_000);
+    let joiner = Joiner {
+        side: Side::Agent,
+        participant_id: Uuid::from_u128(1),
+        display_name: None,
+        outbox: outbox.clone(),
+    };
+    let subscription = rooms.join(room_id, &joiner).await.expect("it joins");
+    subscription.live.turn_on();
+    let mut commits = Vec::new();
+    for content in ["second", "third"] {
+        let op = RoomOp::Post(visitor_draft(content));
+        let commit = store.apply(room_id, op).await.expect("it is stored");
+        commits.push(ElsewhereCommit {
+            record: commit.record,
+            effect: Some(commit.effect),
+        });
+    }
+    commits.reverse();
+    rooms.committed_elsewhere(commits);
+    let (mut seqs, mut events) = (Vec::new(), VecDeque::new());
+    while seqs.len() < 2 {
+        outbox.recv(&mut events).await.expect("it is open");
+        seqs.extend(events.drain(..).filter_map(|event| match event {
+            Event::Message { seq, .. } => Some(seq),
+            _ => None,
+        }));
+    }
+    seqs
+}
+
+#[tokio::test]
+async fn a_room_pushes_messages_in_the_order_of_the_log_while_notices_come() {
+    assert_eq!(pushed_when_the_third_comes_first(true).await, [2, 3]);
+    assert_eq!(pushed_when_the_third_comes_first(false).await, [3, 2]);
 }

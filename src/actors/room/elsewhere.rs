@@ -10,6 +10,7 @@ use crate::actors::ElsewhereCommit;
 use crate::actors::elsewhere::Untaken;
 use crate::actors::faults::FaultPoint;
 use crate::actors::messages::RoomMsg;
+use crate::actors::subscriber::{Broadcast, FrameBySide};
 use crate::chat::{PageVisit, RoomId, Suggestion};
 use crate::persistence::{Store, StoreError};
 
@@ -53,9 +54,11 @@ impl RoomActorState {
             self.subscribers
                 .close_former_owners(commit.record.visitor_id);
         }
-        let broadcast = self.subscribers.encode_elsewhere(commit, before.as_deref());
+        let mut broadcast = self.subscribers.encode_elsewhere(commit, before.as_deref());
+        self.hold_back_early(&mut broadcast);
         self.subscribers
             .broadcast_to_all(&broadcast, &self.context.faults);
+        self.push_what_waited(&broadcast);
         let version = commit.record.version;
         if commit.effect.is_some() {
             if let Some(before) = before {
@@ -68,6 +71,53 @@ impl RoomActorState {
         if !self.subscribers.audience().is_empty {
             self.read_missed(commit.record.room.last_seq);
         }
+    }
+
+    /// Keeps a message that has come before an older one, while other nodes tell what they commit.
+    /// What else is pushed may be about it, so that never overtakes it.
+    pub(super) fn hold_back_early(&mut self, broadcast: &mut Broadcast) {
+        if broadcast.is_message_alone() && self.context.elsewhere.notices_come() {
+            let timer = self.early.hold_back(broadcast, Instant::now());
+            self.send_after(timer, || RoomMsg::EarlyTimerFired);
+        } else if !broadcast.is_empty() {
+            self.release_early();
+        }
+    }
+
+    /// Pushes the messages that have waited for what was broadcast.
+    pub(super) fn push_what_waited(&mut self, broadcast: &Broadcast) {
+        let message = broadcast.message.as_ref().map(|(seq, _)| *seq);
+        if let Some(seq) = message.max(broadcast.log_end) {
+            self.early.pushed(seq, Instant::now());
+        }
+        while let Some(message) = self.early.next() {
+            self.push_early(message);
+        }
+    }
+
+    /// If a message has waited too long, pushes all.
+    pub(super) fn early_timer_fired(&mut self) {
+        match self.early.timer_fired(Instant::now()) {
+            Some(left) => self.send_after(Some(left), || RoomMsg::EarlyTimerFired),
+            None => self.release_early(),
+        }
+    }
+
+    fn release_early(&mut self) {
+        while let Some(message) = self.early.release() {
+            self.push_early(message);
+        }
+    }
+
+    fn push_early(&mut self, message: (u64, FrameBySide)) {
+        let seq = message.0;
+        let broadcast = Broadcast {
+            message: Some(message),
+            ..Broadcast::default()
+        };
+        self.subscribers
+            .broadcast_to_all(&broadcast, &self.context.faults);
+        self.early.pushed(seq, Instant::now());
     }
 
     /// These changes were made by others, whose notices may still be on their way, or lost.
