@@ -117,7 +117,7 @@ async fn a_relay_with_a_certificate_of_somebody_else_gets_no_mail() {
     let agent = admin(&server.rest()).await;
     let room = customer(&server.rest()).await;
     post(&agent, &format!("/api/admin/rooms/{room}/messages/"), "Yes").await;
-    let said = server.line("cannot use the mail relay").await;
+    let said = server.line("cannot use the relay of mail.smtp_url").await;
     assert!(said.contains("certificate"), "{said}");
     assert_eq!(sink.mails().len(), 0);
     server.stop().await;
