@@ -74,7 +74,7 @@ json() {
 # refused WORDS ARGUMENT…: a container that is run with these does not start, and says why.
 refused() {
   local said
-  ! said=$(docker run --rm --read-only --cap-drop ALL "${@:2}" "shoptalk:$version" 2>&1) || fail "it starts with ${*:2}"
+  ! said=$(timeout 60 docker run --rm --read-only --cap-drop ALL "${@:2}" "shoptalk:$version" 2>&1) || fail "it starts with ${*:2}"
   grep -qF "$1" <<<"$said" || fail "with ${*:2} it says: $said"
 }
 

@@ -95,8 +95,13 @@ impl Relay {
             signed_in.map_err(|failure| TrialFailure::SignIn(failure.words()))?;
         }
         let taken = connection.command(Mail::new(Some(sender), Vec::new()));
-        let refused = |error| TrialFailure::Refused(words(&error));
-        taken.await.map_err(refused)?;
+        let failed = |error: lettre::transport::smtp::Error| match error.is_permanent()
+            || error.is_transient()
+        {
+            true => TrialFailure::Refused(words(&error)),
+            false => TrialFailure::Connection(words(&error)),
+        };
+        taken.await.map_err(failed)?;
         let _ = tokio::time::timeout(FAREWELL_TIMEOUT, connection.quit()).await;
         Ok(())
     }

@@ -51,7 +51,7 @@ impl Server {
             None => bind_http(config.server.http_listen).await?,
             passed => passed,
         };
-        // Before anybody can see a room.
+        // Before anybody can see a room on this node.
         Eraser::new(store.clone(), None, BackupSettings::from(&config))
             .repeat_listed()
             .await;

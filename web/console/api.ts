@@ -48,7 +48,7 @@ const PAGE_ITEMS = 200;
 export async function callForAll<T extends Pages>(
   call: Call,
   path: string,
-  idOf: (entry: T["results"][number]) => unknown = ({ id }: { id?: unknown }) => id,
+  idOf: (entry: T["results"][number]) => unknown = (entry: { id?: unknown }) => entry.id ?? entry,
 ): Promise<T> {
   const first = `${path}?limit=${PAGE_ITEMS}`;
   const list = await call<T>("GET", first);

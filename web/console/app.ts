@@ -22,7 +22,7 @@ export type App = ReturnType<typeof makeApp>;
 /** How often waiting times on the page move on. */
 const TICK_MS = 5_000;
 
-/** `setupCode` is the secret of a set-up link, if the page was opened by one. */
+/** `setupCode` is the secret of a setup link, if the page was opened by one. */
 export function makeApp({ setupCode }: { setupCode: string | undefined }) {
   const clock = browserClock();
   const storage = makeStorage(localStorage);

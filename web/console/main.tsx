@@ -29,7 +29,7 @@ showWaitingCount(app.language, () => app.waitingCount.value);
 followNotifications();
 app.session.restore();
 
-/** The code of a set-up link. It leaves the address bar at once, since it is a secret. */
+/** The code of a setup link. It leaves the address bar at once, since it is a secret. */
 function takeSetupCode(): string | undefined {
   if (!location.pathname.startsWith("/admin/setup")) return undefined;
   const code = location.hash.slice(1);

@@ -7,7 +7,7 @@ import { Server } from "./server";
 /** What the browser says of a page that looks at its link. */
 const LOOKED_AT = /status of 4(00|10) .*\/api\/admin\/setup\/$/;
 
-it("a set-up link that was used says so at once, and one that was looked at still works", async () => {
+it("a setup link that was used says so at once, and one that was looked at still works", async () => {
   const server = await Server.start();
   const link = await server.setupLink();
   const profile = await BrowserProfile.create({ expectedErrors: LOOKED_AT });

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use crate::actors::subscriber::{Broadcast, FrameBySide};
 
-/// How long a message waits for an older one. Then it is pushed, and the sockets read the store.
+/// How long messages wait for the one that is missing before them. Then they are pushed, and the
+/// sockets read the store.
 const EARLY_WAIT: Duration = Duration::from_millis(10);
 /// Messages that wait in one room, at most.
 const EARLY_MAX: usize = 32;

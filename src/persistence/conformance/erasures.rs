@@ -263,6 +263,7 @@ async fn what_a_ledger_lists_is_erased_again_and_nothing_else() {
     let again = store.repeat_erasures(listed.clone()).await.expect("erased");
     assert_eq!((again.rooms, again.redacted), (2, 1));
     assert!(again.visitors >= 1);
+    finish(&store).await;
     for room in [ann.room.id, before] {
         assert_eq!(store.room(room).await, Ok(None));
     }

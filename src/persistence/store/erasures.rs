@@ -49,7 +49,8 @@ impl Store {
     }
 
     /// Erases what of this is here, because the database is a copy from before it was erased. Nobody
-    /// may be able to see a room yet.
+    /// may be able to see a room on this node yet. Its messages are deleted later, by
+    /// [`erase_step`](Self::erase_step).
     pub async fn repeat_erasures(&self, erased: Erased) -> Result<ErasedAgain, WriteError> {
         match self {
             Self::Sqlite(store) => store.repeat_erasures(erased).await,

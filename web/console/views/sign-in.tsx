@@ -11,7 +11,7 @@ import { LanguageChoice } from "./language-choice";
 // untranslated: it is typed as it stands.
 const SETUP_COMMAND = "shoptalk agent add NAME";
 
-/** How long a set-up link is looked at before its form is shown anyway. */
+/** How long a setup link is looked at before its form is shown anyway. */
 const LINK_TIMEOUT_MS = 5_000;
 
 /** The sign-in, or the set-up of the first admin behind a link. */
@@ -24,7 +24,7 @@ export function SignIn() {
   const problem = useSignal<(() => string) | undefined>(undefined);
   const isSetup = location.pathname.startsWith("/admin/setup");
   const banner = notices.banner.value;
-  /** Whether a set-up link can no longer be used; undefined until that is known. */
+  /** Whether a setup link can no longer be used; undefined until that is known. */
   const isUsed = useSignal(isSetup ? undefined : false);
   useEffect(() => {
     if (isSetup) isUsedLink(setupCode).then((used) => (isUsed.value = used));
@@ -117,7 +117,7 @@ export function SignIn() {
 }
 
 /**
- * Whether a set-up link was used, has expired or is not needed. Asks for an account without a name and
+ * Whether a setup link was used, has expired or is not needed. Asks for an account without a name and
  * a password: the server looks at the code first, and refuses the rest without using it up.
  */
 async function isUsedLink(code: string | undefined): Promise<boolean> {
