@@ -185,8 +185,10 @@ it.each(["ar", "de", "es", "fr"])("nothing overflows on a phone in %s", async (l
   await page.waitForURL(/#room=/);
   await page.goBack();
   await row.waitFor();
-  // The tools of the bar: agents, shortcuts, settings.
-  for (const tool of await page.locator(".bar button.plain:not(.extra)").all()) {
+  // The tools of the bar that a phone has: agents, settings.
+  const tools = await page.locator(".bar button.plain:not(.extra):visible").all();
+  expect(tools.length).toBeGreaterThan(0);
+  for (const tool of tools) {
     await tool.tap();
     const dialog = page.getByRole("dialog");
     await dialog.waitFor();
