@@ -58,7 +58,7 @@ it("half an emoji in a stored message is refused, can be edited, and holds up no
   await visitor.open();
   const edit = visitor.dialog.getByRole("button", { name: "Edit" });
   await edit.waitFor();
-  const mark = visitor.dialog.locator(".mark", { has: edit });
+  const mark = edit.locator("..");
   expect(await mark.textContent(), "the reason, apart from the time").toMatch(/^ · \S/);
   await visitor.send("after");
   await agent.expectMessages("before", "after");
