@@ -76,20 +76,28 @@ export class Environment {
 
   /** The admin "ada" without a console: a function that makes calls below `/api/admin/`. */
   async admin() {
-    const call = async (method: string, path: string, body?: object, token?: string) => {
-      const response = await fetch(`${this.server.origin}/api/admin/${path}`, {
-        method,
-        headers: {
-          "content-type": "application/json",
-          ...(token && { authorization: `Bearer ${token}` }),
-        },
-        ...(body && { body: JSON.stringify(body) }),
-      });
-      if (!response.ok) throw Error(`${method} ${path}: ${response.status}`);
-      return response.json();
-    };
-    const { token } = await call("POST", "login/", { username: "ada", password: PASSWORD });
-    return (method: string, path: string, body?: object) => call(method, path, body, token);
+    const login = { username: "ada", password: PASSWORD };
+    const { token } = await this.call("POST", "admin/login/", login);
+    return (method: string, path: string, body?: object) =>
+      this.call(method, `admin/${path}`, body, token);
+  }
+
+  /** Posts to the rooms of customers, without a page. */
+  postToRooms(path: string, body: object, token?: string) {
+    return this.call("POST", `chat/rooms/${path}`, body, token);
+  }
+
+  private async call(method: string, path: string, body?: object, token?: string) {
+    const response = await fetch(`${this.server.origin}/api/${path}`, {
+      method,
+      headers: {
+        "content-type": "application/json",
+        ...(token && { authorization: `Bearer ${token}` }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw Error(`${method} ${path}: ${response.status}`);
+    return response.json();
   }
 
   /** A browser without a page. */

@@ -19,23 +19,12 @@ async function open(agent: Agent, title: string): Promise<Locator> {
 it("the console shows all entries of lists that have several pages", async () => {
   const env = await Environment.start({ settings: UNLIMITED });
   const admin = await env.admin();
-  const chat = async (path: string, body: object, token?: string) => {
-    const response = await fetch(`${env.server.origin}/api/chat/rooms/${path}`, {
-      method: "POST",
-      headers: {
-        "content-type": "application/json",
-        ...(token && { authorization: `Bearer ${token}` }),
-      },
-      body: JSON.stringify(body),
-    });
-    return response.json();
-  };
   for (const number of numbers(MANY)) {
     const reply = { shortcut: `r${number}`, title: "", content: "Yes", shared: true };
     await admin("POST", "replies/", reply);
-    const { room, token } = await chat("", { customer_name: `Bea ${number}` });
+    const { room, token } = await env.postToRooms("", { customer_name: `Bea ${number}` });
     const message = { id: crypto.randomUUID(), content: "Buy pills" };
-    await chat(`${room.id}/messages/`, message, token);
+    await env.postToRooms(`${room.id}/messages/`, message, token);
     await admin("PATCH", `rooms/${room.id}/`, { blocked: true });
   }
   for (const number of numbers(SOME)) {

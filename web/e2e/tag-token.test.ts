@@ -3,20 +3,9 @@ import { Environment } from "./environment";
 
 /** A visitor with a conversation that this browser knows nothing of. */
 async function knownVisitor(env: Environment) {
-  const post = async (path: string, token: string, body: object) => {
-    const response = await fetch(`${env.server.origin}/api/chat/rooms/${path}`, {
-      method: "POST",
-      headers: {
-        "content-type": "application/json",
-        ...(token && { authorization: `Bearer ${token}` }),
-      },
-      body: JSON.stringify(body),
-    });
-    expect(response.status).toBe(201);
-    return response.json();
-  };
-  const { token, room } = await post("", "", { customer_name: "Ann" });
-  await post(`${room.id}/messages/`, token, { id: crypto.randomUUID(), content: "as before" });
+  const { token, room } = await env.postToRooms("", { customer_name: "Ann" });
+  const message = { id: crypto.randomUUID(), content: "as before" };
+  await env.postToRooms(`${room.id}/messages/`, message, token);
   return token as string;
 }
 
