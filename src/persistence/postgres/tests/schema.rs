@@ -65,3 +65,25 @@ async fn a_database_of_a_newer_schema_that_does_not_let_it_is_refused_with_what_
         }
     }
 }
+
+/// A batch that is undone often ends its transaction twice, and PostgreSQL would warn of each.
+#[tokio::test(flavor = "multi_thread")]
+async fn warnings_of_the_database_are_not_sent_and_so_not_logged() {
+    if left_out_on_sqlite() {
+        return;
+    }
+    let test = TestStore::new();
+    let Store::Postgres(store) = &test.store else {
+        panic!("this test is about PostgreSQL");
+    };
+    let level = store
+        .write(|tx| {
+            Box::pin(async move {
+                let setting = "SELECT current_setting('client_min_messages')";
+                let row = tx.query_one(setting, &[]).await?;
+                Ok(row.try_get::<_, String>(0)?)
+            })
+        })
+        .await;
+    assert_eq!(level.expect("it is read"), "error");
+}
